@@ -1,0 +1,70 @@
+"""Rehearse, measure and submit Kaggle competitions.
+
+    from fastkaggle_plus import *
+
+Every name is loaded when it is first used: importing this package loads nothing else. What stands on torch or on a model
+library is imported by name from `fastkaggle_plus.modeling`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .competition import Competition, list_comps, load_comp
+    from .data import Data, Table
+    from .ensembling import ensemble
+    from .environment import iskaggle
+    from .evidence import compare
+    from .exceptions import FastkaggleError, KaggleError
+    from .folds import make_folds
+    from .kaggle_client import competition_submit, import_kaggle, leaderboard, setup_comp, submissions, submit
+    from .loop import run
+    from .metrics import get_metric
+    from .new import new_comp
+    from .predictions import Predictions, load_predictions
+    from .reading import read_tabular
+    from .sandbox import rehearse
+    from .submission import check_file, check_submission, write_submission
+    from .sweeps import Sweep, Trial, board, folds_for, run_local
+    from .vault import Vault
+
+_HOME = {
+    "Competition": "competition", "list_comps": "competition", "load_comp": "competition",
+    "Data": "data", "Table": "data",
+    "ensemble": "ensembling",
+    "iskaggle": "environment",
+    "compare": "evidence",
+    "FastkaggleError": "exceptions", "KaggleError": "exceptions",
+    "make_folds": "folds",
+    "competition_submit": "kaggle_client", "import_kaggle": "kaggle_client", "leaderboard": "kaggle_client", "setup_comp": "kaggle_client",
+    "submissions": "kaggle_client", "submit": "kaggle_client",
+    "run": "loop",
+    "get_metric": "metrics",
+    "new_comp": "new",
+    "Predictions": "predictions", "load_predictions": "predictions",
+    "read_tabular": "reading",
+    "rehearse": "sandbox",
+    "check_file": "submission", "check_submission": "submission", "write_submission": "submission",
+    "Sweep": "sweeps", "Trial": "sweeps", "board": "sweeps", "folds_for": "sweeps", "run_local": "sweeps",
+    "Vault": "vault",
+}
+
+__all__ = [
+    "Competition", "Data", "FastkaggleError", "KaggleError", "Predictions", "Sweep", "Table", "Trial", "Vault", "board", "check_file",
+    "check_submission", "compare", "competition_submit", "ensemble", "folds_for", "get_metric", "import_kaggle", "iskaggle", "leaderboard",
+    "list_comps", "load_comp", "load_predictions", "make_folds", "new_comp", "read_tabular", "rehearse", "run", "run_local", "setup_comp",
+    "submissions", "submit", "write_submission",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f".{_HOME[name]}", __name__), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,244 @@
+"""One subcommand per public verb: parse, call, show."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .exceptions import FastkaggleError
+
+app = typer.Typer(help="Rehearse, measure and submit Kaggle competitions.", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+sandbox = typer.Typer(help="A local twin of Kaggle.", no_args_is_help=True)
+app.add_typer(sandbox, name="sandbox")
+
+Slug = Annotated[str, typer.Argument(help="The competition's URL name, or a folder with a competition.toml.")]
+CompOption = Annotated[str, typer.Option("-c", "--competition", help="The competition's URL name.")]
+Dest = Annotated[Path | None, typer.Option("--dest", help="Where a run keeps its files. Default: runs/SLUG.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value, for programs.")]
+
+
+@app.command()
+def setup(
+    slug: Slug,
+    dest: Annotated[Path | None, typer.Option(help="Folder for the data. Default: ./SLUG, as in fastkaggle.")] = None,
+    install: Annotated[str, typer.Option(help="Packages to pip install first, inside a Kaggle notebook.")] = "",
+) -> None:
+    "Download a competition's data from Kaggle, verified and unpacked."
+    from .kaggle_client import setup_comp
+
+    print(setup_comp(slug, install, dest=dest))
+
+
+@app.command()
+def run(
+    slug: Slug,
+    bundles: Annotated[Path | None, typer.Option(help="Rehearse against the sandbox bundles in this folder.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Rehearse by holding out labelled rows of the files in this folder.")] = None,
+    dest: Dest = None,
+    live: Annotated[bool, typer.Option("--live", help="Use the real Kaggle, with your account. Without it nothing leaves this machine.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of the rehearsal and of the folds.")] = 42,
+    folds: Annotated[int, typer.Option(help="Number of folds.")] = 5,
+    workers: Annotated[int | None, typer.Option(help="Trials at once. Default: one a core.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    "Go from data to a scored submission: in the sandbox, unless --live is given."
+    from .loop import run as run_loop
+    from .terminal import RunWatcher, show_json, show_outcome
+
+    with RunWatcher(to_stderr=as_json) as watcher:
+        outcome = run_loop(slug, bundles=bundles, data=data, dest=dest, live=live, seed=seed, n_folds=folds, workers=workers, watcher=watcher)
+    show_outcome(outcome, to_stderr=as_json)
+    if as_json:
+        show_json(outcome.as_json(), one_line=True)
+
+
+@app.command()
+def board(slug: Slug, dest: Dest = None, as_json: AsJson = False) -> None:
+    "Show every trial in a run's vault, best first, each compared with the best."
+    from .terminal import show_board, show_json
+
+    rows = _board(slug, dest)
+    if as_json:
+        show_json([{"name": r.name, "oof_score": r.oof_score, "oof_score_se": r.oof_score_se, "seconds": r.seconds_s, "verdict": r.verdict} for r in rows])
+    else:
+        show_board(rows)
+
+
+@app.command()
+def compare(slug: Slug, a: str, b: str, dest: Dest = None, as_json: AsJson = False) -> None:
+    "Test whether trial A is better than trial B, on the same rows."
+    from dataclasses import asdict
+
+    from .evidence import compare as paired
+    from .terminal import show_json
+
+    found = {p.name: p for p in _latest(slug, dest)}
+    result = paired(_pick(found, a), _pick(found, b))
+    show_json({**asdict(result), "is_noise": result.is_noise}) if as_json else print(result)
+
+
+@app.command()
+def ensemble(
+    slug: Slug,
+    members: Annotated[list[str], typer.Argument(help="Names of trials in the vault.")],
+    method: Annotated[str, typer.Option(help="mean | rank | greedy")] = "mean",
+    dest: Dest = None,
+) -> None:
+    "Combine trials of a run's vault and show the honest score."
+    from .ensembling import ensemble as combine
+    from .terminal import show_board
+
+    found = {p.name: p for p in _latest(slug, dest)}
+    chosen = [_pick(found, name) for name in members]
+    from .sweeps import board as make_board
+
+    show_board(make_board([combine(chosen, method=method), *chosen]))
+
+
+@app.command()
+def submit(
+    competition: CompOption,
+    file: Annotated[Path, typer.Option("-f", "--file", help="The csv.")],
+    message: Annotated[str, typer.Option("-m", "--message", help="What this submission is.")],
+    again: Annotated[bool, typer.Option("--again", help="Send it even if the same file went out before with this message.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    "Submit a csv and wait for its score. The same file is never sent twice by accident."
+    from .kaggle_client import submit as send
+    from .terminal import show_json, show_submissions
+
+    sent = send(file, message, competition, again=again)
+    show_json(_plain(sent)) if as_json else show_submissions([sent])
+
+
+@app.command()
+def submissions(competition: CompOption, as_json: AsJson = False) -> None:
+    "List your submissions, newest first."
+    from .kaggle_client import submissions as fetch
+    from .terminal import show_json, show_submissions
+
+    rows = fetch(competition)
+    show_json([_plain(r) for r in rows]) if as_json else show_submissions(rows)
+
+
+@app.command()
+def leaderboard(
+    competition: CompOption,
+    top: Annotated[int, typer.Option(help="Number of rows.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    "Show the leaderboard."
+    from .kaggle_client import leaderboard as fetch
+    from .terminal import show_json, show_leaderboard
+
+    rows = fetch(competition, top=top)
+    show_json([_plain(r) for r in rows]) if as_json else show_leaderboard(rows)
+
+
+@app.command()
+def new(
+    slug: Annotated[str, typer.Argument(help="The competition's URL name.")],
+    kind: Annotated[str, typer.Option(help="tabular | images | text")] = "tabular",
+    data: Annotated[Path | None, typer.Option(help="Folder with the competition's files: what can be read off them is not asked.")] = None,
+    dest: Annotated[Path | None, typer.Option(help="Folder to write. Default: competitions/SLUG.")] = None,
+    metric: Annotated[str, typer.Option(help="A name in metrics.py. Default: a common one for the task.")] = "",
+    target: Annotated[str, typer.Option(help="Target column, where the data does not tell.")] = "",
+    id: Annotated[str, typer.Option(help="Id column, where the data does not tell.")] = "",
+) -> None:
+    "Write the folder of a new competition."
+    from .new import new_comp
+
+    facts: dict[str, Any] = {k: v for k, v in {"metric": metric, "target": target, "id": id}.items() if v}
+    folder = new_comp(slug, kind=kind, dest=dest, data=data, **facts)
+    print(f"{folder} is written. Look through its competition.toml, then: fkp run {slug}")
+
+
+@app.command("list")
+def list_command(as_json: AsJson = False) -> None:
+    "List the competitions found here."
+    from .competition import list_comps
+    from .terminal import show_json, show_table
+
+    comps = list_comps()
+    if as_json:
+        show_json([{"slug": c.slug, "kind": c.kind, "task": c.task, "metric": c.metric, "folder": str(c.folder)} for c in comps])
+    else:
+        show_table(["slug", "kind", "task", "metric"], [[c.slug, c.kind, c.task, c.metric] for c in comps])
+
+
+@app.command()
+def doctor() -> None:
+    "Say what is installed, which credentials are found, and whether the sandbox starts."
+    from .doctor import findings
+    from .terminal import show_table
+
+    rows = findings()
+    show_table(["", "what", "finding"], [["ok" if f.ok else "--", f.what, f.detail] for f in rows])
+
+
+@sandbox.command()
+def serve(
+    data: Annotated[Path, typer.Option(help="Folder of bundles.")],
+    state: Annotated[Path, typer.Option(help="Folder that keeps submissions and uploads.")] = Path("sandbox-state"),
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 8765,
+    user: Annotated[str | None, typer.Option(help="User name to accept.")] = None,
+    key: Annotated[str | None, typer.Option(help="Key to accept. Default: made once and kept in the state folder.")] = None,
+    token: Annotated[str | None, typer.Option(help="Access token to accept.")] = None,
+) -> None:
+    "Serve every bundle in a folder as Kaggle would, on this machine only."
+    from .sandbox import serve as serve_bundles
+
+    given = {k: v for k, v in {"user": user, "key": key, "token": token}.items() if v is not None}
+    serve_bundles(data, state=state, port=port, **given)
+
+
+def _board(slug: str, dest: Path | None) -> list[Any]:
+    from .sweeps import board as make_board
+
+    return make_board(_latest(slug, dest))
+
+
+def _latest(slug: str, dest: Path | None) -> list[Any]:
+    "Predictions of the newest run of each trial, of the data that the newest run of all saw."
+    from .competition import load_comp
+    from .exceptions import DataError
+    from .vault import Vault
+
+    name = load_comp(slug).slug if Path(slug).is_dir() else slug
+    folder = dest or Path("runs") / name
+    if not (folder / "vault").is_dir():
+        raise DataError(f"{folder} holds no vault. Make one with `fkp run {name}`, or name the folder with --dest.")
+    vault, latest = Vault(folder / "vault"), {}
+    for record in vault.runs(name):
+        if record.status == "done" and record.trial not in latest:
+            latest[record.trial] = vault.load(record)
+    if not latest:
+        raise DataError(f"No trial of {name} has finished in {folder / 'vault'}.")
+    first = next(iter(latest.values()))
+    return [p for p in latest.values() if len(p.ids) == len(first.ids) and set(p.ids.tolist()) == set(first.ids.tolist())]
+
+
+def _pick(found: dict[str, Any], name: str) -> Any:
+    from .exceptions import UnknownName
+
+    if name not in found:
+        raise UnknownName("trial", name, found)
+    return found[name]
+
+
+def _plain(record: Any) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return asdict(record)
+
+
+def main() -> None:
+    "Run the command line; an error we know is one message and exit status 1."
+    try:
+        app(standalone_mode=True)
+    except FastkaggleError as e:
+        print(f"error: {e}", file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,212 @@
+"""Competition: the facts of competition.toml, where to find one, and how to read its data."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import tomllib
+from datetime import datetime
+from difflib import get_close_matches
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from .data import Data
+from .exceptions import ConfigError, UnknownName
+from .metrics import get_metric
+
+FACTS = "competition.toml"
+
+
+class _Facts(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Split(_Facts):
+    "How to validate, and how the organisers held rows out."
+    kind: Literal["random", "stratified", "group", "stratified-group", "time"] = "random"
+    column: str = ""   # the group or time column
+
+    @model_validator(mode="after")
+    def _has_column(self) -> Split:
+        if self.kind in ("group", "stratified-group", "time") and not self.column:
+            raise ValueError(f"kind = {self.kind!r} needs `column`, the name of the group or time column")
+        return self
+
+
+class Images(_Facts):
+    "Where the images are."
+    train_folder: str = "train_images"
+    test_folder: str = "test_images"
+    name: str = "{id}"   # file name from the id; other columns of train.csv may be used, as in "{label}/{image_id}"
+
+
+class Text(_Facts):
+    "Which columns are read as text."
+    columns: tuple[str, ...] = ()
+    context: str = ""
+
+
+class SandboxFacts(_Facts):
+    "What only the sandbox heeds."
+    rules_accepted: bool = True
+    max_daily_submissions: int | None = Field(None, ge=0)
+    deadline: str | None = None   # ISO 8601, UTC
+
+    @field_validator("deadline")
+    @classmethod
+    def _is_a_date(cls, value: str | None) -> str | None:
+        if value is not None:
+            datetime.fromisoformat(value)
+        return value
+
+
+class Competition(_Facts):
+    "A competition's facts, the same in a competition folder and in a sandbox bundle."
+    slug: str
+    title: str = ""
+    kind: Literal["tabular", "images", "text"] = "tabular"
+    task: Literal["binary", "multiclass", "regression"]
+    metric: str
+    id: str
+    target: tuple[str, ...]
+    train: str = "train.csv"
+    test: str = "test.csv"
+    sample_submission: str = "sample_submission.csv"
+    code_competition: bool = False
+    url: str = ""
+    max_daily_submissions: int = Field(10, ge=0)
+    split: Split = Split()
+    images: Images | None = None
+    text: Text | None = None
+    sandbox: SandboxFacts = SandboxFacts()
+    folder: Path | None = Field(None, repr=False)   # where it was found
+
+    @field_validator("target", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    @property
+    def page(self) -> str:
+        "The competition's page."
+        return self.url or f"https://www.kaggle.com/competitions/{self.slug}"
+
+    def module(self, name: str) -> ModuleType | None:
+        "Return `name`.py of the competition's folder, imported, or None when there is none."
+        file = self.folder and self.folder / f"{name}.py"
+        if not file or not file.exists():
+            return None
+        full = f"competitions.{self.slug.replace('-', '_')}.{name}@{file}"
+        if full not in sys.modules:
+            spec = importlib.util.spec_from_file_location(full, file)
+            assert spec and spec.loader  # a .py file always has both
+            module = sys.modules[full] = importlib.util.module_from_spec(spec)
+            try:
+                spec.loader.exec_module(module)
+            except BaseException:
+                del sys.modules[full]
+                raise
+        return sys.modules[full]
+
+    def read(self, path: str | Path) -> Data:
+        "Read the data in `path`: with the folder's data.py, else by the facts alone. Raises DataError."
+        if (own := self.module("data")) is not None:
+            return own.read(Path(path))  # type: ignore[no-any-return]
+        return self.read_files(path)
+
+    def read_files(self, path: str | Path) -> Data:
+        "Read the data in `path` by the facts alone. Raises DataError."
+        from .reading import read_tabular
+
+        return read_tabular(
+            path, id=self.id, target=self.target, task=self.task, train=self.train, test=self.test, sample_submission=self.sample_submission,
+            group_column=self.split.column if self.split.kind.endswith("group") else "", time_column=self.split.column if self.split.kind == "time" else "",
+        )
+
+
+def read_competition(file: str | Path) -> Competition:
+    "Read a competition.toml; the folder's name is the slug. Raises ConfigError naming file, key, what came and what is allowed."
+    file = Path(file).resolve()
+    try:
+        facts = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as e:
+        raise ConfigError(f"{file} is not there. A competition is a folder with a {FACTS} in it; `fkp new SLUG` writes one.") from e
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+        raise ConfigError(f"{file} is not valid TOML: {e}") from e
+    if reserved := {"slug", "folder"} & facts.keys():
+        raise ConfigError(f"{file}: {reserved.pop()!r} is not a key: the folder's name is the slug. Take it out.")
+    try:
+        comp = Competition(**facts, slug=file.parent.name, folder=file.parent)
+    except ValidationError as e:
+        raise ConfigError("\n".join(_explain(file, problem) for problem in e.errors())) from e
+    if not (file.parent / "grade.py").exists():
+        try:
+            get_metric(comp.metric)
+        except UnknownName as e:
+            raise ConfigError(f"{file}: metric = {comp.metric!r}. {e} For another metric of a sandbox bundle put a grade.py beside it.") from e
+    return comp
+
+
+def load_comp(
+    slug: str | Path,                       # the URL name, or the path of a competition's folder
+    *,
+    bundles: str | Path | None = None,      # folder of sandbox bundles to fall back on
+) -> Competition:
+    "Find a competition in ./competitions, the current folder, the installed package, or `bundles`. Raises UnknownName, ConfigError."
+    if (Path(slug) / FACTS).exists():
+        return read_competition(Path(slug) / FACTS)
+    folders = [*_folders(), *([Path(bundles)] if bundles else [])]
+    for folder in folders:
+        if (folder / str(slug) / FACTS).exists():
+            return read_competition(folder / str(slug) / FACTS)
+    known = {p.parent.name for folder in folders for p in folder.glob(f"*/{FACTS}") if not p.parent.name.startswith("_")}
+    raise UnknownName("competition", str(slug), known, f"Add one with `fkp new {slug}`.")
+
+
+def list_comps() -> list[Competition]:
+    "Return every competition that `load_comp` finds by its slug, the built-in ones included; the nearest folder wins."
+    found: dict[str, Path] = {}
+    for folder in _folders():
+        for file in sorted(folder.glob(f"*/{FACTS}")):
+            if not file.parent.name.startswith("_"):
+                found.setdefault(file.parent.name, file)
+    return [read_competition(file) for _, file in sorted(found.items())]
+
+
+def builtin_folder() -> Path:
+    "Return the folder of the built-in competitions: inside an installed package, beside it in a checkout."
+    package = Path(__file__).resolve().parent
+    inside = package / "competitions"
+    return inside if inside.is_dir() else package.parent / "competitions"
+
+
+def _folders() -> list[Path]:
+    return [Path.cwd() / "competitions", Path.cwd(), builtin_folder()]
+
+
+def _explain(file: Path, problem: Any) -> str:
+    "One line per mistake: file, key, what came, what is allowed."
+    *where, key = [str(p) for p in problem["loc"]] or ["?"]
+    where = [w for w in where if not w.isdigit()]
+    section = f"[{'.'.join(where)}] " if where else ""
+    if problem["type"] == "extra_forbidden":
+        model = {"split": Split, "images": Images, "text": Text, "sandbox": SandboxFacts}.get(where[0]) if where else Competition
+        known = sorted(set((model or Competition).model_fields) - {"slug", "folder"})
+        near = get_close_matches(key, known, n=1, cutoff=0.5)
+        return f"{file}: unknown key {section}{key} = {problem['input']!r}." + (f" Did you mean {near[0]!r}?" if near else "") + f" Allowed: {', '.join(known)}."
+    if problem["type"] == "missing":
+        return f"{file}: the key {section}{key} is missing. Say, for example, {key} = {_EXAMPLES.get(key, '...')!r}."
+    came = f"{section}{key} = {problem['input']!r}"
+    if problem["type"] == "literal_error":
+        allowed = problem["ctx"]["expected"]
+        near = get_close_matches(str(problem["input"]), [a.strip(" '") for a in allowed.replace(" or ", ",").split(",")], n=1, cutoff=0.5)
+        return f"{file}: {came} is not one of {allowed}." + (f" Did you mean {near[0]!r}?" if near else "")
+    if problem["type"] == "value_error" and isinstance(problem["input"], dict):
+        return f"{file}: [{'.'.join([*where, key])}] {problem['ctx']['error']}."
+    return f"{file}: {came} ({type(problem['input']).__name__}): {problem['msg'][:1].lower()}{problem['msg'][1:]}."
+
+
+_EXAMPLES = {"task": "binary", "metric": "accuracy", "id": "PassengerId", "target": "Survived"}

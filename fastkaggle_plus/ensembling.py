@@ -1,0 +1,117 @@
+"""Average predictions by id and class: mean, weighted, rank, greedy; with an honest (nested) score."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .exceptions import DataError, SelectionError, UnknownName
+from .metrics import get_metric
+from .predictions import Predictions
+
+Array = np.ndarray[Any, Any]
+METHODS = ("mean", "weighted", "rank", "greedy")
+GREEDY_ROUNDS = 20
+
+
+def ensemble(
+    members: Sequence[Predictions],
+    *,
+    method: str = "mean",                        # mean | weighted | rank | greedy
+    weights: dict[str, float] | None = None,     # for weighted: by member name
+    keep_best: int | None = None,                # refused: see SelectionError
+    name: str = "ensemble",
+) -> Predictions:
+    """Combine predictions of the same rows into one.
+
+    `oof` of the result is honest: where weights are fitted (greedy), each fold's rows are combined with weights fitted on the
+    other folds. `about["weights"]` are the weights the test rows got, `about["nested_score"]` the score of the honest `oof`.
+    Source: Caruana et al., Ensemble selection from libraries of models (2004), for greedy selection with replacement.
+    Raises DataError for members of different rows or metrics, SelectionError when asked to drop members on their own score.
+    """
+    if keep_best is not None:
+        raise SelectionError(
+            f"keep_best={keep_best} would choose members by the score they are then judged on, which flatters. Declare the members before scoring, "
+            "or use method=\"greedy\": its weights are fitted on other folds than those they are scored on.")
+    if not members:
+        raise DataError("An ensemble needs at least one member.")
+    if method not in METHODS:
+        raise UnknownName("ensemble method", method, METHODS)
+    if len({m.metric for m in members}) > 1:
+        raise DataError(f"The members are scored by different metrics: {', '.join(sorted({m.metric for m in members}))}.")
+    if len({m.name for m in members}) < len(members):
+        raise DataError(f"Two members have one name: {', '.join(m.name for m in members)}. Weights are given by name.")
+    first = members[0]
+    members = [m.aligned(first.ids, first.test_ids, first.vocab) for m in members]
+    if any(not np.array_equal(m.targs, first.targs) for m in members):
+        raise DataError("The members have other targets for the same ids: they come from different versions of the data.")
+    if (method == "weighted") != (weights is not None):
+        raise DataError("weights go with method=\"weighted\", and only with it.")
+    oofs, tests = np.stack([m.oof for m in members]), np.stack([m.test for m in members])
+    if method == "rank":
+        rows = ~np.isnan(oofs).any((0, 2))
+        tests = np.stack([_ranks(t, o[rows]) for t, o in zip(tests, oofs, strict=True)])
+        oofs = np.stack([_ranks(o, o[rows]) for o in oofs])
+    shares, oof = _combine(members, oofs, method, weights)
+    honest = replace(
+        first, name=name, oof=oof, test=np.tensordot(shares, tests, 1), seconds_s=sum(m.seconds_s for m in members), importances={},
+        about={"method": method, "weights": {m.name: round(float(w), 6) for m, w in zip(members, shares, strict=True)}})
+    return replace(honest, about={**honest.about, "nested_score": honest.oof_score})
+
+
+def write_lock(preds: Predictions, members: Sequence[Predictions], file: str | Path = "ensemble.lock") -> Path:
+    "Write what an ensemble was made of (method, weights, a hash of each member's predictions), so that it can be made again."
+    hashes = {m.name: hashlib.sha256(np.ascontiguousarray(m.oof).tobytes() + np.ascontiguousarray(m.test).tobytes()).hexdigest()[:16] for m in members}
+    Path(file).write_text(json.dumps({**preds.about, "metric": preds.metric, "members": hashes}, indent=2, sort_keys=True) + "\n")
+    return Path(file)
+
+
+def _combine(members: Sequence[Predictions], oofs: Array, method: str, weights: dict[str, float] | None) -> tuple[Array, Array]:
+    "Return (weights of the test rows, honest oof)."
+    n, names = len(members), [m.name for m in members]
+    if method != "greedy":
+        shares = np.ones(n)
+        if weights is not None:
+            if unknown := set(weights) - set(names):
+                raise UnknownName("ensemble member", sorted(unknown)[0], names)
+            shares = np.array([weights.get(name, 0.0) for name in names], dtype=float)
+        if (shares < 0).any() or shares.sum() <= 0:
+            raise DataError(f"Weights must not be negative and must have a positive sum; {weights} came.")
+        shares = shares / shares.sum()
+        return shares, np.tensordot(shares, oofs, 1)
+    metric, folds, targs = get_metric(members[0].metric), members[0].folds, members[0].targs
+    rows = ~np.isnan(oofs).any((0, 2)) & (folds >= 0)
+    if len(np.unique(folds[rows])) < 2:
+        raise DataError("Greedy weights are scored on folds that did not fit them, so at least two folds need predictions.")
+    oof = np.full(oofs.shape[1:], np.nan)
+    for k in np.unique(folds[rows]):
+        fit, valid = rows & (folds != k), rows & (folds == k)
+        oof[valid] = np.tensordot(_greedy(metric, targs[fit], oofs[:, fit]), oofs[:, valid], 1)
+    return _greedy(metric, targs[rows], oofs[:, rows]), oof
+
+
+def _greedy(metric: Any, targs: Array, oofs: Array) -> Array:
+    "Add, with replacement, the member that helps most; stop where the score was best."
+    counts, total, best = np.zeros(len(oofs)), np.zeros(oofs.shape[1:]), None
+    for i in range(GREEDY_ROUNDS):
+        scores = [metric.score(targs, (total + o) / (i + 1)) for o in oofs]
+        pick = int(np.argmax(scores) if metric.higher_is_better else np.argmin(scores))
+        counts[pick] += 1
+        total = total + oofs[pick]
+        if best is None or metric.gain(scores[pick], best[0]) > 0:
+            best = scores[pick], counts.copy()
+    assert best is not None
+    return np.asarray(best[1] / best[1].sum())
+
+
+def _ranks(preds: Array, reference: Array) -> Array:
+    "Share of the reference predictions at or below each prediction, per output; classes are rescaled to sum to one."
+    ranks = np.stack([np.searchsorted(np.sort(reference[:, j]), preds[:, j], side="right") for j in range(preds.shape[1])], 1) / len(reference)
+    ranks = np.where(np.isnan(preds), np.nan, ranks)
+    return ranks / ranks.sum(1, keepdims=True).clip(1e-9) if preds.shape[1] > 1 else ranks

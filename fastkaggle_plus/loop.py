@@ -1,0 +1,196 @@
+"""The loop, end to end: setup -> trials -> out-of-fold predictions -> evidence -> ensemble -> checked submission -> leaderboard."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from .competition import Competition, load_comp
+from .ensembling import ensemble, write_lock
+from .environment import rehearsing
+from .exceptions import ConfigError, DataError, UnknownName
+from .kaggle_client import setup_comp, submit
+from .predictions import Predictions
+from .reporting import write_report
+from .sandbox import rehearse, running
+from .submission import write_submission
+from .sweeps.defaults import trials_of
+from .sweeps.results import BoardRow, TrialResult, board
+from .sweeps.run_local import run_local
+from .sweeps.trial import Sweep, Trial
+from .vault import Vault
+
+_WHOLE_FILE = 16 * 2**20  # larger files are told apart by size and time, not by content
+
+
+class Watcher:
+    "Hears what the loop does; the base class keeps quiet."
+
+    def step(self, name: str, detail: str = "") -> None:
+        "A step of the loop ended."
+
+    def sweep_starts(self, sweep: Sweep) -> None:
+        "The trials are about to run."
+
+    def trial_starts(self, trial: Trial) -> None:
+        "A trial is about to run."
+
+    def trial_ends(self, result: TrialResult) -> None:
+        "A trial ended, or was found in the vault."
+
+
+@dataclass(frozen=True)
+class Standing:
+    "Where a submission stands."
+    public_score: float | None
+    private_score: float | None           # None until the competition ends; the rehearsal's organiser tells it
+    public_rank: int | None = None
+    private_rank: int | None = None
+    entries: tuple[dict[str, Any], ...] = ()   # the sandbox's leaderboard: team, public_score, private_score
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    "What one turn of the loop left behind."
+    comp: Competition
+    results: list[TrialResult]
+    rows: list[BoardRow]
+    ensemble: Predictions
+    submission: Path
+    sha256: str
+    ref: int
+    sent: bool                            # False: the same submission was there already
+    standing: Standing
+    report: Path
+    seconds: dict[str, float] = field(default_factory=dict)   # where the time went
+
+    def as_json(self) -> dict[str, Any]:
+        "Return the facts of `fkp run --json`."
+        return {
+            "slug": self.comp.slug, "metric": self.comp.metric,
+            "trials": [{"name": r.name, "oof_score": r.oof_score, "oof_score_se": r.oof_score_se, "seconds": round(r.seconds_s, 3), "verdict": r.verdict,
+                        "reused": r.reused} for r in self.rows],
+            "failed": {r.name: r.error for r in self.results if r.predictions is None},
+            "ensemble": {"oof_score": self.ensemble.oof_score, "nested_score": self.ensemble.about["nested_score"], "method": self.ensemble.about["method"],
+                         "weights": self.ensemble.about["weights"]},
+            "submission": {"path": str(self.submission), "sha256": self.sha256, "ref": self.ref, "sent": self.sent},
+            "public_score": self.standing.public_score, "private_score": self.standing.private_score,
+            "public_rank": self.standing.public_rank, "entries": len(self.standing.entries),
+            "report": str(self.report), "seconds": round(sum(self.seconds.values()), 3), "seconds_by_step": {k: round(v, 3) for k, v in self.seconds.items()},
+        }
+
+
+def run(
+    slug: str,
+    *,
+    bundles: str | Path | None = None,   # folder of sandbox bundles to run against instead of the built-in rehearsal
+    data: str | Path | None = None,      # or: a folder with the competition's own files, of which labelled rows are held out
+    dest: str | Path | None = None,      # where everything goes; default: runs/<slug>
+    live: bool = False,                  # the real Kaggle, with your account; otherwise the sandbox
+    seed: int = 42,
+    n_folds: int = 5,
+    workers: int | None = None,
+    watcher: Watcher | None = None,
+) -> Outcome:
+    "Run the whole loop once; what an earlier call finished is not done again. Raises FastkaggleError."
+    if live and (bundles or data):
+        raise ConfigError("live means the real Kaggle; bundles and data are for a rehearsal. Give one of them.")
+    watcher, clock = watcher or Watcher(), _Clock()
+    comp = load_comp(slug, bundles=bundles)
+    home = Path(dest or Path("runs") / comp.slug)
+    home.mkdir(parents=True, exist_ok=True)
+    with FileLock(home / "run.lock"), contextlib.ExitStack() as stack:
+        box, place = None, home / "live"
+        if not live:
+            served, place = _bundle(comp, home, bundles, data, seed)
+            box = stack.enter_context(running(served, state=place / "sandbox"))
+            stack.enter_context(rehearsing(box.url, user=box.user, key=box.key, token=box.token))
+            clock.lap("sandbox")
+            watcher.step("sandbox", f"{comp.slug} served at {box.url}, nothing leaves this machine")
+        was_there = (place / "data").exists()
+        path = setup_comp(comp.slug, dest=place / "data")
+        clock.lap("download")
+        watcher.step("download", f"{'already in' if was_there else 'verified and unpacked to'} {path}")
+        sweep = Sweep(comp.slug, trials_of(comp), n_folds, seed)
+        watcher.sweep_starts(sweep)
+        results = run_local(sweep, comp, path, vault=Vault(home / "vault"), workers=workers, on_start=watcher.trial_starts, on_result=watcher.trial_ends)
+        rows = board(results)
+        clock.lap("trials")
+        members = [r.predictions for r in results if r.predictions is not None and r.trial.in_ensemble]
+        if not rows or not members:
+            raise DataError("No trial of the ensemble finished. " + "\n".join(f"{r.name}: {r.error}" for r in results if r.error))
+        method = getattr(comp.module("trials"), "ENSEMBLE", "greedy")
+        both = ensemble(members, method=method)
+        write_lock(both, members, home / "ensemble.lock")
+        clock.lap("ensemble")
+        file = write_submission(both, comp, path, file=home / "submission.csv")
+        sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+        sent = submit(file, f"fkp run: {method} of {len(members)} trials, {n_folds} folds, seed {seed} [{sha256[:12]}]", comp.slug, journal=place / "journal")
+        standing = Standing(sent.public_score, sent.private_score)
+        if box is not None:
+            public_rank, private_rank, _ = box.rank(comp.slug, sent.ref)
+            standing = Standing(sent.public_score, box.private_score(sent.ref), public_rank, private_rank, tuple(box.leaderboard(comp.slug)))
+        clock.lap("submit")
+        report = write_report(home / "report.html", comp=comp, rows=rows, members=[r.predictions for r in results if r.predictions is not None], ensemble=both, standing=standing,
+                              failed={r.name: r.error for r in results if r.predictions is None}, seconds=clock.laps)
+        clock.lap("report")
+        return Outcome(comp, results, rows, both, file, sha256, sent.ref, sent.sent, standing, report, clock.laps)
+
+
+def _bundle(comp: Competition, home: Path, bundles: str | Path | None, data: str | Path | None, seed: int) -> tuple[Path, Path]:
+    "Return (folder of bundles to serve, folder for what belongs to this very bundle)."
+    if bundles is not None:
+        if not (folder := Path(bundles) / comp.slug).is_dir():
+            there = [p.parent.name for p in Path(bundles).glob("*/competition.toml")]
+            raise UnknownName("bundle", comp.slug, there, f"A bundle is a folder in {bundles} with competition.toml, files/ and solution.csv.")
+        return Path(bundles), home / f"bundle-{_fingerprint(folder)}"
+    own = comp.module("rehearsal") if data is None else None
+    source = Path(data) if data is not None else comp.folder
+    if own is None and (source is None or not (source / comp.train).exists()):
+        raise ConfigError(f"There is nothing to rehearse {comp.slug} with: {source} holds no {comp.train}, and the competition has no rehearsal.py. "
+                          f"Say where its files are (--data DIR), give bundles (--bundles DIR), or use the real Kaggle (--live).")
+    assert source is not None
+    place = home / f"rehearsal-{_fingerprint(source, comp.folder)}-seed{seed}"
+    if not (served := place / "bundles").exists():
+        part = place / ".bundles.part"
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        own.make(part, seed=seed) if own is not None else rehearse(comp, source, part, seed=seed)
+        part.rename(served)
+    return served, place
+
+
+def _fingerprint(*folders: Path | None) -> str:
+    digest = hashlib.sha256()
+    for folder in dict.fromkeys(f for f in folders if f is not None):
+        for file in sorted(p for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts):
+            stat = file.stat()
+            content = file.read_bytes() if stat.st_size <= _WHOLE_FILE else f"{stat.st_size} {stat.st_mtime_ns}".encode()
+            digest.update(f"{file.relative_to(folder)}\0".encode() + content)
+    return digest.hexdigest()[:8]
+
+
+class _Clock:
+    "Seconds by step, in the order of the steps."
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.laps[name] = self.laps.get(name, 0) + now - self._last
+        self._last = now
+
+
+def steps(outcome: Outcome) -> Iterator[tuple[str, float]]:
+    "Yield (step, seconds), the longest first."
+    yield from sorted(outcome.seconds.items(), key=lambda kv: -kv[1])

@@ -1,0 +1,8 @@
+"""What a Kaggler looks at: plots, and one static HTML file."""
+
+from __future__ import annotations
+
+from .plots import plot_calibration, plot_confusion, plot_importances, plot_residuals, plot_scores
+from .report import write_report
+
+__all__ = ["plot_calibration", "plot_confusion", "plot_importances", "plot_residuals", "plot_scores", "write_report"]

@@ -1,0 +1,189 @@
+"""Predictions + sample submission -> a checked csv, joined by id. The submission contract."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .competition import Competition
+from .exceptions import DataError, SubmissionError
+from .metrics import Metric, get_metric
+from .predictions import Predictions
+from .reading import read_sample
+
+_SHOWN = 5          # rows named in an error
+_SUMS_TO_ONE = 1e-3  # tolerance of a probability row
+
+
+def write_submission(
+    preds: Predictions,
+    comp: Competition,
+    path: str | Path,                    # the folder with the competition's data, where the sample submission is
+    *,
+    file: str | Path = "submission.csv",
+) -> Path:
+    "Write the csv that Kaggle scores, in the sample submission's rows and columns, and return its path. Raises SubmissionError."
+    sample = _sample(comp, Path(path))
+    frame = check_submission(answer_frame(preds, sample, get_metric(comp.metric), target=comp.target), sample, metric=comp.metric, labels=preds.vocab)
+    frame.to_csv(file, index=False, lineterminator="\n")
+    return Path(file)
+
+
+def check_file(
+    file: str | Path,
+    comp: Competition,
+    path: str | Path,                    # the folder with the competition's data
+    *,
+    labels: tuple[Any, ...] = (),        # labels that may be answered; () for any
+) -> pd.DataFrame:
+    "Check a csv written elsewhere and return it in the sample's order. Raises SubmissionError."
+    try:
+        frame = pd.read_csv(file, dtype=str, keep_default_na=False, na_values=[""])
+    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as e:
+        raise SubmissionError(f"{file} does not read as csv: {e}") from e
+    return check_submission(frame, _sample(comp, Path(path)), metric=comp.metric, labels=labels)
+
+
+def check_submission(
+    frame: pd.DataFrame,            # the submission: id column and answer columns, rows in any order
+    sample: pd.DataFrame,           # the sample submission, its id column first
+    *,
+    metric: str,
+    labels: tuple[Any, ...] = (),   # labels that may be answered; () for any
+) -> pd.DataFrame:
+    """Return `frame` in the sample's row and column order, or raise SubmissionError saying which rows are wrong and how to mend them.
+
+    Checked: columns; ids missing, extra, doubled or of another type; empty cells; cells that are lists, like `[0.54]`; numbers
+    that are none or infinite; labels nobody knows; probabilities outside 0 to 1; probability rows that do not sum to one.
+    """
+    id, *answers = sample.columns
+    if missing := [c for c in sample.columns if c not in frame.columns]:
+        raise SubmissionError(f"The submission has no column {_list(missing)}. It needs exactly {_list(sample.columns)}, and has {_list(frame.columns)}.")
+    if extra := [c for c in frame.columns if c not in sample.columns]:
+        raise SubmissionError(f"The submission has {'a column' if len(extra) == 1 else 'columns'} nobody asked for: {_list(extra)}. "
+                              "Drop it; an unnamed one comes from writing the index (use to_csv(index=False)).")
+    frame = _in_order(frame, sample[id])
+    for column in answers:
+        _refuse(frame[column].isna(), frame[id], f"{column!r} is empty", "A model predicted NaN, or the join by id found nothing: fill the cause, not the cell.")
+        cells = frame[column]
+        if cells.dtype == object or isinstance(cells.dtype, pd.StringDtype):
+            nested = cells.astype(str).str.match(r"^\s*[\[(].*[\])]\s*$", na=False) | cells.map(np.ndim).gt(0)
+            _refuse(nested, frame[id], f"{column!r} holds a list like {_first(cells, nested)}, where one value belongs", "Take the value out: preds[:, 0], or preds.squeeze().")
+    want = get_metric(metric)
+    if want.wants in ("value", "probability"):
+        frame = frame.assign(**{c: _numbers(frame, id, c) for c in answers})
+    if want.wants == "probability":
+        _check_probabilities(frame, id, answers)
+    if want.wants in ("label", "ranking") and labels and len(answers) == 1:
+        _check_labels(frame, id, answers[0], labels, want)
+    return frame[list(sample.columns)]
+
+
+def answer_frame(
+    preds: Predictions,
+    sample: pd.DataFrame,             # the sample submission, its id column first
+    metric: Metric,
+    *,
+    target: tuple[str, ...] = (),     # names of several predicted values, in the order of the predictions' columns
+) -> pd.DataFrame:
+    "Return predictions as a submission's columns, in the form the sample submission asks for; rows in the order of the predictions."
+    id, *columns = sample.columns
+    answers = metric.answers(preds.test)
+    labels = np.array([_label(v) for v in preds.vocab], dtype=object)
+    frame = pd.DataFrame({id: preds.test_ids})
+    if metric.wants == "ranking":
+        return frame.assign(**{columns[0]: [" ".join(map(str, row)) for row in labels[answers]]})
+    if metric.wants == "label":
+        return frame.assign(**{columns[0]: labels[answers] if preds.vocab else answers})
+    if metric.wants == "probability" and len(columns) > 1:
+        if sorted(map(str, labels)) != sorted(columns):
+            raise SubmissionError(f"The sample submission has the columns {_list(columns)}, and the classes are {_list(labels)}. Check `target` and `task` in competition.toml.")
+        return frame.assign(**{c: preds.test[:, list(map(str, labels)).index(c)] for c in columns})
+    answers = answers.reshape(len(answers), -1)
+    if answers.shape[1] != len(columns):
+        raise SubmissionError(f"The sample submission has {len(columns)} answer columns ({_list(columns)}), and there are {answers.shape[1]} predictions a row. "
+                              "Check `target` and `metric` in competition.toml.")
+    order = target if set(target) == set(columns) else tuple(columns)
+    return frame.assign(**{c: answers[:, order.index(c)] for c in columns})
+
+
+def _sample(comp: Competition, path: Path) -> pd.DataFrame:
+    if (file := path / comp.sample_submission).exists():
+        return pd.read_csv(file, dtype=str, keep_default_na=False)
+    try:
+        test_ids = pd.read_csv(path / comp.test, dtype=str, usecols=[comp.id])[comp.id]
+    except (OSError, ValueError) as e:
+        raise DataError(f"Neither {file} nor the ids of {path / comp.test} can be read ({e}). Run `fkp setup {comp.slug}` first.") from e
+    return read_sample(path, comp.sample_submission, test_ids, comp.target)
+
+
+def _in_order(frame: pd.DataFrame, wanted: pd.Series) -> pd.DataFrame:
+    "Join by id: rows in the sample's order, each id once."
+    ids, as_given, wanted = frame[wanted.name].map(_label).astype(str), wanted, wanted.map(_label).astype(str)
+    _refuse(ids.duplicated(), ids, "is there more than once", "Group or drop_duplicates by id before writing.", subject="id")
+    known = pd.Index(wanted)
+    stranger = ~ids.isin(known)
+    if stranger.any() and ids.str.replace(r"\.0$", "", regex=True).isin(known).all():
+        raise SubmissionError(f"The ids are written {ids[stranger].iloc[0]!r} where the sample has {wanted.iloc[0]!r}: read or keep the id column as it is in the "
+                              "sample (an integer column with a missing value becomes a float).")
+    _refuse(stranger, ids, "is not in the sample submission", "Predict the rows of the test file, and only those.", subject="id")
+    absent = ~known.isin(ids)
+    _refuse(pd.Series(absent), wanted.reset_index(drop=True), "is missing", f"The sample has {len(wanted)} rows, the submission {len(ids)}.", subject="id")
+    order = pd.Index(ids).get_indexer(known)
+    answers = frame.drop(columns=wanted.name).iloc[order].reset_index(drop=True)
+    return pd.concat([as_given.reset_index(drop=True), answers], axis=1)
+
+
+def _numbers(frame: pd.DataFrame, id: str, column: str) -> pd.Series:
+    numbers = pd.to_numeric(frame[column], errors="coerce").astype(float)
+    _refuse(numbers.isna(), frame[id], f"{column!r} holds {_first(frame[column], numbers.isna())}, which is no number", "Write plain numbers with a decimal point.")
+    _refuse(np.isinf(numbers), frame[id], f"{column!r} is infinite", "Clip the predictions.")
+    return numbers
+
+
+def _check_probabilities(frame: pd.DataFrame, id: str, columns: list[str]) -> None:
+    for c in columns:
+        outside = (frame[c] < 0) | (frame[c] > 1)
+        _refuse(outside, frame[id], f"{c!r} holds {_first(frame[c], outside)}, outside 0 to 1", "Use predict_proba, or apply sigmoid or softmax to the logits.")
+    if len(columns) > 1:
+        off = (frame[columns].sum(axis=1) - 1).abs() > _SUMS_TO_ONE
+        _refuse(off, frame[id], f"the probabilities sum to {_first(frame[columns].sum(axis=1).round(4), off)}", "Divide each row by its sum.")
+
+
+def _check_labels(frame: pd.DataFrame, id: str, column: str, labels: tuple[Any, ...], want: Metric) -> None:
+    allowed = {str(_label(v)) for v in labels}
+    if want.wants == "ranking":
+        unknown = frame[column].astype(str).map(lambda cell: not set(cell.split()) <= allowed)
+        many = frame[column].astype(str).str.split().str.len() > want.k
+        _refuse(many, frame[id], f"{column!r} holds more than {want.k} labels", f"Keep the {want.k} likeliest.")
+    else:
+        unknown = ~frame[column].map(_label).astype(str).isin(allowed)
+    near = " Round or decode the predictions: labels are asked for, not probabilities." if want.wants == "label" else ""
+    _refuse(unknown, frame[id], f"{column!r} holds {_first(frame[column], unknown)}, which is none of the labels {_list(sorted(allowed)[:12])}", near.strip() or "Check the vocab.")
+
+
+def _label(value: Any) -> Any:
+    "A label as it is written: 1.0 read from a column with gaps is the label 1."
+    return int(value) if isinstance(value, (float, np.floating)) and float(value).is_integer() else value
+
+
+def _refuse(wrong: Any, ids: pd.Series, what: str, mend: str, *, subject: str = "id") -> None:
+    "Raise when any row is wrong, naming the first few."
+    wrong = np.asarray(wrong, dtype=bool)
+    if not (n := int(wrong.sum())):
+        return
+    named = ", ".join(map(str, ids[wrong].drop_duplicates().head(_SHOWN))) + (", ..." if n > _SHOWN else "")
+    where = f"{n} row{'s' if n > 1 else ''} ({subject} {named})"
+    raise SubmissionError(f"The submission is wrong in {where}: {what if not what.startswith('is ') else 'the id ' + what}. {mend}")
+
+
+def _first(cells: pd.Series, wrong: Any) -> str:
+    wrong = np.asarray(wrong, dtype=bool)
+    return repr(cells[wrong].iloc[0]) if wrong.any() else ""
+
+
+def _list(names: Any) -> str:
+    return ", ".join(map(str, names))

@@ -1,0 +1,133 @@
+"""How the command line shows things: rich in a terminal, plain lines when piped, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from .loop import Outcome, Watcher, steps
+from .sweeps.results import TrialResult
+from .sweeps.trial import Sweep, Trial
+
+_PIPED_WIDTH = 140
+
+
+def console(*, to_stderr: bool = False) -> Console:
+    "Return a console; piped it is wide and plain."
+    out = Console(stderr=to_stderr, highlight=False, soft_wrap=False)
+    return out if out.is_terminal else Console(stderr=to_stderr, highlight=False, width=_PIPED_WIDTH, no_color=True)
+
+
+class RunWatcher(Watcher):
+    "Shows the loop as it goes: a bar in a terminal, one line a trial when piped."
+
+    def __init__(self, *, to_stderr: bool = False):
+        self.out = console(to_stderr=to_stderr)
+        self.progress = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=self.out, transient=True)
+        self.task: Any = None
+        self.running: list[str] = []
+        self.done = 0
+        self.reused = 0
+        self.total = 0
+
+    def __enter__(self) -> RunWatcher:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.progress.stop()
+
+    def step(self, name: str, detail: str = "") -> None:
+        self.out.print(f"{name:<10}{detail}", soft_wrap=True)
+
+    def sweep_starts(self, sweep: Sweep) -> None:
+        self.total = len(sweep.trials)
+        self.out.print(f"{'trials':<10}{self.total} trials, {sweep.n_folds} folds, seed {sweep.seed}")
+        if self.out.is_terminal:
+            self.progress.start()
+            self.task = self.progress.add_task("", total=self.total)
+
+    def trial_starts(self, trial: Trial) -> None:
+        self.running.append(trial.name)
+        self._describe()
+
+    def trial_ends(self, result: TrialResult) -> None:
+        self.done += 1
+        self.reused += result.reused
+        if result.name in self.running:
+            self.running.remove(result.name)
+        if not result.reused:
+            shown = f"failed: {result.error.strip().splitlines()[-1]}" if result.predictions is None else (
+                f"{result.predictions.oof_score:.4f} ± {result.predictions.oof_score_se:.4f}  {result.predictions.seconds_s:6.1f} s")
+            self.out.print(f"  [{self.done:>2}/{self.total}] {result.name:<32} {shown}", markup=False, soft_wrap=True)
+        if self.done == self.total and self.reused:
+            self.out.print(f"{'':<10}{self.reused} of {self.total} trials were in the vault already and were not run again")
+        self._describe()
+
+    def _describe(self) -> None:
+        if self.task is not None:
+            self.progress.update(self.task, completed=self.done, description=", ".join(self.running[:2]) or "trials")
+            if self.done == self.total:
+                self.progress.stop()
+
+
+def show_outcome(outcome: Outcome, *, to_stderr: bool = False) -> None:
+    "Show the table of trials, the ensemble, the scores with the rank, and where the time went."
+    out, metric, ens = console(to_stderr=to_stderr), outcome.comp.metric, outcome.ensemble
+    out.print()
+    show_board(outcome.rows, out=out, metric=metric)
+    used = [f"{name} {w:.2f}" for name, w in ens.about["weights"].items() if w]
+    out.print(f"ensemble  {metric} {ens.oof_score:.4f} ± {ens.oof_score_se:.4f} out of fold, nested ({ens.about['method']} of {', '.join(used)})", soft_wrap=True)
+    where = outcome.standing
+    out.print(f"submitted {outcome.submission} (sha256 {outcome.sha256[:12]}) as number {outcome.ref}"
+              + ("" if outcome.sent else ": it was there already and was not sent again"), soft_wrap=True)
+    out.print(f"scores    public {_score(where.public_score)}, private {_score(where.private_score)}")
+    if where.entries:
+        rank = f"rank {where.public_rank} public" + (f", {where.private_rank} private" if where.private_rank else "")
+        others = "; ".join(f"{e['team']} {_score(e['public_score'])} / {_score(e['private_score'])}" for e in where.entries if not e.get("ours"))
+        out.print(f"{'':<10}{rank}, of {len(where.entries)} entries (public / private: {others})", soft_wrap=True)
+    out.print(f"report    {outcome.report}", soft_wrap=True)
+    out.print(f"time      {sum(outcome.seconds.values()):.1f} s: " + ", ".join(f"{name} {s:.1f}" for name, s in steps(outcome)), soft_wrap=True)
+
+
+def show_board(rows: Sequence[Any], *, out: Console | None = None, metric: str = "") -> None:
+    "Show the board: trial, oof_score with standard error, seconds, difference to the best and what it is worth."
+    cells = [[r.name, f"{r.oof_score:.4f}", f"± {r.oof_score_se:.4f}", f"{r.seconds_s:.1f}", f"{r.to_best.gain:+.4f}" if r.to_best else "", r.verdict] for r in rows]
+    show_table(["trial", f"oof_score{f' ({metric})' if metric else ''}", "SE", "seconds", "to best", "verdict"], cells, numbers=(1, 2, 3, 4), out=out)
+
+
+def show_submissions(rows: Sequence[Any]) -> None:
+    "Show submissions."
+    cells = [[str(r.ref), str(r.date or ""), r.file_name, r.status, _score(r.public_score), _score(r.private_score), r.description] for r in rows]
+    show_table(["ref", "date", "file", "status", "public_score", "private_score", "description"], cells)
+
+
+def show_leaderboard(rows: Sequence[Any]) -> None:
+    "Show a leaderboard."
+    show_table(["rank", "team", "score", "date"], [[str(r.rank), r.team, str(r.score), str(r.date or "")] for r in rows])
+
+
+def show_table(header: Sequence[str], cells: Sequence[Sequence[str]], *, numbers: Sequence[int] = (), out: Console | None = None) -> None:
+    "Show a table, its `numbers` columns flush right."
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for i, name in enumerate(header):
+        table.add_column(name, justify="right" if i in numbers else "left", overflow="fold")
+    for row in cells:
+        table.add_row(*[str(c) for c in row])
+    (out or console()).print(table)
+
+
+def show_json(value: Any, *, one_line: bool = False) -> None:
+    "Print one JSON value to stdout."
+    sys.stdout.write(json.dumps(value, indent=None if one_line else 2, default=str) + "\n")
+
+
+def _score(value: Any) -> str:
+    return "none" if value is None or value == "" else f"{float(value):.5f}"

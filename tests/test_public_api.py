@@ -1,0 +1,53 @@
+"""The public names are exactly those written down, each can be had, and importing them loads nothing heavy."""
+
+import inspect
+import subprocess
+import sys
+
+import fastkaggle_plus
+
+HEAVY = ("torch", "pandas", "sklearn", "kaggle", "numpy", "fastai", "matplotlib", "starlette")
+
+
+def loaded_by(code: str) -> set[str]:
+    out = subprocess.run([sys.executable, "-c", f"{code}\nimport sys; print('\\n'.join(sys.modules))"], capture_output=True, text=True, check=True).stdout
+    return {name.split(".")[0] for name in out.splitlines()}
+
+
+def test_all_is_sorted_and_matches_the_table_of_contents():
+    assert fastkaggle_plus.__all__ == sorted(fastkaggle_plus.__all__)
+    assert set(fastkaggle_plus.__all__) == set(fastkaggle_plus._HOME)
+
+
+def test_every_public_name_exists_and_says_what_it_is():
+    for name in fastkaggle_plus.__all__:
+        value = getattr(fastkaggle_plus, name)
+        if inspect.isfunction(value) or inspect.isclass(value):
+            assert value.__name__ == name and inspect.getdoc(value), name
+            for key, parameter in inspect.signature(value).parameters.items():
+                if inspect.isfunction(value):
+                    positional = parameter.kind is not inspect.Parameter.KEYWORD_ONLY
+                    assert not positional or list(inspect.signature(value).parameters).index(key) < 3, f"{name}({key}) should be keyword-only"
+
+
+def test_star_import_gives_exactly_all():
+    names: dict[str, object] = {}
+    exec("from fastkaggle_plus import *", names)
+    assert set(names) - {"__builtins__"} == set(fastkaggle_plus.__all__)
+
+
+def test_unknown_name_is_an_attribute_error():
+    assert not hasattr(fastkaggle_plus, "no_such_name")
+
+
+def test_importing_loads_nothing_heavy():
+    assert not loaded_by("import fastkaggle_plus") & set(HEAVY)
+
+
+def test_star_import_loads_no_torch_and_no_kaggle():
+    assert not loaded_by("from fastkaggle_plus import *") & {"torch", "fastai", "kaggle"}
+
+
+def test_help_loads_nothing_heavy():
+    code = "import sys; sys.argv = ['fkp', '--help']\nfrom fastkaggle_plus.cli import main\ntry: main()\nexcept SystemExit: pass"
+    assert not loaded_by(code) & set(HEAVY)

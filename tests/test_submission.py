@@ -1,0 +1,144 @@
+"""The submission contract: every way to get a csv wrong is refused with the rows and the way to mend it."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fastkaggle_plus.competition import Competition
+from fastkaggle_plus.exceptions import SubmissionError
+from fastkaggle_plus.submission import check_file, check_submission, write_submission
+
+from .making import make_predictions, make_values
+
+SAMPLE = pd.DataFrame({"id": range(1000, 1020), "answer": 0})
+
+
+def comp(metric="accuracy", task="binary", target="answer", **kw):
+    return Competition(slug="toy", task=task, metric=metric, id="id", target=target, **kw)
+
+
+def save(folder, sample=SAMPLE):
+    sample.to_csv(folder / "sample_submission.csv", index=False)
+    return folder
+
+
+def good(**changes):
+    frame = SAMPLE.assign(answer=np.arange(20) % 2)
+    return frame.assign(**changes) if changes else frame
+
+
+def put(column, row, value):
+    frame = good().astype(object)
+    frame[column] = [value if i == row else cell for i, cell in enumerate(frame[column])]
+    return frame
+
+
+def test_rows_are_joined_by_id_whatever_their_order(tmp_path):
+    preds = make_predictions()
+    order = np.random.default_rng(0).permutation(20)
+    shuffled = dataclasses.replace(preds, test_ids=preds.test_ids[order], test=preds.test[order])
+    first = write_submission(preds, comp(), save(tmp_path), file=tmp_path / "a.csv").read_bytes()
+    assert write_submission(shuffled, comp(), tmp_path, file=tmp_path / "b.csv").read_bytes() == first
+    frame = pd.read_csv(tmp_path / "a.csv")
+    assert frame["id"].tolist() == list(range(1000, 1020)) and frame["answer"].tolist() == preds.test.argmax(1).tolist()
+
+
+REFUSED = [
+    (lambda: good().drop(columns="answer"), "no column answer"),
+    (lambda: good(extra=1), "nobody asked for: extra"),
+    (lambda: good().reset_index().rename(columns={"index": "Unnamed: 0"}), "index=False"),
+    (lambda: good().iloc[:-3], r"3 rows \(id 1017, 1018, 1019\): the id is missing. The sample has 20 rows, the submission 17"),
+    (lambda: pd.concat([good(), good().head(2)]), r"2 rows \(id 1000, 1001\): the id is there more than once"),
+    (lambda: good(id=np.arange(1001, 1021)), r"1 row \(id 1020\): the id is not in the sample"),
+    (lambda: put("answer", 4, np.nan), r"1 row \(id 1004\): 'answer' is empty"),
+    (lambda: put("answer", 5, "[0.54]"), r"1005.*holds a list like '\[0.54\]'.*preds\[:, 0\]"),
+    (lambda: put("answer", 5, np.array([0.54])), "holds a list"),
+    (lambda: put("answer", 6, 2), r"1006.*none of the labels 0, 1"),
+    (lambda: good(answer=0.37), "Round or decode"),
+]
+
+
+@pytest.mark.parametrize("make, words", REFUSED)
+def test_labels_refused(make, words):
+    with pytest.raises(SubmissionError, match=words):
+        check_submission(make(), SAMPLE, metric="accuracy", labels=(0, 1))
+
+
+@pytest.mark.parametrize("value, words", [(1.2, "outside 0 to 1"), (-0.1, "outside 0 to 1"), ("high", "no number"), (np.inf, "infinite"), ("[0.5]", "a list")])
+def test_probabilities_refused(value, words):
+    with pytest.raises(SubmissionError, match=f"1003.*{words}"):
+        check_submission(put("answer", 3, value), SAMPLE, metric="auc")
+
+
+def test_probability_rows_must_sum_to_one():
+    sample = pd.DataFrame({"id": range(3), "a": 0.5, "b": 0.5})
+    with pytest.raises(SubmissionError, match=r"1 row \(id 1\): the probabilities sum to .*1.3.*Divide"):
+        check_submission(sample.assign(a=[0.5, 0.8, 0.5]), sample, metric="log_loss")
+
+
+def test_float_ids_are_named_for_what_they_are():
+    with pytest.raises(SubmissionError, match=r"written '1000\.0' where the sample has '1000'"):
+        check_submission(good(id=SAMPLE["id"].map(lambda v: f"{v}.0")), SAMPLE, metric="accuracy", labels=(0, 1))
+
+
+def test_text_ids_that_look_like_numbers_keep_their_zeros(tmp_path):
+    sample = pd.DataFrame({"id": [f"{i:05d}" for i in range(20)], "answer": 0})
+    preds = dataclasses.replace(make_predictions(), test_ids=sample["id"].to_numpy())
+    file = write_submission(preds, comp(), save(tmp_path, sample), file=tmp_path / "s.csv")
+    assert file.read_text().splitlines()[1].startswith("00000,")
+
+
+def test_a_csv_file_is_checked_as_it_stands(tmp_path):
+    good().iloc[::-1].to_csv(tmp_path / "mine.csv", index=False)
+    assert check_file(tmp_path / "mine.csv", comp(), save(tmp_path))["id"].astype(int).tolist() == list(range(1000, 1020))
+    (tmp_path / "empty.csv").write_text("")
+    with pytest.raises(SubmissionError, match=r"empty\.csv does not read as csv"):
+        check_file(tmp_path / "empty.csv", comp(), tmp_path)
+
+
+def written(preds, tmp_path, sample, **kw):
+    return pd.read_csv(write_submission(preds, comp(**kw), save(tmp_path, sample), file=tmp_path / "s.csv"))
+
+
+def test_each_metric_gets_the_form_it_wants(tmp_path):
+    binary, three = make_predictions(), make_predictions(vocab=("ant", "bee", "cat"))
+    np.testing.assert_allclose(written(binary, tmp_path, SAMPLE, metric="auc")["answer"], binary.test[:, 1])
+    columns = pd.DataFrame({"id": range(1000, 1020), "cat": 0, "ant": 0, "bee": 0})
+    np.testing.assert_allclose(written(three, tmp_path, columns, metric="log_loss", task="multiclass")[["ant", "bee", "cat"]], three.test)
+    ranked = written(three, tmp_path, SAMPLE, metric="map@3", task="multiclass")["answer"]
+    assert ranked[0].split() == [three.vocab[i] for i in np.argsort(-three.test[0])]
+    assert set(written(three, tmp_path, SAMPLE, metric="accuracy", task="multiclass")["answer"]) <= {"ant", "bee", "cat"}
+    values = make_values()
+    np.testing.assert_allclose(written(values, tmp_path, SAMPLE, metric="rmse", task="regression")["answer"], values.test[:, 0])
+    two = dataclasses.replace(values, test=np.c_[values.test, -values.test], oof=np.c_[values.oof, values.oof], targs=np.c_[values.targs, values.targs])
+    pair = pd.DataFrame({"id": range(1000, 1020), "x": 0, "y": 0})
+    np.testing.assert_allclose(written(two, tmp_path, pair, metric="mean_columnwise_rmse", task="regression", target=("x", "y"))[["x", "y"]], two.test)
+
+
+def test_targets_are_joined_by_name_when_the_sample_orders_them_otherwise(tmp_path):
+    values = make_values()
+    two = dataclasses.replace(values, test=np.c_[values.test, -values.test], oof=np.c_[values.oof, values.oof], targs=np.c_[values.targs, values.targs])
+    sample = pd.DataFrame({"id": range(1000, 1020), "y": 0, "x": 0})
+    frame = written(two, tmp_path, sample, metric="mean_columnwise_rmse", task="regression", target=("x", "y"))
+    np.testing.assert_allclose(frame["x"], two.test[:, 0])
+
+
+def test_labels_are_written_as_the_data_writes_them(tmp_path):
+    assert set(written(make_predictions(vocab=(False, True)), tmp_path, SAMPLE)["answer"].astype(str)) <= {"True", "False"}
+    floats = write_submission(make_predictions(vocab=(0.0, 1.0)), comp(), save(tmp_path), file=tmp_path / "f.csv").read_text()
+    assert ".0" not in floats
+
+
+def test_without_a_sample_the_test_rows_are_answered(tmp_path):
+    pd.DataFrame({"id": range(1000, 1020)}).to_csv(tmp_path / "test.csv", index=False)
+    assert len(pd.read_csv(write_submission(make_predictions(), comp(), tmp_path, file=tmp_path / "s.csv"))) == 20
+
+
+@pytest.mark.slow
+def test_a_million_rows_are_checked():
+    n = 1_000_000
+    sample = pd.DataFrame({"id": np.arange(n), "answer": 0})
+    frame = sample.assign(answer=np.random.default_rng(0).random(n)).sample(frac=1, random_state=0)
+    assert check_submission(frame, sample, metric="auc")["id"].tolist() == list(range(n))
