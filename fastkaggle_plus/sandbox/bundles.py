@@ -1,0 +1,113 @@
+"""A bundle: the folder the sandbox serves a competition from, read and checked."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..competition import FACTS, Competition, read_competition
+from ..exceptions import ConfigError
+from ..metrics import get_metric
+
+Grade = Callable[[pd.DataFrame, pd.DataFrame], float]
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    "A competition as its organiser holds it."
+    comp: Competition
+    folder: Path
+    sample: pd.DataFrame          # the sample submission, all cells text
+    solution: pd.DataFrame        # id, target columns, Usage (public | private | ignored), all cells text
+    grade: Grade | None           # grade.py's function, for a metric that has no name
+    higher_is_better: bool
+
+    @property
+    def slug(self) -> str:
+        "The competition's URL name."
+        return self.comp.slug
+
+    @property
+    def files(self) -> dict[str, Path]:
+        "What a competitor may download: name inside the bundle -> file."
+        root = self.folder / "files"
+        return {p.relative_to(root).as_posix(): p for p in sorted(root.rglob("*")) if p.is_file()}
+
+    @property
+    def references(self) -> dict[str, Path]:
+        "Reference entries of the leaderboard: team name -> csv."
+        found = {p.stem: p for p in sorted((self.folder / "references").glob("*.csv"))}
+        sample = self.folder / "files" / self.comp.sample_submission
+        return {**({"sample submission": sample} if sample.exists() else {}), **found}
+
+
+def read_bundles(folder: Path) -> dict[str, Bundle]:
+    "Read every bundle in a folder, by slug. Raises ConfigError naming file and problem."
+    if not folder.is_dir():
+        raise ConfigError(f"{folder} is no folder. The sandbox serves a folder of bundles: DIR/<slug>/ with {FACTS}, files/ and solution.csv.")
+    found = {file.parent.name: read_bundle(file.parent) for file in sorted(folder.glob(f"*/{FACTS}"))}
+    if not found:
+        raise ConfigError(f"{folder} holds no bundle. A bundle is a folder in it, named like the competition, with {FACTS}, files/ and solution.csv.")
+    return found
+
+
+def read_bundle(folder: Path) -> Bundle:
+    "Read and check one bundle. Raises ConfigError naming file and problem."
+    comp = read_competition(folder / FACTS)
+    if not (folder / "files").is_dir():
+        raise ConfigError(f"{folder / 'files'} is not there. It is what competitors download: train, test and sample submission.")
+    solution = _read(folder / "solution.csv")
+    usage = {c.lower(): c for c in solution.columns}.get("usage")
+    if usage is None:
+        raise ConfigError(f"{folder / 'solution.csv'} has no column Usage, which says Public or Private for each row. Its columns: {', '.join(solution.columns)}.")
+    solution = solution.rename(columns={usage: "Usage"}).assign(Usage=lambda d: d["Usage"].str.strip().str.lower())
+    if odd := sorted(set(solution["Usage"]) - {"public", "private", "ignored"}):
+        raise ConfigError(f"{folder / 'solution.csv'}: Usage = {odd[0]!r} is not Public, Private or Ignored.")
+    if comp.id not in solution:
+        raise ConfigError(f"{folder / 'solution.csv'} has no column {comp.id!r}, the id. Its columns: {', '.join(solution.columns)}.")
+    if (twice := solution[comp.id].duplicated()).any():
+        raise ConfigError(f"{folder / 'solution.csv'}: the id {solution[comp.id][twice].iloc[0]!r} is there more than once.")
+    file = folder / "files" / comp.sample_submission
+    sample = _read(file) if file.exists() else solution.drop(columns="Usage")
+    _same_ids(folder, comp.id, sample, solution)
+    grade, higher = None, True
+    if (folder / "grade.py").exists():
+        module = _module(folder / "grade.py")
+        grade, higher = module.grade, bool(getattr(module, "higher_is_better", True))
+    else:
+        higher = get_metric(comp.metric).higher_is_better
+        if not set(comp.target) & set(solution.columns) and not set(sample.columns[1:]) <= set(solution.columns):
+            raise ConfigError(f"{folder / 'solution.csv'} has none of the target columns {', '.join(comp.target)}. Its columns: {', '.join(solution.columns)}.")
+    return Bundle(comp, folder, sample, solution, grade, higher)
+
+
+def _read(file: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(file, dtype=str, keep_default_na=False)
+    except FileNotFoundError as e:
+        raise ConfigError(f"{file} is not there.") from e
+    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as e:
+        raise ConfigError(f"{file} does not read as csv: {e}") from e
+
+
+def _same_ids(folder: Path, id: str, sample: pd.DataFrame, solution: pd.DataFrame) -> None:
+    if sample.columns[0] != id:
+        raise ConfigError(f"The first column of the sample submission of {folder.name} is {sample.columns[0]!r}, and id = {id!r} in {FACTS}.")
+    if odd := sorted(set(sample[id]) ^ set(solution[id])):
+        raise ConfigError(f"{folder / 'solution.csv'} and the sample submission have other ids: {len(odd)} are in one of them only, like {odd[0]!r}.")
+
+
+def _module(file: Path) -> Any:
+    spec = importlib.util.spec_from_file_location(f"grade_{file.parent.name.replace('-', '_')}", file)
+    if spec is None or spec.loader is None:
+        raise ConfigError(f"{file} does not import.")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    if not callable(getattr(module, "grade", None)):
+        raise ConfigError(f"{file} has no function grade(submission, solution) -> float.")
+    return module

@@ -1,0 +1,216 @@
+"""The competition endpoints: what each RPC method of CompetitionApiService answers."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from .bundles import Bundle
+from .submissions import Refused, Submissions, deadline, is_over
+from .transfers import Transfers
+
+Fields = dict[str, Any]
+PAGE = 20
+
+
+@dataclass
+class CompetitionService:
+    "The methods, by their RPC names."
+    bundles: dict[str, Bundle]
+    submissions: Submissions
+    transfers: Transfers
+    user: str
+
+    def method(self, name: str) -> Callable[[Request, Fields], Any] | None:
+        "Return the method called `name` in the protocol, or None."
+        snake = "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
+        return getattr(self, f"rpc_{snake}", None)
+
+    def rpc_list_competitions(self, request: Request, f: Fields) -> Fields:
+        found = [b for b in self.bundles.values() if f.get("search", "").lower() in f"{b.slug} {b.comp.title}".lower()]
+        if f.get("group", "").removeprefix("COMPETITION_LIST_TAB_").upper() == "ENTERED":
+            found = [b for b in found if b.comp.sandbox.rules_accepted]
+        return _page("competitions", [self._facts(b) for b in found], f)
+
+    def rpc_get_competition(self, request: Request, f: Fields) -> Fields:
+        return self._facts(self._bundle(f))
+
+    def rpc_list_data_files(self, request: Request, f: Fields) -> Fields:
+        bundle = self._bundle(f)
+        return _page("files", [_file(name, file) for name, file in bundle.files.items()], f)
+
+    def rpc_list_data_tree_files(self, request: Request, f: Fields) -> Fields:
+        bundle, at = self._bundle(f), f.get("path", "").strip("/")
+        inside = {n.removeprefix(f"{at}/") if at else n: p for n, p in bundle.files.items() if not at or n.startswith(f"{at}/")}
+        folders = sorted({n.split("/")[0] for n in inside if "/" in n})
+        directories = [{"name": d, "relativeUrl": f"{at}/{d}".strip("/"), "totalFiles": sum(n.startswith(f"{d}/") for n in inside)} for d in folders]
+        files = [{"name": n, "relativeUrl": f"{at}/{n}".strip("/"), "totalBytes": p.stat().st_size, "creationDate": _when(p)} for n, p in inside.items() if "/" not in n]
+        page = _page("files", files, f)
+        first = not f.get("pageToken")
+        return {**page, "directories": directories if first else [], "totalChildren": len(directories) + len(files), "totalDirectories": len(directories), "totalFiles": len(files)}
+
+    def rpc_get_competition_data_files_summary(self, request: Request, f: Fields) -> Fields:
+        kinds: dict[str, list[Path]] = {}
+        for file in self._bundle(f).files.values():
+            kinds.setdefault(file.suffix or "none", []).append(file)
+        types = [{"extension": k, "fileCount": len(v), "totalSize": sum(p.stat().st_size for p in v)} for k, v in sorted(kinds.items())]
+        return {"fileSummaryInfo": {"totalFileCount": sum(t["fileCount"] for t in types), "fileTypes": types}}
+
+    def rpc_list_competition_pages(self, request: Request, f: Fields) -> Fields:
+        bundle = self._bundle(f)
+        pages = {"Description": bundle.comp.title or bundle.slug, "Evaluation": f"Submissions are scored by {bundle.comp.metric}.", "Rules": "This is a rehearsal: there are no prizes."}
+        wanted = {k: v for k, v in pages.items() if f.get("pageName", k) == k}
+        return {"pages": [{"name": k, "content": v, "isPublished": True, "mimeType": "text/markdown"} for k, v in wanted.items()]}
+
+    def rpc_download_data_file(self, request: Request, f: Fields) -> Response:
+        bundle = self._bundle(f, download=True)
+        name = f.get("fileName", "")
+        if name not in bundle.files:
+            raise Refused(404, f"File {name!r} was not found in {bundle.slug}.")
+        return RedirectResponse(self.transfers.link(request, bundle.files[name], Path(name).name), 302)
+
+    def rpc_download_data_files(self, request: Request, f: Fields) -> Response:
+        bundle = self._bundle(f, download=True)
+        return RedirectResponse(self.transfers.link(request, self.transfers.bundle_zip(bundle), "archive.zip"), 302)
+
+    def rpc_get_leaderboard(self, request: Request, f: Fields) -> Fields:
+        bundle = self._bundle(f)
+        rows = [{"teamId": _team_id(r["team"]), "teamName": r["team"], "submissionDate": r["date"], "score": score_text(r["score"])} for r in self._standings(bundle, f)]
+        return _page("submissions", rows, f)
+
+    def rpc_download_leaderboard(self, request: Request, f: Fields) -> Response:
+        bundle, text, packed = self._bundle(f), io.StringIO(), io.BytesIO()
+        out = csv.writer(text, lineterminator="\n")
+        out.writerow(["Rank", "TeamId", "TeamName", "LastSubmissionDate", "Score"])
+        for rank, r in enumerate(self._standings(bundle, f), 1):
+            out.writerow([rank, _team_id(r["team"]), r["team"], r["date"], score_text(r["score"])])
+        name = f"{bundle.slug}-{'private' if is_over(bundle) else 'public'}leaderboard"
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as z:
+            z.writestr(f"{name}.csv", text.getvalue())
+        return Response(packed.getvalue(), media_type="application/zip", headers={"Content-Disposition": f'attachment; filename="{name}.zip"'})
+
+    def rpc_start_submission_upload(self, request: Request, f: Fields) -> Fields:
+        self._bundle(f, submit=True)
+        if not f.get("fileName"):
+            raise Refused(400, "fileName is missing.")
+        return self.transfers.upload(request, f["fileName"], int(f.get("contentLength", 0)))
+
+    def rpc_create_submission(self, request: Request, f: Fields) -> Fields:
+        bundle = self._bundle(f, submit=True)
+        if bundle.comp.code_competition:
+            raise Refused(400, "This is a code competition: submit a notebook version, not a file.")
+        ref = self.submissions.create(bundle.slug, f.get("blobFileTokens", ""), f.get("submissionDescription", ""))
+        return {"message": f"Successfully submitted to {bundle.comp.title or bundle.slug}", "ref": ref}
+
+    def rpc_create_code_submission(self, request: Request, f: Fields) -> Fields:
+        self._bundle(f, submit=True)
+        raise Refused(404, f"Kernel {f.get('kernelOwner', '')}/{f.get('kernelSlug', '')} version {f.get('kernelVersion', 0)} was not found.")
+
+    def rpc_list_submissions(self, request: Request, f: Fields) -> Fields:
+        bundle = self._bundle(f)
+        rows = self.submissions.of_team(bundle.slug)
+        if f.get("group", "").endswith("SUCCESSFUL"):
+            rows = [r for r in rows if r["status"] == "COMPLETE"]
+        order = f.get("sortBy", "").removeprefix("SUBMISSION_SORT_BY_")
+        if order in ("PUBLIC_SCORE", "PRIVATE_SCORE"):
+            rows = sorted(rows, key=lambda r: (r[order.lower()] is None, (-1 if bundle.higher_is_better else 1) * (r[order.lower()] or 0)))
+        elif order == "NAME":
+            rows = sorted(rows, key=lambda r: r["file_name"])
+        return _page("submissions", [self._submission(bundle, r) for r in rows], f)
+
+    def rpc_get_submission(self, request: Request, f: Fields) -> Fields:
+        row = self._row(f.get("ref", 0))
+        return self._submission(self.bundles[row["slug"]], row)
+
+    def rpc_download_submission(self, request: Request, f: Fields) -> Response:
+        row = self._row(f.get("submissionId", 0))
+        return RedirectResponse(self.transfers.link(request, self.submissions.state.blob(row["blob"]), row["file_name"]), 302)
+
+    def rpc_list_team_public_submissions(self, request: Request, f: Fields) -> Fields:
+        rows = [r for b in self.bundles.values() for r in self.submissions.of_team(b.slug) if _team_id(r["team"]) == f.get("teamId") and r["status"] == "COMPLETE"]
+        return {"submissions": [{"id": r["ref"], "dateSubmitted": r["date"], "publicScore": score_text(r["public_score"])} for r in rows]}
+
+    def rpc_get_submission_limits(self, request: Request, f: Fields) -> Fields:
+        return self.submissions.limits(self._bundle(f).slug)
+
+    def _bundle(self, f: Fields, *, download: bool = False, submit: bool = False) -> Bundle:
+        "The competition asked for, or Kaggle's own refusal: an unknown one is forbidden, not missing."
+        bundle = self.bundles.get(f.get("competitionName", ""))
+        if bundle is None:
+            raise Refused(403, f"Permission 'competitions.{'participate' if submit else 'get'}' was denied")
+        if not bundle.comp.sandbox.rules_accepted:
+            if download:
+                raise Refused(403, "You must accept this competition's rules before you'll be able to download files.")
+            if submit:
+                raise Refused(403, "You cannot submit until you accept the competition rules.")
+        return bundle
+
+    def _row(self, ref: int) -> Fields:
+        row = self.submissions.one(ref)
+        if row is None:
+            raise Refused(404, f"Submission {ref} was not found.")
+        return row
+
+    def _standings(self, bundle: Bundle, f: Fields) -> list[Fields]:
+        return self.submissions.standings(bundle.slug, private=is_over(bundle) and not f.get("overridePublic"))
+
+    def _facts(self, bundle: Bundle) -> Fields:
+        comp, url = bundle.comp, f"https://www.kaggle.com/competitions/{bundle.slug}"
+        standings = self._standings(bundle, {})
+        rank = next((i for i, r in enumerate(standings, 1) if not r["is_reference"]), None)
+        return {
+            "id": _team_id(bundle.slug), "ref": url, "url": url, "title": comp.title or bundle.slug, "description": f"{comp.kind}, {comp.task}", "organizationName": "sandbox",
+            "category": "Getting Started", "reward": "Knowledge", "tags": [], "deadline": _stamp(deadline(bundle)), "teamCount": len(standings),
+            "userHasEntered": comp.sandbox.rules_accepted, "maxDailySubmissions": self.submissions.daily_limit(bundle), "maxTeamSize": 1, "evaluationMetric": comp.metric,
+            "isKernelsSubmissionsOnly": comp.code_competition, "enabledDate": "2020-01-01T00:00:00Z", "dateCreated": "2020-01-01T00:00:00Z", "hostName": "sandbox",
+            **({"userRank": rank} if rank else {})}
+
+    def _submission(self, bundle: Bundle, r: Fields) -> Fields:
+        done, shows_private = r["status"] == "COMPLETE", is_over(bundle) or r["late"]
+        return {
+            "ref": r["ref"], "totalBytes": r["size"], "date": r["date"], "description": r["description"], "errorDescription": r["error"] or "", "fileName": r["file_name"],
+            "publicScore": score_text(r["public_score"]) if done else "", "privateScore": score_text(r["private_score"]) if done and shows_private else "",
+            "status": r["status"], "submittedBy": self.user, "submittedByRef": self.user, "teamName": r["team"], "url": f"https://www.kaggle.com/submissions/{r['ref']}"}
+
+
+def score_text(score: float | None) -> str:
+    "Return a score as Kaggle writes it: five decimals; empty for none."
+    return "" if score is None else f"{score:.5f}"
+
+
+def _page(name: str, rows: list[Fields], f: Fields) -> Fields:
+    "Cut one page out of all rows: by token, or by number."
+    size = max(1, min(int(f.get("pageSize") or PAGE), 1000))
+    token = f.get("pageToken") or ""
+    try:
+        start = int(token) if token else (max(1, int(f.get("page") or 1)) - 1) * size
+    except ValueError as e:
+        raise Refused(400, f"The page token {token!r} is not one of ours.") from e
+    end = start + size
+    return {name: rows[start:end], "nextPageToken": str(end) if end < len(rows) else ""}
+
+
+def _file(name: str, file: Path) -> Fields:
+    return {"ref": name, "name": name, "totalBytes": file.stat().st_size, "creationDate": _when(file)}
+
+
+def _when(file: Path) -> str:
+    return _stamp(datetime.fromtimestamp(file.stat().st_mtime, UTC))
+
+
+def _stamp(when: datetime) -> str:
+    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _team_id(name: str) -> int:
+    "A number that stays the same from run to run."
+    return int.from_bytes(name.encode()[-6:], "big") % 10_000_000 + len(name)

@@ -1,0 +1,148 @@
+"""rehearse: make a bundle out of any competition whose data is on disk, by holding out labelled rows with its own split rule."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..competition import FACTS, Competition
+from ..exceptions import DataError
+from ..metrics import get_metric
+
+Array = np.ndarray[Any, Any]
+
+
+def rehearse(
+    comp: Competition,
+    path: str | Path,         # the competition's data, with labelled training rows
+    dest: str | Path,         # folder of bundles; the bundle goes to dest/<slug>
+    *,
+    seed: int = 42,
+    holdout: float = 0.3,     # share of the labelled rows that become the test rows
+    public: float = 0.5,      # share of those on the public leaderboard
+) -> Path:
+    """Make a sandbox bundle and return its folder. The competition's real test rows are not used.
+
+    Held out by the competition's split: at random, by class, whole groups, or the latest rows; Kaggle does it alike. Cells are
+    copied as they are written. Raises DataError.
+    """
+    path, folder = Path(path), Path(dest) / comp.slug
+    train = _read(path / comp.train)
+    if missing := [c for c in (comp.id, *comp.target, *filter(None, [comp.split.column])) if c not in train]:
+        raise DataError(f"{path / comp.train} has no column {', '.join(missing)}. Its columns: {', '.join(train.columns)}. Check competition.toml.")
+    train = train[(train[list(comp.target)] != "").all(axis=1)].reset_index(drop=True)
+    held = _held_out(comp, train, holdout, seed)
+    if not 0 < held.sum() < len(train):
+        raise DataError(f"{path / comp.train} has {len(train)} labelled rows, too few to hold out {holdout:.0%} by a {comp.split.kind} split.")
+    rest, test = train[~held].reset_index(drop=True), train[held].reset_index(drop=True)
+    files = folder / "files"
+    files.mkdir(parents=True, exist_ok=True)
+    _write(rest, files / comp.train)
+    asked = _read(path / comp.test).columns if (path / comp.test).exists() else [c for c in train.columns if c not in comp.target]
+    _write(test[[c for c in train.columns if c in asked and c not in comp.target]], files / comp.test)
+    _write(_sample(comp, path, rest, test), files / comp.sample_submission)
+    solution = test[[comp.id, *comp.target]].assign(Usage=np.where(np.random.default_rng(seed + 1).permutation(len(test)) < public * len(test), "Public", "Private"))
+    _write(solution, folder / "solution.csv")
+    (folder / FACTS).write_text(_facts(comp), encoding="utf-8")
+    if comp.images is not None:
+        _link_images(comp, path, files, rest, test)
+    return folder
+
+
+def _held_out(comp: Competition, train: pd.DataFrame, share: float, seed: int) -> Array:
+    "Mask of the rows to hold out."
+    rng, n, kind = np.random.default_rng(seed), len(train), comp.split.kind
+    if kind == "time":
+        when = _sortable(train[comp.split.column])
+        return np.asarray(when > np.sort(when)[max(0, round(n * (1 - share)) - 1)])
+    if kind.endswith("group"):
+        groups = train[comp.split.column].to_numpy()
+        names = rng.permutation(np.unique(groups))
+        sizes = np.cumsum([int((groups == g).sum()) for g in names])
+        return np.isin(groups, names[: max(1, int(np.searchsorted(sizes, share * n) + 1))])
+    strata = train[comp.target[0]].to_numpy() if kind == "stratified" and comp.task != "regression" else np.zeros(n)
+    held = np.zeros(n, dtype=bool)
+    for stratum in np.unique(strata):
+        rows = rng.permutation(np.flatnonzero(strata == stratum))
+        held[rows[: round(share * len(rows))]] = True
+    return held
+
+
+def _sortable(column: pd.Series) -> Array:
+    numbers = pd.to_numeric(column, errors="coerce")
+    if numbers.notna().all():
+        return numbers.to_numpy()
+    dates = pd.to_datetime(column, errors="coerce", format="mixed", utc=True)
+    if dates.isna().any():
+        raise DataError(f"The time column {column.name!r} holds {column[dates.isna()].iloc[0]!r}, which is neither a date nor a number.")
+    return dates.astype("int64").to_numpy()
+
+
+def _sample(comp: Competition, path: Path, rest: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:
+    "The same constant answer for every row, learned from the rest, in the columns of the competition's own sample."
+    own = path / comp.sample_submission
+    columns = list(pd.read_csv(own, nrows=0).columns[1:]) if own.exists() else list(comp.target)
+    labels = rest[comp.target[0]]
+    wants = "label" if comp.metric not in _named() else get_metric(comp.metric).wants
+    if comp.task == "regression":
+        answers = {c: _number(pd.to_numeric(rest[c if c in rest else comp.target[0]]).mean()) for c in columns}
+    elif wants == "probability" and len(columns) > 1:
+        answers = {c: _number((labels == c).mean()) for c in columns}
+    elif wants == "probability":
+        answers = {columns[0]: _number((labels == sorted(labels.unique())[-1]).mean())}
+    else:
+        common = labels.value_counts(sort=True).sort_index().sort_values(ascending=False, kind="stable").index
+        answers = {columns[0]: " ".join(common[: get_metric(comp.metric).k]) if wants == "ranking" else common[0]}
+    return pd.DataFrame({comp.id: test[comp.id], **{c: [v] * len(test) for c, v in answers.items()}})
+
+
+def _named() -> set[str]:
+    from ..metrics import ALIASES, METRICS
+
+    return {*METRICS, *ALIASES}
+
+
+def _number(value: float) -> str:
+    return f"{value:.6f}"
+
+
+def _facts(comp: Competition) -> str:
+    "The competition's own facts, with the rules accepted and no deadline."
+    if comp.folder is None or not (comp.folder / FACTS).exists():
+        raise DataError(f"{comp.slug} was not read from a folder, so there is no {FACTS} to put into the bundle.")
+    text = (comp.folder / FACTS).read_text(encoding="utf-8")
+    return re.sub(r"(?ms)^\[sandbox\]\n.*?(?=^\[|\Z)", "", text).rstrip() + "\n\n[sandbox]\nrules_accepted = true\n"
+
+
+def _link_images(comp: Competition, path: Path, files: Path, rest: pd.DataFrame, test: pd.DataFrame) -> None:
+    "Put each row's image where a competitor finds it; held-out ones lie flat in the test folder, so that no folder tells the label."
+    assert comp.images is not None
+    known = {p.name: p for p in (path / comp.images.train_folder).rglob("*") if p.is_file()}
+    known |= {p.stem: p for p in known.values()}
+    for rows, hidden in ((rest, False), (test, True)):
+        for row in rows.to_dict("records"):
+            source = known.get(str(row[comp.id]))
+            if source is None:
+                raise DataError(f"No image of {comp.id} = {row[comp.id]!r} is in {path / comp.images.train_folder}.")
+            target = files / comp.images.test_folder / source.name if hidden else files / source.relative_to(path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target)
+
+
+def _read(file: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(file, dtype=str, keep_default_na=False)
+    except FileNotFoundError as e:
+        raise DataError(f"{file} is not there. rehearse needs the competition's training file: give the folder that holds it.") from e
+    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as e:
+        raise DataError(f"{file} does not read as csv: {e}") from e
+
+
+def _write(frame: pd.DataFrame, file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    frame.to_csv(file, index=False, lineterminator="\n")

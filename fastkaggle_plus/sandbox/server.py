@@ -1,0 +1,203 @@
+"""The sandbox's HTTP server: Kaggle's RPC over POST, transfers, and the proxy form in which unmodified clients reach it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from ..exceptions import SandboxError
+from .auth import OPEN, Credentials
+from .bundles import read_bundles
+from .competitions import CompetitionService
+from .state import State
+from .submissions import Refused, Submissions
+from .transfers import Transfers
+
+HOST = "127.0.0.1"
+_LOCAL = {"localhost", "127.0.0.1", "::1"}
+_START_S = 20
+Scope = MutableMapping[str, Any]
+App = Callable[[Scope, Any, Any], Awaitable[None]]
+
+
+class ProxyForm:
+    "Accept `POST http://localhost/... HTTP/1.1`, as a proxy is asked, and refuse to fetch from anyone else."
+
+    def __init__(self, app: App):
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            target = scope["raw_path"].decode("latin-1") if "://" in scope["path"] else ""
+            host = urlsplit(target).hostname if target else None
+            if scope["method"] == "CONNECT" or (target and host not in _LOCAL):
+                asked = host or scope["path"].lstrip("/") or "another host"
+                refusal = JSONResponse({"code": 403, "message": f"The sandbox fetches nothing from {asked}: a rehearsal stays on this machine."}, 403)
+                return await refusal(scope, receive, send)
+            if target:
+                parts = urlsplit(scope["path"])
+                scope = {**scope, "path": parts.path or "/", "raw_path": urlsplit(target).path.encode("latin-1")}
+        await self.app(scope, receive, send)
+
+
+@dataclass
+class Sandbox:
+    "A running sandbox, with the organiser's view of it."
+    url: str
+    user: str
+    key: str
+    token: str
+    submissions: Submissions
+
+    def private_score(self, ref: int) -> float | None:
+        "Return a submission's private score, deadline or not."
+        row = self.submissions.one(ref)
+        return None if row is None else row["private_score"]
+
+    def rank(self, slug: str, ref: int) -> tuple[int | None, int | None, int]:
+        "Return (public rank, private rank, number of entries) of the team that sent `ref`."
+        row, (public, private) = self.submissions.one(ref), (self.submissions.standings(slug, private=p) for p in (False, True))
+        team = row and row["team"]
+        found = [next((i for i, r in enumerate(rows, 1) if r["team"] == team), None) for rows in (public, private)]
+        return found[0], found[1], len(public)
+
+    def leaderboard(self, slug: str) -> list[dict[str, Any]]:
+        "Return every team's best scores, best public first: team, public_score, private_score, ours."
+        private = {r["team"]: r["score"] for r in self.submissions.standings(slug, private=True)}
+        return [{"team": r["team"], "public_score": r["score"], "private_score": private.get(r["team"]), "ours": not r["is_reference"]}
+                for r in self.submissions.standings(slug)]
+
+
+def make_app(service: CompetitionService, credentials: Credentials) -> App:
+    "Return the ASGI application."
+
+    async def rpc(request: Request) -> Response:
+        name = f"{request.path_params['service']}/{request.path_params['method']}"
+        if name not in OPEN and not credentials.admits(request.headers.get("authorization", "")):
+            return _error(401, "Unauthenticated: the user name and key, or the token, are missing or not valid.")
+        try:
+            fields = json.loads(await request.body() or b"{}")
+            if not isinstance(fields, dict):
+                raise ValueError("an object is expected")
+        except ValueError as e:
+            return _error(400, f"The request body is not valid JSON: {e}")
+        account = credentials.method(name)
+        method = service.method(request.path_params["method"]) if request.path_params["service"] == "competitions.CompetitionApiService" else None
+        if account is None and method is None:
+            return _error(404, f"The sandbox has no endpoint {name}.")
+        try:
+            answer = account(fields) if account else await run_in_threadpool(method, request, fields)  # type: ignore[arg-type]
+        except Refused as e:
+            return _error(e.status, str(e))
+        except (TypeError, ValueError, AttributeError) as e:  # a field of the wrong type
+            return _error(400, f"The request does not fit {name}: {e}")
+        if isinstance(answer, Response):
+            return answer
+        return JSONResponse(answer, answer.get("code", 200))
+
+    async def receive(request: Request) -> Response:
+        try:
+            return await service.transfers.receive(request)
+        except ClientDisconnect:
+            return Response(status_code=400)
+
+    routes = [Route(f"{prefix}/{{service}}/{{method}}", rpc, methods=["POST"]) for prefix in ("/v1", "/api/v1")]
+    routes += [Route("/transfer/{ticket}/{expires:int}/{signature}/{name:path}", service.transfers.send, methods=["GET", "HEAD"]),
+               Route("/upload/{token}", receive, methods=["PUT"])]
+    missing = {404: lambda request, e: _error(404, f"The sandbox has nothing at {request.url.path}."), 405: lambda request, e: _error(405, "Method not allowed.")}
+    return ProxyForm(Starlette(routes=routes, exception_handlers=missing))  # type: ignore[arg-type]
+
+
+@contextlib.contextmanager
+def running(
+    data: str | Path,            # folder of bundles
+    *,
+    state: str | Path,           # folder that keeps submissions, uploads and credentials
+    port: int = 0,               # on 127.0.0.1; 0 takes a free one
+    user: str | None = None,     # default: as before, else "kaggler"
+    key: str | None = None,      # default: as before, else random
+    token: str | None = None,
+) -> Iterator[Sandbox]:
+    "Serve bundles while the block runs. Raises ConfigError for a broken bundle, SandboxError when it cannot start."
+    with _opened(Path(data), Path(state), user=user, key=key, token=token) as (app, box), _listening(port) as listener:
+        server = uvicorn.Server(_config(app))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True, name="sandbox")
+        thread.start()
+        try:
+            deadline = time.monotonic() + _START_S
+            while not server.started:
+                if not thread.is_alive() or time.monotonic() > deadline:
+                    raise SandboxError(f"The sandbox did not start on port {listener.getsockname()[1]}.")
+                time.sleep(0.01)
+            box.url = f"http://{HOST}:{listener.getsockname()[1]}"
+            yield box
+        finally:
+            server.should_exit = True
+            thread.join(timeout=10)
+
+
+def serve(
+    data: str | Path,
+    *,
+    state: str | Path,
+    port: int = 0,
+    user: str | None = None,
+    key: str | None = None,
+    token: str | None = None,
+    on_start: Callable[[Sandbox], None] | None = None,   # called once it listens
+) -> None:
+    "Serve bundles until interrupted; the parameters are those of `running`."
+    with _opened(Path(data), Path(state), user=user, key=key, token=token) as (app, box), _listening(port) as listener:
+        box.url = f"http://{HOST}:{listener.getsockname()[1]}"
+        if on_start:
+            on_start(box)
+        uvicorn.Server(_config(app)).run(sockets=[listener])
+
+
+@contextlib.contextmanager
+def _opened(data: Path, folder: Path, *, user: str | None, key: str | None, token: str | None) -> Iterator[tuple[App, Sandbox]]:
+    bundles, state = read_bundles(data), State(folder)
+    try:
+        kept = state.credentials(user=user, key=key, token=token)
+        submissions = Submissions(bundles, state, kept["user"])
+        try:
+            service = CompetitionService(bundles, submissions, Transfers(state, kept["signing"]), kept["user"])
+            yield make_app(service, Credentials(kept["user"], kept["key"], kept["token"])), Sandbox("", kept["user"], kept["key"], kept["token"], submissions)
+        finally:
+            submissions.close()
+    finally:
+        state.close()
+
+
+@contextlib.contextmanager
+def _listening(port: int) -> Iterator[socket.socket]:
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((HOST, port))
+        except OSError as e:
+            raise SandboxError(f"Port {port} of {HOST} cannot be had: {e.strerror}. Choose another with --port, or 0 for a free one.") from e
+        yield listener
+
+
+def _config(app: App) -> uvicorn.Config:
+    return uvicorn.Config(app, http="h11", loop="asyncio", lifespan="off", log_level="warning", timeout_graceful_shutdown=3, server_header=False)
+
+
+def _error(status: int, message: str) -> JSONResponse:
+    return JSONResponse({"code": status, "message": message}, status)

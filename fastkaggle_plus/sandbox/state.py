@@ -1,0 +1,96 @@
+"""What the sandbox remembers: submissions, uploads, credentials. It survives a restart, and a kill."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from ..exceptions import SandboxError
+
+_SCHEMA = """
+create table if not exists submissions (
+    ref integer primary key autoincrement, slug text, team text, description text, file_name text, size integer, blob text, date text,
+    status text, public_score real, private_score real, error text, late integer default 0, is_reference integer default 0);
+create table if not exists uploads (token text primary key, file_name text, size integer, done integer default 0, used integer default 0);
+create index if not exists by_slug on submissions (slug, team, date);
+"""
+
+
+class State:
+    "The folder a sandbox keeps; one server at a time."
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        (folder / "blobs").mkdir(parents=True, exist_ok=True)
+        self._only = FileLock(folder / "server.lock")
+        try:
+            self._only.acquire(timeout=5)
+        except Timeout as e:
+            raise SandboxError(f"Another sandbox is using {folder}. Stop it, or give this one another state folder.") from e
+        self._guard = threading.RLock()
+        self._db = sqlite3.connect(folder / "state.db", check_same_thread=False, isolation_level=None)
+        self._db.row_factory = sqlite3.Row
+        self._db.execute("pragma journal_mode = wal")
+        self._db.executescript(_SCHEMA)
+
+    def close(self) -> None:
+        "Let the folder go."
+        with self._guard:
+            self._db.close()
+        self._only.release()
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        "Make what happens inside one step: all of it or nothing."
+        with self._guard:
+            self._db.execute("begin immediate")
+            try:
+                yield
+            except BaseException:
+                self._db.execute("rollback")
+                raise
+            self._db.execute("commit")
+
+    def rows(self, sql: str, *values: Any) -> list[dict[str, Any]]:
+        "Return the rows of a query."
+        with self._guard:
+            return [dict(r) for r in self._db.execute(sql, values)]
+
+    def insert(self, table: str, **row: Any) -> int:
+        "Insert a row and return its number."
+        with self._guard:
+            marks = ", ".join("?" * len(row))
+            return int(self._db.execute(f"insert into {table} ({', '.join(row)}) values ({marks})", tuple(row.values())).lastrowid or 0)
+
+    def update(self, sql: str, *values: Any) -> None:
+        "Run one changing statement."
+        with self._guard:
+            self._db.execute(sql, values)
+
+    def blob(self, token: str) -> Path:
+        "Return the file of an upload."
+        return self.folder / "blobs" / token
+
+    def credentials(self, *, user: str | None, key: str | None, token: str | None) -> dict[str, str]:
+        "Return user, key and token: those given, else those of before, else new random ones; kept for the next start."
+        file = self.folder / "credentials.json"
+        before = json.loads(file.read_text()) if file.exists() else {}
+        kept = {"user": user or before.get("user") or "kaggler", "key": key or before.get("key") or secrets.token_hex(16),
+                "token": token or before.get("token") or f"KGAT_{secrets.token_hex(16)}", "signing": before.get("signing") or secrets.token_hex(32)}
+        file.touch(mode=0o600)
+        file.write_text(json.dumps(kept))
+        return kept
+
+
+def now() -> str:
+    "Return this moment as Kaggle writes it."
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

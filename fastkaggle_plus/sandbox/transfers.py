@@ -1,0 +1,149 @@
+"""Bytes in and out: signed download links with ranges, and resumable uploads. No credentials needed, as at Kaggle."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+import secrets
+import time
+import zipfile
+from collections.abc import Iterator
+from email.utils import formatdate
+from pathlib import Path
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from .bundles import Bundle
+from .state import State
+
+LINK_S = 3600       # life of a download link
+_CHUNK = 1 << 20
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+class Transfers:
+    "Download links and upload sessions of one sandbox."
+
+    def __init__(self, state: State, signing: str):
+        self.state, self._signing = state, signing.encode()
+        self._files: dict[str, Path] = {}
+
+    def link(self, request: Request, file: Path, name: str) -> str:
+        "Return a URL that gives `file` to whoever holds it, for an hour; its last segment is `name`."
+        expires = int(time.time()) + LINK_S
+        ticket = base64.urlsafe_b64encode(str(file).encode()).decode().rstrip("=")
+        return f"{_root(request)}/transfer/{ticket}/{expires}/{self._sign(ticket, expires)}/{quote(name)}"
+
+    def upload(self, request: Request, file_name: str, size: int) -> dict[str, str]:
+        "Open an upload session and return token and createUrl."
+        token = secrets.token_urlsafe(24)
+        self.state.insert("uploads", token=token, file_name=Path(file_name).name, size=size)
+        return {"token": token, "createUrl": f"{_root(request)}/upload/{token}"}
+
+    async def send(self, request: Request) -> Response:
+        "Answer GET and HEAD on a link: whole, a range, or why not."
+        p = request.path_params
+        if not hmac.compare_digest(self._sign(p["ticket"], p["expires"]), p["signature"]) or p["expires"] < time.time():
+            return JSONResponse({"code": 403, "message": "The link is not valid, or no longer."}, 403)
+        file = Path(base64.urlsafe_b64decode(p["ticket"] + "=" * (-len(p["ticket"]) % 4)).decode())
+        if not file.is_file():
+            return JSONResponse({"code": 404, "message": "The file is gone."}, 404)
+        return _file_response(request, file, self._md5(file))
+
+    async def receive(self, request: Request) -> Response:
+        "Answer PUT on an upload session: whole, a part, or a question how far it came."
+        token = request.path_params["token"]
+        session = next(iter(self.state.rows("select * from uploads where token = ?", token)), None)
+        if session is None:
+            return JSONResponse({"code": 404, "message": "No such upload session."}, 404)
+        file, size = self.state.blob(token), session["size"]
+        file.touch()
+        span = re.fullmatch(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)", request.headers.get("content-range", ""))
+        if span and span[1] is None:
+            return self._so_far(token, size)
+        start = int(span[1]) if span else 0
+        if start > file.stat().st_size:
+            return self._so_far(token, size)
+        with file.open("r+b") as out:
+            out.seek(start)
+            out.truncate()
+            async for chunk in request.stream():
+                out.write(chunk)
+        if span is None and file.stat().st_size != size:
+            return JSONResponse({"code": 400, "message": f"{file.stat().st_size} bytes arrived, and {size} were announced."}, 400)
+        return self._so_far(token, size)
+
+    def bundle_zip(self, bundle: Bundle) -> Path:
+        "Return the zip of all files of a bundle, made once; the same files give the same bytes."
+        files = bundle.files
+        print_ = hashlib.sha256("\n".join(f"{n} {f.stat().st_size} {f.stat().st_mtime_ns}" for n, f in files.items()).encode()).hexdigest()[:16]
+        made = self.state.folder / "zips" / print_ / f"{bundle.slug}.zip"
+        if not made.exists():
+            made.parent.mkdir(parents=True, exist_ok=True)
+            part = made.with_suffix(f".{secrets.token_hex(4)}.part")
+            with zipfile.ZipFile(part, "w") as z:
+                for name, file in files.items():
+                    info = zipfile.ZipInfo(name, _EPOCH)
+                    info.compress_type = zipfile.ZIP_STORED if file.suffix.lower() in (".jpg", ".jpeg", ".png", ".zip", ".gz") else zipfile.ZIP_DEFLATED
+                    info.external_attr = 0o644 << 16
+                    with z.open(info, "w", force_zip64=True) as out, file.open("rb") as f:
+                        while chunk := f.read(_CHUNK):
+                            out.write(chunk)
+            part.replace(made)
+        return made
+
+    def _so_far(self, token: str, size: int) -> Response:
+        have = self.state.blob(token).stat().st_size
+        if have >= size:
+            self.state.update("update uploads set done = 1 where token = ?", token)
+            return JSONResponse({}, 200)
+        return Response(status_code=308, headers={"Range": f"bytes=0-{have - 1}"} if have else {})
+
+    def _sign(self, ticket: str, expires: int) -> str:
+        return hmac.new(self._signing, f"{ticket}.{expires}".encode(), hashlib.sha256).hexdigest()
+
+    def _md5(self, file: Path) -> str:
+        stat = file.stat()
+        key = f"{file} {stat.st_size} {stat.st_mtime_ns}"
+        if key not in _MD5:
+            with file.open("rb") as f:
+                _MD5[key] = base64.b64encode(hashlib.file_digest(f, "md5").digest()).decode()
+        return _MD5[key]
+
+
+_MD5: dict[str, str] = {}
+
+
+def _root(request: Request) -> str:
+    "The address as the client wrote it: right through a proxy, and directly."
+    return f"{request.url.scheme}://{request.headers.get('host', 'localhost')}"
+
+
+def _file_response(request: Request, file: Path, md5: str) -> Response:
+    size, modified = file.stat().st_size, formatdate(file.stat().st_mtime, usegmt=True)
+    etag = f'"{base64.b64decode(md5).hex()}"'
+    headers = {"Accept-Ranges": "bytes", "ETag": etag, "Last-Modified": modified, "x-goog-hash": f"md5={md5}", "Content-Type": "application/octet-stream"}
+    start, end, status = 0, size - 1, 200
+    wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", request.headers.get("range", ""))
+    if wanted and request.headers.get("if-range", etag) in (etag, modified):
+        start, end = int(wanted[1]), min(int(wanted[2] or size - 1), size - 1)
+        if start >= size:
+            return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{size}"})
+        status, headers["Content-Range"] = 206, f"bytes {start}-{end}/{size}"
+    headers["Content-Length"] = str(end - start + 1)
+    if request.method == "HEAD":
+        return Response(status_code=status, headers=headers)
+    return StreamingResponse(_read(file, start, end), status, headers)
+
+
+def _read(file: Path, start: int, end: int) -> Iterator[bytes]:
+    with file.open("rb") as f:
+        f.seek(start)
+        left = end - start + 1
+        while left > 0 and (chunk := f.read(min(_CHUNK, left))):
+            left -= len(chunk)
+            yield chunk
