@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .new import new_comp
     from .predictions import Predictions, load_predictions
     from .reading import read_tabular
+    from .rehearsals import rehearsal
     from .sandbox import rehearse
     from .submission import check_file, check_submission, write_submission
     from .sweeps import Sweep, Trial, board, folds_for, run_local
@@ -45,6 +46,7 @@ _HOME = {
     "new_comp": "new",
     "Predictions": "predictions", "load_predictions": "predictions",
     "read_tabular": "reading",
+    "rehearsal": "rehearsals",
     "rehearse": "sandbox",
     "check_file": "submission", "check_submission": "submission", "write_submission": "submission",
     "Sweep": "sweeps", "Trial": "sweeps", "board": "sweeps", "folds_for": "sweeps", "run_local": "sweeps",
@@ -54,7 +56,7 @@ _HOME = {
 __all__ = [
     "Competition", "Data", "FastkaggleError", "KaggleError", "Predictions", "Sweep", "Table", "Trial", "Vault", "board", "check_file",
     "check_submission", "compare", "competition_submit", "ensemble", "folds_for", "get_metric", "import_kaggle", "iskaggle", "leaderboard",
-    "list_comps", "load_comp", "load_predictions", "make_folds", "new_comp", "read_tabular", "rehearse", "run", "run_local", "setup_comp",
+    "list_comps", "load_comp", "load_predictions", "make_folds", "new_comp", "read_tabular", "rehearsal", "rehearse", "run", "run_local", "setup_comp",
     "submissions", "submit", "write_submission",
 ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 import tomllib
+import traceback
 from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -14,8 +15,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from .data import Data
-from .exceptions import ConfigError, UnknownName
-from .metrics import get_metric
+from .exceptions import ConfigError, DataError, FastkaggleError, UnknownName
+from .metrics import METRICS, get_metric
 
 FACTS = "competition.toml"
 
@@ -45,8 +46,13 @@ class Images(_Facts):
 
 class Text(_Facts):
     "Which columns are read as text."
-    columns: tuple[str, ...] = ()
-    context: str = ""
+    columns: tuple[str, ...] = ()   # (): those that look like it
+    context: str = ""               # column that says what the texts are about
+
+    @field_validator("columns", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
 
 
 class SandboxFacts(_Facts):
@@ -70,8 +76,8 @@ class Competition(_Facts):
     kind: Literal["tabular", "images", "text"] = "tabular"
     task: Literal["binary", "multiclass", "regression"]
     metric: str
-    id: str
-    target: tuple[str, ...]
+    id: str = Field(min_length=1)
+    target: tuple[str, ...] = Field(min_length=1)
     train: str = "train.csv"
     test: str = "test.csv"
     sample_submission: str = "sample_submission.csv"
@@ -89,6 +95,14 @@ class Competition(_Facts):
     def _one_or_many(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value
 
+    @model_validator(mode="after")
+    def _fits_together(self) -> Competition:
+        if self.id in self.target:
+            raise ValueError(f"id and target both name {self.id!r}: one joins the rows, the other is predicted")
+        if self.task != "regression" and len(self.target) > 1:
+            raise ValueError(f"task = {self.task!r} takes one target column, and {len(self.target)} are named; several need task = \"regression\"")
+        return self
+
     @property
     def page(self) -> str:
         "The competition's page."
@@ -99,32 +113,57 @@ class Competition(_Facts):
         file = self.folder and self.folder / f"{name}.py"
         if not file or not file.exists():
             return None
-        full = f"competitions.{self.slug.replace('-', '_')}.{name}@{file}"
+        full = f"competitions.{self.slug.replace('-', '_')}.{name}@{file}@{file.stat().st_mtime_ns}"  # an edited file is a new module
         if full not in sys.modules:
             spec = importlib.util.spec_from_file_location(full, file)
             assert spec and spec.loader  # a .py file always has both
             module = sys.modules[full] = importlib.util.module_from_spec(spec)
             try:
                 spec.loader.exec_module(module)
-            except BaseException:
+            except BaseException as e:
                 del sys.modules[full]
-                raise
+                if not isinstance(e, Exception) or isinstance(e, FastkaggleError):
+                    raise
+                raise ConfigError(f"{file} does not load ({_last_line(e, file)}). Mend it, or take it away to go on without.") from e
         return sys.modules[full]
 
     def read(self, path: str | Path) -> Data:
         "Read the data in `path`: with the folder's data.py, else by the facts alone. Raises DataError."
         if (own := self.module("data")) is not None:
-            return own.read(Path(path))  # type: ignore[no-any-return]
+            return self._read_with(own, Path(path))
         return self.read_files(path)
+
+    def _read_with(self, own: ModuleType, path: Path) -> Data:
+        file = own.__file__
+        if not callable(getattr(own, "read", None)):
+            raise ConfigError(f"{file} has no function read(path). Write one that returns a Data, or take the file away to read by the facts alone.")
+        try:
+            data = own.read(path)
+        except FastkaggleError:
+            raise
+        except Exception as e:
+            raise DataError(f"{file}: read() failed ({_last_line(e, Path(str(file)))}) on the data in {path}.") from e
+        if not isinstance(data, Data):
+            raise ConfigError(f"{file}: read() must return a Data, and {type(data).__name__} came. End it with `return data`.")
+        return data
 
     def read_files(self, path: str | Path) -> Data:
         "Read the data in `path` by the facts alone. Raises DataError."
-        from .reading import read_tabular
-
-        return read_tabular(
-            path, id=self.id, target=self.target, task=self.task, train=self.train, test=self.test, sample_submission=self.sample_submission,
+        facts: dict[str, Any] = dict(
+            id=self.id, target=self.target, task=self.task, train=self.train, test=self.test, sample_submission=self.sample_submission,
             group_column=self.split.column if self.split.kind.endswith("group") else "", time_column=self.split.column if self.split.kind == "time" else "",
         )
+        if self.kind == "images":
+            from .reading_images import read_images
+
+            return read_images(path, **(self.images or Images()).model_dump(), **facts)
+        if self.kind == "text":
+            from .reading_text import read_text
+
+            return read_text(path, **(self.text or Text()).model_dump(), **facts)
+        from .reading import read_tabular
+
+        return read_tabular(path, **facts)
 
 
 def read_competition(file: str | Path) -> Competition:
@@ -143,10 +182,7 @@ def read_competition(file: str | Path) -> Competition:
     except ValidationError as e:
         raise ConfigError("\n".join(_explain(file, problem) for problem in e.errors())) from e
     if not (file.parent / "grade.py").exists():
-        try:
-            get_metric(comp.metric)
-        except UnknownName as e:
-            raise ConfigError(f"{file}: metric = {comp.metric!r}. {e} For another metric of a sandbox bundle put a grade.py beside it.") from e
+        _check_metric(comp, file)
     return comp
 
 
@@ -156,7 +192,7 @@ def load_comp(
     bundles: str | Path | None = None,      # folder of sandbox bundles to fall back on
 ) -> Competition:
     "Find a competition in ./competitions, the current folder, the installed package, or `bundles`. Raises UnknownName, ConfigError."
-    if (Path(slug) / FACTS).exists():
+    if str(slug) and (Path(slug) / FACTS).exists():
         return read_competition(Path(slug) / FACTS)
     folders = [*_folders(), *([Path(bundles)] if bundles else [])]
     for folder in folders:
@@ -187,26 +223,54 @@ def _folders() -> list[Path]:
     return [Path.cwd() / "competitions", Path.cwd(), builtin_folder()]
 
 
+def _check_metric(comp: Competition, file: Path) -> None:
+    try:
+        wants = get_metric(comp.metric).wants
+    except UnknownName as e:
+        raise ConfigError(f"{file}: metric = {comp.metric!r}. {e} For another metric of a sandbox bundle put a grade.py beside it.") from e
+    fits = {"value": comp.task == "regression", "probability": comp.task != "regression", "ranking": comp.task == "multiclass"}
+    if not fits.get(wants, True):
+        allowed = [m.name for m in METRICS.values() if m.wants in {"regression": ("value", "label"), "binary": ("label", "probability")}.get(comp.task, ("label", "probability", "ranking"))]
+        raise ConfigError(f"{file}: metric = {comp.metric!r} scores {_SCORES[wants]}, which task = {comp.task!r} does not give. "
+                          f"Change the task, or the metric to one of: {', '.join(allowed)}.")
+
+
+def _last_line(e: Exception, file: Path) -> str:
+    "The error in one line, with the line of the file it came from."
+    lines = [frame.lineno for frame in traceback.extract_tb(e.__traceback__) if Path(frame.filename) == file]
+    line = e.lineno if isinstance(e, SyntaxError) else lines[-1] if lines else None
+    return f"{type(e).__name__}: {e.msg if isinstance(e, SyntaxError) else e}" + (f", line {line}" if line else "")
+
+
 def _explain(file: Path, problem: Any) -> str:
     "One line per mistake: file, key, what came, what is allowed."
-    *where, key = [str(p) for p in problem["loc"]] or ["?"]
-    where = [w for w in where if not w.isdigit()]
+    *where, key = [str(p) for p in problem["loc"] if not isinstance(p, int)] or [""]
     section = f"[{'.'.join(where)}] " if where else ""
+    came = f"{section}{key} = {_shown(problem['input'])}"
     if problem["type"] == "extra_forbidden":
-        model = {"split": Split, "images": Images, "text": Text, "sandbox": SandboxFacts}.get(where[0]) if where else Competition
-        known = sorted(set((model or Competition).model_fields) - {"slug", "folder"})
+        known = sorted(set(_SECTIONS.get(where[0], Competition).model_fields if where else Competition.model_fields) - {"slug", "folder"})
         near = get_close_matches(key, known, n=1, cutoff=0.5)
-        return f"{file}: unknown key {section}{key} = {problem['input']!r}." + (f" Did you mean {near[0]!r}?" if near else "") + f" Allowed: {', '.join(known)}."
+        return f"{file}: unknown key {came}." + (f" Did you mean {near[0]!r}?" if near else "") + f" Allowed: {', '.join(known)}."
     if problem["type"] == "missing":
         return f"{file}: the key {section}{key} is missing. Say, for example, {key} = {_EXAMPLES.get(key, '...')!r}."
-    came = f"{section}{key} = {problem['input']!r}"
     if problem["type"] == "literal_error":
         allowed = problem["ctx"]["expected"]
         near = get_close_matches(str(problem["input"]), [a.strip(" '") for a in allowed.replace(" or ", ",").split(",")], n=1, cutoff=0.5)
         return f"{file}: {came} is not one of {allowed}." + (f" Did you mean {near[0]!r}?" if near else "")
+    if problem["type"] == "value_error" and not key:
+        return f"{file}: {problem['ctx']['error']}."
     if problem["type"] == "value_error" and isinstance(problem["input"], dict):
         return f"{file}: [{'.'.join([*where, key])}] {problem['ctx']['error']}."
-    return f"{file}: {came} ({type(problem['input']).__name__}): {problem['msg'][:1].lower()}{problem['msg'][1:]}."
+    if problem["type"] == "model_type":
+        return f"{file}: {came}, and {key} is a section. Write [{key}] and its keys below it: {', '.join(_SECTIONS[key].model_fields)}."
+    said = {"tuple_type": "a name or a list of names is needed", "too_short": "name at least one"}.get(problem["type"], problem["msg"].removeprefix("Value error, "))
+    return f"{file}: {came} ({type(problem['input']).__name__}): {said[:1].lower()}{said[1:]}."
 
 
+def _shown(value: Any) -> str:
+    return "{...}" if isinstance(value, dict) else repr(value)
+
+
+_SECTIONS: dict[str, type[_Facts]] = {"split": Split, "images": Images, "text": Text, "sandbox": SandboxFacts}
+_SCORES = {"value": "numbers", "probability": "class probabilities", "ranking": "several labels a row, best first"}
 _EXAMPLES = {"task": "binary", "metric": "accuracy", "id": "PassengerId", "target": "Survived"}

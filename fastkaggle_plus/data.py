@@ -76,6 +76,7 @@ class Data:
     time: Array | None = None       # (n_train,) values of the split's time column
     left_out: dict[str, str] = field(default_factory=dict)  # column -> why no model sees it
     in_fold: InFold | None = None
+    metric: str = ""                # a name in metrics.py; "" where nobody said
 
     @property
     def targs(self) -> Array:

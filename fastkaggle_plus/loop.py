@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,20 +14,17 @@ from filelock import FileLock
 
 from .competition import Competition, load_comp
 from .ensembling import ensemble, write_lock
-from .environment import rehearsing
-from .exceptions import ConfigError, DataError, UnknownName
+from .exceptions import ConfigError, DataError
 from .kaggle_client import setup_comp, submit
 from .predictions import Predictions
+from .rehearsals import rehearsal
 from .reporting import write_report
-from .sandbox import rehearse, running
 from .submission import write_submission
 from .sweeps.defaults import trials_of
 from .sweeps.results import BoardRow, TrialResult, board
 from .sweeps.run_local import run_local
 from .sweeps.trial import Sweep, Trial
 from .vault import Vault
-
-_WHOLE_FILE = 16 * 2**20  # larger files are told apart by size and time, not by content
 
 
 class Watcher:
@@ -110,9 +106,8 @@ def run(
     with FileLock(home / "run.lock"), contextlib.ExitStack() as stack:
         box, place = None, home / "live"
         if not live:
-            served, place = _bundle(comp, home, bundles, data, seed)
-            box = stack.enter_context(running(served, state=place / "sandbox"))
-            stack.enter_context(rehearsing(box.url, user=box.user, key=box.key, token=box.token))
+            box = stack.enter_context(rehearsal(comp, bundles=bundles, data=data, dest=home, seed=seed))
+            place = box.place
             clock.lap("sandbox")
             watcher.step("sandbox", f"{comp.slug} served at {box.url}, nothing leaves this machine")
         was_there = (place / "data").exists()
@@ -136,46 +131,13 @@ def run(
         sent = submit(file, f"fkp run: {method} of {len(members)} trials, {n_folds} folds, seed {seed} [{sha256[:12]}]", comp.slug, journal=place / "journal")
         standing = Standing(sent.public_score, sent.private_score)
         if box is not None:
-            public_rank, private_rank, _ = box.rank(comp.slug, sent.ref)
-            standing = Standing(sent.public_score, box.private_score(sent.ref), public_rank, private_rank, tuple(box.leaderboard(comp.slug)))
+            public_rank, private_rank, _ = box.server.rank(comp.slug, sent.ref)
+            standing = Standing(sent.public_score, box.server.private_score(sent.ref), public_rank, private_rank, tuple(box.server.leaderboard(comp.slug)))
         clock.lap("submit")
         report = write_report(home / "report.html", comp=comp, rows=rows, members=[r.predictions for r in results if r.predictions is not None], ensemble=both, standing=standing,
                               failed={r.name: r.error for r in results if r.predictions is None}, seconds=clock.laps)
         clock.lap("report")
         return Outcome(comp, results, rows, both, file, sha256, sent.ref, sent.sent, standing, report, clock.laps)
-
-
-def _bundle(comp: Competition, home: Path, bundles: str | Path | None, data: str | Path | None, seed: int) -> tuple[Path, Path]:
-    "Return (folder of bundles to serve, folder for what belongs to this very bundle)."
-    if bundles is not None:
-        if not (folder := Path(bundles) / comp.slug).is_dir():
-            there = [p.parent.name for p in Path(bundles).glob("*/competition.toml")]
-            raise UnknownName("bundle", comp.slug, there, f"A bundle is a folder in {bundles} with competition.toml, files/ and solution.csv.")
-        return Path(bundles), home / f"bundle-{_fingerprint(folder)}"
-    own = comp.module("rehearsal") if data is None else None
-    source = Path(data) if data is not None else comp.folder
-    if own is None and (source is None or not (source / comp.train).exists()):
-        raise ConfigError(f"There is nothing to rehearse {comp.slug} with: {source} holds no {comp.train}, and the competition has no rehearsal.py. "
-                          f"Say where its files are (--data DIR), give bundles (--bundles DIR), or use the real Kaggle (--live).")
-    assert source is not None
-    place = home / f"rehearsal-{_fingerprint(source, comp.folder)}-seed{seed}"
-    if not (served := place / "bundles").exists():
-        part = place / ".bundles.part"
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
-        own.make(part, seed=seed) if own is not None else rehearse(comp, source, part, seed=seed)
-        part.rename(served)
-    return served, place
-
-
-def _fingerprint(*folders: Path | None) -> str:
-    digest = hashlib.sha256()
-    for folder in dict.fromkeys(f for f in folders if f is not None):
-        for file in sorted(p for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts):
-            stat = file.stat()
-            content = file.read_bytes() if stat.st_size <= _WHOLE_FILE else f"{stat.st_size} {stat.st_mtime_ns}".encode()
-            digest.update(f"{file.relative_to(folder)}\0".encode() + content)
-    return digest.hexdigest()[:8]
 
 
 class _Clock:

@@ -11,6 +11,7 @@ import numpy as np
 from .exceptions import DataError, UnknownName
 
 Array = np.ndarray[Any, Any]
+_MOST_GRADES = 1000  # a wider range of whole numbers is no scale of grades
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Metric:
         preds: (n, c) probability rows for classes, (n, k) values for a regression.
         A metric on labels gets the likeliest class, or the nearest whole number of a single value.
         """
-        preds = np.asarray(preds, dtype=float)
+        preds = np.asarray(preds, dtype=float).reshape(len(preds), -1)
         if self.wants == "label":
             return preds.argmax(1) if preds.shape[1] > 1 else np.rint(preds[:, 0]).astype(int)
         if self.wants == "ranking":
@@ -66,7 +67,7 @@ def _sk(name: str, **kw: Any) -> Callable[[Any, Any], float]:
 
 
 def _hit(truth: Array, answers: Array) -> Array:
-    return np.asarray(truth == answers, dtype=float)
+    return np.asarray(np.asarray(truth) == np.asarray(answers), dtype=float)
 
 
 def _probability_rows(truth: Array, answers: Array) -> Array:
@@ -83,10 +84,30 @@ def _log_losses(truth: Array, answers: Array) -> Array:
 
 
 def _auc(truth: Array, answers: Array) -> float:
+    "Area under the curve; for several classes the mean over those that occur, each against the others. NaN where there is one class only."
     from sklearn.metrics import roc_auc_score
 
-    multiclass: dict[str, Any] = {} if np.ndim(answers) == 1 else {"multi_class": "ovr", "labels": np.arange(np.shape(answers)[1])}
-    return float(roc_auc_score(truth, answers, **multiclass))
+    truth, answers = np.asarray(truth), np.asarray(answers, dtype=float)
+    if len(np.unique(truth)) < 2:
+        return float("nan")
+    if answers.ndim == 1:
+        return float(roc_auc_score(truth, answers))
+    return float(np.mean([roc_auc_score(truth == c, answers[:, c]) for c in range(answers.shape[1]) if (truth == c).any()]))
+
+
+def _quadratic_kappa(truth: Array, answers: Array) -> float:
+    "Cohen's kappa with squared distances; a whole number that nobody chose keeps its place between its neighbours."
+    from sklearn.metrics import cohen_kappa_score
+
+    truth, answers = np.asarray(truth), np.asarray(answers)
+    if np.array_equal(truth, answers):
+        return 1.0  # sklearn divides by zero when there is one class
+    labels = None
+    if np.issubdtype(truth.dtype, np.number) and np.issubdtype(answers.dtype, np.number):
+        both = np.concatenate([truth, answers])
+        if (both % 1 == 0).all() and np.ptp(both) < _MOST_GRADES:
+            truth, answers, labels = truth.astype(int), answers.astype(int), np.arange(both.min(), both.max() + 1).astype(int)
+    return float(cohen_kappa_score(truth, answers, weights="quadratic", labels=labels))
 
 
 def _rmsle(truth: Array, answers: Array) -> float:
@@ -131,11 +152,11 @@ def _absolute_rows(truth: Array, answers: Array) -> Array:
 
 
 METRICS: dict[str, Metric] = {m.name: m for m in [
-    Metric("accuracy", True, "label", _sk("accuracy_score"), _hit),
+    Metric("accuracy", True, "label", lambda t, a: float(_hit(t, a).mean()), _hit),
     Metric("error_rate", False, "label", lambda t, a: float(_error_rows(t, a).mean()), _error_rows),
     Metric("balanced_accuracy", True, "label", _sk("balanced_accuracy_score")),
     Metric("f1_macro", True, "label", _sk("f1_score", average="macro", zero_division=0)),
-    Metric("quadratic_kappa", True, "label", _sk("cohen_kappa_score", weights="quadratic")),
+    Metric("quadratic_kappa", True, "label", _quadratic_kappa),
     Metric("auc", True, "probability", _auc),
     Metric("log_loss", False, "probability", lambda t, a: float(_log_losses(t, a).mean()), _log_losses),
     Metric("mae", False, "value", lambda t, a: float(_absolute_rows(t, a).mean()), _absolute_rows),
@@ -149,12 +170,13 @@ METRICS: dict[str, Metric] = {m.name: m for m in [
 ]}
 
 ALIASES = {"map@k": "map@5", "mcrmse": "mean_columnwise_rmse", "roc_auc": "auc", "qwk": "quadratic_kappa", "logloss": "log_loss",
+           "quadratic_weighted_kappa": "quadratic_kappa", "roc_auc_score": "auc",
            "mean_absolute_error": "mae", "f1": "f1_macro", "error": "error_rate"}
 
 
 def get_metric(name: str) -> Metric:
     "Return the metric called `name` (`map@7` and the like are made on demand); raise UnknownName with near matches."
-    name = ALIASES.get(name, name)
+    name = ALIASES.get(str(name), str(name))
     if name.startswith("map@") and name[4:].isdigit() and int(name[4:]) > 0:
         return METRICS.get(name) or _map_at(int(name[4:]))
     if name not in METRICS:
@@ -173,8 +195,6 @@ def score_se(metric: Metric, targs: Array, preds: Array, *, seed: int = 0) -> fl
     rng, scores = np.random.default_rng(seed), []
     for _ in range(200):
         i = rng.integers(0, len(targs), len(targs))
-        try:
-            scores.append(metric.score(targs[i], preds[i]))
-        except ValueError:  # a resample with one class only has no AUC
-            continue
+        scores.append(metric.score(targs[i], preds[i]))
+    scores = [s for s in scores if not np.isnan(s)]  # a resample with one class only has no AUC
     return float(np.std(scores, ddof=1)) if len(scores) > 1 else float("nan")

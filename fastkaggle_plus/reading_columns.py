@@ -10,6 +10,7 @@ import pandas as pd
 TEXT_WORDS = 4          # more words than this on average is free text
 MOSTLY = 0.95           # a share of rows that counts as all of them
 FEW_ROWS = 50           # below this, values that are all different may still be categories
+ENOUGH_ROWS = 20        # test rows that show whether test shares the categories of train
 UNKNOWN = ("?", "-", "--", ".", "na", "n/a", "nan", "none", "null", "unknown", "missing", "")
 DATE_LIKE = (r"(?i)\s*(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}|\d{2}[-/.]\d{2}[-/.]\d{2}|(19|20)\d\d-(0[1-9]|1[0-2])"
              r"|\d{1,2}[- ](jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[-, ]+\d{2,4}"
@@ -112,7 +113,7 @@ def date_parts(
 ) -> pd.DataFrame:
     "Expand dates to the parts of fastai's add_datepart that trees use: year, month, day, week day, day of year, hour, elapsed days."
     when = read_dates(column, like=like)
-    parts = {"Year": when.dt.year, "Month": when.dt.month, "Day": when.dt.day, "Dayofweek": when.dt.dayofweek, "Dayofyear": when.dt.dayofyear,
+    parts = {"Year": when.dt.year, "Month": when.dt.month, "Day": when.dt.day, "Dayofweek": when.dt.day_of_week, "Dayofyear": when.dt.day_of_year,
              "Hour": when.dt.hour, "Elapsed": (when - pd.Timestamp("2000-01-01")) / pd.Timedelta(days=1)}
     return pd.DataFrame({f"{column.name}_{k}": v.astype(float) for k, v in parts.items()})
 
@@ -151,4 +152,4 @@ def _are_yyyymmdd(numbers: pd.Series) -> bool:
 def _strangers(train: pd.Series, test: pd.Series) -> bool:
     "Say whether test holds next to no category of train, as with the groups of a grouped split."
     known = as_words(test).dropna()
-    return bool(len(known) and known.isin(set(as_words(train).dropna())).mean() < 1 - MOSTLY)
+    return len(known) >= ENOUGH_ROWS and bool(known.isin(set(as_words(train).dropna())).mean() < 1 - MOSTLY)

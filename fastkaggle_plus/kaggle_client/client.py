@@ -1,0 +1,57 @@
+"""KaggleApi with an endpoint of its own and time limits. Importing this imports kaggle: go through session.py, which keeps it quiet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kaggle.api.kaggle_api_extended import KaggleApi
+from kagglesdk.kaggle_client import KaggleClient
+
+from ..environment import assert_loopback, is_rehearsal
+from .transport import guard
+
+
+class Client(KaggleApi):
+    "What `connect` returns: kaggle's own API object, unchanged in what it sends."
+
+    def __init__(
+        self,
+        *,
+        endpoint: str = "",         # "" = the one kaggle chooses
+        local: bool = False,        # the endpoint is a sandbox on this machine
+        timeout_s: float = 60.0,    # longest silence of one request
+        tries: int = 7,             # how often a read is tried
+        deadline_s: float = 300.0,  # all tries of one read together
+    ):
+        super().__init__()
+        # kaggle keeps these two on the class, filled once on import: a change of environment would go unseen.
+        self.args = ["--local"] if local or endpoint else []
+        self.config_values: dict[str, str] = {}
+        self.endpoint, self.local = endpoint, local
+        self.timeout_s, self.tries, self.deadline_s = timeout_s, tries, deadline_s
+
+    def get_response_processor(self) -> None:
+        "Return nothing: kaggle's own one prints a version notice to stdout."
+
+    def build_kaggle_client(self) -> KaggleClient:
+        "Return kaggle's low-level client, with our endpoint, time limits and exactly the credentials this object holds."
+        client = super().build_kaggle_client()
+        http: Any = client.http_client()
+        if self.endpoint:
+            http._endpoint = self.endpoint
+        if is_rehearsal() or self.local:
+            assert_loopback(http._endpoint)
+        # Left alone, kagglesdk prefers any token file it finds to the key that authenticated.
+        http._signed_in = True
+        http._init_session()
+        http._session.auth = self._auth(http)
+        guard(http._session, timeout_s=self.timeout_s, stay_local=self.local)
+        return client
+
+    def _auth(self, http: Any) -> Any:
+        values = self.config_values
+        if values.get(self.CONFIG_NAME_TOKEN):
+            return http.BearerAuth(values[self.CONFIG_NAME_TOKEN])
+        if values.get(self.CONFIG_NAME_USER) and values.get(self.CONFIG_NAME_KEY):
+            return values[self.CONFIG_NAME_USER], values[self.CONFIG_NAME_KEY]
+        return None

@@ -1,0 +1,103 @@
+"""The submission journal: what we are about to send, written down before it is sent. JSON lines, one writer at a time."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from ..environment import home
+from ..exceptions import KaggleError, KaggleUnavailable
+
+
+@dataclass(frozen=True)
+class Entry:
+    "One attempt to submit one file."
+    id: str             # of the attempt
+    origin: str         # "sandbox" or the endpoint
+    user: str
+    slug: str
+    sha256: str         # of the file
+    size: int           # bytes
+    file_name: str
+    description: str
+    time: str           # when it was written down, ISO, UTC
+    state: str = "uploading"        # uploading | creating (the answer may be lost) | sent | refused
+    before: tuple[int, ...] = ()    # submissions that were there already when we began to create this one
+    ref: int = 0        # Kaggle's number, 0 = not known
+    date: str = ""      # Kaggle's date, "" = not seen yet
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        "What makes two attempts the same submission."
+        return self.origin, self.user, self.slug, self.sha256, self.description
+
+
+class Journal:
+    "The attempts so far, in one file that survives a kill."
+
+    def __init__(
+        self,
+        path: str | Path | None = None,  # a .jsonl file, or a folder to keep one in; None = environment.home()
+    ):
+        path = Path(path) if path else home()
+        self.path = path if path.suffix or path.is_file() else path / "submissions.jsonl"
+
+    def entries(self) -> list[Entry]:
+        "Return every attempt in its latest state, oldest first."
+        if not self.path.exists():
+            return []
+        latest: dict[str, Entry] = {}
+        for line in self.path.read_text(encoding="utf-8").splitlines():
+            try:
+                fields = json.loads(line)
+                entry = Entry(**{**fields, "before": tuple(fields.get("before", ()))})
+            except (ValueError, TypeError, AttributeError):
+                continue  # the line a kill cut short: what it would have said never happened
+            latest[entry.id] = entry
+        return list(latest.values())
+
+    def last(self, key: tuple[str, ...]) -> Entry | None:
+        "Return the latest attempt with this key."
+        return next((e for e in reversed(self.entries()) if e.key == key), None)
+
+    def write(self, entry: Entry) -> Entry:
+        "Put `entry` on disk, for good, and return it."
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with open(self.path, "a+b") as f:
+            # After a cut line the next one must not be glued to it.
+            if f.tell() and not _ends_in_newline(f.name):
+                f.write(b"\n")
+            f.write(json.dumps(asdict(entry)).encode() + b"\n")
+            f.flush()
+            os.fsync(f.fileno())
+        return entry
+
+    @contextmanager
+    def lock(self, timeout_s: float) -> Iterator[None]:
+        "Hold the journal: two processes that submit the same file at once must not both send it."
+        lock = FileLock(f"{self.path}.lock", timeout=timeout_s)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+        except Timeout:
+            raise KaggleUnavailable(f"Another process has been submitting for more than {timeout_s:.0f} s (lock: {self.path}.lock). "
+                                    "Wait for it, or end it, then call submit again.") from None
+        except OSError as e:
+            raise KaggleError(f"The submission journal {self.path} cannot be written: {e.strerror}. Give submit a `journal` that can; "
+                              "without one a lost answer could not be told from a submission that never arrived.") from e
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def _ends_in_newline(path: str) -> bool:
+    with open(path, "rb") as f:
+        f.seek(-1, os.SEEK_END)
+        return f.read(1) == b"\n"

@@ -1,0 +1,69 @@
+"""Models: each file a family, each `*_model` a declared model, `cross_validate` what turns one into Predictions.
+
+    from fastkaggle_plus.modeling import cross_validate, forest_model, tabular_model
+
+A new family is a new file: `Trial("mine", "file.function")` finds it. The table below only makes names importable from here.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..exceptions import UnknownName
+
+if TYPE_CHECKING:
+    from .bagging import Bag, bag
+    from .boosting import catboost_model, hist_gradient_boosting_model, lightgbm_model, xgboost_model
+    from .forest import FewDeepTrees, forest_model, one_r_model, split_score, tree_curve, tree_model
+    from .linear import ridge_model
+    from .model import FittedFunction, Model
+    from .scratch import deep_net_model, linear_model, net_model, sigmoid_model
+    from .tabular import tabular_model
+    from .validation import cross_validate
+
+_HOME = {
+    "Bag": "bagging", "bag": "bagging",
+    "catboost_model": "boosting", "hist_gradient_boosting_model": "boosting", "lightgbm_model": "boosting", "xgboost_model": "boosting",
+    "FewDeepTrees": "forest", "forest_model": "forest", "one_r_model": "forest", "split_score": "forest", "tree_curve": "forest", "tree_model": "forest",
+    "ridge_model": "linear",
+    "FittedFunction": "model", "Model": "model",
+    "deep_net_model": "scratch", "linear_model": "scratch", "net_model": "scratch", "sigmoid_model": "scratch",
+    "tabular_model": "tabular",
+    "cross_validate": "validation",
+}
+
+__all__ = [
+    "Bag", "FewDeepTrees", "FittedFunction", "Model", "bag", "catboost_model", "cross_validate", "deep_net_model", "find_model", "forest_model",
+    "hist_gradient_boosting_model", "lightgbm_model", "linear_model", "net_model", "one_r_model", "ridge_model", "sigmoid_model", "split_score",
+    "tabular_model", "tree_curve", "tree_model", "xgboost_model",
+]
+
+
+def find_model(
+    dotted: str,     # "file.function", as in Trial.model
+    comp: Any = None,   # a Competition: its folder is looked in first
+) -> Any:
+    "Return the function that makes a model. Raises UnknownName with near matches."
+    file, function = dotted.split(".")
+    module = comp.module(file) if comp is not None else None
+    if module is None:
+        files = {p.stem for p in Path(__file__).parent.glob("*.py") if not p.stem.startswith("_")}
+        if file not in files or importlib.util.find_spec(f"{__name__}.{file}") is None:
+            raise UnknownName("model file", file, files, f"{dotted!r} is looked up in the competition's folder and in fastkaggle_plus.modeling.")
+        module = import_module(f".{file}", __name__)
+    if not callable(found := getattr(module, function, None)):
+        raise UnknownName("model", dotted, [f"{file}.{n}" for n in vars(module) if n.endswith("_model") or n == "bag"])
+    return found
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_HOME[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,80 @@
+"""cross_validate: a model x folds -> Predictions."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import platform
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..data import Data, Table
+from ..exceptions import DataError
+from ..folds import Folds
+from ..metrics import get_metric
+from ..predictions import Predictions
+from .model import Array, Fitted, Model
+
+_SUM_TOLERANCE = 1e-3
+
+
+def cross_validate(
+    model: Model,
+    data: Data,
+    folds: Folds,
+    *,
+    metric: str = "",                                 # default: the data's, else accuracy or rmse
+    name: str = "",                                   # default: the model's
+    on_fold: Callable[[int, float], None] | None = None,   # called with (fold, fold_score) after each fold
+) -> Predictions:
+    """Fit the model once a fold, and return its out-of-fold predictions with the mean of the folds' test predictions.
+
+    Features that need targets are computed inside each fold. For rmsle the model is fitted to log(1 + target).
+    Raises DataError for folds of other rows and for predictions that cannot be.
+    """
+    if len(folds) != len(data.train):
+        raise DataError(f"The folds are of {len(folds)} rows, and the data has {len(data.train)}. Make them from this data's targs.")
+    metric = metric or data.metric or ("rmse" if data.task == "regression" else "accuracy")
+    score, targs = get_metric(metric), data.targs
+    through = (np.log1p, lambda p: np.expm1(p).clip(0)) if metric == "rmsle" else None
+    oof, tests, leaning, start = np.full((len(targs), data.train.n_outputs), np.nan), [], [], time.perf_counter()
+    for k, (fit_rows, rows) in enumerate(folds.splits()):
+        fit, valid = data.fold(fit_rows, rows)
+        _, test = data.fold(fit_rows, None)
+        fitted = _fit(model, fit, through)
+        oof[rows] = _predict(model, fitted, valid, through)
+        tests.append(_predict(model, fitted, test, through))
+        leaning.append(fitted.importances)
+        if on_fold:
+            on_fold(k, score.score(targs[rows], oof[rows]))
+    return Predictions(
+        name or model.name, metric, data.task, data.vocab, data.ids, targs, oof, folds.assignment, data.test_ids, np.mean(tests, 0), time.perf_counter() - start,
+        {"model": model.name, **model.about, "n_folds": folds.n_folds, "split": folds.kind, "split_seed": folds.seed, "hardware": f"{os.cpu_count()} cores, {platform.machine()}"},
+        {c: float(np.mean([one.get(c, 0.0) for one in leaning])) for c in leaning[0]})
+
+
+def _fit(model: Model, table: Table, through: Any) -> Fitted:
+    if through is not None and table.targs is not None:
+        table = dataclasses.replace(table, targs=through[0](table.targs))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=UserWarning, module="sklearn")  # about feature names and rare classes: known here
+        return model.fit(table)
+
+
+def _predict(model: Model, fitted: Fitted, table: Table, through: Any) -> Array:
+    "Predict, and refuse what no model should answer."
+    preds = np.asarray(fitted.predict(table), dtype=float)
+    if preds.shape != (len(table), table.n_outputs) and not (table.targs is None and preds.ndim == 2 and len(preds) == len(table)):
+        raise DataError(f"{model.name} answered with shape {preds.shape} for {len(table)} rows; ({len(table)}, {table.n_outputs}) is wanted: a column a class or target.")
+    if through is not None:
+        preds = through[1](preds)
+    if not np.isfinite(preds).all():
+        raise DataError(f"{model.name} predicted {'NaN' if np.isnan(preds).any() else 'infinity'} in {int((~np.isfinite(preds)).any(1).sum())} of {len(preds)} rows. "
+                        "Lower its learning rate, or look for empty or huge features.")
+    if table.vocab and (np.abs(preds.sum(1) - 1) > _SUM_TOLERANCE).any():
+        raise DataError(f"{model.name} predicted probabilities that sum to {preds.sum(1)[np.abs(preds.sum(1) - 1).argmax()]:.3f}. Apply softmax, or divide each row by its sum.")
+    return preds

@@ -1,0 +1,80 @@
+"""A rehearsal: one competition served by the sandbox, and every Kaggle client of this process pointed at it."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .competition import Competition, load_comp
+from .environment import rehearsing
+from .exceptions import ConfigError, UnknownName
+from .sandbox import rehearse, running
+
+_WHOLE_FILE = 16 * 2**20  # larger files are told apart by size and time, not by content
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    "A sandbox that is running."
+    url: str
+    place: Path     # folder for what belongs to this very bundle: its state, its data, its journal
+    server: Any     # the organiser's view: rank, private_score, leaderboard
+
+
+@contextlib.contextmanager
+def rehearsal(
+    comp: Competition | str,             # or its slug
+    *,
+    bundles: str | Path | None = None,   # folder of sandbox bundles to serve instead of the built-in rehearsal
+    data: str | Path | None = None,      # or: a folder with the competition's own files, of which labelled rows are held out
+    dest: str | Path | None = None,      # where everything goes; default: runs/<slug>
+    seed: int = 42,
+) -> Iterator[Rehearsal]:
+    """Serve a competition on this machine while the block runs; `setup_comp`, `submit` and any Kaggle client in it talk to that.
+
+    Real credentials are out of sight meanwhile. Raises ConfigError, UnknownName, SandboxError.
+    """
+    if bundles is not None and data is not None:
+        raise ConfigError("bundles and data are two ways to rehearse. Give one of them.")
+    comp = load_comp(comp, bundles=bundles) if isinstance(comp, str) else comp
+    served, place = _bundle(comp, Path(dest or Path("runs") / comp.slug), bundles, data, seed)
+    with running(served, state=place / "sandbox") as server, rehearsing(server.url, user=server.user, key=server.key, token=server.token):
+        yield Rehearsal(server.url, place, server)
+
+
+def _bundle(comp: Competition, home: Path, bundles: str | Path | None, data: str | Path | None, seed: int) -> tuple[Path, Path]:
+    "Return (folder of bundles to serve, folder for what belongs to this very bundle)."
+    if bundles is not None:
+        if not (folder := Path(bundles) / comp.slug).is_dir():
+            there = [p.parent.name for p in Path(bundles).glob("*/competition.toml")]
+            raise UnknownName("bundle", comp.slug, there, f"A bundle is a folder in {bundles} with competition.toml, files/ and solution.csv.")
+        return Path(bundles), home / f"bundle-{_fingerprint(folder)}"
+    own = comp.module("rehearsal") if data is None else None
+    source = Path(data) if data is not None else comp.folder
+    if own is None and (source is None or not (source / comp.train).exists()):
+        raise ConfigError(f"There is nothing to rehearse {comp.slug} with: {source} holds no {comp.train}, and the competition has no rehearsal.py. "
+                          f"Say where its files are (--data DIR), give bundles (--bundles DIR), or use the real Kaggle (--live).")
+    assert source is not None
+    place = home / f"rehearsal-{_fingerprint(source, comp.folder)}-seed{seed}"
+    if not (served := place / "bundles").exists():
+        part = place / ".bundles.part"
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        own.make(part, seed=seed) if own is not None else rehearse(comp, source, part, seed=seed)
+        part.rename(served)
+    return served, place
+
+
+def _fingerprint(*folders: Path | None) -> str:
+    digest = hashlib.sha256()
+    for folder in dict.fromkeys(f for f in folders if f is not None):
+        for file in sorted(p for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts):
+            stat = file.stat()
+            content = file.read_bytes() if stat.st_size <= _WHOLE_FILE else f"{stat.st_size} {stat.st_mtime_ns}".encode()
+            digest.update(f"{file.relative_to(folder)}\0".encode() + content)
+    return digest.hexdigest()[:8]

@@ -1,0 +1,39 @@
+"""The trials of a competition: those its trials.py declares, else one of each family that is installed."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from ..competition import Competition
+from ..exceptions import ConfigError
+from .trial import Sweep, Trial
+
+_BOOSTERS = ("lightgbm", "xgboost", "catboost")
+
+
+def trials_of(comp: Competition) -> tuple[Trial, ...]:
+    "Return TRIALS of the competition's trials.py, else `default_trials`. Raises ConfigError when they are no trials."
+    module = comp.module("trials")
+    if module is None:
+        return default_trials(comp)
+    trials = getattr(module, "TRIALS", None)
+    if not isinstance(trials, (tuple, list)) or not trials:
+        came = "is not there" if trials is None else "is empty" if isinstance(trials, (tuple, list)) else f"is a {type(trials).__name__}"
+        raise ConfigError(f"{module.__file__}: TRIALS must be a tuple of Trial, and it {came}. Declare at least one, or take the file away for the default trials.")
+    if strangers := [t for t in trials if not isinstance(t, Trial)]:
+        raise ConfigError(f"{module.__file__}: TRIALS holds {strangers[0]!r}, which is no Trial. Write Trial(\"forest\", \"forest.forest_model\").")
+    return Sweep(comp.slug, tuple(trials)).trials  # which refuses two of one name
+
+
+def default_trials(comp: Competition) -> tuple[Trial, ...]:
+    "Return one trial of each model family that is installed; the one-column rule is the floor and joins no ensemble."
+    trials = [
+        Trial("one_r", "forest.one_r_model", hypothesis="how far a single column goes: the floor for all others", in_ensemble=False),
+        Trial("forest", "forest.forest_model", hypothesis="a forest needs no tuning"),
+        Trial("hist_gb", "boosting.hist_gradient_boosting_model", hypothesis="boosting finds more than a forest"),
+        Trial("ridge", "linear.ridge_model", hypothesis="a straight line errs elsewhere than trees do"),
+        *(Trial(name, f"boosting.{name}_model", hypothesis=f"{name} treats categories in its own way") for name in _BOOSTERS if find_spec(name)),
+    ]
+    if comp.kind == "tabular" and find_spec("fastai"):
+        trials.append(Trial("tabular", "tabular.tabular_model", hypothesis="a net with embeddings errs elsewhere than trees do"))
+    return tuple(trials)
