@@ -192,7 +192,8 @@ def load_comp(
     bundles: str | Path | None = None,      # folder of sandbox bundles to fall back on
 ) -> Competition:
     "Find a competition in ./competitions, the current folder, the installed package, or `bundles`. Raises UnknownName, ConfigError."
-    if str(slug) and (Path(slug) / FACTS).exists():
+    is_path = isinstance(slug, Path) or Path(slug).name != slug  # a bare name is looked for in order
+    if is_path and str(slug) and (Path(slug) / FACTS).exists():
         return read_competition(Path(slug) / FACTS)
     folders = [*_folders(), *([Path(bundles)] if bundles else [])]
     for folder in folders:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .exceptions import DataError
+from .exceptions import DataError, UnknownName
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +42,13 @@ class Table:
         "Return the rows at the positions `rows`."
         targs = None if self.targs is None else self.targs[rows]
         return dataclasses.replace(self, x=self.x.iloc[rows].reset_index(drop=True), targs=targs)
+
+    def only(self, columns: Sequence[str]) -> Table:
+        "Return the table with these features alone. Raises UnknownName."
+        for c in columns:
+            if c not in (*self.cat_names, *self.cont_names):
+                raise UnknownName("feature", c, (*self.cat_names, *self.cont_names))
+        return dataclasses.replace(self, cat_names=tuple(c for c in self.cat_names if c in columns), cont_names=tuple(c for c in self.cont_names if c in columns))
 
     def with_columns(
         self,

@@ -11,7 +11,7 @@ LAYERS = [
     {"exceptions"}, {"environment"}, {"metrics"}, {"data"}, {"reading"},
     {"competition", "folds", "predictions"},
     {"kaggle_client", "modeling", "notebooks", "sandbox", "ensembling", "submission", "evidence", "vault", "reporting", "new"},
-    {"sweeps"}, {"loop", "doctor"}, {"terminal"}, {"cli"}, {"__init__", "__main__"},
+    {"sweeps", "rehearsals"}, {"loop", "doctor"}, {"terminal"}, {"cli"}, {"__init__", "__main__"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 ONLY_IN = {

@@ -7,7 +7,7 @@ Source: fast.ai, Practical Deep Learning, "Linear model and neural net from scra
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ SEED = 442  # the notebook's
 Coeffs = list[Tensor]
 Init = Callable[[int, torch.Generator], Coeffs]
 CalcPreds = Callable[[Coeffs, Tensor], Tensor]
+Columns = Sequence[str] | None   # features to use; None: all
 
 
 def init_linear(n_coeff: int, rng: torch.Generator) -> Coeffs:
@@ -125,31 +126,31 @@ def accuracy(calc_preds: CalcPreds, coeffs: Coeffs, indeps: Tensor, deps: Tensor
     return float((deps.bool() == (calc_preds(coeffs, indeps) > 0.5)).float().mean())
 
 
-def linear_model(*, epochs: int = 18, lr: float = 0.2, seed: int = SEED) -> Model:
+def linear_model(*, epochs: int = 18, lr: float = 0.2, seed: int = SEED, columns: Columns = None) -> Model:
     "Return the linear model; its answers are cut to 0 and 1."
-    return _model("linear from scratch", init_linear, linear_preds, epochs, lr, seed)
+    return _model("linear from scratch", init_linear, linear_preds, epochs, lr, seed, columns)
 
 
-def sigmoid_model(*, epochs: int = 30, lr: float = 100.0, seed: int = SEED) -> Model:
+def sigmoid_model(*, epochs: int = 30, lr: float = 100.0, seed: int = SEED, columns: Columns = None) -> Model:
     "Return the linear model with a sigmoid."
-    return _model("sigmoid from scratch", init_matrix, matrix_preds, epochs, lr, seed)
+    return _model("sigmoid from scratch", init_matrix, matrix_preds, epochs, lr, seed, columns)
 
 
-def net_model(*, epochs: int = 30, lr: float = 20.0, seed: int = SEED) -> Model:
+def net_model(*, epochs: int = 30, lr: float = 20.0, seed: int = SEED, columns: Columns = None) -> Model:
     "Return the net with one hidden layer of 20."
-    return _model("net from scratch", init_net, net_preds, epochs, lr, seed)
+    return _model("net from scratch", init_net, net_preds, epochs, lr, seed, columns)
 
 
-def deep_net_model(*, epochs: int = 30, lr: float = 4.0, seed: int = SEED) -> Model:
+def deep_net_model(*, epochs: int = 30, lr: float = 4.0, seed: int = SEED, columns: Columns = None) -> Model:
     "Return the net with two hidden layers of 10."
-    return _model("deep net from scratch", init_deep_net, deep_net_preds, epochs, lr, seed)
+    return _model("deep net from scratch", init_deep_net, deep_net_preds, epochs, lr, seed, columns)
 
 
-def _model(name: str, init: Init, calc_preds: CalcPreds, epochs: int, lr: float, seed: int) -> Model:
+def _model(name: str, init: Init, calc_preds: CalcPreds, epochs: int, lr: float, seed: int, columns: Columns) -> Model:
     def fit(table: Table) -> FittedFunction:
         if len(table.vocab) != 2:
             raise DataError(f"{name} tells two classes apart, and there are {len(table.vocab) or 'values'}. Use tabular_model.")
-        coding = ByMaximum(table)
+        coding = ByMaximum(table, columns)
         coeffs = train(init, calc_preds, coding(table), torch.tensor(table.targs, dtype=torch.float), epochs=epochs, lr=lr, seed=seed)
 
         def predict(rows: Table) -> Array:
@@ -164,8 +165,8 @@ def _model(name: str, init: Init, calc_preds: CalcPreds, epochs: int, lr: float,
 class ByMaximum:
     "Tables as the notebook prepares them: a column a level, and numbers divided by the largest of the rows it is made from."
 
-    def __init__(self, table: Table):
-        self.coding = Coding(table)
+    def __init__(self, table: Table, columns: Columns = None):
+        self.coding = Coding(table if columns is None else table.only(columns))
         self.largest = np.abs(self._numbers(table)).max(0, initial=0.0)
         self.largest[self.largest == 0] = 1.0
 

@@ -6,6 +6,7 @@ import contextlib
 import random
 import warnings
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,8 @@ def tabular_model(
             size = min(bs, len(frame))
             dls = tabular.TabularPandas(frame, procs=[tabular.Categorify, tabular.Normalize], cat_names=frames.cat, cont_names=frames.cont, y_names=names, y_block=block,
                                         splits=(list(range(len(frame))), [])).dataloaders(bs=size, num_workers=0, device="cpu" if not _has_gpu() else None)
-            learn = tabular.tabular_learner(dls, layers=list(layers), wd=wd, cbs=[])
+            learn = tabular.tabular_learner(dls, layers=list(layers), wd=wd)
+            learn.dls = _in_memory(dls, size)
             for quiet in ("ProgressCallback", "Recorder"):   # nobody watches, and on small data they cost more than the batches
                 learn.remove_cbs([cb for cb in learn.cbs if type(cb).__name__ == quiet])
             learn.validate = lambda *_, **__: None
@@ -57,6 +59,43 @@ def tabular_model(
         return FittedFunction(lambda rows: _predict(learn, dls, frames(rows), table, center, spread), estimator=learn)
 
     return Model("tabular net", fit, dict(layers=list(layers), epochs=epochs, lr=lr, bs=bs, seed=seed))
+
+
+class _Batches:
+    "Shuffled batches of ready tensors: fastai's own loader cuts each batch out of a data frame, which takes longer than training on it."
+
+    def __init__(self, tensors: tuple[Any, ...], bs: int):
+        self.tensors, self.bs = tensors, bs
+
+    def __len__(self) -> int:
+        return len(self.tensors[0]) // self.bs   # the last, smaller batch is left out, as fastai does
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        import torch
+
+        order = torch.randperm(len(self.tensors[0]), device=self.tensors[0].device)
+        for i in range(len(self)):
+            rows = order[i * self.bs:(i + 1) * self.bs]
+            yield tuple(t[rows] for t in self.tensors)
+
+
+def _in_memory(dls: Any, bs: int) -> Any:
+    "Return what a Learner needs of its DataLoaders, the rows as tensors."
+    whole = dls.train_ds
+    batches = _Batches(_tensors(whole, dls.device, with_targets=True), bs)
+    return SimpleNamespace(train=batches, valid=batches, device=dls.device, n_inp=2)
+
+
+def _tensors(rows: Any, device: Any, *, with_targets: bool = False) -> tuple[Any, ...]:
+    import torch
+
+    cats = torch.tensor(rows.cats.values.astype(np.int64), device=device)
+    conts = torch.tensor(rows.conts.values.astype(np.float32), device=device)
+    if not with_targets:
+        return cats, conts
+    ys = rows.ys.values
+    ys = torch.tensor(ys[:, 0].astype(np.int64) if np.issubdtype(ys.dtype, np.integer) else ys.astype(np.float32), device=device)
+    return cats, conts, ys
 
 
 class _Frames:
@@ -99,11 +138,8 @@ def _predict(learn: Any, dls: Any, frame: pd.DataFrame, table: Table, center: An
         warnings.simplefilter("ignore")
         dl = dls.test_dl(frame)
     learn.model.eval()
-    device = next(learn.model.parameters()).device
     with torch.no_grad():
-        cats = torch.tensor(dl.dataset.cats.values.astype(np.int64), device=device)
-        conts = torch.tensor(dl.dataset.conts.values.astype(np.float32), device=device)
-        out = learn.model(cats, conts)
+        out = learn.model(*_tensors(dl.dataset, next(learn.model.parameters()).device))
         out = (out.softmax(1) if table.vocab else out).float().cpu().numpy().astype(float)
     return np.asarray(out if table.vocab else out * spread + center)
 

@@ -1,0 +1,96 @@
+"""Titanic's rows with their features: who travelled, with whom, where and for how much.
+
+`companions` is the one feature that needs targets: how the women and children of one's own party fared. It is computed inside
+each fold, from rows the model may see, and for these from the others only.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fastkaggle_plus.competition import read_competition
+from fastkaggle_plus.data import Data, Table
+from fastkaggle_plus.exceptions import DataError
+
+COMP = read_competition(Path(__file__).with_name("competition.toml"))
+NEEDED = ("Pclass", "Name", "Sex", "Age", "SibSp", "Parch", "Ticket", "Fare", "Cabin", "Embarked")
+TITLES = {"Mlle": "Miss", "Ms": "Miss", "Mme": "Mrs"}
+KNOWN = ("Mr", "Mrs", "Miss", "Master")
+CAT = ("Sex", "Embarked", "Deck", "Title")
+CONT = ("Pclass", "Age", "SibSp", "Parch", "LogFare", "FarePerHead", "Family", "Alone", "TicketFreq", "WomanOrChild")
+PARTY = "party"                # the number of one's party: never a feature itself
+PRIOR_WEIGHT = 1.0             # how many companions the average passenger counts as
+
+
+def read(path: Path) -> Data:
+    "Read train.csv and test.csv and add the features."
+    data = COMP.read_files(path)
+    train, test = data.raw_train, data.raw_test
+    if missing := [c for c in NEEDED if c not in train or c not in test]:
+        raise DataError(f"{path} lacks the column {', '.join(missing)}. Titanic's train.csv and test.csv have {', '.join(NEEDED)}.")
+    everyone = pd.concat([train, test], ignore_index=True)
+    features = add_features(everyone, train)
+    n = len(train)
+    return data.with_features(features[:n], features[n:].reset_index(drop=True), cat_names=CAT, cont_names=(*CONT, PARTY), in_fold=add_companions)
+
+
+def add_features(everyone: pd.DataFrame, train: pd.DataFrame) -> pd.DataFrame:
+    "Return the features of all passengers; what is learned (medians) is learned from `train`, what is counted is counted over all."
+    title = titles(everyone["Name"])
+    fare = everyone["Fare"].fillna(everyone["Pclass"].map(train.groupby("Pclass")["Fare"].median()))
+    age = everyone["Age"].fillna(title.map(train["Age"].groupby(titles(train["Name"])).median())).fillna(train["Age"].median())
+    ticket_freq = everyone["Ticket"].map(everyone["Ticket"].value_counts())
+    family = everyone["SibSp"] + everyone["Parch"]
+    protected = (everyone["Sex"] == "female") | (title == "Master")
+    return pd.DataFrame({
+        "Sex": everyone["Sex"], "Embarked": everyone["Embarked"], "Deck": decks(everyone["Cabin"]), "Title": title,
+        "Pclass": everyone["Pclass"], "Age": age, "SibSp": everyone["SibSp"], "Parch": everyone["Parch"],
+        "LogFare": np.log1p(fare), "FarePerHead": np.log1p(fare / ticket_freq), "Family": family, "Alone": (family == 0).astype(int),
+        "TicketFreq": ticket_freq, "WomanOrChild": protected.astype(int), PARTY: parties(everyone)})
+
+
+def titles(names: pd.Series) -> pd.Series:
+    "Return Mr, Mrs, Miss, Master or Rare, from names like `Braund, Mr. Owen Harris`."
+    found = names.str.extract(r",\s*(?:the\s+)?([^.,]+)\.", expand=False).str.strip().replace(TITLES)
+    return found.where(found.isin(KNOWN), "Rare")
+
+
+def decks(cabins: pd.Series) -> pd.Series:
+    "Return the deck's letters, neighbours together as in the course: ABC, DE, FG; missing stays missing."
+    return cabins.str[0].map(dict(zip("ABCDEFG", ["ABC"] * 3 + ["DE"] * 2 + ["FG"] * 2, strict=True)))
+
+
+def parties(everyone: pd.DataFrame) -> pd.Series:
+    "Number the parties: people who share a ticket, or a surname with class, port and all but the ticket's last digit."
+    surname = everyone["Name"].str.split(",").str[0]
+    family = surname + "|" + everyone["Pclass"].astype(str) + "|" + everyone["Embarked"].fillna("") + "|" + everyone["Ticket"].str[:-1]
+    party = pd.Series(np.arange(len(everyone)), index=everyone.index)
+    while True:   # let the smallest number spread along shared tickets and families until nothing changes
+        spread = party.groupby(everyone["Ticket"]).transform("min")
+        spread = spread.groupby(family).transform("min")
+        if spread.equals(party):
+            return party.astype(float)
+        party = spread
+
+
+def add_companions(fit: Table, rows: Table) -> tuple[Table, Table]:
+    "Add `companions`, how one's party fared, and `companions_known`, of how many women and children that is known from `fit`."
+    party, known = fit.x[PARTY].to_numpy(), fit.x["WomanOrChild"].to_numpy() == 1
+    survived = np.asarray(fit.targs, dtype=float)
+    alive = pd.Series(survived[known]).groupby(party[known]).agg(["sum", "count"])
+    prior = survived[known].mean() if known.any() else 0.5
+
+    def with_companions(table: Table, own: np.ndarray | None) -> Table:
+        found = alive.reindex(table.x[PARTY].to_numpy()).fillna(0.0)
+        total, count = found["sum"].to_numpy(), found["count"].to_numpy()
+        if own is not None:   # leave each row's own fate out
+            total, count = total - np.where(known, own, 0.0), count - known
+        columns = pd.DataFrame({"companions": (total + PRIOR_WEIGHT * prior) / (count + PRIOR_WEIGHT), "companions_known": count})
+        kept = dataclasses.replace(table, cont_names=tuple(c for c in table.cont_names if c != PARTY))
+        return kept.with_columns(columns)
+
+    return with_companions(fit, survived), with_companions(rows, None)

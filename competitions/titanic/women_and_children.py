@@ -1,0 +1,38 @@
+"""Women and children by group: men die, women and boys share the fate of their party.
+
+Source: C. Deotte, "Titanic using name only" (Kaggle, 2018), as soft probabilities so that it averages well.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fastkaggle_plus.data import Table
+from fastkaggle_plus.modeling import FittedFunction, Model
+
+
+def women_and_children_model() -> Model:
+    "Return the rule; it learns only how often men, women and boys survived, and how the parties known to it fared."
+
+    def fit(table: Table) -> FittedFunction:
+        survived, kind = np.asarray(table.targs, dtype=float), kinds(table)
+        rates = np.array([survived[kind == k].mean() if (kind == k).any() else 0.5 for k in range(3)])
+
+        def predict(rows: Table) -> np.ndarray:
+            kind, known = kinds(rows), rows.x["companions_known"].to_numpy()
+            prior = rates[kind]
+            total = rows.x["companions"].to_numpy() * (known + 1) - survived_prior
+            yes = np.where(kind == 0, prior, (total + prior) / (known + 1))
+            return np.column_stack([1 - yes, yes])
+
+        protected = table.x["WomanOrChild"].to_numpy() == 1
+        survived_prior = survived[protected].mean() if protected.any() else 0.5
+        return FittedFunction(predict)
+
+    return Model("women and children", fit)
+
+
+def kinds(table: Table) -> np.ndarray:
+    "Return 0 for a man, 1 for a woman or girl, 2 for a boy."
+    female, boy = (table.x["Sex"] == "female").to_numpy(), (table.x["Title"] == "Master").to_numpy()
+    return np.where(female, 1, np.where(boy, 2, 0))

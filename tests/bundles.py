@@ -1,0 +1,49 @@
+"""Hand-made sandbox bundles for tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+FACTS = """title = "{title}"
+task = "binary"
+metric = "accuracy"
+id = "id"
+target = "y"
+max_daily_submissions = {daily}
+[sandbox]
+rules_accepted = {accepted}
+{deadline}
+"""
+
+
+def make_bundle(
+    dest: Path,                       # folder of bundles
+    slug: str = "toy",
+    *,
+    rows: int = 40,                   # test rows
+    files: dict[str, bytes] | None = None,   # more files to serve
+    rules_accepted: bool = True,
+    daily: int = 5,                   # submissions a day
+    deadline: str = "",               # ISO 8601, UTC
+) -> Path:
+    "Write a bundle whose true answers are `id % 2`, every second row private, and return its folder."
+    folder = dest / slug
+    (folder / "files").mkdir(parents=True)
+    train = "id,x,y\n" + "".join(f"{i + 1000},{i * 7 % 5},{i % 2}\n" for i in range(100))
+    ids = range(rows)
+    served = {"train.csv": train.encode(), "test.csv": ("id,x\n" + "".join(f"{i},1\n" for i in ids)).encode(), "sample_submission.csv": answers(rows, constant=0), **(files or {})}
+    for name, content in served.items():
+        (folder / "files" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "files" / name).write_bytes(content)
+    usage = np.where(np.arange(rows) % 4 < 2, "Public", "Private")
+    (folder / "solution.csv").write_text("id,y,Usage\n" + "".join(f"{i},{i % 2},{u}\n" for i, u in zip(ids, usage, strict=True)))
+    (folder / "competition.toml").write_text(FACTS.format(title=slug.title(), daily=daily, accepted=str(rules_accepted).lower(), deadline=f'deadline = "{deadline}"' if deadline else ""))
+    return folder
+
+
+def answers(rows: int = 40, *, wrong: int = 0, constant: int | None = None) -> bytes:
+    "Return a submission that is right on all but the first `wrong` rows, or the same everywhere."
+    said = [constant if constant is not None else (i % 2) ^ (i < wrong) for i in range(rows)]
+    return ("id,y\n" + "".join(f"{i},{a}\n" for i, a in enumerate(said))).encode()

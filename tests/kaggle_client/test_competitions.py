@@ -1,0 +1,262 @@
+"""setup_comp: whole data or an error, from a cut line, a kill, two processes at once or a bad archive."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from fastkaggle_plus import environment
+from fastkaggle_plus.exceptions import DownloadCorrupt, KaggleError, NotFound, RateLimited, RulesNotAccepted
+from fastkaggle_plus.kaggle_client import connect, leaderboard, marker, setup_comp, submit
+
+from . import faults as f
+from .test_session import ROOT
+
+ZIP = ".zip"  # in the line of a request for the bundle's bytes
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file() and p.name != marker.NAME}
+
+
+@pytest.fixture
+def faults(box):
+    with f.between(box.url) as between:
+        yield between
+
+
+@pytest.fixture
+def client(box, faults):
+    return connect(faults.url, user=box.user, key=box.key, timeout_s=5)
+
+
+def test_downloads_once_and_then_needs_nobody(box, slug, files, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with environment.rehearsing(box.url, user=box.user, key=box.key, token=box.token):
+        path = setup_comp(slug)
+    assert path == Path(slug) and content(path) == files
+    assert [p.name for p in tmp_path.iterdir() if slug in p.name] == [slug], "nothing is left beside the data"
+    note = json.loads((path / marker.NAME).read_text())
+    assert note["files"] == {name: len(body) for name, body in files.items()} and len(note["md5"]) == 32
+    # No sandbox and no key from here on: only the folder itself can answer.
+    with environment.rehearsing("http://127.0.0.1:9", user="", key=""):
+        assert setup_comp(slug, "") == path
+
+
+def test_dest_keep_zip_and_progress(slug, files, client, tmp_path):
+    heard: list[tuple[int, int]] = []
+    path = setup_comp(slug, dest=str(tmp_path / "deep" / "data"), client=client, keep_zip=True, progress=lambda *n: heard.append(n))
+    assert path == tmp_path / "deep" / "data" and content(path) == files
+    with zipfile.ZipFile(tmp_path / "deep" / f"{slug}.zip") as z:
+        assert set(z.namelist()) == set(files)
+    size = (tmp_path / "deep" / f"{slug}.zip").stat().st_size
+    assert heard[-1] == (size, size) and heard == sorted(heard)
+
+
+def test_an_address_or_a_record_is_as_good_as_a_slug(slug, files, client, tmp_path):
+    class Comp:
+        pass
+
+    comp = Comp()
+    comp.slug = slug
+    path = setup_comp(comp, dest=tmp_path / "a", client=client)
+    assert path == setup_comp(f"https://www.kaggle.com/competitions/{slug}/", dest=tmp_path / "a", client=client)
+
+
+def test_a_changed_or_missing_file_is_fetched_again(slug, files, client, tmp_path):
+    path = setup_comp(slug, dest=tmp_path / "data", client=client)
+    (path / "train.csv").unlink()
+    (path / "test.csv").write_text("cut")
+    setup_comp(slug, dest=path, client=client)
+    assert {n: b for n, b in content(path).items() if not n.endswith(".old")} == files
+    assert (path / "test.csv.old").read_text() == "cut", "what differed is kept"
+
+
+def test_a_whole_folder_of_other_make_is_adopted(slug, files, client, faults, tmp_path):
+    path = tmp_path / "data"
+    for name, body in files.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_bytes(body)
+    (path / "my-notes.txt").write_text("mine")
+    assert setup_comp(slug, dest=path, client=client) == path
+    assert not faults.seen("DownloadDataFiles") and (path / marker.NAME).exists() and (path / "my-notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("left", ["empty", "half"])
+def test_an_interrupted_folder_is_completed_and_nothing_of_it_lost(slug, files, client, tmp_path, left):
+    path = tmp_path / "data"
+    path.mkdir()
+    if left == "half":
+        (path / "my-model.pkl").write_bytes(b"mine")
+        (path / "train.csv").write_bytes(files["train.csv"][:40])
+    setup_comp(slug, dest=path, client=client)
+    there = content(path)
+    assert {name: there[name] for name in files} == files
+    if left == "half":
+        assert there["my-model.pkl"] == b"mine" and there["train.csv.old"] == files["train.csv"][:40]
+
+
+def test_the_same_folder_for_other_data_is_refused(slug, client, tmp_path):
+    path = setup_comp(slug, dest=tmp_path / "data", client=client)
+    with pytest.raises(KaggleError, match="another `dest`"):
+        setup_comp("other", dest=path, client=client)
+    with pytest.raises(KaggleError, match=r"from sandbox.*api\.kaggle\.com"):
+        setup_comp(slug, dest=path)
+
+
+def test_a_cut_line_costs_only_the_rest(slug, files, client, faults, tmp_path):
+    faults.on("GET /", f.cut(1_500_000), nth=2)
+    path = setup_comp(slug, dest=tmp_path / "data", client=client)
+    assert content(path) == files
+    ranges = [line for line in faults.log if "bytes=" in line]
+    assert len(ranges) == 1 and int(ranges[0].rsplit("bytes=", 1)[1].rstrip("-")) > 0
+
+
+def test_a_dead_line_keeps_the_bytes_for_the_next_call(slug, files, client, faults, tmp_path):
+    client.tries = 2
+    faults.on("GET /", f.cut(1_500_000), nth=2)
+    faults.on("bytes=", f.drop_before, times=99)
+    with pytest.raises(KaggleError):
+        setup_comp(slug, dest=tmp_path / "data", client=client)
+    assert not (tmp_path / "data").exists(), "half a folder is never seen"
+    faults.rules.clear()
+    faults.log.clear()
+    assert content(setup_comp(slug, dest=tmp_path / "data", client=client)) == files
+    assert any("bytes=" in line for line in faults.log), "it went on from there"
+
+
+def test_a_killed_process_keeps_the_bytes_for_the_next_one(box, slug, files, faults, tmp_path):
+    def stall(handler, forward):
+        status, headers, body = forward()
+        f.answer(handler, status, headers, body[:1_500_000], length=len(body))
+        time.sleep(30)
+
+    faults.on("GET /", stall, nth=2)
+    code = f"""
+from fastkaggle_plus.kaggle_client import connect, setup_comp
+setup_comp({slug!r}, dest={str(tmp_path / "data")!r}, client=connect({faults.url!r}, user={box.user!r}, key={box.key!r}))
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(ROOT)})
+    part = tmp_path / ".data.download" / f"{slug}.zip.part"
+    until = time.monotonic() + 60
+    while not (part.exists() and part.stat().st_size >= 1_000_000) and time.monotonic() < until:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    faults.rules.clear()
+    faults.log.clear()
+    client = connect(faults.url, user=box.user, key=box.key)
+    assert content(setup_comp(slug, dest=tmp_path / "data", client=client)) == files
+    assert any("bytes=" in line for line in faults.log)
+
+
+def test_two_processes_at_once_download_once(box, slug, files, faults, tmp_path):
+    code = f"""
+from fastkaggle_plus.kaggle_client import connect, setup_comp
+client = connect({faults.url!r}, user={box.user!r}, key={box.key!r})
+print("ready", flush=True)
+input()
+print(setup_comp({slug!r}, dest={str(tmp_path / "data")!r}, client=client))
+"""
+    both = [subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                             env={**os.environ, "PYTHONPATH": str(ROOT)}) for _ in range(2)]
+    for process in both:
+        assert process.stdout and process.stdout.readline() == "ready\n"
+    for process in both:
+        assert process.stdin
+        process.stdin.write("\n")
+        process.stdin.flush()
+    outputs = [process.communicate(timeout=120)[0].strip() for process in both]
+    assert outputs == [str(tmp_path / "data")] * 2 and content(tmp_path / "data") == files
+    assert faults.seen("DownloadDataFiles") == 1
+    assert [p.name for p in tmp_path.iterdir() if "data" in p.name] == ["data"]
+
+
+@pytest.mark.parametrize("tell_md5", [True, False], ids=["md5", "crc only"])
+@pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b[:1000] + bytes([b[1000] ^ 255]) + b[1001:],
+                                    lambda b: b"<html>login</html>"], ids=["truncated", "one byte", "a page"])
+def test_damage_is_found_and_the_bytes_fetched_again(slug, files, client, faults, tmp_path, damage, tell_md5):
+    # Both the redirect's own GET and ours see the damaged file, so that sizes agree.
+    faults.on("GET /", f.body_of(damage, tell_md5=tell_md5), times=2)
+    assert content(setup_comp(slug, dest=tmp_path / "data", client=client)) == files
+    assert faults.seen("DownloadDataFiles") == 2
+
+
+def test_damage_each_time_is_an_error_and_leaves_nothing(slug, client, faults, tmp_path):
+    faults.on("GET /", f.body_of(lambda b: b[: len(b) // 2]), times=99)
+    with pytest.raises(DownloadCorrupt, match="3 times"):
+        setup_comp(slug, dest=tmp_path / "data", client=client)
+    assert faults.seen("DownloadDataFiles") == 3 and not (tmp_path / "data").exists()
+
+
+def test_a_member_outside_the_folder_is_refused(slug, client, faults, tmp_path):
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as z:
+        z.writestr("train.csv", "id\n1\n")
+        z.writestr("../../evil.txt", "evil")
+    faults.on("GET /", f.body_of(lambda _: archive.getvalue(), tell_md5=False), times=99)
+    with pytest.raises(KaggleError, match=r"evil\.txt"):
+        setup_comp(slug, dest=tmp_path / "a" / "data", client=client)
+    assert not list(tmp_path.rglob("evil.txt")) and not (tmp_path / "a" / "data").exists()
+
+
+def test_an_error_page_never_gets_into_the_file(slug, files, client, faults, tmp_path):
+    faults.on("GET /", f.cut(1_500_000), nth=2)
+    faults.on("bytes=", f.status(403, body=b"<Error>expired</Error>"))
+    assert content(setup_comp(slug, dest=tmp_path / "data", client=client)) == files
+    assert faults.seen("DownloadDataFiles") == 2, "an expired link is asked for anew"
+
+
+def test_what_passes_by_itself_is_not_noticed(slug, files, client, faults, tmp_path):
+    faults.on("DownloadDataFiles", f.status(429, "slow down", {"Retry-After": "1"}))
+    faults.on("DownloadDataFiles", f.drop_before, nth=2)
+    faults.on("DownloadDataFiles", f.status(503), nth=3)
+    assert content(setup_comp(slug, dest=tmp_path / "data", client=client)) == files
+
+
+def test_too_many_requests_for_longer_than_we_wait(slug, client, faults, tmp_path):
+    faults.on("DownloadDataFiles", f.status(429, headers={"Retry-After": "86400"}), times=99)
+    with pytest.raises(RateLimited, match="86400 s, until"):
+        setup_comp(slug, dest=tmp_path / "data", client=client)
+    assert faults.seen("DownloadDataFiles") == 1
+    faults.rules.clear()
+    gateway = b'{"error":{"code":429,"message":"Too many requests","status":"RESOURCE_EXHAUSTED"}}'
+    faults.on("DownloadDataFiles", f.status(429, body=gateway), times=99)
+    with pytest.raises(RateLimited, match="without saying how long"):
+        setup_comp(slug, dest=tmp_path / "data", client=client)
+
+
+def test_rules_and_slugs(slug, client, tmp_path):
+    with pytest.raises(RulesNotAccepted, match="competitions/locked/rules"):
+        setup_comp("locked", dest=tmp_path / "data", client=client)
+    with pytest.raises(NotFound, match=rf"no competition.*Did you mean .*'{slug}'"):
+        setup_comp(slug + "x", dest=tmp_path / "data", client=client)
+
+
+def test_a_full_disk_and_a_forbidden_folder_are_readable(slug, client, tmp_path, monkeypatch):
+    from fastkaggle_plus.kaggle_client import downloads
+
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(KaggleError, match="may write to"):
+        setup_comp(slug, dest=tmp_path / "file" / "data", client=client)
+    monkeypatch.setattr(downloads.shutil, "disk_usage", lambda _: SimpleNamespace(free=10))
+    with pytest.raises(KaggleError, match="Free some space"):
+        setup_comp(slug, dest=tmp_path / "data", client=client)
+
+
+def test_leaderboard_has_every_team(box, slug, client, answers):
+    assert leaderboard(slug, client=client) == leaderboard(slug, client=client, top=10_000)
+    submit(answers, "mine", slug, client=client)
+    rows = leaderboard(slug, client=client)
+    assert [r.rank for r in rows] == list(range(1, len(rows) + 1)) and all(isinstance(r.score, float) and r.team and r.date for r in rows)
+    assert leaderboard(slug, client=client, top=1) == rows[:1]

@@ -1,0 +1,31 @@
+"""fastkaggle's public names keep their names, argument order and defaults."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from fastkaggle_plus import kaggle_client
+
+
+def arguments_in_fastkaggle(name: str) -> list[tuple[str, object]]:
+    "(name, default) of every argument; read from its source, as importing it would authenticate."
+    spec = find_spec("fastkaggle")
+    assert spec and spec.origin
+    tree = ast.parse((Path(spec.origin).parent / "core.py").read_text(encoding="utf-8"))
+    function = next(n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == name)
+    names = [a.arg for a in function.args.args]
+    defaults = [ast.literal_eval(d) for d in function.args.defaults]
+    return list(zip(names, [inspect.Parameter.empty] * (len(names) - len(defaults)) + defaults, strict=True))
+
+
+@pytest.mark.parametrize("name", ["import_kaggle", "setup_comp", "competition_submit"])
+def test_signature_begins_as_in_fastkaggle(name):
+    theirs = arguments_in_fastkaggle(name)
+    ours = list(inspect.signature(getattr(kaggle_client, name)).parameters.values())
+    assert [(p.name, p.default) for p in ours[: len(theirs)]] == theirs
+    assert all(p.kind is inspect.Parameter.KEYWORD_ONLY for p in ours[len(theirs):]), "what is new is keyword-only"

@@ -1,0 +1,65 @@
+"""Reads are repeated while their failure passes, and not longer than allowed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+import requests
+
+from fastkaggle_plus.kaggle_client.retry import is_transient, read, retry_after_s, status_of
+
+
+def failure(status: int, headers: dict[str, str] | None = None, body: bytes = b"") -> requests.HTTPError:
+    answer = requests.Response()
+    answer.status_code, answer._content = status, body
+    answer.headers.update(headers or {})
+    return requests.HTTPError(response=answer)
+
+
+def failing(*failures: Exception):
+    left = list(failures)
+
+    def call() -> str:
+        if left:
+            raise left.pop(0)
+        return "answer"
+    return call
+
+
+@pytest.mark.parametrize("passing", [failure(429), failure(500), failure(503, {"Retry-After": "0"}), requests.ConnectionError(),
+                                     requests.ReadTimeout(), requests.exceptions.ChunkedEncodingError()])
+def test_what_passes_is_tried_again(passing):
+    assert read(failing(passing, passing)) == "answer"
+
+
+@pytest.mark.parametrize("final", [failure(400), failure(401), failure(403), failure(404), requests.exceptions.SSLError(), ValueError()])
+def test_what_stays_is_raised_as_it_came(final):
+    with pytest.raises(type(final)) as caught:
+        read(failing(final, RuntimeError("asked twice")))
+    assert caught.value is final
+
+
+def test_gives_up_after_its_tries():
+    with pytest.raises(requests.HTTPError):
+        read(failing(*[failure(503)] * 3), tries=3)
+
+
+def test_a_wait_longer_than_the_deadline_is_left_to_the_user():
+    call = failing(failure(429, {"Retry-After": "3600"}), RuntimeError("asked twice"))
+    with pytest.raises(requests.HTTPError):
+        read(call, deadline_s=60)
+
+
+def test_retry_after_is_seconds_or_a_date():
+    assert retry_after_s(failure(429)) is None
+    assert retry_after_s(failure(429, {"Retry-After": "7"})) == 7
+    assert retry_after_s(failure(429, {"Retry-After": "soon"})) is None
+    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=100), usegmt=True)
+    assert 90 < (retry_after_s(failure(429, {"Retry-After": soon})) or 0) <= 100
+
+
+def test_the_code_in_the_body_counts_where_http_says_fine():
+    assert status_of(failure(200, body=b'{"code": 503, "message": "later"}')) == 503
+    assert is_transient(failure(200, body=b'{"code": 503}')) and not is_transient(failure(200, body=b'{"code": 404}'))

@@ -1,0 +1,115 @@
+"""Each kind of split: every row once, groups apart, time forward, classes even; and errors that say what to change."""
+
+import numpy as np
+import pytest
+
+from fastkaggle_plus.exceptions import DataError, UnknownName
+from fastkaggle_plus.folds import KINDS, make_folds
+
+RNG = np.random.default_rng(3)
+N = 240
+CODES = RNG.choice(3, N, p=[0.7, 0.2, 0.1])
+VALUES = RNG.gamma(2, 3, N)
+GROUPS = np.array([f"g{i:02d}" for i in RNG.integers(0, 40, N)], dtype=object)
+TIME = RNG.integers(0, 60, N)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("targs", [CODES, VALUES, np.column_stack([VALUES, VALUES])], ids=["codes", "values", "two values"])
+def test_every_row_is_validated_once_by_models_that_did_not_see_it(kind, targs):
+    folds = make_folds(targs, n_folds=4, kind=kind, groups=GROUPS, time=TIME)
+    assert folds.n_folds == 4 and len(folds) == N and folds.kind == kind
+    validated = np.concatenate([valid for _, valid in folds.splits()])
+    assert len(set(validated)) == len(validated) == (folds.assignment >= 0).sum()
+    for fit, valid in folds.splits():
+        assert len(fit) and len(valid) and not set(fit) & set(valid)
+    if kind != "time":
+        assert len(validated) == N
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_seed_decides(kind):
+    def made(seed):
+        return make_folds(CODES, kind=kind, groups=GROUPS, time=TIME, seed=seed)
+
+    assert made(1).fingerprint() == made(1).fingerprint()
+    assert (made(1).assignment == np.asarray(made(1))).all()
+    if kind != "time":  # time has one order
+        assert made(1).fingerprint() != made(2).fingerprint()
+
+
+def test_the_fingerprint_knows_the_kind():
+    folds = make_folds(CODES, kind="random")
+    assert folds.fingerprint() != type(folds)(folds.assignment, "group", folds.seed).fingerprint()
+
+
+def test_classes_are_even_by_default_and_values_are_not_stratified():
+    folds = make_folds(CODES)
+    assert folds.kind == "stratified"
+    for c in range(3):
+        counts = np.bincount(folds.assignment[CODES == c], minlength=5)
+        assert np.ptp(counts) <= 1
+    assert make_folds(VALUES).kind == "random"
+
+
+def test_stratified_values_have_every_fold_see_low_and_high_ones_alike():
+    deciles = np.digitize(VALUES, np.quantile(VALUES, np.linspace(0, 1, 11)[1:-1]))
+    even, chance = (make_folds(VALUES, kind=k, n_folds=5) for k in ("stratified", "random"))
+    uneven = [max(np.ptp(np.bincount(f.assignment[deciles == d], minlength=5)) for d in range(10)) for f in (even, chance)]
+    assert uneven[0] <= 1 < uneven[1]
+
+
+@pytest.mark.parametrize("kind", ["group", "stratified-group"])
+def test_groups_stay_whole(kind):
+    folds = make_folds(CODES, kind=kind, groups=GROUPS)
+    for fit, valid in folds.splits():
+        assert not set(GROUPS[fit]) & set(GROUPS[valid])
+    assert np.bincount(folds.assignment).min() > N / 10  # and the folds are of some size
+
+
+def test_time_trains_on_the_past_and_keeps_equal_times_together():
+    shuffled = RNG.permutation(N)
+    folds = make_folds(VALUES[shuffled], kind="time", time=TIME[shuffled], n_folds=5)
+    assert (folds.assignment == -1).any()
+    for fit, valid in folds.splits():
+        assert TIME[shuffled][fit].max() < TIME[shuffled][valid].min()
+    days = np.datetime64("2020-01-01") + TIME.astype("timedelta64[D]")
+    assert (make_folds(VALUES, kind="time", time=days).assignment == make_folds(VALUES, kind="time", time=TIME).assignment).all()
+
+
+def test_time_with_few_distinct_values_has_fewer_folds():
+    folds = make_folds(VALUES, kind="time", time=np.repeat([2021, 2022, 2023], N // 3), n_folds=5)
+    assert folds.n_folds == 2
+    assert [len(fit) for fit, _ in folds.splits()] == [N // 3, 2 * N // 3]
+    with pytest.raises(DataError, match="two different times"):
+        make_folds(VALUES, kind="time", time=np.ones(N))
+
+
+def test_a_class_smaller_than_the_folds_is_spread_without_complaint(recwarn):
+    codes = np.array([0] * 30 + [1] * 30 + [2] * 2)
+    folds = make_folds(codes, n_folds=5)
+    assert (np.bincount(folds.assignment[codes == 2], minlength=5) <= 1).all()
+    assert not recwarn.list
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    (dict(kind="group"), "needs `groups`.*none came"),
+    (dict(kind="time"), "needs `time`.*none came"),
+    (dict(kind="group", groups=GROUPS[:5]), f"each of the {N} rows, and 5 came"),
+    (dict(kind="group", groups=np.repeat(["a", "b"], N // 2)), "as many groups, and there are 2"),
+    (dict(n_folds=1), "between 2 and the number of rows"),
+    (dict(n_folds=N + 1), "between 2 and the number of rows"),
+])
+def test_errors_say_what_came(options, message):
+    with pytest.raises(DataError, match=message):
+        make_folds(VALUES, **options)
+
+
+def test_an_impossible_stratification_says_what_to_do():
+    with pytest.raises(DataError, match="Lower n_folds"):
+        make_folds(np.arange(6), kind="stratified", n_folds=3)
+
+
+def test_unknown_kind_has_near_matches():
+    with pytest.raises(UnknownName, match="Did you mean 'stratified'"):
+        make_folds(CODES, kind="stratifed")

@@ -1,0 +1,153 @@
+"""The loop, end to end, in the sandbox: scored, repeatable, nothing done twice, and killed at any moment it still ends well."""
+
+import csv
+import hashlib
+import json
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+FACTS = """title = "Toy"
+kind = "tabular"
+task = "binary"
+metric = "accuracy"
+id = "id"
+target = "y"
+max_daily_submissions = 5
+[split]
+kind = "stratified"
+"""
+TRIALS = """from fastkaggle_plus import Trial
+
+ENSEMBLE = "mean"
+TRIALS = (
+    Trial("one rule", "forest.one_r_model", in_ensemble=False),
+    Trial("tree", "forest.tree_model", {"max_leaf_nodes": 4}),
+    Trial("forest", "forest.forest_model", {"n_estimators": 30}),
+)
+"""
+
+
+def make_toy(folder: Path, *, n=400, n_test=200, seed=0) -> Path:
+    "Write a bundle by hand, as a user would, and the competition's own trials beside it."
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n + n_test, 4))
+    y = (x[:, 0] - x[:, 1] + rng.normal(size=len(x)) > 0).astype(int)
+    frame = pd.DataFrame(x, columns=list("abcd")).assign(id=np.arange(len(x)) + 1, color=rng.choice(["red", "blue"], len(x)), y=y)
+    toy = folder / "toy"
+    (toy / "files").mkdir(parents=True)
+    frame[:n].to_csv(toy / "files" / "train.csv", index=False)
+    frame[n:].drop(columns="y").to_csv(toy / "files" / "test.csv", index=False)
+    frame[n:][["id"]].assign(y=0).to_csv(toy / "files" / "sample_submission.csv", index=False)
+    usage = np.where(np.arange(n_test) % 2, "Private", "Public")
+    frame[n:][["id", "y"]].assign(Usage=usage).to_csv(toy / "solution.csv", index=False)
+    (toy / "competition.toml").write_text(FACTS)
+    (toy / "trials.py").write_text(TRIALS)
+    return folder
+
+
+def fkp(*arguments, cwd, **kw):
+    return subprocess.run([sys.executable, "-m", "fastkaggle_plus", *map(str, arguments)], cwd=cwd, capture_output=True, text=True, **kw)
+
+
+def run_json(cwd, *arguments):
+    done = fkp("run", "toy", "--bundles", "bundles", "--json", *arguments, cwd=cwd)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def submissions(cwd) -> int:
+    "How many submissions the sandboxes under `cwd` hold, counted in their own stores."
+    count = 0
+    for db in Path(cwd).rglob("sandbox/*.db"):
+        with sqlite3.connect(db) as connection:
+            count += connection.execute("select count(*) from submissions").fetchone()[0]
+    return count
+
+
+@pytest.fixture
+def place(tmp_path):
+    make_toy(tmp_path / "bundles")
+    return tmp_path
+
+
+def expected_scores(place):
+    answers = {row["id"]: row["y"] for row in csv.DictReader((place / "runs/toy/submission.csv").open())}
+    truth = list(csv.DictReader((place / "bundles/toy/solution.csv").open()))
+    return [np.mean([answers[r["id"]] == r["y"] for r in truth if r["Usage"] == part]) for part in ("Public", "Private")]
+
+
+def test_from_data_to_a_score_and_again(place):
+    first = run_json(place)
+    assert [t["name"] for t in first["trials"]][-1] == "one rule" and first["failed"] == {}
+    assert first["public_score"] == pytest.approx(expected_scores(place)[0], abs=1e-5)
+    assert first["private_score"] == pytest.approx(expected_scores(place)[1], abs=1e-5)
+    assert first["ensemble"]["nested_score"] > 0.7 and first["submission"]["sent"]
+    file = place / first["submission"]["path"]
+    assert hashlib.sha256(file.read_bytes()).hexdigest() == first["submission"]["sha256"]
+    html = (place / first["report"]).read_text()
+    assert html.count("<svg") >= 4 and "one rule" in html and "http-equiv" not in html and "src=" not in html
+
+    again = run_json(place)
+    assert all(t["reused"] for t in again["trials"]) and not again["submission"]["sent"] and submissions(place) == 1
+    assert again["submission"]["sha256"] == first["submission"]["sha256"] and again["public_score"] == first["public_score"]
+
+
+def test_words_say_what_was_not_done_again(place):
+    first, again = (fkp("run", "toy", "--bundles", "bundles", cwd=place).stdout for _ in range(2))
+    for words in ("oof_score (accuracy)", "best", "nested", "public 0.", "private 0.", "rank", "sample submission", "time "):
+        assert words in first, first
+    assert "verified and unpacked" in first and "already in" in again
+    assert "3 of 3 trials were in the vault already and were not run again" in again and "was not sent again" in again
+
+
+def test_same_seed_same_bytes_elsewhere(place, tmp_path_factory):
+    other = tmp_path_factory.mktemp("other")
+    make_toy(other / "bundles")
+    assert run_json(place)["submission"]["sha256"] == run_json(other, "--workers", "0")["submission"]["sha256"]
+
+
+def test_what_is_missing_is_said(place):
+    assert "Did you mean 'toy'" in fkp("run", "tou", "--bundles", "bundles", cwd=place).stderr
+    (place / "bundles/toy/files/test.csv").unlink()
+    done = fkp("run", "toy", "--bundles", "bundles", cwd=place)
+    assert done.returncode == 1 and "test.csv" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_folder_with_labelled_rows_is_rehearsed(place):
+    done = fkp("run", "toy", "--data", "bundles/toy/files", "--bundles", "bundles", cwd=place)
+    assert done.returncode == 1 and "one of" in done.stderr.lower()
+    make = place / "competitions"
+    make.mkdir()
+    (place / "bundles/toy/competition.toml").rename(place / "bundles/toy/kept")
+    (make / "toy").mkdir()
+    (make / "toy/competition.toml").write_text(FACTS)
+    (make / "toy/trials.py").write_text(TRIALS)
+    done = fkp("run", "toy", "--data", "bundles/toy/files", "--json", cwd=place)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["private_score"] > 0.6
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_and_started_again_submits_once(place):
+    rng = random.Random(0)
+    start = time.monotonic()
+    reference = run_json(place, "--dest", "reference")
+    whole = time.monotonic() - start
+    for _ in range(6):
+        run = subprocess.Popen([sys.executable, "-m", "fastkaggle_plus", "run", "toy", "--bundles", "bundles"], cwd=place, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(rng.uniform(0.3, 1.0) * whole)
+        os.kill(run.pid, signal.SIGKILL)
+        run.wait()
+    final = run_json(place)
+    assert final["submission"]["sha256"] == reference["submission"]["sha256"]
+    assert submissions(place / "runs") == 1

@@ -1,0 +1,46 @@
+"""The README's code runs as written, and its folder map is true."""
+
+import contextlib
+import io
+import re
+from pathlib import Path
+
+import pytest
+
+from fastkaggle_plus import rehearsal
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_the_code_prints_what_the_readme_shows(tmp_path, monkeypatch):
+    code, output = re.search(r"```python\n(from fastkaggle_plus import \*.*?)```\n+```text\n(.*?)```", README, re.S).groups()
+    monkeypatch.chdir(tmp_path)
+    printed = io.StringIO()
+    with rehearsal("titanic", dest=tmp_path / "rehearsal"), contextlib.redirect_stdout(printed):
+        exec(compile(code, "README.md", "exec"), {})
+    shown, came = output.split(), printed.getvalue().split()
+    assert len(shown) == len(came)
+    for a, b in zip(shown, came, strict=True):
+        if re.fullmatch(r"[-+±]?\d+\.\d+[,)]?", a):
+            number = re.compile(r"\d+\.\d+")
+            assert abs(float(number.search(a)[0]) - float(number.search(b)[0])) < 0.02, (a, b)  # nets differ a little between machines
+
+
+def test_every_folder_and_file_named_in_the_map_exists():
+    tree = re.search(r"```text\n(fastkaggle_plus/.*?)```", README, re.S).group(1)
+    for line in tree.splitlines():
+        name = line.split()[0] if line.strip() else ""
+        if name.endswith(("/", ".py")) and not line.startswith("    "):
+            assert (ROOT / name).exists() or (ROOT / "fastkaggle_plus" / name).exists(), name
+
+
+def test_commands_named_are_commands():
+    from typer.main import get_command
+
+    from fastkaggle_plus.cli import app
+
+    known = get_command(app).commands
+    for command in re.findall(r"\bfkp ([a-z]+)", README):
+        assert command in known, command
