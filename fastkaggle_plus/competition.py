@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import sys
 import tomllib
@@ -145,12 +146,12 @@ class Competition(_Facts):
             raise DataError(f"{file}: read() failed ({_last_line(e, Path(str(file)))}) on the data in {path}.") from e
         if not isinstance(data, Data):
             raise ConfigError(f"{file}: read() must return a Data, and {type(data).__name__} came. End it with `return data`.")
-        return data
+        return data if data.metric else dataclasses.replace(data, metric=self.metric)
 
     def read_files(self, path: str | Path) -> Data:
         "Read the data in `path` by the facts alone. Raises DataError."
         facts: dict[str, Any] = dict(
-            id=self.id, target=self.target, task=self.task, train=self.train, test=self.test, sample_submission=self.sample_submission,
+            id=self.id, target=self.target, task=self.task, metric=self.metric, train=self.train, test=self.test, sample_submission=self.sample_submission,
             group_column=self.split.column if self.split.kind.endswith("group") else "", time_column=self.split.column if self.split.kind == "time" else "",
         )
         if self.kind == "images":

@@ -29,6 +29,7 @@ def read_tabular(
     sample_submission: str = "sample_submission.csv",
     group_column: str = "",                             # column whose groups a split keeps together
     time_column: str = "",                              # column a split goes along
+    metric: str = "",                                   # what the competition scores by, for the models
     keep_text: bool = False,                            # the features may be empty: the reader of texts or images fills them
 ) -> Data:
     """Read a tabular competition.
@@ -63,7 +64,7 @@ def read_tabular(
         raw_train=raw, raw_test=raw_test,
         groups=raw[group_column].astype(object).where(raw[group_column].notna(), "(missing)").to_numpy() if group_column else None,
         time=_as_time(raw[time_column], time_column) if time_column else None,
-        left_out=left_out, in_fold=level_means(many),
+        left_out=left_out, in_fold=level_means(many, of_log=metric == "rmsle"), metric=metric,
     )
 
 

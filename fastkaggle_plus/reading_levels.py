@@ -32,12 +32,16 @@ def spread_levels(features: Features) -> tuple[Features, tuple[str, ...]]:
     return (train, test, cat, (*cont, *(f"{c}_count" for c in many))), many
 
 
-def level_means(categories: tuple[str, ...]) -> InFold | None:
+def level_means(
+    categories: tuple[str, ...],
+    *,
+    of_log: bool = False,   # means of log(1 + target), for a score of logarithms
+) -> InFold | None:
     "Return an `in_fold` that adds the mean target of each level of `categories`, or None without any."
-    return functools.partial(_add_means, categories) if categories else None
+    return functools.partial(_add_means, categories, of_log) if categories else None
 
 
-def _add_means(categories: tuple[str, ...], fit: Table, rows: Table) -> tuple[Table, Table]:
+def _add_means(categories: tuple[str, ...], of_log: bool, fit: Table, rows: Table) -> tuple[Table, Table]:
     """Add mean targets: to `rows` from all of `fit`, to each part of `fit` from its other parts.
 
     Leaving out only the row itself would let a tree read its target off the difference; hence the parts.
@@ -46,6 +50,7 @@ def _add_means(categories: tuple[str, ...], fit: Table, rows: Table) -> tuple[Ta
     outcomes = _outcomes(fit)
     if outcomes is None:
         return fit, rows
+    outcomes = np.log1p(outcomes.clip(0)) if of_log else outcomes
     part = np.random.default_rng(0).permutation(len(fit)) % min(PARTS, len(fit))
     for c in [c for c in categories if c in fit.cat_names]:  # a data.py may have replaced them
         names = [f"{c}_mean{i or ''}" for i in range(outcomes.shape[1])]

@@ -20,8 +20,8 @@ COMP = read_competition(Path(__file__).with_name("competition.toml"))
 NEEDED = ("Pclass", "Name", "Sex", "Age", "SibSp", "Parch", "Ticket", "Fare", "Cabin", "Embarked")
 TITLES = {"Mlle": "Miss", "Ms": "Miss", "Mme": "Mrs"}
 KNOWN = ("Mr", "Mrs", "Miss", "Master")
-CAT = ("Sex", "Embarked", "Deck", "Title")
-CONT = ("Pclass", "Age", "SibSp", "Parch", "LogFare", "FarePerHead", "Family", "Alone", "TicketFreq", "WomanOrChild")
+CAT = ("Sex", "Pclass", "Embarked", "Deck", "Title")
+CONT = ("Age", "SibSp", "Parch", "LogFare", "FarePerHead", "Family", "Alone", "TicketFreq", "WomanOrChild")
 PARTY = "party"                # the number of one's party: never a feature itself
 PRIOR_WEIGHT = 1.0             # how many companions the average passenger counts as
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ..exceptions import UnknownName
 
 if TYPE_CHECKING:
-    from .bagging import Bag, bag
+    from .bagging import Bag, bag, bag_model
     from .boosting import catboost_model, hist_gradient_boosting_model, lightgbm_model, xgboost_model
     from .forest import FewDeepTrees, forest_model, one_r_model, split_score, tree_curve, tree_model
     from .linear import ridge_model
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .validation import cross_validate
 
 _HOME = {
-    "Bag": "bagging", "bag": "bagging",
+    "Bag": "bagging", "bag": "bagging", "bag_model": "bagging",
     "catboost_model": "boosting", "hist_gradient_boosting_model": "boosting", "lightgbm_model": "boosting", "xgboost_model": "boosting",
     "FewDeepTrees": "forest", "forest_model": "forest", "one_r_model": "forest", "split_score": "forest", "tree_curve": "forest", "tree_model": "forest",
     "ridge_model": "linear",
@@ -36,7 +36,7 @@ _HOME = {
 }
 
 __all__ = [
-    "Bag", "FewDeepTrees", "FittedFunction", "Model", "bag", "catboost_model", "cross_validate", "deep_net_model", "find_model", "forest_model",
+    "Bag", "FewDeepTrees", "FittedFunction", "Model", "bag", "bag_model", "catboost_model", "cross_validate", "deep_net_model", "find_model", "forest_model",
     "hist_gradient_boosting_model", "lightgbm_model", "linear_model", "net_model", "one_r_model", "ridge_model", "sigmoid_model", "split_score",
     "tabular_model", "tree_curve", "tree_model", "xgboost_model",
 ]

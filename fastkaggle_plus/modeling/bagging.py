@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..data import Table
-from ..exceptions import SelectionError
+from ..exceptions import ConfigError, SelectionError
 from .model import Array, Fit, Fitted, FittedFunction, Model, oob_score
 
 
@@ -41,7 +41,7 @@ def bag(
     """
     fit_one = model.fit if isinstance(model, Model) else model
     if n < 1 or not 0 < frac <= 1:
-        raise ValueError(f"bag needs at least one member and a frac above 0 and up to 1; n={n}, frac={frac} came.")
+        raise ConfigError(f"bag needs at least one member and a frac above 0 and up to 1; n={n}, frac={frac} came.")
 
     def fit(table: Table) -> Bag:
         rng, members = np.random.default_rng(seed), list[Fitted]()
@@ -59,6 +59,21 @@ def bag(
 
     about: dict[str, Any] = {**(model.about if isinstance(model, Model) else {}), "bag": n, "frac": frac, "bag_seed": seed}
     return Model(f"bag of {n} {model.name if isinstance(model, Model) else 'fits'}", fit, about)
+
+
+def bag_model(
+    model: str,                              # "file.function", as in a Trial
+    params: dict[str, Any] | None = None,    # its keyword arguments
+    *,
+    n: int = 10,
+    frac: float = 0.75,
+    replace: bool = True,
+    seed: int = 42,
+) -> Model:
+    "Return a bag of a model that is named rather than given, so that a Trial can declare it."
+    from . import find_model
+
+    return bag(find_model(model)(**(params or {})), n, frac, replace=replace, seed=seed)
 
 
 def _mean(members: list[Fitted], rows: Table) -> Array:

@@ -117,7 +117,7 @@ def train(
         with torch.no_grad():
             update_coeffs(coeffs, lr)
         if losses is not None:
-            losses.append(float(loss))
+            losses.append(loss.item())
     return [c.detach() for c in coeffs]
 
 
