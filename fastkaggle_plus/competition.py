@@ -59,7 +59,7 @@ class Text(_Facts):
 class SandboxFacts(_Facts):
     "What only the sandbox heeds."
     rules_accepted: bool = True
-    max_daily_submissions: int | None = Field(None, ge=0)
+    max_daily_submissions: int | None = Field(default=None, ge=0)
     deadline: str | None = None   # ISO 8601, UTC
 
     @field_validator("deadline")
@@ -232,7 +232,7 @@ def _check_metric(comp: Competition, file: Path) -> None:
         raise ConfigError(f"{file}: metric = {comp.metric!r}. {e} For another metric of a sandbox bundle put a grade.py beside it.") from e
     fits = {"value": comp.task == "regression", "probability": comp.task != "regression", "ranking": comp.task == "multiclass"}
     if not fits.get(wants, True):
-        allowed = [m.name for m in METRICS.values() if m.wants in {"regression": ("value", "label"), "binary": ("label", "probability")}.get(comp.task, ("label", "probability", "ranking"))]
+        allowed = [m.name for m in METRICS.values() if fits.get(m.wants, True)]
         raise ConfigError(f"{file}: metric = {comp.metric!r} scores {_SCORES[wants]}, which task = {comp.task!r} does not give. "
                           f"Change the task, or the metric to one of: {', '.join(allowed)}.")
 
@@ -265,7 +265,7 @@ def _explain(file: Path, problem: Any) -> str:
         return f"{file}: [{'.'.join([*where, key])}] {problem['ctx']['error']}."
     if problem["type"] == "model_type":
         return f"{file}: {came}, and {key} is a section. Write [{key}] and its keys below it: {', '.join(_SECTIONS[key].model_fields)}."
-    said = {"tuple_type": "a name or a list of names is needed", "too_short": "name at least one"}.get(problem["type"], problem["msg"].removeprefix("Value error, "))
+    said = _SAID.get(problem["type"], problem["msg"].removeprefix("Value error, "))
     return f"{file}: {came} ({type(problem['input']).__name__}): {said[:1].lower()}{said[1:]}."
 
 
@@ -274,5 +274,6 @@ def _shown(value: Any) -> str:
 
 
 _SECTIONS: dict[str, type[_Facts]] = {"split": Split, "images": Images, "text": Text, "sandbox": SandboxFacts}
+_SAID = {"tuple_type": "a name or a list of names is needed", "too_short": "name at least one"}
 _SCORES = {"value": "numbers", "probability": "class probabilities", "ranking": "several labels a row, best first"}
 _EXAMPLES = {"task": "binary", "metric": "accuracy", "id": "PassengerId", "target": "Survived"}

@@ -21,7 +21,7 @@ def new_comp(
     slug: str,                         # the competition's name in its URL
     *,
     kind: str = "tabular",             # tabular | images | text
-    dest: str | Path | None = None,    # the folder to make; default: competitions/<slug>
+    dest: str | Path | None = None,    # the folder to make, or the one to make it in; default: competitions
     data: str | Path | None = None,    # the competition's files: id, target, task, metric and file names are read off them
     **facts: Any,                      # any other key of competition.toml, as in metric="rmsle" or split={"kind": "time", "column": "date"}
 ) -> Path:
@@ -32,11 +32,10 @@ def new_comp(
     """
     if not _SLUG.fullmatch(slug):
         raise ConfigError(f"{slug!r} is not a competition's name in its URL: small letters, digits and single hyphens, as in {_as_slug(slug)!r}.")
-    folder = Path(dest) if dest is not None else Path("competitions") / slug
+    folder = Path(dest if dest is not None else "competitions")
+    folder = folder if folder.name == slug else folder / slug
     if folder.exists():
         raise ConfigError(f"{folder} is there already. Edit its {FACTS}, or give another dest.")
-    if folder.name != slug:
-        raise ConfigError(f"The folder's name is the slug: dest must end in {slug!r}, and {folder} came.")
     given = {"kind": kind, "title": slug.replace("-", " ").capitalize(), "url": f"https://www.kaggle.com/competitions/{slug}", **facts}
     found = facts_of(Path(data), given) if data is not None else {}
     template = builtin_folder() / "_template"
@@ -87,7 +86,10 @@ def _toml(value: Any) -> str:
 
 def _of(kind: str, task: str | None) -> dict[str, Any]:
     "What a kind and a task bring along, where nobody says otherwise."
-    sections = {"images": {"images": {"train_folder": "train_images", "test_folder": "test_images", "name": "{id}"}}, "text": {"text": {"columns": ["text"]}}}
+    sections: dict[str, dict[str, Any]] = {
+        "images": {"images": {"train_folder": "train_images", "test_folder": "test_images", "name": "{id}"}},
+        "text": {"text": {"columns": ["text"]}},
+    }
     return {**sections.get(kind, {}), **({"metric": "rmse", "split": {"kind": "random"}} if task == "regression" else {})}
 
 

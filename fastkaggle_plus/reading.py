@@ -41,7 +41,7 @@ def read_tabular(
     """
     folder = Path(path)
     raw = read_csv(folder / train, as_written=(id,))
-    raw_test = read_csv(folder / test, as_written=(id,), as_text=tuple(c for c in raw if not is_written_as_number(raw[c])))
+    raw_test = read_csv(folder / test, as_written=(id,), as_text=tuple(str(c) for c in raw if not is_written_as_number(raw[c])))
     raw, raw_test = _with_ids(raw, raw_test, id, folder / train, folder / test, folder / sample_submission)
     _need(raw, (*target, *filter(None, (group_column, time_column))), folder / train)
     if task != "regression":
@@ -91,7 +91,8 @@ def read_csv(
 
 
 def _parse(file: Path, as_text: tuple[str, ...]) -> pd.DataFrame:
-    options: dict[str, Any] = dict(low_memory=False, dtype=dict.fromkeys(as_text, str))
+    types: dict[str, Any] = dict.fromkeys(as_text, str)
+    options: dict[str, Any] = {"low_memory": False, "dtype": types}
     try:
         return pd.read_csv(file, **options)
     except UnicodeDecodeError:
@@ -148,7 +149,7 @@ def _targets(train: pd.DataFrame, target: tuple[str, ...], task: str) -> tuple[n
     if task == "regression":
         values = train[list(target)].apply(as_numbers)
         if (wrong := ~np.isfinite(values)).any(axis=None):
-            bad = values.columns[wrong.any()][0]
+            bad = str(values.columns[int(np.flatnonzero(wrong.any())[0])])
             came = train.loc[wrong[bad], bad].tolist()[0]
             raise DataError(f"task = \"regression\" needs numbers, and {bad!r} holds {came!r}. For classes use task = \"multiclass\".")
         return (values[target[0]] if len(target) == 1 else values).to_numpy(dtype=float), ()

@@ -10,6 +10,7 @@ import pandas as pd
 TEXT_WORDS = 4          # more words than this on average is free text
 MOSTLY = 0.95           # a share of rows that counts as all of them
 FEW_ROWS = 50           # below this, values that are all different may still be categories
+MANY_ROWS = 20_000      # a sample of this size tells what a longer column is
 ENOUGH_ROWS = 20        # test rows that show whether test shares the categories of train
 UNKNOWN = ("?", "-", "--", ".", "na", "n/a", "nan", "none", "null", "unknown", "missing", "")
 DATE_LIKE = (r"(?i)\s*(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}|\d{2}[-/.]\d{2}[-/.]\d{2}|(19|20)\d\d-(0[1-9]|1[0-2])"
@@ -56,7 +57,8 @@ def column_kind(name: str, column: pd.Series, id: str = "") -> str:
         return "id"
     if known.nunique() <= 1 and not (known.size and column.isna().any()):
         return "constant"
-    distinct = known.nunique() / max(len(known), 1)
+    distinct, n_known = known.nunique() / max(len(known), 1), len(known)
+    known = known if n_known <= MANY_ROWS else known.sample(MANY_ROWS, random_state=0)
     numbers = as_numbers(known)
     if is_written_as_number(known) or numbers.notna().mean() > MOSTLY:
         whole = bool((numbers.dropna() % 1 == 0).all())
@@ -66,9 +68,9 @@ def column_kind(name: str, column: pd.Series, id: str = "") -> str:
     words = known.astype(str)
     if words.str.fullmatch(DATE_LIKE).mean() > MOSTLY and read_dates(known).notna().mean() > MOSTLY:
         return "date"
-    if words.str.split().str.len().mean() > TEXT_WORDS:
+    if words.str.count(r"\S+").mean() > TEXT_WORDS:
         return "free text"
-    return "id" if distinct > MOSTLY and len(known) > FEW_ROWS else "category"
+    return "id" if distinct > MOSTLY and n_known > FEW_ROWS else "category"
 
 
 def is_written_as_number(column: pd.Series) -> bool:
@@ -90,18 +92,20 @@ def as_numbers(
     "Return floats, also of numbers written as text (`1,234.5`, `3,14`, `$5`, `12%`, `True`); words become missing."
     if is_written_as_number(column):
         return column.astype(float)
-    text, decides = _bare(column), _bare(column if like is None else like)
+    text, decides = _bare(column), _bare(column if like is None else like)  # each distinct text once
     with_comma = decides[decides.str.contains(",", regex=False, na=False)]
     if with_comma.str.fullmatch(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?").all():
         text = text.str.replace(",", "", regex=False)
     elif with_comma.str.fullmatch(r"[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+").mean() > MOSTLY:
         text = text.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
-    return pd.to_numeric(text, errors="coerce").astype(float)
+    meaning = pd.to_numeric(text, errors="coerce").astype(float)
+    return column.map(meaning.to_dict()).astype(float)
 
 
 def _bare(column: pd.Series) -> pd.Series:
-    "Text that could be a number, without currency, per cent, or a word for unknown."
-    text = column.dropna().astype(str).str.strip().str.lower().reindex(column.index)
+    "Each distinct value -> its text as a number could be written: without currency, per cent, or a word for unknown."
+    values = column.dropna().unique()
+    text = pd.Series(values, index=values, dtype=object).astype(str).str.strip().str.lower()
     text = text.str.replace(r"^[$€£]\s*|\s*%$", "", regex=True)
     return text.mask(text.isin(UNKNOWN)).replace({"true": "1", "false": "0"})
 
@@ -136,7 +140,7 @@ def read_dates(column: pd.Series, *, like: pd.Series | None = None) -> pd.Series
 
 def _day_first(column: pd.Series) -> bool:
     "Say whether 05.02.2020 is in February: as other rows show, else with dots yes, with slashes no."
-    parts = column.dropna().astype(str).str.extract(r"^\s*(\d{1,2})([-/.])(\d{1,2})[-/.]").dropna()
+    parts = pd.Series(column.dropna().unique()).astype(str).str.extract(r"^\s*(\d{1,2})([-/.])(\d{1,2})[-/.]").dropna()
     if parts.empty or (parts[2].astype(int) > 12).any():
         return False
     return bool((parts[0].astype(int) > 12).any() or (parts[1] == ".").all())
@@ -152,4 +156,4 @@ def _are_yyyymmdd(numbers: pd.Series) -> bool:
 def _strangers(train: pd.Series, test: pd.Series) -> bool:
     "Say whether test holds next to no category of train, as with the groups of a grouped split."
     known = as_words(test).dropna()
-    return len(known) >= ENOUGH_ROWS and bool(known.isin(set(as_words(train).dropna())).mean() < 1 - MOSTLY)
+    return len(known) >= ENOUGH_ROWS and bool(known.isin(as_words(train.drop_duplicates()).dropna()).mean() < 1 - MOSTLY)

@@ -132,13 +132,14 @@ def _images(folder: Path, train: pd.DataFrame, id: str) -> dict[str, str]:
     if within["train"] is None:
         raise ConfigError(f"{folder} holds no folder of training images; folders with images: {', '.join(d.name for d in having) or 'none'}. "
                           "Say images={\"train_folder\": ..., \"test_folder\": ..., \"name\": \"{id}\"}.")
-    first = train.iloc[0]
+    first = {str(c): train[c].iloc[0] for c in train}
     files = {f.relative_to(within["train"]).as_posix() for f in within["train"].rglob("*") if f.suffix.lower() in SUFFIXES}
     labels = [c for c in train.columns if c != id]
     suffixes = ["", *sorted({Path(f).suffix for f in files})]
     names = [f"{where}{{id}}{suffix}" for where in ("", *(f"{{{c}}}/" for c in labels)) for suffix in suffixes]
-    name = next((n for n in names if n.format(**{**first.to_dict(), "id": first[id]}) in files), "{id}")
-    return {"train_folder": within["train"].relative_to(folder).as_posix(), "test_folder": (within["test"] or within["train"]).relative_to(folder).as_posix(), "name": name}
+    name = next((n for n in names if n.format(**{**first, "id": first[id]}) in files), "{id}")
+    where = {f"{which}_folder": (d or within["train"]).relative_to(folder).as_posix() for which, d in within.items()}
+    return {**where, "name": name}
 
 
 def _text(train: pd.DataFrame, test: pd.DataFrame, id: str, target: tuple[str, ...]) -> dict[str, Any]:

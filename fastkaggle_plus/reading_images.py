@@ -49,7 +49,7 @@ def read_images(
         if lost:
             left_out[f"{part} images"] = f"{len(lost)} not there or not readable: {', '.join(lost[:_SHOWN])}" + (", ..." if len(lost) > _SHOWN else "")
         frames.append(features)
-    useful = [c for c in frames[0] if frames[0][c].nunique() > 1]
+    useful = [str(c) for c in frames[0] if frames[0][c].nunique() > 1]
     x, x_test = (pd.concat([t.x.reset_index(drop=True), f[useful]], axis=1) for t, f in zip((data.train, data.test), frames, strict=True))
     read = data.with_features(x, x_test, cat_names=data.train.cat_names, cont_names=(*data.train.cont_names, *useful), in_fold=data.in_fold)
     return dataclasses.replace(read, left_out=left_out)
@@ -90,10 +90,10 @@ def _features(file: Path | None) -> Array | None:
     if file is None:
         return None
     try:
-        with Image.open(file) as image:
-            size = image.size
-            image.draft("RGB", (DECODE_PX, DECODE_PX))
-            image = image.convert("RGB")
+        with Image.open(file) as opened:
+            size = opened.size
+            opened.draft("RGB", (DECODE_PX, DECODE_PX))
+            image = opened.convert("RGB")
             image.thumbnail((DECODE_PX, DECODE_PX))
             pixels = np.asarray(image, dtype=float) / 255
             thumb = np.asarray(image.resize((THUMB_PX, THUMB_PX), Image.Resampling.BOX), dtype=float) / 255

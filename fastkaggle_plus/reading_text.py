@@ -54,14 +54,14 @@ def read_text(
     if context and context not in x:
         cat.append(context)
         x[context], x_test[context] = as_words(raw[context]), as_words(raw_test[context])
-    read = data.with_features(x, x_test, cat_names=tuple(cat), cont_names=tuple(c for c in x if c not in cat))
+    read = data.with_features(x, x_test, cat_names=tuple(cat), cont_names=tuple(str(c) for c in x if c not in cat))
     return dataclasses.replace(read, left_out={c: why for c, why in data.left_out.items() if c not in (*columns, context)})
 
 
 def text_columns(train: pd.DataFrame, test: pd.DataFrame, *, id: str, target: tuple[str, ...]) -> tuple[str, ...]:
     "Return the columns in both files whose values are mostly several words."
     shared = [c for c in train.columns if c in test.columns and c != id and c not in target and not pd.api.types.is_numeric_dtype(train[c])]
-    words = {c: train[c].dropna().astype(str).str.split().str.len() for c in shared if column_kind(c, train[c]) != "date"}
+    words = {c: train[c].dropna().astype(str).str.count(r"\S+") for c in shared if column_kind(c, train[c]) != "date"}
     return tuple(c for c, n in words.items() if len(n) and n.mean() > 1.5)
 
 
@@ -93,10 +93,10 @@ def topics_of(train: pd.Series, test: pd.Series) -> tuple[Array, Array]:
 
 
 def _lengths_and_overlaps(texts: dict[str, pd.Series]) -> pd.DataFrame:
-    x = {}
+    x: dict[str, pd.Series] = {}
     for c, column in texts.items():
         x[f"{c}_letters"] = column.str.len()
-        x[f"{c}_words"] = column.str.split().str.len()
+        x[f"{c}_words"] = column.str.count(r"\S+")
     for a, b in combinations(texts, 2):
         for kind, cut in (("words", _words), ("letters", _letter_groups)):
             shared = [_overlap(cut(s), cut(t)) for s, t in zip(texts[a], texts[b], strict=True)]

@@ -14,7 +14,8 @@ def make_data(targs=(0, 1, 0, 1), vocab=("no", "yes"), task="binary"):
     raw, raw_test = pd.DataFrame({"c": ["a", "b", "a", None], "n": [1, 2, 3, np.inf]}), pd.DataFrame({"c": ["b", "z"], "n": [4.0, np.nan]})
     x, x_test = (as_features(f, raw, ("c",), ("n",)) for f in (raw, raw_test))
     facts = dict(cat_names=("c",), cont_names=("n",), task=task, vocab=vocab)
-    return Data(Table(x, np.array(targs), **facts), Table(x_test, None, **facts), np.arange(4), np.arange(4, 6), pd.DataFrame({"id": [4, 5], "y": 0}), raw, raw_test)
+    sample = pd.DataFrame({"id": [4, 5], "y": 0})
+    return Data(Table(x, np.array(targs), **facts), Table(x_test, None, **facts), np.arange(4), np.arange(4, 6), sample, raw, raw_test)
 
 
 def test_features_have_the_levels_of_train_and_finite_numbers():

@@ -70,7 +70,7 @@ def submissions(cwd) -> int:
     count = 0
     for db in Path(cwd).rglob("sandbox/*.db"):
         with sqlite3.connect(db) as connection:
-            count += connection.execute("select count(*) from submissions").fetchone()[0]
+            count += connection.execute("select count(*) from submissions where not is_reference").fetchone()[0]
     return count
 
 

@@ -23,7 +23,8 @@ def rows(n=N, start=0, **columns):
 
 
 @pytest.mark.parametrize("options", [
-    {}, dict(kind="images", task="multiclass"), dict(kind="text", task="regression"), dict(kind="text", text={"columns": ["anchor", "target"], "context": "about"}, target="score"),
+    {}, dict(kind="images", task="multiclass"), dict(kind="text", task="regression"),
+    dict(kind="text", text={"columns": ["anchor", "target"], "context": "about"}, target="score"),
     dict(task="regression", target=["y", "z"], metric="mean_columnwise_rmse", split={"kind": "time", "column": "seen"}),
     dict(task="multiclass", metric="log_loss", split={"kind": "group", "column": "team"}),
 ])
@@ -141,9 +142,10 @@ def test_a_folder_that_is_there_is_left_alone(tmp_path):
     (tmp_path / "c").mkdir()
     with pytest.raises(ConfigError, match="is there already"):
         new_comp("c", dest=tmp_path / "c")
-    with pytest.raises(ConfigError, match="dest must end in 'c'"):
+    assert not list((tmp_path / "c").iterdir())
+    assert new_comp("c", dest=tmp_path / "d") == tmp_path / "d" / "c"
+    with pytest.raises(ConfigError, match="is there already"):
         new_comp("c", dest=tmp_path / "d")
-    assert [p.name for p in tmp_path.iterdir()] == ["c"]
 
 
 def test_data_that_does_not_tell(tmp_path):
@@ -153,7 +155,7 @@ def test_data_that_does_not_tell(tmp_path):
         new_comp("c", dest=tmp_path / "c", data=files(tmp_path / "1", None, rows()))
     with pytest.raises(ConfigError, match="neither a test file nor a sample submission"):
         new_comp("c", dest=tmp_path / "c", data=files(tmp_path / "2", rows(), None))
-    with pytest.raises(ConfigError, match="columns of the train file alone are u, v. Say which with target="):
+    with pytest.raises(ConfigError, match=r"columns of the train file alone are u, v\. Say which with target="):
         new_comp("c", dest=tmp_path / "c", data=files(tmp_path / "3", rows(u=1, v=2), rows()))
     with pytest.raises(ConfigError, match="no folder of training images"):
         new_comp("c", kind="images", dest=tmp_path / "c", data=files(tmp_path / "4", rows(u=[1, 0] * 20), rows()))
@@ -163,7 +165,8 @@ def test_data_that_does_not_tell(tmp_path):
 
 
 def test_fill_keeps_comments_and_adds_what_is_missing(tmp_path):
-    text = fill('a = "x"   # why\nb = 1\n\n[split]\nkind = "r"  # k\n', {"a": 'with "quotes" # and more', "c": ["ü", "v"], "split": {"column": "d"}, "text": {"columns": ["t"]}})
+    text = fill('a = "x"   # why\nb = 1\n\n[split]\nkind = "r"  # k\n',
+                {"a": 'with "quotes" # and more', "c": ["ü", "v"], "split": {"column": "d"}, "text": {"columns": ["t"]}})
     assert "# why" in text and "# k" in text
     (tmp_path / "competition.toml").write_text(text, encoding="utf-8")
     import tomllib

@@ -37,7 +37,7 @@ def test_a_damaged_file_says_so(tmp_path):
     whole = file.read_bytes()
     for content in (whole[: len(whole) // 2], b"", b"not a zip at all", whole[:200] + bytes(50) + whole[250:]):
         file.write_bytes(content)
-        with pytest.raises(DataError, match="does not read as predictions.*Delete it and run the trial again"):
+        with pytest.raises(DataError, match=r"does not read as predictions.*Delete it and run the trial again"):
             load_predictions(file)
     with pytest.raises(FileNotFoundError):
         load_predictions(tmp_path / "none.npz")

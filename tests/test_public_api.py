@@ -24,10 +24,9 @@ def test_every_public_name_exists_and_says_what_it_is():
         value = getattr(fastkaggle_plus, name)
         if inspect.isfunction(value) or inspect.isclass(value):
             assert value.__name__ == name and inspect.getdoc(value), name
-            for key, parameter in inspect.signature(value).parameters.items():
-                if inspect.isfunction(value):
-                    positional = parameter.kind is not inspect.Parameter.KEYWORD_ONLY
-                    assert not positional or list(inspect.signature(value).parameters).index(key) < 3, f"{name}({key}) should be keyword-only"
+        if inspect.isfunction(value):
+            for i, parameter in enumerate(inspect.signature(value).parameters.values()):
+                assert i < 3 or parameter.kind in (parameter.KEYWORD_ONLY, parameter.VAR_KEYWORD), f"{name}({parameter.name}) should be keyword-only"
 
 
 def test_star_import_gives_exactly_all():

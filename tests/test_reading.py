@@ -103,7 +103,8 @@ def test_booleans_are_numbers(tmp_path, gap):
     assert data.train.x["flag"].tolist()[2:4] == [1.0, 0.0] and np.isnan(data.test.x["flag"][0])
 
 
-@pytest.mark.parametrize(("written", "value"), [("1,234.5", 1234.5), ("3,14", 3.14), ("1.234,5", 1234.5), ("$5", 5), ("12%", 12), ("1e3", 1000), (" -7 ", -7), ("€ 2", 2)])
+@pytest.mark.parametrize(("written", "value"), [("1,234.5", 1234.5), ("3,14", 3.14), ("1.234,5", 1234.5),
+                                                ("$5", 5), ("12%", 12), ("1e3", 1000), (" -7 ", -7), ("€ 2", 2)])
 def test_numbers_written_as_text(written, value):
     assert as_numbers(pd.Series([written, "?", None, "n/a"])).tolist()[0] == value
     assert as_numbers(pd.Series([written, "?", None, "n/a"])).isna().tolist() == [False, True, True, True]
@@ -133,11 +134,13 @@ def test_huge_integers(tmp_path):
 
 
 def test_columns_no_model_should_see_are_named_with_the_reason(tmp_path):
-    write(tmp_path, {"row_id": range(500, 500 + N), "code": [f"x{i}" for i in range(N)], "note": ["this is a text of several words"] * 30 + ["another text that is also long"] * 30,
+    write(tmp_path, {"row_id": range(500, 500 + N), "code": [f"x{i}" for i in range(N)],
+                     "note": ["this is a text of several words", "another text that is also long"] * 30,
                      "same": 1, "late": NUMBER, "a": NUMBER})
     pd.read_csv(tmp_path / "test.csv").drop(columns="late").assign(extra=1).to_csv(tmp_path / "test.csv", index=False)
     data = read(tmp_path)
-    assert data.left_out == {"extra": "not in the train file", "id": "id", "row_id": "id", "code": "id", "note": "free text", "same": "constant", "late": "not in the test file"}
+    assert data.left_out == {"extra": "not in the train file", "id": "id", "row_id": "id", "code": "id", "note": "free text", "same": "constant",
+                             "late": "not in the test file"}
     assert list(data.train.x) == list(data.test.x) == ["a"]
 
 
@@ -195,7 +198,8 @@ def test_no_row_sees_its_own_target(tmp_path):
 
 
 @pytest.mark.parametrize(("task", "targets", "added"), [
-    ("binary", [i % 2 for i in range(N)], ["c_mean"]), ("multiclass", ["a", "b", "c"] * 20, ["c_mean", "c_mean1", "c_mean2"]), ("multiclass", [f"k{i % 12}" for i in range(N)], [])])
+    ("binary", [i % 2 for i in range(N)], ["c_mean"]), ("multiclass", ["a", "b", "c"] * 20, ["c_mean", "c_mean1", "c_mean2"]),
+    ("multiclass", [f"k{i % 12}" for i in range(N)], [])])
 def test_mean_targets_by_task(tmp_path, task, targets, added):
     data = read(write(tmp_path, {"c": [f"v{i % 40}" for i in range(N)]}, targets=targets), task=task)
     fit, test = data.fold(np.arange(N), None)
@@ -332,7 +336,8 @@ def test_another_separator_is_named(tmp_path, mark, name):
         read(tmp_path)
 
 
-@pytest.mark.parametrize(("content", "message"), [("", "does not read as csv"), ('id,y\n1,"open', "does not read as csv"), ("id,y\n1,2\n3,4,5,6\n", "does not read as csv")])
+@pytest.mark.parametrize(("content", "message"), [("", "does not read as csv"), ('id,y\n1,"open', "does not read as csv"),
+                                                 ("id,y\n1,2\n3,4,5,6\n", "does not read as csv")])
 def test_damaged_files_are_named(tmp_path, content, message):
     write(tmp_path, {"a": NUMBER})
     (tmp_path / "train.csv").write_text(content)
@@ -346,9 +351,9 @@ def test_missing_files_and_columns_say_what_there_is(tmp_path):
     write(tmp_path, {"a": NUMBER})
     with pytest.raises(DataError, match=r"trian\.csv is not there \(its folder holds: sample_submission\.csv, test\.csv, train\.csv\)"):
         read(tmp_path, train="trian.csv")
-    with pytest.raises(DataError, match="no column 'Id'. Its columns: id, a"):
+    with pytest.raises(DataError, match=r"no column 'Id'\. Its columns: id, a"):
         read(tmp_path, id="Id")
-    with pytest.raises(DataError, match="no column 'z'. Its columns: id, a, y"):
+    with pytest.raises(DataError, match=r"no column 'z'\. Its columns: id, a, y"):
         read(tmp_path, target=("z",))
 
 

@@ -22,7 +22,8 @@ def make(folder, where="{label}/{id}", suffix=".png"):
     pd.DataFrame({"id": [f"{i:03d}{suffix}" for i in range(N)], "label": labels, "age": range(N)}).to_csv(folder / "train.csv", index=False)
     pd.DataFrame({"id": [f"{i:03d}{suffix}" for i in range(100, 106)], "label": "?"}).to_csv(folder / "sample_submission.csv", index=False)
     for i, label in enumerate(labels):
-        paint(folder / "train_images" / where.format(label=label, id=f"{i:03d}{suffix or '.png'}"), (200, 0, i) if label == "r" else (0, i, 200), (20 + i % 2, 30))
+        file = folder / "train_images" / where.format(label=label, id=f"{i:03d}{suffix or '.png'}")
+        paint(file, (200, 0, i) if label == "r" else (0, i, 200), (20 + i % 2, 30))
     for i in range(100, 106):
         paint(folder / "test_images" / f"{i:03d}{suffix or '.png'}", (200, 0, 0))
     return folder

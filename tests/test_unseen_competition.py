@@ -51,8 +51,9 @@ def facts(task, metric, target="y", split=""):
 def constant_score(metric, preds):
     "The score of the best single answer for all rows."
     targs = preds.targs[preds.validated]
-    answer = np.bincount(targs, minlength=len(preds.vocab)) / len(targs) if preds.vocab else np.log1p(targs).mean(0) if metric.name == "rmsle" else targs.mean(0)
-    answer = np.expm1(answer) if metric.name == "rmsle" else answer
+    answer = np.bincount(targs, minlength=len(preds.vocab)) / len(targs) if preds.vocab else targs.mean(0)
+    if metric.name == "rmsle":
+        answer = np.expm1(np.log1p(targs).mean(0))
     return metric.score(targs, np.tile(answer, (len(targs), 1)))
 
 
@@ -96,7 +97,7 @@ def test_a_split_along_time(tmp_path):
 
 
 def test_a_grouped_split(tmp_path):
-    frame, hidden, rng = rows(3)
+    frame, hidden, _ = rows(3)
     comp, data = competition(tmp_path, facts("regression", "mae", split='[split]\nkind = "group"\ncolumn = "town"'), frame, pd.DataFrame({"y": hidden}))
     for fit, valid in check(comp, data, 0.7).splits():
         assert not set(data.groups[fit]) & set(data.groups[valid])

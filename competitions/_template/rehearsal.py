@@ -46,7 +46,8 @@ def write_rows(comp: Competition, folder: Path, rng: np.random.Generator) -> Non
             rows[first] += np.where(hidden + rng.normal(0, 0.5, N_ROWS) > 0, " new", " old")
     for i, name in enumerate(comp.target):
         values = hidden + rng.normal(0, 0.3 + 0.1 * i, N_ROWS)
-        wanted = {"regression": (np.exp(values / 2) * 10).round(3), "binary": (values > 0).astype(int), "multiclass": np.array(LEVELS)[np.digitize(values, (-0.6, 0.6))]}
+        wanted = {"regression": (np.exp(values / 2) * 10).round(3), "binary": (values > 0).astype(int),
+                  "multiclass": np.array(LEVELS)[np.digitize(values, (-0.6, 0.6))]}
         rows[name] = wanted[comp.task]
     if comp.split.column and comp.split.column not in rows:
         rows[comp.split.column] = rng.integers(0, 40, N_ROWS)

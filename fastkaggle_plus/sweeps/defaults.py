@@ -19,7 +19,8 @@ def trials_of(comp: Competition) -> tuple[Trial, ...]:
     trials = getattr(module, "TRIALS", None)
     if not isinstance(trials, (tuple, list)) or not trials:
         came = "is not there" if trials is None else "is empty" if isinstance(trials, (tuple, list)) else f"is a {type(trials).__name__}"
-        raise ConfigError(f"{module.__file__}: TRIALS must be a tuple of Trial, and it {came}. Declare at least one, or take the file away for the default trials.")
+        raise ConfigError(f"{module.__file__}: TRIALS must be a tuple of Trial, and it {came}. "
+                          "Declare at least one, or take the file away for the default trials.")
     if strangers := [t for t in trials if not isinstance(t, Trial)]:
         raise ConfigError(f"{module.__file__}: TRIALS holds {strangers[0]!r}, which is no Trial. Write Trial(\"forest\", \"forest.forest_model\").")
     return Sweep(comp.slug, tuple(trials)).trials  # which refuses two of one name

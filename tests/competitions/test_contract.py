@@ -83,7 +83,7 @@ def test_no_file_that_is_served_tells_the_answers(comp, bundle):
         rows = table(file)
         if comp.id in rows and set(comp.target) <= set(rows):
             rows = rows[rows[comp.id].isin(solution.index)].set_index(comp.id)[list(comp.target)]
-            assert rows.empty or not rows.equals(solution.loc[rows.index]) and (rows.nunique() == 1).all(), file.name  # a sample answers all rows alike
+            assert rows.empty or (not rows.equals(solution.loc[rows.index]) and (rows.nunique() == 1).all()), file.name  # a sample answers all rows alike
     for file in [p for p in (bundle / "files").rglob("*") if comp.images and p.is_file() and p.name in set(solution.index)]:
         label = solution.loc[file.name].iloc[0]
         assert label not in file.relative_to(bundle).parent.parts
