@@ -10,7 +10,8 @@ import typer
 
 from .exceptions import FastkaggleError
 
-app = typer.Typer(help="Rehearse, measure and submit Kaggle competitions.", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+app = typer.Typer(help="Rehearse, measure and submit Kaggle competitions.", no_args_is_help=True, add_completion=False, rich_markup_mode=None,
+                  pretty_exceptions_enable=False)
 sandbox = typer.Typer(help="A local twin of Kaggle.", no_args_is_help=True)
 app.add_typer(sandbox, name="sandbox")
 
@@ -191,8 +192,12 @@ def serve(
     "Serve every bundle in a folder as Kaggle would, on this machine only."
     from .sandbox import serve as serve_bundles
 
-    given = {k: v for k, v in {"user": user, "key": key, "token": token}.items() if v is not None}
-    serve_bundles(data, state=state, port=port, **given)
+    def tell(box: Any) -> None:
+        print(f"{box.url} serves {', '.join(box.slugs)}. To point a Kaggle client at it, and only at it:\n\n"
+              f"    export KAGGLE_API_ENVIRONMENT=LOCALHOST http_proxy={box.url}\n    export KAGGLE_USERNAME={box.user} KAGGLE_KEY={box.key}\n"
+              "    unset no_proxy NO_PROXY\n\nStop with Ctrl-C.", flush=True)
+
+    serve_bundles(data, state=state, port=port, user=user, key=key, token=token, on_start=tell)
 
 
 def _board(slug: str, dest: Path | None) -> list[Any]:

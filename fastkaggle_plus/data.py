@@ -48,7 +48,8 @@ class Table:
         for c in columns:
             if c not in (*self.cat_names, *self.cont_names):
                 raise UnknownName("feature", c, (*self.cat_names, *self.cont_names))
-        return dataclasses.replace(self, cat_names=tuple(c for c in self.cat_names if c in columns), cont_names=tuple(c for c in self.cont_names if c in columns))
+        kept = {name: tuple(c for c in getattr(self, name) if c in columns) for name in ("cat_names", "cont_names")}
+        return dataclasses.replace(self, **kept)
 
     def with_columns(
         self,
@@ -57,8 +58,10 @@ class Table:
         cat: tuple[str, ...] = (),   # which of them are categories; the others are numbers
     ) -> Table:
         "Return the table with more features."
-        cont = tuple(c for c in columns if c not in cat)
-        x = self.x.assign(**{c: columns[c].to_numpy() if c in cont else columns[c].array for c in columns})
+        cont = tuple(str(c) for c in columns if c not in cat)
+        x = self.x.copy()
+        for c in columns:
+            x[c] = columns[c].to_numpy() if c in cont else columns[c].array
         return dataclasses.replace(self, x=x, cat_names=(*self.cat_names, *cat), cont_names=(*self.cont_names, *cont))
 
 
@@ -140,7 +143,7 @@ def as_features(df: pd.DataFrame, train: pd.DataFrame, cat_names: tuple[str, ...
     "Return `df` with categories whose levels are those of `train` (others become missing), and float columns."
     import pandas as pd
 
-    out = {}
+    out: dict[str, Any] = {}
     for c in cat_names:
         levels = sorted(train[c].dropna().unique(), key=lambda v: (str(type(v)), v))
         out[c] = pd.Categorical(df[c].where(df[c].isin(levels)), categories=levels)

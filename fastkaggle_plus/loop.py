@@ -134,8 +134,10 @@ def run(
             public_rank, private_rank, _ = box.server.rank(comp.slug, sent.ref)
             standing = Standing(sent.public_score, box.server.private_score(sent.ref), public_rank, private_rank, tuple(box.server.leaderboard(comp.slug)))
         clock.lap("submit")
-        report = write_report(home / "report.html", comp=comp, rows=rows, members=[r.predictions for r in results if r.predictions is not None], ensemble=both, standing=standing,
-                              failed={r.name: r.error for r in results if r.predictions is None}, seconds=clock.laps)
+        finished = [r.predictions for r in results if r.predictions is not None]
+        failed = {r.name: r.error for r in results if r.predictions is None}
+        report = write_report(home / "report.html", comp=comp, rows=rows, members=finished, ensemble=both, standing=standing, failed=failed,
+                              seconds=clock.laps)
         clock.lap("report")
         return Outcome(comp, results, rows, both, file, sha256, sent.ref, sent.sent, standing, report, clock.laps)
 

@@ -112,5 +112,6 @@ def _order(name: str, have: Array, want: Array) -> Array:
     at = {v: i for i, v in enumerate(have.tolist())}
     if len(have) != len(want) or any(v not in at for v in want.tolist()):
         odd = [v for v in want.tolist() if v not in at][:3]
-        raise DataError(f"{name} holds other rows: {len(have)} ids against {len(want)}" + (f", without {odd}" if odd else "") + ". Use one fold assignment and one reader for all.")
+        raise DataError(f"{name} holds other rows: {len(have)} ids against {len(want)}" + (f", without {odd}" if odd else "")
+                        + ". Use one fold assignment and one reader for all.")
     return np.array([at[v] for v in want.tolist()])

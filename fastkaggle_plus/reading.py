@@ -103,7 +103,7 @@ def read_sample(folder: Path, name: str, test_ids: pd.Series, target: tuple[str,
     "Read the sample submission; without one, answer for each test row in the target columns."
     if (folder / name).exists():
         return read_csv(folder / name, as_written=(str(test_ids.name),))
-    return pd.DataFrame({test_ids.name: test_ids, **dict.fromkeys(target, 0)})
+    return pd.DataFrame({str(test_ids.name): test_ids, **dict.fromkeys(target, 0)})
 
 
 def _with_ids(raw: pd.DataFrame, raw_test: pd.DataFrame, id: str, train: Path, test: Path, sample: Path) -> tuple[pd.DataFrame, pd.DataFrame]:

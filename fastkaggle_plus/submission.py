@@ -61,17 +61,20 @@ def check_submission(
     """
     id, *answers = sample.columns
     if missing := [c for c in sample.columns if c not in frame.columns]:
-        raise SubmissionError(f"The submission has no column {_list(missing)}. It needs exactly {_list(sample.columns)}, and has {_list(frame.columns)}.")
+        raise SubmissionError(f"The submission has no column {_list(missing)}. "
+                              f"It needs exactly {_list(sample.columns)}, and has {_list(frame.columns)}.")
     if extra := [c for c in frame.columns if c not in sample.columns]:
         raise SubmissionError(f"The submission has {'a column' if len(extra) == 1 else 'columns'} nobody asked for: {_list(extra)}. "
                               "Drop it; an unnamed one comes from writing the index (use to_csv(index=False)).")
     frame = _in_order(frame, sample[id])
     for column in answers:
-        _refuse(frame[column].isna(), frame[id], f"{column!r} is empty", "A model predicted NaN, or the join by id found nothing: fill the cause, not the cell.")
+        _refuse(frame[column].isna(), frame[id], f"{column!r} is empty",
+                "A model predicted NaN, or the join by id found nothing: mend the cause, not the cell.")
         cells = frame[column]
         if cells.dtype == object or isinstance(cells.dtype, pd.StringDtype):
             nested = cells.astype(str).str.match(r"^\s*[\[(].*[\])]\s*$", na=False) | cells.map(np.ndim).gt(0)
-            _refuse(nested, frame[id], f"{column!r} holds a list like {_first(cells, nested)}, where one value belongs", "Take the value out: preds[:, 0], or preds.squeeze().")
+            _refuse(nested, frame[id], f"{column!r} holds a list like {_first(cells, nested)}, where one value belongs",
+                    "Take the value out: preds[:, 0], or preds.squeeze().")
     want = get_metric(metric)
     if want.wants in ("value", "probability"):
         frame = frame.assign(**{c: _numbers(frame, id, c) for c in answers})
@@ -100,12 +103,13 @@ def answer_frame(
         return frame.assign(**{columns[0]: labels[answers] if preds.vocab else answers})
     if metric.wants == "probability" and len(columns) > 1:
         if sorted(map(str, labels)) != sorted(columns):
-            raise SubmissionError(f"The sample submission has the columns {_list(columns)}, and the classes are {_list(labels)}. Check `target` and `task` in competition.toml.")
+            raise SubmissionError(f"The sample submission has the columns {_list(columns)}, and the classes are {_list(labels)}. "
+                                  "Check `target` and `task` in competition.toml.")
         return frame.assign(**{c: preds.test[:, list(map(str, labels)).index(c)] for c in columns})
     answers = answers.reshape(len(answers), -1)
     if answers.shape[1] != len(columns):
-        raise SubmissionError(f"The sample submission has {len(columns)} answer columns ({_list(columns)}), and there are {answers.shape[1]} predictions a row. "
-                              "Check `target` and `metric` in competition.toml.")
+        raise SubmissionError(f"The sample submission has {len(columns)} answer columns ({_list(columns)}), and there are {answers.shape[1]} "
+                              "predictions a row. Check `target` and `metric` in competition.toml.")
     order = target if set(target) == set(columns) else tuple(columns)
     return frame.assign(**{c: answers[:, order.index(c)] for c in columns})
 
@@ -123,15 +127,15 @@ def _sample(comp: Competition, path: Path) -> pd.DataFrame:
 def _in_order(frame: pd.DataFrame, wanted: pd.Series) -> pd.DataFrame:
     "Join by id: rows in the sample's order, each id once."
     ids, as_given, wanted = frame[wanted.name].map(_label).astype(str), wanted, wanted.map(_label).astype(str)
-    _refuse(ids.duplicated(), ids, "is there more than once", "Group or drop_duplicates by id before writing.", subject="id")
+    _refuse(ids.duplicated(), ids, "the id is there more than once", "Group or drop_duplicates by id before writing.")
     known = pd.Index(wanted)
     stranger = ~ids.isin(known)
     if stranger.any() and ids.str.replace(r"\.0$", "", regex=True).isin(known).all():
-        raise SubmissionError(f"The ids are written {ids[stranger].iloc[0]!r} where the sample has {wanted.iloc[0]!r}: read or keep the id column as it is in the "
-                              "sample (an integer column with a missing value becomes a float).")
-    _refuse(stranger, ids, "is not in the sample submission", "Predict the rows of the test file, and only those.", subject="id")
+        raise SubmissionError(f"The ids are written {ids[stranger].iloc[0]!r} where the sample has {wanted.iloc[0]!r}: read or keep the id column "
+                              "as it is in the sample (an integer column with a missing value becomes a float).")
+    _refuse(stranger, ids, "the id is not in the sample submission", "Predict the rows of the test file, and only those.")
     absent = ~known.isin(ids)
-    _refuse(pd.Series(absent), wanted.reset_index(drop=True), "is missing", f"The sample has {len(wanted)} rows, the submission {len(ids)}.", subject="id")
+    _refuse(pd.Series(absent), wanted.reset_index(drop=True), "the id is missing", f"The sample has {len(wanted)} rows, the submission {len(ids)}.")
     order = pd.Index(ids).get_indexer(known)
     answers = frame.drop(columns=wanted.name).iloc[order].reset_index(drop=True)
     return pd.concat([as_given.reset_index(drop=True), answers], axis=1)
@@ -147,22 +151,24 @@ def _numbers(frame: pd.DataFrame, id: str, column: str) -> pd.Series:
 def _check_probabilities(frame: pd.DataFrame, id: str, columns: list[str]) -> None:
     for c in columns:
         outside = (frame[c] < 0) | (frame[c] > 1)
-        _refuse(outside, frame[id], f"{c!r} holds {_first(frame[c], outside)}, outside 0 to 1", "Use predict_proba, or apply sigmoid or softmax to the logits.")
+        _refuse(outside, frame[id], f"{c!r} holds {_first(frame[c], outside)}, outside 0 to 1",
+                "Use predict_proba, or apply sigmoid or softmax to the logits.")
     if len(columns) > 1:
         off = (frame[columns].sum(axis=1) - 1).abs() > _SUMS_TO_ONE
-        _refuse(off, frame[id], f"the probabilities sum to {_first(frame[columns].sum(axis=1).round(4), off)}", "Divide each row by its sum.")
+        sums = frame[columns].sum(axis=1).round(4)
+        _refuse(off, frame[id], f"the probabilities sum to {_first(sums, off)}", "Divide each row by its sum.")
 
 
 def _check_labels(frame: pd.DataFrame, id: str, column: str, labels: tuple[Any, ...], want: Metric) -> None:
     allowed = {str(_label(v)) for v in labels}
     if want.wants == "ranking":
         unknown = frame[column].astype(str).map(lambda cell: not set(cell.split()) <= allowed)
-        many = frame[column].astype(str).str.split().str.len() > want.k
+        many = frame[column].astype(str).map(lambda cell: len(cell.split()) > want.k)
         _refuse(many, frame[id], f"{column!r} holds more than {want.k} labels", f"Keep the {want.k} likeliest.")
     else:
         unknown = ~frame[column].map(_label).astype(str).isin(allowed)
-    near = " Round or decode the predictions: labels are asked for, not probabilities." if want.wants == "label" else ""
-    _refuse(unknown, frame[id], f"{column!r} holds {_first(frame[column], unknown)}, which is none of the labels {_list(sorted(allowed)[:12])}", near.strip() or "Check the vocab.")
+    mend = "Round or decode the predictions: labels are asked for, not probabilities." if want.wants == "label" else "Check the vocab."
+    _refuse(unknown, frame[id], f"{column!r} holds {_first(frame[column], unknown)}, which is none of the labels {_list(sorted(allowed)[:12])}", mend)
 
 
 def _label(value: Any) -> Any:
@@ -170,14 +176,13 @@ def _label(value: Any) -> Any:
     return int(value) if isinstance(value, (float, np.floating)) and float(value).is_integer() else value
 
 
-def _refuse(wrong: Any, ids: pd.Series, what: str, mend: str, *, subject: str = "id") -> None:
+def _refuse(wrong: Any, ids: pd.Series, what: str, mend: str) -> None:
     "Raise when any row is wrong, naming the first few."
     wrong = np.asarray(wrong, dtype=bool)
     if not (n := int(wrong.sum())):
         return
     named = ", ".join(map(str, ids[wrong].drop_duplicates().head(_SHOWN))) + (", ..." if n > _SHOWN else "")
-    where = f"{n} row{'s' if n > 1 else ''} ({subject} {named})"
-    raise SubmissionError(f"The submission is wrong in {where}: {what if not what.startswith('is ') else 'the id ' + what}. {mend}")
+    raise SubmissionError(f"The submission is wrong in {n} row{'s' if n > 1 else ''} (id {named}): {what}. {mend}")
 
 
 def _first(cells: pd.Series, wrong: Any) -> str:

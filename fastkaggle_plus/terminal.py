@@ -31,7 +31,8 @@ class RunWatcher(Watcher):
 
     def __init__(self, *, to_stderr: bool = False):
         self.out = console(to_stderr=to_stderr)
-        self.progress = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=self.out, transient=True)
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        self.progress = Progress(*columns, console=self.out, transient=True)
         self.task: Any = None
         self.running: list[str] = []
         self.done = 0
@@ -99,7 +100,8 @@ def show_outcome(outcome: Outcome, *, to_stderr: bool = False) -> None:
 
 def show_board(rows: Sequence[Any], *, out: Console | None = None, metric: str = "") -> None:
     "Show the board: trial, oof_score with standard error, seconds, difference to the best and what it is worth."
-    cells = [[r.name, f"{r.oof_score:.4f}", f"± {r.oof_score_se:.4f}", f"{r.seconds_s:.1f}", f"{r.to_best.gain:+.4f}" if r.to_best else "", r.verdict] for r in rows]
+    cells = [[r.name, f"{r.oof_score:.4f}", f"± {r.oof_score_se:.4f}", f"{r.seconds_s:.1f}", f"{r.to_best.gain:+.4f}" if r.to_best else "", r.verdict]
+             for r in rows]
     show_table(["trial", f"oof_score{f' ({metric})' if metric else ''}", "SE", "seconds", "to best", "verdict"], cells, numbers=(1, 2, 3, 4), out=out)
 
 

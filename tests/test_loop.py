@@ -144,7 +144,8 @@ def test_killed_at_any_moment_and_started_again_submits_once(place):
     reference = run_json(place, "--dest", "reference")
     whole = time.monotonic() - start
     for _ in range(6):
-        run = subprocess.Popen([sys.executable, "-m", "fastkaggle_plus", "run", "toy", "--bundles", "bundles"], cwd=place, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        command = [sys.executable, "-m", "fastkaggle_plus", "run", "toy", "--bundles", "bundles"]
+        run = subprocess.Popen(command, cwd=place, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(rng.uniform(0.3, 1.0) * whole)
         os.kill(run.pid, signal.SIGKILL)
         run.wait()

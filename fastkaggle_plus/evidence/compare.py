@@ -50,8 +50,9 @@ class Comparison:
         if not self.is_noise:
             return f"{head}: {self.a if self.gain > 0 else self.b} is better"
         factor = self.rows_factor
-        needs = "no number of rows would tell" if not np.isfinite(factor) else f"needs about {factor:.0f}x the rows" if factor >= 1.5 else "one more repeat may tell"
-        return f"{head}: noise, {needs}"
+        if not np.isfinite(factor):
+            return f"{head}: noise, no number of rows would tell"
+        return f"{head}: noise, " + (f"needs about {factor:.0f}x the rows" if factor >= 1.5 else "one more repeat may tell")
 
 
 def compare(a: Predictions, b: Predictions) -> Comparison:

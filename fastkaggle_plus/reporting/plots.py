@@ -30,7 +30,8 @@ def plot_scores(members: Sequence[Predictions]) -> Figure:
     figure, axes = _axes(7, 0.9 + 0.32 * len(ranked), f"Out-of-fold {metric.name} ({'higher' if metric.higher_is_better else 'lower'} is better), ± 2 standard errors")
     for i, preds in enumerate(ranked):
         axes.scatter(preds.fold_scores, [i] * len(preds.fold_scores), s=12, color=GREY, zorder=1)
-        axes.errorbar(preds.oof_score, i, xerr=2 * preds.oof_score_se, fmt="o", color=ORANGE if i == len(ranked) - 1 else BLUE, capsize=3, zorder=2)
+        color = ORANGE if i == len(ranked) - 1 else BLUE
+        axes.errorbar(preds.oof_score, i, xerr=2 * preds.oof_score_se, fmt="o", color=color, capsize=3, zorder=2)
     axes.set_yticks(range(len(ranked)), [p.name for p in ranked])
     axes.set_xlabel("grey dots: single folds")
     return figure
@@ -71,7 +72,8 @@ def plot_calibration(preds: Predictions, *, bins: int = 10) -> Figure | None:
     for k in np.unique(which):
         m = which == k
         share, n = happened[m].mean(), int(m.sum())
-        axes.errorbar(probability[m].mean(), share, yerr=2 * np.sqrt(max(share * (1 - share), 1 / n / 4) / n), fmt="o", color=BLUE, markersize=3 + 7 * n / len(which))
+        se = np.sqrt(max(share * (1 - share), 1 / n / 4) / n)
+        axes.errorbar(probability[m].mean(), share, yerr=2 * se, fmt="o", color=BLUE, markersize=3 + 7 * n / len(which))
     axes.set(xlabel="predicted probability", ylabel="share that happened, ± 2 standard errors", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     return figure
 

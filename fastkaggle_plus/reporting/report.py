@@ -35,7 +35,7 @@ def write_report(
     leaning = _leaning(members)
     figures = {
         "scores": plot_scores([*members, ensemble]), "confusion": plot_confusion(ensemble), "calibration": plot_calibration(ensemble),
-        "residuals": plot_residuals(ensemble), "importances": leaning and plot_importances(leaning),
+        "residuals": plot_residuals(ensemble), "importances": plot_importances(leaning) if leaning else None,
     }
     html = _template().render(
         comp=comp, rows=rows, ensemble=ensemble, standing=standing, failed=failed or {}, seconds=dict(seconds or {}),

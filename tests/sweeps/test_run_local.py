@@ -107,7 +107,8 @@ from fastkaggle_plus.competition import load_comp
 from fastkaggle_plus.sweeps import Sweep, Trial, run_local
 from fastkaggle_plus.vault import Vault
 if __name__ == "__main__":
-    trials = tuple(Trial(f"tree{{n}}", "models.counted", {{"n_leaves": n, "log": {str(tmp_path / 'log')!r}, "wait": 1.0 if n > 3 else 0.0}}) for n in (2, 3, 4, 5))
+    params = [{{"n_leaves": n, "log": {str(tmp_path / 'log')!r}, "wait": 1.0 if n > 3 else 0.0}} for n in (2, 3, 4, 5)]
+    trials = tuple(Trial(f"tree{{p['n_leaves']}}", "models.counted", p) for p in params)
     comp = load_comp({str(toy.folder)!r})
     run_local(Sweep("toy", trials, n_folds=3), comp, comp.folder, vault=Vault({str(tmp_path / 'vault')!r}), workers=1)
 """
