@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .rehearsals import rehearsal
     from .sandbox import rehearse
     from .submission import check_file, check_submission, write_submission
-    from .sweeps import Sweep, Trial, board, folds_for, run_local
+    from .sweeps import Sweep, Trial, board, default_trials, folds_for, run_local
     from .vault import Vault
 
 _HOME = {
@@ -49,13 +49,13 @@ _HOME = {
     "rehearsal": "rehearsals",
     "rehearse": "sandbox",
     "check_file": "submission", "check_submission": "submission", "write_submission": "submission",
-    "Sweep": "sweeps", "Trial": "sweeps", "board": "sweeps", "folds_for": "sweeps", "run_local": "sweeps",
+    "Sweep": "sweeps", "Trial": "sweeps", "board": "sweeps", "default_trials": "sweeps", "folds_for": "sweeps", "run_local": "sweeps",
     "Vault": "vault",
 }
 
 __all__ = [
     "Competition", "Data", "FastkaggleError", "KaggleError", "Predictions", "Sweep", "Table", "Trial", "Vault", "board", "check_file",
-    "check_submission", "compare", "competition_submit", "ensemble", "folds_for", "get_metric", "import_kaggle", "iskaggle", "leaderboard",
+    "check_submission", "compare", "competition_submit", "default_trials", "ensemble", "folds_for", "get_metric", "import_kaggle", "iskaggle", "leaderboard",
     "list_comps", "load_comp", "load_predictions", "make_folds", "new_comp", "read_tabular", "rehearsal", "rehearse", "run", "run_local", "setup_comp",
     "submissions", "submit", "write_submission",
 ]

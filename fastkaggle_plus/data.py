@@ -48,8 +48,8 @@ class Table:
         for c in columns:
             if c not in (*self.cat_names, *self.cont_names):
                 raise UnknownName("feature", c, (*self.cat_names, *self.cont_names))
-        kept = {name: tuple(c for c in getattr(self, name) if c in columns) for name in ("cat_names", "cont_names")}
-        return dataclasses.replace(self, **kept)
+        cat, cont = (tuple(c for c in names if c in columns) for names in (self.cat_names, self.cont_names))
+        return dataclasses.replace(self, cat_names=cat, cont_names=cont)
 
     def with_columns(
         self,
@@ -133,7 +133,7 @@ class Data:
 
         digest = hashlib.sha256(repr((self.train.cat_names, self.train.cont_names, self.vocab)).encode())
         for table, ids in ((self.train, self.ids), (self.test, self.test_ids)):
-            digest.update(pd.util.hash_pandas_object(table.x.astype(object).fillna("").astype(str), index=False).to_numpy().tobytes())
+            digest.update(pd.util.hash_pandas_object(table.x, index=False).to_numpy().tobytes())
             digest.update(repr(np.asarray(ids).tolist()).encode())
         digest.update(np.ascontiguousarray(self.targs).tobytes())
         return digest.hexdigest()[:16]

@@ -86,6 +86,8 @@ def _combine(members: Sequence[Predictions], oofs: Array, method: str, weights: 
         shares = shares / shares.sum()
         return shares, np.tensordot(shares, oofs, 1)
     metric, folds, targs = get_metric(members[0].metric), members[0].folds, members[0].targs
+    if metric.wants == "label" and members[0].vocab:
+        metric = get_metric("log_loss")   # right or wrong is too coarse to fit weights on; the result is still scored by its own metric
     rows = ~np.isnan(oofs).any((0, 2)) & (folds >= 0)
     if len(np.unique(folds[rows])) < 2:
         raise DataError("Greedy weights are scored on folds that did not fit them, so at least two folds need predictions.")

@@ -60,7 +60,9 @@ def _bundle(comp: Competition, home: Path, bundles: str | Path | None, data: str
         raise ConfigError(f"There is nothing to rehearse {comp.slug} with: {source} holds no {comp.train}, and the competition has no rehearsal.py. "
                           f"Say where its files are (--data DIR), give bundles (--bundles DIR), or use the real Kaggle (--live).")
     assert source is not None
-    place = home / f"rehearsal-{_fingerprint(source, comp.folder)}-seed{seed}"
+    named = getattr(own, "DATA", "")   # files elsewhere that the competition's rehearsal.py takes its rows from
+    beside = comp.folder / named if comp.folder and named else None
+    place = home / f"rehearsal-{_fingerprint(source, comp.folder, beside)}-seed{seed}"
     if not (served := place / "bundles").exists():
         part = place / ".bundles.part"
         shutil.rmtree(part, ignore_errors=True)

@@ -17,6 +17,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 def test_the_code_prints_what_the_readme_shows(tmp_path, monkeypatch):
     code, output = re.search(r"```python\n(from fastkaggle_plus import \*.*?)```\n+```text\n(.*?)```", README, re.S).groups()
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FKP_HOME", str(tmp_path / "home"))
     printed = io.StringIO()
     with rehearsal("titanic", dest=tmp_path / "rehearsal"), contextlib.redirect_stdout(printed):
         exec(compile(code, "README.md", "exec"), {})

@@ -1,10 +1,10 @@
 """The declared candidates: one change at a time, each with what it is to find out."""
 
-from fastkaggle_plus import Trial
+from pathlib import Path
+
+from fastkaggle_plus import Trial, default_trials, load_comp
 
 TRIALS = (
-    Trial("one_r", "forest.one_r_model", hypothesis="how far a single column goes: the floor for all others", in_ensemble=False),
-    Trial("forest", "forest.forest_model", {"n_estimators": 100, "min_samples_leaf": 5}, hypothesis="a forest needs no tuning"),
-    Trial("hist_gb", "boosting.hist_gradient_boosting_model", hypothesis="boosting finds more than a forest"),
-    Trial("ridge", "linear.ridge_model", hypothesis="a straight line errs elsewhere than trees do"),
+    *default_trials(load_comp(Path(__file__).parent)),   # one of each model family that is installed
+    Trial("fine forest", "forest.forest_model", {"n_estimators": 200, "min_samples_leaf": 2}, hypothesis="smaller leaves find more, and more trees average it out"),
 )
