@@ -18,7 +18,6 @@ from .exceptions import ConfigError, DataError
 from .kaggle_client import setup_comp, submit
 from .predictions import Predictions
 from .rehearsals import rehearsal
-from .reporting import write_report
 from .submission import write_submission
 from .sweeps.defaults import trials_of
 from .sweeps.results import BoardRow, TrialResult, board
@@ -77,7 +76,7 @@ class Outcome:
             "failed": {r.name: r.error for r in self.results if r.predictions is None},
             "ensemble": {"oof_score": self.ensemble.oof_score, "nested_score": self.ensemble.about["nested_score"], "method": self.ensemble.about["method"],
                          "weights": self.ensemble.about["weights"]},
-            "submission": {"path": str(self.submission), "sha256": self.sha256, "ref": self.ref, "sent": self.sent},
+            "submission": {"path": str(self.submission.resolve()), "sha256": self.sha256, "ref": self.ref, "sent": self.sent},
             "public_score": self.standing.public_score, "private_score": self.standing.private_score,
             "public_rank": self.standing.public_rank, "entries": len(self.standing.entries),
             "report": str(self.report), "seconds": round(sum(self.seconds.values()), 3), "seconds_by_step": {k: round(v, 3) for k, v in self.seconds.items()},
@@ -132,8 +131,12 @@ def run(
         standing = Standing(sent.public_score, sent.private_score)
         if box is not None:
             public_rank, private_rank, _ = box.server.rank(comp.slug, sent.ref)
-            standing = Standing(sent.public_score, box.server.private_score(sent.ref), public_rank, private_rank, tuple(box.server.leaderboard(comp.slug)))
+            entries = tuple({**e, **{k: e[k] if e[k] is None else round(e[k], 5) for k in ("public_score", "private_score")}} for e in box.server.leaderboard(comp.slug))
+            private = box.server.private_score(sent.ref)
+            standing = Standing(sent.public_score, None if private is None else round(private, 5), public_rank, private_rank, entries)
         clock.lap("submit")
+        from .reporting import write_report  # matplotlib takes long to import, and a name in this file should not
+
         finished = [r.predictions for r in results if r.predictions is not None]
         failed = {r.name: r.error for r in results if r.predictions is None}
         report = write_report(home / "report.html", comp=comp, rows=rows, members=finished, ensemble=both, standing=standing, failed=failed,

@@ -10,13 +10,15 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
-from sqlite_utils import Database
 
 from ..exceptions import DataError
 from ..predictions import Predictions, load_predictions
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
 
 _WAIT_S = 60  # for another process to finish writing
 
@@ -65,6 +67,8 @@ class Vault:
 
     @contextmanager
     def _open(self) -> Iterator[Database]:
+        from sqlite_utils import Database  # takes long to import, and importing this file should not
+
         db = Database(self.folder / "vault.db")
         try:
             yield db
