@@ -118,31 +118,45 @@ def run(
         results = run_local(sweep, comp, path, vault=Vault(home / "vault"), workers=workers, on_start=watcher.trial_starts, on_result=watcher.trial_ends)
         rows = board(results)
         clock.lap("trials")
-        members = [r.predictions for r in results if r.predictions is not None and r.trial.in_ensemble]
-        if not rows or not members:
-            raise DataError("No trial of the ensemble finished. " + "\n".join(f"{r.name}: {r.error}" for r in results if r.error))
-        method = getattr(comp.module("trials"), "ENSEMBLE", "greedy")
-        both = ensemble(members, method=method)
-        write_lock(both, members, home / "ensemble.lock")
+        both = _ensemble(comp, results)
+        write_lock(both, [r.predictions for r in results if r.predictions is not None and r.name in both.about["weights"]], home / "ensemble.lock")
         clock.lap("ensemble")
         file = write_submission(both, comp, path, file=home / "submission.csv")
         sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
-        sent = submit(file, f"fkp run: {method} of {len(members)} trials, {n_folds} folds, seed {seed} [{sha256[:12]}]", comp.slug, journal=place / "journal")
-        standing = Standing(sent.public_score, sent.private_score)
-        if box is not None:
-            public_rank, private_rank, _ = box.server.rank(comp.slug, sent.ref)
-            entries = tuple({**e, **{k: e[k] if e[k] is None else round(e[k], 5) for k in ("public_score", "private_score")}} for e in box.server.leaderboard(comp.slug))
-            private = box.server.private_score(sent.ref)
-            standing = Standing(sent.public_score, None if private is None else round(private, 5), public_rank, private_rank, entries)
+        message = f"fkp run: {both.about['method']} of {len(both.about['weights'])} trials, {n_folds} folds, seed {seed} [{sha256[:12]}]"
+        sent = submit(file, message, comp.slug, journal=place / "journal")
+        standing = Standing(sent.public_score, sent.private_score) if box is None else _organisers_view(box.server, comp.slug, sent.ref)
         clock.lap("submit")
-        from .reporting import write_report  # matplotlib takes long to import, and a name in this file should not
-
-        finished = [r.predictions for r in results if r.predictions is not None]
-        failed = {r.name: r.error for r in results if r.predictions is None}
-        report = write_report(home / "report.html", comp=comp, rows=rows, members=finished, ensemble=both, standing=standing, failed=failed,
-                              seconds=clock.laps)
+        report = _report(home / "report.html", comp, results, rows, both, standing, clock.laps)
         clock.lap("report")
         return Outcome(comp, results, rows, both, file, sha256, sent.ref, sent.sent, standing, report, clock.laps)
+
+
+def _ensemble(comp: Competition, results: list[TrialResult]) -> Predictions:
+    "Combine the trials that were declared for it, by the method that trials.py declares."
+    members = [r.predictions for r in results if r.predictions is not None and r.trial.in_ensemble]
+    if not members:
+        raise DataError("No trial of the ensemble finished.\n" + "\n".join(f"{r.name}: {r.error}" for r in results if r.error))
+    return ensemble(members, method=getattr(comp.module("trials"), "ENSEMBLE", "greedy"))
+
+
+def _organisers_view(server: Any, slug: str, ref: int) -> Standing:
+    "Where a submission stands in the sandbox, the private part included; scores as Kaggle writes them, with five decimals."
+    def rounded(score: float | None) -> float | None:
+        return None if score is None else round(score, 5)
+
+    public_rank, private_rank, _ = server.rank(slug, ref)
+    entries = tuple({**e, "public_score": rounded(e["public_score"]), "private_score": rounded(e["private_score"])} for e in server.leaderboard(slug))
+    ours: dict[str, Any] = server.submissions.one(ref) or {}
+    return Standing(rounded(ours.get("public_score")), rounded(ours.get("private_score")), public_rank, private_rank, entries)
+
+
+def _report(file: Path, comp: Competition, results: list[TrialResult], rows: list[BoardRow], both: Predictions, standing: Standing, seconds: dict[str, float]) -> Path:
+    from .reporting import write_report   # matplotlib takes long to import, and a name of this file should not
+
+    finished = [r.predictions for r in results if r.predictions is not None]
+    failed = {r.name: r.error for r in results if r.predictions is None}
+    return write_report(file, comp=comp, rows=rows, members=finished, ensemble=both, standing=standing, failed=failed, seconds=seconds)
 
 
 class _Clock:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .exceptions import DataError
-from .metrics import get_metric, score_se
+from .metrics import get_metric, pseudo_values, standard_error
 
 Array = np.ndarray[Any, Any]
 _ARRAYS = ("ids", "targs", "oof", "folds", "test_ids", "test")
@@ -46,17 +47,22 @@ class Predictions:
         "Mask (n_train,) of the rows with an out-of-fold prediction."
         return np.asarray(self.folds >= 0) & ~np.isnan(self.oof).any(1)
 
-    @property
+    @cached_property
     def oof_score(self) -> float:
         "Score over all out-of-fold predictions."
         rows = self.validated
         return get_metric(self.metric).score(self.targs[rows], self.oof[rows])
 
+    @cached_property
+    def pseudo_values(self) -> Array:
+        "Values whose mean is `oof_score` and whose scatter is its error, see `metrics.pseudo_values`."
+        rows = self.validated
+        return pseudo_values(get_metric(self.metric), self.targs[rows], self.oof[rows])
+
     @property
     def oof_score_se(self) -> float:
         "Standard error of `oof_score`."
-        rows = self.validated
-        return score_se(get_metric(self.metric), self.targs[rows], self.oof[rows])
+        return standard_error(self.pseudo_values)
 
     @property
     def fold_scores(self) -> list[float]:
@@ -69,8 +75,8 @@ class Predictions:
 
     def aligned(self, ids: Array, test_ids: Array, vocab: tuple[Any, ...]) -> Predictions:
         "Return the same predictions with rows in the order of these ids and columns in that of `vocab`; raise DataError if they differ."
-        import dataclasses
-
+        if vocab == self.vocab and np.array_equal(ids, self.ids) and np.array_equal(test_ids, self.test_ids):
+            return self
         columns = np.arange(self.oof.shape[1])
         if vocab != self.vocab:
             if set(vocab) != set(self.vocab):
@@ -80,7 +86,7 @@ class Predictions:
         targs = self.targs[rows]
         if self.vocab and vocab != self.vocab:
             targs = np.argsort(columns)[targs]
-        return dataclasses.replace(self, vocab=vocab, ids=self.ids[rows], targs=targs, oof=self.oof[rows][:, columns], folds=self.folds[rows],
+        return replace(self, vocab=vocab, ids=self.ids[rows], targs=targs, oof=self.oof[rows][:, columns], folds=self.folds[rows],
                                    test_ids=self.test_ids[test_rows], test=self.test[test_rows][:, columns])
 
     def save(self, file: str | Path) -> Path:

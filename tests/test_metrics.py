@@ -115,7 +115,7 @@ def test_per_row_scores_average_to_the_score(name):
     assert score_se(metric, targs, preds) == pytest.approx(rows.std(ddof=1) / np.sqrt(300))
 
 
-def test_bootstrap_error_agrees_with_the_formula_of_pearson():
+def test_jackknife_error_agrees_with_the_formula_of_pearson():
     se = score_se(get_metric("pearson"), VALUES, GUESSES)
     assert get_metric("pearson").per_row(VALUES, GUESSES) is None
     r = get_metric("pearson").score(VALUES, GUESSES)
@@ -123,7 +123,7 @@ def test_bootstrap_error_agrees_with_the_formula_of_pearson():
     assert se == score_se(get_metric("pearson"), VALUES, GUESSES)  # the same seed
 
 
-def test_bootstrap_error_leaves_out_resamples_of_one_class():
+def test_jackknife_leaves_out_groups_without_which_there_is_one_class():
     assert 0 <= score_se(get_metric("auc"), np.array([0, 0, 0, 1]), np.array([[0.8, 0.2], [0.4, 0.6], [0.7, 0.3], [0.1, 0.9]])) < 1
     assert np.isnan(score_se(get_metric("accuracy"), np.array([0]), np.array([[1.0, 0.0]])))
 

@@ -23,7 +23,7 @@ KNOWN = ("Mr", "Mrs", "Miss", "Master")
 CAT = ("Sex", "Pclass", "Embarked", "Deck", "Title")
 CONT = ("Age", "SibSp", "Parch", "LogFare", "FarePerHead", "Family", "Alone", "TicketFreq", "WomanOrChild")
 PARTY = "party"                # the number of one's party: never a feature itself
-PRIOR_WEIGHT = 1.0             # how many companions the average passenger counts as
+EVEN = 0.5                     # where no companion's fate is known; a constant, as a mean of targets would tell each row a little of its own
 
 
 def read(path: Path) -> Data:
@@ -55,22 +55,24 @@ def add_features(everyone: pd.DataFrame, train: pd.DataFrame) -> pd.DataFrame:
 
 def titles(names: pd.Series) -> pd.Series:
     "Return Mr, Mrs, Miss, Master or Rare, from names like `Braund, Mr. Owen Harris`."
-    found = names.str.extract(r",\s*(?:the\s+)?([^.,]+)\.", expand=False).str.strip().replace(TITLES)
-    return found.where(found.isin(KNOWN), "Rare")
+    found = names.astype("string").str.extract(r",\s*(?:the\s+)?([^.,]+)\.", expand=False).str.strip().replace(TITLES)
+    return found.where(found.isin(KNOWN).fillna(False), "Rare")
 
 
 def decks(cabins: pd.Series) -> pd.Series:
     "Return the deck's letters, neighbours together as in the course: ABC, DE, FG; missing stays missing."
-    return cabins.str[0].map(dict(zip("ABCDEFG", ["ABC"] * 3 + ["DE"] * 2 + ["FG"] * 2, strict=True)))
+    return cabins.astype("string").str[0].map(dict(zip("ABCDEFG", ["ABC"] * 3 + ["DE"] * 2 + ["FG"] * 2, strict=True)))
 
 
 def parties(everyone: pd.DataFrame) -> pd.Series:
     "Number the parties: people who share a ticket, or a surname with class, port and all but the ticket's last digit."
-    surname = everyone["Name"].str.split(",").str[0]
-    family = surname + "|" + everyone["Pclass"].astype(str) + "|" + everyone["Embarked"].fillna("") + "|" + everyone["Ticket"].str[:-1]
+    name, ticket, port = (everyone[c].astype("string") for c in ("Name", "Ticket", "Embarked"))
+    family = name.str.split(",").str[0] + "|" + everyone["Pclass"].astype(str) + "|" + port.fillna("") + "|" + ticket.str[:-1]
+    nobody = pd.Series([f"?{i}" for i in range(len(everyone))], index=everyone.index, dtype="string")   # a missing ticket is shared with none
+    ticket, family = ticket.fillna(nobody), family.fillna(nobody)
     party = pd.Series(np.arange(len(everyone)), index=everyone.index)
     while True:   # let the smallest number spread along shared tickets and families until nothing changes
-        spread = party.groupby(everyone["Ticket"]).transform("min")
+        spread = party.groupby(ticket).transform("min")
         spread = spread.groupby(family).transform("min")
         if spread.equals(party):
             return party.astype(float)
@@ -82,14 +84,13 @@ def add_companions(fit: Table, rows: Table) -> tuple[Table, Table]:
     party, known = fit.x[PARTY].to_numpy(), fit.x["WomanOrChild"].to_numpy() == 1
     survived = np.asarray(fit.targs, dtype=float)
     alive = pd.Series(survived[known]).groupby(party[known]).agg(["sum", "count"])
-    prior = survived[known].mean() if known.any() else 0.5
 
     def with_companions(table: Table, own: np.ndarray | None) -> Table:
         found = alive.reindex(table.x[PARTY].to_numpy()).fillna(0.0)
         total, count = found["sum"].to_numpy(), found["count"].to_numpy()
         if own is not None:   # leave each row's own fate out
             total, count = total - np.where(known, own, 0.0), count - known
-        columns = pd.DataFrame({"companions": (total + PRIOR_WEIGHT * prior) / (count + PRIOR_WEIGHT), "companions_known": count})
+        columns = pd.DataFrame({"companions": (total + EVEN) / (count + 1), "companions_known": count})
         kept = dataclasses.replace(table, cont_names=tuple(c for c in table.cont_names if c != PARTY))
         return kept.with_columns(columns)
 

@@ -10,6 +10,8 @@ import numpy as np
 from fastkaggle_plus.data import Table
 from fastkaggle_plus.modeling import FittedFunction, Model
 
+EVEN = 0.5   # what `companions` counts beside the companions, see data.py
+
 
 def women_and_children_model() -> Model:
     "Return the rule; it learns only how often men, women and boys survived, and how the parties known to it fared."
@@ -21,12 +23,10 @@ def women_and_children_model() -> Model:
         def predict(rows: Table) -> np.ndarray:
             kind, known = kinds(rows), rows.x["companions_known"].to_numpy()
             prior = rates[kind]
-            total = rows.x["companions"].to_numpy() * (known + 1) - survived_prior
-            yes = np.where(kind == 0, prior, (total + prior) / (known + 1))
+            saved = rows.x["companions"].to_numpy() * (known + 1) - EVEN   # how many companions survived
+            yes = np.where(kind == 0, prior, (saved + prior) / (known + 1))
             return np.column_stack([1 - yes, yes])
 
-        protected = table.x["WomanOrChild"].to_numpy() == 1
-        survived_prior = survived[protected].mean() if protected.any() else 0.5
         return FittedFunction(predict)
 
     return Model("women and children", fit)

@@ -34,7 +34,7 @@ def hist_gradient_boosting_model(
         return kind(max_iter=n_estimators, learning_rate=learning_rate, max_leaf_nodes=max_leaf_nodes, min_samples_leaf=min_samples_leaf, l2_regularization=l2,
                     categorical_features=few or None, early_stopping=False, random_state=seed)
 
-    return Model("hist gradient boosting", lambda table: _fit(table, make, lambda t: _codes(t)), dict(n_estimators=n_estimators, learning_rate=learning_rate, seed=seed))
+    return Model("hist gradient boosting", lambda table: _fit(table, make, _codes(table)), dict(n_estimators=n_estimators, learning_rate=learning_rate, seed=seed))
 
 
 def lightgbm_model(
@@ -116,9 +116,18 @@ def _fit(
             return FittedFunction(lambda rows: class_columns(np.ones((len(rows), 1)), classes, rows))
         estimator = make(table).fit(x, np.searchsorted(classes, targs) if consecutive else targs)
         return FittedFunction(lambda rows: class_columns(estimator.predict_proba(features(rows)), classes, rows), _leaning(estimator, table), estimator=estimator)
-    columns = targs.reshape(len(targs), -1).T
-    estimators = [make(table).fit(x, column) for column in columns]
+    estimators = [make(table).fit(x, column) if np.ptp(column) else _Constant(column[0]) for column in targs.reshape(len(targs), -1).T]
     return FittedFunction(lambda rows: np.column_stack([e.predict(features(rows)) for e in estimators]), _leaning(estimators[0], table), estimator=estimators)
+
+
+class _Constant:
+    "What a target that never varies leaves to learn."
+
+    def __init__(self, value: float):
+        self.value = value
+
+    def predict(self, x: Any) -> Array:
+        return np.full(len(x), self.value)
 
 
 def _leaning(estimator: Any, table: Table) -> dict[str, float]:
@@ -126,10 +135,15 @@ def _leaning(estimator: Any, table: Table) -> dict[str, float]:
     return {} if values is None else shares([*table.cat_names, *table.cont_names], values)
 
 
-def _codes(table: Table) -> Array:
-    "Category codes and numbers, NaN for missing."
-    coded = Coding(table, fill=False)(table)
-    coded[:, : len(table.cat_names)][coded[:, : len(table.cat_names)] < 0] = np.nan
+def _codes(table: Table) -> Callable[[Table], Array]:
+    "Return what turns tables into category codes and numbers, NaN for missing."
+    coding, n_cat = Coding(table, fill=False), len(table.cat_names)
+
+    def coded(rows: Table) -> Array:
+        x = coding(rows)
+        x[:, :n_cat][x[:, :n_cat] < 0] = np.nan
+        return x
+
     return coded
 
 

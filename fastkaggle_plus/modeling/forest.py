@@ -128,8 +128,9 @@ def _oob(forest: Any, x: Array, table: Table) -> Array:
     total, count = np.zeros((len(x), table.n_outputs)), np.zeros(len(x))
     for tree, seen in zip(forest.estimators_, forest.estimators_samples_, strict=True):
         rows = np.setdiff1d(np.arange(len(x)), seen)
-        total[rows] += _tree_predict(forest, tree, x[rows], table)
-        count[rows] += 1
+        if len(rows):
+            total[rows] += _tree_predict(forest, tree, x[rows], table)
+            count[rows] += 1
     with np.errstate(invalid="ignore"):
         return np.asarray(total / np.where(count == 0, np.nan, count)[:, None])
 

@@ -73,12 +73,16 @@ def oob_score(oob: Array, table: Table) -> float:
 
 
 class Coding:
-    "Tables as numbers for models that take no categories: level codes, and medians for missing numbers, learned from the rows it is made from."
+    """Tables as numbers for models that take no categories: level codes, and medians for missing numbers, learned from the rows it is made from.
+
+    Without `fill` gaps stay, but for columns that are empty in those rows.
+    """
 
     def __init__(self, table: Table, *, fill: bool = True):
-        self.cat, self.cont, self.fill = table.cat_names, table.cont_names, fill
+        self.cat, self.cont = table.cat_names, table.cont_names
         numbers = table.x[list(self.cont)]
-        self.medians = numbers.median().fillna(0.0)
+        medians = numbers.median()
+        self.fillings = medians.fillna(0.0) if fill else medians[medians.isna()].fillna(0.0)
         self.gappy = [c for c in self.cont if numbers[c].isna().any()] if fill else []
 
     @property
@@ -90,9 +94,8 @@ class Coding:
         "Return (n, n_features) floats: categories by code, -1 for missing or unknown."
         numbers = table.x[list(self.cont)]
         gaps = numbers[self.gappy].isna().to_numpy(dtype=float)
-        filled = numbers.fillna(self.medians) if self.fill else numbers
         codes = np.column_stack([table.x[c].cat.codes for c in self.cat]) if self.cat else np.empty((len(table), 0))
-        return np.hstack([codes.astype(float), filled.to_numpy(dtype=float), gaps])
+        return np.hstack([codes.astype(float), numbers.fillna(self.fillings).to_numpy(dtype=float), gaps])
 
 
 class OneHot:

@@ -49,10 +49,25 @@ def test_mean_over_rows_is_a_paired_t():
     assert result.p_value == pytest.approx(expected) and result.test == "paired t" and result.gain > 0
 
 
-def test_score_of_all_rows_is_bootstrapped():
+def test_score_of_all_rows_is_compared_by_jackknife():
     good, bad, twin = make_values("good", noise=0.4), make_values("bad", noise=0.8, seed=1), make_values("twin", noise=0.4, seed=2)
     assert compare(good, bad).p_value < 0.01 and compare(good, bad).gain > 0 > compare(bad, good).gain
     assert compare(good, twin).is_noise and compare(good, good).p_value == 1
+
+
+def test_jackknife_agrees_with_a_bootstrap():
+    good, bad = make_values("good", noise=0.4, n=400), make_values("bad", noise=0.5, seed=1, n=400)
+    rng, gains = np.random.default_rng(0), []
+    for _ in range(2000):
+        i = rng.integers(0, 400, 400)
+        gains.append(np.sqrt(np.mean((bad.oof[i, 0] - bad.targs[i]) ** 2)) - np.sqrt(np.mean((good.oof[i, 0] - good.targs[i]) ** 2)))
+    assert compare(good, bad).se == pytest.approx(np.std(gains), rel=0.15)
+
+
+def test_a_comparison_of_nothing_is_noise_most_of_the_time():
+    twins = [make_values(f"t{i}", metric="spearman", seed=i) for i in range(40)]
+    found = [not compare(a, b).is_noise for a, b in zip(twins[::2], twins[1::2], strict=True)]
+    assert sum(found) <= 4   # 5% of 20 is 1
 
 
 def test_rows_are_joined_by_id():

@@ -94,7 +94,7 @@ def test_the_bag_of_the_notebook(replayed):
 
 @pytest.mark.parametrize("seed, expected", [(42, 0.17937), (5, 0.18834), (6, 0.19731)])
 def test_the_forest_with_a_seed_of_its_own(tables, seed, expected):
-    "The notebook's forest drew from numpy's global state; with other seeds the error is 0.175 to 0.197, a third of one standard error (0.026) around it."
+    "The notebook's forest drew from the global state; other seeds err on 0.175 to 0.197: within one standard error (0.026) of it."
     assert error(forest_model(100, min_samples_leaf=5, seed=seed).fit(tables[0]), tables[1]) == pytest.approx(expected, abs=5e-6)
 
 
