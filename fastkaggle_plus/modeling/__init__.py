@@ -47,7 +47,9 @@ def find_model(
     comp: Any = None,   # a Competition: its folder is looked in first
 ) -> Any:
     "Return the function that makes a model. Raises UnknownName with near matches."
-    file, function = dotted.split(".")
+    file, _, function = dotted.partition(".")
+    if not (file.isidentifier() and function.isidentifier()):
+        raise UnknownName("model", dotted, sorted(f"{home}.{name}" for name, home in _HOME.items() if name.endswith("_model")), "Write it as file.function.")
     module = comp.module(file) if comp is not None else None
     if module is None:
         files = {p.stem for p in Path(__file__).parent.glob("*.py") if not p.stem.startswith("_")}

@@ -34,7 +34,8 @@ def hist_gradient_boosting_model(
         return kind(max_iter=n_estimators, learning_rate=learning_rate, max_leaf_nodes=max_leaf_nodes, min_samples_leaf=min_samples_leaf, l2_regularization=l2,
                     categorical_features=few or None, early_stopping=False, random_state=seed)
 
-    return Model("hist gradient boosting", lambda table: _fit(table, make, _codes(table)), dict(n_estimators=n_estimators, learning_rate=learning_rate, seed=seed))
+    about = dict(n_estimators=n_estimators, learning_rate=learning_rate, max_leaf_nodes=max_leaf_nodes, min_samples_leaf=min_samples_leaf, l2=l2, seed=seed)
+    return Model("hist gradient boosting", lambda table: _fit(table, make, _codes(table)), about)
 
 
 def lightgbm_model(
@@ -53,10 +54,11 @@ def lightgbm_model(
         except ImportError as e:
             raise MissingExtra("lightgbm", "boost") from e
         kind = lightgbm.LGBMClassifier if table.vocab else lightgbm.LGBMRegressor
-        return kind(n_estimators=n_estimators, learning_rate=learning_rate, num_leaves=num_leaves, min_child_samples=min_child_samples, subsample=0.8, subsample_freq=1,
-                    colsample_bytree=0.8, reg_lambda=1.0, random_state=seed, n_jobs=1, verbose=-1, deterministic=True, force_row_wise=True)
+        return kind(**settings, subsample=0.8, subsample_freq=1, colsample_bytree=0.8, reg_lambda=1.0, random_state=seed, n_jobs=1, verbose=-1,
+                    deterministic=True, force_row_wise=True)
 
-    return Model("lightgbm", lambda table: _fit(table, make, _plain_names), dict(n_estimators=n_estimators, learning_rate=learning_rate, seed=seed))
+    settings: dict[str, Any] = dict(n_estimators=n_estimators, learning_rate=learning_rate, num_leaves=num_leaves, min_child_samples=min_child_samples)
+    return Model("lightgbm", lambda table: _fit(table, make, _plain_names), {**settings, "seed": seed})
 
 
 def xgboost_model(
@@ -74,10 +76,10 @@ def xgboost_model(
         except ImportError as e:
             raise MissingExtra("xgboost", "boost") from e
         kind = xgboost.XGBClassifier if table.vocab else xgboost.XGBRegressor
-        return kind(n_estimators=n_estimators, learning_rate=learning_rate, max_depth=max_depth, min_child_weight=3, subsample=0.8, colsample_bytree=0.8, tree_method="hist",
-                    enable_categorical=True, random_state=seed, n_jobs=1)
+        return kind(**settings, min_child_weight=3, subsample=0.8, colsample_bytree=0.8, tree_method="hist", enable_categorical=True, random_state=seed, n_jobs=1)
 
-    return Model("xgboost", lambda table: _fit(table, make, _plain_names, consecutive=True), dict(n_estimators=n_estimators, learning_rate=learning_rate, seed=seed))
+    settings: dict[str, Any] = dict(n_estimators=n_estimators, learning_rate=learning_rate, max_depth=max_depth)
+    return Model("xgboost", lambda table: _fit(table, make, _plain_names, consecutive=True), {**settings, "seed": seed})
 
 
 def catboost_model(
@@ -95,10 +97,10 @@ def catboost_model(
         except ImportError as e:
             raise MissingExtra("catboost", "boost") from e
         kind = catboost.CatBoostClassifier if table.vocab else catboost.CatBoostRegressor
-        return kind(iterations=n_estimators, learning_rate=learning_rate, depth=depth, random_seed=seed, thread_count=1, verbose=False, allow_writing_files=False,
-                    cat_features=list(range(len(table.cat_names))))
+        return kind(**settings, random_seed=seed, thread_count=1, verbose=False, allow_writing_files=False, cat_features=list(range(len(table.cat_names))))
 
-    return Model("catboost", lambda table: _fit(table, make, _words), dict(n_estimators=n_estimators, learning_rate=learning_rate, seed=seed))
+    settings: dict[str, Any] = dict(n_estimators=n_estimators, learning_rate=learning_rate, depth=depth)
+    return Model("catboost", lambda table: _fit(table, make, _words), {**settings, "seed": seed})
 
 
 def _fit(
@@ -115,7 +117,8 @@ def _fit(
         if len(classes) == 1:   # nothing to boost: the one class is certain
             return FittedFunction(lambda rows: class_columns(np.ones((len(rows), 1)), classes, rows))
         estimator = make(table).fit(x, np.searchsorted(classes, targs) if consecutive else targs)
-        return FittedFunction(lambda rows: class_columns(estimator.predict_proba(features(rows)), classes, rows), _leaning(estimator, table), estimator=estimator)
+        return FittedFunction(lambda rows: class_columns(estimator.predict_proba(features(rows)), classes, rows), _leaning(estimator, table),
+                              estimator=estimator)
     estimators = [make(table).fit(x, column) if np.ptp(column) else _Constant(column[0]) for column in targs.reshape(len(targs), -1).T]
     return FittedFunction(lambda rows: np.column_stack([e.predict(features(rows)) for e in estimators]), _leaning(estimators[0], table), estimator=estimators)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -33,17 +34,21 @@ def forest_model(
         from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
         if n_estimators < FEW_TREES and min_samples_leaf == 1:
-            warnings.warn(f"{n_estimators} trees with min_samples_leaf=1 overfit: each learns its rows by heart. Use 100 trees, or min_samples_leaf of 5.", FewDeepTrees, stacklevel=2)
+            warnings.warn(f"{n_estimators} trees with min_samples_leaf=1 overfit: each learns its rows by heart. Use 100 trees, or min_samples_leaf of 5.",
+                          FewDeepTrees, stacklevel=2)
         coding = Coding(table)
         kind = RandomForestClassifier if table.vocab else RandomForestRegressor
-        forest = kind(n_estimators, min_samples_leaf=min_samples_leaf, max_features=max_features, max_samples=max_samples, random_state=seed, n_jobs=1, bootstrap=True)
-        forest.fit(coding(table), table.targs)
+        forest = kind(random_state=seed, n_jobs=1, bootstrap=True, **settings).fit(coding(table), table.targs)
         oob = _oob(forest, coding(table), table)
-        return FittedFunction(
-            lambda rows: _predict(forest, coding(rows), rows), shares(coding.names, forest.feature_importances_), oob, oob_score(oob, table), estimator=forest,
-            members=[lambda rows, tree=tree: _tree_predict(forest, tree, coding(rows), rows) for tree in forest.estimators_])
 
-    return Model("forest", fit, dict(n_estimators=n_estimators, min_samples_leaf=min_samples_leaf, seed=seed))
+        def member(tree: Any) -> Callable[[Table], Array]:
+            return lambda rows: _tree_predict(forest, tree, coding(rows), rows)
+
+        return FittedFunction(lambda rows: _predict(forest, coding(rows), rows), shares(coding.names, forest.feature_importances_), oob, oob_score(oob, table),
+                              estimator=forest, members=[member(tree) for tree in forest.estimators_])
+
+    settings: dict[str, Any] = dict(n_estimators=n_estimators, min_samples_leaf=min_samples_leaf, max_features=max_features, max_samples=max_samples)
+    return Model("forest", fit, {**settings, "seed": seed})
 
 
 def tree_model(

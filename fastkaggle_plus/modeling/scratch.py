@@ -8,6 +8,7 @@ Source: fast.ai, Practical Deep Learning, "Linear model and neural net from scra
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,7 @@ def init_net(n_coeff: int, rng: torch.Generator, n_hidden: int = 20) -> Coeffs:
 def init_deep_net(n_coeff: int, rng: torch.Generator, hiddens: tuple[int, ...] = (10, 10)) -> Coeffs:
     "Return all layers, then all constants."
     sizes = [n_coeff, *hiddens, 1]
-    layers = [(torch.rand(a, b, generator=rng) - 0.3) / b * 4 for a, b in zip(sizes, sizes[1:], strict=False)]
+    layers = [(torch.rand(a, b, generator=rng) - 0.3) / b * 4 for a, b in pairwise(sizes)]
     consts = [(torch.rand(1, generator=rng)[0] - 0.5) * 0.1 for _ in layers]
     return [*layers, *consts]
 

@@ -36,12 +36,15 @@ def tabular_model(
         inputs, targs = Inputs(table), np.asarray(table.targs)
         classes = np.unique(targs) if table.vocab else None
         center, spread = (0.0, 1.0) if table.vocab else (targs.mean(0), targs.std(0) + 1e-9)
-        wanted = targs.reshape(len(targs), -1) if classes is None else np.searchsorted(classes, targs)
+        scaled = ((targs - center) / spread).reshape(len(targs), -1).astype(np.float32)
+        wanted = scaled if classes is None else np.searchsorted(classes, targs)
         with seeded(seed):
             embeddings = [(n, fastai.emb_sz_rule(n)) for n in inputs.n_levels]
-            net = fastai.TabularModel(embeddings, len(inputs.mean), wanted.shape[1] if classes is None else len(classes), list(layers)).to(fastai.default_device())
-            batches = Batches([*inputs(table), ((wanted - center) / spread).astype(np.float32) if classes is None else wanted], bs, fastai.default_device())
-            learn = fastai.Learner(fastai.DataLoaders(batches, []), net, fastai.MSELossFlat() if classes is None else fastai.CrossEntropyLossFlat(), wd=wd)
+            n_out, device = wanted.shape[1] if classes is None else len(classes), fastai.default_device()
+            net = fastai.TabularModel(embeddings, len(inputs.mean), n_out, list(layers)).to(device)
+            loss = fastai.MSELossFlat() if classes is None else fastai.CrossEntropyLossFlat()
+            no_rows: list[Any] = []   # to validate on: the folds do that
+            learn = fastai.Learner(fastai.DataLoaders(Batches([*inputs(table), wanted], bs, device), no_rows), net, loss, wd=wd)
             learn.remove_cbs([cb for cb in learn.cbs if isinstance(cb, (fastai.ProgressCallback, fastai.Recorder))])   # nobody watches
             learn.fit_one_cycle(epochs, lr) if one_cycle else learn.fit(epochs, lr)
         net.eval()

@@ -46,15 +46,16 @@ def cross_validate(
         fit, valid = data.fold(fit_rows, rows)
         _, test = data.fold(fit_rows, None)
         fitted = _fit(model, fit, through)
-        oof[rows] = _predict(model, fitted, valid, through)
-        tests.append(_predict(model, fitted, test, through))
+        oof[rows] = _predict(model, fitted, valid, data.train.n_outputs, through)
+        tests.append(_predict(model, fitted, test, data.train.n_outputs, through))
         leaning.append(fitted.importances)
         if on_fold:
             on_fold(k, score.score(targs[rows], oof[rows]))
-    return Predictions(
-        name or model.name, metric, data.task, data.vocab, data.ids, targs, oof, folds.assignment, data.test_ids, np.mean(tests, 0), time.perf_counter() - start,
-        {"model": model.name, **model.about, "n_folds": folds.n_folds, "split": folds.kind, "split_seed": folds.seed, "hardware": f"{os.cpu_count()} cores, {platform.machine()}"},
-        {c: float(np.mean([one.get(c, 0.0) for one in leaning])) for c in leaning[0]})
+    about = {"model": model.name, **model.about, "n_folds": folds.n_folds, "split": folds.kind, "split_seed": folds.seed,
+             "hardware": f"{os.cpu_count()} cores, {platform.machine()}"}
+    importances = {c: float(np.mean([one.get(c, 0.0) for one in leaning])) for c in leaning[0]}
+    return Predictions(name or model.name, metric, data.task, data.vocab, data.ids, targs, oof, folds.assignment, data.test_ids, np.mean(tests, 0),
+                       time.perf_counter() - start, about, importances)
 
 
 def _fit(model: Model, table: Table, through: Any) -> Fitted:
@@ -65,16 +66,19 @@ def _fit(model: Model, table: Table, through: Any) -> Fitted:
         return model.fit(table)
 
 
-def _predict(model: Model, fitted: Fitted, table: Table, through: Any) -> Array:
+def _predict(model: Model, fitted: Fitted, table: Table, n_outputs: int, through: Any) -> Array:
     "Predict, and refuse what no model should answer."
     preds = np.asarray(fitted.predict(table), dtype=float)
-    if preds.shape != (len(table), table.n_outputs) and not (table.targs is None and preds.ndim == 2 and len(preds) == len(table)):
-        raise DataError(f"{model.name} answered with shape {preds.shape} for {len(table)} rows; ({len(table)}, {table.n_outputs}) is wanted: a column a class or target.")
+    if preds.shape != (len(table), n_outputs):
+        raise DataError(f"{model.name} answered with shape {preds.shape} for {len(table)} rows; ({len(table)}, {n_outputs}) is wanted: "
+                        "a column a class or target.")
     if through is not None:
         preds = through[1](preds)
-    if not np.isfinite(preds).all():
-        raise DataError(f"{model.name} predicted {'NaN' if np.isnan(preds).any() else 'infinity'} in {int((~np.isfinite(preds)).any(1).sum())} of {len(preds)} rows. "
+    if (odd := ~np.isfinite(preds).all(1)).any():
+        raise DataError(f"{model.name} predicted {'NaN' if np.isnan(preds).any() else 'infinity'} in {int(odd.sum())} of {len(preds)} rows. "
                         "Lower its learning rate, or look for empty or huge features.")
-    if table.vocab and (np.abs(preds.sum(1) - 1) > _SUM_TOLERANCE).any():
-        raise DataError(f"{model.name} predicted probabilities that sum to {preds.sum(1)[np.abs(preds.sum(1) - 1).argmax()]:.3f}. Apply softmax, or divide each row by its sum.")
+    sums = preds.sum(1)
+    if table.vocab and (np.abs(sums - 1) > _SUM_TOLERANCE).any():
+        raise DataError(f"{model.name} predicted probabilities that sum to {sums[np.abs(sums - 1).argmax()]:.3f}. "
+                        "Apply softmax, or divide each row by its sum.")
     return preds

@@ -13,6 +13,7 @@ import pandas as pd
 from ..competition import FACTS, Competition
 from ..exceptions import DataError
 from ..metrics import get_metric
+from ..reading_columns import read_dates
 
 Array = np.ndarray[Any, Any]
 
@@ -77,7 +78,7 @@ def _sortable(column: pd.Series) -> Array:
     numbers = pd.to_numeric(column, errors="coerce")
     if numbers.notna().all():
         return numbers.to_numpy()
-    dates = pd.to_datetime(column, errors="coerce", format="mixed", utc=True)
+    dates = read_dates(column.replace("", np.nan))
     if dates.isna().any():
         raise DataError(f"The time column {column.name!r} holds {column[dates.isna()].iloc[0]!r}, which is neither a date nor a number.")
     return dates.astype("int64").to_numpy()

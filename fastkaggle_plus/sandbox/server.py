@@ -64,6 +64,11 @@ class Sandbox:
     token: str
     submissions: Submissions
 
+    @property
+    def slugs(self) -> list[str]:
+        "The competitions it serves."
+        return sorted(self.submissions.bundles)
+
     def private_score(self, ref: int) -> float | None:
         "Return a submission's private score, deadline or not."
         row = self.submissions.one(ref)

@@ -33,7 +33,7 @@ class State:
         (folder / "blobs").mkdir(parents=True, exist_ok=True)
         self._only = FileLock(folder / "server.lock")
         try:
-            self._only.acquire(timeout=5)
+            self._only.acquire(timeout=2)
         except Timeout as e:
             raise SandboxError(f"Another sandbox is using {folder}. Stop it, or give this one another state folder.") from e
         self._guard = threading.RLock()

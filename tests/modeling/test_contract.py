@@ -15,8 +15,8 @@ from fastkaggle_plus.metrics import get_metric
 from .tables import CAT, blind, make_table
 
 QUICK = {
-    "forest_model": dict(n_estimators=30), "hist_gradient_boosting_model": dict(n_estimators=30, learning_rate=0.2), "lightgbm_model": dict(n_estimators=30, learning_rate=0.2),
-    "xgboost_model": dict(n_estimators=30, learning_rate=0.2), "catboost_model": dict(n_estimators=30, learning_rate=0.2), "tabular_model": dict(layers=[20], epochs=8, bs=32),
+    **{f"{name}_model": dict(n_estimators=30, learning_rate=0.2) for name in ("hist_gradient_boosting", "lightgbm", "xgboost", "catboost")},
+    "forest_model": dict(n_estimators=30), "tabular_model": dict(layers=[20], epochs=8, bs=32),
     "deep_net_model": dict(epochs=200, lr=1.0), "bag_model": dict(model="forest.tree_model", params=dict(min_samples_leaf=5), n=8),
 }
 NAMES = sorted(n for n in modeling.__all__ if n.endswith("_model") and n != "find_model")
@@ -75,7 +75,7 @@ def test_it_beats_a_constant_on_an_easy_problem(name, task):
 
 @EVERY
 def test_gaps_and_levels_never_seen(name):
-    "Columns whole while fitting have gaps in the rows to predict, and one is empty there; a level that fitting did not see is missing, see as_features."
+    "Columns whole while fitting have gaps in the rows to predict, and one is empty there; a level unknown to fitting is missing, see as_features."
     table = make_table(n=120)
     whole = table.take(np.flatnonzero(table.x.notna().all(axis=1)))
     model = fitted(name, whole)
@@ -87,7 +87,8 @@ def test_gaps_and_levels_never_seen(name):
 @EVERY
 def test_constant_and_empty_columns(name):
     table = make_table(n=120)
-    table = table.with_columns(pd.DataFrame({"same": 7.0, "empty": np.nan, "one": pd.Categorical(["a"] * 120), "none": pd.Categorical([None] * 120, categories=["a"])}), cat=("one", "none"))
+    one, none = pd.Categorical(["a"] * 120), pd.Categorical([None] * 120, categories=["a"])
+    table = table.with_columns(pd.DataFrame({"same": 7.0, "empty": np.nan, "one": one, "none": none}), cat=("one", "none"))
     model = fitted(name, table)
     check(model.predict(table), table)
     assert name in LESSON5 or (model.predict(table).argmax(1) == table.targs).mean() > 0.7   # lesson 5's rates suit its own rows

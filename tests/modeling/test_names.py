@@ -1,0 +1,65 @@
+"""Finding models by name, and what importing them costs."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fastkaggle_plus import modeling
+from fastkaggle_plus.competition import load_comp
+from fastkaggle_plus.exceptions import UnknownName
+from fastkaggle_plus.modeling import find_model, forest_model
+
+
+def test_a_model_is_found_by_file_and_function():
+    assert find_model("forest.forest_model") is forest_model
+    assert find_model("boosting.xgboost_model")().name == "xgboost"
+
+
+def test_the_competitions_own_folder_is_looked_in_first(tmp_path):
+    comp = load_comp("titanic")
+    assert find_model("women_and_children.women_and_children_model", comp)().name == "women and children"
+    assert find_model("forest.forest_model", comp) is forest_model
+    (tmp_path / "forest.py").write_text("def forest_model():\n    return 'own'\n")
+    (tmp_path / "competition.toml").write_text((comp.folder / "competition.toml").read_text())
+    assert find_model("forest.forest_model", load_comp(tmp_path))() == "own"
+
+
+@pytest.mark.parametrize("dotted, near", [
+    ("forrest.forest_model", "forest"), ("forest.forestmodel", "forest.forest_model"), ("boost.catboost_model", "boosting"), ("forest_model", "forest.forest_model")])
+def test_a_slip_is_answered_with_what_was_meant(dotted, near):
+    with pytest.raises(UnknownName, match="Did you mean") as e:
+        find_model(dotted)
+    assert near in e.value.near
+
+
+@pytest.mark.parametrize("dotted", ["forest_model", "forest.", "", "a.b.c", "model.Array.x",
+                                    "os.getcwd", "forest.FEW_TREES", "__init__.find_model", "..forest.forest_model"])
+def test_what_is_no_model_is_an_unknown_name(dotted):
+    with pytest.raises(UnknownName):
+        find_model(dotted)
+
+
+def test_the_table_of_contents_is_exact():
+    assert modeling.__all__ == sorted(modeling.__all__) and len(set(modeling.__all__)) == len(modeling.__all__)
+    for name in modeling.__all__:
+        assert callable(getattr(modeling, name)), name
+    assert set(modeling.__all__) == {*modeling._HOME, "find_model"} <= set(dir(modeling))
+    with pytest.raises(AttributeError, match="no attribute 'frost'"):
+        _ = modeling.frost
+
+
+def test_every_model_in_the_folder_is_in_it():
+    declared = {node.name for file in Path(modeling.__file__).parent.glob("*.py") for node in ast.parse(file.read_text(encoding="utf-8")).body
+                if isinstance(node, ast.FunctionDef) and node.name.endswith("_model") and node.name[0] != "_"}
+    assert declared == {n for n in modeling.__all__ if n.endswith("_model")}
+
+
+@pytest.mark.parametrize("module", ["fastkaggle_plus.modeling", "fastkaggle_plus.modeling.forest", "fastkaggle_plus.modeling.boosting", "fastkaggle_plus.modeling.validation"])
+def test_importing_models_loads_no_heavy_library(module):
+    heavy = ("torch", "fastai", "lightgbm", "xgboost", "catboost", "timm", "transformers")
+    code = f"import sys, {module}; print([m for m in {heavy} if m in sys.modules])"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "[]"
