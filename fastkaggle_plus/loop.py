@@ -151,8 +151,9 @@ def _organisers_view(server: Any, slug: str, ref: int) -> Standing:
     return Standing(rounded(ours.get("public_score")), rounded(ours.get("private_score")), public_rank, private_rank, entries)
 
 
-def _report(file: Path, comp: Competition, results: list[TrialResult], rows: list[BoardRow], both: Predictions, standing: Standing, seconds: dict[str, float]) -> Path:
-    from .reporting import write_report   # matplotlib takes long to import, and a name of this file should not
+def _report(file: Path, comp: Competition, results: list[TrialResult], rows: list[BoardRow], both: Predictions, standing: Standing,
+            seconds: dict[str, float]) -> Path:
+    from .reporting import write_report  # matplotlib takes long to import, and a name of this file should not
 
     finished = [r.predictions for r in results if r.predictions is not None]
     failed = {r.name: r.error for r in results if r.predictions is None}

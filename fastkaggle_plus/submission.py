@@ -143,7 +143,8 @@ def _in_order(frame: pd.DataFrame, wanted: pd.Series) -> pd.DataFrame:
 
 def _numbers(frame: pd.DataFrame, id: str, column: str) -> pd.Series:
     numbers = pd.to_numeric(frame[column], errors="coerce").astype(float)
-    _refuse(numbers.isna(), frame[id], f"{column!r} holds {_first(frame[column], numbers.isna())}, which is no number", "Write plain numbers with a decimal point.")
+    _refuse(numbers.isna(), frame[id], f"{column!r} holds {_first(frame[column], numbers.isna())}, which is no number",
+            "Write plain numbers with a decimal point.")
     _refuse(np.isinf(numbers), frame[id], f"{column!r} is infinite", "Clip the predictions.")
     return numbers
 

@@ -85,7 +85,8 @@ def show_outcome(outcome: Outcome, *, to_stderr: bool = False) -> None:
     out.print()
     show_board(outcome.rows, out=out, metric=metric)
     used = [f"{name} {w:.2f}" for name, w in ens.about["weights"].items() if w]
-    out.print(f"ensemble  {metric} {ens.oof_score:.4f} ± {ens.oof_score_se:.4f} out of fold, nested ({ens.about['method']} of {', '.join(used)})", soft_wrap=True)
+    made = f"{ens.about['method']} of {', '.join(used)}"
+    out.print(f"ensemble  {metric} {ens.oof_score:.4f} ± {ens.oof_score_se:.4f} out of fold, nested ({made})", soft_wrap=True)
     where = outcome.standing
     out.print(f"submitted {outcome.submission} (sha256 {outcome.sha256[:12]}) as number {outcome.ref}"
               + ("" if outcome.sent else ": it was there already and was not sent again"), soft_wrap=True)

@@ -33,13 +33,15 @@ def make_bundle(
     (folder / "files").mkdir(parents=True)
     train = "id,x,y\n" + "".join(f"{i + 1000},{i * 7 % 5},{i % 2}\n" for i in range(100))
     ids = range(rows)
-    served = {"train.csv": train.encode(), "test.csv": ("id,x\n" + "".join(f"{i},1\n" for i in ids)).encode(), "sample_submission.csv": answers(rows, constant=0), **(files or {})}
+    test = "id,x\n" + "".join(f"{i},1\n" for i in ids)
+    served = {"train.csv": train.encode(), "test.csv": test.encode(), "sample_submission.csv": answers(rows, constant=0), **(files or {})}
     for name, content in served.items():
         (folder / "files" / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / "files" / name).write_bytes(content)
     usage = np.where(np.arange(rows) % 4 < 2, "Public", "Private")
     (folder / "solution.csv").write_text("id,y,Usage\n" + "".join(f"{i},{i % 2},{u}\n" for i, u in zip(ids, usage, strict=True)))
-    (folder / "competition.toml").write_text(FACTS.format(title=slug.title(), daily=daily, accepted=str(rules_accepted).lower(), deadline=f'deadline = "{deadline}"' if deadline else ""))
+    facts = dict(title=slug.title(), daily=daily, accepted=str(rules_accepted).lower(), deadline=f'deadline = "{deadline}"' if deadline else "")
+    (folder / "competition.toml").write_text(FACTS.format(**facts))
     return folder
 
 

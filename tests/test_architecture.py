@@ -16,7 +16,8 @@ LAYERS = [
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 ONLY_IN = {
     "torch": "modeling", "fastai": "modeling", "fastcore": "modeling", "timm": "modeling", "transformers": "modeling", "lightgbm": "modeling",
-    "xgboost": "modeling", "catboost": "modeling", "kaggle": "kaggle_client", "kagglesdk": "kaggle_client", "fastkaggle": "kaggle_client", "kagglehub": "kaggle_client",
+    "xgboost": "modeling", "catboost": "modeling", "kaggle": "kaggle_client", "kagglesdk": "kaggle_client", "fastkaggle": "kaggle_client",
+    "kagglehub": "kaggle_client",
     "starlette": "sandbox", "uvicorn": "sandbox", "ray": "sweeps", "typer": "cli", "rich": "terminal", "matplotlib": "reporting", "jinja2": "reporting",
     "sqlite_utils": "vault",
 }

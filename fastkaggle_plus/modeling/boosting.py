@@ -76,7 +76,8 @@ def xgboost_model(
         except ImportError as e:
             raise MissingExtra("xgboost", "boost") from e
         kind = xgboost.XGBClassifier if table.vocab else xgboost.XGBRegressor
-        return kind(**settings, min_child_weight=3, subsample=0.8, colsample_bytree=0.8, tree_method="hist", enable_categorical=True, random_state=seed, n_jobs=1)
+        return kind(**settings, min_child_weight=3, subsample=0.8, colsample_bytree=0.8, tree_method="hist", enable_categorical=True,
+                    random_state=seed, n_jobs=1)
 
     settings: dict[str, Any] = dict(n_estimators=n_estimators, learning_rate=learning_rate, max_depth=max_depth)
     return Model("xgboost", lambda table: _fit(table, make, _plain_names, consecutive=True), {**settings, "seed": seed})

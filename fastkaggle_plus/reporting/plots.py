@@ -27,7 +27,8 @@ def plot_scores(members: Sequence[Predictions]) -> Figure:
     "Draw each oof_score with two standard errors, and the fold scores behind it, best on top."
     metric = get_metric(members[0].metric)
     ranked = sorted(members, key=lambda p: metric.gain(p.oof_score, 0))
-    figure, axes = _axes(7, 0.9 + 0.32 * len(ranked), f"Out-of-fold {metric.name} ({'higher' if metric.higher_is_better else 'lower'} is better), ± 2 standard errors")
+    better = "higher" if metric.higher_is_better else "lower"
+    figure, axes = _axes(7, 0.9 + 0.32 * len(ranked), f"Out-of-fold {metric.name} ({better} is better), ± 2 standard errors")
     for i, preds in enumerate(ranked):
         axes.scatter(preds.fold_scores, [i] * len(preds.fold_scores), s=12, color=GREY, zorder=1)
         color = ORANGE if i == len(ranked) - 1 else BLUE

@@ -62,7 +62,8 @@ class Credentials:
     def _exchange(self, f: Fields) -> Fields:
         if not (self.knows(f.get("code", "")) or self.knows(f.get("refreshToken", ""))):
             return {"code": 401, "message": "The code is not valid."}
-        return {"accessToken": self._new(), "refreshToken": self.token, "tokenType": "Bearer", "expiresIn": LIFE_S, "username": self.user, "userId": 1, "scope": "resources.admin:*"}
+        return {"accessToken": self._new(), "refreshToken": self.token, "tokenType": "Bearer", "expiresIn": LIFE_S, "username": self.user, "userId": 1,
+                "scope": "resources.admin:*"}
 
     def _expire(self, f: Fields) -> Fields:
         self.expired.add(f.get("token", ""))

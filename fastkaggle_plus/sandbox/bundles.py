@@ -64,7 +64,8 @@ def read_bundle(folder: Path) -> Bundle:
     solution = _read(folder / "solution.csv")
     usage = {c.lower(): c for c in solution.columns}.get("usage")
     if usage is None:
-        raise ConfigError(f"{folder / 'solution.csv'} has no column Usage, which says Public or Private for each row. Its columns: {', '.join(solution.columns)}.")
+        raise ConfigError(f"{folder / 'solution.csv'} has no column Usage, which says Public or Private for each row. "
+                          f"Its columns: {', '.join(solution.columns)}.")
     solution = solution.rename(columns={usage: "Usage"}).assign(Usage=lambda d: d["Usage"].str.strip().str.lower())
     if odd := sorted(set(solution["Usage"]) - {"public", "private", "ignored"}):
         raise ConfigError(f"{folder / 'solution.csv'}: Usage = {odd[0]!r} is not Public, Private or Ignored.")

@@ -53,10 +53,12 @@ class CompetitionService:
         inside = {n.removeprefix(f"{at}/") if at else n: p for n, p in bundle.files.items() if not at or n.startswith(f"{at}/")}
         folders = sorted({n.split("/")[0] for n in inside if "/" in n})
         directories = [{"name": d, "relativeUrl": f"{at}/{d}".strip("/"), "totalFiles": sum(n.startswith(f"{d}/") for n in inside)} for d in folders]
-        files = [{"name": n, "relativeUrl": f"{at}/{n}".strip("/"), "totalBytes": p.stat().st_size, "creationDate": _when(p)} for n, p in inside.items() if "/" not in n]
+        files = [{"name": n, "relativeUrl": f"{at}/{n}".strip("/"), "totalBytes": p.stat().st_size, "creationDate": _when(p)}
+                 for n, p in inside.items() if "/" not in n]
         page = _page("files", files, f)
         first = not f.get("pageToken")
-        return {**page, "directories": directories if first else [], "totalChildren": len(directories) + len(files), "totalDirectories": len(directories), "totalFiles": len(files)}
+        totals = {"totalChildren": len(directories) + len(files), "totalDirectories": len(directories), "totalFiles": len(files)}
+        return {**page, "directories": directories if first else [], **totals}
 
     def rpc_get_competition_data_files_summary(self, request: Request, f: Fields) -> Fields:
         kinds: dict[str, list[Path]] = {}
@@ -67,7 +69,8 @@ class CompetitionService:
 
     def rpc_list_competition_pages(self, request: Request, f: Fields) -> Fields:
         bundle = self._bundle(f)
-        pages = {"Description": bundle.comp.title or bundle.slug, "Evaluation": f"Submissions are scored by {bundle.comp.metric}.", "Rules": "This is a rehearsal: there are no prizes."}
+        pages = {"Description": bundle.comp.title or bundle.slug, "Evaluation": f"Submissions are scored by {bundle.comp.metric}.",
+                 "Rules": "This is a rehearsal: there are no prizes."}
         wanted = {k: v for k, v in pages.items() if f.get("pageName", k) == k}
         return {"pages": [{"name": k, "content": v, "isPublished": True, "mimeType": "text/markdown"} for k, v in wanted.items()]}
 
@@ -84,7 +87,8 @@ class CompetitionService:
 
     def rpc_get_leaderboard(self, request: Request, f: Fields) -> Fields:
         bundle = self._bundle(f)
-        rows = [{"teamId": _team_id(r["team"]), "teamName": r["team"], "submissionDate": r["date"], "score": score_text(r["score"])} for r in self._standings(bundle, f)]
+        rows = [{"teamId": _team_id(r["team"]), "teamName": r["team"], "submissionDate": r["date"], "score": score_text(r["score"])}
+                for r in self._standings(bundle, f)]
         return _page("submissions", rows, f)
 
     def rpc_download_leaderboard(self, request: Request, f: Fields) -> Response:
@@ -136,7 +140,8 @@ class CompetitionService:
         return RedirectResponse(self.transfers.link(request, self.submissions.state.blob(row["blob"]), row["file_name"]), 302)
 
     def rpc_list_team_public_submissions(self, request: Request, f: Fields) -> Fields:
-        rows = [r for b in self.bundles.values() for r in self.submissions.of_team(b.slug) if _team_id(r["team"]) == f.get("teamId") and r["status"] == "COMPLETE"]
+        rows = [r for b in self.bundles.values() for r in self.submissions.of_team(b.slug)
+                if _team_id(r["team"]) == f.get("teamId") and r["status"] == "COMPLETE"]
         return {"submissions": [{"id": r["ref"], "dateSubmitted": r["date"], "publicScore": score_text(r["public_score"])} for r in rows]}
 
     def rpc_get_submission_limits(self, request: Request, f: Fields) -> Fields:
@@ -168,16 +173,20 @@ class CompetitionService:
         standings = self._standings(bundle, {})
         rank = next((i for i, r in enumerate(standings, 1) if not r["is_reference"]), None)
         return {
-            "id": _team_id(bundle.slug), "ref": url, "url": url, "title": comp.title or bundle.slug, "description": f"{comp.kind}, {comp.task}", "organizationName": "sandbox",
+            "id": _team_id(bundle.slug), "ref": url, "url": url, "title": comp.title or bundle.slug, "description": f"{comp.kind}, {comp.task}",
+            "organizationName": "sandbox",
             "category": "Getting Started", "reward": "Knowledge", "tags": [], "deadline": _stamp(deadline(bundle)), "teamCount": len(standings),
-            "userHasEntered": comp.sandbox.rules_accepted, "maxDailySubmissions": self.submissions.daily_limit(bundle), "maxTeamSize": 1, "evaluationMetric": comp.metric,
-            "isKernelsSubmissionsOnly": comp.code_competition, "enabledDate": "2020-01-01T00:00:00Z", "dateCreated": "2020-01-01T00:00:00Z", "hostName": "sandbox",
+            "userHasEntered": comp.sandbox.rules_accepted, "maxDailySubmissions": self.submissions.daily_limit(bundle), "maxTeamSize": 1,
+            "evaluationMetric": comp.metric,
+            "isKernelsSubmissionsOnly": comp.code_competition, "enabledDate": "2020-01-01T00:00:00Z", "dateCreated": "2020-01-01T00:00:00Z",
+            "hostName": "sandbox",
             **({"userRank": rank} if rank else {})}
 
     def _submission(self, bundle: Bundle, r: Fields) -> Fields:
         done, shows_private = r["status"] == "COMPLETE", is_over(bundle) or r["late"]
         return {
-            "ref": r["ref"], "totalBytes": r["size"], "date": r["date"], "description": r["description"], "errorDescription": r["error"] or "", "fileName": r["file_name"],
+            "ref": r["ref"], "totalBytes": r["size"], "date": r["date"], "description": r["description"], "errorDescription": r["error"] or "",
+            "fileName": r["file_name"],
             "publicScore": score_text(r["public_score"]) if done else "", "privateScore": score_text(r["private_score"]) if done and shows_private else "",
             "status": r["status"], "submittedBy": self.user, "submittedByRef": self.user, "teamName": r["team"], "url": f"https://www.kaggle.com/submissions/{r['ref']}"}
 

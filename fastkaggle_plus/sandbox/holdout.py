@@ -47,7 +47,8 @@ def rehearse(
     asked = _read(path / comp.test).columns if (path / comp.test).exists() else [c for c in train.columns if c not in comp.target]
     _write(test[[c for c in train.columns if c in asked and c not in comp.target]], files / comp.test)
     _write(_sample(comp, path, rest, test), files / comp.sample_submission)
-    solution = test[[comp.id, *comp.target]].assign(Usage=np.where(np.random.default_rng(seed + 1).permutation(len(test)) < public * len(test), "Public", "Private"))
+    is_public = np.random.default_rng(seed + 1).permutation(len(test)) < public * len(test)
+    solution = test[[comp.id, *comp.target]].assign(Usage=np.where(is_public, "Public", "Private"))
     _write(solution, folder / "solution.csv")
     (folder / FACTS).write_text(_facts(comp), encoding="utf-8")
     if comp.images is not None:

@@ -118,7 +118,8 @@ def _codes(labels: pd.Series, columns: list[str]) -> Any:
 def _numbers(bundle: Bundle, answers: pd.DataFrame, column: str) -> Any:
     numbers = pd.to_numeric(answers[column], errors="coerce").to_numpy(dtype=float)
     if (bad := ~np.isfinite(numbers)).any():
-        raise Malformed(f"{int(bad.sum())} values of {column!r} are no numbers, like {answers[column][bad].iloc[0]!r} for id {answers[bundle.comp.id][bad].iloc[0]!r}.")
+        raise Malformed(f"{int(bad.sum())} values of {column!r} are no numbers, like {answers[column][bad].iloc[0]!r} "
+                        f"for id {answers[bundle.comp.id][bad].iloc[0]!r}.")
     return numbers
 
 

@@ -124,7 +124,8 @@ def make_app(service: CompetitionService, credentials: Credentials) -> App:
     routes = [Route(f"{prefix}/{{service}}/{{method}}", rpc, methods=["POST"]) for prefix in ("/v1", "/api/v1")]
     routes += [Route("/transfer/{ticket}/{expires:int}/{signature}/{name:path}", service.transfers.send, methods=["GET", "HEAD"]),
                Route("/upload/{token}", receive, methods=["PUT"])]
-    missing = {404: lambda request, e: _error(404, f"The sandbox has nothing at {request.url.path}."), 405: lambda request, e: _error(405, "Method not allowed.")}
+    missing = {404: lambda request, e: _error(404, f"The sandbox has nothing at {request.url.path}."), 
+               405: lambda request, e: _error(405, "Method not allowed.")}
     return ProxyForm(Starlette(routes=routes, exception_handlers=missing))  # type: ignore[arg-type]
 
 

@@ -51,8 +51,8 @@ class Submissions:
             if self.limits(slug)["numAllowedNow"] == 0:
                 raise Refused(400, f"You have reached the daily limit of {self.daily_limit(bundle)} submissions. Try again after 00:00 UTC.")
             self.state.update("update uploads set used = 1 where token = ?", token)
-            ref = self.state.insert("submissions", slug=slug, team=self.team, description=description, file_name=upload["file_name"], size=upload["size"], blob=token,
-                                    date=now(), status="PENDING", late=int(is_over(bundle)))
+            ref = self.state.insert("submissions", slug=slug, team=self.team, description=description, file_name=upload["file_name"],
+                                    size=upload["size"], blob=token, date=now(), status="PENDING", late=int(is_over(bundle)))
         self._waiting.put(ref)
         return ref
 
@@ -77,12 +77,18 @@ class Submissions:
         return next(iter(self.state.rows("select * from submissions where ref = ? and not is_reference", ref)), None)
 
     def standings(self, slug: str, *, private: bool = False) -> list[dict[str, Any]]:
-        "Return each team's best entry, best first; late entries do not count."
-        bundle, column = self.bundles[slug], "private_score" if private else "public_score"
-        order, pick = ("desc", "max") if bundle.higher_is_better else ("asc", "min")
+        """Return each team's best entry, best first; late entries do not count.
+
+        On the private leaderboard a team stands with the better of the two entries that were best in public, as Kaggle chooses when
+        nobody selects.
+        """
+        order = "desc" if self.bundles[slug].higher_is_better else "asc"
+        pick, column, best = ("max" if order == "desc" else "min"), "private_score" if private else "public_score", 2 if private else 1
         return self.state.rows(
-            f"select team, {pick}({column}) as score, min(date) as date, min(ref) as ref, max(is_reference) as is_reference from submissions where slug = ? and status = 'COMPLETE' "
-            f"and not late and {column} is not null group by team order by score {order}, is_reference desc, date", slug)
+            f"with entries as (select *, row_number() over (partition by team order by public_score {order}, ref) as place "
+            "from submissions where slug = ? and status = 'COMPLETE' and not late) "
+            f"select team, {pick}({column}) as score, min(date) as date, min(ref) as ref, max(is_reference) as is_reference from entries "
+            f"where place <= {best} and {column} is not null group by team order by score {order}, is_reference desc, date", slug)
 
     def _enter_references(self, bundle: Bundle) -> None:
         "Score the reference entries once, and again when their file has changed."
@@ -90,7 +96,8 @@ class Submissions:
             content, known = file.read_bytes(), f"reference:{file.stat().st_size}:{file.stat().st_mtime_ns}"
             if self.state.rows("select 1 from submissions where slug = ? and team = ? and is_reference and blob = ?", bundle.slug, team, known):
                 continue
-            row: dict[str, Any] = dict(slug=bundle.slug, team=team, description="reference entry", file_name=file.name, size=len(content), blob=known, date=now(), is_reference=1)
+            row: dict[str, Any] = dict(slug=bundle.slug, team=team, description="reference entry", file_name=file.name, size=len(content),
+                                       blob=known, date=now(), is_reference=1)
             try:
                 public, private = score(bundle, content)
                 row.update(status="COMPLETE", public_score=public, private_score=private)

@@ -28,7 +28,8 @@ def test_the_competitions_own_folder_is_looked_in_first(tmp_path):
 
 
 @pytest.mark.parametrize("dotted, near", [
-    ("forrest.forest_model", "forest"), ("forest.forestmodel", "forest.forest_model"), ("boost.catboost_model", "boosting"), ("forest_model", "forest.forest_model")])
+    ("forrest.forest_model", "forest"), ("forest.forestmodel", "forest.forest_model"),
+    ("boost.catboost_model", "boosting"), ("forest_model", "forest.forest_model")])
 def test_a_slip_is_answered_with_what_was_meant(dotted, near):
     with pytest.raises(UnknownName, match="Did you mean") as e:
         find_model(dotted)
@@ -57,7 +58,7 @@ def test_every_model_in_the_folder_is_in_it():
     assert declared == {n for n in modeling.__all__ if n.endswith("_model")}
 
 
-@pytest.mark.parametrize("module", ["fastkaggle_plus.modeling", "fastkaggle_plus.modeling.forest", "fastkaggle_plus.modeling.boosting", "fastkaggle_plus.modeling.validation"])
+@pytest.mark.parametrize("module", ["fastkaggle_plus.modeling", *(f"fastkaggle_plus.modeling.{m}" for m in ("forest", "boosting", "validation"))])
 def test_importing_models_loads_no_heavy_library(module):
     heavy = ("torch", "fastai", "lightgbm", "xgboost", "catboost", "timm", "transformers")
     code = f"import sys, {module}; print([m for m in {heavy} if m in sys.modules])"

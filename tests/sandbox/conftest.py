@@ -76,7 +76,8 @@ def kaggle(box, tmp_path):
     clean = {k: v for k, v in os.environ.items() if k.lower() not in PROXY and not k.startswith("KAGGLE")}
 
     def run(*arguments: str, module: str = "kaggle", **changed: str):
-        env = {**clean, "HOME": str(home), "KAGGLE_API_ENVIRONMENT": "LOCALHOST", "http_proxy": box.url, "KAGGLE_USERNAME": box.user, "KAGGLE_KEY": box.key, **changed}
+        env = {**clean, "HOME": str(home), "KAGGLE_API_ENVIRONMENT": "LOCALHOST", "http_proxy": box.url, "KAGGLE_USERNAME": box.user,
+               "KAGGLE_KEY": box.key, **changed}
         command = [str(Path(sys.executable).with_name("kaggle")), *arguments] if module == "kaggle" else [sys.executable, "-c", *arguments]
         return subprocess.run(command, cwd=home, env={k: v for k, v in env.items() if v}, capture_output=True, text=True, timeout=120)
 

@@ -27,9 +27,10 @@ def raw(box, first_line, *headers, body=b""):
 
 def test_absolute_targets_as_a_proxy_gets_them(call, box):
     token = f"Authorization: Bearer {box.token}"
-    answer = raw(box, "POST http://localhost/api/v1/competitions.CompetitionApiService/GetCompetition HTTP/1.1", "Host: localhost", token, body=b'{"competitionName": "toy"}')
+    service, toy = "POST http://localhost/api/v1/competitions.CompetitionApiService", b'{"competitionName": "toy"}'
+    answer = raw(box, f"{service}/GetCompetition HTTP/1.1", "Host: localhost", token, body=toy)
     assert answer.startswith("HTTP/1.1 200") and '"evaluationMetric":"accuracy"' in answer
-    moved = raw(box, "POST http://localhost/api/v1/competitions.CompetitionApiService/DownloadDataFiles HTTP/1.1", "Host: localhost", token, body=b'{"competitionName": "toy"}')
+    moved = raw(box, f"{service}/DownloadDataFiles HTTP/1.1", "Host: localhost", token, body=toy)
     assert "location: http://localhost/transfer/" in moved.lower()   # reached through the proxy again
 
 
@@ -81,7 +82,8 @@ def test_only_the_files_are_served(call, name):
 def test_errors_are_json_with_an_integer_code(call, box):
     url = f"{box.url}/api/v1/competitions.CompetitionApiService/ListCompetitions"
     answers = [
-        call.session.post(url, data=b"{not json", timeout=20), call.session.post(url, data=b"[1]", timeout=20), call("NoSuchMethod"), call("rpc_get_competition"),
+        call.session.post(url, data=b"{not json", timeout=20), call.session.post(url, data=b"[1]", timeout=20), call("NoSuchMethod"),
+        call("rpc_get_competition"),
         call("ListCompetitions", pageToken="x"), call("ListCompetitions", pageSize="many"), call("GetSubmission", ref=999), call("GetSubmission", ref="x"),
         call("ListDataFiles", competitionName=["toy"]), call.session.get(f"{box.url}/nowhere", timeout=20), call.session.get(url, timeout=20),
     ]

@@ -35,8 +35,10 @@ def test_a_good_file_is_scored(call, content):
 
 
 @pytest.mark.parametrize("content, reason", [
-    (b"", "empty"), (b"\xff\xfe\x00id", "UTF-8"), (answers().replace(b"id,y", b"id,z"), "missing: y"), (answers().replace(b"id,y", b"id,y\xc3\xa9"), "missing: y"),
-    (answers() + b"99,1\n", "must have 40 rows, and has 41"), (answers(38), "2 ids are missing, like '38'"), (answers(39) + b"0,1\n", "more than once, like '0'"),
+    (b"", "empty"), (b"\xff\xfe\x00id", "UTF-8"), (answers().replace(b"id,y", b"id,z"), "missing: y"),
+    (answers().replace(b"id,y", b"id,y\xc3\xa9"), "missing: y"),
+    (answers() + b"99,1\n", "must have 40 rows, and has 41"), (answers(38), "2 ids are missing, like '38'"),
+    (answers(39) + b"0,1\n", "more than once, like '0'"),
     (answers(39) + b"77,1\n", "not in the test set, like '77'"), (answers(39) + b"39,\n", "empty, the first for id '39'"), (zipped(b"a", b"b"), "holds 2"),
 ])
 def test_a_malformed_file_is_an_error_with_a_reason(call, content, reason):
@@ -105,6 +107,16 @@ def test_lower_is_better_ranks_the_other_way(tmp_path):
         call = Caller(box)
         call.scored(call.submit(answers(wrong=4)))
         assert [r["teamName"] for r in call("GetLeaderboard", competitionName="toy").json()["submissions"]] == ["kaggler", "sample submission"]
+
+
+def test_in_private_a_team_stands_with_the_better_of_its_two_best_public_entries(call):
+    def right_in(*public_or_private):   # ids with i % 4 < 2 are public
+        return ("id,y\n" + "".join(f"{i},{i % 2 if (i % 4 < 2) in public_or_private else 1 - i % 2}\n" for i in range(40))).encode()
+
+    for content in (right_in(False), answers(wrong=20), right_in(True)):   # the luckiest in private is the worst in public
+        call.scored(call.submit(content))
+    ours = next(r for r in call.box.leaderboard("toy") if r["ours"])
+    assert ours["public_score"] == 1.0 and ours["private_score"] == 0.5
 
 
 def test_a_restart_keeps_everything(bundles, tmp_path):
