@@ -196,7 +196,9 @@ def load_comp(
     is_path = isinstance(slug, Path) or Path(slug).name != slug  # a bare name is looked for in order
     if is_path and str(slug) and (Path(slug) / FACTS).exists():
         return read_competition(Path(slug) / FACTS)
-    folders = [*_folders(), *([Path(bundles)] if bundles else [])]
+    folders = _folders()
+    if bundles:   # last, also when it is the current folder: a bundle has the facts, a competition's folder the features and trials too
+        folders = [*(f for f in folders if f.resolve() != Path(bundles).resolve()), Path(bundles)]
     for folder in folders:
         if (folder / str(slug) / FACTS).exists():
             return read_competition(folder / str(slug) / FACTS)

@@ -59,9 +59,10 @@ def ensemble(
         tests = np.stack([_ranks(t, o[rows]) for t, o in zip(tests, oofs, strict=True)])
         oofs = np.stack([_ranks(o, o[rows]) for o in oofs])
     shares, oof = _combine(members, oofs, method, weights)
+    common = {k: v for k, v in first.about.items() if all(m.about.get(k) == v for m in members)}   # the split, the hardware, the versions
     honest = replace(
         first, name=name, oof=oof, test=np.tensordot(shares, tests, 1), seconds_s=sum(m.seconds_s for m in members), importances={},
-        about={"method": method, "weights": {m.name: round(float(w), 6) for m, w in zip(members, shares, strict=True)}})
+        about={**common, "method": method, "weights": {m.name: round(float(w), 6) for m, w in zip(members, shares, strict=True)}})
     return replace(honest, about={**honest.about, "nested_score": honest.oof_score})
 
 

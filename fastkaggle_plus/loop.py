@@ -20,7 +20,7 @@ from .predictions import Predictions
 from .rehearsals import rehearsal
 from .submission import write_submission
 from .sweeps.defaults import trials_of
-from .sweeps.results import BoardRow, TrialResult, board
+from .sweeps.results import BoardRow, TrialResult, board, write_results
 from .sweeps.run_local import run_local
 from .sweeps.trial import Sweep, Trial
 from .vault import Vault
@@ -126,6 +126,8 @@ def run(
         message = f"fkp run: {both.about['method']} of {len(both.about['weights'])} trials, {n_folds} folds, seed {seed} [{sha256[:12]}]"
         sent = submit(file, message, comp.slug, journal=place / "journal")
         standing = Standing(sent.public_score, sent.private_score) if box is None else _organisers_view(box.server, comp.slug, sent.ref)
+        finished = [r.predictions for r in results if r.predictions is not None]
+        write_results(home / "results.csv", [*finished, both], scores={both.name: (standing.public_score, standing.private_score)})
         clock.lap("submit")
         report = _report(home / "report.html", comp, results, rows, both, standing, clock.laps)
         clock.lap("report")

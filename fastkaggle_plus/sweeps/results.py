@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..evidence import Comparison, compare
 from ..metrics import get_metric
@@ -53,3 +55,25 @@ def board(results: Sequence[TrialResult | Predictions]) -> list[BoardRow]:
     done.sort(key=lambda entry: metric.gain(0, entry[0].oof_score) if metric.higher_is_better else entry[0].oof_score)
     best = done[0][0]
     return [BoardRow(p.name, p.oof_score, p.oof_score_se, p.seconds_s, None if p is best else compare(p, best), reused) for p, reused in done]
+
+
+def write_results(
+    file: str | Path,
+    members: Sequence[Predictions],
+    *,
+    scores: dict[str, tuple[float | None, float | None]] | None = None,   # name -> (public_score, private_score), of what was submitted
+) -> Path:
+    "Write one csv row per member, best first, each with its circumstances, and return the path. Rows worth keeping go into a competition's results.csv."
+    metric, scores = get_metric(members[0].metric), scores or {}
+    rows = []
+    for p in sorted(members, key=lambda p: -metric.gain(p.oof_score, 0)):
+        public, private = scores.get(p.name, (None, None))
+        rows.append({"trial": p.name, "metric": p.metric, "oof_score": f"{p.oof_score:.5f}", "oof_score_se": f"{p.oof_score_se:.5f}", "public_score": public,
+                     "private_score": private, "n_rows": int(p.validated.sum()), "n_folds": len(p.fold_scores), "seconds": f"{p.seconds_s:.1f}",
+                     **{c: p.about.get(c) for c in ("split", "split_seed", "hardware", "versions", "date")}})
+    part = Path(file).with_suffix(".part")
+    with part.open("w", newline="", encoding="utf-8") as f:
+        out = csv.DictWriter(f, list(rows[0]), lineterminator="\n")
+        out.writeheader()
+        out.writerows(rows)
+    return part.replace(file)

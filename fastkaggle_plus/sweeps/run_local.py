@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import importlib.metadata
 import multiprocessing
@@ -13,6 +14,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +51,7 @@ def run_local(
     A trial that fails is a result with a traceback. Killed at any moment, the next call repeats at most what was in flight.
     Every trial runs on one thread, so that the same seed gives the same bytes whatever the number of workers.
     """
+    _CACHE.clear()   # the files may have changed since this process read them
     data = comp.read(path)
     folds = folds_for(comp, data, n_folds=sweep.n_folds, seed=sweep.seed)
     prints = dict(data=data.fingerprint(), split=folds.fingerprint(), code=code_fingerprint(comp), environment=environment_fingerprint())
@@ -63,7 +66,7 @@ def run_local(
     todo = []
     for trial in sweep.trials:
         if (preds := vault.get(keys[trial.name])) is not None:
-            finish(TrialResult(trial, _named(preds, trial.name), reused=True))
+            finish(TrialResult(trial, dataclasses.replace(preds, name=trial.name), reused=True))
         else:
             todo.append(trial)
     jobs = [(trial, str(comp.folder or comp.slug), str(path), sweep, str(vault.folder), keys[trial.name]) for trial in todo]
@@ -73,7 +76,7 @@ def run_local(
         if error:
             vault.put_error(keys[trial.name], comp.slug, trial.name, error)
         preds = None if error else vault.get(keys[trial.name])
-        finish(TrialResult(trial, preds and _named(preds, trial.name), error))
+        finish(TrialResult(trial, preds and dataclasses.replace(preds, name=trial.name), error))
     return [results[t.name] for t in sweep.trials]
 
 
@@ -84,11 +87,12 @@ def run_trial(trial: Trial, folder: str, path: str, sweep: Sweep, vault: str, ke
 
     try:
         comp = load_comp(folder)
-        data, facts = _read_once(comp, path, sweep.n_folds, sweep.seed)
+        data, folds = _read_once(comp, path, sweep.n_folds, sweep.seed)
         start = time.perf_counter()
-        preds = cross_validate(find_model(trial.model, comp)(**trial.params), data, facts, metric=comp.metric, name=trial.name)
-        Vault(vault).put(key, comp.slug, preds, trial=trial.name, model=trial.model, params=trial.params, hypothesis=trial.hypothesis, n_folds=sweep.n_folds,
-                         split=comp.split.kind, seed=sweep.seed, hardware=f"{os.cpu_count()} cores, {platform.machine()}", wall_s=time.perf_counter() - start)
+        preds = cross_validate(find_model(trial.model, comp)(**trial.params), data, folds, metric=comp.metric, name=trial.name)
+        about = {**preds.about, "versions": environment_fingerprint(), "date": datetime.now(UTC).date().isoformat()}
+        preds = dataclasses.replace(preds, about=about)
+        Vault(vault).put(key, comp.slug, preds, **about, trial=dataclasses.asdict(trial), wall_s=time.perf_counter() - start)
     except FastkaggleError as e:
         return f"{type(e).__name__}: {e}"
     except Exception:
@@ -169,8 +173,3 @@ def _read_once(comp: Competition, path: str, n_folds: int, seed: int) -> tuple[D
         _CACHE[key] = data, folds_for(comp, data, n_folds=n_folds, seed=seed)
     return _CACHE[key]
 
-
-def _named(preds: Any, name: str) -> Any:
-    import dataclasses
-
-    return dataclasses.replace(preds, name=name)

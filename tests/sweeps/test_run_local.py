@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from fastkaggle_plus.competition import load_comp
-from fastkaggle_plus.sweeps import Sweep, Trial, board, run_local
+from fastkaggle_plus.sweeps import Sweep, Trial, board, run_local, write_results
 from fastkaggle_plus.vault import Vault
 
 FACTS = 'task = "binary"\nmetric = "accuracy"\nid = "id"\ntarget = "y"\n[split]\nkind = "stratified"\n'
@@ -75,9 +75,9 @@ def test_other_data_or_code_runs_again(toy, tmp_path):
     (toy.folder / "models.py").write_text(MODELS + "\n# another idea\n")
     sweep(toy, counted(toy, 2), tmp_path, workers=0)
     train = pd.read_csv(toy.folder / "train.csv")
-    train.assign(a=train["a"] * 2).to_csv(toy.folder / "train.csv", index=False)
-    sweep(toy, counted(toy, 2), tmp_path, workers=0)
-    assert log(toy) == ["2", "2", "2"]
+    train.assign(a=0).to_csv(toy.folder / "train.csv", index=False)
+    [blind] = sweep(toy, counted(toy, 2), tmp_path, workers=0)
+    assert log(toy) == ["2", "2", "2"] and blind.predictions.oof_score < 0.7   # it saw the new file, not the one this process had read
 
 
 def test_a_failure_is_a_row_with_its_traceback(toy, tmp_path):
@@ -128,3 +128,11 @@ if __name__ == "__main__":
     assert not os.path.exists(f"/proc/{worker}")
     subprocess.run([sys.executable, str(script)], check=True)
     assert sorted(log(toy)) == ["2", "3", "4", "4", "5"]
+
+
+def test_results_tell_their_circumstances(toy, tmp_path):
+    results = sweep(toy, counted(toy, 2, 8), tmp_path, workers=0)
+    table = pd.read_csv(write_results(tmp_path / "results.csv", [r.predictions for r in results], scores={"tree8": (0.75, None)}))
+    assert table["oof_score"].is_monotonic_decreasing and table.set_index("trial")["public_score"].to_dict()["tree8"] == 0.75
+    assert (table[["n_rows", "n_folds", "split", "split_seed"]] == [200, 3, "stratified", 42]).all(axis=None)
+    assert table["versions"].str.contains("scikit-learn").all() and table["hardware"].notna().all() and table["date"].str.match(r"\d{4}-\d\d-\d\d$").all()
