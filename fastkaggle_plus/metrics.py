@@ -24,6 +24,7 @@ class Metric:
     compare: Callable[[Any, Any], float]                # (truth, answers) as they stand in csv files -> score
     rowwise: Callable[[Any, Any], Array] | None = None  # the same per row, where the score is the mean over rows
     k: int = 0                                          # answers per row, for a ranking
+    takes_any_scale: bool = False                       # only the order of the probabilities counts: ranks and logits do as well
 
     def answers(self, preds: Array) -> Array:
         """Turn model output into what `compare` takes.
@@ -158,7 +159,7 @@ METRICS: dict[str, Metric] = {m.name: m for m in [
     Metric("balanced_accuracy", True, "label", _sk("balanced_accuracy_score")),
     Metric("f1_macro", True, "label", _sk("f1_score", average="macro", zero_division=0)),
     Metric("quadratic_kappa", True, "label", _quadratic_kappa),
-    Metric("auc", True, "probability", _auc),
+    Metric("auc", True, "probability", _auc, takes_any_scale=True),
     Metric("log_loss", False, "probability", lambda t, a: float(_log_losses(t, a).mean()), _log_losses),
     Metric("mae", False, "value", lambda t, a: float(_absolute_rows(t, a).mean()), _absolute_rows),
     Metric("rmse", False, "value", _sk("root_mean_squared_error")),

@@ -7,10 +7,13 @@ import binascii
 import hmac
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
-Fields = dict[str, Any]
+from starlette.requests import Request
+
+from .rpc import Fields
+from .state import State
+
 LIFE_S = 3600
 # Asked before there are credentials, or with ones that are being checked.
 OPEN = {"security.OAuthService/IntrospectToken", "security.OAuthService/ExchangeOAuthToken", "users.AccountService/GenerateAccessToken"}
@@ -22,8 +25,7 @@ class Credentials:
     user: str
     key: str
     token: str
-    made: set[str] = field(default_factory=set)
-    expired: set[str] = field(default_factory=set)
+    state: State    # where tokens made and revoked are kept
 
     def admits(self, header: str) -> bool:
         "Say whether an Authorization header is that of the account."
@@ -40,36 +42,40 @@ class Credentials:
 
     def knows(self, token: str) -> bool:
         "Say whether a token is good."
-        return bool(token) and token not in self.expired and any(hmac.compare_digest(token.encode(), t.encode()) for t in {self.token, *self.made})
+        good = {self.token: True, **{r["token"]: bool(r["good"]) for r in self.state.rows("select * from tokens")}}
+        return any(hmac.compare_digest(token.encode(), t.encode()) and is_good for t, is_good in good.items())
 
-    def method(self, name: str) -> Callable[[Fields], Fields] | None:
+    def method(self, name: str) -> Callable[[Request, Fields], Fields] | None:
         "Return the account method with this full RPC name, or None."
         return {
             "security.OAuthService/IntrospectToken": self._introspect, "security.OAuthService/ExchangeOAuthToken": self._exchange,
             "users.AccountService/GenerateAccessToken": self._generate, "users.AccountService/ExpireApiToken": self._expire,
-            "api.v1.DiagnosticsService/Hello": lambda f: {"userName": self.user},
+            "api.v1.DiagnosticsService/Hello": lambda request, f: {"userName": self.user},
         }.get(name)
 
-    def _introspect(self, f: Fields) -> Fields:
+    def _introspect(self, request: Request, f: Fields) -> Fields:
         active = self.knows(f.get("token", ""))
         return {"active": active, **({"username": self.user, "userId": 1, "clientId": "sandbox", "scope": "resources.admin:*"} if active else {})}
 
-    def _generate(self, f: Fields) -> Fields:
+    def _generate(self, request: Request, f: Fields) -> Fields:
         if not self.knows(f.get("refreshToken", "")):
             return {"code": 401, "message": "The refresh token is not valid."}
         return {"token": self._new(), "expiresIn": LIFE_S, "userName": self.user, "userId": 1}
 
-    def _exchange(self, f: Fields) -> Fields:
+    def _exchange(self, request: Request, f: Fields) -> Fields:
         if not (self.knows(f.get("code", "")) or self.knows(f.get("refreshToken", ""))):
             return {"code": 401, "message": "The code is not valid."}
         return {"accessToken": self._new(), "refreshToken": self.token, "tokenType": "Bearer", "expiresIn": LIFE_S, "username": self.user, "userId": 1,
                 "scope": "resources.admin:*"}
 
-    def _expire(self, f: Fields) -> Fields:
-        self.expired.add(f.get("token", ""))
+    def _expire(self, request: Request, f: Fields) -> Fields:
+        self._keep(f.get("token", ""), good=False)
         return {}
 
     def _new(self) -> str:
         token = f"KGAT_{secrets.token_hex(16)}"
-        self.made.add(token)
+        self._keep(token, good=True)
         return token
+
+    def _keep(self, token: str, *, good: bool) -> None:
+        self.state.update("insert or replace into tokens values (?, ?)", token, int(good))

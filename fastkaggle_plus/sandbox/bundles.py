@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ class Bundle:
     solution: pd.DataFrame        # id, target columns, Usage (public | private | ignored), all cells text
     grade: Grade | None           # grade.py's function, for a metric that has no name
     higher_is_better: bool
+    labels: frozenset[str] = frozenset()   # of the training file and the solution, as they are written; empty for a regression
 
     @property
     def slug(self) -> str:
@@ -84,7 +86,16 @@ def read_bundle(folder: Path) -> Bundle:
         higher = get_metric(comp.metric).higher_is_better
         if not set(comp.target) & set(solution.columns) and not set(sample.columns[1:]) <= set(solution.columns):
             raise ConfigError(f"{folder / 'solution.csv'} has none of the target columns {', '.join(comp.target)}. Its columns: {', '.join(solution.columns)}.")
-    return Bundle(comp, folder, sample, solution, grade, higher)
+    return Bundle(comp, folder, sample, solution, grade, higher, _labels(comp, folder, solution))
+
+
+def _labels(comp: Competition, folder: Path, solution: pd.DataFrame) -> frozenset[str]:
+    if comp.task == "regression" or comp.target[0] not in solution:
+        return frozenset()
+    with contextlib.suppress(OSError, ValueError):   # a competition need not have a training csv
+        train = pd.read_csv(folder / "files" / comp.train, dtype=str, keep_default_na=False, usecols=[comp.target[0]])
+        return frozenset(solution[comp.target[0]]) | frozenset(train[comp.target[0]]) - {""}
+    return frozenset(solution[comp.target[0]])
 
 
 def _read(file: Path) -> pd.DataFrame:

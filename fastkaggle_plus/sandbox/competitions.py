@@ -3,62 +3,56 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import zipfile
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from .bundles import Bundle
-from .submissions import Refused, Submissions, deadline, is_over
+from .rpc import Fields, Refused, Service, changed, page, stamp
+from .submissions import Submissions, deadline, is_over
 from .transfers import Transfers
 
-Fields = dict[str, Any]
-PAGE = 20
+_CATEGORIES = ("", "UNSPECIFIED", "ALL", "GETTING_STARTED")   # what the competitions here pass for
 
 
 @dataclass
-class CompetitionService:
+class CompetitionService(Service):
     "The methods, by their RPC names."
     bundles: dict[str, Bundle]
     submissions: Submissions
     transfers: Transfers
     user: str
 
-    def method(self, name: str) -> Callable[[Request, Fields], Any] | None:
-        "Return the method called `name` in the protocol, or None."
-        snake = "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
-        return getattr(self, f"rpc_{snake}", None)
-
     def rpc_list_competitions(self, request: Request, f: Fields) -> Fields:
         found = [b for b in self.bundles.values() if f.get("search", "").lower() in f"{b.slug} {b.comp.title}".lower()]
-        if f.get("group", "").removeprefix("COMPETITION_LIST_TAB_").upper() == "ENTERED":
+        group = f.get("group", "").upper().removeprefix("COMPETITION_LIST_TAB_")
+        if group == "ENTERED":
             found = [b for b in found if b.comp.sandbox.rules_accepted]
-        return _page("competitions", [self._facts(b) for b in found], f)
+        if group in ("HOSTED", "COMMUNITY") or f.get("category", "").upper().removeprefix("HOST_SEGMENT_") not in _CATEGORIES:
+            found = []
+        order = f.get("sortBy", "").upper().removeprefix("COMPETITION_SORT_BY_")
+        if order in ("EARLIEST_DEADLINE", "LATEST_DEADLINE"):
+            found.sort(key=deadline, reverse=order.startswith("LATEST"))
+        if order == "NUMBER_OF_TEAMS":
+            found.sort(key=lambda b: len(self._standings(b, {})), reverse=True)
+        return page("competitions", [self._facts(b) for b in found], f)
 
     def rpc_get_competition(self, request: Request, f: Fields) -> Fields:
         return self._facts(self._bundle(f))
 
     def rpc_list_data_files(self, request: Request, f: Fields) -> Fields:
         bundle = self._bundle(f)
-        return _page("files", [_file(name, file) for name, file in bundle.files.items()], f)
+        return page("files", [_file(name, file) for name, file in bundle.files.items()], f)
 
     def rpc_list_data_tree_files(self, request: Request, f: Fields) -> Fields:
         bundle, at = self._bundle(f), f.get("path", "").strip("/")
         inside = {n.removeprefix(f"{at}/") if at else n: p for n, p in bundle.files.items() if not at or n.startswith(f"{at}/")}
-        folders = sorted({n.split("/")[0] for n in inside if "/" in n})
-        directories = [{"name": d, "relativeUrl": f"{at}/{d}".strip("/"), "totalFiles": sum(n.startswith(f"{d}/") for n in inside)} for d in folders]
-        files = [{"name": n, "relativeUrl": f"{at}/{n}".strip("/"), "totalBytes": p.stat().st_size, "creationDate": _when(p)}
-                 for n, p in inside.items() if "/" not in n]
-        page = _page("files", files, f)
-        first = not f.get("pageToken")
-        totals = {"totalChildren": len(directories) + len(files), "totalDirectories": len(directories), "totalFiles": len(files)}
-        return {**page, "directories": directories if first else [], **totals}
+        return tree(inside, at, f)
 
     def rpc_get_competition_data_files_summary(self, request: Request, f: Fields) -> Fields:
         kinds: dict[str, list[Path]] = {}
@@ -87,16 +81,16 @@ class CompetitionService:
 
     def rpc_get_leaderboard(self, request: Request, f: Fields) -> Fields:
         bundle = self._bundle(f)
-        rows = [{"teamId": _team_id(r["team"]), "teamName": r["team"], "submissionDate": r["date"], "score": score_text(r["score"])}
+        rows = [{"teamId": _number_of(r["team"]), "teamName": r["team"], "submissionDate": r["date"], "score": score_text(r["score"])}
                 for r in self._standings(bundle, f)]
-        return _page("submissions", rows, f)
+        return page("submissions", rows, f)
 
     def rpc_download_leaderboard(self, request: Request, f: Fields) -> Response:
         bundle, text, packed = self._bundle(f), io.StringIO(), io.BytesIO()
         out = csv.writer(text, lineterminator="\n")
         out.writerow(["Rank", "TeamId", "TeamName", "LastSubmissionDate", "Score"])
         for rank, r in enumerate(self._standings(bundle, f), 1):
-            out.writerow([rank, _team_id(r["team"]), r["team"], r["date"], score_text(r["score"])])
+            out.writerow([rank, _number_of(r["team"]), r["team"], r["date"], score_text(r["score"])])
         name = f"{bundle.slug}-{'private' if is_over(bundle) else 'public'}leaderboard"
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as z:
             z.writestr(f"{name}.csv", text.getvalue())
@@ -106,7 +100,7 @@ class CompetitionService:
         self._bundle(f, submit=True)
         if not f.get("fileName"):
             raise Refused(400, "fileName is missing.")
-        return self.transfers.upload(request, f["fileName"], int(f.get("contentLength", 0)))
+        return self.transfers.upload(request, f["fileName"], int(f.get("contentLength", 0)), purpose=f["competitionName"])
 
     def rpc_create_submission(self, request: Request, f: Fields) -> Fields:
         bundle = self._bundle(f, submit=True)
@@ -124,12 +118,14 @@ class CompetitionService:
         rows = self.submissions.of_team(bundle.slug)
         if f.get("group", "").endswith("SUCCESSFUL"):
             rows = [r for r in rows if r["status"] == "COMPLETE"]
+        if f.get("group", "").endswith("SELECTED"):
+            rows = []   # nobody can select here: the two best in public count
         order = f.get("sortBy", "").removeprefix("SUBMISSION_SORT_BY_")
-        if order in ("PUBLIC_SCORE", "PRIVATE_SCORE"):
+        if order == "PUBLIC_SCORE" or (order == "PRIVATE_SCORE" and is_over(bundle)):
             rows = sorted(rows, key=lambda r: (r[order.lower()] is None, (-1 if bundle.higher_is_better else 1) * (r[order.lower()] or 0)))
         elif order == "NAME":
             rows = sorted(rows, key=lambda r: r["file_name"])
-        return _page("submissions", [self._submission(bundle, r) for r in rows], f)
+        return page("submissions", [self._submission(bundle, r) for r in rows], f)
 
     def rpc_get_submission(self, request: Request, f: Fields) -> Fields:
         row = self._row(f.get("ref", 0))
@@ -140,9 +136,8 @@ class CompetitionService:
         return RedirectResponse(self.transfers.link(request, self.submissions.state.blob(row["blob"]), row["file_name"]), 302)
 
     def rpc_list_team_public_submissions(self, request: Request, f: Fields) -> Fields:
-        rows = [r for b in self.bundles.values() for r in self.submissions.of_team(b.slug)
-                if _team_id(r["team"]) == f.get("teamId") and r["status"] == "COMPLETE"]
-        return {"submissions": [{"id": r["ref"], "dateSubmitted": r["date"], "publicScore": score_text(r["public_score"])} for r in rows]}
+        entries = [r for b in self.bundles.values() for r in self.submissions.standings(b.slug) if _number_of(r["team"]) == f.get("teamId")]
+        return {"submissions": [{"id": r["ref"], "dateSubmitted": r["date"], "publicScore": score_text(r["score"])} for r in entries]}
 
     def rpc_get_submission_limits(self, request: Request, f: Fields) -> Fields:
         return self.submissions.limits(self._bundle(f).slug)
@@ -156,12 +151,12 @@ class CompetitionService:
             if download:
                 raise Refused(403, "You must accept this competition's rules before you'll be able to download files.")
             if submit:
-                raise Refused(403, "You cannot submit until you accept the competition rules.")
+                raise Refused(403, "You cannot submit until you accept the competition rules")
         return bundle
 
     def _row(self, ref: int) -> Fields:
         row = self.submissions.one(ref)
-        if row is None:
+        if row is None or row["slug"] not in self.bundles:
             raise Refused(404, f"Submission {ref} was not found.")
         return row
 
@@ -173,9 +168,9 @@ class CompetitionService:
         standings = self._standings(bundle, {})
         rank = next((i for i, r in enumerate(standings, 1) if not r["is_reference"]), None)
         return {
-            "id": _team_id(bundle.slug), "ref": url, "url": url, "title": comp.title or bundle.slug, "description": f"{comp.kind}, {comp.task}",
+            "id": _number_of(bundle.slug), "ref": url, "url": url, "title": comp.title or bundle.slug, "description": f"{comp.kind}, {comp.task}",
             "organizationName": "sandbox",
-            "category": "Getting Started", "reward": "Knowledge", "tags": [], "deadline": _stamp(deadline(bundle)), "teamCount": len(standings),
+            "category": "Getting Started", "reward": "Knowledge", "tags": [], "deadline": stamp(deadline(bundle)), "teamCount": len(standings),
             "userHasEntered": comp.sandbox.rules_accepted, "maxDailySubmissions": self.submissions.daily_limit(bundle), "maxTeamSize": 1,
             "evaluationMetric": comp.metric,
             "isKernelsSubmissionsOnly": comp.code_competition, "enabledDate": "2020-01-01T00:00:00Z", "dateCreated": "2020-01-01T00:00:00Z",
@@ -196,30 +191,30 @@ def score_text(score: float | None) -> str:
     return "" if score is None else f"{score:.5f}"
 
 
-def _page(name: str, rows: list[Fields], f: Fields) -> Fields:
-    "Cut one page out of all rows: by token, or by number."
-    size = max(1, min(int(f.get("pageSize") or PAGE), 1000))
-    token = f.get("pageToken") or ""
-    try:
-        start = int(token) if token else (max(1, int(f.get("page") or 1)) - 1) * size
-    except ValueError as e:
-        raise Refused(400, f"The page token {token!r} is not one of ours.") from e
-    end = start + size
-    return {name: rows[start:end], "nextPageToken": str(end) if end < len(rows) else ""}
+def tree(inside: dict[str, Path], at: str, f: Fields) -> Fields:
+    "Return one page of a folder `at`: its folders first, then its files. `inside` is what lies below it, by the path from there."
+    below: dict[str, list[str]] = {}
+    for name in inside:
+        if "/" in name:
+            below.setdefault(name.split("/")[0], []).append(name.split("/", 1)[1])
+    directories = [{"name": d, "relativeUrl": f"{at}/{d}".strip("/"), "totalFiles": len(names), "totalDirectories": len(under := _folders_in(names)),
+                    "totalChildren": len(under) + sum("/" not in n for n in names)} for d, names in sorted(below.items())]
+    files = [{"name": n, "relativeUrl": f"{at}/{n}".strip("/"), "totalBytes": p.stat().st_size, "creationDate": changed(p)}
+             for n, p in inside.items() if "/" not in n]
+    cut = page("children", [*directories, *files], f)
+    children = cut.pop("children")
+    return {**cut, "directories": [c for c in children if c in directories], "files": [c for c in children if c not in directories],
+            "totalChildren": len(directories) + len(files), "totalDirectories": len(directories), "totalFiles": len(files)}
+
+
+def _folders_in(names: list[str]) -> set[str]:
+    return {n.split("/")[0] for n in names if "/" in n}
 
 
 def _file(name: str, file: Path) -> Fields:
-    return {"ref": name, "name": name, "totalBytes": file.stat().st_size, "creationDate": _when(file)}
+    return {"ref": name, "name": name, "totalBytes": file.stat().st_size, "creationDate": changed(file)}
 
 
-def _when(file: Path) -> str:
-    return _stamp(datetime.fromtimestamp(file.stat().st_mtime, UTC))
-
-
-def _stamp(when: datetime) -> str:
-    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _team_id(name: str) -> int:
+def _number_of(name: str) -> int:
     "A number that stays the same from run to run."
-    return int.from_bytes(name.encode()[-6:], "big") % 10_000_000 + len(name)
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") >> 1

@@ -13,6 +13,9 @@ import pandas as pd
 from ..metrics import Metric, get_metric
 from .bundles import Bundle
 
+LARGEST = 256 << 20   # bytes of a csv
+_EMPTY = {"", "nan", "na", "n/a", "<na>", "null", "none", "#n/a"}
+
 
 class Malformed(Exception):
     "What is wrong with a submission, in words for the competitor."
@@ -31,17 +34,27 @@ def read_csv(content: bytes) -> pd.DataFrame:
     try:
         if content[:2] == b"PK":
             with zipfile.ZipFile(io.BytesIO(content)) as z:
-                names = [n for n in z.namelist() if not n.endswith("/")]
+                names = [n for n in z.namelist() if not n.endswith("/") and not n.startswith("__MACOSX/")]
                 if len(names) != 1:
                     raise Malformed(f"A zip submission must hold exactly one csv file, and this one holds {len(names)}.")
-                content = z.read(names[0])
+                with z.open(names[0]) as member:
+                    content = _whole(member)
         elif content[:2] == b"\x1f\x8b":
-            content = gzip.decompress(content)
+            with gzip.open(io.BytesIO(content)) as packed:
+                content = _whole(packed)
         return pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except (pd.errors.EmptyDataError, pd.errors.ParserError, zipfile.BadZipFile, EOFError, OSError) as e:
         raise Malformed(f"The file does not read as csv: {e}") from e
     except UnicodeDecodeError as e:
         raise Malformed(f"The file is not UTF-8 text: {e.reason} at byte {e.start}.") from e
+
+
+def _whole(packed: Any) -> bytes:
+    "Unpack, but no more than a csv of answers can be."
+    content: bytes = packed.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise Malformed(f"Unpacked, the file is larger than {LARGEST >> 20} MB.")
+    return content
 
 
 def _checked(bundle: Bundle, frame: pd.DataFrame) -> pd.DataFrame:
@@ -60,7 +73,7 @@ def _checked(bundle: Bundle, frame: pd.DataFrame) -> pd.DataFrame:
         strangers = frame[id][~frame[id].isin(bundle.solution[id])]
         raise Malformed(f"{len(strangers)} ids are not in the test set, like {strangers.iloc[0]!r}.{_missing(bundle, frame)}")
     for column in wanted[1:]:
-        if (empty := frame[column].str.strip().str.lower().isin(["", "nan", "na", "null", "none"])).any():
+        if (empty := frame[column].str.strip().str.lower().isin(_EMPTY) & ~frame[column].isin(bundle.labels)).any():
             raise Malformed(f"{int(empty.sum())} values of {column!r} are empty, the first for id {frame[id][empty].iloc[0]!r}.")
     return frame.iloc[order].reset_index(drop=True)
 
@@ -77,13 +90,17 @@ def _part(bundle: Bundle, answers: pd.DataFrame, usage: str) -> float | None:
     truth, answers = bundle.solution[rows].reset_index(drop=True), answers[rows].reset_index(drop=True)
     try:
         if bundle.grade is not None:
-            return float(bundle.grade(_natural(answers), _natural(truth.drop(columns="Usage"))))
-        metric = get_metric(bundle.comp.metric)
-        return float(metric.compare(*_arrays(bundle, metric, truth, answers)))
+            found = float(bundle.grade(_natural(answers), _natural(truth.drop(columns="Usage"))))
+        else:
+            metric = get_metric(bundle.comp.metric)
+            found = float(metric.compare(*_arrays(bundle, metric, truth, answers)))
     except Malformed:
         raise
-    except Exception as e:  # a metric that cannot score these answers is the submission's error, not the server's
+    except (Exception, SystemExit) as e:  # a metric that cannot score these answers is the submission's error, not the server's
         raise Malformed(f"The submission could not be scored by {bundle.comp.metric}: {e}") from e
+    if not np.isfinite(found):
+        raise Malformed(f"The submission could not be scored by {bundle.comp.metric}: the score is {found}.")
+    return found
 
 
 def _arrays(bundle: Bundle, metric: Metric, truth: pd.DataFrame, answers: pd.DataFrame) -> tuple[Any, Any]:
@@ -92,13 +109,14 @@ def _arrays(bundle: Bundle, metric: Metric, truth: pd.DataFrame, answers: pd.Dat
         return [_plain(v) for v in truth[bundle.comp.target[0]]], [[_plain(v) for v in cell.split()] for cell in answers[columns[0]]]
     if metric.wants == "label":
         true, said = (np.array([_plain(v) for v in d]) for d in (truth[bundle.comp.target[0]], answers[columns[0]]))
+        _refuse_strangers(bundle, columns[0], answers, said)
         if all(_is_number(v) for v in {*true, *said}):
             true, said = true.astype(float), said.astype(float)
             return (true.astype(int), said.astype(int)) if (np.r_[true, said] % 1 == 0).all() else (true.astype(str), said.astype(str))
         return true, said
     numbers = np.column_stack([_numbers(bundle, answers, c) for c in columns])
     if metric.wants == "probability":
-        if (numbers < 0).any() or (numbers > 1).any():
+        if not metric.takes_any_scale and ((numbers < 0).any() or (numbers > 1).any()):
             raise Malformed("Probabilities must be between 0 and 1.")
         if len(columns) > 1:
             codes = truth[columns].astype(float).to_numpy().argmax(1) if set(columns) <= set(truth) else _codes(truth[bundle.comp.target[0]], columns)
@@ -108,6 +126,15 @@ def _arrays(bundle: Bundle, metric: Metric, truth: pd.DataFrame, answers: pd.Dat
     named = [c if c in truth else t for c, t in zip(columns, bundle.comp.target, strict=True)]
     true = truth[named].astype(float).to_numpy()
     return (true[:, 0], numbers[:, 0]) if len(columns) == 1 else (true, numbers)
+
+
+def _refuse_strangers(bundle: Bundle, column: str, answers: pd.DataFrame, said: Any) -> None:
+    "Labels must be ones that the training file or the solution knows; for a regression, numbers."
+    known = {_plain(v) for v in bundle.labels}
+    odd = ~np.array([_is_number(v) for v in said]) if bundle.comp.task == "regression" else ~np.isin(said, sorted(known))
+    if odd.any():
+        raise Malformed(f"{int(odd.sum())} values of {column!r} are no labels of this competition, like {answers[column][odd].iloc[0]!r} "
+                        f"for id {answers[bundle.comp.id][odd].iloc[0]!r}.")
 
 
 def _codes(labels: pd.Series, columns: list[str]) -> Any:

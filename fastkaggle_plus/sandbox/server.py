@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import sqlite3
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,16 +17,17 @@ from urllib.parse import urlsplit
 import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from ..exceptions import SandboxError
 from .auth import OPEN, Credentials
 from .bundles import read_bundles
 from .competitions import CompetitionService
+from .rpc import Refused, Service
 from .state import State
-from .submissions import Refused, Submissions
+from .submissions import Submissions
 from .transfers import Transfers
 
 HOST = "127.0.0.1"
@@ -88,45 +90,42 @@ class Sandbox:
                 for r in self.submissions.standings(slug)]
 
 
-def make_app(service: CompetitionService, credentials: Credentials) -> App:
+def make_app(
+    services: Mapping[str, Service],   # by their RPC names
+    credentials: Credentials,
+) -> App:
     "Return the ASGI application."
 
     async def rpc(request: Request) -> Response:
-        name = f"{request.path_params['service']}/{request.path_params['method']}"
+        service, method = request.path_params["service"], request.path_params["method"]
+        name = f"{service}/{method}"
         if name not in OPEN and not credentials.admits(request.headers.get("authorization", "")):
             return _error(401, "Unauthenticated: the user name and key, or the token, are missing or not valid.")
         try:
             fields = json.loads(await request.body() or b"{}")
             if not isinstance(fields, dict):
                 raise ValueError("an object is expected")
-        except ValueError as e:
+        except (ValueError, RecursionError) as e:
             return _error(400, f"The request body is not valid JSON: {e}")
-        account = credentials.method(name)
-        method = service.method(request.path_params["method"]) if request.path_params["service"] == "competitions.CompetitionApiService" else None
-        if account is None and method is None:
+        call = credentials.method(name) or (services[service].method(method) if service in services else None)
+        if call is None:
             return _error(404, f"The sandbox has no endpoint {name}.")
         try:
-            answer = account(fields) if account else await run_in_threadpool(method, request, fields)  # type: ignore[arg-type]
+            answer = await run_in_threadpool(call, request, {k: v for k, v in fields.items() if v is not None})
         except Refused as e:
             return _error(e.status, str(e))
-        except (TypeError, ValueError, AttributeError) as e:  # a field of the wrong type
+        except (TypeError, ValueError, AttributeError, OverflowError, sqlite3.ProgrammingError, sqlite3.InterfaceError) as e:  # a field of the wrong type
             return _error(400, f"The request does not fit {name}: {e}")
-        if isinstance(answer, Response):
-            return answer
-        return JSONResponse(answer, answer.get("code", 200))
+        return answer if isinstance(answer, Response) else JSONResponse(answer, answer.get("code", 200))
 
-    async def receive(request: Request) -> Response:
-        try:
-            return await service.transfers.receive(request)
-        except ClientDisconnect:
-            return Response(status_code=400)
-
-    routes = [Route(f"{prefix}/{{service}}/{{method}}", rpc, methods=["POST"]) for prefix in ("/v1", "/api/v1")]
-    routes += [Route("/transfer/{ticket}/{expires:int}/{signature}/{name:path}", service.transfers.send, methods=["GET", "HEAD"]),
-               Route("/upload/{token}", receive, methods=["PUT"])]
-    missing = {404: lambda request, e: _error(404, f"The sandbox has nothing at {request.url.path}."), 
-               405: lambda request, e: _error(405, "Method not allowed.")}
-    return ProxyForm(Starlette(routes=routes, exception_handlers=missing))  # type: ignore[arg-type]
+    routes: list[BaseRoute] = [Route(f"{prefix}/{{service}}/{{method}}", rpc, methods=["POST"]) for prefix in ("/v1", "/api/v1")]
+    for service in services.values():
+        routes += service.routes()
+    handlers: dict[Any, Any] = {
+        404: lambda request, e: _error(404, f"The sandbox has nothing at {request.url.path}."),
+        405: lambda request, e: _error(405, "Method not allowed."),
+        500: lambda request, e: _error(500, f"The sandbox failed: {type(e).__name__}. This is its own fault; its log has the traceback.")}
+    return ProxyForm(Starlette(routes=routes, exception_handlers=handlers))
 
 
 @contextlib.contextmanager
@@ -180,10 +179,14 @@ def _opened(data: Path, folder: Path, *, user: str | None, key: str | None, toke
     bundles, state = read_bundles(data), State(folder)
     try:
         kept = state.credentials(user=user, key=key, token=token)
-        submissions = Submissions(bundles, state, kept["user"])
+        submissions, transfers = Submissions(bundles, state, kept["user"]), Transfers(state, kept["signing"])
+        services: dict[str, Service] = {
+            "competitions.CompetitionApiService": CompetitionService(bundles, submissions, transfers, kept["user"]),
+            "blobs.BlobApiService": transfers,
+        }
         try:
-            service = CompetitionService(bundles, submissions, Transfers(state, kept["signing"]), kept["user"])
-            yield make_app(service, Credentials(kept["user"], kept["key"], kept["token"])), Sandbox("", kept["user"], kept["key"], kept["token"], submissions)
+            box = Sandbox("", kept["user"], kept["key"], kept["token"], submissions)
+            yield make_app(services, Credentials(kept["user"], kept["key"], kept["token"], state)), box
         finally:
             submissions.close()
     finally:

@@ -20,7 +20,9 @@ _SCHEMA = """
 create table if not exists submissions (
     ref integer primary key autoincrement, slug text, team text, description text, file_name text, size integer, blob text, date text,
     status text, public_score real, private_score real, error text, late integer default 0, is_reference integer default 0);
-create table if not exists uploads (token text primary key, file_name text, size integer, done integer default 0, used integer default 0);
+create table if not exists uploads (
+    token text primary key, file_name text, size integer, purpose text, done integer default 0, used integer default 0);
+create table if not exists tokens (token text primary key, good integer);
 create index if not exists by_slug on submissions (slug, team, date);
 """
 
@@ -83,11 +85,16 @@ class State:
     def credentials(self, *, user: str | None, key: str | None, token: str | None) -> dict[str, str]:
         "Return user, key and token: those given, else those of before, else new random ones; kept for the next start."
         file = self.folder / "credentials.json"
-        before = json.loads(file.read_text()) if file.exists() else {}
+        try:
+            before = json.loads(file.read_text())
+        except (OSError, ValueError):   # none yet
+            before = {}
         kept = {"user": user or before.get("user") or "kaggler", "key": key or before.get("key") or secrets.token_hex(16),
                 "token": token or before.get("token") or f"KGAT_{secrets.token_hex(16)}", "signing": before.get("signing") or secrets.token_hex(32)}
-        file.touch(mode=0o600)
-        file.write_text(json.dumps(kept))
+        part = file.with_suffix(".part")
+        part.touch(mode=0o600)
+        part.write_text(json.dumps(kept))
+        part.replace(file)
         return kept
 
 

@@ -9,16 +9,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .bundles import Bundle
+from .rpc import Refused
 from .scoring import Malformed, score
 from .state import State, now
-
-
-class Refused(Exception):
-    "A request the service refuses."
-
-    def __init__(self, status: int, message: str):
-        super().__init__(message)
-        self.status = status
 
 
 class Submissions:
@@ -44,8 +37,8 @@ class Submissions:
         bundle = self.bundles[slug]
         with self.state.writing():
             upload = next(iter(self.state.rows("select * from uploads where token = ?", token)), None)
-            if upload is None or not upload["done"]:
-                raise Refused(400, "The blob token is unknown or its upload is not complete.")
+            if upload is None or not upload["done"] or upload["purpose"] != slug:
+                raise Refused(400, "The blob token is unknown for this competition, or its upload is not complete.")
             if upload["used"]:
                 raise Refused(400, "This blob token was submitted before.")
             if self.limits(slug)["numAllowedNow"] == 0:
@@ -83,12 +76,14 @@ class Submissions:
         nobody selects.
         """
         order = "desc" if self.bundles[slug].higher_is_better else "asc"
-        pick, column, best = ("max" if order == "desc" else "min"), "private_score" if private else "public_score", 2 if private else 1
+        column, candidates = ("private_score", 2) if private else ("public_score", 1)
         return self.state.rows(
-            f"with entries as (select *, row_number() over (partition by team order by public_score {order}, ref) as place "
-            "from submissions where slug = ? and status = 'COMPLETE' and not late) "
-            f"select team, {pick}({column}) as score, min(date) as date, min(ref) as ref, max(is_reference) as is_reference from entries "
-            f"where place <= {best} and {column} is not null group by team order by score {order}, is_reference desc, date", slug)
+            f"with entries as (select *, row_number() over (partition by team order by public_score {order}, ref) as place from submissions "
+            "where slug = ? and status = 'COMPLETE' and not late), "
+            f"chosen as (select *, row_number() over (partition by team order by {column} {order}, ref) as nth from entries where place <= ? "
+            f"and {column} is not null) "
+            f"select team, {column} as score, date, ref, is_reference from chosen where nth = 1 order by score {order}, is_reference desc, date",
+            slug, candidates)
 
     def _enter_references(self, bundle: Bundle) -> None:
         "Score the reference entries once, and again when their file has changed."
@@ -116,7 +111,7 @@ class Submissions:
                 self.state.update("update submissions set status = 'COMPLETE', public_score = ?, private_score = ? where ref = ?", public, private, ref)
             except Malformed as e:
                 self.state.update("update submissions set status = 'ERROR', error = ? where ref = ?", str(e), ref)
-            except Exception as e:  # one odd submission must not stop the scorer
+            except BaseException as e:  # one odd submission must not stop the scorer
                 self.state.update("update submissions set status = 'ERROR', error = ? where ref = ?", f"Scoring failed: {type(e).__name__}: {e}", ref)
 
 

@@ -5,20 +5,21 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import os
 import re
 import secrets
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from email.utils import formatdate
 from pathlib import Path
 from urllib.parse import quote
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import BaseRoute, Route
 
 from .bundles import Bundle
+from .rpc import Fields, Refused, Service
 from .state import State
 
 LINK_S = 3600       # life of a download link
@@ -26,12 +27,22 @@ _CHUNK = 1 << 20
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
-class Transfers:
-    "Download links and upload sessions of one sandbox."
+class Transfers(Service):
+    "Download links and upload sessions of one sandbox, and the blob service that opens them."
 
     def __init__(self, state: State, signing: str):
         self.state, self._signing = state, signing.encode()
         self._files: dict[str, Path] = {}
+
+    def rpc_start_blob_upload(self, request: Request, f: Fields) -> Fields:
+        if not f.get("name"):
+            raise Refused(400, "name is missing.")
+        return self.upload(request, f["name"], int(f.get("contentLength", 0)))
+
+    def routes(self) -> Sequence[BaseRoute]:
+        "Return the routes of bytes in and out."
+        return (Route("/transfer/{ticket}/{expires}/{signature}/{name:path}", self.send, methods=["GET", "HEAD"]),
+                Route("/upload/{token}", self.receive, methods=["PUT"]))
 
     def link(self, request: Request, file: Path, name: str) -> str:
         "Return a URL that gives `file` to whoever holds it, for an hour; its last segment is `name`."
@@ -39,16 +50,26 @@ class Transfers:
         ticket = base64.urlsafe_b64encode(str(file).encode()).decode().rstrip("=")
         return f"{_root(request)}/transfer/{ticket}/{expires}/{self._sign(ticket, expires)}/{quote(name)}"
 
-    def upload(self, request: Request, file_name: str, size: int) -> dict[str, str]:
-        "Open an upload session and return token and createUrl."
+    def upload(
+        self,
+        request: Request,
+        file_name: str,
+        size: int,           # bytes
+        *,
+        purpose: str = "",   # the competition a submission is for; "": a dataset's or model's file
+    ) -> dict[str, str]:
+        "Open an upload session and return token and createUrl. Raises Refused."
+        if size < 0:
+            raise Refused(400, f"contentLength = {size} is no size.")
         token = secrets.token_urlsafe(24)
-        self.state.insert("uploads", token=token, file_name=Path(file_name).name, size=size)
+        self.state.insert("uploads", token=token, file_name=Path(file_name).name, size=size, purpose=purpose)
         return {"token": token, "createUrl": f"{_root(request)}/upload/{token}"}
 
     async def send(self, request: Request) -> Response:
         "Answer GET and HEAD on a link: whole, a range, or why not."
         p = request.path_params
-        if not hmac.compare_digest(self._sign(p["ticket"], p["expires"]), p["signature"]) or p["expires"] < time.time():
+        expires = int(p["expires"]) if re.fullmatch(r"\d{1,12}", p["expires"]) else 0
+        if expires < time.time() or not hmac.compare_digest(self._sign(p["ticket"], expires).encode(), p["signature"].encode()):
             return JSONResponse({"code": 403, "message": "The link is not valid, or no longer."}, 403)
         file = Path(base64.urlsafe_b64decode(p["ticket"] + "=" * (-len(p["ticket"]) % 4)).decode())
         if not file.is_file():
@@ -57,26 +78,39 @@ class Transfers:
 
     async def receive(self, request: Request) -> Response:
         "Answer PUT on an upload session: whole, a part, or a question how far it came."
+        try:
+            return await self._receive(request)
+        except ClientDisconnect:   # what came is kept: the client asks how far it got and goes on
+            return Response(status_code=400)
+
+    async def _receive(self, request: Request) -> Response:
         token = request.path_params["token"]
         session = next(iter(self.state.rows("select * from uploads where token = ?", token)), None)
         if session is None:
             return JSONResponse({"code": 404, "message": "No such upload session."}, 404)
         file, size = self.state.blob(token), session["size"]
         file.touch()
-        span = re.fullmatch(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)", request.headers.get("content-range", ""))
+        if session["done"]:
+            return JSONResponse({}, 200)   # what is complete stays as it is: a repeated request changes nothing
+        said = request.headers.get("content-range", "")
+        span = re.fullmatch(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)", said)
         if span and span[1] is None:
             return self._so_far(token, size)
-        start = int(span[1]) if span else 0
+        start, stop = (int(span[1]), int(span[2]) + 1) if span else (0, size)
+        if (said and span is None) or stop > size or (span and span[3] not in ("*", str(size))):
+            return JSONResponse({"code": 400, "message": f"Content-Range {said!r} does not fit a file of {size} bytes."}, 400)
         if start > file.stat().st_size:
             return self._so_far(token, size)
         with file.open("r+b") as out:
             out.seek(start)
             out.truncate()
+            came = 0
             async for chunk in request.stream():
-                out.write(chunk)
-        if span is None and (came := file.stat().st_size) != size:
-            os.truncate(file, 0)   # a body of another length is not a part of the file
-            return JSONResponse({"code": 400, "message": f"{came} bytes arrived, and {size} were announced."}, 400)
+                came += len(chunk)
+                out.write(chunk[:max(0, stop - start - came + len(chunk))])
+            if came != stop - start:
+                out.truncate(start)   # a body of another length is not a part of the file
+                return JSONResponse({"code": 400, "message": f"{came} bytes arrived, and {stop - start} were announced."}, 400)
         return self._so_far(token, size)
 
     def bundle_zip(self, bundle: Bundle) -> Path:
@@ -131,7 +165,8 @@ def _file_response(request: Request, file: Path, md5: str) -> Response:
     headers = {"Accept-Ranges": "bytes", "ETag": etag, "Last-Modified": modified, "x-goog-hash": f"md5={md5}", "Content-Type": "application/octet-stream"}
     start, end, status = 0, size - 1, 200
     wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", request.headers.get("range", ""))
-    if wanted and request.headers.get("if-range", etag) in (etag, modified):
+    is_range = wanted is not None and (not wanted[2] or int(wanted[1]) <= int(wanted[2]))
+    if wanted and is_range and request.headers.get("if-range", etag) in (etag, modified):
         start, end = int(wanted[1]), min(int(wanted[2] or size - 1), size - 1)
         if start >= size:
             return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{size}"})

@@ -68,7 +68,7 @@ def test_daily_limit_holds_in_a_race(call):
 
 def test_rules_and_unknown_competitions(call):
     answer = call("StartSubmissionUpload", competitionName="locked", fileName="a.csv", contentLength=3)
-    assert (answer.status_code, answer.json()["message"]) == (403, "You cannot submit until you accept the competition rules.")
+    assert (answer.status_code, answer.json()["message"]) == (403, "You cannot submit until you accept the competition rules")
     answer = call("StartSubmissionUpload", competitionName="nope", fileName="a.csv", contentLength=3)
     assert (answer.status_code, answer.json()["message"]) == (403, "Permission 'competitions.participate' was denied")
 
