@@ -78,7 +78,7 @@ def check_submission(
     want = get_metric(metric)
     if want.wants in ("value", "probability"):
         frame = frame.assign(**{c: _numbers(frame, id, c) for c in answers})
-    if want.wants == "probability" and not want.takes_any_scale:
+    if want.wants == "probability":
         _check_probabilities(frame, id, answers)
     if want.wants in ("label", "ranking") and labels and len(answers) == 1:
         _check_labels(frame, id, answers[0], labels, want)
