@@ -7,6 +7,8 @@
     ├── DataError              rows or columns that cannot be what they should be       (ValueError)
     ├── SubmissionError        a csv that breaks the submission contract                (ValueError)
     ├── SelectionError         dropping ensemble members on their own score             (ValueError)
+    ├── NotebookError          a notebook that breaks a rule of the check                (ValueError)
+    ├── SecretFound            a key or token would leave this machine                  (ValueError)
     ├── SandboxError           the local twin could not start, or would not be local
     └── KaggleError            anything the service, or the way to it, refused
         ├── NoCredentials          no key or token was found
@@ -20,7 +22,12 @@
         ├── KaggleUnavailable      5xx, timeout, connection lost, after all retries
         ├── DownloadCorrupt        bytes that do not match their size, MD5 or CRC
         ├── UploadFailed           the file did not arrive
-        └── SubmissionFailed       Kaggle took the file and scored it as an error
+        ├── SubmissionFailed       Kaggle took the file and scored it as an error
+        ├── NameTaken              a dataset or notebook of that name is there already
+        ├── DatasetFailed          a dataset version was not made, or its processing failed
+        ├── PushRefused            a notebook version was not made, or lacks one of its inputs
+        ├── QuotaReached           no accelerator session or hour left
+        └── KernelFailed           a pushed notebook ended in an error
 """
 
 from __future__ import annotations
@@ -67,6 +74,14 @@ class SubmissionError(FastkaggleError, ValueError):
 
 class SelectionError(FastkaggleError, ValueError):
     "Ensemble members would be dropped on their own score."
+
+
+class NotebookError(FastkaggleError, ValueError):
+    "A notebook that breaks a rule of the check."
+
+
+class SecretFound(FastkaggleError, ValueError):
+    "A key or token would leave this machine."
 
 
 class SandboxError(FastkaggleError):
@@ -128,3 +143,23 @@ class UploadFailed(KaggleError):
 
 class SubmissionFailed(KaggleError):
     "Kaggle took the file and scored it as an error."
+
+
+class NameTaken(KaggleError):
+    "A dataset or notebook of that name is there already."
+
+
+class DatasetFailed(KaggleError):
+    "A dataset version was not made, or its processing failed."
+
+
+class PushRefused(KaggleError):
+    "A notebook version was not made, or lacks one of its inputs."
+
+
+class QuotaReached(KaggleError):
+    "No accelerator session or hour left."
+
+
+class KernelFailed(KaggleError):
+    "A pushed notebook ended in an error."

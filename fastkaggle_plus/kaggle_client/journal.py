@@ -1,4 +1,4 @@
-"""The submission journal: what we are about to send, written down before it is sent. JSON lines, one writer at a time."""
+"""The journal: what we are about to send, written down before it is sent. JSON lines, one writer at a time."""
 
 from __future__ import annotations
 
@@ -17,25 +17,26 @@ from ..exceptions import KaggleError, KaggleUnavailable
 
 @dataclass(frozen=True)
 class Entry:
-    "One attempt to submit one file."
+    "One attempt to send one thing."
     id: str             # of the attempt
     origin: str         # "sandbox" or the endpoint
     user: str
-    slug: str
-    sha256: str         # of the file
+    slug: str           # of the competition; owner/slug of a kernel or dataset
+    sha256: str         # of what is sent
     size: int           # bytes
     file_name: str
-    description: str
+    description: str    # of a submission; a dataset's version notes
     time: str           # when it was written down, ISO, UTC
     state: str = "uploading"        # uploading | creating (the answer may be lost) | sent | refused
-    before: tuple[int, ...] = ()    # submissions that were there already when we began to create this one
-    ref: int = 0        # Kaggle's number, 0 = not known
+    before: tuple[int, ...] = ()    # submissions, or the version, that were there already when we began to create this one
+    ref: int = 0        # Kaggle's number of the submission or version, 0 = not known
     date: str = ""      # Kaggle's date, "" = not seen yet
+    kind: str = "submission"        # submission | kernel | dataset
 
     @property
     def key(self) -> tuple[str, ...]:
-        "What makes two attempts the same submission."
-        return self.origin, self.user, self.slug, self.sha256, self.description
+        "What makes two attempts the same."
+        return self.kind, self.origin, self.user, self.slug, self.sha256, self.description
 
 
 class Journal:
@@ -46,7 +47,7 @@ class Journal:
         path: str | Path | None = None,  # a .jsonl file, or a folder to keep one in; None = environment.home()
     ):
         path = Path(path) if path else home()
-        self.path = path if path.suffix or path.is_file() else path / "submissions.jsonl"
+        self.path = path if path.suffix or path.is_file() else path / "journal.jsonl"
 
     def entries(self) -> list[Entry]:
         "Return every attempt in its latest state, oldest first."
@@ -80,17 +81,17 @@ class Journal:
 
     @contextmanager
     def lock(self, timeout_s: float) -> Iterator[None]:
-        "Hold the journal: two processes that submit the same file at once must not both send it."
+        "Hold the journal: two processes that send the same thing at once must not both send it."
         lock = FileLock(f"{self.path}.lock", timeout=timeout_s)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             lock.acquire()
         except Timeout:
-            raise KaggleUnavailable(f"Another process has been submitting for more than {timeout_s:.0f} s (lock: {self.path}.lock). "
-                                    "Wait for it, or end it, then call submit again.") from None
+            raise KaggleUnavailable(f"Another process has been sending for more than {timeout_s:.0f} s (lock: {self.path}.lock). "
+                                    "Wait for it, or end it, then call again.") from None
         except OSError as e:
-            raise KaggleError(f"The submission journal {self.path} cannot be written: {e.strerror}. Give submit a `journal` that can; "
-                              "without one a lost answer could not be told from a submission that never arrived.") from e
+            raise KaggleError(f"The journal {self.path} cannot be written: {e.strerror}. Give a `journal` that can; "
+                              "without one a lost answer could not be told from a request that never arrived.") from e
         try:
             yield
         finally:
