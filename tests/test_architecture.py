@@ -19,6 +19,7 @@ ONLY_IN = {
     "xgboost": "modeling", "catboost": "modeling", "kaggle": "kaggle_client", "kagglesdk": "kaggle_client", "fastkaggle": "kaggle_client",
     "kagglehub": "kaggle_client",
     "starlette": "sandbox", "uvicorn": "sandbox", "ray": "sweeps", "typer": "cli", "rich": "terminal", "matplotlib": "reporting", "jinja2": "reporting",
+    "jupytext": "notebooks",
     "sqlite_utils": "vault",
 }
 

@@ -17,6 +17,9 @@
 
 # %% standard="install"
 
+# %% [markdown]
+# Everything we use, by name.
+
 # %%
 # %matplotlib inline
 import random
@@ -25,7 +28,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fastkaggle_plus import Sweep, Vault, board, check_file, compare, ensemble, folds_for, load_comp, run_local, setup_comp, write_submission
+from fastkaggle_plus import (
+    Sweep,
+    Vault,
+    board,
+    check_file,
+    compare,
+    ensemble,
+    folds_for,
+    load_comp,
+    run_local,
+    setup_comp,
+    write_submission,
+)
 from fastkaggle_plus.notebooks import quick_copy, quick_trials
 from fastkaggle_plus.reporting import plot_calibration, plot_importances, plot_residuals, plot_scores
 from fastkaggle_plus.sweeps import trials_of, write_results
@@ -40,11 +55,22 @@ QUICK = False
 SEED = 42
 N_FOLDS = 5
 
+# %% [markdown]
+# The seed is set here and nowhere else. The folder will hold the pieces of code that worker processes load, and `neat` shows a table without row numbers.
+
 # %%
 random.seed(SEED)
 np.random.seed(SEED)
 code = Path("code", SLUG)
 code.mkdir(parents=True, exist_ok=True)
+
+
+def neat(frame):
+    "Show a table without row numbers, words on the left."
+    words = list(frame.select_dtypes(exclude="number"))
+    left = [{"selector": "th", "props": "text-align: left"}]
+    return frame.style.hide(axis="index").set_properties(subset=words, **{"text-align": "left"}).set_table_styles(left)
+
 
 # %% [markdown]
 # Which machine is this? A small multiplication says whether the GPU, if there is one, really works with the installed torch.
@@ -55,7 +81,7 @@ code.mkdir(parents=True, exist_ok=True)
 # ## The competition
 #
 # These are the facts: which column is predicted, how it is scored, and how the rows are to be split. Like the other pieces of code below
-# they are written to a small folder, so that worker processes can load them too, and so that you can edit a cell and run it again.
+# they are written to the small folder, so that you can edit a cell and run it again.
 
 # %% inline="competition.toml"
 
@@ -78,8 +104,12 @@ sorted(p.name for p in path.iterdir())
 train, test = pd.read_csv(path / comp.train), pd.read_csv(path / comp.test)
 train.head()
 
+# %% [markdown]
+# Column by column: what it holds, and where it has gaps.
+
 # %%
-pd.DataFrame({"kind": train.dtypes.astype(str), "distinct": train.nunique(), "missing in train": train.isna().sum(), "missing in test": test.isna().sum()})
+pd.DataFrame({"kind": train.dtypes.astype(str), "distinct": train.nunique(),
+              "missing in train": train.isna().sum(), "missing in test": test.isna().sum()})
 
 # %% [markdown] when="data.py"
 # ## Features
@@ -120,10 +150,13 @@ print(f"{len(folds)} rows in {folds.n_folds} folds, {folds.kind}, seed {folds.se
 
 # %% inline="trials.py" when="trials.py"
 
+# %% [markdown]
+# The same as a list to read:
+
 # %%
 trials = quick_trials(trials_of(comp)) if QUICK else trials_of(comp)
-listed = pd.DataFrame([{"trial": t.name, "hypothesis": t.hypothesis, "in the ensemble": "yes" if t.in_ensemble else ""} for t in trials])
-listed.style.hide(axis="index").set_properties(**{"text-align": "left"})
+neat(pd.DataFrame({"trial": [t.name for t in trials], "hypothesis": [t.hypothesis for t in trials],
+                   "in the ensemble": ["yes" if t.in_ensemble else "" for t in trials]}))
 
 # %% [markdown]
 # ## Training
@@ -136,10 +169,10 @@ listed.style.hide(axis="index").set_properties(**{"text-align": "left"})
 def train_all(trials, *, n_folds=N_FOLDS, seed=SEED):
     "Fit each trial once a fold, and return one result a trial: out-of-fold and test predictions, or why it failed."
     def tell(result):
-        said = result.predictions if result.predictions is not None else f"{result.name} failed: {result.error.strip().splitlines()[-1]}"
-        print(said)
+        print(result.predictions or f"{result.name} failed: {result.error.strip().splitlines()[-1]}")
 
-    return run_local(Sweep(comp.slug, tuple(trials), n_folds, seed), comp, path, vault=Vault("vault"), on_result=tell)
+    sweep = Sweep(comp.slug, tuple(trials), n_folds, seed)
+    return run_local(sweep, comp, path, vault=Vault("vault"), on_result=tell)
 
 
 results = train_all(trials)
@@ -153,9 +186,11 @@ done = [r.predictions for r in results if r.predictions is not None]
 
 # %%
 rows = board(results)
-table = pd.DataFrame([{"trial": r.name, f"out-of-fold {comp.metric}": r.oof_score, "standard error": r.oof_score_se, "seconds": r.seconds_s,
-                       "to the best": r.to_best.gain if r.to_best else 0.0, "verdict": r.verdict} for r in rows])
-table.style.hide(axis="index").format(precision=4).format("{:.1f}", subset=["seconds"]).format("{:+.4f}", subset=["to the best"])
+table = pd.DataFrame({"trial": [r.name for r in rows], f"out-of-fold {comp.metric}": [r.oof_score for r in rows],
+                      "standard error": [r.oof_score_se for r in rows], "seconds": [r.seconds_s for r in rows],
+                      "to the best": [r.to_best.gain if r.to_best else 0.0 for r in rows],
+                      "verdict": [r.verdict for r in rows]})
+neat(table).format(precision=4).format("{:.1f}", subset=["seconds"]).format("{:+.4f}", subset=["to the best"])
 
 # %% [markdown]
 # The same as a picture. The grey dots are single folds: look how far apart they are for one and the same model.
@@ -204,7 +239,7 @@ kept.mkdir(exist_ok=True)
 for preds in [*done, both]:
     preds.save(kept / f"{preds.name.replace(' ', '-').replace(',', '')}.npz")
 write_results("results.csv", [*done, both])
-pd.read_csv("results.csv")[["trial", "oof_score", "oof_score_se", "n_folds", "split", "split_seed", "seconds"]].head(3)
+neat(pd.read_csv("results.csv")[["trial", "oof_score", "oof_score_se", "n_rows", "n_folds", "split", "split_seed"]].head(3))
 
 # %% [markdown]
 # ## The submission

@@ -19,6 +19,9 @@
 
 # %% standard="install"
 
+# %% [markdown]
+# Everything we use, by name.
+
 # %%
 # %matplotlib inline
 import random
@@ -28,7 +31,19 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from fastkaggle_plus import Sweep, Vault, board, check_file, compare, ensemble, folds_for, load_comp, run_local, setup_comp, write_submission
+from fastkaggle_plus import (
+    Sweep,
+    Vault,
+    board,
+    check_file,
+    compare,
+    ensemble,
+    folds_for,
+    load_comp,
+    run_local,
+    setup_comp,
+    write_submission,
+)
 from fastkaggle_plus.notebooks import quick_copy, quick_trials
 from fastkaggle_plus.reporting import plot_calibration, plot_confusion, plot_importances, plot_scores
 from fastkaggle_plus.sweeps import trials_of, write_results
@@ -43,12 +58,23 @@ QUICK = False
 SEED = 42
 N_FOLDS = 5
 
+# %% [markdown]
+# The seed is set here and nowhere else. The folder will hold the pieces of code that worker processes load, and `neat` shows a table without row numbers.
+
 # %%
 random.seed(SEED)
 np.random.seed(SEED)
 plt.rcParams.update({"figure.dpi": 100, "axes.spines.top": False, "axes.spines.right": False})
 code = Path("code", SLUG)
 code.mkdir(parents=True, exist_ok=True)
+
+
+def neat(frame):
+    "Show a table without row numbers, words on the left."
+    words = list(frame.select_dtypes(exclude="number"))
+    left = [{"selector": "th", "props": "text-align: left"}]
+    return frame.style.hide(axis="index").set_properties(subset=words, **{"text-align": "left"}).set_table_styles(left)
+
 
 # %% [markdown]
 # Which machine is this? A small multiplication says whether the GPU, if there is one, really works with the installed torch.
@@ -60,7 +86,7 @@ code.mkdir(parents=True, exist_ok=True)
 # ## The competition
 #
 # These are the facts: which column is predicted, how it is scored, and how the rows are to be split. Like the other pieces of code below
-# they are written to a small folder, so that worker processes can load them too, and so that you can edit a cell and run it again.
+# they are written to the small folder, so that you can edit a cell and run it again.
 
 # %% inline="competition.toml"
 
@@ -83,6 +109,9 @@ sorted(p.name for p in path.iterdir())
 train, test = pd.read_csv(path / comp.train), pd.read_csv(path / comp.test)
 train.head()
 
+# %% [markdown]
+# Columns with gaps, and how many:
+
 # %%
 pd.DataFrame({"train": train.isna().sum(), "test": test.isna().sum()}).query("train > 0 or test > 0").astype("Int64")
 
@@ -99,8 +128,13 @@ plt.show()
 # %% [markdown]
 # ## Features
 #
-# `read` returns the rows with their features: who travelled, with whom, where and for how much. Which of them are categories and
-# which are numbers is said once, at the top.
+# Who travelled, with whom, where and for how much: which columns the features come from, which of them are categories and which are numbers
+# is said once, at the top.
+
+# %% inline="data.py" until="EVEN"
+
+# %% [markdown]
+# `read` is what the library calls: it returns all rows with their features.
 
 # %% inline="data.py" until="read"
 
@@ -167,10 +201,13 @@ print(f"{len(folds)} rows in {folds.n_folds} folds, {folds.kind}, seed {folds.se
 
 # %% inline="trials.py"
 
+# %% [markdown]
+# The same as a list to read:
+
 # %%
 trials = quick_trials(trials_of(comp)) if QUICK else trials_of(comp)
-listed = pd.DataFrame([{"trial": t.name, "hypothesis": t.hypothesis, "in the ensemble": "yes" if t.in_ensemble else ""} for t in trials])
-listed.style.hide(axis="index").set_properties(**{"text-align": "left"})
+neat(pd.DataFrame({"trial": [t.name for t in trials], "hypothesis": [t.hypothesis for t in trials],
+                   "in the ensemble": ["yes" if t.in_ensemble else "" for t in trials]}))
 
 # %% [markdown]
 # ## Training
@@ -183,10 +220,10 @@ listed.style.hide(axis="index").set_properties(**{"text-align": "left"})
 def train_all(trials, *, n_folds=N_FOLDS, seed=SEED):
     "Fit each trial once a fold, and return one result a trial: out-of-fold and test predictions, or why it failed."
     def tell(result):
-        said = result.predictions if result.predictions is not None else f"{result.name} failed: {result.error.strip().splitlines()[-1]}"
-        print(said)
+        print(result.predictions or f"{result.name} failed: {result.error.strip().splitlines()[-1]}")
 
-    return run_local(Sweep(comp.slug, tuple(trials), n_folds, seed), comp, path, vault=Vault("vault"), on_result=tell)
+    sweep = Sweep(comp.slug, tuple(trials), n_folds, seed)
+    return run_local(sweep, comp, path, vault=Vault("vault"), on_result=tell)
 
 
 results = train_all(trials)
@@ -197,13 +234,16 @@ done = [r.predictions for r in results if r.predictions is not None]
 #
 # Best first. The verdict compares each trial with the best *on the same passengers* (an exact McNemar test: of those that one of the two gets right
 # and the other wrong, how uneven is the split?). *Noise* means that chance alone gives a difference like this often. The best of many is
-# partly lucky, so a tie with it is a tie.
+# partly lucky, so a tie with it is a tie. With some hundred passengers the standard error is about one and a half points: most of what
+# separates people on Titanic's leaderboard is smaller than that.
 
 # %%
 rows = board(results)
-table = pd.DataFrame([{"trial": r.name, f"out-of-fold {comp.metric}": r.oof_score, "standard error": r.oof_score_se, "seconds": r.seconds_s,
-                       "to the best": r.to_best.gain if r.to_best else 0.0, "verdict": r.verdict} for r in rows])
-table.style.hide(axis="index").format(precision=4).format("{:.1f}", subset=["seconds"]).format("{:+.4f}", subset=["to the best"])
+table = pd.DataFrame({"trial": [r.name for r in rows], f"out-of-fold {comp.metric}": [r.oof_score for r in rows],
+                      "standard error": [r.oof_score_se for r in rows], "seconds": [r.seconds_s for r in rows],
+                      "to the best": [r.to_best.gain if r.to_best else 0.0 for r in rows],
+                      "verdict": [r.verdict for r in rows]})
+neat(table).format(precision=4).format("{:.1f}", subset=["seconds"]).format("{:+.4f}", subset=["to the best"])
 
 # %% [markdown]
 # The same as a picture. The grey dots are single folds: look how far apart they are for one and the same model, and how little
@@ -241,8 +281,19 @@ for member in members:
 # %%
 plot_calibration(both)
 
+# %% [markdown]
+# And which way does it err? It misses more survivors than it invents.
+
 # %%
 plot_confusion(both)
+
+# %% [markdown]
+# The most useful table comes last: the passengers for whom it was surest, and wrong. Read their names before thinking of a new feature.
+
+# %%
+truth = both.oof[np.arange(len(both.targs)), both.targs]
+surprises = data.raw_train.assign(**{"given to the truth": truth}).nsmallest(8, "given to the truth")
+neat(surprises[["Name", "Sex", "Age", "Pclass", "Ticket", "Survived", "given to the truth"]]).format(precision=2)
 
 # %% [markdown]
 # ## What is kept
@@ -256,7 +307,7 @@ kept.mkdir(exist_ok=True)
 for preds in [*done, both]:
     preds.save(kept / f"{preds.name.replace(' ', '-').replace(',', '')}.npz")
 write_results("results.csv", [*done, both])
-pd.read_csv("results.csv")[["trial", "oof_score", "oof_score_se", "n_folds", "split", "split_seed", "seconds"]].head(3)
+neat(pd.read_csv("results.csv")[["trial", "oof_score", "oof_score_se", "n_rows", "n_folds", "split", "split_seed"]].head(3))
 
 # %% [markdown]
 # ## The submission
@@ -267,11 +318,12 @@ pd.read_csv("results.csv")[["trial", "oof_score", "oof_score_se", "n_folds", "sp
 # %%
 file = write_submission(both, comp, path, file="submission.csv")
 answers = check_file(file, comp, path, labels=data.vocab)
-print(f"{len(answers)} rows; {answers[comp.target[0]].astype(int).mean():.0%} survive, {np.mean(data.targs):.0%} did in the training rows")
+survive = answers[comp.target[0]].astype(int).mean()
+print(f"{len(answers)} rows; {survive:.0%} survive, {np.mean(data.targs):.0%} did in the training rows")
 answers.head()
 
 # %% [markdown]
 # ## What next
 #
-# Look at the passengers that every model gets wrong, find one idea, add one line to the trials, and see whether the paired test believes it.
+# Take one idea from the list of surprises, add one line to the trials, and see whether the paired test believes it.
 # If it says *noise*, that is an answer too, and cheaper than a submission.
