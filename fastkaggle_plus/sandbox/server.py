@@ -25,6 +25,11 @@ from ..exceptions import SandboxError
 from .auth import OPEN, Credentials
 from .bundles import read_bundles
 from .competitions import CompetitionService
+from .kernel_inputs import served
+from .kernel_runs import KernelRuns
+from .kernel_sessions import KernelSessions
+from .kernel_store import KernelStore
+from .kernels import KernelService
 from .rpc import Refused, Service
 from .state import State
 from .submissions import Submissions
@@ -180,14 +185,19 @@ def _opened(data: Path, folder: Path, *, user: str | None, key: str | None, toke
     try:
         kept = state.credentials(user=user, key=key, token=token)
         submissions, transfers = Submissions(bundles, state, kept["user"]), Transfers(state, kept["signing"])
+        credentials = Credentials(kept["user"], kept["key"], kept["token"], state)
+        runs = KernelRuns(state.folder / "kernels", hidden=[data], secrets=state.secrets)
+        sessions = KernelSessions(KernelStore(state), runs, served(bundles))
         services: dict[str, Service] = {
             "competitions.CompetitionApiService": CompetitionService(bundles, submissions, transfers, kept["user"]),
             "blobs.BlobApiService": transfers,
+            "kernels.KernelsApiService": KernelService(sessions, transfers, credentials),
         }
         try:
             box = Sandbox("", kept["user"], kept["key"], kept["token"], submissions)
-            yield make_app(services, Credentials(kept["user"], kept["key"], kept["token"], state)), box
+            yield make_app(services, credentials), box
         finally:
+            sessions.close()
             submissions.close()
     finally:
         state.close()

@@ -9,7 +9,7 @@ import re
 import secrets
 import time
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from email.utils import formatdate
 from pathlib import Path
 from urllib.parse import quote
@@ -114,16 +114,19 @@ class Transfers(Service):
         return self._so_far(token, size)
 
     def bundle_zip(self, bundle: Bundle) -> Path:
-        "Return the zip of all files of a bundle, made once; the same files give the same bytes."
-        files = bundle.files
+        "Return the zip of all files of a bundle."
+        return self.packed(bundle.files, f"{bundle.slug}.zip")
+
+    def packed(self, files: Mapping[str, Path], name: str) -> Path:
+        "Return a zip of files, made once; the same files give the same bytes."
         print_ = hashlib.sha256("\n".join(f"{n} {f.stat().st_size} {f.stat().st_mtime_ns}" for n, f in files.items()).encode()).hexdigest()[:16]
-        made = self.state.folder / "zips" / print_ / f"{bundle.slug}.zip"
+        made = self.state.folder / "zips" / print_ / name
         if not made.exists():
             made.parent.mkdir(parents=True, exist_ok=True)
             part = made.with_suffix(f".{secrets.token_hex(4)}.part")
             with zipfile.ZipFile(part, "w") as z:
-                for name, file in files.items():
-                    info = zipfile.ZipInfo(name, _EPOCH)
+                for inside, file in files.items():
+                    info = zipfile.ZipInfo(inside, _EPOCH)
                     info.compress_type = zipfile.ZIP_STORED if file.suffix.lower() in (".jpg", ".jpeg", ".png", ".zip", ".gz") else zipfile.ZIP_DEFLATED
                     info.external_attr = 0o644 << 16
                     with z.open(info, "w", force_zip64=True) as out, file.open("rb") as f:
