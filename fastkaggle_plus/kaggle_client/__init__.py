@@ -1,4 +1,4 @@
-"""Kaggle itself: sessions, competitions, submissions. The only folder that imports `kaggle`, and only when a name is used."""
+"""Kaggle itself: sessions, competitions, submissions, datasets, libraries. The only folder that imports `kaggle`, and only when a name is used."""
 
 from __future__ import annotations
 
@@ -8,12 +8,23 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ..environment import iskaggle
     from .competitions import LeaderboardRow, leaderboard, setup_comp
+    from .dataset_versions import Dataset
+    from .datasets import check_ds_exists, get_dataset, mk_dataset, push_dataset
     from .journal import Journal
+    from .libraries import (
+        LibraryDataset,
+        create_libs_datasets,
+        create_requirements_dataset,
+        get_local_ds_ver,
+        get_pip_libraries,
+        get_pip_library,
+    )
     from .session import connect, import_kaggle
     from .submitting import Submission, competition_submit, submissions, submit
 
-__all__ = ["Journal", "LeaderboardRow", "Submission", "competition_submit", "connect", "import_kaggle", "iskaggle", "leaderboard",
-           "setup_comp", "submissions", "submit"]
+__all__ = ["Dataset", "Journal", "LeaderboardRow", "LibraryDataset", "Submission", "check_ds_exists", "competition_submit", "connect",
+           "create_libs_datasets", "create_requirements_dataset", "get_dataset", "get_local_ds_ver", "get_pip_libraries", "get_pip_library",
+           "import_kaggle", "iskaggle", "leaderboard", "mk_dataset", "push_dataset", "setup_comp", "submissions", "submit"]
 
 _HOME = {
     "iskaggle": "..environment",
@@ -21,6 +32,10 @@ _HOME = {
     "setup_comp": ".competitions", "leaderboard": ".competitions", "LeaderboardRow": ".competitions",
     "submit": ".submitting", "competition_submit": ".submitting", "submissions": ".submitting", "Submission": ".submitting",
     "Journal": ".journal",
+    "Dataset": ".dataset_versions",
+    "check_ds_exists": ".datasets", "mk_dataset": ".datasets", "get_dataset": ".datasets", "push_dataset": ".datasets",
+    "LibraryDataset": ".libraries", "create_libs_datasets": ".libraries", "create_requirements_dataset": ".libraries",
+    "get_local_ds_ver": ".libraries", "get_pip_library": ".libraries", "get_pip_libraries": ".libraries",
 }
 
 
