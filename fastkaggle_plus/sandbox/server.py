@@ -26,6 +26,8 @@ from .auth import OPEN, Credentials
 from .bundles import read_bundles
 from .competitions import CompetitionService
 from .datasets import DatasetService
+from .inbox import InboxService
+from .models import ModelService
 from .rpc import Refused, Service
 from .state import State
 from .submissions import Submissions
@@ -186,6 +188,8 @@ def _opened(data: Path, folder: Path, *, user: str | None, key: str | None, toke
         services: dict[str, Service] = {
             "competitions.CompetitionApiService": CompetitionService(bundles, submissions, transfers, kept["user"]),
             "blobs.BlobApiService": transfers,
+            "admin.InboxFileService": InboxService(transfers),
+            "models.ModelApiService": ModelService(versions, transfers, kept["user"]),
             "datasets.DatasetApiService": DatasetService(versions, transfers, kept["user"]),
         }
         try:

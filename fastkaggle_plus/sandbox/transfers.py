@@ -64,12 +64,12 @@ class Transfers(Service):
         self.state.insert("uploads", token=token, file_name=Path(file_name).name, size=size, purpose=purpose)
         return {"token": token, "createUrl": f"{_root(request)}/upload/{token}"}
 
-    def take(self, token: str) -> bool:
-        "Mark a complete upload as used, once; False for one that is not there to take."
+    def take(self, token: str) -> str:
+        "Mark a complete upload as used, once, and return its file's name; '' for one that is not there to take."
         with self.state.writing():
-            free = self.state.rows("select 1 from uploads where token = ? and done and not used and purpose = ''", token)
-            self.state.update("update uploads set used = 1 where token = ? and ?", token, bool(free))
-        return bool(free)
+            free = self.state.rows("select file_name from uploads where token = ? and done and not used and purpose = ''", token)
+            self.state.update("update uploads set used = 1 where token = ?", token if free else "")
+        return str(free[0]["file_name"]) if free else ""
 
     async def send(self, request: Request) -> Response:
         "Answer GET and HEAD on a link: whole, a range, or why not."
