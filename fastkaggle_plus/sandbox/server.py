@@ -25,10 +25,14 @@ from ..exceptions import SandboxError
 from .auth import OPEN, Credentials
 from .bundles import read_bundles
 from .competitions import CompetitionService
+from .datasets import DatasetService
+from .inbox import InboxService
+from .models import ModelService
 from .rpc import Refused, Service
 from .state import State
 from .submissions import Submissions
 from .transfers import Transfers
+from .versions import Versions
 
 HOST = "127.0.0.1"
 _LOCAL = {"localhost", "127.0.0.1", "::1"}
@@ -180,14 +184,19 @@ def _opened(data: Path, folder: Path, *, user: str | None, key: str | None, toke
     try:
         kept = state.credentials(user=user, key=key, token=token)
         submissions, transfers = Submissions(bundles, state, kept["user"]), Transfers(state, kept["signing"])
+        versions = Versions(state)
         services: dict[str, Service] = {
             "competitions.CompetitionApiService": CompetitionService(bundles, submissions, transfers, kept["user"]),
             "blobs.BlobApiService": transfers,
+            "admin.InboxFileService": InboxService(transfers),
+            "models.ModelApiService": ModelService(versions, transfers, kept["user"]),
+            "datasets.DatasetApiService": DatasetService(versions, transfers, kept["user"]),
         }
         try:
             box = Sandbox("", kept["user"], kept["key"], kept["token"], submissions)
             yield make_app(services, Credentials(kept["user"], kept["key"], kept["token"], state)), box
         finally:
+            versions.close()
             submissions.close()
     finally:
         state.close()
