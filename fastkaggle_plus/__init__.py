@@ -19,7 +19,23 @@ if TYPE_CHECKING:
     from .evidence import compare
     from .exceptions import FastkaggleError, KaggleError
     from .folds import make_folds
-    from .kaggle_client import competition_submit, import_kaggle, leaderboard, setup_comp, submissions, submit
+    from .kaggle_client import (
+        check_ds_exists,
+        competition_submit,
+        create_libs_datasets,
+        create_requirements_dataset,
+        get_dataset,
+        get_local_ds_ver,
+        get_pip_libraries,
+        get_pip_library,
+        import_kaggle,
+        leaderboard,
+        mk_dataset,
+        push_dataset,
+        setup_comp,
+        submissions,
+        submit,
+    )
     from .loop import run
     from .metrics import get_metric
     from .new import new_comp
@@ -41,6 +57,9 @@ _HOME = {
     "make_folds": "folds",
     "competition_submit": "kaggle_client", "import_kaggle": "kaggle_client", "leaderboard": "kaggle_client", "setup_comp": "kaggle_client",
     "submissions": "kaggle_client", "submit": "kaggle_client",
+    "check_ds_exists": "kaggle_client", "get_dataset": "kaggle_client", "mk_dataset": "kaggle_client", "push_dataset": "kaggle_client",
+    "create_libs_datasets": "kaggle_client", "create_requirements_dataset": "kaggle_client", "get_local_ds_ver": "kaggle_client",
+    "get_pip_libraries": "kaggle_client", "get_pip_library": "kaggle_client",
     "run": "loop",
     "get_metric": "metrics",
     "new_comp": "new",
@@ -54,10 +73,11 @@ _HOME = {
 }
 
 __all__ = [
-    "Competition", "Data", "FastkaggleError", "KaggleError", "Predictions", "Sweep", "Table", "Trial", "Vault", "board", "check_file",
-    "check_submission", "compare", "competition_submit", "default_trials", "ensemble", "folds_for", "get_metric", "import_kaggle", "iskaggle", "leaderboard",
-    "list_comps", "load_comp", "load_predictions", "make_folds", "new_comp", "read_tabular", "rehearsal", "rehearse", "run", "run_local", "setup_comp",
-    "submissions", "submit", "write_submission",
+    "Competition", "Data", "FastkaggleError", "KaggleError", "Predictions", "Sweep", "Table", "Trial", "Vault", "board", "check_ds_exists",
+    "check_file", "check_submission", "compare", "competition_submit", "create_libs_datasets", "create_requirements_dataset", "default_trials",
+    "ensemble", "folds_for", "get_dataset", "get_local_ds_ver", "get_metric", "get_pip_libraries", "get_pip_library", "import_kaggle", "iskaggle",
+    "leaderboard", "list_comps", "load_comp", "load_predictions", "make_folds", "mk_dataset", "new_comp", "push_dataset", "read_tabular", "rehearsal",
+    "rehearse", "run", "run_local", "setup_comp", "submissions", "submit", "write_submission",
 ]
 
 

@@ -6,6 +6,7 @@ import sys
 
 import fastkaggle_plus
 
+FASTKAGGLES = {"mk_dataset", "get_dataset", "create_libs_datasets", "create_requirements_dataset"}   # their positions are fastkaggle's
 HEAVY = ("torch", "pandas", "sklearn", "kaggle", "numpy", "fastai", "matplotlib", "starlette")
 
 
@@ -24,7 +25,7 @@ def test_every_public_name_exists_and_says_what_it_is():
         value = getattr(fastkaggle_plus, name)
         if inspect.isfunction(value) or inspect.isclass(value):
             assert value.__name__ == name and inspect.getdoc(value), name
-        if inspect.isfunction(value):
+        if inspect.isfunction(value) and name not in FASTKAGGLES:
             for i, parameter in enumerate(inspect.signature(value).parameters.values()):
                 assert i < 3 or parameter.kind in (parameter.KEYWORD_ONLY, parameter.VAR_KEYWORD), f"{name}({parameter.name}) should be keyword-only"
 

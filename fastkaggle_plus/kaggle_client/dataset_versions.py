@@ -197,8 +197,9 @@ def _version_made(client: Any, entry: Entry, content: Content, terms: Terms, *, 
         notes = {v.version_number: v.version_notes for v in dataset.versions or []}
         for version in range(latest, before, -1):
             by_name = bool(entry.description) and notes.get(version) == entry.description
-            if content.fits(files_of(client, entry.slug, version=version), by_name=by_name):
-                return version
+            with contextlib.suppress(NotFound):     # a version that failed has no files
+                if content.fits(files_of(client, entry.slug, version=version), by_name=by_name):
+                    return version
     return 0
 
 

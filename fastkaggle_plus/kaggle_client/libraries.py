@@ -117,7 +117,7 @@ def create_requirements_dataset(
     lib_path: str | Path,   # folder for the local copy
     title: str,             # of the dataset, 6 to 50 characters
     username: str,          # who owns it
-    retain: Sequence[str] = ["dataset-metadata.json"],  # noqa: B006  files of the dataset that a new version keeps
+    retain: Sequence[str] = ["dataset-metadata.json"],  # files of the dataset that a new version keeps
     version_notes: str = "New Update",
     *,
     python_version: str | Sequence[str] = KAGGLE_PYTHONS,   # of Kaggle's image; wheels for each
