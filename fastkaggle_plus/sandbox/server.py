@@ -25,15 +25,19 @@ from ..exceptions import SandboxError
 from .auth import OPEN, Credentials
 from .bundles import read_bundles
 from .competitions import CompetitionService
+from .datasets import DatasetService
+from .inbox import InboxService
 from .kernel_inputs import served
 from .kernel_runs import KernelRuns
 from .kernel_sessions import KernelSessions
 from .kernel_store import KernelStore
 from .kernels import KernelService
+from .models import ModelService
 from .rpc import Refused, Service
 from .state import State
 from .submissions import Submissions
 from .transfers import Transfers
+from .versions import Versions
 
 HOST = "127.0.0.1"
 _LOCAL = {"localhost", "127.0.0.1", "::1"}
@@ -185,12 +189,17 @@ def _opened(data: Path, folder: Path, *, user: str | None, key: str | None, toke
     try:
         kept = state.credentials(user=user, key=key, token=token)
         submissions, transfers = Submissions(bundles, state, kept["user"]), Transfers(state, kept["signing"])
+        versions = Versions(state)
         credentials = Credentials(kept["user"], kept["key"], kept["token"], state)
+        datasets, models = DatasetService(versions, transfers, kept["user"]), ModelService(versions, transfers, kept["user"])
         runs = KernelRuns(state.folder / "kernels", hidden=[data], secrets=state.secrets)
-        sessions = KernelSessions(KernelStore(state), runs, served(bundles))
+        sessions = KernelSessions(KernelStore(state), runs, served(bundles, lambda kind, handle: _versioned(datasets, models, kind, handle)))
         services: dict[str, Service] = {
             "competitions.CompetitionApiService": CompetitionService(bundles, submissions, transfers, kept["user"]),
             "blobs.BlobApiService": transfers,
+            "admin.InboxFileService": InboxService(transfers),
+            "datasets.DatasetApiService": datasets,
+            "models.ModelApiService": models,
             "kernels.KernelsApiService": KernelService(sessions, transfers, credentials),
         }
         try:
@@ -198,9 +207,18 @@ def _opened(data: Path, folder: Path, *, user: str | None, key: str | None, toke
             yield make_app(services, credentials), box
         finally:
             sessions.close()
+            versions.close()
             submissions.close()
     finally:
         state.close()
+
+
+def _versioned(datasets: DatasetService, models: ModelService, kind: str, handle: str) -> Path | None:
+    "The folder of a dataset, owner/name[/version], or of a model, owner/model/framework/variation[/version]."
+    service: DatasetService | ModelService
+    service, n = (datasets, 2) if kind == "dataset" else (models, 4)
+    *name, version = handle.split("/") if handle.count("/") >= n else [*handle.split("/"), ""]
+    return service.folder("/".join(name[:n]), int(version) if version.isdigit() else None)
 
 
 @contextlib.contextmanager
