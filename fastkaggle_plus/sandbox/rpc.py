@@ -30,6 +30,11 @@ class Service:
         snake = "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
         return getattr(self, f"rpc_{snake}", None)
 
+    @property
+    def methods(self) -> list[str]:
+        "The names of its methods in the protocol."
+        return ["".join(part.title() for part in name.split("_")[1:]) for name in dir(type(self)) if name.startswith("rpc_")]
+
     def routes(self) -> Sequence[BaseRoute]:
         "Return what is served beside the RPC methods."
         return ()

@@ -71,10 +71,12 @@ def zipped(**files):
     return out.getvalue()
 
 
-def test_a_dataset_is_processed_a_moment_later_and_served_by_version(data):
+def test_a_dataset_is_processed_a_moment_later_and_served_by_version(data, box):
+    box.faults.set("slow-processing=0.3")
     made = data.create(contents={"a.csv": b"x,y\n1,2\n", "empty.txt": b""}, description="about it", categoryIds=["tabular"])
     assert made == {"ref": "kaggler/my-data", "url": "https://www.kaggle.com/datasets/kaggler/my-data", "status": "ok", "invalidTags": []}
     assert data("GetDatasetStatus", "my-data").json()["status"] == "BLOBS_RECEIVED"
+    assert data.names() == [] and data("DownloadDataset", "my-data").status_code == 404
     assert data.settled() == "READY" and data.names() == ["a.csv", "empty.txt"]
     assert data.version()["status"] == "ok"
     facts = data("GetDataset", "my-data").json()
