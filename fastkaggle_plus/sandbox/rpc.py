@@ -40,6 +40,21 @@ class Service:
         return ()
 
 
+def text(f: Fields, name: str, default: str = "") -> str:
+    "Return a field that is text; what is of another type is refused before it is kept."
+    value = f.get(name)
+    if value is None:
+        return default
+    if not isinstance(value, str):
+        raise Refused(400, f"{name} = {value!r} is not text.")
+    return value
+
+
+def texts(f: Fields, name: str) -> list[str]:
+    "Return a field that is a list of texts."
+    return [text({name: value}, name) for value in f.get(name) or []]
+
+
 def page(name: str, rows: list[Fields], f: Fields) -> Fields:
     "Cut one page out of all rows: by token, or by number."
     size = max(1, min(int(f.get("pageSize") or PAGE), 1000))

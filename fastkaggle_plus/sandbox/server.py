@@ -193,12 +193,13 @@ def _opened(data: Path, folder: Path, *, user: str | None, key: str | None, toke
         submissions = Submissions(bundles, state, kept["user"], slow_s=lambda: wrong.seconds("slow-scoring"))
         versions = Versions(state, slow_s=lambda: wrong.seconds("slow-processing"))
         transfers = Transfers(state, kept["signing"])
+        datasets, models = DatasetService(versions, transfers, kept["user"]), ModelService(versions, transfers, kept["user"])
         services: dict[str, Service] = {
             "competitions.CompetitionApiService": CompetitionService(bundles, submissions, transfers, kept["user"]),
             "blobs.BlobApiService": transfers,
             "admin.InboxFileService": InboxService(transfers),
-            "models.ModelApiService": ModelService(versions, transfers, kept["user"]),
-            "datasets.DatasetApiService": DatasetService(versions, transfers, kept["user"]),
+            "datasets.DatasetApiService": datasets,
+            "models.ModelApiService": models,
         }
         try:
             wrong.know({m for service in services.values() for m in service.methods} | {name.split("/")[1] for name in account.methods})

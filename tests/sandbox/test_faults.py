@@ -231,3 +231,16 @@ def test_killed_between_upload_and_ready(bundles, tmp_path):
     with running(bundles, state=tmp_path / "state") as box:
         data = Datasets(box)
         assert data.settled() == "READY" and data.fetch(fileName="a.csv") == b"x,y\n1,2\n"
+
+
+def test_the_kaggle_client_makes_a_dataset_whose_answer_is_lost(kaggle, box):
+    folder = kaggle.home / "mine"
+    folder.mkdir()
+    (folder / "a.csv").write_text("x\n1\n")
+    (folder / "dataset-metadata.json").write_text('{"title": "my-data", "id": "kaggler/my-data", "licenses": [{"name": "CC0-1.0"}]}')
+    box.faults.set("drop-after:CreateDataset")
+    done = kaggle("datasets", "create", "-p", "mine")
+    assert "already in use" in done.stdout and done.returncode == 0   # its own retry meets what its first call made
+    data = Datasets(box)
+    assert data.settled() == "READY" and data.names() == ["a.csv"]
+    assert box.faults.listed()[0].done == 1
