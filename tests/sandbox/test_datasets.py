@@ -71,10 +71,12 @@ def zipped(**files):
     return out.getvalue()
 
 
-def test_a_dataset_is_processed_a_moment_later_and_served_by_version(data):
+def test_a_dataset_is_processed_a_moment_later_and_served_by_version(data, box):
+    box.faults.set("slow-processing=0.3")
     made = data.create(contents={"a.csv": b"x,y\n1,2\n", "empty.txt": b""}, description="about it", categoryIds=["tabular"])
     assert made == {"ref": "kaggler/my-data", "url": "https://www.kaggle.com/datasets/kaggler/my-data", "status": "ok", "invalidTags": []}
     assert data("GetDatasetStatus", "my-data").json()["status"] == "BLOBS_RECEIVED"
+    assert data.names() == [] and data("DownloadDataset", "my-data").status_code == 404
     assert data.settled() == "READY" and data.names() == ["a.csv", "empty.txt"]
     assert data.version()["status"] == "ok"
     facts = data("GetDataset", "my-data").json()
@@ -307,3 +309,14 @@ print(sorted(p.name for p in pathlib.Path("got").iterdir()))
     done = kaggle(code, module="python")
     assert "True False" in done.stdout and "['dataset-metadata.json', 'empty.txt', 'new.txt']" in done.stdout, done.stdout + done.stderr
     assert not data("GetDataset", "made-by-fastkaggle").json()["isPrivate"]   # public, as upstream makes it
+
+
+@pytest.mark.parametrize("fields", [
+    {"title": ["six", "or", "more", "things", "in", "it"]}, {"subtitle": list(range(30))}, {"categoryIds": [{"a": 1}]}, {"description": {}},
+    {"files": "text"}, {"files": [{"token": ["a"]}]}, {"directories": [{"name": 3}]}, {"ownerSlug": 3},
+])
+def test_fields_of_a_wrong_type_are_refused_and_spoil_nothing(data, fields):
+    sent = {"ownerSlug": "kaggler", "slug": "my-data", "title": "my-data", "files": [data.upload("a.csv")], **fields}
+    answer = data("CreateDataset", **sent)
+    assert answer.status_code == 400 and answer.json()["code"] == 400
+    assert data("ListDatasets", group="DATASET_SELECTION_GROUP_MY").json()["datasets"] == []
