@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..exceptions import KaggleUnavailable, RateLimited, SubmissionFailed
-from . import kernel_service, kernels, once, service, session
+from . import kernel_causes, kernel_service, kernels, once, service, session
 from .journal import Entry, Journal
 from .kernel_service import Kernel
 from .submitting import CLOCK_SLACK, Submission, submissions
@@ -84,7 +84,8 @@ def _send(client: Any, book: Journal, entry: Entry, kernel: Kernel, find: Any, p
     before = tuple(s.ref for s in submissions(entry.slug, client=client) if not s.date or s.date >= since)
     entry, answer = once.send_once(book, replace(entry, before=before), create=create, find=find, poll_s=min(poll_s, 5.0),
                                    deadline_s=getattr(client, "deadline_s", 300.0),
-                                   explained=lambda: service.explained(client, slug=entry.slug, doing="submit to"))
+                                   explained=lambda: service.explained(client, slug=entry.slug, doing="submit to",
+                                                                       causes=kernel_causes.CODE_CAUSES))
     return book.write(replace(entry, state="sent", ref=answer.ref)) if answer else entry
 
 

@@ -347,6 +347,25 @@ def test_a_folder_that_cannot_be_written(shared, client, tmp_path):
         kernel_output(shared.good, tmp_path / "file" / "out", client=client)
 
 
+def test_a_full_disk_is_readable_and_costs_nothing(shared, client, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / ".fkp-output.json.part").symlink_to("/dev/full")
+    with pytest.raises(KaggleError, match="disk of .* is full"):
+        kernel_output(shared.good, tmp_path / "out", client=client)
+    (tmp_path / "out" / ".fkp-output.json.part").unlink()
+    assert set(kernel_output(shared.good, tmp_path / "out", client=client).files) == FILES
+    assert not list((tmp_path / "out").rglob("*.old"))
+
+
+def test_in_a_rehearsal_and_with_a_token(shared, tmp_path):
+    with environment.rehearsing(shared.url, user=shared.user, key=shared.key, token=shared.token):
+        for n, client in enumerate((None, connect(shared.url, token=shared.token))):
+            assert kernel_status(shared.good.handle, client=client).status == "COMPLETE"
+            assert "written" in "".join(e.text for e in kernel_logs(shared.good.handle, follow=True, client=client))
+            assert set(kernel_output(shared.good.handle, tmp_path / str(n), client=client).files) == FILES
+            assert len(quota(client=client)) == 2
+
+
 def test_md5_is_what_the_twin_tells(shared, client, faults, tmp_path):
     "The tests above would be blind if the service told no hash."
     told = {}
