@@ -92,6 +92,7 @@ def lay_over(
         for at, folders, files in os.walk(dest, topdown=False):
             for name in (*files, *folders):
                 (Path(at) / name).chmod(0o555 if name in folders else 0o444)
+        dest.chmod(0o555)
     return dest
 
 

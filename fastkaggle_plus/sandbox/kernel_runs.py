@@ -98,7 +98,7 @@ class KernelRuns:
         hidden: Sequence[Path] = (),                # folders that no kernel may see: solutions, keys
         secrets: Callable[[], Mapping[str, str]] = dict,
         dies: Callable[[], bool] = lambda: False,   # asked once per run: is it to be killed in its middle?
-        at_once: int = max(2, os.cpu_count() or 1),
+        at_once: int = 8,                           # the others wait, QUEUED
         kept_apart: frozenset[str] | None = None,   # default: what the system allows
     ):
         self.folder, self.hidden, self.secrets, self.dies = folder, hidden, secrets, dies

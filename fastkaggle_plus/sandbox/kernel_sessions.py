@@ -18,12 +18,14 @@ class KernelSessions:
 
     def __init__(self, store: KernelStore, runs: KernelRuns, sources: FindSource, *, limits: Limits | None = None):
         self.store, self.runs, self._sources, self.limits = store, runs, sources, limits or Limits()
+        self.is_closed = False
         for row in store.state.rows("select id, submission from kernel_sessions where status in ('QUEUED', 'RUNNING')"):
             runs.end_leftover(row["id"])
             store.set_status(row["id"], "ERROR", "The sandbox was stopped while the kernel ran.")
 
     def close(self) -> None:
         "End all runs."
+        self.is_closed = True
         self.runs.close()
 
     def add(self, kernel: int, asked: dict[str, Any], code: str) -> tuple[int, int | None]:
@@ -51,9 +53,8 @@ class KernelSessions:
         session: int,
         version: Version,
         *,
-        over: dict[str, Path],                          # place below input/ -> folder whose files replace those there
-        timeout_s: float,
-        done: Callable[[str, str], None],               # (status, reason), once the run has ended
+        over: dict[str, Path],               # place below input/ -> folder whose files replace those there
+        done: Callable[[str, str], None],    # (status, reason), once the run has ended
     ) -> None:
         "Run a version again to be scored."
         def told(status: str, reason: str) -> None:
@@ -61,7 +62,7 @@ class KernelSessions:
             if status != "RUNNING":
                 done(status, reason)
 
-        self.runs.start(self._job(session, version, over=over, timeout_s=timeout_s, is_rerun=True), told)
+        self.runs.start(self._job(session, version, over=over), told)
 
     def delete(self, kernel: int) -> None:
         "End a kernel's sessions and forget it."
@@ -89,13 +90,16 @@ class KernelSessions:
         asked = int(version.asked["sessionTimeoutSeconds"] or 0) if version else 0
         return min(asked or self.limits.session_s, self.limits.session_s)
 
-    def _job(self, session: int, version: Version, *, over: dict[str, Path] | None = None, timeout_s: float = float("inf"), is_rerun: bool = False) -> Job:
+    def _job(self, session: int, version: Version, *, over: dict[str, Path] | None = None) -> Job:
+        "The job of a version; with `over`, that of its scoring run."
         known, _ = split_sources(version.asked, self.find_source)
         inputs: dict[str, Sequence[Path]] = {p: [folder] for p, folder in mounts(known, self.find_source, self.limits.layout).items()}
         for place, folder in (over or {}).items():
-            inputs[place] = [*inputs.get(place, []), folder]
+            if place in inputs:   # a notebook that does not use the competition's data does not get the hidden part either
+                inputs[place] = [*inputs[place], folder]
+        timeout_s = self._timeout_s(version) if over is None else self.limits.rerun_s
         return Job(session, version.code, version.asked["kernelType"], version.asked["language"], inputs, bool(version.asked["enableInternet"]),
-                   accelerator(version.asked), min(self._timeout_s(version), timeout_s), is_rerun)
+                   accelerator(version.asked), timeout_s, is_rerun=over is not None)
 
 
 def accelerator(asked: dict[str, Any]) -> str:

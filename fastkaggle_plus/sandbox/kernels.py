@@ -160,7 +160,7 @@ class KernelService(Service):
         if f.get("id") and (found := store.by_id(int(f["id"]))) is None:
             raise Refused(403, _DENIED)
         elif not f.get("id"):
-            found = store.find(owner, slug) if slug else None
+            found = store.find(owner, slug or slugify(title))
         wanted = slugify(title) if title else (found["slug"] if found else slug.lower())
         if not wanted:
             raise Refused(200, "The kernel has no name: give it a title or a slug.")

@@ -24,6 +24,7 @@ from starlette.routing import BaseRoute, Route
 from ..exceptions import SandboxError
 from .auth import OPEN, Credentials
 from .bundles import read_bundles
+from .code_submissions import CodeSubmissions
 from .competitions import CompetitionService
 from .kernel_inputs import served
 from .kernel_runs import KernelRuns
@@ -189,7 +190,7 @@ def _opened(data: Path, folder: Path, *, user: str | None, key: str | None, toke
         runs = KernelRuns(state.folder / "kernels", hidden=[data], secrets=state.secrets)
         sessions = KernelSessions(KernelStore(state), runs, served(bundles))
         services: dict[str, Service] = {
-            "competitions.CompetitionApiService": CompetitionService(bundles, submissions, transfers, kept["user"]),
+            "competitions.CompetitionApiService": CompetitionService(bundles, submissions, transfers, kept["user"], CodeSubmissions(submissions, sessions)),
             "blobs.BlobApiService": transfers,
             "kernels.KernelsApiService": KernelService(sessions, transfers, credentials),
         }
@@ -211,6 +212,7 @@ def _listening(port: int) -> Iterator[socket.socket]:
             listener.bind((HOST, port))
         except OSError as e:
             raise SandboxError(f"Port {port} of {HOST} cannot be had: {e.strerror}. Choose another with --port, or 0 for a free one.") from e
+        listener.listen()   # from here on a client waits to be served, and is not refused
         yield listener
 
 
