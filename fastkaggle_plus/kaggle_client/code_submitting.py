@@ -115,9 +115,10 @@ def _follow(client: Any, book: Journal, entry: Entry, kernel: Kernel, *, sent: b
                 record = replace(found, sent=sent)
                 entry = entry if entry.date else book.write(replace(entry, date=found.date))
         if record.status == "ERROR":
-            raise SubmissionFailed(f"Kaggle scored {kernel} in {record.slug} as an error: {record.error_description or 'no reason given'}. Its "
-                                   f"re-run on the hidden test set failed, or wrote no sound {entry.file_name}. Compare it with the sample "
-                                   "submission, and do not rely on the visible test set's rows, size or the internet.",
+            why = record.error_description.rstrip(".") or "no reason given"
+            raise SubmissionFailed(f"Kaggle scored {kernel} in {record.slug} as an error: {why}. Its re-run on the hidden test set failed, or "
+                                   f"wrote no sound {entry.file_name}. Compare it with the sample submission, and do not rely on the visible "
+                                   "test set's rows, size or the internet. An unchanged version is only sent again with again=True.",
                                    said=record.error_description)
         left = ends - time.monotonic()
         if record.status == "COMPLETE" or left <= 0:

@@ -22,7 +22,7 @@ CAUSES = (
     Cause((403,), r"kernels\.\w+", PermissionDenied,
           "You may not {doing} {slug}: it belongs to another user. Push under your own user name."),
     Cause((403,), "", PermissionDenied, "Kaggle does not let you {doing} {slug}. Open {url} in a browser with this account to see what you may do."),
-    Cause((404,), r"\bversion", NotFound, "{slug} has no such version. Its versions are listed at {url}, behind the version number."),
+    Cause((404,), r"\bversion", NotFound, "Kaggle has no {slug}. Its versions are listed at {url}, behind the version number."),
     Cause((404,), r"\bfile\b|\boutput\b", NotFound, "{slug} has no such output file. Its files are listed at {url}/output."),
     Cause((404,), "", NotFound, UNKNOWN),
     Cause((409,), "", PushRefused, "{slug} is being changed by another request. Look at {url}, then call again."),
@@ -43,7 +43,7 @@ CODE_CAUSES = (
     Cause((400, 403), r"internet", PermissionDenied,
           "{slug} takes notebooks without internet only. Push the notebook with internet=False, its libraries from a dataset, and submit that "
           "version."),
-    Cause((400, 409), r"(still|is) (running|queued)|not (yet )?(complete|finish|ended|run)|(ended|failed) (in|with) an? error|did not complete",
+    Cause((400, 409), r"(still|is) (running|queued|error|cancel)|not (yet )?(complete|finish|ended|run)|(ended|failed) (in|with) an? error|did not complete",
           PermissionDenied, "{slug} takes a notebook version that has ended well. Call wait_kernel on it, then submit_code again."),
     Cause((400, 404), r"\b(output|file)\b", NotFound,
           "The notebook version has not written the file to be submitted to {slug}. Look at kernel_output, and give file_name as the notebook "

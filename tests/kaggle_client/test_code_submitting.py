@@ -125,7 +125,7 @@ def test_a_kill_in_the_middle(shared, faults, count, request, after):
 
 
 def test_what_cannot_be_scored_is_an_error(send):
-    with pytest.raises(SubmissionFailed, match="answers-all version 1.*sample"):
+    with pytest.raises(SubmissionFailed, match=r"answers-all version 1.*sample"):
         send(file_name="other.csv")
 
 
