@@ -9,23 +9,32 @@ from pathlib import Path
 from typing import Any
 
 from .bundles import Bundle
+from .models import framework_slug
 
 # (kind, handle) -> its folder, or None; kind: competition | dataset | kernel | model
 FindSource = Callable[[str, str], Path | None]
+FindVersion = Callable[[str, int | None], Path | None]
 KINDS = {"competition": "competitionDataSources", "dataset": "datasetDataSources", "kernel": "kernelDataSources", "model": "modelDataSources"}
 LAYOUTS = ("2026", "2022")
 
 
 def served(
     bundles: Mapping[str, Bundle],
-    elsewhere: FindSource | None = None,   # knows datasets and models
+    *,
+    dataset: FindVersion | None = None,   # (owner/slug, version) -> its folder
+    model: FindVersion | None = None,     # (owner/model/framework/variation, version) -> its folder
 ) -> FindSource:
-    "Return what finds the folder of a source: competitions whose rules are accepted here, the rest elsewhere."
+    "Return what finds the folder of a source: a competition whose rules are accepted, a version of a dataset or model (the latest by default)."
     def find(kind: str, handle: str) -> Path | None:
-        if kind != "competition":
-            return elsewhere(kind, handle) if elsewhere else None
-        bundle = bundles.get(handle)
-        return bundle.folder / "files" if bundle is not None and bundle.comp.sandbox.rules_accepted else None
+        if kind == "competition":
+            bundle = bundles.get(handle)
+            return bundle.folder / "files" if bundle is not None and bundle.comp.sandbox.rules_accepted else None
+        named, (look, parts) = handle.split("/"), {"dataset": (dataset, 2), "model": (model, 4)}.get(kind, (None, 0))
+        version = named[parts] if len(named) == parts + 1 else None
+        least = parts + (kind == "model")   # a model is mounted by its version, so it must name one
+        if look is None or not least <= len(named) <= parts + 1 or not (version is None or version.isdecimal()):
+            return None
+        return look("/".join(named[:parts]), int(version) if version else None)
     return find
 
 
@@ -53,6 +62,7 @@ def place(kind: str, handle: str, layout: str) -> str:
     if kind == "competition":
         return f"competitions/{parts[0]}" if layout == "2026" else parts[0]
     if kind == "model":
+        parts[2] = framework_slug(parts[2])
         return "/".join(["models", *parts] if layout == "2026" else parts[1:])
     owner, slug = parts[:2]
     folder = "datasets" if kind == "dataset" else "notebooks"

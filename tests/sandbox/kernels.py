@@ -15,6 +15,14 @@ def notebook(*cells: str) -> str:
     return json.dumps({"cells": code, "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3"}}, "nbformat": 4, "nbformat_minor": 4})
 
 
+def wait(holds, timeout_s: float = 60) -> None:
+    "Wait until something holds."
+    deadline = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 class Pusher:
     "Speaks the kernel service directly."
 

@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,7 +14,7 @@ import pytest
 from fastkaggle_plus.sandbox.kernel_runs import Job, KernelRuns, isolation
 
 from .conftest import Caller
-from .kernels import Pusher, notebook
+from .kernels import Pusher, notebook, wait
 
 APART = [pytest.param(isolation(), id="apart", marks=pytest.mark.skipif(not isolation(), reason="this system allows no namespaces")),
          pytest.param(frozenset(), id="plain")]
@@ -51,13 +50,6 @@ def start(runs, code, number, told, **more):
 
 def text(runs, number: int) -> str:
     return "".join(e["data"] for e in runs.log(number))
-
-
-def wait(holds, timeout_s: float = 60) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def alive(word: str) -> list[int]:

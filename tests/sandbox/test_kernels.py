@@ -6,7 +6,11 @@ import re
 
 import pytest
 
-from .kernels import SERVICE, Pusher, notebook
+from fastkaggle_plus.sandbox import running
+from fastkaggle_plus.sandbox.quota import Limits
+
+from .conftest import Caller
+from .kernels import SERVICE, Pusher, notebook, wait
 
 
 @pytest.fixture
@@ -194,3 +198,48 @@ def test_deleting_ends_a_run(kernels):
     kernels.wait(until=("RUNNING",))
     assert kernels("DeleteKernel") == {}
     assert kernels.raw("GetKernelSessionStatus").status_code == 403
+
+
+SEE = "import os\nfor at, _, files in sorted(os.walk('../input')):\n    for f in sorted(files): print(os.path.relpath(os.path.join(at, f), '../input'))\n"
+
+
+def uploaded(kaggle) -> None:
+    "Make a dataset of two versions and a model with kagglehub."
+    for name in ("one", "two"):
+        (kaggle.home / name).mkdir()
+        (kaggle.home / name / f"{name}.txt").write_text(name)
+    code = ("import kagglehub\nfor n in ('one', 'two'): kagglehub.dataset_upload('kaggler/my-data', n)\n"
+            "kagglehub.model_upload('kaggler/my-model/pyTorch/small', 'one', license_name='MIT')")
+    made = kaggle(code, module="kagglehub")
+    assert made.returncode == 0, made.stdout + made.stderr
+
+
+@pytest.mark.slow
+def test_datasets_and_models_are_mounted_in_their_version(kaggle, kernels):
+    uploaded(kaggle)
+    model = "kaggler/my-model/pyTorch/small/1"
+    given = dict(kernelExecutionType="QUICK_SAVE", datasetDataSources=["kaggler/my-data/2"], modelDataSources=[model])
+    invalid = lambda: [v for k, v in kernels.push("pass", "Is it ready", **given).items() if k.startswith("invalid")]  # noqa: E731
+    wait(lambda: not any(invalid()))   # both are processed for a moment after they were uploaded
+    for given, seen in (("kaggler/my-data", "two"), ("kaggler/my-data/1", "one")):
+        assert kernels.run(SEE, datasetDataSources=[given], modelDataSources=[model]) == (
+            "COMPLETE", f"datasets/kaggler/my-data/{seen}.txt\nmodels/kaggler/my-model/pytorch/small/1/one.txt\n", {})
+    assert kernels.push("pass", datasetDataSources=["kaggler/my-data/9"], modelDataSources=[model.removesuffix("/1")])["invalidModelSources"]
+    assert kernels.wait()["status"] == "COMPLETE"
+
+
+@pytest.mark.slow
+def test_the_old_layout_by_option(bundles, tmp_path):
+    with running(bundles, state=tmp_path / "old", limits=Limits(layout="2022")) as box:
+        kernels = Pusher(Caller(box))
+        kernels.run("open('made.txt', 'w').close()", "First kernel")
+        _, log, _ = kernels.run(SEE, competitionDataSources=["toy"], kernelDataSources=["kaggler/first-kernel"])
+        assert "toy/train.csv\n" in log and "first-kernel/made.txt\n" in log and "competitions/" not in log
+
+
+def test_a_fault_kills_a_run_in_its_middle(kernels, box):
+    box.faults.set("kernel-dies")
+    status, log, _ = kernels.run("print('on the way', flush=True)\nimport time; time.sleep(600)")
+    assert status == "ERROR" and "on the way" in log and kernels("GetKernelSessionStatus")["failureMessage"] == "The kernel died."
+    box.faults.clear()
+    assert kernels.run("print('again')")[0] == "COMPLETE"
