@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..exceptions import KaggleUnavailable, RateLimited, SubmissionFailed
-from . import kernel_service, kernels, once, service, session
+from . import kernel_causes, kernel_service, kernels, once, service, session
 from .journal import Entry, Journal
 from .kernel_service import Kernel
 from .submitting import CLOCK_SLACK, Submission, submissions
@@ -84,7 +84,8 @@ def _send(client: Any, book: Journal, entry: Entry, kernel: Kernel, find: Any, p
     before = tuple(s.ref for s in submissions(entry.slug, client=client) if not s.date or s.date >= since)
     entry, answer = once.send_once(book, replace(entry, before=before), create=create, find=find, poll_s=min(poll_s, 5.0),
                                    deadline_s=getattr(client, "deadline_s", 300.0),
-                                   explained=lambda: service.explained(client, slug=entry.slug, doing="submit to"))
+                                   explained=lambda: service.explained(client, slug=entry.slug, doing="submit to",
+                                                                       causes=kernel_causes.CODE_CAUSES))
     return book.write(replace(entry, state="sent", ref=answer.ref)) if answer else entry
 
 
@@ -114,9 +115,10 @@ def _follow(client: Any, book: Journal, entry: Entry, kernel: Kernel, *, sent: b
                 record = replace(found, sent=sent)
                 entry = entry if entry.date else book.write(replace(entry, date=found.date))
         if record.status == "ERROR":
-            raise SubmissionFailed(f"Kaggle scored {kernel} in {record.slug} as an error: {record.error_description or 'no reason given'}. Its "
-                                   f"re-run on the hidden test set failed, or wrote no sound {entry.file_name}. Compare it with the sample "
-                                   "submission, and do not rely on the visible test set's rows, size or the internet.",
+            why = record.error_description.rstrip(".") or "no reason given"
+            raise SubmissionFailed(f"Kaggle scored {kernel} in {record.slug} as an error: {why}. Its re-run on the hidden test set failed, or "
+                                   f"wrote no sound {entry.file_name}. Compare it with the sample submission, and do not rely on the visible "
+                                   "test set's rows, size or the internet. An unchanged version is only sent again with again=True.",
                                    said=record.error_description)
         left = ends - time.monotonic()
         if record.status == "COMPLETE" or left <= 0:

@@ -78,27 +78,35 @@ def _live(client: Any, kernel: Kernel, poll_s: float) -> Iterator[LogEvent]:
     from . import kernels
 
     told: Counter[str] = Counter()  # characters of each stream
-    failures, pause = 0, min(poll_s, 0.5)
+    deaf, pause = 0, 0.0
     while True:
+        time.sleep(pause)
         before = told.total()
         try:
             is_done = kernels.status_of(client, kernel).is_done
+            deaf = 0
+        except (KaggleUnavailable, RateLimited):
+            deaf += 1
+            if deaf == 3:  # each of them has tried for minutes
+                raise
+            continue
+        # A notebook may be silent for an hour: as long as it runs, a line that drops is picked up again.
+        try:
             for event in _news(_connected(client, kernel), told):
                 if event is None:
                     return
                 yield event
-            if is_done:
-                # The line may have dropped before the last piece; stored it is whole.
-                yield from filter(None, _news(stored(client, kernel), told))
-                return
-            failures = 0
-        except (KaggleUnavailable, RateLimited, requests.RequestException) as e:
-            failures = failures + 1 if told.total() == before else 0
-            if (isinstance(e, requests.HTTPError) and not retry.is_transient(e)) or failures >= getattr(client, "tries", 7):
+        except (KaggleUnavailable, RateLimited):
+            pass
+        except requests.RequestException as e:
+            if isinstance(e, requests.HTTPError) and not retry.is_transient(e):
                 with kernel_service.explained(client, kernel=kernel, doing="follow the log of"):
                     raise
-        pause = min(poll_s, 0.5 if told.total() > before else pause * 1.5)
-        time.sleep(pause)
+        if is_done:
+            # The line may have dropped before the last piece; stored it is whole.
+            yield from filter(None, _news(stored(client, kernel), told))
+            return
+        pause = min(poll_s, 0.5 if told.total() > before else max(0.5, pause * 1.5))
 
 
 def _news(events: Iterable[LogEvent | None], told: Counter[str]) -> Iterator[LogEvent | None]:

@@ -17,7 +17,7 @@ MAX_TIMEOUT_S = 12 * 3600
 _PART = r"[\w.-]+"
 # Per kind of input: the key, the form, and how to say it.
 FORMS = (
-    ("dataset_sources", rf"{_PART}/{_PART}(/(versions/)?\d+)?", "OWNER/NAME or OWNER/NAME/VERSION"),
+    ("dataset_sources", rf"{_PART}/{_PART}(/\d+)?", "OWNER/NAME or OWNER/NAME/VERSION"),
     ("competition_sources", _PART, "the competition's slug"),
     ("kernel_sources", rf"{_PART}/{_PART}(/\d+)?", "OWNER/NAME"),
     ("model_sources", rf"{_PART}/{_PART}/{_PART}/{_PART}(/\d+)?", "OWNER/MODEL/FRAMEWORK/VARIATION/VERSION"),

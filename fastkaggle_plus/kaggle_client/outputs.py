@@ -83,12 +83,13 @@ def kernel_output(
     kernel = kernels.pinned(client, kernel_service.kernel_of(handle, version, client))
     try:
         dest.mkdir(parents=True, exist_ok=True)
-        with FileLock(dest / ".fkp-output.lock"):
+        lock = dest / ".fkp-output.lock"
+        with FileLock(lock):
             note = _Note.read(dest)
             same = kernel.version is not None and (note.handle, note.version, note.origin) == (kernel.handle, kernel.version, service.origin(client))
             if not (same and note.is_whole and all(note.holds(dest, name) for name in note.files)):
                 note = _fetch_all(client, kernel, dest, note, same, progress)
-        (dest / ".fkp-output.lock").unlink(missing_ok=True)
+            lock.unlink(missing_ok=True)
     except OSError as e:
         if e.errno in (errno.ENOSPC, errno.EDQUOT):
             raise KaggleError(f"The disk of {dest.absolute()} is full ({e.strerror}). Free some space, or give another `dest`; what came is "

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..exceptions import KaggleError, NotFound, PushRefused, QuotaReached
+from ..exceptions import KaggleError, NotFound, PermissionDenied, PushRefused, QuotaReached
 from . import kernel_causes, kernel_service, kernels, messages, once, service, session, sources
 from .journal import Entry, Journal
 from .kernel_service import Kernel
@@ -174,7 +174,8 @@ class _Push:
         "Return the current version's number, 0 if there is no such notebook."
         try:
             return int(kernels.pulled(self.client, self.kernel).metadata.current_version_number or 0)
-        except NotFound:
+        except (NotFound, PermissionDenied):
+            # What is not there, or belongs to somebody else; the push itself then says which.
             return 0
 
     def create(self) -> Any:

@@ -68,9 +68,8 @@ def _notebook(file: Path, text: str) -> Source:
                             "again.") from None
     about = notebook.setdefault("metadata", {})
     about.pop("widgets", None)  # the state of widgets is output too
-    # Without a kernel's name the run dies before its first cell.
-    if not (about.get("kernelspec") or {}).get("name"):
-        about.update(_PYTHON)
+    # Without a kernel's name, or with that of an environment here, the run dies before its first cell.
+    about.update(_PYTHON)
     rest = {**notebook, "cells": [{k: v for k, v in cell.items() if k != "source"} for cell in cells]}
     parts = [(f"cell {n}", cell["source"]) for n, cell in enumerate(cells, 1)]
     return Source(json.dumps(notebook), (*parts, ("the notebook's own metadata", "\n".join(map(str, _leaves(rest))))))

@@ -108,7 +108,7 @@ def test_the_status_is_that_of_the_version_asked_for(shared, client, tmp_path):
 
 @pytest.mark.parametrize("handle, version, error, hint", [
     ("{user}/no-such-notebook", None, NotFound, "no notebook"), ("{user}/writes-file", None, NotFound, "Did you mean .*writes-files"),
-    ("{user}/writes-files", 99, NotFound, "no such version"), ("a/b/c/d", None, NotFound, "OWNER/NAME"), ("", None, NotFound, "OWNER/NAME"),
+    ("{user}/writes-files", 99, NotFound, "has no .*version 99"), ("a/b/c/d", None, NotFound, "OWNER/NAME"), ("", None, NotFound, "OWNER/NAME"),
     ("me/../x", None, NotFound, "OWNER/NAME"), ("{user}/writes-files", "latest", NotFound, "as a number"),
 ])
 def test_a_notebook_that_is_not_there(shared, client, tmp_path, handle, version, error, hint):
@@ -138,6 +138,21 @@ def test_a_read_outlives_what_passes(shared, client, faults, fault):
     assert kernel_status(shared.good, client=client).status == "COMPLETE"
     assert [e.text.strip() for e in kernel_logs(shared.good, client=client) if "written" in e.text] == ["written"]
     assert [q.accelerator for q in quota(client=client)] == ["GPU", "TPU"]
+
+
+def test_a_read_that_is_never_answered_is_asked_again(shared, client, faults):
+    never = threading.Event()
+    faults.on("GetKernelSessionStatus", f.hang(never))
+    client.timeout_s = 1
+    assert kernel_status(shared.good, client=client).status == "COMPLETE" and faults.seen("GetKernelSessionStatus") == 2
+    never.set()
+
+
+def test_a_log_is_followed_through_silence(shared, client, tmp_path):
+    made = script(tmp_path / "s", shared, "import time\nprint('a', flush=True); time.sleep(3); print('b', flush=True)", client, slug="long-silence")
+    direct = connect(shared.url, user=shared.user, key=shared.key, timeout_s=0.5, tries=2)
+    seen = "".join(e.text for e in kernel_logs(made, follow=True, client=direct, poll_s=0.05))
+    assert seen.split() == ["a", "b"], "silence longer than the time limit of a request is no end"
 
 
 def test_quota(shared, client):
@@ -202,6 +217,8 @@ def test_following_what_has_ended_and_what_is_not_there(shared, client, faults):
         list(kernel_logs(shared.good, follow=True, client=client, poll_s=0.01))
     faults.rules.clear()
     faults.on("logs/stream", f.drop_before, times=99)
+    assert "written" in "".join(e.text for e in kernel_logs(shared.good, follow=True, client=client, poll_s=0.01))
+    faults.on("GetKernelSessionStatus", f.drop_before, times=999)
     with pytest.raises(KaggleUnavailable):
         list(kernel_logs(shared.good, follow=True, client=client, poll_s=0.01))
 
@@ -345,6 +362,25 @@ def test_a_folder_that_cannot_be_written(shared, client, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(KaggleError, match="dest"):
         kernel_output(shared.good, tmp_path / "file" / "out", client=client)
+
+
+def test_a_full_disk_is_readable_and_costs_nothing(shared, client, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / ".fkp-output.json.part").symlink_to("/dev/full")
+    with pytest.raises(KaggleError, match=r"disk of .* is full"):
+        kernel_output(shared.good, tmp_path / "out", client=client)
+    (tmp_path / "out" / ".fkp-output.json.part").unlink()
+    assert set(kernel_output(shared.good, tmp_path / "out", client=client).files) == FILES
+    assert not list((tmp_path / "out").rglob("*.old"))
+
+
+def test_in_a_rehearsal_and_with_a_token(shared, tmp_path):
+    with environment.rehearsing(shared.url, user=shared.user, key=shared.key, token=shared.token):
+        for n, client in enumerate((None, connect(shared.url, token=shared.token))):
+            assert kernel_status(shared.good.handle, client=client).status == "COMPLETE"
+            assert "written" in "".join(e.text for e in kernel_logs(shared.good.handle, follow=True, client=client))
+            assert set(kernel_output(shared.good.handle, tmp_path / str(n), client=client).files) == FILES
+            assert len(quota(client=client)) == 2
 
 
 def test_md5_is_what_the_twin_tells(shared, client, faults, tmp_path):

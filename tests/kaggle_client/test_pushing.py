@@ -75,6 +75,9 @@ def test_a_push_makes_a_version_and_leaves_the_folder_alone(box, push, folder, h
     kept = json.loads(source_of(box, handle))
     assert [c["source"] for c in kept["cells"]] == ["# My work", "x = 1\nprint(x)"] and "an old output" not in json.dumps(kept)
     assert kept["metadata"]["kernelspec"]["name"] == "python3", "without a kernel's name the run would die"
+    write_notebook(folder / "nb.ipynb", "x = 1", kernelspec={"name": "my-venv", "display_name": "Mine"}, widgets={"state": {"a": "a plot"}})
+    push()
+    assert json.loads(source_of(box, handle))["metadata"].keys() == {"kernelspec", "language_info"} and "my-venv" not in source_of(box, handle)
 
 
 def test_the_same_again_is_found_and_a_change_is_a_version(box, push, folder, handle):
