@@ -11,12 +11,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from .listing import below, summary, tree
-from .rpc import Fields, Refused, Service, changed, page
+from .rpc import Fields, Refused, Service, changed, page, text, texts
 from .transfers import Transfers
 from .versions import NotMade, Versions
 
 KIND = "datasets"
-_GROUPS = {"MY": {}, "MY_PRIVATE": {"private": True}, "MY_PUBLIC": {"private": False}, "ALL": {}}   # of the one account here
+_GROUPS = {"PUBLIC": (False,), "MY": (False, True), "USER": (False, True), "ALL": (False, True), "MY_PRIVATE": (True,), "MY_PUBLIC": (False,)}
 _TYPES = {"CSV": (".csv", ".tsv"), "SQLITE": (".sqlite", ".db"), "JSON": (".json", ".jsonl"), "PARQUET": (".parquet",)}
 _LICENSES = {"CC": ("cc",), "GPL": ("gpl", "lgpl", "agpl"), "ODB": ("odb", "dbcl")}
 _SETTINGS = ("title", "subtitle", "description", "keywords", "licenses", "collaborators", "data", "expectedUpdateFrequency", "userSpecifiedSources")
@@ -35,13 +35,8 @@ class DatasetService(Service):
 
     def rpc_list_datasets(self, request: Request, f: Fields) -> Fields:
         group = f.get("group", "").upper().removeprefix("DATASET_SELECTION_GROUP_") or "PUBLIC"
-        found = self.versions.items(KIND)
-        if group in _GROUPS:
-            found = [d for d in found if d["facts"]["isPrivate"] == _GROUPS[group].get("private", d["facts"]["isPrivate"])]
-        elif group in ("PUBLIC", "USER"):
-            found = [d for d in found if group == "USER" or not d["facts"]["isPrivate"]]
-        else:
-            found = []   # shared, bookmarked, upvoted: there is nobody else here
+        shown = _GROUPS.get(group, ())   # private or not; none of the shared, bookmarked, upvoted: there is nobody else here
+        found = [d for d in self.versions.items(KIND) if d["facts"]["isPrivate"] in shown]
         if owner := f.get("user"):
             found = [d for d in found if _owner(d) == owner.lower()]
         words, tags = f.get("search", "").lower(), {t for t in f.get("tagIds", "").split(",") if t}
@@ -97,19 +92,20 @@ class DatasetService(Service):
 
     def rpc_update_dataset_metadata(self, request: Request, f: Fields) -> Fields:
         item, said = self._item(f), f.get("settings") or {}
-        licenses = said.get("licenses") or []
-        errors = [*(_title_errors(said["title"]) if said.get("title") else []), *_subtitle_errors(said.get("subtitle", ""))]
+        title, licenses = text(said, "title"), said.get("licenses") or []
+        errors = [*(_title_errors(title) if title else []), *_subtitle_errors(text(said, "subtitle"))]
         if len(licenses) > 1:
             errors.append("Please specify exactly one license.")
-        if not errors and said.get("title") and (other := self._titled(said["title"])) and other["id"] != item["id"]:
-            errors.append(_taken(said["title"]))
+        if not errors and title and (other := self._titled(title)) and other["id"] != item["id"]:
+            errors.append(_taken(title))
         image = (said.get("image") or {}).get("token", "")
         if image and not self.transfers.take(image):
             errors.append("The image's upload is unknown, not complete, or was used before.")
         if not errors:
-            facts = {name: said[name] for name in _SETTINGS if said.get(name) or (name in said and name != "title")}
-            self.versions.change(item, {**facts, "isPrivate": bool(said.get("isPrivate", False)), **({"image": image} if image else {}),
-                                        **({"licenseName": licenses[0].get("name", "")} if licenses else {})})
+            facts = {name: said[name] for name in _SETTINGS if name in said and (title or name != "title")}
+            facts |= {"keywords": texts(said, "keywords")} if "keywords" in said else {}
+            facts |= {"licenseName": text(licenses[0], "name")} if licenses else {}
+            self.versions.change(item, {**facts, "isPrivate": bool(said.get("isPrivate", False)), **({"image": image} if image else {})})
         return {"errors": errors}
 
     def rpc_download_dataset(self, request: Request, f: Fields) -> Response:
@@ -130,18 +126,18 @@ class DatasetService(Service):
         return self.transfers.upload(request, f.get("fileName", ""), int(f.get("contentLength", 0)))
 
     def rpc_create_dataset(self, request: Request, f: Fields) -> Fields:
-        owner, title = f.get("ownerSlug") or self.user, f.get("title", "")
-        slug = f.get("slug") or re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+        owner, title = text(f, "ownerSlug") or self.user, text(f, "title")
+        slug = text(f, "slug") or re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
         if owner.lower() != self.user.lower():
             raise Refused(403, "Permission 'datasets.create' was denied")
         handle = f"{owner}/{slug}".lower()
-        errors = [*_slug_errors(slug), *_title_errors(title), *_subtitle_errors(f.get("subtitle", ""))]
+        errors = [*_slug_errors(slug), *_title_errors(title), *_subtitle_errors(text(f, "subtitle"))]
         if not errors and (self.versions.item(KIND, handle) or self._titled(title)):
             errors.append(_taken(title))
         if errors:
             return _refused(" ".join(errors))
-        facts = {"title": title, "isPrivate": bool(f.get("isPrivate", False)), "licenseName": f.get("licenseName", "unknown"),
-                 "subtitle": f.get("subtitle", ""), "description": f.get("description", ""), "keywords": f.get("categoryIds") or []}
+        facts = {"title": title, "isPrivate": bool(f.get("isPrivate", False)), "licenseName": text(f, "licenseName", "unknown"),
+                 "subtitle": text(f, "subtitle"), "description": text(f, "description"), "keywords": texts(f, "categoryIds")}
         try:
             return _made(self.versions.create(KIND, handle, facts, files=f, notes="Initial release"))
         except NotMade as e:
@@ -164,11 +160,12 @@ class DatasetService(Service):
         return {}
 
     def _add(self, item: Fields, body: Fields) -> Fields:
-        if errors := _subtitle_errors(body.get("subtitle", "")):
+        if errors := _subtitle_errors(text(body, "subtitle")):
             return _refused(" ".join(errors))
-        facts = {k: body[k] for k in ("subtitle", "description") if body.get(k)} | ({"keywords": body["categoryIds"]} if body.get("categoryIds") else {})
+        said = {"subtitle": text(body, "subtitle"), "description": text(body, "description"), "keywords": texts(body, "categoryIds")}
+        facts = {k: v for k, v in said.items() if v}
         try:
-            self.versions.add(item, body, notes=body.get("versionNotes", ""), replaces_all=bool(body.get("deleteOldVersions")), facts=facts)
+            self.versions.add(item, body, notes=text(body, "versionNotes"), replaces_all=bool(body.get("deleteOldVersions")), facts=facts)
         except NotMade as e:
             return _refused(str(e))
         return _made(item)

@@ -9,7 +9,7 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from .rpc import Fields, Refused, Service, changed, page
+from .rpc import Fields, Refused, Service, changed, page, text
 from .transfers import Transfers
 from .versions import NotMade, Versions
 
@@ -48,7 +48,7 @@ class ModelService(Service):
         return self._model(self._item(f))
 
     def rpc_create_model(self, request: Request, f: Fields) -> Fields:
-        owner, slug, title = f.get("ownerSlug", ""), f.get("slug", ""), f.get("title", "")
+        owner, slug, title = text(f, "ownerSlug"), text(f, "slug"), text(f, "title")
         if owner.lower() != self.user.lower():
             raise Refused(403, "Permission 'models.create' was denied")
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*", slug) or len(slug) > 50:
@@ -75,7 +75,7 @@ class ModelService(Service):
 
     def rpc_create_model_instance(self, request: Request, f: Fields) -> Fields:
         model, body = self._item(f), f.get("body") or {}
-        slug = body.get("instanceSlug", "")
+        slug = text(body, "instanceSlug")
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", slug):
             return _refused(f"The variation {slug!r} may hold letters, digits, hyphens, points and underscores only.")
         handle = f"{model['handle']}/{_framework(body)}/{slug}"
@@ -83,14 +83,14 @@ class ModelService(Service):
         if self.versions.item(KIND, handle):
             return _refused(f"A variation {slug!r} with this framework exists already.", 409)
         try:
-            return self._made(self.versions.create(KIND, handle, facts, files=body, notes=body.get("versionNotes", "")))
+            return self._made(self.versions.create(KIND, handle, facts, files=body, notes=text(body, "versionNotes")))
         except NotMade as e:
             return _refused(str(e))
 
     def rpc_create_model_instance_version(self, request: Request, f: Fields) -> Fields:
         item, body = self._instance(f), f.get("body") or {}
         try:
-            number = self.versions.add(item, body, notes=body.get("versionNotes", ""))
+            number = self.versions.add(item, body, notes=text(body, "versionNotes"))
         except NotMade as e:
             return _refused(str(e))
         return self._made(item, number)

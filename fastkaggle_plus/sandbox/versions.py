@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .packing import BadArchive, expand, is_archive, unpacked_name
-from .rpc import Fields
+from .rpc import Fields, text
 from .state import State, now
 
 WHOLE = "archive.zip"     # kagglehub packs a folder of many files under this name
@@ -102,12 +102,16 @@ class Versions:
 
     def delete(self, item: Fields, number: int | None = None) -> None:
         "Delete an item, or one of its versions."
+        if number is not None:
+            with self.state.writing():
+                self._drop(item, number)
+            return
         with self.state.writing():
-            if number is None:
-                self.state.update("delete from items where id = ?", item["id"])
-            self.state.update("delete from versions where item = ? and ? in (number, 0)", item["id"], number or 0)
-            folder = self._path(item)
-            shutil.rmtree(folder if number is None else folder / str(number), ignore_errors=True)
+            self.state.update("delete from items where id = ?", item["id"])
+            self.state.update("delete from versions where item = ?", item["id"])
+        with self.state.writing():   # a kill in between leaves files without an item, never an item without its files
+            if self.item(item["kind"], item["handle"]) is None:
+                shutil.rmtree(self._path(item), ignore_errors=True)
 
     def all(self, item: Fields) -> list[Fields]:
         "Return the versions of an item, newest first."
@@ -134,6 +138,10 @@ class Versions:
     def _path(self, item: Fields) -> Path:
         return self.state.folder / item["kind"] / item["handle"]
 
+    def _drop(self, item: Fields, number: int) -> None:
+        self.state.update("delete from versions where item = ? and number = ?", item["id"], number)
+        shutil.rmtree(self._path(item) / str(number), ignore_errors=True)
+
     def _change(self, item: Fields, facts: Fields) -> None:
         kept = self._items("id = ?", item["id"])[0]["facts"]
         self.state.update("update items set facts = ?, changed = ? where id = ?", json.dumps({**kept, **facts}), now(), item["id"])
@@ -144,7 +152,8 @@ class Versions:
             raise NotMade("There are no files. Upload at least one.")
         for entry in plan:
             self.state.update("update uploads set used = 1 where token = ?", entry["token"])
-        number = 1 + (self.state.rows("select max(number) as last from versions where item = ?", item)[0]["last"] or 0)
+        self.state.update("update items set last = last + 1 where id = ?", item)   # a deleted version's number is not given again
+        number = int(self.state.rows("select last from items where id = ?", item)[0]["last"])
         self.state.insert("versions", item=item, number=number, status=_OPEN[0], date=now(), notes=notes, plan=json.dumps(plan),
                           replaces_all=int(replaces_all))
         return number
@@ -158,7 +167,7 @@ class Versions:
             if depth > _DEEPEST:
                 raise NotMade(f"Folders lie more than {_DEEPEST} deep.")
             for file in folder.get("files") or []:
-                token = file.get("token", "")
+                token = text(file, "token")
                 upload = next(iter(self.state.rows("select * from uploads where token = ?", token)), None)
                 if upload is None or not upload["done"] or upload["purpose"]:
                     raise NotMade("A file's token is unknown, or its upload is not complete. Upload the file again.")
@@ -168,9 +177,9 @@ class Versions:
                 if path in plan:
                     raise NotMade(f"Two files are called {path}.")
                 tokens.add(token)
-                plan[path] = {"path": path, "token": token, "description": file.get("description", ""), "columns": file.get("columns") or []}
+                plan[path] = {"path": path, "token": token, "description": text(file, "description"), "columns": file.get("columns") or []}
             for inner in folder.get("directories") or []:
-                walk(inner, f"{at}{_one_name(inner.get('name', ''))}/", depth + 1)
+                walk(inner, f"{at}{_one_name(text(inner, 'name'))}/", depth + 1)
 
         walk(files, "", 0)
         return list(plan.values())
@@ -179,42 +188,52 @@ class Versions:
         while (waiting := self._waiting.get()) is not None:
             if self._stopping.wait(self.delay_s + self._slow_s()):
                 return
-            self._process(*waiting)
+            try:
+                self._process(*waiting)
+            except Exception as e:   # one odd archive must not stop the others
+                said = str(e) if isinstance(e, BadArchive) else f"{type(e).__name__}: {e}"
+                self._fail(*waiting, f"The files could not be processed. {said}")
 
     def _process(self, number: int, version: int) -> None:
-        "Lay out the files of a version, and say READY or FAILED. Repeating it after a kill does no harm."
-        item = next(iter(self._items("id = ?", number)), None)
-        rows = self.state.rows("select * from versions where item = ? and number = ?", number, version)
-        if item is None or not rows:   # deleted meanwhile
+        "Lay out the files of a version and say READY. Repeating it after a kill does no harm."
+        item, row = self._waiting_row(number, version)
+        if item is None or row is None:   # deleted meanwhile
             return
-        made = self._path(item) / str(version)
+        made, plan = self._path(item) / str(version), json.loads(row["plan"])
         part = made.with_name(f"{version}.part")
-        plan = json.loads(rows[0]["plan"])
-        try:
-            shutil.rmtree(part, ignore_errors=True)
-            part.mkdir(parents=True)
-            for entry in plan:
-                self._lay_out(entry, part, is_whole=len(plan) == 1 and entry["path"] == WHOLE)
-        except Exception as e:   # one odd archive must not stop the others
-            shutil.rmtree(part, ignore_errors=True)
-            said = str(e) if isinstance(e, BadArchive | FileExistsError) else f"{type(e).__name__}: {e}"
-            self._say("FAILED", number, version, error=f"The files could not be processed. {said}")
-            return
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        for entry in plan:
+            self._lay_out(entry, part, is_whole=len(plan) == 1 and entry["path"] == WHOLE)
+        self.state.update("update versions set status = ? where item = ? and number = ?", _OPEN[1], number, version)
         size = sum(p.stat().st_size for p in part.rglob("*") if p.is_file())
-        self._say(_OPEN[1], number, version)
         with self.state.writing():
-            if not self.state.rows("select 1 from versions where item = ? and number = ?", number, version):
+            if self._waiting_row(number, version)[1] is None:
                 shutil.rmtree(part, ignore_errors=True)
                 return
             shutil.rmtree(made, ignore_errors=True)
             part.replace(made)
             self.state.update("update versions set status = 'READY', size = ? where item = ? and number = ?", size, number, version)
+            for old in self.all(item) if row["replaces_all"] else ():
+                if old["number"] < version:
+                    self._drop(item, old["number"])
+        self._forget_uploads(plan)
+
+    def _fail(self, number: int, version: int, error: str) -> None:
+        item, row = self._waiting_row(number, version)
+        if item and row:
+            shutil.rmtree(self._path(item) / f"{version}.part", ignore_errors=True)
+            self.state.update("update versions set status = 'FAILED', error = ? where item = ? and number = ?", error, number, version)
+            self._forget_uploads(json.loads(row["plan"]))
+
+    def _waiting_row(self, number: int, version: int) -> tuple[Fields | None, Fields | None]:
+        items = self._items("id = ?", number)
+        rows = self.state.rows("select * from versions where item = ? and number = ?", number, version)
+        return (items[0] if items else None), (rows[0] if items and rows else None)
+
+    def _forget_uploads(self, plan: list[Fields]) -> None:
         for entry in plan:
             self.state.blob(entry["token"]).unlink(missing_ok=True)
-        if rows[0]["replaces_all"]:
-            for old in self.all(item):
-                if old["number"] < version:
-                    self.delete(item, old["number"])
 
     def _lay_out(self, entry: Fields, root: Path, *, is_whole: bool) -> None:
         blob, file = self.state.blob(entry["token"]), root / entry["path"]
@@ -223,14 +242,11 @@ class Versions:
             return
         file.parent.mkdir(parents=True, exist_ok=True)
         if file.exists():
-            raise FileExistsError(f"Two files are called {entry['path']}.")
+            raise BadArchive(f"Two files are called {entry['path']}.")
         try:
             os.link(blob, file)
         except OSError:   # a file system without links
             shutil.copyfile(blob, file)
-
-    def _say(self, status: str, number: int, version: int, *, error: str = "") -> None:
-        self.state.update("update versions set status = ?, error = ? where item = ? and number = ?", status, error, number, version)
 
 
 def _one_name(name: str) -> str:

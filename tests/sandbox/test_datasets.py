@@ -71,10 +71,12 @@ def zipped(**files):
     return out.getvalue()
 
 
-def test_a_dataset_is_processed_a_moment_later_and_served_by_version(data):
+def test_a_dataset_is_processed_a_moment_later_and_served_by_version(data, box):
+    box.faults.set("slow-processing=0.3")
     made = data.create(contents={"a.csv": b"x,y\n1,2\n", "empty.txt": b""}, description="about it", categoryIds=["tabular"])
     assert made == {"ref": "kaggler/my-data", "url": "https://www.kaggle.com/datasets/kaggler/my-data", "status": "ok", "invalidTags": []}
     assert data("GetDatasetStatus", "my-data").json()["status"] == "BLOBS_RECEIVED"
+    assert data.names() == [] and data("DownloadDataset", "my-data").status_code == 404
     assert data.settled() == "READY" and data.names() == ["a.csv", "empty.txt"]
     assert data.version()["status"] == "ok"
     facts = data("GetDataset", "my-data").json()
@@ -211,6 +213,14 @@ def test_metadata_is_read_and_changed(data):
     assert len(errors.json()["errors"]) == 4 and data("GetDataset", "my-data").json()["title"] == "A better title"
 
 
+def test_two_files_of_one_name_fail(data):
+    folders = [{"name": "sub", "files": [data.upload("one.txt")]}]
+    data.create(contents={"sub.zip": zipped(**{"one.txt": "1"})}, directories=folders)
+    assert data.settled() == "FAILED" and "Two files are called" in data("ListDatasetFiles", "my-data").json()["errorMessage"]
+    same = [data.upload("a.csv"), data.upload("a.csv")]
+    assert "Two files are called a.csv" in data("CreateDataset", slug="other-data", title="other-data", files=same).json()["error"]
+
+
 def test_old_versions_go_and_a_deleted_dataset_is_gone(data, tmp_path):
     data.create()
     number = data("GetDataset", "my-data").json()["id"]
@@ -248,6 +258,7 @@ def test_cli_from_create_to_delete(kaggle, data):
     assert "being created" in kaggle("datasets", "create", "-p", str(folder), "-r", "zip").stdout
     assert data.settled("my-first-data") == "READY"
     assert "ready" in kaggle("datasets", "status", "kaggler/my-first-data").stdout
+    assert json.loads(kaggle("datasets", "status", "kaggler/my-first-data", "--format", "json").stdout)["current_version_number"] == 1
     assert "already in use" in kaggle("datasets", "create", "-p", str(folder)).stdout
     assert "sub/deep.txt" in kaggle("datasets", "files", "kaggler/my-first-data").stdout
     assert "my-first-data" in kaggle("datasets", "list", "-m").stdout and "my-first-data" not in kaggle("datasets", "list").stdout
@@ -307,3 +318,14 @@ print(sorted(p.name for p in pathlib.Path("got").iterdir()))
     done = kaggle(code, module="python")
     assert "True False" in done.stdout and "['dataset-metadata.json', 'empty.txt', 'new.txt']" in done.stdout, done.stdout + done.stderr
     assert not data("GetDataset", "made-by-fastkaggle").json()["isPrivate"]   # public, as upstream makes it
+
+
+@pytest.mark.parametrize("fields", [
+    {"title": ["six", "or", "more", "things", "in", "it"]}, {"subtitle": list(range(30))}, {"categoryIds": [{"a": 1}]}, {"description": {}},
+    {"files": "text"}, {"files": [{"token": ["a"]}]}, {"directories": [{"name": 3}]}, {"ownerSlug": 3},
+])
+def test_fields_of_a_wrong_type_are_refused_and_spoil_nothing(data, fields):
+    sent = {"ownerSlug": "kaggler", "slug": "my-data", "title": "my-data", "files": [data.upload("a.csv")], **fields}
+    answer = data("CreateDataset", **sent)
+    assert answer.status_code == 400 and answer.json()["code"] == 400
+    assert data("ListDatasets", group="DATASET_SELECTION_GROUP_MY").json()["datasets"] == []

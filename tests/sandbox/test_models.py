@@ -78,6 +78,12 @@ def test_a_variation_has_versions(models):
     assert [(v["versionNumber"], v["variationSlug"], v["modelTitle"]) for v in versions] == [(2, "small", "My net"), (1, "small", "My net")]
     assert models("DeleteModelInstanceVersion", **SMALL, versionNumber=1).json() == {}
     assert models("DownloadModelInstanceVersion", **SMALL, versionNumber=1).status_code == 404
+    assert models.version(b"third")["ref"].endswith("small/3")
+    models.settled(3)
+    assert models("DeleteModelInstanceVersion", **SMALL, versionNumber=3).json() == {}
+    assert models.version(b"fourth")["ref"].endswith("small/4")   # the number of a deleted version is not given again
+    models.settled(4)
+    assert models("DeleteModelInstanceVersion", **SMALL, versionNumber=4).json() == {}
     assert "only version" in models("DeleteModelInstanceVersion", **SMALL, versionNumber=2).json()["error"]
 
 
