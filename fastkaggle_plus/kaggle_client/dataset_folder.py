@@ -20,7 +20,7 @@ _NOT_SENT = {METADATA, METADATA + ".part", "datapackage.json", "kernel-metadata.
 _COVER = re.compile(r"dataset-cover-image\.\w+")
 _NO_FOLDERS = {".git", ".cache", ".huggingface", "__pycache__", ".ipynb_checkpoints"}
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")   # what the service unpacks, or may
-_SCANNED_BYTES = 20_000_000   # of one text file
+_SCANNED_BYTES = 5_000_000    # of one text file: about a second
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 

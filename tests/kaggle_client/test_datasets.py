@@ -165,6 +165,16 @@ def test_metadata_as_the_kaggle_client_writes_it_can_be_pushed(make, push, plain
     assert push().version == 2
 
 
+def test_the_kaggle_client_goes_on_where_we_left_off_and_we_where_it_did(make, push, plain, folder, handle, tmp_path):
+    make()
+    copy = get_dataset(tmp_path / "copy", handle, client=plain)
+    (copy / "a.csv").write_text("by,kaggle\n")
+    assert plain.dataset_create_version(str(copy), "by kaggle", quiet=True, dir_mode="zip").status == "ok"
+    change(folder)
+    assert push("ours again").version == 3 and versions(plain, handle)[1:] == ["by kaggle", "ours again"]
+    assert content(get_dataset(tmp_path / "second", f"{handle}/2", client=plain)) == content(copy)
+
+
 def test_fastkaggles_calls_in_a_rehearsal(box, folder, handle, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with environment.rehearsing(box.url, user=box.user, key=box.key, token=box.token):
@@ -493,6 +503,20 @@ def test_a_cut_or_damaged_download(make, faults, folder, client, handle, tmp_pat
     assert not (tmp_path / "bad").exists(), "never a wrong file under the right name"
     faults.rules.clear()
     assert content(get_dataset(tmp_path / "bad", handle, client=client)) == content(folder)
+
+
+def test_a_download_goes_on_in_the_next_call(make, faults, folder, client, handle, tmp_path):
+    (folder / "noise.bin").write_bytes(NOISE)
+    make()
+    faults.on("/transfer/", f.cut(1_200_000), nth=2)
+    faults.on("/transfer/", f.drop_before, nth=3, times=99)
+    with pytest.raises(KaggleUnavailable):
+        get_dataset(tmp_path / "copy", handle, client=client)
+    assert not (tmp_path / "copy").exists()
+    faults.rules.clear()
+    faults.log.clear()
+    assert content(get_dataset(tmp_path / "copy", handle, client=client)) == content(folder)
+    assert any("bytes=1048576-" in line for line in faults.log)
 
 
 def test_a_folder_that_is_there(make, folder, client, handle, tmp_path):
