@@ -11,8 +11,9 @@ LAYERS = [
     {"exceptions"}, {"environment", "secret_scan"}, {"metrics"}, {"data"}, {"reading"},
     {"competition", "folds", "predictions"},
     {"kaggle_client", "modeling", "notebooks", "sandbox", "ensembling", "submission", "evidence", "vault", "reporting", "new"},
-    {"sweeps", "rehearsals"}, {"loop", "doctor"}, {"terminal"}, {"cli"}, {"__init__", "__main__"},
+    {"sweeps", "rehearsals"}, {"loop", "doctor"}, {"pushes"}, {"terminal"}, {"cli"}, {"__init__", "__main__"},
 ]
+TOGETHER = ("reading", "cli")   # files that begin alike count as one
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 ONLY_IN = {
     "torch": "modeling", "fastai": "modeling", "fastcore": "modeling", "timm": "modeling", "transformers": "modeling", "lightgbm": "modeling",
@@ -25,9 +26,9 @@ ONLY_IN = {
 
 
 def unit(file: Path) -> str:
-    "The file or folder at the top of the package that `file` belongs to; the readers count as one."
+    "The file or folder at the top of the package that `file` belongs to."
     name = file.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    return "reading" if name.startswith("reading") else name
+    return next((one for one in TOGETHER if name.startswith(one)), name)
 
 
 def imports(file: Path) -> set[str]:
@@ -54,7 +55,7 @@ def test_imports_point_down(file):
     for name in imports(file):
         if name.startswith("fastkaggle_plus."):
             there = name.split(".")[1]
-            there = "reading" if there.startswith("reading") else there
+            there = next((one for one in TOGETHER if there.startswith(one)), there)
             assert there == here or LEVEL[there] < LEVEL[here], f"{here} must not import {there}"
 
 

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .check import Finding, check_notebook, find_faults
-    from .forecast import dry_run, forecast_s, measured_seconds
+    from .forecast import dry_run, forecast_from_dry_run, forecast_s, measured_seconds
     from .metadata import kernel_metadata, slugify
     from .quick import quick_copy, quick_trials
     from .render import Rendered, render_notebook
 
-__all__ = ["Finding", "Rendered", "check_notebook", "dry_run", "find_faults", "forecast_s", "kernel_metadata", "measured_seconds", "quick_copy",
-           "quick_trials", "render_notebook", "slugify"]
+__all__ = ["Finding", "Rendered", "check_notebook", "dry_run", "find_faults", "forecast_from_dry_run", "forecast_s", "kernel_metadata",
+           "measured_seconds", "quick_copy", "quick_trials", "render_notebook", "slugify"]
 
 _HOME = {
     "Finding": "check", "check_notebook": "check", "find_faults": "check",
-    "dry_run": "forecast", "forecast_s": "forecast", "measured_seconds": "forecast",
+    "dry_run": "forecast", "forecast_from_dry_run": "forecast", "forecast_s": "forecast", "measured_seconds": "forecast",
     "kernel_metadata": "metadata", "slugify": "metadata",
     "quick_copy": "quick", "quick_trials": "quick",
     "Rendered": "render", "render_notebook": "render",

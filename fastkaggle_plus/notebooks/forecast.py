@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ..competition import Competition
 from ..exceptions import MissingExtra, NotebookError
+from .quick import ROWS, SMALL
 
 HOUR_S = 3600
 SESSION_S = 12 * HOUR_S            # Kaggle's longest session
@@ -49,6 +50,28 @@ def forecast_s(
         return None
     known += [sum(known) / len(known)] * (len(trials) - len(known))   # one that was never run is expected to take as long as the others
     return START_S + MARGIN * max(sum(known) / workers, max(known))
+
+
+def forecast_from_dry_run(
+    seconds_s: float,            # what the QUICK run took
+    trials: Iterable[Any],       # the Trial records, as they are without QUICK
+    *,
+    rows: int,                   # training rows; QUICK takes a slice of them
+) -> float:
+    "Return the expected seconds on Kaggle of the whole notebook: work grows with the rows, and with the epochs and trees that QUICK cut."
+    cut = max((_cut(t.params) for t in trials), default=1.0)
+    return START_S + MARGIN * seconds_s * max(rows / ROWS, 1.0) * cut
+
+
+def _cut(params: Mapping[str, Any]) -> float:
+    "How many times the work is of what QUICK leaves of it."
+    factor = 1.0
+    for name, value in params.items():
+        if isinstance(value, Mapping):
+            factor *= _cut(value)
+        elif name in SMALL and isinstance(value, (int, float)):
+            factor *= max(value / SMALL[name], 1.0)
+    return factor
 
 
 def dry_run(
