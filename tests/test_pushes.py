@@ -72,7 +72,7 @@ def test_titanic_in_a_notebook_scores_what_it_scores_here(tmp_path):
     done = fkp("push", "titanic", "--wait", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     there, told = json.loads(done.stdout.splitlines()[-1]), done.stderr
-    for words in ("render", "check", "libs", "version 1 made", "  | ensemble: accuracy", "run       kaggler/titanic-with-evidence version 1: complete", "submission.csv"):
+    for words in ("render", "check", "libs", "version 1 made", "  | ensemble: accuracy", "titanic-with-evidence version 1: complete", "submission.csv"):
         assert words in told, words
     here = fkp("run", "titanic", "--json", cwd=tmp_path)
     here = json.loads(here.stdout.splitlines()[-1])
