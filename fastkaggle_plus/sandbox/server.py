@@ -36,6 +36,7 @@ from .kernel_sessions import KernelSessions
 from .kernel_store import KernelStore
 from .kernels import KernelService
 from .models import ModelService
+from .page import PageService
 from .quota import Limits
 from .rpc import Refused, Service
 from .state import State
@@ -214,6 +215,7 @@ def _opened(
             "datasets.DatasetApiService": datasets,
             "models.ModelApiService": models,
             "kernels.KernelsApiService": KernelService(sessions, transfers, account),
+            "page": PageService(submissions, sessions, versions, kept["user"]),
         }
         try:
             wrong.know({m for service in services.values() for m in service.methods} | {name.split("/")[1] for name in account.methods})
