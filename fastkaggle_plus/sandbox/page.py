@@ -27,7 +27,7 @@ from .versions import Versions
 
 _LOCAL = {"localhost", "127.0.0.1", "[::1]"}
 _MOST = 50            # submissions, kernels, teams shown
-_LOG_LINES = 200      # of a kernel's log
+_LOG_LINES = 200      # of a kernel's log, its last
 _COLORS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 # What the page may do in a browser: show itself. A kernel's log is foreign text.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
@@ -82,11 +82,11 @@ class PageService(Service):
 
     def _kernel(self, v: Version) -> Fields:
         end = v.ended or (datetime.now(UTC).timestamp() if v.status in ACTIVE else v.started)
-        lines = "".join(e["data"] for e in self.sessions.runs.log(v.session)).splitlines()
+        lines = "".join(e["data"] for e in self.sessions.runs.log_end(v.session)).splitlines()
         began = _moment(datetime.fromtimestamp(v.started, UTC)) if v.started else ""
         files = [] if v.status in ACTIVE else list(self.sessions.store.outputs(v.session))[:_MOST]
         return {"handle": v.handle, "title": v.title, "version": v.number, "status": v.status, "failure": v.failure, "files": files,
-                "log": _COLORS.sub("", "\n".join(lines[-_LOG_LINES:])), "n_dropped": max(0, len(lines) - _LOG_LINES),
+                "log": _COLORS.sub("", "\n".join(lines[-_LOG_LINES:])),
                 "started": began, "seconds": f"{end - v.started:.0f}" if v.started and end else "",
                 "gpu": bool(v.asked["enableGpu"]), "internet": bool(v.asked["enableInternet"])}
 

@@ -121,6 +121,7 @@ def make_app(
             fields = json.loads(await request.body() or b"{}")
             if not isinstance(fields, dict):
                 raise ValueError("an object is expected")
+            json.dumps(fields, ensure_ascii=False).encode()   # half a character (a lone surrogate) could be neither kept nor sent back
         except (ValueError, RecursionError) as e:
             return _error(400, f"The request body is not valid JSON: {e}")
         call = credentials.methods.get(name) or (services[service].method(method) if service in services else None)
