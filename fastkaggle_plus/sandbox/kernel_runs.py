@@ -8,6 +8,7 @@ import functools
 import hashlib
 import json
 import os
+import selectors
 import shutil
 import signal
 import subprocess
@@ -210,10 +211,8 @@ class KernelRuns:
                 return "ERROR", f"The sandbox cannot run {job.language!r}."
             run.process = subprocess.Popen(box, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
                                            env=harmless_variables())
-            readers = [threading.Thread(target=_read, args=(run, log, name, stream), daemon=True)
-                       for name, stream in (("stdout", run.process.stdout), ("stderr", run.process.stderr))]
-            for reader in readers:
-                reader.start()
+            reader = threading.Thread(target=_read, args=(run, log, run.process), daemon=True)
+            reader.start()
             if doomed:
                 threading.Thread(target=self._kill_in_the_middle, args=(run, run.written), daemon=True).start()
             if run.ended_by:   # stopped while it was being started
@@ -224,8 +223,7 @@ class KernelRuns:
                 self._end(run, f"The kernel was stopped because it exceeded its time limit of {job.timeout_s:.0f} s.")
                 code = run.process.wait()
             self._kill(run)   # processes it left in the background
-            for reader in readers:
-                reader.join(timeout=_GRACE_S)
+            reader.join(timeout=_GRACE_S)
             if run.process.stdin:
                 run.process.stdin.close()
             if doomed and not run.ended_by:
@@ -310,19 +308,25 @@ class KernelRuns:
 _DIED = "The kernel died."
 
 
-def _read(run: Run, log: IO[str], name: str, stream: IO[bytes]) -> None:
-    "Write lines of one stream to the log as they come."
-    decode, rest = codecs.getincrementaldecoder("utf-8")("replace"), ""
-    while chunk := os.read(stream.fileno(), 1 << 16):
-        *lines, rest = (rest + decode.decode(chunk)).split("\n")
-        for line in lines:
-            _note(run, log, name, line + "\n")
-        if len(rest) > 1 << 16:
-            _note(run, log, name, rest)
-            rest = ""
-    if rest:
-        _note(run, log, name, rest)
-    stream.close()
+def _read(run: Run, log: IO[str], process: subprocess.Popen[bytes]) -> None:
+    "Write the lines of both streams to the log as they come; of what came at once, stdout first."
+    opened = {name: stream for name, stream in (("stdout", process.stdout), ("stderr", process.stderr)) if stream is not None}
+    rest, decode = dict.fromkeys(opened, ""), {name: codecs.getincrementaldecoder("utf-8")("replace").decode for name in opened}
+    with selectors.DefaultSelector() as streams:
+        for name, stream in opened.items():
+            streams.register(stream, selectors.EVENT_READ, name)
+        while streams.get_map():
+            for key, _ in sorted(streams.select(), key=lambda found: found[0].data == "stderr"):
+                name, chunk = key.data, os.read(key.fd, 1 << 16)
+                *lines, rest[name] = (rest[name] + decode[name](chunk, not chunk)).split("\n")
+                for line in lines:
+                    _note(run, log, name, line + "\n")
+                if rest[name] and (not chunk or len(rest[name]) > 1 << 16):
+                    _note(run, log, name, rest[name])
+                    rest[name] = ""
+                if not chunk:
+                    streams.unregister(key.fileobj)
+                    opened[name].close()
 
 
 def _note(run: Run, log: IO[str], name: str, data: str) -> None:
