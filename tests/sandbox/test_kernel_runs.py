@@ -11,7 +11,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from fastkaggle_plus.sandbox.kernel_runs import Job, KernelRuns, isolation
+from fastkaggle_plus.sandbox.isolation import isolation
+from fastkaggle_plus.sandbox.kernel_runs import Job, KernelRuns
 
 from .conftest import Caller
 from .kernels import Pusher, notebook, wait
