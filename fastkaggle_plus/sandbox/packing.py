@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-LIMIT_BYTES = 20 << 30    # of what one archive may hold, as of a dataset
+LIMIT_BYTES = 20 << 30    # of what one archive may hold
 _CHUNK = 1 << 20
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _DENSE = (".jpg", ".jpeg", ".png", ".zip", ".gz")
@@ -21,7 +21,7 @@ _KINDS = (".zip", ".tar.gz", ".tgz", ".tar")
 
 
 class BadArchive(ValueError):
-    "An archive that is not expanded; the text says why."
+    "An archive that does not expand to files of their own; the text says why."
 
 
 def pack(
@@ -85,6 +85,8 @@ def _inside(dest: Path, name: str) -> Path:
 def _write(source: IO[bytes], file: Path, left: int) -> int:
     "Write a member and return how many bytes the next ones may have; what the archive says about sizes is not believed."
     file.parent.mkdir(parents=True, exist_ok=True)
+    if file.exists():
+        raise BadArchive(f"Two files are called {file.name} in one folder.")
     with file.open("xb") as out:
         while chunk := source.read(_CHUNK):
             left -= len(chunk)

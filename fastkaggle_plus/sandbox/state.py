@@ -25,7 +25,7 @@ create table if not exists uploads (
 create table if not exists tokens (token text primary key, good integer);
 create table if not exists items (
     id integer primary key autoincrement, kind text, handle text, facts text, created text, changed text, downloads integer default 0,
-    unique (kind, handle));
+    last integer default 0, unique (kind, handle));
 create table if not exists versions (
     item integer, number integer, status text, date text, notes text, plan text, replaces_all integer default 0, size integer default 0,
     error text default '', primary key (item, number));

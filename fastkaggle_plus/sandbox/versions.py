@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import re
 import shutil
 import threading
 from collections.abc import Callable
@@ -102,13 +103,16 @@ class Versions:
 
     def delete(self, item: Fields, number: int | None = None) -> None:
         "Delete an item, or one of its versions."
-        with self.state.writing():
-            if number is None:
-                self.state.update("delete from items where id = ?", item["id"])
-                self.state.update("delete from versions where item = ?", item["id"])
-                shutil.rmtree(self._path(item), ignore_errors=True)
-            else:
+        if number is not None:
+            with self.state.writing():
                 self._drop(item, number)
+            return
+        with self.state.writing():
+            self.state.update("delete from items where id = ?", item["id"])
+            self.state.update("delete from versions where item = ?", item["id"])
+        with self.state.writing():   # a kill in between leaves files without an item, never an item without its files
+            if self.item(item["kind"], item["handle"]) is None:
+                shutil.rmtree(self._path(item), ignore_errors=True)
 
     def all(self, item: Fields) -> list[Fields]:
         "Return the versions of an item, newest first."
@@ -149,7 +153,8 @@ class Versions:
             raise NotMade("There are no files. Upload at least one.")
         for entry in plan:
             self.state.update("update uploads set used = 1 where token = ?", entry["token"])
-        number = 1 + (self.state.rows("select max(number) as last from versions where item = ?", item)[0]["last"] or 0)
+        self.state.update("update items set last = last + 1 where id = ?", item)   # a deleted version's number is not given again
+        number = int(self.state.rows("select last from items where id = ?", item)[0]["last"])
         self.state.insert("versions", item=item, number=number, status=_OPEN[0], date=now(), notes=notes, plan=json.dumps(plan),
                           replaces_all=int(replaces_all))
         return number
@@ -187,7 +192,7 @@ class Versions:
             try:
                 self._process(*waiting)
             except Exception as e:   # one odd archive must not stop the others
-                said = str(e) if isinstance(e, BadArchive | FileExistsError) else f"{type(e).__name__}: {e}"
+                said = str(e) if isinstance(e, BadArchive) else f"{type(e).__name__}: {e}"
                 self._fail(*waiting, f"The files could not be processed. {said}")
 
     def _process(self, number: int, version: int) -> None:
@@ -238,11 +243,19 @@ class Versions:
             return
         file.parent.mkdir(parents=True, exist_ok=True)
         if file.exists():
-            raise FileExistsError(f"Two files are called {entry['path']}.")
+            raise BadArchive(f"Two files are called {entry['path']}.")
         try:
             os.link(blob, file)
         except OSError:   # a file system without links
             shutil.copyfile(blob, file)
+
+
+def split_version(handle: str, parts: int) -> tuple[list[str], int | None]:
+    "Return the parts of a handle and the version it may end with; no parts when it is no handle."
+    found = handle.split("/")
+    if len(found) == parts + 1 and re.fullmatch(r"[1-9]\d{0,9}", found[-1]):
+        return found[:-1], int(found[-1])
+    return (found if len(found) == parts else []), None
 
 
 def _one_name(name: str) -> str:

@@ -213,6 +213,14 @@ def test_metadata_is_read_and_changed(data):
     assert len(errors.json()["errors"]) == 4 and data("GetDataset", "my-data").json()["title"] == "A better title"
 
 
+def test_two_files_of_one_name_fail(data):
+    folders = [{"name": "sub", "files": [data.upload("one.txt")]}]
+    data.create(contents={"sub.zip": zipped(**{"one.txt": "1"})}, directories=folders)
+    assert data.settled() == "FAILED" and "Two files are called" in data("ListDatasetFiles", "my-data").json()["errorMessage"]
+    same = [data.upload("a.csv"), data.upload("a.csv")]
+    assert "Two files are called a.csv" in data("CreateDataset", slug="other-data", title="other-data", files=same).json()["error"]
+
+
 def test_old_versions_go_and_a_deleted_dataset_is_gone(data, tmp_path):
     data.create()
     number = data("GetDataset", "my-data").json()["id"]
@@ -250,6 +258,7 @@ def test_cli_from_create_to_delete(kaggle, data):
     assert "being created" in kaggle("datasets", "create", "-p", str(folder), "-r", "zip").stdout
     assert data.settled("my-first-data") == "READY"
     assert "ready" in kaggle("datasets", "status", "kaggler/my-first-data").stdout
+    assert json.loads(kaggle("datasets", "status", "kaggler/my-first-data", "--format", "json").stdout)["current_version_number"] == 1
     assert "already in use" in kaggle("datasets", "create", "-p", str(folder)).stdout
     assert "sub/deep.txt" in kaggle("datasets", "files", "kaggler/my-first-data").stdout
     assert "my-first-data" in kaggle("datasets", "list", "-m").stdout and "my-first-data" not in kaggle("datasets", "list").stdout
