@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import codecs
 import contextlib
-import functools
 import hashlib
 import json
 import os
@@ -12,21 +10,19 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from ..environment import harmless_variables
+from .isolation import TRANSIENT, end_marked, isolation, lay_out
 from .kernel_inputs import has_links, lay_over, remove
+from .run_log import RunLog, last_events, lines
 
-LOG_LARGEST = 32 << 20   # bytes of output kept of one run
 _HERE = Path(__file__).resolve().parent
 _GRACE_S = 10
-_TRANSIENT = ("input", "merged", "home", "temp", "tmp", "lib", "root", "layer", "layer.work")
 
 
 @dataclass(frozen=True)
@@ -48,44 +44,10 @@ class Run:
     "A job that waits or runs."
     job: Job
     done: Callable[[str, str], None]        # (status, reason) -> None
+    log: RunLog
     process: subprocess.Popen[bytes] | None = None
     ended_by: str = ""                      # why it was stopped, in words; "" when it ends by itself
     is_cancelled: bool = False
-    began: float = 0.0
-    written: int = 0                        # bytes of log
-    news: threading.Condition = field(default_factory=threading.Condition)
-
-
-@functools.cache
-def isolation() -> frozenset[str]:
-    "Return what this system lets us keep apart for a kernel: `files`, `network`."
-    if sys.platform != "linux" or shutil.which("unshare") is None:
-        return frozenset()
-    found = set()
-    for kind in _FLAGS:
-        with tempfile.TemporaryDirectory() as folder:
-            command = _lay_out(Path(folder), dict(command=["true"], cwd="/", env={}, inputs={}, hidden=[], kept=[]), frozenset({kind}))
-            with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True) as process:
-                if process.wait(timeout=60) == 0:
-                    found.add(kind)
-    return frozenset(found)
-
-
-_FLAGS = {"files": ["--mount", "--pid", "--fork", "--kill-child"], "network": ["--net"]}
-
-
-def _lay_out(
-    at: Path,                    # the run's folder
-    job: dict[str, Any],         # what kernel_box reads
-    apart: frozenset[str],       # files | network
-) -> list[str]:
-    "Make the run's folders and the file for kernel_box, and return the command that starts it."
-    for name in (*_TRANSIENT, "working", "src"):
-        (at / name).mkdir(parents=True, exist_ok=True)
-    job = {**job, "run": str(at.resolve()), "prefix": sys.prefix, "own_files": "files" in apart, "own_network": "network" in apart}
-    (at / "job.json").write_text(json.dumps(job), encoding="utf-8")
-    start = ["unshare", "--user", "--map-root-user", *(flag for kind in sorted(apart) for flag in _FLAGS[kind])] if apart else []
-    return [*start, sys.executable, "-I", str(_HERE / "kernel_box.py"), str(at / "job.json")]
 
 
 class KernelRuns:
@@ -102,15 +64,20 @@ class KernelRuns:
         kept_apart: frozenset[str] | None = None,   # default: what the system allows
     ):
         self.folder, self.hidden, self.secrets, self.dies = folder, hidden, secrets, dies
-        self.kept_apart = isolation() if kept_apart is None else kept_apart
+        self._kept_apart = kept_apart
         self._turn = threading.BoundedSemaphore(at_once)
         self._runs: dict[int, Run] = {}
         self._threads: list[threading.Thread] = []
         self._guard = threading.Lock()
 
+    @property
+    def kept_apart(self) -> frozenset[str]:
+        "What a kernel has of its own: files, network. Tried out when it is first needed."
+        return isolation() if self._kept_apart is None else self._kept_apart
+
     def start(self, job: Job, done: Callable[[str, str], None]) -> None:
         "Queue a job; `done(status, reason)` is told RUNNING, then COMPLETE, ERROR or CANCEL_ACKNOWLEDGED."
-        run = Run(job, done)
+        run = Run(job, done, RunLog(self._log_file(job.session)))
         thread = threading.Thread(target=self._run, args=(run,), daemon=True, name=f"kernel {job.session}")
         with self._guard:
             self._runs[job.session] = run
@@ -124,8 +91,7 @@ class KernelRuns:
             return False
         run.is_cancelled = True
         self._end(run, reason)
-        with run.news:
-            run.news.wait_for(lambda: session not in self._runs, timeout=_GRACE_S)
+        run.log.wait(lambda: session not in self._runs, _GRACE_S)
         return True
 
     def close(self) -> None:
@@ -137,7 +103,7 @@ class KernelRuns:
 
     def end_leftover(self, session: int) -> None:
         "End what a server that was killed may have left running."
-        _end_marked(self._marker(session))
+        end_marked(self._marker(session))
 
     def log(self, session: int | None) -> list[dict[str, Any]]:
         "Return what a run has written so far: stream_name, time (s), data."
@@ -145,21 +111,22 @@ class KernelRuns:
 
     def log_lines(self, session: int | None, start: int = 0) -> list[bytes]:
         "Return the whole lines of a log from byte `start` on."
-        try:
-            with (self.folder / str(session) / "log.jsonl").open("rb") as f:
-                f.seek(start)
-                return f.read().split(b"\n")[:-1]
-        except FileNotFoundError:   # not started yet, or never run
-            return []
+        return lines(self._log_file(session), start)
+
+    def log_end(self, session: int | None) -> list[dict[str, Any]]:
+        "Return the last events of a log."
+        return last_events(self._log_file(session))
+
+    def _log_file(self, session: int | None) -> Path:
+        return self.folder / str(session) / "log.jsonl"
 
     def wait_for_news(self, session: int, written: int, timeout_s: float) -> int | None:
         "Wait until a run's log is longer than `written` bytes and return its length; None once the run has ended."
         run = self._runs.get(session)
         if run is None:
             return None
-        with run.news:
-            run.news.wait_for(lambda: run.written > written or session not in self._runs, timeout=timeout_s)
-        return run.written if session in self._runs else None
+        run.log.wait(lambda: run.log.written > written or session not in self._runs, timeout_s)
+        return run.log.written if session in self._runs else None
 
     def _run(self, run: Run) -> None:
         status, reason = "ERROR", ""
@@ -178,32 +145,26 @@ class KernelRuns:
         finally:
             if run.ended_by:
                 status, reason = ("CANCEL_ACKNOWLEDGED" if run.is_cancelled else "ERROR"), run.ended_by
-            for name in _TRANSIENT:
+            for name in TRANSIENT:
                 remove(self.folder / str(run.job.session) / name)
             run.done(status, reason)
-            with run.news:
-                self._runs.pop(run.job.session, None)
-                run.news.notify_all()
+            self._runs.pop(run.job.session, None)
+            run.log.wake()
 
     def _execute(self, run: Run) -> tuple[str, str]:
-        job, folder = run.job, self.folder / str(run.job.session)
-        box = self._prepare(run)
-        doomed = self.dies()
-        with (folder / "log.jsonl").open("w", encoding="utf-8") as log:
-            run.began = time.monotonic()
+        job, box, doomed = run.job, self._prepare(run), self.dies()
+        with run.log.opened():
             for line in self._first_lines(job):
-                _note(run, log, "stderr", line)
+                run.log.note("stderr", line)
             if job.language != "python":
-                _note(run, log, "stderr", f"The sandbox runs Python, and this kernel is written in {job.language!r}.\n")
+                run.log.note("stderr", f"The sandbox runs Python, and this kernel is written in {job.language!r}.\n")
                 return "ERROR", f"The sandbox cannot run {job.language!r}."
             run.process = subprocess.Popen(box, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
                                            env=harmless_variables())
-            readers = [threading.Thread(target=_read, args=(run, log, name, stream), daemon=True)
-                       for name, stream in (("stdout", run.process.stdout), ("stderr", run.process.stderr))]
-            for reader in readers:
-                reader.start()
+            reader = threading.Thread(target=run.log.follow, args=(run.process,), daemon=True)
+            reader.start()
             if doomed:
-                threading.Thread(target=self._kill_in_the_middle, args=(run, run.written), daemon=True).start()
+                threading.Thread(target=self._kill_in_the_middle, args=(run, run.log.written), daemon=True).start()
             if run.ended_by:   # stopped while it was being started
                 self._kill(run)
             try:
@@ -212,22 +173,20 @@ class KernelRuns:
                 self._end(run, f"The kernel was stopped because it exceeded its time limit of {job.timeout_s:.0f} s.")
                 code = run.process.wait()
             self._kill(run)   # processes it left in the background
-            for reader in readers:
-                reader.join(timeout=_GRACE_S)
+            reader.join(timeout=_GRACE_S)
             if run.process.stdin:
                 run.process.stdin.close()
             if doomed and not run.ended_by:
                 run.ended_by = _DIED
             if run.ended_by:
-                _note(run, log, "stderr", run.ended_by + "\n")
+                run.log.note("stderr", run.ended_by + "\n")
         if code == 0:
             return "COMPLETE", ""
         said = [e["data"].strip() for e in self.log(job.session) if e["stream_name"] == "stderr" and e["data"].strip()]
         return "ERROR", f"Exit status {code}: {said[-1] if said else 'it wrote nothing to stderr'}"[:500]
 
     def _kill_in_the_middle(self, run: Run, written: int) -> None:
-        with run.news:
-            run.news.wait_for(lambda: run.written > written, timeout=2)
+        run.log.wait(lambda: run.log.written > written, 2)
         self._end(run, _DIED)
 
     def _end(self, run: Run, reason: str) -> None:
@@ -238,7 +197,7 @@ class KernelRuns:
         if run.process is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(run.process.pid, signal.SIGKILL)
-            _end_marked(self._marker(run.job.session))
+            end_marked(self._marker(run.job.session))
 
     def _marker(self, session: int) -> str:
         "What every process of a run carries in its environment: the name of its container, as at Kaggle."
@@ -274,7 +233,7 @@ class KernelRuns:
         command = [*start, str(seen / "src" / name), *([str(seen / "working")] if job.kernel_type == "notebook" else [])]
         private = [p.resolve() for p in (self.folder.parent, *self.hidden, Path.home() / ".kaggle", Path.home() / ".config" / "kaggle")]
         python = [Path(p).resolve() for p in (sys.prefix, sys.base_prefix, *sys.path) if os.path.isabs(p) and os.path.isdir(p)]
-        return _lay_out(at, dict(
+        return lay_out(at, dict(
             command=command, cwd=str(seen / "working"), env=self._environment(job, seen, own_files), inputs=inputs, hidden=[str(p) for p in private],
             kept=[str(p) for p in dict.fromkeys(python) if p != Path("/tmp") and not any(h.is_relative_to(p) for h in private)],
         ), self.kept_apart if not job.internet else self.kept_apart - {"network"})
@@ -296,52 +255,3 @@ class KernelRuns:
 
 
 _DIED = "The kernel died."
-
-
-def _read(run: Run, log: IO[str], name: str, stream: IO[bytes]) -> None:
-    "Write lines of one stream to the log as they come."
-    decode, rest = codecs.getincrementaldecoder("utf-8")("replace"), ""
-    while chunk := os.read(stream.fileno(), 1 << 16):
-        *lines, rest = (rest + decode.decode(chunk)).split("\n")
-        for line in lines:
-            _note(run, log, name, line + "\n")
-        if len(rest) > 1 << 16:
-            _note(run, log, name, rest)
-            rest = ""
-    if rest:
-        _note(run, log, name, rest)
-    stream.close()
-
-
-def _note(run: Run, log: IO[str], name: str, data: str) -> None:
-    with run.news:
-        if run.written > LOG_LARGEST or log.closed:
-            return
-        line = json.dumps({"stream_name": name, "time": round(time.monotonic() - run.began, 6), "data": data}) + "\n"
-        if run.written + len(line) > LOG_LARGEST:
-            line = json.dumps({"stream_name": "stderr", "time": 0.0, "data": f"The log is longer than {LOG_LARGEST >> 20} MB: the rest is dropped.\n"}) + "\n"
-            run.written = LOG_LARGEST
-        log.write(line)
-        log.flush()
-        run.written += len(line)
-        run.news.notify_all()
-
-
-def _end_marked(marker: str) -> None:
-    "End processes that carry a marker in their environment: also those that left the run's process group."
-    wanted = f"KAGGLE_CONTAINER_NAME={marker}\0".encode()
-    for _ in range(5):
-        found = list(_carrying(wanted))
-        if not found:
-            return
-        for pid in found:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
-        time.sleep(0.02)
-
-
-def _carrying(wanted: bytes) -> Iterable[int]:
-    for entry in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if wanted in (entry / "environ").read_bytes() + b"\0" and "\nState:\tZ" not in (entry / "status").read_text():
-                yield int(entry.name)

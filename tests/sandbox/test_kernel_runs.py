@@ -11,13 +11,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from fastkaggle_plus.sandbox.kernel_runs import Job, KernelRuns, isolation
+from fastkaggle_plus.sandbox.isolation import isolation
+from fastkaggle_plus.sandbox.kernel_runs import Job, KernelRuns
 
 from .conftest import Caller
 from .kernels import Pusher, notebook, wait
 
 APART = [pytest.param(isolation(), id="apart", marks=pytest.mark.skipif(not isolation(), reason="this system allows no namespaces")),
          pytest.param(frozenset(), id="plain")]
+NETWORK = pytest.param(frozenset({"network"}), id="network only", marks=pytest.mark.skipif("network" not in isolation(), reason="this system allows none"))
 
 
 @pytest.fixture(params=APART)
@@ -125,16 +127,19 @@ def test_later_folders_replace_files_of_the_same_name(go, tmp_path):
 def test_secrets_come_from_the_sandbox(go):
     code = "from kaggle_secrets import UserSecretsClient\nprint(UserSecretsClient().get_secret('word'))\nUserSecretsClient().get_secret('other')"
     status, reason, log = go(code)
-    assert log.startswith("abracadabra\n") and status == "ERROR" and "No user secrets exist" in reason
+    assert "abracadabra\n" in log and status == "ERROR" and "No user secrets exist" in reason
 
 
+@pytest.mark.slow
 def test_the_time_limit_ends_everything_that_was_started(go, runs):
     leave = ("import subprocess, sys, time\nopen('kept.txt', 'w').write('k')\nchild = 'import time; time.sleep(600) # left-by-limit'\n"
              "subprocess.Popen([sys.executable, '-c', child], start_new_session=True)\nsubprocess.Popen([sys.executable, '-c', child])\n"
              "print('ready')\ntime.sleep(600)")
-    for kind, code in (("script", leave), ("notebook", notebook(leave))):
-        status, reason, log = go(code, kernel_type=kind, timeout_s=4)
-        assert status == "ERROR" and "time limit of 4 s" in reason and "ready" in log and reason in log
+    for kind, code, limit_s in (("script", leave, 3), ("notebook", notebook(leave), 6)):
+        if kind == "notebook" and "files" in runs.kept_apart:
+            continue   # a process namespace ends one like the other, so once is enough
+        status, reason, log = go(code, kernel_type=kind, timeout_s=limit_s)
+        assert status == "ERROR" and f"time limit of {limit_s} s" in reason and "ready" in log and reason in log
         wait(lambda: not alive("left-by-limit"))
     assert (runs.folder / "1" / "working" / "kept.txt").read_text() == "k"
 
@@ -158,6 +163,14 @@ def test_a_kernel_can_be_made_to_die(tmp_path):
     runs.close()
 
 
+def test_a_log_without_end_is_cut_and_the_run_goes_on(go, runs, monkeypatch):
+    monkeypatch.setattr("fastkaggle_plus.sandbox.run_log.LARGEST", 20_000)
+    status, _, log = go("import sys\nfor i in range(1000): print('line', i)\nsys.stdout.write('no end of line ' * 10)\nopen('after.txt', 'w').close()")
+    assert status == "COMPLETE" and (runs.folder / "1" / "working" / "after.txt").exists()
+    assert "line 100\n" in log and "line 999" not in log and log.endswith("the rest is dropped.\n")
+    assert (runs.folder / "1" / "log.jsonl").stat().st_size < 21_000
+
+
 def test_only_python_runs(go):
     status, reason, log = go("print('hello')", language="r")
     assert status == "ERROR" and "'r'" in reason and "runs Python" in log
@@ -171,6 +184,7 @@ def test_closing_ends_all_runs(runs):
     assert told[-1][0] == "ERROR" and "closed" in told[-1][1]
 
 
+@pytest.mark.parametrize("runs", [*APART, NETWORK], indirect=True)
 def test_without_internet_there_is_no_network(go, runs):
     code = ("import socket, threading\n"
             "server = socket.create_server(('127.0.0.1', 0))\nsocket.create_connection(server.getsockname()).close()\nprint('own loopback')\n"
@@ -199,7 +213,7 @@ print(os.getcwd(), os.path.isdir('/kaggle/input'), os.path.isdir('/kaggle/temp')
 for name in ({str(hidden / 'solution')!r}, {str(tmp_path / 'state' / 'credentials.json')!r}):
     try: print(open(name).read())
     except OSError as e: print('not there')
-for name in ('/etc/fkp-test', '/kaggle/fkp-test', '/fkp-test', os.path.join(sys.base_prefix, 'fkp-test')):
+for name in ('/etc/fkp-test', '/kaggle/fkp-test', '/fkp-test', '/var/fkp-test'):
     try: open(name, 'w').close(); print('WRITTEN', name)
     except OSError: pass
 open('/tmp/fkp-of-the-kernel', 'w').close()
@@ -218,6 +232,7 @@ print(len([p for p in os.listdir('/proc') if p.isdecimal()]) < 6)
     runs.close()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif("files" not in isolation(), reason="this system allows no mount namespaces")
 def test_pip_installs_into_the_run_and_leaves_the_environment_alone(tmp_path):
     package = source(tmp_path, a="")
