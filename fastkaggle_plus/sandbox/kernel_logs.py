@@ -15,7 +15,7 @@ from .kernel_sessions import KernelSessions
 from .kernel_store import ACTIVE, Version
 from .rpc import Fields, Refused
 
-_BEAT_S = 5.0   # a comment line this often keeps an idle connection open
+_BEAT_S = 2.0   # a comment line this often keeps an idle connection open
 
 
 @dataclass

@@ -102,11 +102,16 @@ class KernelRuns:
         kept_apart: frozenset[str] | None = None,   # default: what the system allows
     ):
         self.folder, self.hidden, self.secrets, self.dies = folder, hidden, secrets, dies
-        self.kept_apart = isolation() if kept_apart is None else kept_apart
+        self._kept_apart = kept_apart
         self._turn = threading.BoundedSemaphore(at_once)
         self._runs: dict[int, Run] = {}
         self._threads: list[threading.Thread] = []
         self._guard = threading.Lock()
+
+    @property
+    def kept_apart(self) -> frozenset[str]:
+        "What a kernel has of its own: files, network. Tried out when it is first needed."
+        return isolation() if self._kept_apart is None else self._kept_apart
 
     def start(self, job: Job, done: Callable[[str, str], None]) -> None:
         "Queue a job; `done(status, reason)` is told RUNNING, then COMPLETE, ERROR or CANCEL_ACKNOWLEDGED."
@@ -151,6 +156,13 @@ class KernelRuns:
                 return f.read().split(b"\n")[:-1]
         except FileNotFoundError:   # not started yet, or never run
             return []
+
+    def log_end(self, session: int | None, most: int = 64 << 10) -> list[dict[str, Any]]:
+        "Return the events in the last `most` bytes of a log."
+        file = self.folder / str(session) / "log.jsonl"
+        size = file.stat().st_size if file.exists() else 0
+        lines = self.log_lines(session, max(0, size - most))
+        return [json.loads(line) for line in (lines if size <= most else lines[1:])]
 
     def wait_for_news(self, session: int, written: int, timeout_s: float) -> int | None:
         "Wait until a run's log is longer than `written` bytes and return its length; None once the run has ended."

@@ -74,10 +74,9 @@ class KernelSessions:
         "Return the folder of a source, or None: kernels are known here, the others elsewhere."
         if kind != "kernel":
             return self._sources(kind, handle)
-        owner, slug, *label = f"{handle}/".split("/")[:3]
-        kernel = self.store.find(owner, slug)
-        number = int(label[0]) if label and label[0].isdecimal() else None
-        version = self.store.version(kernel["id"], number) if kernel else None
+        owner, slug, number = (*handle.split("/"), "", "")[:3]
+        kernel = self.store.find(owner, slug) if handle.count("/") in (1, 2) and (not number or number.isdecimal()) else None
+        version = self.store.version(kernel["id"], int(number) if number else None) if kernel else None
         return self.store.folder / str(version.session) / "working" if version is not None and version.status == "COMPLETE" else None
 
     def quota(self, kind: str) -> Quota:

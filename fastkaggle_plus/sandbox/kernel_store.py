@@ -59,8 +59,8 @@ class KernelStore:
         return next(iter(self.state.rows("select * from kernels where id = ?", number)), None)
 
     def all(self) -> list[Version]:
-        "Return the latest version of every kernel, newest first."
-        return [v for r in self.state.rows("select id from kernels") if (v := self.version(r["id"])) is not None][::-1]
+        "Return the latest version of every kernel, the kernel made last first."
+        return [v for r in self.state.rows("select id from kernels order by id desc") if (v := self.version(r["id"])) is not None]
 
     def version(self, kernel: int, number: int | None = None) -> Version | None:
         "Return a version of a kernel, the latest by default, or None."

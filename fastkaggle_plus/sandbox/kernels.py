@@ -21,7 +21,7 @@ from .kernel_logs import LogStream
 from .kernel_sessions import KernelSessions
 from .kernel_store import ACTIVE, Version
 from .quota import week_start
-from .rpc import Fields, Refused, Service, changed, page, stamp
+from .rpc import Fields, Refused, Service, changed, page, stamp, text, texts
 from .state import now
 from .transfers import Transfers
 
@@ -69,13 +69,13 @@ class KernelService(Service):
         return page("files", [{"name": n, "size": p.stat().st_size, "creationDate": changed(p)} for n, p in self._outputs(self._version(f)).items()], f)
 
     def rpc_get_kernel(self, request: Request, f: Fields) -> Fields:
-        slug, _, number = f.get("kernelSlug", "").partition("/")   # kaggle 2.2.4 sends a version this way
+        slug, _, number = text(f, "kernelSlug").partition("/")   # kaggle 2.2.4 sends a version this way
         version = self._version({**f, "kernelSlug": slug, **({"versionLabel": f"v{number}"} if number else {})})
         return {"metadata": self._facts(version), "blob": {
             "source": version.code, "language": version.asked["language"], "kernelType": version.asked["kernelType"], "slug": version.slug}}
 
     def rpc_list_kernels(self, request: Request, f: Fields) -> Fields:
-        wanted = f.get("group", "").upper()
+        wanted = text(f, "group").upper()
         found = self.sessions.store.all()
         for field, value in (("language", f.get("language")), ("kernelType", f.get("kernelType"))):
             if value and value.lower() != "all":
@@ -99,10 +99,10 @@ class KernelService(Service):
         return page("kernels", [self._facts(v) for v in found], f)
 
     def rpc_download_kernel_output(self, request: Request, f: Fields) -> Response:
-        number = f.get("versionNumber")
+        number = _checked(f, "versionNumber", 0)
         version = self._version({"userName": f.get("ownerSlug"), "kernelSlug": f.get("kernelSlug"), **({"versionLabel": f"v{number}"} if number else {})})
         files = self._outputs(version)
-        if name := f.get("filePath"):
+        if name := text(f, "filePath"):
             if name not in files:
                 raise Refused(404, f"{name!r} is not in the output of {version.handle} version {version.number}.")
             return RedirectResponse(self.transfers.link(request, files[name], Path(name).name), 302)
@@ -132,17 +132,18 @@ class KernelService(Service):
 
     def _save(self, f: Fields) -> Fields:
         "Make a version and start it. Refused with status 200 is what clients find in `error`."
-        asked = {k: f.get(k, default) for k, default in _KEPT.items()}
+        asked = {k: _checked(f, k, default) for k, default in _KEPT.items()}
+        code = text(f, "text")
         if asked["language"] not in _LANGUAGES or asked["kernelType"] not in _TYPES:
             raise Refused(200, f"language must be one of {', '.join(_LANGUAGES)} and kernelType one of {', '.join(_TYPES)}.")
-        if not f.get("text"):
+        if not code:
             raise Refused(200, "The kernel has no source: text is empty.")
         if asked["kernelType"] == "notebook":
-            _check_notebook(f["text"])
+            _check_notebook(code)
         with self.sessions.store.state.writing():
             kernel = self._named(f)
             _, invalid = split_sources(asked, self.sessions.find_source)
-            number, session = self.sessions.add(kernel["id"], asked, f["text"])
+            number, session = self.sessions.add(kernel["id"], asked, code)
         self.sessions.start(session)
         handle = f"{kernel['owner']}/{kernel['slug']}"
         return {"ref": f"/code/{handle}", "url": f"https://www.kaggle.com/code/{handle}", "versionNumber": number, "kernelId": kernel["id"], "error": "",
@@ -150,17 +151,17 @@ class KernelService(Service):
 
     def _named(self, f: Fields) -> Fields:
         "Return the row of the kernel that is meant, made or renamed: the title decides the name."
-        store, title = self.sessions.store, str(f.get("newTitle", "")).strip()
-        owner, _, slug = str(f.get("slug", "")).rpartition("/")
+        store, title = self.sessions.store, text(f, "newTitle").strip()
+        owner, _, slug = text(f, "slug").rpartition("/")
         owner = owner or self.credentials.user
         if owner != self.credentials.user:
             raise Refused(403, f"Permission 'kernels.create' was denied: you are {self.credentials.user}, and the kernel would belong to {owner}.")
         if title and len(title) < 5:
             raise Refused(200, "Title must be at least five characters")
-        if f.get("id") and (found := store.by_id(int(f["id"]))) is None:
+        number = _checked(f, "id", 0)
+        found = store.by_id(number) if number else store.find(owner, slug or slugify(title))
+        if number and found is None:
             raise Refused(403, _DENIED)
-        elif not f.get("id"):
-            found = store.find(owner, slug or slugify(title))
         wanted = slugify(title) if title else (found["slug"] if found else slug.lower())
         if not wanted:
             raise Refused(200, "The kernel has no name: give it a title or a slug.")
@@ -174,13 +175,13 @@ class KernelService(Service):
         return {**found, "slug": wanted}
 
     def _kernel(self, f: Fields) -> Fields:
-        found = self.sessions.store.find(str(f.get("userName", "")), str(f.get("kernelSlug", "")))
+        found = self.sessions.store.find(text(f, "userName"), text(f, "kernelSlug"))
         if found is None:
             raise Refused(403, _DENIED)
         return found
 
     def _version(self, f: Fields) -> Version:
-        kernel, label = self._kernel(f), f.get("versionLabel") or ""
+        kernel, label = self._kernel(f), text(f, "versionLabel")
         number = re.fullmatch(r"v(\d{1,9})", label)
         version = None if label and not number else self.sessions.store.version(kernel["id"], int(number[1]) if number else None)
         if version is None:
@@ -188,7 +189,7 @@ class KernelService(Service):
         return version
 
     def _session(self, f: Fields) -> Fields:
-        row = self.sessions.store.session(int(f.get("kernelSessionId", 0)))
+        row = self.sessions.store.session(_checked(f, "kernelSessionId", 0))
         if row is None or row["submission"] is not None:
             raise Refused(404, f"Session {f.get('kernelSessionId', 0)} was not found.")
         return row
@@ -210,9 +211,21 @@ def slugify(title: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
 
 
-def _check_notebook(text: str) -> None:
+def _checked(f: Fields, name: str, default: Any) -> Any:
+    "Return a field of the type its default has; what is of another type is refused before it is kept."
+    value = f.get(name, default)
+    if isinstance(default, str):
+        return text(f, name, default)
+    if isinstance(default, list) and isinstance(value, list):
+        return texts(f, name)
+    if type(value) is not type(default) or (type(value) is int and not 0 <= value < 1 << 31):
+        raise Refused(400, f"{name} = {value!r} is not what it should be, such as {default!r}.")
+    return value
+
+
+def _check_notebook(code: str) -> None:
     try:
-        cells = json.loads(text)["cells"]
+        cells = json.loads(code)["cells"]
         if not all(isinstance(c["source"], str | list) and c["cell_type"] in ("code", "markdown", "raw") for c in cells):
             raise ValueError("a cell has no type or no source")
     except (ValueError, KeyError, TypeError) as e:

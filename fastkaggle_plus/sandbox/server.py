@@ -36,6 +36,7 @@ from .kernel_sessions import KernelSessions
 from .kernel_store import KernelStore
 from .kernels import KernelService
 from .models import ModelService
+from .page import PageService
 from .quota import Limits
 from .rpc import Refused, Service
 from .state import State
@@ -120,6 +121,7 @@ def make_app(
             fields = json.loads(await request.body() or b"{}")
             if not isinstance(fields, dict):
                 raise ValueError("an object is expected")
+            json.dumps(fields, ensure_ascii=False).encode()   # half a character (a lone surrogate) could be neither kept nor sent back
         except (ValueError, RecursionError) as e:
             return _error(400, f"The request body is not valid JSON: {e}")
         call = credentials.methods.get(name) or (services[service].method(method) if service in services else None)
@@ -214,6 +216,7 @@ def _opened(
             "datasets.DatasetApiService": datasets,
             "models.ModelApiService": models,
             "kernels.KernelsApiService": KernelService(sessions, transfers, account),
+            "page": PageService(submissions, sessions, versions, kept["user"]),
         }
         try:
             wrong.know({m for service in services.values() for m in service.methods} | {name.split("/")[1] for name in account.methods})

@@ -121,6 +121,25 @@ def test_refusals_come_with_status_200(kernels):
     assert foreign.status_code == 403
 
 
+@pytest.mark.parametrize("fields", [
+    {"text": 5}, {"newTitle": ["a"]}, {"slug": {}}, {"datasetDataSources": "abc"}, {"kernelDataSources": [5]}, {"isPrivate": "no"}, {"enableGpu": 1},
+    {"sessionTimeoutSeconds": -1}, {"sessionTimeoutSeconds": 2**70}, {"sessionTimeoutSeconds": "5"}, {"id": [1]}, {"id": 1.5}, {"machineShape": 5},
+    {"text": "'\ud800'"}, {"id": 77}])
+def test_fields_that_do_not_fit_make_nothing(kernels, fields):
+    given = {"newTitle": "My kernel", "text": "pass", "language": "python", "kernelType": "script", **fields}
+    answer = kernels.call("SaveKernel", service=SERVICE, **given)
+    assert answer.status_code in (400, 403) and answer.json()["code"] == answer.status_code
+    assert kernels("ListKernels")["kernels"] == []
+
+
+def test_a_kernel_that_never_ran_is_listed_and_pulled(kernels, kaggle):
+    kernels.push("print('saved')", kernelExecutionType="QUICK_SAVE")
+    assert "kaggler/my-kernel" in kaggle("kernels", "list", "-m").stdout
+    assert kaggle("kernels", "pull", "kaggler/my-kernel", "-m", "-p", "p").returncode == 0
+    assert (kaggle.home / "p" / "my-kernel.py").read_text() == "print('saved')"
+    assert "NEW_SCRIPT" in kaggle("kernels", "status", "kaggler/my-kernel").stdout
+
+
 def test_a_third_gpu_session_is_refused_until_one_ends(kernels):
     wait = "import time, os\nwhile True: time.sleep(0.05)"
     first, second = kernels.push(wait, "Gpu one", enableGpu=True), kernels.push(wait, "Gpu two", machineShape="NvidiaTeslaT4")
@@ -158,10 +177,10 @@ def test_a_quick_save_does_not_run(kernels):
 def test_a_version_runs_without_the_sources_that_are_not_there(kernels):
     pushed = kernels.push("import os; print(sorted(os.listdir('../input')), os.listdir('../input/competitions'))",
                           competitionDataSources=["toy", "c/toy", "locked", "none"], datasetDataSources=["a/missing"],
-                          kernelDataSources=["kaggler/missing"], modelDataSources=["a/b/pyTorch/c/1"])
+                          kernelDataSources=["kaggler/missing", "kaggler/my-kernel/x"], modelDataSources=["a/b/pyTorch/c/1"])
     assert pushed["invalidCompetitionSources"] == ["c/toy", "locked", "none"]
     assert (pushed["invalidDatasetSources"], pushed["invalidKernelSources"], pushed["invalidModelSources"]) == (
-        ["a/missing"], ["kaggler/missing"], ["a/b/pyTorch/c/1"])
+        ["a/missing"], ["kaggler/missing", "kaggler/my-kernel/x"], ["a/b/pyTorch/c/1"])
     assert kernels.wait()["status"] == "COMPLETE"
     assert kernels.log() == "['competitions'] ['toy']\n"
 
