@@ -90,6 +90,7 @@ def test_status_of_each_way_to_name_a_notebook(shared, client):
     for handle in (good, good.handle, f"{good.handle}/1", f"https://www.kaggle.com/code/{good.handle}", good.handle.split("/")[1]):
         status = kernel_status(handle, client=client)
         assert (status.handle, status.status, status.is_done) == (good.handle, "COMPLETE", True)
+    assert kernel_status(f"{good.handle}/7", 1, client=client).version == 1, "the version that is given wins"
     assert kernel_status(good, client=client).version == 1 and json.dumps(asdict(status))
     assert kernel_status(shared.bad, client=client).status == "ERROR"
     with environment.rehearsing(shared.url, user=shared.user, key=shared.key, token=shared.token):
@@ -237,6 +238,13 @@ def test_output_of_many_pages_and_of_a_failure(shared, client, faults, tmp_path,
     assert set(kernel_output(shared.good, tmp_path / "out", client=client).files) == FILES and faults.seen("ListKernelSessionOutput") >= 4
     bad = kernel_output(shared.bad, tmp_path / "bad", client=client)
     assert bad.files == () and "no such column" in (tmp_path / "bad" / bad.log).read_text()
+
+
+def test_a_list_of_sizes_that_is_wrong_or_not_there_is_no_obstacle(shared, client, faults, tmp_path):
+    faults.on("ListKernelFiles", f.body_of(lambda body: body.replace(b"3000000", b"2999999")))
+    assert set(kernel_output(shared.good, tmp_path / "one", client=client).files) == FILES, "the MD5 was right"
+    faults.on("ListKernelFiles", f.status(404))
+    assert set(kernel_output(shared.good, tmp_path / "two", client=client).files) == FILES
 
 
 def test_output_that_is_there_is_not_fetched_again(shared, client, faults, tmp_path):
