@@ -273,6 +273,18 @@ def test_a_damaged_transfer_is_mended(shared, client, faults, tmp_path, fault):
     assert (tmp_path / "out" / "images" / "noise.bin").read_bytes() == random.Random(0).randbytes(3_000_000)
 
 
+def test_a_link_that_has_expired_is_replaced(shared, client, faults, tmp_path):
+    def expired(body):
+        listed = json.loads(body)
+        for file in listed["files"]:
+            file["url"] = file["url"].replace("/", "/gone/").replace("/gone//gone/", "//", 1)
+        return json.dumps(listed).encode()
+
+    faults.on("ListKernelSessionOutput", f.body_of(expired))
+    assert set(kernel_output(shared.good, tmp_path / "out", client=client).files) == FILES
+    assert faults.seen("/gone/") and faults.seen("ListKernelSessionOutput") == 2
+
+
 @pytest.mark.parametrize("fault", [CORRUPT, TRUNCATED], ids=["corrupt", "truncated"])
 def test_a_transfer_that_stays_damaged_gives_no_file(shared, client, faults, tmp_path, fault):
     faults.on("noise.bin", fault, times=999)
