@@ -264,13 +264,24 @@ def test_what_kaggle_refuses_is_raised(box, push, faults, handle):
     assert push().version == 1, "a refusal is no obstacle for the next try"
 
 
-def test_an_input_that_is_not_there_is_named(box, push, faults, handle):
-    with pytest.raises(PushRefused, match=r"version 1 .*competition 'no-such-comp'; kernel 'somebody/nothing'"):
-        push(competition=["toy", "no-such-comp"], linked_notebooks=["somebody/nothing"])
+def test_an_input_that_is_not_there_is_named_before_anything_is_pushed(box, push, faults, handle):
+    for more, hint in [({"competition": ["toy", "toyy"]}, "'toyy'.*Did you mean 'toy'"), ({"competition": "locked"}, "Accept them at .*locked/rules"),
+                       ({"linked_notebooks": ["somebody/nothing"]}, "kernel 'somebody/nothing'"),
+                       ({"linked_datasets": ["somebody/data", "somebody/more"]}, "'somebody/data'.*'somebody/more'")]:
+        with pytest.raises(PushRefused, match=f"{hint}.*Nothing was pushed"):
+            push(**more)
+    assert not faults.seen("SaveKernel") and versions(box, handle) == 0
+    assert push(competition="competitions/toy").version == 1, "the prefix that fastkaggle writes is dropped"
+
+
+def test_an_input_that_only_the_push_finds_missing_is_named(push, faults):
+    for method in ("GetCompetition", "ListDatasetFiles"):
+        faults.on(method, f.status(400), times=99)   # nobody can say beforehand
+    with pytest.raises(PushRefused, match=r"version 1 .*dataset 'somebody/data'; competition 'no-such-comp'"):
+        push(competition=["toy", "no-such-comp"], linked_datasets=["somebody/data"])
     with pytest.raises(PushRefused, match=r"version 2 .*no-such-comp"):
-        push(competition=["toy", "no-such-comp"])
-    assert push(competition="competitions/toy").version == 3, "the prefix that fastkaggle writes is dropped"
-    assert faults.seen("SaveKernel") == 3
+        push(competition=["toy", "no-such-comp"], linked_datasets=["somebody/data"])
+    assert push(competition="toy").version == 3 and faults.seen("SaveKernel") == 3
 
 
 def test_an_input_is_missed_also_where_the_answer_got_lost(push, faults):
