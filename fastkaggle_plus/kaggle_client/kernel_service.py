@@ -49,7 +49,8 @@ def kernel_of(
     if len(parts) == 1 and (user := client.config_values.get("username")):
         parts = [user, *parts]
     if len(parts) == 3 and parts[2].lstrip("v").isdigit():
-        version = version or parts.pop()
+        in_handle = parts.pop()
+        version = version or in_handle
     number = str(version or 0).lstrip("v")
     if len(parts[:2]) != len(parts) or not all(re.fullmatch(r"[\w.-]+", p) for p in parts) or len(parts) < 2 or not number.isdigit():
         raise NotFound(f"{given!r}{f' version {version!r}' if version else ''} names no notebook. Give OWNER/NAME as in its address on "

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import requests
 from filelock import FileLock
 
-from ..exceptions import DownloadCorrupt, KaggleError
+from ..exceptions import DownloadCorrupt, KaggleError, NotFound, PermissionDenied
 from . import downloads, kernel_service, kernels, retry, service, session
 from .kernel_service import Kernel
 
@@ -118,7 +118,7 @@ def _fetch_all(client: Any, kernel: Kernel, dest: Path, old: _Note, same: bool, 
         shutil.rmtree(work, ignore_errors=True)
     work.mkdir(exist_ok=True)
     for name in urls:
-        if not (same and old.holds(dest, name) and old.files[name][0] == sizes.get(name, old.files[name][0])):
+        if not (same and old.holds(dest, name)):
             part = work / (hashlib.sha256(name.encode()).hexdigest()[:16] + ".part")
             _fetch(client, kernel, name, part, urls, sizes.get(name), progress)
             _place(part, dest, name, is_ours=old.holds(dest, name))
@@ -152,7 +152,10 @@ def _sizes(client: Any, kernel: Kernel) -> dict[str, int]:
     from kagglesdk.kernels.types.kernels_api_service import ApiListKernelFilesRequest
 
     request = kernel_service.about(ApiListKernelFilesRequest(), kernel)
-    answers = kernel_service.pages(client, "list_kernel_files", request, kernel=kernel, doing="list the files of")
+    try:
+        answers = list(kernel_service.pages(client, "list_kernel_files", request, kernel=kernel, doing="list the files of"))
+    except (NotFound, PermissionDenied):
+        return {}  # the sizes are a second check: the links tell their own
     return {f.name: f.size for answer in answers for f in answer.files or []}
 
 
@@ -160,13 +163,15 @@ def _fetch(client: Any, kernel: Kernel, name: str, part: Path, urls: dict[str, s
            progress: downloads.Progress | None, tries: int = 3) -> None:
     "Complete `part`; try again if its bytes are wrong."
     last = ""
+    sources: list[downloads.Source] = []
     with service.transfers(client) as transfers:
         for _ in range(tries):
             try:
                 with kernel_service.explained(client, kernel=kernel, doing=f"download {name} of"):
-                    downloads.fetch(_asking(client, kernel, name, urls, transfers), part, transfers, stalls=getattr(client, "tries", 7),
-                                    progress=progress)
-                if size is None or part.stat().st_size == size:
+                    downloads.fetch(_asking(client, kernel, name, urls, transfers, sources), part, transfers,
+                                    stalls=getattr(client, "tries", 7), progress=progress)
+                # A file with the right MD5 is right, whatever a list says.
+                if sources[-1].md5 or size is None or part.stat().st_size == size:
                     return
                 last = f"it came with {part.stat().st_size} bytes, and Kaggle lists {size}"
             except DownloadCorrupt as e:
@@ -176,13 +181,15 @@ def _fetch(client: Any, kernel: Kernel, name: str, part: Path, urls: dict[str, s
                           "kept. Try again, or another network.")
 
 
-def _asking(client: Any, kernel: Kernel, name: str, urls: dict[str, str], transfers: requests.Session) -> Callable[[], downloads.Source]:
-    "Return what finds out where the bytes are; a link that has expired is replaced by a new one."
+def _asking(client: Any, kernel: Kernel, name: str, urls: dict[str, str], transfers: requests.Session,
+            told: list[downloads.Source]) -> Callable[[], downloads.Source]:
+    "Return what finds out where the bytes are, and adds it to `told`; a link that has expired is replaced by a new one."
     def once() -> downloads.Source:
         # Not HEAD: a signed link may allow GET alone.
         with transfers.get(urls[name], headers={"Accept-Encoding": "identity"}, stream=True) as answer:
             answer.raise_for_status()
-            return downloads.source_of(answer)
+            told.append(downloads.source_of(answer))
+            return told[-1]
 
     def ask() -> downloads.Source:
         for is_fresh in (False, True):

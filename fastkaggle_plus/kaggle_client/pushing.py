@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..exceptions import KaggleError, NotFound, PermissionDenied, PushRefused, QuotaReached
-from . import kernel_causes, kernel_service, kernels, messages, once, service, session, sources
+from . import inputs, kernel_causes, kernel_service, kernels, messages, once, service, session, sources
 from .journal import Entry, Journal
 from .kernel_service import Kernel
 from .metadata import check_meta, nb_meta
@@ -119,6 +119,7 @@ class _Push:
         entry = self.entry(file_name)
         if not again and (old := self.look_back(book, entry)):
             return self.version(old, sent=False)
+        inputs.refuse_absent(self.client, self.meta)
         self.check_quota()
         entry = replace(entry, before=(self.current(),))
         entry, answer = once.send_once(

@@ -96,6 +96,12 @@ def test_a_request_that_never_arrived_is_sent_once_more(send, faults, count, los
     assert send(wait=False).sent and faults.seen("CreateCodeSubmission") == 2 and count() == 1
 
 
+def test_the_twin_of_an_older_submission_is_not_taken_for_a_lost_one(send, faults, count, tmp_path):
+    older = send(journal=tmp_path / "of-another-machine.jsonl", wait=False)
+    faults.on("CreateCodeSubmission", f.drop_before)
+    assert send(wait=False).ref != older.ref and count() == 2
+
+
 KILLED = """
 from fastkaggle_plus.kaggle_client import connect, submit_code
 client = connect({url!r}, user={user!r}, key={key!r})

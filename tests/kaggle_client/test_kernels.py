@@ -90,6 +90,7 @@ def test_status_of_each_way_to_name_a_notebook(shared, client):
     for handle in (good, good.handle, f"{good.handle}/1", f"https://www.kaggle.com/code/{good.handle}", good.handle.split("/")[1]):
         status = kernel_status(handle, client=client)
         assert (status.handle, status.status, status.is_done) == (good.handle, "COMPLETE", True)
+    assert kernel_status(f"{good.handle}/7", 1, client=client).version == 1, "the version that is given wins"
     assert kernel_status(good, client=client).version == 1 and json.dumps(asdict(status))
     assert kernel_status(shared.bad, client=client).status == "ERROR"
     with environment.rehearsing(shared.url, user=shared.user, key=shared.key, token=shared.token):
@@ -239,6 +240,13 @@ def test_output_of_many_pages_and_of_a_failure(shared, client, faults, tmp_path,
     assert bad.files == () and "no such column" in (tmp_path / "bad" / bad.log).read_text()
 
 
+def test_a_list_of_sizes_that_is_wrong_or_not_there_is_no_obstacle(shared, client, faults, tmp_path):
+    faults.on("ListKernelFiles", f.body_of(lambda body: body.replace(b"3000000", b"2999999")))
+    assert set(kernel_output(shared.good, tmp_path / "one", client=client).files) == FILES, "the MD5 was right"
+    faults.on("ListKernelFiles", f.status(404))
+    assert set(kernel_output(shared.good, tmp_path / "two", client=client).files) == FILES
+
+
 def test_output_that_is_there_is_not_fetched_again(shared, client, faults, tmp_path):
     first = kernel_output(shared.good, tmp_path / "out", client=client)
     faults.log.clear()
@@ -263,6 +271,18 @@ def test_a_damaged_transfer_is_mended(shared, client, faults, tmp_path, fault):
     import random
 
     assert (tmp_path / "out" / "images" / "noise.bin").read_bytes() == random.Random(0).randbytes(3_000_000)
+
+
+def test_a_link_that_has_expired_is_replaced(shared, client, faults, tmp_path):
+    def expired(body):
+        listed = json.loads(body)
+        for file in listed["files"]:
+            file["url"] = file["url"].replace("/", "/gone/").replace("/gone//gone/", "//", 1)
+        return json.dumps(listed).encode()
+
+    faults.on("ListKernelSessionOutput", f.body_of(expired))
+    assert set(kernel_output(shared.good, tmp_path / "out", client=client).files) == FILES
+    assert faults.seen("/gone/") and faults.seen("ListKernelSessionOutput") == 2
 
 
 @pytest.mark.parametrize("fault", [CORRUPT, TRUNCATED], ids=["corrupt", "truncated"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -23,12 +24,22 @@ from fastkaggle_plus.exceptions import (
     SecretFound,
 )
 from fastkaggle_plus.kaggle_client import Journal, connect, nb_meta, push_notebook, wait_kernel
+from fastkaggle_plus.sandbox import running
 
 from . import faults as f
 from .notebooks import source_of, versions, write_notebook
 from .test_submitting import start
 
 CAP = b'{"ref": "", "url": "", "error": "Maximum batch GPU session count of 2 reached."}'
+
+
+NUMBERS = itertools.count(100)
+
+
+@pytest.fixture(scope="module")
+def box(bundles, tmp_path_factory):
+    with running(bundles, state=tmp_path_factory.mktemp("state")) as box:
+        yield box
 
 
 @pytest.fixture
@@ -50,16 +61,26 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def handle(box):
-    return f"{box.user}/my-work"
+def title():
+    "A notebook of this test's own, as all tests share a sandbox."
+    return f"Work {next(NUMBERS)}"
 
 
 @pytest.fixture
-def push(box, client, folder):
+def id(title):
+    return title.lower().replace(" ", "-")
+
+
+@pytest.fixture
+def handle(box, id):
+    return f"{box.user}/{id}"
+
+
+@pytest.fixture
+def push(box, client, folder, id, title):
     def pushing(**more):
-        title = more.pop("title", "My work")
-        id = more.pop("id", "my-work")
-        return push_notebook(more.pop("user", box.user), id, title, "nb.ipynb", folder, **{"client": client, "poll_s": 0.05, "run": False, **more})
+        named = (more.pop("user", box.user), more.pop("id", id), more.pop("title", title))
+        return push_notebook(*named, "nb.ipynb", folder, **{"client": client, "poll_s": 0.05, "run": False, **more})
     return pushing
 
 
@@ -130,7 +151,7 @@ def test_a_request_without_an_answer(box, push, faults, handle, client, after):
     never.set()
 
 
-def test_somebody_elses_version_meanwhile_is_not_taken_for_ours(box, push, faults, folder, handle):
+def test_somebody_elses_version_meanwhile_is_not_taken_for_ours(box, push, faults, folder, handle, id, title):
     push()
 
     def overtaken(handler, forward):
@@ -140,7 +161,7 @@ def test_somebody_elses_version_meanwhile_is_not_taken_for_ours(box, push, fault
     other = folder.parent / "other"
     other.mkdir()
     write_notebook(other / "nb.ipynb", "by = 'the web'")
-    (other / "kernel-metadata.json").write_text(json.dumps(nb_meta(box.user, "my-work", "My work", "nb.ipynb")))
+    (other / "kernel-metadata.json").write_text(json.dumps(nb_meta(box.user, id, title, "nb.ipynb")))
     write_notebook(folder / "nb.ipynb", "x = 3")
     faults.on("SaveKernel", overtaken)
     assert push().version == 3 and saved(box, handle) == ["x = 3"]
@@ -168,12 +189,12 @@ def test_a_dead_line_before_the_request_arrived(box, push, faults, handle):
 KILLED = """
 from fastkaggle_plus.kaggle_client import connect, push_notebook
 client = connect({url!r}, user={user!r}, key={key!r})
-print(push_notebook({user!r}, "my-work", "My work", "nb.ipynb", {folder!r}, client=client, poll_s=0.05, run=False).version, flush=True)
+print(push_notebook({user!r}, {id!r}, {title!r}, "nb.ipynb", {folder!r}, client=client, poll_s=0.05, run=False).version, flush=True)
 """
 
 
 @pytest.mark.parametrize("step, after", [("GetKernel", True), ("SaveKernel", False), ("SaveKernel", True)])
-def test_a_kill_in_the_middle_of_a_push(box, faults, folder, handle, step, after):
+def test_a_kill_in_the_middle_of_a_push(box, faults, folder, handle, id, title, step, after):
     never, reached = threading.Event(), threading.Event()
 
     def stall(handler, forward):
@@ -183,7 +204,7 @@ def test_a_kill_in_the_middle_of_a_push(box, faults, folder, handle, step, after
         f.hang(never)(handler, forward)
 
     faults.on(step, stall)
-    code = KILLED.format(url=faults.url, user=box.user, key=box.key, folder=str(folder))
+    code = KILLED.format(url=faults.url, user=box.user, key=box.key, folder=str(folder), id=id, title=title)
     process = start(code)
     assert reached.wait(60)
     process.send_signal(signal.SIGKILL)
@@ -194,8 +215,8 @@ def test_a_kill_in_the_middle_of_a_push(box, faults, folder, handle, step, after
     assert versions(box, handle) == 1
 
 
-def test_two_processes_with_the_same_notebook_push_it_once(box, faults, folder, handle):
-    code = KILLED.format(url=faults.url, user=box.user, key=box.key, folder=str(folder))
+def test_two_processes_with_the_same_notebook_push_it_once(box, faults, folder, handle, id, title):
+    code = KILLED.format(url=faults.url, user=box.user, key=box.key, folder=str(folder), id=id, title=title)
     both = [start(code), start(code)]
     assert [p.communicate(timeout=120)[0] for p in both] == ["1\n"] * 2
     assert versions(box, handle) == 1
@@ -210,7 +231,7 @@ def test_the_session_cap_is_waited_out(box, push, faults, handle):
 
 def test_the_sandboxs_own_cap_is_waited_out_and_has_a_deadline(box, client, folder, push):
     (folder / "sleep.py").write_text("import time\ntime.sleep(2)")
-    busy = [push_notebook(box.user, f"busy-{n}", f"Busy {n}", "sleep.py", folder, gpu=True, client=client) for n in range(2)]
+    busy = [push_notebook(box.user, f"busy-{n}", f"Busy {n}", "sleep.py", folder, gpu=True, client=client, poll_s=0.2) for n in range(2)]
     with pytest.raises(QuotaReached, match=r"within 0 s.*Nothing was pushed"):
         push(gpu=True, run=True, queue_s=0.3)
     assert push(gpu=True, run=True, poll_s=0.2, queue_s=60).version == 1
@@ -243,13 +264,24 @@ def test_what_kaggle_refuses_is_raised(box, push, faults, handle):
     assert push().version == 1, "a refusal is no obstacle for the next try"
 
 
-def test_an_input_that_is_not_there_is_named(box, push, faults, handle):
-    with pytest.raises(PushRefused, match=r"version 1 .*competition 'no-such-comp'; kernel 'somebody/nothing'"):
-        push(competition=["toy", "no-such-comp"], linked_notebooks=["somebody/nothing"])
+def test_an_input_that_is_not_there_is_named_before_anything_is_pushed(box, push, faults, handle):
+    for more, hint in [({"competition": ["toy", "toyy"]}, "'toyy'.*Did you mean 'toy'"), ({"competition": "locked"}, "Accept them at .*locked/rules"),
+                       ({"linked_notebooks": ["somebody/nothing"]}, "kernel 'somebody/nothing'"),
+                       ({"linked_datasets": ["somebody/data", "somebody/more"]}, "'somebody/data'.*'somebody/more'")]:
+        with pytest.raises(PushRefused, match=f"{hint}.*Nothing was pushed"):
+            push(**more)
+    assert not faults.seen("SaveKernel") and versions(box, handle) == 0
+    assert push(competition="competitions/toy").version == 1, "the prefix that fastkaggle writes is dropped"
+
+
+def test_an_input_that_only_the_push_finds_missing_is_named(push, faults):
+    for method in ("GetCompetition", "ListDatasetFiles"):
+        faults.on(method, f.status(400), times=99)   # nobody can say beforehand
+    with pytest.raises(PushRefused, match=r"version 1 .*dataset 'somebody/data'; competition 'no-such-comp'"):
+        push(competition=["toy", "no-such-comp"], linked_datasets=["somebody/data"])
     with pytest.raises(PushRefused, match=r"version 2 .*no-such-comp"):
-        push(competition=["toy", "no-such-comp"])
-    assert push(competition="competitions/toy").version == 3, "the prefix that fastkaggle writes is dropped"
-    assert faults.seen("SaveKernel") == 3
+        push(competition=["toy", "no-such-comp"], linked_datasets=["somebody/data"])
+    assert push(competition="toy").version == 3 and faults.seen("SaveKernel") == 3
 
 
 def test_an_input_is_missed_also_where_the_answer_got_lost(push, faults):
@@ -343,14 +375,14 @@ def test_a_refusal_never_quotes_the_key(push, faults, box):
     assert "***" in told and box.key not in told
 
 
-def test_a_run_that_failed_is_pushed_again_and_one_that_worked_is_not(box, client, folder):
+def test_a_run_that_failed_is_pushed_again_and_one_that_worked_is_not(box, client, folder, id, title, handle):
     def run(code):
         (folder / "run.py").write_text(code)
-        return push_notebook(box.user, "my-script", "My script", "run.py", folder, client=client)
+        return push_notebook(box.user, id, title, "run.py", folder, client=client)
 
     assert run("assert False").version == 1
     with pytest.raises(KernelFailed, match="AssertionError"):
-        wait_kernel(f"{box.user}/my-script", client=client, poll_s=0.1, timeout_s=60)
+        wait_kernel(handle, client=client, poll_s=0.1, timeout_s=60)
     again = run("assert False")
     assert (again.version, again.sent) == (2, True), "what it lacked may have been mended"
     worked = run("assert True")
@@ -373,8 +405,8 @@ def test_retired_accelerators_are_replaced_aloud(old, new):
         assert nb_meta("me", "my-work", "My work", "nb.ipynb", machine_shape=old)["machine_shape"] == new
 
 
-def test_kaggles_own_client_takes_the_metadata(box, folder):
-    meta = nb_meta(box.user, "my-work", "My work", "nb.ipynb", competition="toy")
+def test_kaggles_own_client_takes_the_metadata(box, folder, id, title):
+    meta = nb_meta(box.user, id, title, "nb.ipynb", competition="toy")
     (folder / "kernel-metadata.json").write_text(json.dumps(meta))
     answer = connect(box.url, user=box.user, key=box.key).kernels_push(str(folder))
     assert answer.version_number == 1 and not answer.error and not answer.invalid_competition_sources
