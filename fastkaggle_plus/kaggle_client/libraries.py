@@ -16,7 +16,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from ..exceptions import DatasetFailed, DownloadCorrupt, NotFound
-from . import dataset_service, own_wheel, session, wheels
+from . import dataset_service, own_wheel, pip_download, session, wheels
 from .dataset_folder import METADATA, Metadata, check_names, slugify, write_metadata
 from .dataset_versions import Dataset, Terms, publish
 from .datasets import fetch_file, metadata_of
@@ -152,7 +152,7 @@ class _Sync:
         with TemporaryDirectory(prefix=".wheels-", dir=self.folder.parent) as temporary:
             fresh = Path(temporary)
             _fetch(wanted, fresh, pip_cmd, python_version, platforms, deps=deps, without=left_out)
-            checked = check_wheels(fresh, roots, targets=_targets(python_version, platforms), pip=wheels.pip_base(pip_cmd), deps=deps, without=left_out)
+            checked = check_wheels(fresh, roots, targets=_targets(python_version, platforms), pip=pip_download.pip_base(pip_cmd), deps=deps, without=left_out)
             (fresh / SUMS).write_text("".join(f"{_sha256(w.path)}  {w.path.name}\n" for w in wheels.wheels_in(fresh)), encoding="utf-8")
             there, status, version = self._there()
             lib = roots[0].name if len(roots) == 1 else ""
@@ -216,14 +216,14 @@ class _Sync:
 
 
 def _fetch(wanted: list[str], folder: Path, pip_cmd: str, python_version: Any, platforms: Any, *, deps: bool, without: Iterable[str]) -> list[Path]:
-    pip, roots = wheels.pip_base(pip_cmd), _named(wanted)
+    pip, roots = pip_download.pip_base(pip_cmd), _named(wanted)
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="fkp-") as work:
         arguments = _with_own(wanted, Path(work), pip)
         if any(a.startswith("-") for a in arguments):   # options go in a file only
             (Path(work) / "requirements.txt").write_text("\n".join(arguments) + "\n", encoding="utf-8")
             arguments = ["-r", str(Path(work) / "requirements.txt")]
-        found: list[Wheel] = wheels.fetch(arguments, roots, folder, targets=_targets(python_version, platforms), pip=pip, deps=deps, without=without)
+        found: list[Wheel] = pip_download.fetch(arguments, roots, folder, targets=_targets(python_version, platforms), pip=pip, deps=deps, without=without)
     return [w.path for w in found]
 
 
