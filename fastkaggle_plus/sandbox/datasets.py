@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from .listing import below, summary, tree
 from .rpc import Fields, Refused, Service, changed, page, text, texts
 from .transfers import Transfers
-from .versions import NotMade, Versions
+from .versions import NotMade, Versions, split_version
 
 KIND = "datasets"
 _GROUPS = {"PUBLIC": (False,), "MY": (False, True), "USER": (False, True), "ALL": (False, True), "MY_PRIVATE": (True,), "MY_PUBLIC": (False,)}
@@ -30,8 +30,9 @@ class DatasetService(Service):
     user: str
 
     def folder(self, handle: str, version: int | None = None) -> Path | None:
-        "Return the files of owner/slug, of the newest version that is ready by default; None where there is none."
-        return self.versions.folder(KIND, handle, version)
+        "Return the files of owner/slug or owner/slug/version, by default of the newest version that is ready; None where there is none."
+        parts, number = split_version(handle, 2)
+        return self.versions.folder(KIND, "/".join(parts), version or number)
 
     def rpc_list_datasets(self, request: Request, f: Fields) -> Fields:
         group = f.get("group", "").upper().removeprefix("DATASET_SELECTION_GROUP_") or "PUBLIC"

@@ -1,4 +1,16 @@
-"""Faults on demand: answers lost, late, cut or refused, as the real service has them on a bad day."""
+"""Faults on demand: answers lost, late, cut or refused, as the real service has them on a bad day.
+
+A fault is written KIND[:WHERE][:option=value,...] or HOOK[=seconds]:
+
+    429:CreateSubmission:nth=2,times=3,retry_after=1,shape=gateway    the 2nd to 4th call is refused
+    503:*:path=DatasetApiService,after       one call is processed, and answered with 503 all the same
+    drop-before:upload, drop-after:Create*   the connection is closed before, or after, the request was processed
+    truncate:download:at=1000                the body ends early, its full length announced; truncate-silently: the length is right
+    corrupt:download:path=train.csv,no_md5   one byte is another
+    delay:ListCompetitions:seconds=30,times=always
+    expired-upload:nth=2                     the session is gone at its 2nd PUT
+    slow-scoring=20  slow-processing=20  kernel-dies
+"""
 
 from __future__ import annotations
 

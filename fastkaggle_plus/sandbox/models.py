@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from .rpc import Fields, Refused, Service, changed, page, text
 from .transfers import Transfers
-from .versions import NotMade, Versions
+from .versions import NotMade, Versions, split_version
 
 KIND, MODEL = "models", "model"    # a variation with its versions; the model it belongs to
 _PREFIX = "MODEL_FRAMEWORK_"
@@ -29,11 +29,12 @@ class ModelService(Service):
     user: str
 
     def folder(self, handle: str, version: int | None = None) -> Path | None:
-        "Return the files of owner/model/framework/variation, of the newest version that is ready by default; None where there is none."
-        parts = handle.split("/")
-        if len(parts) != 4:
-            return None
-        return self.versions.folder(KIND, "/".join([*parts[:2], framework_slug(parts[2]), parts[3]]), version)
+        """Return the files of owner/model/framework/variation, or of that and /version; None where there is none.
+
+        By default they are those of the newest version that is ready; the folder has the version's number as its name.
+        """
+        parts, number = split_version(handle, 4)
+        return self.versions.folder(KIND, "/".join([*parts[:2], *map(framework_slug, parts[2:3]), *parts[3:]]), version or number)
 
     def rpc_list_models(self, request: Request, f: Fields) -> Fields:
         owner, words = f.get("owner", "").lower(), f.get("search", "").lower()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import re
 import shutil
 import threading
 from collections.abc import Callable
@@ -247,6 +248,14 @@ class Versions:
             os.link(blob, file)
         except OSError:   # a file system without links
             shutil.copyfile(blob, file)
+
+
+def split_version(handle: str, parts: int) -> tuple[list[str], int | None]:
+    "Return the parts of a handle and the version it may end with; no parts when it is no handle."
+    found = handle.split("/")
+    if len(found) == parts + 1 and re.fullmatch(r"[1-9]\d{0,9}", found[-1]):
+        return found[:-1], int(found[-1])
+    return (found if len(found) == parts else []), None
 
 
 def _one_name(name: str) -> str:

@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 import requests
 
 from fastkaggle_plus.exceptions import ConfigError, UnknownName
-from fastkaggle_plus.sandbox import running
+from fastkaggle_plus.sandbox import faults, running
 from fastkaggle_plus.sandbox.faults import Faults, parse_fault
 
 from ..bundles import answers
@@ -198,6 +199,21 @@ def test_the_kaggle_client_meets_the_faults_it_is_known_to_fail_at(kaggle, box):
     assert kaggle("competitions", "list").returncode == 0
     box.faults.set("corrupt")
     assert kaggle("competitions", "download", "toy", "-f", "test.csv").returncode == 0   # accepted: it looks at the size only
+
+
+def test_clients_meet_damaged_bytes(kaggle, box, bundles):
+    box.faults.set("truncate:download:path=train.csv")
+    assert kaggle("competitions", "download", "toy", "-f", "train.csv").returncode == 0   # resumed by the client
+    assert (kaggle.home / "train.csv").read_bytes() == (bundles / "toy/files/train.csv").read_bytes()
+    box.faults.set("corrupt:download:path=test.csv")
+    done = kaggle("import kagglehub; kagglehub.competition_download('toy', path='test.csv')", module="python")
+    assert "DataCorruptionError" in done.stderr
+
+
+def test_every_example_of_the_module_reads():
+    examples = re.findall(r"^ {4}(\S.*?)(?: {3,}.*)?$", faults.__doc__, re.M)
+    specs = [s for line in examples for s in re.split(r", (?=\w+-)| {2}", line)]
+    assert len(specs) == 11 and {parse_fault(s).kind for s in specs} > {"429", "503", "delay", "kernel-dies", "expired-upload"}
 
 
 def test_killed_between_upload_and_ready(bundles, tmp_path):

@@ -9,6 +9,11 @@ import pytest
 import requests
 
 from fastkaggle_plus.sandbox import running
+from fastkaggle_plus.sandbox.datasets import DatasetService
+from fastkaggle_plus.sandbox.models import ModelService
+from fastkaggle_plus.sandbox.state import State
+from fastkaggle_plus.sandbox.transfers import Transfers
+from fastkaggle_plus.sandbox.versions import Versions
 
 from .conftest import Caller
 
@@ -116,6 +121,32 @@ def test_what_is_refused(models):
     assert "letters" in models("CreateModelInstance", **OF, body={"instanceSlug": "../x", "framework": "JAX"}).json()["error"]
     assert "no files" in models("CreateModelInstance", **OF, body={"instanceSlug": "x", "framework": "JAX"}).json()["error"]
     assert "unknown" in models("CreateModelInstanceVersion", **SMALL, body={"files": [{"token": "?"}]}).json()["error"]
+
+
+def test_folders_are_found_by_handle(tmp_path):
+    state = State(tmp_path / "state")
+    versions, transfers = Versions(state, delay_s=0), Transfers(state, "secret")
+    datasets, models = DatasetService(versions, transfers, "me"), ModelService(versions, transfers, "me")
+    try:
+        for kind, handle in (("datasets", "me/my-data"), ("models", "me/net/pytorch/small")):
+            for number in (1, 2):
+                state.insert("uploads", token=f"{kind}{number}", file_name="a.txt", size=1, purpose="", done=1)
+                state.blob(f"{kind}{number}").write_text(str(number))
+                files, item = {"files": [{"token": f"{kind}{number}"}]}, versions.item(kind, handle)
+                versions.add(item, files) if item else versions.create(kind, handle, {}, files=files)
+        deadline = time.monotonic() + 20
+        while not datasets.folder("me/my-data", 2) or not models.folder("me/net/PyTorch/small/2"):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        assert (datasets.folder("me/my-data") / "a.txt").read_text() == (datasets.folder("me/my-data/2") / "a.txt").read_text() == "2"
+        assert (datasets.folder("me/my-data", 1) / "a.txt").read_text() == (models.folder("me/net/pyTorch/small/1") / "a.txt").read_text() == "1"
+        assert models.folder("me/net/PyTorch/small").name == "2"
+        for wrong in ("me/my-data/3", "me/my-data/x", "me/nothing", "me", "", "me/net/pytorch/small"):
+            assert datasets.folder(wrong) is None
+        assert models.folder("me/net/pytorch") is None and models.folder("me/net/jax/small") is None
+    finally:
+        versions.close()
+        state.close()
 
 
 def test_models_survive_a_restart(bundles, tmp_path):
