@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from .datasets import check_ds_exists, get_dataset, mk_dataset, push_dataset
     from .journal import Journal
     from .libraries import (
-        LibraryDataset,
         create_libs_datasets,
         create_requirements_dataset,
         get_local_ds_ver,
         get_pip_libraries,
         get_pip_library,
     )
+    from .library_sync import LibraryDataset
     from .session import connect, import_kaggle
     from .submitting import Submission, competition_submit, submissions, submit
 
@@ -34,7 +34,7 @@ _HOME = {
     "Journal": ".journal",
     "Dataset": ".dataset_versions",
     "check_ds_exists": ".datasets", "mk_dataset": ".datasets", "get_dataset": ".datasets", "push_dataset": ".datasets",
-    "LibraryDataset": ".libraries", "create_libs_datasets": ".libraries", "create_requirements_dataset": ".libraries",
+    "LibraryDataset": ".library_sync", "create_libs_datasets": ".libraries", "create_requirements_dataset": ".libraries",
     "get_local_ds_ver": ".libraries", "get_pip_library": ".libraries", "get_pip_libraries": ".libraries",
 }
 

@@ -47,7 +47,7 @@ def check_wheels(
     elsewhere = ", ".join(t.python for t in targets if not t.is_here)
     said = []
     if here:
-        skipped = _install_and_import(folder, roots, wheels, pip, is_complete=deps and not without)
+        skipped = _install_and_import(folder, roots, [w for w in wheels if w.fits(here[0])], pip, is_complete=deps and not without)
         said.append(f"installed and imported on Python {here[0].python}, with no index and {'no network' if _cut_off() else 'no download'}"
                     + (f"; not imported: {skipped}" if skipped else ""))
     if elsewhere:
