@@ -97,6 +97,8 @@ def test_wheels_are_kaggles_and_not_this_machines(index, tmp_path):
     assert names(found) == ["fast-1.0-cp311-cp311-manylinux2014_x86_64.whl", "fast-1.0-cp312-cp312-manylinux_2_28_x86_64.whl"]
     only = get_pip_library(tmp_path / "arm", "fast", python_version="3.12", platforms=("macosx_11_0_arm64",))
     assert names(only) == ["fast-1.0-cp312-cp312-macosx_11_0_arm64.whl"]
+    by_path = get_pip_library(tmp_path / "path", str(index / "fast-1.0-cp312-cp312-manylinux_2_28_x86_64.whl"), python_version="3.12")
+    assert names(by_path) == ["fast-1.0-cp312-cp312-manylinux_2_28_x86_64.whl"]
     with pytest.raises(DatasetFailed, match=r"python_version = '3'"):
         get_pip_library(tmp_path / "w", "fast", python_version="3")
 
