@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from .journal import Journal
     from .kernels import KernelStatus, Quota, kernel_status, quota, wait_kernel
     from .libraries import (
-        LibraryDataset,
         create_libs_datasets,
         create_requirements_dataset,
         get_local_ds_ver,
         get_pip_libraries,
         get_pip_library,
     )
+    from .library_sync import LibraryDataset
     from .logs import LogEvent, kernel_logs
     from .metadata import nb_meta
     from .outputs import KernelOutput, kernel_output
@@ -46,7 +46,7 @@ _HOME = {
     "submit_code": ".code_submitting",
     "Dataset": ".dataset_versions",
     "check_ds_exists": ".datasets", "mk_dataset": ".datasets", "get_dataset": ".datasets", "push_dataset": ".datasets",
-    "LibraryDataset": ".libraries", "create_libs_datasets": ".libraries", "create_requirements_dataset": ".libraries",
+    "LibraryDataset": ".library_sync", "create_libs_datasets": ".libraries", "create_requirements_dataset": ".libraries",
     "get_local_ds_ver": ".libraries", "get_pip_library": ".libraries", "get_pip_libraries": ".libraries",
 }
 

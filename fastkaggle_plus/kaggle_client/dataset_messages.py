@@ -10,9 +10,17 @@ from .messages import Cause
 
 UNKNOWN = ("Kaggle knows no dataset {slug!r} that you may read: the name is mistyped (it is OWNER/SLUG, as in its address), "
            "or it is private and not yours.")
-TAKEN = ("The name of {slug} is taken: https://www.kaggle.com/datasets/{slug}. If that dataset is yours, make a new version of it with "
+TAKEN = ("The name of {slug} is taken: {url}. If that dataset is yours, make a new version of it with "
          "push_dataset; else choose another title.")
 _TAKEN = r"already (in use|exists?|taken|used)|\btaken\b|\bduplicate"
+
+
+def url_of(
+    handle: str,    # owner/slug
+) -> str:
+    "Return a dataset's page for people."
+    return f"https://www.kaggle.com/datasets/{handle}"
+
 
 CAUSES = (
     *(c for c in messages.CAUSES if c.statuses in ((401,), (429,))),   # the same whatever was asked for
@@ -26,11 +34,11 @@ CAUSES = (
     Cause((400,), "", DatasetFailed,
           "Kaggle calls the request to {doing} {slug} malformed. Check its title, slug, license, subtitle and keywords in dataset-metadata.json."),
     Cause((403,), r"datasets\.\w+", NotFound, UNKNOWN),
-    Cause((404,), r"\bversion\b", NotFound, "{slug} has no such version. See https://www.kaggle.com/datasets/{slug}/versions."),
-    Cause((404,), r"\bfile\b", NotFound, "{slug} has no such file. Its files are listed at https://www.kaggle.com/datasets/{slug}/data."),
+    Cause((404,), r"\bversion\b", NotFound, "{slug} has no such version. See {url}/versions."),
+    Cause((404,), r"\bfile\b", NotFound, "{slug} has no such file. Its files are listed at {url}/data."),
     Cause((404,), "", NotFound, UNKNOWN),
     Cause((403,), "", PermissionDenied,
-          "Kaggle does not let you {doing} {slug}. It may be private: open https://www.kaggle.com/datasets/{slug} in a browser with this account."),
+          "Kaggle does not let you {doing} {slug}. It may be private: open {url} in a browser with this account."),
 )
 
 
@@ -40,5 +48,5 @@ def refused(
 ) -> NameTaken | DatasetFailed:
     "Return the exception for a dataset or version that Kaggle did not make."
     cause = next((c for c in CAUSES if 400 in c.statuses and re.search(c.words, said, re.IGNORECASE)), None)
-    text = (cause.message.format(slug=handle, doing="make") if cause else "") + f" Kaggle said: {said or 'nothing'}"
+    text = (cause.message.format(slug=handle, url=url_of(handle), doing="make") if cause else "") + f" Kaggle said: {said or 'nothing'}"
     return (NameTaken if cause and cause.error is NameTaken else DatasetFailed)(text.strip(), said=said)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 from ..exceptions import DatasetFailed, KaggleUnavailable, NotFound, PermissionDenied, RateLimited
-from . import service
-from .dataset_messages import CAUSES
+from . import retry, service
+from .dataset_messages import CAUSES, url_of
 
 SETTLED = ("READY", "FAILED", "DELETED")
-_API = "datasets.dataset_api_client."
+_API = "datasets.dataset_api_client"
 
 
 def parse_handle(
@@ -55,8 +57,7 @@ def files_of(client: Any, handle: str, *, version: int | None = None) -> dict[st
     from kagglesdk.datasets.types.dataset_api_service import ApiListDatasetFilesRequest
 
     request = about(ApiListDatasetFilesRequest, handle, version=version)
-    listed = service.pages(client, _API + "list_dataset_files", request, "dataset_files", slug=handle, doing="list the files of", causes=CAUSES)
-    return {f.name: f.total_bytes for f in listed}
+    return {f.name: f.total_bytes for f in _pages(client, "list_dataset_files", request, "dataset_files", handle=handle, doing="list the files of")}
 
 
 def status_of(client: Any, handle: str) -> str:
@@ -98,17 +99,24 @@ def wait_settled(
 def still_processing(handle: str, status: str, timeout_s: float) -> DatasetFailed:
     "Return the exception for a deadline that passed."
     return DatasetFailed(f"Kaggle is still processing {handle} after {timeout_s:.0f} s (status {status}). Nothing is lost and nothing needs to be "
-                         f"sent again: call again to wait on, or look at https://www.kaggle.com/datasets/{handle}.")
+                         f"sent again: call again to wait on, or look at {url_of(handle)}.")
 
 
-def read(client: Any, method: str, request: Any, *, handle: str, doing: str) -> Any:
-    "Return the answer of the dataset service to a call that changes nothing."
-    return service.read(client, _API + method, request, slug=handle, doing=doing, causes=CAUSES)
+def read(client: Any, method: str, request: Any, *, handle: str, doing: str, api: str = _API) -> Any:
+    "Return the answer to a call that changes nothing, retried while its failure passes."
+    with explained(client, handle, doing):
+        return retry.read(lambda: send(client, method, request, api=api), tries=getattr(client, "tries", 7),
+                          deadline_s=getattr(client, "deadline_s", 300.0))
 
 
-def send(client: Any, method: str, request: Any) -> Any:
-    "Return the answer of the dataset service to one call, made once; failures come as they are."
-    return service.send(client, _API + method, request)
+def send(client: Any, method: str, request: Any, *, api: str = _API) -> Any:
+    "Return the answer to one call, made once; failures come as they are."
+    return service.send(client, method, request, api=api)
+
+
+def explained(client: Any, handle: str, doing: str) -> AbstractContextManager[None]:
+    "Turn what requests and kaggle raise into our exceptions, in the words of datasets."
+    return service.explained(client, slug=handle, doing=doing, causes=CAUSES, url=url_of(handle), facts=lambda client, error, *_: error)
 
 
 def user_of(client: Any) -> str:
@@ -126,5 +134,17 @@ def _mine(client: Any, handle: str) -> set[str]:
 
     request = ApiListDatasetsRequest()
     request.group = DatasetSelectionGroup.DATASET_SELECTION_GROUP_MY
-    listed = service.pages(client, _API + "list_datasets", request, "datasets", slug=handle, doing="list your datasets beside", causes=CAUSES)
-    return {d.ref.lower() for d in listed}
+    return {d.ref.lower() for d in _pages(client, "list_datasets", request, "datasets", handle=handle, doing="list your datasets beside")}
+
+
+def _pages(client: Any, method: str, request: Any, field: str, *, handle: str, doing: str) -> Iterator[Any]:
+    "Yield the items of every page."
+    request.page_size, seen = service.PAGE_SIZE, set[str]()
+    while True:
+        answer = read(client, method, request, handle=handle, doing=doing)
+        yield from getattr(answer, field) or []
+        token = answer.next_page_token
+        if not token or token in seen:
+            return
+        seen.add(token)
+        request.page_token = token

@@ -18,7 +18,8 @@ from filelock import FileLock, Timeout
 from ..exceptions import DataError, DatasetFailed, KaggleError, KaggleUnavailable, NameTaken, NotFound
 from . import dataset_messages, retry, service, uploads
 from .dataset_folder import Content, Metadata, check_names, parcels, read_content
-from .dataset_service import SETTLED, about, files_of, find, send, still_processing, user_of, wait_settled
+from .dataset_messages import url_of
+from .dataset_service import SETTLED, about, explained, files_of, find, send, still_processing, user_of, wait_settled
 from .journal import Entry, Journal
 from .upload_sessions import Sessions
 
@@ -36,7 +37,7 @@ class Dataset:
     @property
     def url(self) -> str:
         "Its page for people."
-        return f"https://www.kaggle.com/datasets/{self.handle}"
+        return url_of(self.handle)
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def _send(client: Any, book: Journal, entry: Entry, content: Content, meta: Meta
     sessions.forget()
     for nth in range(tries):
         try:
-            with service.explained(client, slug=entry.slug, doing="make", causes=dataset_messages.CAUSES):
+            with explained(client, entry.slug, "make"):
                 answer, lost = _create(client, method, request)
             if answer and answer.error:
                 raise dataset_messages.refused(entry.slug, answer.error)
@@ -125,7 +126,7 @@ def _send(client: Any, book: Journal, entry: Entry, content: Content, meta: Meta
             break
         if nth < tries - 1:
             time.sleep(pause)
-    with service.explained(client, slug=entry.slug, doing="make", causes=dataset_messages.CAUSES):
+    with explained(client, entry.slug, "make"):
         raise lost
 
 
@@ -133,7 +134,7 @@ def _version_before(client: Any, handle: str, terms: Terms) -> int:
     "Return the version that is there, 0 for none. Raises if a dataset of that name must not be there, or must."
     dataset = find(client, handle)
     if terms.new and dataset is not None:
-        raise NameTaken(dataset_messages.TAKEN.format(slug=handle))
+        raise NameTaken(dataset_messages.TAKEN.format(slug=handle, url=url_of(handle)))
     if not terms.new and dataset is None:
         raise NotFound(f"There is no dataset {handle} to make a new version of. Make it first with mk_dataset.", status=404)
     if dataset is None:
@@ -216,7 +217,7 @@ def _follow(client: Any, book: Journal, entry: Entry, terms: Terms, *, sent: boo
     if status in ("FAILED", "DELETED"):
         book.write(replace(entry, state="refused"))
         raise DatasetFailed(f"Kaggle took the files of {entry.slug} and could not process them (status {status}). Look at "
-                            f"https://www.kaggle.com/datasets/{entry.slug}; damaged archives and names it cannot store are the usual causes. "
+                            f"{url_of(entry.slug)}; damaged archives and names it cannot store are the usual causes. "
                             "Mend the files, then call push_dataset.")
     if status == "READY" and not entry.ref:
         entry = book.write(replace(entry, state="sent", ref=version))

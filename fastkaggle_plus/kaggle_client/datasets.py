@@ -15,7 +15,7 @@ from filelock import FileLock
 from ..exceptions import DataError, DownloadCorrupt, KaggleError
 from . import dataset_service, downloads, service, session
 from .dataset_folder import DEFAULT_LICENSE, METADATA, Metadata, check_names, read_metadata, slugify, write_metadata
-from .dataset_messages import CAUSES
+from .dataset_messages import url_of
 from .dataset_versions import Dataset, Terms, publish
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def fetch_file(
         return downloads.source_of(dataset_service.read(client, "download_dataset", request, handle=handle, doing="download a file of"))
 
     part = work / "file.part"
-    with service.transfers(client) as transfers, service.explained(client, slug=handle, doing="download a file of", causes=CAUSES):
+    with service.transfers(client) as transfers, dataset_service.explained(client, handle, "download a file of"):
         downloads.fetch(ask, part, transfers, stalls=getattr(client, "tries", 7))
     if zipfile.is_zipfile(part) and not name.endswith((".zip", ".whl")):    # Kaggle wraps what it finds large
         downloads.unpack(part, work / "unpacked")
@@ -172,7 +172,7 @@ def _fetch(client: Any, handle: str, version: int | None, work: Path, progress: 
     last: DownloadCorrupt | None = None
     for _ in range(tries):
         try:
-            with service.transfers(client) as transfers, service.explained(client, slug=handle, doing="download", causes=CAUSES):
+            with service.transfers(client) as transfers, dataset_service.explained(client, handle, "download"):
                 downloads.fetch(ask, part, transfers, stalls=getattr(client, "tries", 7), progress=progress)
             downloads.unpack(part, fresh)
             return part, fresh
@@ -180,7 +180,7 @@ def _fetch(client: Any, handle: str, version: int | None, work: Path, progress: 
             downloads.forget(part)
             last = e
     raise DownloadCorrupt(f"The dataset {handle} came damaged {tries} times. {last} Try another network, or look at "
-                          f"https://www.kaggle.com/datasets/{handle}.")
+                          f"{url_of(handle)}.")
 
 
 def _put_in_place(fresh: Path, folder: Path) -> None:

@@ -1,10 +1,10 @@
-"""One call to one of Kaggle's services: retried if it is a read, and every failure explained."""
+"""One call to Kaggle's competition service: retried if it is a read, and every failure explained."""
 
 from __future__ import annotations
 
 import base64
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
 from operator import attrgetter
 from typing import Any
@@ -25,38 +25,21 @@ def slug_of(competition: Any) -> str:
     return slug
 
 
-def read(
-    client: Any,
-    method: str,    # as in `send`
-    request: Any,
-    *,
-    slug: str = "",
-    doing: str = "read",
-    causes: Sequence[messages.Cause] | None = None,   # None = those of a competition
-) -> Any:
+def read(client: Any, method: str, request: Any, *, slug: str = "", doing: str = "read") -> Any:
     "Return the answer to a call that changes nothing, retried while its failure passes."
-    with explained(client, slug=slug, doing=doing, causes=causes):
+    with explained(client, slug=slug, doing=doing):
         return retry.read(lambda: send(client, method, request), tries=getattr(client, "tries", 7),
                           deadline_s=getattr(client, "deadline_s", 300.0))
 
 
-def pages(
-    client: Any,
-    method: str,
-    request: Any,
-    field: str,
-    *,
-    slug: str,
-    doing: str,
-    causes: Sequence[messages.Cause] | None = None,
-) -> Iterator[Any]:
+def pages(client: Any, method: str, request: Any, field: str, *, slug: str, doing: str) -> Iterator[Any]:
     "Yield the items of every page, as the official client asks for them."
     request.page_size = PAGE_SIZE
     if hasattr(request, "page"):
         request.page = 1
     seen = set()
     while True:
-        answer = read(client, method, request, slug=slug, doing=doing, causes=causes)
+        answer = read(client, method, request, slug=slug, doing=doing)
         yield from getattr(answer, field) or []
         token = answer.next_page_token
         if not token or token in seen:
@@ -83,7 +66,7 @@ def origin(client: Any) -> str:
 
 
 @contextlib.contextmanager
-def explained(client: Any, *, slug: str = "", doing: str = "", causes: Iterable[messages.Cause] | None = None, url: str = "",
+def explained(client: Any, *, slug: str = "", doing: str = "", causes: Iterable[messages.Cause] = messages.CAUSES, url: str = "",
               facts: Callable[[Any, KaggleError, str, str], KaggleError] | None = None) -> Iterator[None]:
     """Turn what requests and kaggle raise into our exceptions; their tracebacks, which may quote a key, are dropped.
 
@@ -96,26 +79,15 @@ def explained(client: Any, *, slug: str = "", doing: str = "", causes: Iterable[
                                  causes=causes, url=url)
         if error.status == 401 and not secrets_of(client):
             error = messages.no_credentials()
-        add = facts or (_with_facts if causes is None else _as_it_is)
-        raise add(client, error, slug, doing) from None
+        raise (facts or _with_facts)(client, error, slug, doing) from None
 
 
-def send(
-    client: Any,
-    method: str,    # of the competition service, or SERVICE.CLIENT.METHOD as kagglesdk has it: "datasets.dataset_api_client.get_dataset"
-    request: Any,
-    *,
-    api: str = "competitions.competition_api_client",   # where a bare method is
-) -> Any:
-    "Return the answer to one call, made once; failures come as they are."
+def send(client: Any, method: str, request: Any, *, api: str = "competitions.competition_api_client") -> Any:
+    "Return the answer to one call of kaggle's `api`, made once; failures come as they are."
     with client.build_kaggle_client() as kaggle:
         if not hasattr(client, "timeout_s"):  # a KaggleApi the user made: kaggle itself sets no time limit
             transport.guard(kaggle.http_client()._session, timeout_s=60.0, stay_local=is_local(client))
-        return attrgetter(method if "." in method else f"{api}.{method}")(kaggle)(request)
-
-
-def _as_it_is(client: Any, error: KaggleError, slug: str, doing: str) -> KaggleError:
-    return error
+        return getattr(attrgetter(api)(kaggle), method)(request)
 
 
 def _with_facts(client: Any, error: KaggleError, slug: str, doing: str) -> KaggleError:

@@ -10,8 +10,7 @@ from typing import Any
 import requests
 
 from ..exceptions import UploadFailed
-from . import messages, retry, service
-from .dataset_messages import CAUSES
+from . import dataset_service, messages, retry, service
 from .upload_sessions import Sessions, Slot
 
 
@@ -50,7 +49,7 @@ def upload_blob(
         request = ApiStartBlobUploadRequest()
         request.type, request.name, request.content_length = ApiBlobType.DATASET, path.name, path.stat().st_size
         request.last_modified_epoch_seconds = int(path.stat().st_mtime)
-        slot = service.read(client, "blobs.blob_api_client.start_blob_upload", request, slug=handle, doing="upload to", causes=CAUSES)
+        slot = dataset_service.read(client, "start_blob_upload", request, handle=handle, doing="upload to", api="blobs.blob_api_client")
         return sessions.add(path, Slot(slot.token, slot.create_url))
 
     return _bring(client, path, start, tries=tries, open_slot=sessions.find(path), call="it", nothing="no version was made")

@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from ..exceptions import DatasetFailed
-from .wheels import Target, Wheel, missing_of, wheels_in
+from .wheels import Target, Wheel, walk, wheels_in
 
 _IMPORT = """
 import importlib, json, sys
@@ -41,13 +41,13 @@ def check_wheels(
     wheels = wheels_in(folder)
     for target in targets:
         names = without if deps else without | {canonicalize_name(r.name) for w in wheels for r in w.requires} - {w.name for w in wheels}
-        if missing := missing_of(roots, wheels, target, names):
+        if missing := walk(roots, wheels, target, names)[1]:
             raise DatasetFailed(f"On Kaggle's Python {target.python} these would be missing: {', '.join(missing)}. Nothing was sent.")
     here = [t for t in targets if t.is_here]
     elsewhere = ", ".join(t.python for t in targets if not t.is_here)
     said = []
     if here:
-        skipped = _install_and_import(folder, roots, wheels, pip, is_complete=deps and not without)
+        skipped = _install_and_import(folder, roots, [w for w in wheels if w.fits(here[0])], pip, is_complete=deps and not without)
         said.append(f"installed and imported on Python {here[0].python}, with no index and {'no network' if _cut_off() else 'no download'}"
                     + (f"; not imported: {skipped}" if skipped else ""))
     if elsewhere:

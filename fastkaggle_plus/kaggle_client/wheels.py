@@ -1,16 +1,15 @@
-"""Wheels for Kaggle's Python and platform, wherever this runs: fetched with pip, complete by their own metadata."""
+"""Wheels: which Python they are for, what they are called, and what they need by their own metadata."""
 
 from __future__ import annotations
 
 import email
-import shlex
-import subprocess
 import sys
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 from packaging.markers import default_environment
 from packaging.requirements import InvalidRequirement, Requirement
@@ -19,13 +18,16 @@ from packaging.tags import Tag, compatible_tags, cpython_tags
 from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, canonicalize_name, parse_sdist_filename, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
-from ..exceptions import DatasetFailed, MissingExtra
+from ..exceptions import DatasetFailed
 
 KAGGLE_PYTHONS = ("3.11", "3.12")   # of the images in use; a notebook may be pinned to the older
 # Every Linux whose C library is no newer than that of the images: pip takes what is named and nothing older by itself.
 KAGGLE_PLATFORMS = (*(f"manylinux_2_{n}_x86_64" for n in range(31, 16, -1)), "manylinux2014_x86_64", "manylinux2010_x86_64", "manylinux1_x86_64",
                     "linux_x86_64")
-_MOST_ROUNDS = 20
+# What the image brings, for `without`: large, or tied to its drivers. Versions are the image's.
+KAGGLE_HAS = ("catboost", "fastai", "ipython", "jupyter", "keras", "lightgbm", "matplotlib", "numpy", "opencv-python", "pandas", "pillow", "protobuf",
+              "pyarrow", "requests", "scikit-learn", "scipy", "seaborn", "tensorflow", "timm", "tokenizers", "torch", "torchaudio", "torchvision",
+              "transformers", "xgboost")
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,21 @@ class Target:
     def is_here(self) -> bool:
         "Say whether this very Python can install them."
         return sys.platform == "linux" and self.python == f"{sys.version_info[0]}.{sys.version_info[1]}" and bool(self.tags & frozenset(cpython_tags()))
+
+
+class Release(Protocol):
+    "One version of a library, on disk or not."
+
+    @property
+    def name(self) -> str: ...      # canonical
+
+    @property
+    def version(self) -> Version: ...
+
+    @property
+    def requires(self) -> list[Requirement]: ...
+
+    def fits(self, target: Target) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -120,67 +137,32 @@ def version_of(
     return str(max(found)) if found else None
 
 
-def pip_base(
-    pip_cmd: str,   # "pip" = that of this Python
-) -> list[str]:
-    "Return the command that is pip."
-    return [sys.executable, "-m", "pip"] if pip_cmd == "pip" else shlex.split(pip_cmd)
-
-
-def fetch(
-    wanted: Sequence[str],  # as on pip's command line: requirements, wheels, or -r and a file
-    roots: Sequence[Requirement],   # the same as requirements; what they need is completed
-    folder: Path,
-    *,
-    targets: Sequence[Target],
-    pip: Sequence[str],
-    deps: bool = True,      # with what they need
-    without: Iterable[str] = (),    # libraries left out with what only they need: Kaggle's image has them
-) -> list[Wheel]:
-    "Put wheels for every target into `folder` and return them. Raises DatasetFailed."
-    left_out = frozenset(canonicalize_name(n) for n in without)
-    all_at_once = deps and not left_out
-    folder.mkdir(parents=True, exist_ok=True)
-    for target in targets:
-        _download(wanted, folder, target, pip, deps=all_at_once)
-        # pip asks the markers of this machine, not the target's; and it cannot leave anything out.
-        for _ in range(_MOST_ROUNDS if deps else 0):
-            missing = missing_of(roots, wheels_in(folder), target, left_out)
-            if not missing:
-                break
-            _download(missing, folder, target, pip, deps=all_at_once)
-        else:
-            if deps and (missing := missing_of(roots, wheels_in(folder), target, left_out)):
-                raise DatasetFailed(f"What {', '.join(map(str, roots))} needs on Python {target.python} does not fit together: no wheel for "
-                                    f"{', '.join(missing)}. Nothing was sent. Ask for other versions.")
-    return wheels_in(folder)
-
-
-def missing_of(
+def walk(
     roots: Iterable[Requirement],
-    wheels: Sequence[Wheel],
+    known: Iterable[Release],
     target: Target,
-    without: frozenset[str] = frozenset(),  # canonical names that need not be there
-) -> list[str]:
-    "Return the requirements, of `roots` and of all they lead to, that no wheel meets."
-    usable: dict[str, list[Wheel]] = {}
-    for wheel in wheels:
-        if wheel.fits(target):
-            usable.setdefault(wheel.name, []).append(wheel)
+    without: frozenset[str] = frozenset(),  # canonical names not followed
+) -> tuple[list[Release], list[str]]:
+    "Return what `roots` lead to on `target`, and the requirements on the way that nothing in `known` meets."
+    usable: dict[str, list[Release]] = {}
+    for release in known:
+        if release.fits(target):
+            usable.setdefault(release.name, []).append(release)
     queue, seen, missing = list(roots), set(), []
+    reached: dict[str, Release] = {}
     while queue:
         wanted = queue.pop(0)
         name = canonicalize_name(wanted.name)
         if name in without or str(wanted) in seen or not _applies(wanted, target, {""}):
             continue
         seen.add(str(wanted))
-        fitting = [w for w in usable.get(name, []) if wanted.url or wanted.specifier.contains(w.version, prereleases=True)]
+        fitting = [r for r in usable.get(name, []) if wanted.url or wanted.specifier.contains(r.version, prereleases=True)]
         if not fitting:
             missing.append(_bare(wanted))
             continue
-        best = max(fitting, key=lambda w: w.version)
-        queue += [_unmarked(r) for r in best.requires if _applies(r, target, {"", *wanted.extras})]
-    return missing
+        best = reached[name] = max(fitting, key=lambda r: r.version)
+        queue += [Requirement(_bare(r)) for r in best.requires if _applies(r, target, {"", *wanted.extras})]
+    return list(reached.values()), missing
 
 
 def requirement_of(text: str) -> Requirement:
@@ -195,26 +177,6 @@ def _applies(requirement: Requirement, target: Target, extras: set[str]) -> bool
     return requirement.marker is None or any(requirement.marker.evaluate({**target.environment, "extra": e}) for e in extras)
 
 
-def _unmarked(requirement: Requirement) -> Requirement:
-    return Requirement(_bare(requirement))
-
-
 def _bare(requirement: Requirement) -> str:
     extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
     return f"{requirement.name}{extras} @ {requirement.url}" if requirement.url else f"{requirement.name}{extras}{requirement.specifier}"
-
-
-def _download(wanted: Sequence[str], folder: Path, target: Target, pip: Sequence[str], *, deps: bool) -> None:
-    command = [*pip, "download", "-q", "--disable-pip-version-check", "--only-binary=:all:", "--implementation", "cp",
-               "--python-version", target.python, *(a for p in target.platforms for a in ("--platform", p)), *([] if deps else ["--no-deps"]),
-               "--find-links", str(folder), "-d", str(folder), *wanted]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except FileNotFoundError as e:
-        raise DatasetFailed(f"{pip[0]!r} is not here. Leave `pip_cmd` out, or name a pip that is installed.") from e
-    if "No module named pip" in done.stderr:
-        raise MissingExtra("pip", "kaggle")
-    if done.returncode:
-        said = "\n".join(line for line in (done.stdout + done.stderr).strip().splitlines() if line.strip())[-1500:]
-        raise DatasetFailed(f"pip found no wheels of {' '.join(wanted)} for Python {target.python} on Kaggle. Nothing was sent. A library without "
-                            f"wheels is built first (`pip wheel NAME`) and given by its path. pip said: {said}")

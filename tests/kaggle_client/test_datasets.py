@@ -284,6 +284,16 @@ def test_a_request_that_never_arrived_is_sent_once_more(make, push, faults, fold
     assert push().version == 2 and len(versions(plain, handle)) == 2
 
 
+def test_what_is_seen_late_and_refused_the_second_time_was_made_by_the_first(make, push, faults, folder, plain, handle):
+    faults.on("CreateDataset", f.drop_after)
+    faults.on("GetDataset", f.status(404, "Not found"), nth=2, times=3)    # the first is asked before anything is sent
+    assert make().version == 1 and faults.seen("CreateDataset") == 2
+    change(folder)
+    faults.on("CreateDatasetVersion", f.drop_after)
+    faults.on("DatasetApiService/GetDataset", f.status(404, "Not found"), nth=4, times=3)
+    assert push().version == 2 and faults.seen("CreateDatasetVersion") == 2 and len(versions(plain, handle)) == 2
+
+
 @pytest.mark.parametrize("after", [True, False], ids=["processed", "lost"])
 def test_a_request_without_an_answer(make, push, faults, folder, client, plain, handle, after):
     make()
@@ -509,7 +519,8 @@ def test_a_download_goes_on_in_the_next_call(make, faults, folder, client, handl
     (folder / "noise.bin").write_bytes(NOISE)
     make()
     faults.on("/transfer/", f.cut(1_200_000), nth=2)
-    faults.on("/transfer/", f.drop_before, nth=3, times=99)
+    faults.on("/transfer/", f.drop_before, nth=2, times=99)     # counted without the one before
+    client.tries = 2
     with pytest.raises(KaggleUnavailable):
         get_dataset(tmp_path / "copy", handle, client=client)
     assert not (tmp_path / "copy").exists()
