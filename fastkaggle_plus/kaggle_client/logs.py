@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -69,8 +70,8 @@ def parse(log: str) -> list[LogEvent]:
 
 
 def tail(events: Iterable[LogEvent], n_lines: int = 20) -> str:
-    "Return the last lines of a log, very long ones cut."
-    text = "".join(e.text if e.text.endswith("\n") else e.text + "\n" for e in events)
+    "Return the last lines of a log without their colours, very long ones cut."
+    text = re.sub(r"\x1b\[[0-9;]*m", "", "".join(e.text if e.text.endswith("\n") else e.text + "\n" for e in events))
     return "\n".join(line[:500] for line in text.splitlines()[-n_lines:])
 
 

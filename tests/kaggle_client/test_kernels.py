@@ -168,6 +168,15 @@ def test_a_failure_shows_the_end_of_the_log(shared, client):
     assert "kernel_logs(" in str(caught.value)
 
 
+def test_a_notebooks_failure_is_told_without_colours(shared, client, tmp_path):
+    (tmp_path / "s").mkdir()
+    write_notebook(tmp_path / "s" / "nb.ipynb", "x = 1", "print(x)\nraise KeyError('Survived')")
+    made = push_notebook(shared.user, "fails-in-cell-two", "Fails in cell two", "nb.ipynb", tmp_path / "s", client=client)
+    with pytest.raises(KernelFailed, match=r"KeyError.*Survived") as caught:
+        wait_kernel(made, client=client, poll_s=0.1, timeout_s=90)
+    assert "\x1b" not in str(caught.value)
+
+
 def test_waiting_outlives_a_dead_line_and_has_an_end(shared, client, faults, tmp_path):
     made = script(tmp_path / "s", shared, "import time; time.sleep(1.5)", client, slug="sleeps-a-little")
     assert not wait_kernel(made, client=client, timeout_s=0.0).is_done
