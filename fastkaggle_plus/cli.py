@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import sqlite3
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -49,8 +51,12 @@ def run(
     from .loop import run as run_loop
     from .terminal import RunWatcher, show_json, show_outcome
 
-    with RunWatcher(to_stderr=as_json) as watcher:
-        outcome = run_loop(slug, bundles=bundles, data=data, dest=dest, live=live, seed=seed, n_folds=folds, workers=workers, watcher=watcher)
+    try:
+        with RunWatcher(to_stderr=as_json) as watcher:
+            outcome = run_loop(slug, bundles=bundles, data=data, dest=dest, live=live, seed=seed, n_folds=folds, workers=workers, watcher=watcher)
+    except KeyboardInterrupt:
+        print("interrupted. What finished is kept: the same command goes on from there.", file=sys.stderr)
+        raise typer.Exit(130) from None
     show_outcome(outcome, to_stderr=as_json)
     if as_json:
         show_json(outcome.as_json(), one_line=True)
@@ -245,5 +251,13 @@ def main() -> None:
     try:
         app(standalone_mode=True)
     except FastkaggleError as e:
-        print(f"error: {e}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(f"error: {e}")
+    except (OSError, sqlite3.OperationalError) as e:
+        sys.exit(f"error: {_of_the_disk(e)}")
+
+
+def _of_the_disk(e: Exception) -> str:
+    "What a disk that is full or may not be written comes to, in words."
+    said = f"{e.strerror or e}{f': {e.filename}' if e.filename else ''}" if isinstance(e, OSError) else str(e)
+    is_disk = isinstance(e, sqlite3.OperationalError) or getattr(e, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+    return f"{said}. Free some space, or choose a folder that you may write with --dest." if is_disk else said

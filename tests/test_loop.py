@@ -16,6 +16,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fastkaggle_plus import load_comp
+
 FACTS = """title = "Toy"
 kind = "tabular"
 task = "binary"
@@ -135,6 +137,37 @@ def test_a_folder_with_labelled_rows_is_rehearsed(place):
     done = fkp("run", "toy", "--data", "bundles/toy/files", "--json", cwd=place)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1])["private_score"] > 0.6
+
+
+def test_a_folder_that_may_not_be_written_is_one_line(place):
+    (place / "runs").write_text("in the way")
+    done = fkp("run", "toy", "--bundles", "bundles", cwd=place)
+    assert done.returncode == 1 and done.stderr.startswith("error: ") and "runs" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_from_the_folder_of_bundles_the_competitions_own_trials_are_found(tmp_path):
+    bundle = make_toy(tmp_path / "bundles") / "toy"
+    bundle.rename(bundle.with_name("titanic"))
+    assert load_comp("titanic", bundles=".").module("data") is not None
+    previous = Path.cwd()
+    try:
+        os.chdir(tmp_path / "bundles")
+        assert load_comp("titanic", bundles=".").module("data") is not None   # the built-in one; the bundle has no data.py
+    finally:
+        os.chdir(previous)
+
+
+@pytest.mark.slow
+def test_interrupted_it_says_so_and_goes_on_later(place):
+    slow = TRIALS.replace('{"n_estimators": 30}', '{"n_estimators": 3000}')
+    (place / "bundles/toy/trials.py").write_text(slow)
+    command = [sys.executable, "-m", "fastkaggle_plus", "run", "toy", "--bundles", "bundles"]
+    run = subprocess.Popen(command, cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while "trials " not in run.stdout.readline():
+        pass
+    run.send_signal(signal.SIGINT)
+    _, told = run.communicate(timeout=60)
+    assert run.returncode == 130 and "interrupted" in told and "Traceback" not in told
 
 
 @pytest.mark.slow

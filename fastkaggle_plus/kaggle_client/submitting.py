@@ -7,22 +7,21 @@ import hashlib
 import time
 import uuid
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from itertools import takewhile
+from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import requests
 
 from ..exceptions import KaggleError, KaggleUnavailable, RateLimited, SubmissionError, SubmissionFailed, UploadFailed
-from . import retry, service, session, uploads
+from . import messages, retry, service, session, uploads
 from .journal import Entry, Journal
 
 if TYPE_CHECKING:
     from kaggle.api.kaggle_api_extended import KaggleApi
 
-# How far this machine's clock may be from Kaggle's.
-CLOCK_SLACK = timedelta(hours=1)
+LOOKED_AT = 200   # newest submissions searched for one of ours: by order, as clocks and time zones differ
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,10 @@ def submit(
     anything is sent again; a file that is there already, with this description, is returned with `sent=False`.
     """
     slug = service.slug_of(competition)
-    path = Path(getattr(file, "path", file))
+    try:
+        path = Path(getattr(file, "path", file))
+    except TypeError as e:
+        raise SubmissionError(f"submit takes the path of a csv, and {file!r} came.") from e
     client = client or session.import_kaggle()
     book = journal if isinstance(journal, Journal) else Journal(journal)
     new = _entry(path, message or "", slug, client)
@@ -107,11 +109,31 @@ def _entry(path: Path, description: str, slug: str, client: Any) -> Entry:
 
 def _look_back(client: Any, book: Journal, new: Entry, poll_s: float) -> Entry | None:
     "Return the journaled attempt that put this very file on Kaggle, None if none did."
-    old = book.last(new.key)
-    if old is None or old.state not in ("creating", "sent"):
-        return None
-    found = _look(client, book, old, looks=1 if old.state == "sent" else 3, poll_s=poll_s)
-    return found and book.write(_seen(old, found))
+    for old in book.attempts(new.key):
+        if old.state not in ("creating", "sent"):
+            continue
+        if (found := _look(client, book, old, looks=3, poll_s=poll_s)) is not None:
+            return book.write(_seen(old, found))
+        if old.state == "sent" and not _is_gone(client, old):
+            return old   # Kaggle gave it a number; that the list does not show it yet is no reason to send it again
+    return None
+
+
+def _is_gone(client: Any, entry: Entry) -> bool:
+    "Say whether a sandbox has forgotten a submission, as one that starts afresh has. Kaggle itself forgets none."
+    from kagglesdk.competitions.types.competition_api_service import ApiGetSubmissionRequest
+
+    if not service.is_local(client):
+        return False
+    request = ApiGetSubmissionRequest()
+    request.ref = entry.ref
+    try:
+        found = service.send(client, "get_submission", request)
+    except requests.HTTPError as e:
+        return retry.status_of(e) == 404 and messages.said(e).startswith("Submission ")   # and not: no such endpoint
+    except (requests.RequestException, ValueError, TypeError, KeyError):
+        return False
+    return not _is_same(found, entry)
 
 
 def _send(client: Any, book: Journal, entry: Entry, path: Path, poll_s: float, tries: int = 3) -> Entry:
@@ -119,8 +141,7 @@ def _send(client: Any, book: Journal, entry: Entry, path: Path, poll_s: float, t
     from kagglesdk.competitions.types.competition_api_service import ApiCreateSubmissionRequest
 
     book.write(entry)
-    recent = takewhile(lambda s: not s.date or _moment(s.date) > _now() - 2 * CLOCK_SLACK, _listed(client, entry.slug))
-    before = tuple(s.ref for s in recent)
+    before = tuple(s.ref for s in islice(_listed(client, entry.slug), LOOKED_AT))
     request = ApiCreateSubmissionRequest()
     request.competition_name, request.blob_file_tokens = entry.slug, uploads.upload(client, path, slug=entry.slug)
     if entry.description:
@@ -202,24 +223,26 @@ def _find(client: Any, book: Journal, entry: Entry) -> Any:
     "Return the listed submission that `entry` created: by number if known, else a new one of the same file name, size and description."
     # With the date: a sandbox that starts afresh counts from one again.
     others = {(e.ref, e.date) for e in book.entries() if e.id != entry.id and e.origin == entry.origin and e.slug == entry.slug}
-    since = _moment(datetime.fromisoformat(entry.time)) - CLOCK_SLACK
-    for s in _listed(client, entry.slug):
-        date = _moment(s.date)
-        if date and date < since:
-            return None
-        same_words = s.description.split() == entry.description.split()
-        if not (same_words and s.total_bytes in (0, entry.size) and s.file_name in ("", entry.file_name)):
-            continue
-        if entry.date and date and date.isoformat() != entry.date:
-            continue
-        is_taken = s.ref in entry.before or (s.ref, date.isoformat() if date else "") in others
-        if s.ref == entry.ref if entry.ref else not is_taken:
+    for s in islice(_listed(client, entry.slug), LOOKED_AT):
+        date = _date(s)
+        is_taken = s.ref in entry.before or (s.ref, date) in others
+        if (s.ref == entry.ref if entry.ref else not is_taken) and _is_same(s, entry):
             return s
     return None
 
 
+def _is_same(s: Any, entry: Entry) -> bool:
+    "Say whether what is listed looks like what `entry` sent: its words, size, file name, and date once that was seen."
+    same_words = s.description.split() == entry.description.split()
+    return same_words and s.total_bytes in (0, entry.size) and s.file_name in ("", entry.file_name) and not (entry.date and _date(s) not in ("", entry.date))
+
+
+def _date(s: Any) -> str:
+    return _moment(s.date).isoformat() if s.date else ""
+
+
 def _seen(entry: Entry, found: Any) -> Entry:
-    return replace(entry, state="sent", ref=found.ref, date=_moment(found.date).isoformat() if found.date else "")
+    return replace(entry, state="sent", ref=found.ref, date=_date(found))
 
 
 def _listed(client: Any, slug: str) -> Any:
@@ -232,7 +255,7 @@ def _listed(client: Any, slug: str) -> Any:
 
 def _record(s: Any, slug: str) -> Submission:
     return Submission(s.ref, slug, s.status.name, _number(s.public_score), _number(s.private_score), s.description, s.file_name,
-                      _moment(s.date).isoformat() if s.date else "", s.url, s.error_description)
+                      _date(s), s.url, s.error_description)
 
 
 def _number(text: str) -> float | None:

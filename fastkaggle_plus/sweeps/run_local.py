@@ -123,10 +123,14 @@ Job = tuple[Trial, str, str, Sweep, str, str]
 
 
 def _in_this_process(jobs: Sequence[Job], on_start: Callable[[Trial], None] | None) -> Any:
+    from threadpoolctl import threadpool_limits  # comes with scikit-learn
+
     for job in jobs:
         if on_start:
             on_start(job[0])
-        yield job, run_trial(*job)
+        with threadpool_limits(1):
+            error = run_trial(*job)
+        yield job, error
 
 
 def _in_processes(jobs: Sequence[Job], workers: int, on_start: Callable[[Trial], None] | None) -> Any:
