@@ -34,7 +34,8 @@ def files(folder: Path) -> set[str]:
 @pytest.mark.slow
 def test_it_holds_every_file_of_the_library_and_the_competitions(wheel):
     packed = {n for n in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in n}
-    assert packed == {f"fastkaggle_plus/{n}" for n in files(ROOT / "fastkaggle_plus")} | {f"fastkaggle_plus/competitions/{n}" for n in files(ROOT / "competitions")}
+    library, competitions = files(ROOT / "fastkaggle_plus"), files(ROOT / "competitions")
+    assert packed == {f"fastkaggle_plus/{n}" for n in library} | {f"fastkaggle_plus/competitions/{n}" for n in competitions}
 
 
 @pytest.mark.slow
