@@ -194,6 +194,8 @@ def serve(
     user: Annotated[str | None, typer.Option(help="User name to accept.")] = None,
     key: Annotated[str | None, typer.Option(help="Key to accept. Default: made once and kept in the state folder.")] = None,
     token: Annotated[str | None, typer.Option(help="Access token to accept.")] = None,
+    fault: Annotated[list[str] | None, typer.Option(help="What goes wrong: KIND[:WHERE][:option=value,...], as in 429:CreateSubmission:nth=2. "
+                                                    "May be given several times.")] = None,
 ) -> None:
     "Serve every bundle in a folder as Kaggle would, on this machine only."
     from .sandbox import serve as serve_bundles
@@ -203,7 +205,7 @@ def serve(
               f"    export KAGGLE_API_ENVIRONMENT=LOCALHOST http_proxy={box.url}\n    export KAGGLE_USERNAME={box.user} KAGGLE_KEY={box.key}\n"
               "    unset no_proxy NO_PROXY\n\nStop with Ctrl-C.", flush=True)
 
-    serve_bundles(data, state=state, port=port, user=user, key=key, token=token, on_start=tell)
+    serve_bundles(data, state=state, port=port, user=user, key=key, token=token, faults=fault or (), on_start=tell)
 
 
 def _board(slug: str, dest: Path | None) -> list[Any]:

@@ -45,13 +45,14 @@ class Credentials:
         good = {self.token: True, **{r["token"]: bool(r["good"]) for r in self.state.rows("select * from tokens")}}
         return any(hmac.compare_digest(token.encode(), t.encode()) and is_good for t, is_good in good.items())
 
-    def method(self, name: str) -> Callable[[Request, Fields], Fields] | None:
-        "Return the account method with this full RPC name, or None."
+    @property
+    def methods(self) -> dict[str, Callable[[Request, Fields], Fields]]:
+        "The account methods, by their full RPC names."
         return {
             "security.OAuthService/IntrospectToken": self._introspect, "security.OAuthService/ExchangeOAuthToken": self._exchange,
             "users.AccountService/GenerateAccessToken": self._generate, "users.AccountService/ExpireApiToken": self._expire,
             "api.v1.DiagnosticsService/Hello": lambda request, f: {"userName": self.user},
-        }.get(name)
+        }
 
     def _introspect(self, request: Request, f: Fields) -> Fields:
         active = self.knows(f.get("token", ""))

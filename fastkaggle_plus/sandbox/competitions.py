@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from .bundles import Bundle
+from .listing import below, summary, tree
 from .rpc import Fields, Refused, Service, changed, page, stamp
 from .submissions import Submissions, deadline, is_over
 from .transfers import Transfers
@@ -51,15 +52,10 @@ class CompetitionService(Service):
 
     def rpc_list_data_tree_files(self, request: Request, f: Fields) -> Fields:
         bundle, at = self._bundle(f), f.get("path", "").strip("/")
-        inside = {n.removeprefix(f"{at}/") if at else n: p for n, p in bundle.files.items() if not at or n.startswith(f"{at}/")}
-        return tree(inside, at, f)
+        return tree(below(bundle.files, at), at, f)
 
     def rpc_get_competition_data_files_summary(self, request: Request, f: Fields) -> Fields:
-        kinds: dict[str, list[Path]] = {}
-        for file in self._bundle(f).files.values():
-            kinds.setdefault(file.suffix or "none", []).append(file)
-        types = [{"extension": k, "fileCount": len(v), "totalSize": sum(p.stat().st_size for p in v)} for k, v in sorted(kinds.items())]
-        return {"fileSummaryInfo": {"totalFileCount": sum(t["fileCount"] for t in types), "fileTypes": types}}
+        return summary(self._bundle(f).files)
 
     def rpc_list_competition_pages(self, request: Request, f: Fields) -> Fields:
         bundle = self._bundle(f)
@@ -189,26 +185,6 @@ class CompetitionService(Service):
 def score_text(score: float | None) -> str:
     "Return a score as Kaggle writes it: five decimals; empty for none."
     return "" if score is None else f"{score:.5f}"
-
-
-def tree(inside: dict[str, Path], at: str, f: Fields) -> Fields:
-    "Return one page of a folder `at`: its folders first, then its files. `inside` is what lies below it, by the path from there."
-    below: dict[str, list[str]] = {}
-    for name in inside:
-        if "/" in name:
-            below.setdefault(name.split("/")[0], []).append(name.split("/", 1)[1])
-    directories = [{"name": d, "relativeUrl": f"{at}/{d}".strip("/"), "totalFiles": len(names), "totalDirectories": len(under := _folders_in(names)),
-                    "totalChildren": len(under) + sum("/" not in n for n in names)} for d, names in sorted(below.items())]
-    files = [{"name": n, "relativeUrl": f"{at}/{n}".strip("/"), "totalBytes": p.stat().st_size, "creationDate": changed(p)}
-             for n, p in inside.items() if "/" not in n]
-    cut = page("children", [*directories, *files], f)
-    children = cut.pop("children")
-    return {**cut, "directories": [c for c in children if c in directories], "files": [c for c in children if c not in directories],
-            "totalChildren": len(directories) + len(files), "totalDirectories": len(directories), "totalFiles": len(files)}
-
-
-def _folders_in(names: list[str]) -> set[str]:
-    return {n.split("/")[0] for n in names if "/" in n}
 
 
 def _file(name: str, file: Path) -> Fields:

@@ -30,9 +30,29 @@ class Service:
         snake = "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
         return getattr(self, f"rpc_{snake}", None)
 
+    @property
+    def methods(self) -> list[str]:
+        "The names of its methods in the protocol."
+        return ["".join(part.title() for part in name.split("_")[1:]) for name in dir(type(self)) if name.startswith("rpc_")]
+
     def routes(self) -> Sequence[BaseRoute]:
         "Return what is served beside the RPC methods."
         return ()
+
+
+def text(f: Fields, name: str, default: str = "") -> str:
+    "Return a field that is text; what is of another type is refused before it is kept."
+    value = f.get(name)
+    if value is None:
+        return default
+    if not isinstance(value, str):
+        raise Refused(400, f"{name} = {value!r} is not text.")
+    return value
+
+
+def texts(f: Fields, name: str) -> list[str]:
+    "Return a field that is a list of texts."
+    return [text({name: value}, name) for value in f.get(name) or []]
 
 
 def page(name: str, rows: list[Fields], f: Fields) -> Fields:

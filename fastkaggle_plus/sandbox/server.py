@@ -8,7 +8,7 @@ import socket
 import sqlite3
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,16 @@ from ..exceptions import SandboxError
 from .auth import OPEN, Credentials
 from .bundles import read_bundles
 from .competitions import CompetitionService
+from .datasets import DatasetService
+from .faults import Faults
+from .faulty import Droppable, Faulty
+from .inbox import InboxService
+from .models import ModelService
 from .rpc import Refused, Service
 from .state import State
 from .submissions import Submissions
 from .transfers import Transfers
+from .versions import Versions
 
 HOST = "127.0.0.1"
 _LOCAL = {"localhost", "127.0.0.1", "::1"}
@@ -65,6 +71,7 @@ class Sandbox:
     key: str
     token: str
     submissions: Submissions
+    faults: Faults
 
     @property
     def slugs(self) -> list[str]:
@@ -93,6 +100,7 @@ class Sandbox:
 def make_app(
     services: Mapping[str, Service],   # by their RPC names
     credentials: Credentials,
+    faults: Faults,
 ) -> App:
     "Return the ASGI application."
 
@@ -107,7 +115,7 @@ def make_app(
                 raise ValueError("an object is expected")
         except (ValueError, RecursionError) as e:
             return _error(400, f"The request body is not valid JSON: {e}")
-        call = credentials.method(name) or (services[service].method(method) if service in services else None)
+        call = credentials.methods.get(name) or (services[service].method(method) if service in services else None)
         if call is None:
             return _error(404, f"The sandbox has no endpoint {name}.")
         try:
@@ -125,7 +133,7 @@ def make_app(
         404: lambda request, e: _error(404, f"The sandbox has nothing at {request.url.path}."),
         405: lambda request, e: _error(405, "Method not allowed."),
         500: lambda request, e: _error(500, f"The sandbox failed: {type(e).__name__}. This is its own fault; its log has the traceback.")}
-    return ProxyForm(Starlette(routes=routes, exception_handlers=handlers))
+    return ProxyForm(Faulty(Starlette(routes=routes, exception_handlers=handlers), faults, credentials))
 
 
 @contextlib.contextmanager
@@ -137,9 +145,10 @@ def running(
     user: str | None = None,     # default: as before, else "kaggler"
     key: str | None = None,      # default: as before, else random
     token: str | None = None,
+    faults: Iterable[str] = (),  # such as "429:CreateSubmission:nth=2"; see faults.py
 ) -> Iterator[Sandbox]:
     "Serve bundles while the block runs. Raises ConfigError for a broken bundle, SandboxError when it cannot start."
-    with _opened(Path(data), Path(state), user=user, key=key, token=token) as (app, box), _listening(port) as listener:
+    with _opened(Path(data), Path(state), user=user, key=key, token=token, faults=faults) as (app, box), _listening(port) as listener:
         server = uvicorn.Server(_config(app))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True, name="sandbox")
         thread.start()
@@ -164,10 +173,11 @@ def serve(
     user: str | None = None,
     key: str | None = None,
     token: str | None = None,
+    faults: Iterable[str] = (),
     on_start: Callable[[Sandbox], None] | None = None,   # called once it listens
 ) -> None:
     "Serve bundles until interrupted; the parameters are those of `running`."
-    with _opened(Path(data), Path(state), user=user, key=key, token=token) as (app, box), _listening(port) as listener:
+    with _opened(Path(data), Path(state), user=user, key=key, token=token, faults=faults) as (app, box), _listening(port) as listener:
         box.url = f"http://{HOST}:{listener.getsockname()[1]}"
         if on_start:
             on_start(box)
@@ -175,19 +185,28 @@ def serve(
 
 
 @contextlib.contextmanager
-def _opened(data: Path, folder: Path, *, user: str | None, key: str | None, token: str | None) -> Iterator[tuple[App, Sandbox]]:
+def _opened(data: Path, folder: Path, *, user: str | None, key: str | None, token: str | None, faults: Iterable[str]) -> Iterator[tuple[App, Sandbox]]:
     bundles, state = read_bundles(data), State(folder)
     try:
         kept = state.credentials(user=user, key=key, token=token)
-        submissions, transfers = Submissions(bundles, state, kept["user"]), Transfers(state, kept["signing"])
+        account, wrong = Credentials(kept["user"], kept["key"], kept["token"], state), Faults(faults)
+        submissions = Submissions(bundles, state, kept["user"], slow_s=lambda: wrong.seconds("slow-scoring"))
+        versions = Versions(state, slow_s=lambda: wrong.seconds("slow-processing"))
+        transfers = Transfers(state, kept["signing"])
+        datasets, models = DatasetService(versions, transfers, kept["user"]), ModelService(versions, transfers, kept["user"])
         services: dict[str, Service] = {
             "competitions.CompetitionApiService": CompetitionService(bundles, submissions, transfers, kept["user"]),
             "blobs.BlobApiService": transfers,
+            "admin.InboxFileService": InboxService(transfers),
+            "datasets.DatasetApiService": datasets,
+            "models.ModelApiService": models,
         }
         try:
-            box = Sandbox("", kept["user"], kept["key"], kept["token"], submissions)
-            yield make_app(services, Credentials(kept["user"], kept["key"], kept["token"], state)), box
+            wrong.know({m for service in services.values() for m in service.methods} | {name.split("/")[1] for name in account.methods})
+            box = Sandbox("", kept["user"], kept["key"], kept["token"], submissions, wrong)
+            yield make_app(services, account, wrong), box
         finally:
+            versions.close()
             submissions.close()
     finally:
         state.close()
@@ -205,7 +224,7 @@ def _listening(port: int) -> Iterator[socket.socket]:
 
 
 def _config(app: App) -> uvicorn.Config:
-    return uvicorn.Config(app, http="h11", loop="asyncio", lifespan="off", log_level="warning", timeout_graceful_shutdown=3, server_header=False)
+    return uvicorn.Config(app, http=Droppable, loop="asyncio", lifespan="off", log_level="warning", timeout_graceful_shutdown=3, server_header=False)
 
 
 def _error(status: int, message: str) -> JSONResponse:

@@ -1,4 +1,4 @@
-"""What the sandbox remembers: submissions, uploads, credentials. It survives a restart, and a kill."""
+"""What the sandbox remembers: submissions, uploads, datasets, models, credentials. It survives a restart, and a kill."""
 
 from __future__ import annotations
 
@@ -25,6 +25,12 @@ create table if not exists submissions (
 create table if not exists uploads (
     token text primary key, file_name text, size integer, purpose text, done integer default 0, used integer default 0);
 create table if not exists tokens (token text primary key, good integer);
+create table if not exists items (
+    id integer primary key autoincrement, kind text, handle text, facts text, created text, changed text, downloads integer default 0,
+    last integer default 0, unique (kind, handle));
+create table if not exists versions (
+    item integer, number integer, status text, date text, notes text, plan text, replaces_all integer default 0, size integer default 0,
+    error text default '', primary key (item, number));
 create index if not exists by_slug on submissions (slug, team, date);
 """
 

@@ -8,8 +8,7 @@ import hmac
 import re
 import secrets
 import time
-import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from email.utils import formatdate
 from pathlib import Path
 from urllib.parse import quote
@@ -19,12 +18,12 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from .bundles import Bundle
+from .packing import pack
 from .rpc import Fields, Refused, Service
 from .state import State
 
 LINK_S = 3600       # life of a download link
 _CHUNK = 1 << 20
-_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 class Transfers(Service):
@@ -65,6 +64,13 @@ class Transfers(Service):
         self.state.insert("uploads", token=token, file_name=Path(file_name).name, size=size, purpose=purpose)
         return {"token": token, "createUrl": f"{_root(request)}/upload/{token}"}
 
+    def take(self, token: str) -> str:
+        "Mark a complete upload as used, once, and return its file's name; '' for one that is not there to take."
+        with self.state.writing():
+            free = self.state.rows("select file_name from uploads where token = ? and done and not used and purpose = ''", token)
+            self.state.update("update uploads set used = 1 where token = ?", token if free else "")
+        return str(free[0]["file_name"]) if free else ""
+
     async def send(self, request: Request) -> Response:
         "Answer GET and HEAD on a link: whole, a range, or why not."
         p = request.path_params
@@ -89,9 +95,9 @@ class Transfers(Service):
         if session is None:
             return JSONResponse({"code": 404, "message": "No such upload session."}, 404)
         file, size = self.state.blob(token), session["size"]
-        file.touch()
         if session["done"]:
             return JSONResponse({}, 200)   # what is complete stays as it is: a repeated request changes nothing
+        file.touch()
         said = request.headers.get("content-range", "")
         span = re.fullmatch(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)", said)
         if span and span[1] is None:
@@ -114,23 +120,12 @@ class Transfers(Service):
         return self._so_far(token, size)
 
     def bundle_zip(self, bundle: Bundle) -> Path:
-        "Return the zip of all files of a bundle, made once; the same files give the same bytes."
-        files = bundle.files
-        print_ = hashlib.sha256("\n".join(f"{n} {f.stat().st_size} {f.stat().st_mtime_ns}" for n, f in files.items()).encode()).hexdigest()[:16]
-        made = self.state.folder / "zips" / print_ / f"{bundle.slug}.zip"
-        if not made.exists():
-            made.parent.mkdir(parents=True, exist_ok=True)
-            part = made.with_suffix(f".{secrets.token_hex(4)}.part")
-            with zipfile.ZipFile(part, "w") as z:
-                for name, file in files.items():
-                    info = zipfile.ZipInfo(name, _EPOCH)
-                    info.compress_type = zipfile.ZIP_STORED if file.suffix.lower() in (".jpg", ".jpeg", ".png", ".zip", ".gz") else zipfile.ZIP_DEFLATED
-                    info.external_attr = 0o644 << 16
-                    with z.open(info, "w", force_zip64=True) as out, file.open("rb") as f:
-                        while chunk := f.read(_CHUNK):
-                            out.write(chunk)
-            part.replace(made)
-        return made
+        "Return the zip of all files of a bundle."
+        return self.packed(bundle.files, f"{bundle.slug}.zip")
+
+    def packed(self, files: Mapping[str, Path], name: str) -> Path:
+        "Return a *.zip or *.tar.gz of files, made once."
+        return pack(self.state.folder / "zips", files, name)
 
     def _so_far(self, token: str, size: int) -> Response:
         have = self.state.blob(token).stat().st_size
