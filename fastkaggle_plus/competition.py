@@ -201,6 +201,8 @@ def load_comp(
     bundles: str | Path | None = None,      # folder of sandbox bundles to fall back on
 ) -> Competition:
     "Find a competition in ./competitions, the current folder, the installed package, or `bundles`. Raises UnknownName, ConfigError."
+    if bundles and not Path(bundles).is_dir():
+        raise ConfigError(f"{bundles} is no folder. Give one of sandbox bundles: DIR/<slug>/ with {FACTS}, files/ and solution.csv.")
     is_path = isinstance(slug, Path) or Path(slug).name != slug  # a bare name is looked for in order
     if is_path and str(slug) and (Path(slug) / FACTS).exists():
         return read_competition(Path(slug) / FACTS)

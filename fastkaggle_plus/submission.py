@@ -27,10 +27,14 @@ def write_submission(
     file: str | Path = "submission.csv",
 ) -> Path:
     "Write the csv that Kaggle scores, in the sample submission's rows and columns, and return its path. Raises SubmissionError."
-    sample = _sample(comp, Path(path), preds.vocab)
-    frame = check_submission(answer_frame(preds, sample, get_metric(comp.metric), target=comp.target), sample, metric=comp.metric, labels=preds.vocab)
-    frame.to_csv(file, index=False, lineterminator="\n")
+    submission_of(preds, comp, path).to_csv(file, index=False, lineterminator="\n")
     return Path(file)
+
+
+def submission_of(preds: Predictions, comp: Competition, path: str | Path) -> pd.DataFrame:
+    "Return what `write_submission` writes, checked. Raises SubmissionError."
+    sample = _sample(comp, Path(path), preds.vocab)
+    return check_submission(answer_frame(preds, sample, get_metric(comp.metric), target=comp.target), sample, metric=comp.metric, labels=preds.vocab)
 
 
 def check_file(

@@ -114,6 +114,11 @@ def test_the_nearest_folder_wins(tmp_path, monkeypatch):
     assert load_comp("./my-comp").title == "here"
 
 
+def test_a_folder_of_bundles_that_is_none_is_named(tmp_path):
+    with pytest.raises(ConfigError, match="nope is no folder"):
+        load_comp("my-comp", bundles=tmp_path / "nope")
+
+
 def test_unknown_slugs_have_near_matches(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     make(tmp_path / "competitions")

@@ -80,6 +80,13 @@ def test_files_in_other_encodings_are_served_in_utf8(tmp_path, encoding):
     assert set(pd.read_csv(bundle.folder / "files/train.csv", encoding="utf-8")["town"]) == {"Zürich", "Genève"}
 
 
+def test_packed_files_are_served_packed_and_the_seed_decides_their_bytes(tmp_path):
+    comp = make(tmp_path, rows(), train="train.csv.gz")
+    pd.read_csv(comp.folder / "train.csv").to_csv(comp.folder / "train.csv.gz", index=False)
+    first, again = (rehearse(comp, comp.folder, tmp_path / place) / "files/train.csv.gz" for place in "ab")
+    assert first.read_bytes()[:2] == b"\x1f\x8b" and first.read_bytes() == again.read_bytes() and len(pd.read_csv(first)) == 42
+
+
 def test_groups_are_held_out_whole_and_many_of_them_take_no_time_each(tmp_path):
     n = 20_000
     teams = [f"team {i}" for i in RNG.integers(0, 8_000, n)]
