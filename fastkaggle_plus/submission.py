@@ -46,7 +46,7 @@ def check_file(
 ) -> pd.DataFrame:
     "Check a csv written elsewhere and return it in the sample's order. Raises SubmissionError."
     try:
-        frame = parse_csv(file, dtype=str, keep_default_na=False, na_values=[""])
+        frame = pd.read_csv(file, dtype=str, keep_default_na=False, na_values=[""])   # in UTF-8: Kaggle reads no other
     except (OSError, UnicodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as e:
         raise SubmissionError(f"{file} does not read as csv: {e}") from e
     return check_submission(frame, _sample(comp, Path(path), labels), metric=comp.metric, labels=labels)
@@ -186,19 +186,16 @@ def _check_probabilities(frame: pd.DataFrame, id: str, columns: list[str]) -> No
 
 def _labels(frame: pd.DataFrame, id: str, column: str, labels: tuple[Any, ...], want: Metric) -> pd.Series:
     "Return answered labels in the spelling of `labels`, each a known one."
-    known, cells = {spelled(v): v for v in written(labels)}, frame[column].map(spelled)
-    if want.wants == "ranking":
+    known, words, is_ranking = {spelled(v): v for v in written(labels)}, frame[column].astype(str), want.wants == "ranking"
+    said = {w: [spelled(v) for v in (w.split() if is_ranking else [w])] for w in words.unique()}   # each distinct cell once
+    if is_ranking:
         _check_for_blanks(labels)
-        unknown = cells.map(lambda cell: not {spelled(v) for v in cell.split()} <= known.keys())
-        many = cells.map(lambda cell: len(cell.split()) > want.k)
-        _refuse(many, frame[id], f"{column!r} holds more than {want.k} labels", f"Keep the {want.k} likeliest.")
-    else:
-        unknown = ~cells.isin(known)
-    mend = "Round or decode the predictions: labels are asked for, not probabilities." if want.wants == "label" else "Check the vocab."
+        _refuse(words.map({w: len(v) > want.k for w, v in said.items()}), frame[id], f"{column!r} holds more than {want.k} labels",
+                f"Keep the {want.k} likeliest.")
+    unknown = words.map({w: not known.keys() >= set(v) for w, v in said.items()})
+    mend = "Check the vocab." if is_ranking else "Round or decode the predictions: labels are asked for, not probabilities."
     _refuse(unknown, frame[id], f"{column!r} holds {_first(frame[column], unknown)}, which is none of the labels {_list(sorted(known)[:12])}", mend)
-    if want.wants == "ranking":
-        return cells.map(lambda cell: " ".join(str(known[spelled(v)]) for v in cell.split()))
-    return cells.map(known)
+    return words.map({w: " ".join(str(known[i]) for i in v) if is_ranking else known[v[0]] for w, v in said.items()})
 
 
 def _check_for_blanks(labels: tuple[Any, ...]) -> None:

@@ -70,7 +70,7 @@ def test_a_column_for_each_class_in_the_sample(tmp_path):
     assert (comp.target, comp.task, comp.metric) == (("kind",), "multiclass", "log_loss")
 
 
-@pytest.mark.parametrize(("classes", "columns"), [(["C", "CL", "D", "C"], ["Status_C", "Status_CL", "Status_D"]), ([0.5, 1.0, 1.5, 1.0], ["0.5", "1.0", "1.5"])])
+@pytest.mark.parametrize(("classes", "columns"), [(["C", "CL", "D", "C"], ["is_C", "is_CL", "is_D"]), ([0.5, 1.0, 1.5, 1.0], ["0.5", "1.0", "1.5"])])
 def test_the_columns_of_the_classes_may_have_a_prefix_or_hold_numbers(tmp_path, classes, columns):
     sample = pd.DataFrame({"row": range(100, 110), **dict.fromkeys(columns, 0.3)})
     data = files(tmp_path / "data", rows(kind=classes * 10, only_here=1), rows(10, 100), sample)
