@@ -42,6 +42,7 @@ def run_local(
     path: str | Path,                      # the competition's data
     *,
     vault: Vault,
+    data: Data | None = None,              # what `comp.read(path)` gives, where it is there already
     workers: int | None = None,            # processes; default: one a core; 0: in this process
     on_result: OnResult | None = None,     # called as each trial ends
     on_start: Callable[[Trial], None] | None = None,
@@ -52,7 +53,7 @@ def run_local(
     Every trial runs on one thread, so that the same seed gives the same bytes whatever the number of workers.
     """
     _CACHE.clear()   # the files may have changed since this process read them
-    data = comp.read(path)
+    data = data or comp.read(path)
     folds = folds_for(comp, data, n_folds=sweep.n_folds, seed=sweep.seed)
     prints = dict(data=data.fingerprint(), split=folds.fingerprint(), code=code_fingerprint(comp), environment=environment_fingerprint())
     keys = {t.name: run_key(trial=t.fingerprint(), **prints) for t in sweep.trials}
