@@ -53,6 +53,12 @@ def token_files() -> list[Path]:
     return [f for f in dict.fromkeys(wanted) if f.exists()]
 
 
+def harmless_variables() -> dict[str, str]:
+    "Return the variables that foreign code may inherit: search paths, language, hardware. No key, token or proxy is among them."
+    kept = ("PATH", "LANG", "LANGUAGE", "TZ", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "CONDA_PREFIX", "SSL_CERT_FILE", "TERM")
+    return {k: v for k, v in os.environ.items() if k in kept or k.startswith(("LC_", "CUDA_", "NVIDIA_", "OMP_", "MKL_", "OPENBLAS_"))}
+
+
 def is_rehearsal() -> bool:
     "Say whether this process talks to the sandbox (see `rehearsing`)."
     return bool(os.environ.get("FKP_REHEARSAL"))

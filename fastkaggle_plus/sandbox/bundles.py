@@ -43,10 +43,15 @@ class Bundle:
         return {p.relative_to(root).as_posix(): p for p in sorted(root.rglob("*")) if p.is_file()}
 
     @property
+    def hidden(self) -> Path | None:
+        "What replaces files of the same name when a notebook is run again to be scored, if there is such a folder."
+        return self.folder / "hidden" if (self.folder / "hidden").is_dir() else None
+
+    @property
     def references(self) -> dict[str, Path]:
         "Reference entries of the leaderboard: team name -> csv."
         found = {p.stem: p for p in sorted((self.folder / "references").glob("*.csv"))}
-        sample = self.folder / "files" / self.comp.sample_submission
+        sample = sample_file(self.folder, self.comp)
         return {**({"sample submission": sample} if sample.exists() else {}), **found}
 
 
@@ -76,7 +81,7 @@ def read_bundle(folder: Path) -> Bundle:
     need_columns(solution, {"id": (comp.id,)}, folder / "solution.csv", comp.facts_file)
     if (twice := solution[comp.id].duplicated()).any():
         raise ConfigError(f"{folder / 'solution.csv'}: the id {solution[comp.id][twice].iloc[0]!r} is there more than once.")
-    file = folder / "files" / comp.sample_submission
+    file = sample_file(folder, comp)
     labels = _labels(comp, folder, solution)
     sample = _read(file) if file.exists() else _sample(comp, solution, labels)
     _same_ids(folder, comp.id, sample, solution)
@@ -89,6 +94,12 @@ def read_bundle(folder: Path) -> Bundle:
         if not set(comp.target) & set(solution.columns) and not set(sample.columns[1:]) <= set(solution.columns):
             raise ConfigError(f"{folder / 'solution.csv'} has none of the target columns {', '.join(comp.target)}. Its columns: {', '.join(solution.columns)}.")
     return Bundle(comp, folder, sample, _with_class_columns(comp, solution, sample, labels), grade, higher, labels)
+
+
+def sample_file(folder: Path, comp: Competition) -> Path:
+    "Return the sample submission that has the solution's ids: the hidden one where there is one."
+    hidden = folder / "hidden" / comp.sample_submission
+    return hidden if hidden.exists() else folder / "files" / comp.sample_submission
 
 
 def _labels(comp: Competition, folder: Path, solution: pd.DataFrame) -> frozenset[str]:

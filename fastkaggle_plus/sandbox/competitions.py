@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from .bundles import Bundle
+from .code_submissions import CodeSubmissions
 from .listing import below, summary, tree
 from .rpc import Fields, Refused, Service, changed, page, stamp
 from .submissions import Submissions, deadline, is_over
@@ -28,6 +29,7 @@ class CompetitionService(Service):
     submissions: Submissions
     transfers: Transfers
     user: str
+    code: CodeSubmissions | None = None
 
     def rpc_list_competitions(self, request: Request, f: Fields) -> Fields:
         found = [b for b in self.bundles.values() if f.get("search", "").lower() in f"{b.slug} {b.comp.title}".lower()]
@@ -106,8 +108,12 @@ class CompetitionService(Service):
         return {"message": f"Successfully submitted to {bundle.comp.title or bundle.slug}", "ref": ref}
 
     def rpc_create_code_submission(self, request: Request, f: Fields) -> Fields:
-        self._bundle(f, submit=True)
-        raise Refused(404, f"Kernel {f.get('kernelOwner', '')}/{f.get('kernelSlug', '')} version {f.get('kernelVersion', 0)} was not found.")
+        bundle = self._bundle(f, submit=True)
+        if self.code is None:
+            raise Refused(404, "This sandbox runs no kernels.")
+        ref = self.code.create(bundle, f"{f.get('kernelOwner', '')}/{f.get('kernelSlug', '')}", f.get("kernelVersion") or None, file_name=f.get("fileName", ""),
+                               description=f.get("submissionDescription", ""))
+        return {"message": f"Successfully submitted to {bundle.comp.title or bundle.slug}", "ref": ref}
 
     def rpc_list_submissions(self, request: Request, f: Fields) -> Fields:
         bundle = self._bundle(f)

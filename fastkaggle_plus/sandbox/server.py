@@ -24,12 +24,20 @@ from starlette.routing import BaseRoute, Route
 from ..exceptions import SandboxError
 from .auth import OPEN, Credentials
 from .bundles import read_bundles
+from .code_submissions import CodeSubmissions
 from .competitions import CompetitionService
 from .datasets import DatasetService
 from .faults import Faults
 from .faulty import Droppable, Faulty
 from .inbox import InboxService
+from .kernel_inputs import served
+from .kernel_runs import KernelRuns
+from .kernel_sessions import KernelSessions
+from .kernel_store import KernelStore
+from .kernels import KernelService
 from .models import ModelService
+from .page import PageService
+from .quota import Limits
 from .rpc import Refused, Service
 from .state import State
 from .submissions import Submissions
@@ -113,6 +121,7 @@ def make_app(
             fields = json.loads(await request.body() or b"{}")
             if not isinstance(fields, dict):
                 raise ValueError("an object is expected")
+            json.dumps(fields, ensure_ascii=False).encode()   # half a character (a lone surrogate) could be neither kept nor sent back
         except (ValueError, RecursionError) as e:
             return _error(400, f"The request body is not valid JSON: {e}")
         call = credentials.methods.get(name) or (services[service].method(method) if service in services else None)
@@ -146,9 +155,10 @@ def running(
     key: str | None = None,      # default: as before, else random
     token: str | None = None,
     faults: Iterable[str] = (),  # such as "429:CreateSubmission:nth=2"; see faults.py
+    limits: Limits | None = None,   # of kernels: sessions, hours, layout of /kaggle/input
 ) -> Iterator[Sandbox]:
     "Serve bundles while the block runs. Raises ConfigError for a broken bundle, SandboxError when it cannot start."
-    with _opened(Path(data), Path(state), user=user, key=key, token=token, faults=faults) as (app, box), _listening(port) as listener:
+    with _opened(Path(data), Path(state), user=user, key=key, token=token, faults=faults, limits=limits) as (app, box), _listening(port) as listener:
         server = uvicorn.Server(_config(app))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True, name="sandbox")
         thread.start()
@@ -174,10 +184,11 @@ def serve(
     key: str | None = None,
     token: str | None = None,
     faults: Iterable[str] = (),
+    limits: Limits | None = None,
     on_start: Callable[[Sandbox], None] | None = None,   # called once it listens
 ) -> None:
     "Serve bundles until interrupted; the parameters are those of `running`."
-    with _opened(Path(data), Path(state), user=user, key=key, token=token, faults=faults) as (app, box), _listening(port) as listener:
+    with _opened(Path(data), Path(state), user=user, key=key, token=token, faults=faults, limits=limits) as (app, box), _listening(port) as listener:
         box.url = f"http://{HOST}:{listener.getsockname()[1]}"
         if on_start:
             on_start(box)
@@ -185,7 +196,9 @@ def serve(
 
 
 @contextlib.contextmanager
-def _opened(data: Path, folder: Path, *, user: str | None, key: str | None, token: str | None, faults: Iterable[str]) -> Iterator[tuple[App, Sandbox]]:
+def _opened(
+    data: Path, folder: Path, *, user: str | None, key: str | None, token: str | None, faults: Iterable[str], limits: Limits | None,
+) -> Iterator[tuple[App, Sandbox]]:
     bundles, state = read_bundles(data), State(folder)
     try:
         kept = state.credentials(user=user, key=key, token=token)
@@ -194,18 +207,23 @@ def _opened(data: Path, folder: Path, *, user: str | None, key: str | None, toke
         versions = Versions(state, slow_s=lambda: wrong.seconds("slow-processing"))
         transfers = Transfers(state, kept["signing"])
         datasets, models = DatasetService(versions, transfers, kept["user"]), ModelService(versions, transfers, kept["user"])
+        runs = KernelRuns(state.folder / "kernels", hidden=[data], secrets=state.secrets, dies=lambda: wrong.wants("kernel-dies"))
+        sessions = KernelSessions(KernelStore(state), runs, served(bundles, dataset=datasets.folder, model=models.folder), limits=limits)
         services: dict[str, Service] = {
-            "competitions.CompetitionApiService": CompetitionService(bundles, submissions, transfers, kept["user"]),
+            "competitions.CompetitionApiService": CompetitionService(bundles, submissions, transfers, kept["user"], CodeSubmissions(submissions, sessions)),
             "blobs.BlobApiService": transfers,
             "admin.InboxFileService": InboxService(transfers),
             "datasets.DatasetApiService": datasets,
             "models.ModelApiService": models,
+            "kernels.KernelsApiService": KernelService(sessions, transfers, account),
+            "page": PageService(submissions, sessions, versions, kept["user"]),
         }
         try:
             wrong.know({m for service in services.values() for m in service.methods} | {name.split("/")[1] for name in account.methods})
             box = Sandbox("", kept["user"], kept["key"], kept["token"], submissions, wrong)
             yield make_app(services, account, wrong), box
         finally:
+            sessions.close()
             versions.close()
             submissions.close()
     finally:
@@ -220,6 +238,7 @@ def _listening(port: int) -> Iterator[socket.socket]:
             listener.bind((HOST, port))
         except OSError as e:
             raise SandboxError(f"Port {port} of {HOST} cannot be had: {e.strerror}. Choose another with --port, or 0 for a free one.") from e
+        listener.listen()   # from here on a client waits to be served, and is not refused
         yield listener
 
 

@@ -102,6 +102,11 @@ class State:
         "Return the file of an upload."
         return self.folder / "blobs" / token
 
+    def secrets(self) -> dict[str, str]:
+        "Return what kernels get from kaggle_secrets: the labels and values in secrets.json, written by hand."
+        file = self.folder / "secrets.json"
+        return {str(k): str(v) for k, v in json.loads(file.read_text(encoding="utf-8")).items()} if file.exists() else {}
+
     def credentials(self, *, user: str | None, key: str | None, token: str | None) -> dict[str, str]:
         "Return user, key and token: those given, else those of before, else new random ones; kept for the next start."
         file = self.folder / "credentials.json"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import queue
+import shutil
 import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from .bundles import Bundle
@@ -25,7 +27,7 @@ class Submissions:
         self._waiting: queue.Queue[int | None] = queue.Queue()
         for bundle in bundles.values():
             self._enter_references(bundle)
-        for row in state.rows("select ref from submissions where status = 'PENDING'"):  # left over by a stop
+        for row in state.rows("select ref from submissions where status = 'PENDING' and blob <> ''"):  # left over by a stop
             self._waiting.put(row["ref"])
         self._scorer = threading.Thread(target=self._score_all, daemon=True, name="scorer")
         self._scorer.start()
@@ -45,13 +47,44 @@ class Submissions:
                 raise Refused(400, "The blob token is unknown for this competition, or its upload is not complete.")
             if upload["used"]:
                 raise Refused(400, "This blob token was submitted before.")
-            if self.limits(slug)["numAllowedNow"] == 0:
-                raise Refused(400, f"You have reached the daily limit of {self.daily_limit(bundle)} submissions. Try again after 00:00 UTC.")
+            self._check_limit(bundle)
             self.state.update("update uploads set used = 1 where token = ?", token)
             ref = self.state.insert("submissions", slug=slug, team=self.team, description=description, file_name=upload["file_name"],
                                     size=upload["size"], blob=token, date=now(), status="PENDING", late=int(is_over(bundle)))
         self._waiting.put(ref)
         return ref
+
+    def create_from_kernel(
+        self,
+        slug: str,
+        file_name: str,
+        description: str,
+        *,
+        and_then: Callable[[int], None],   # told the ref, in the same step
+    ) -> int:
+        "Enter a submission whose file a notebook is still to write, and return its ref. Raises Refused."
+        bundle = self.bundles[slug]
+        with self.state.writing():
+            self._check_limit(bundle)
+            ref = self.state.insert("submissions", slug=slug, team=self.team, description=description, file_name=file_name, size=0, blob="", date=now(),
+                                    status="PENDING", late=int(is_over(bundle)))
+            and_then(ref)
+        return ref
+
+    def score_file(self, ref: int, file: Path) -> None:
+        "Score what a notebook wrote for a submission."
+        token = f"notebook-output-{ref}"
+        shutil.copyfile(file, self.state.blob(token))
+        self.state.update("update submissions set blob = ?, size = ? where ref = ?", token, file.stat().st_size, ref)
+        self._waiting.put(ref)
+
+    def fail(self, ref: int, reason: str) -> None:
+        "End a submission that cannot be scored."
+        self.state.update("update submissions set status = 'ERROR', error = ? where ref = ?", reason, ref)
+
+    def _check_limit(self, bundle: Bundle) -> None:
+        if self.limits(bundle.slug)["numAllowedNow"] == 0:
+            raise Refused(400, f"You have reached the daily limit of {self.daily_limit(bundle)} submissions. Try again after 00:00 UTC.")
 
     def daily_limit(self, bundle: Bundle) -> int:
         "Submissions a team may make in one UTC day."

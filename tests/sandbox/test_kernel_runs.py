@@ -1,0 +1,268 @@
+"""Kernels run for real: their folders, their limits, what they may not see, and that nothing of them stays behind."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from fastkaggle_plus.sandbox.kernel_runs import Job, KernelRuns, isolation
+
+from .conftest import Caller
+from .kernels import Pusher, notebook, wait
+
+APART = [pytest.param(isolation(), id="apart", marks=pytest.mark.skipif(not isolation(), reason="this system allows no namespaces")),
+         pytest.param(frozenset(), id="plain")]
+NETWORK = pytest.param(frozenset({"network"}), id="network only", marks=pytest.mark.skipif("network" not in isolation(), reason="this system allows none"))
+
+
+@pytest.fixture(params=APART)
+def runs(request, tmp_path):
+    hidden = tmp_path / "bundles"
+    hidden.mkdir()
+    (hidden / "solution.csv").write_text("id,y")
+    made = KernelRuns(tmp_path / "state" / "kernels", hidden=[hidden], kept_apart=request.param, secrets=lambda: {"word": "abracadabra"})
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def go(runs):
+    numbers = iter(range(1, 100))
+
+    def run(code: str, *, timeout_s: float = 60, until: str = "", **more) -> tuple[str, str, str]:
+        "Run to the end and return (status, reason, log as text)."
+        number, told = next(numbers), []
+        start(runs, code, number, told, timeout_s=timeout_s, **more)
+        wait(lambda: told and told[-1][0] != "RUNNING")
+        return *told[-1], text(runs, number)
+    return run
+
+
+def start(runs, code, number, told, **more):
+    given = dict(kernel_type="script", language="python", inputs={}, internet=True, accelerator="", timeout_s=60) | more
+    runs.start(Job(number, code, **given), lambda *said: told.append(said))
+
+
+def text(runs, number: int) -> str:
+    return "".join(e["data"] for e in runs.log(number))
+
+
+def alive(word: str) -> list[int]:
+    "Processes that have a word on their command line."
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if word.encode() in (entry / "cmdline").read_bytes() and "\nState:\tZ" not in (entry / "status").read_text():
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+def source(tmp_path, **files: str) -> Path:
+    folder = tmp_path / f"source-{len(list(tmp_path.iterdir()))}"
+    for name, content in files.items():
+        (folder / "sub").mkdir(parents=True, exist_ok=True)
+        (folder / name.replace("__", "/")).write_text(content)
+    return folder
+
+
+def test_a_script_and_a_notebook_run_where_kaggle_runs_them(go, runs):
+    code = ("import os, sys\nprint(os.environ['KAGGLE_KERNEL_RUN_TYPE'], os.path.basename(os.getcwd()), os.path.isdir('../input'))\n"
+            "open('out.txt', 'w').write('x')\nprint(sys.prefix)\nprint('warned', file=sys.stderr)")
+    for kind, written in (("script", code), ("notebook", notebook(*code.split("\n")))):
+        status, reason, log = go(written, kernel_type=kind)
+        assert (status, reason) == ("COMPLETE", ""), log
+        assert "Batch working True" in log and sys.prefix in log and "warned" in log
+    assert [{e["stream_name"] for e in runs.log(n) if e["data"] == "warned\n"} for n in (1, 2)] == [{"stderr"}] * 2
+    assert [(runs.folder / n / "working" / "out.txt").read_text() for n in ("1", "2")] == ["x", "x"]
+    assert sorted(p.name for p in (runs.folder / "1").iterdir()) == ["job.json", "log.jsonl", "src", "working"]
+
+
+def test_an_error_keeps_what_was_written_and_names_its_cause(go, runs):
+    for kind, code in (("script", "open('kept.txt', 'w').write('k')\nraise ValueError('no such thing')"),
+                       ("notebook", notebook("open('kept.txt', 'w').write('k')", "raise ValueError('no such thing')", "print('not reached')"))):
+        status, reason, log = go(code, kernel_type=kind)
+        assert status == "ERROR" and "ValueError: no such thing" in reason and "Traceback" in log and "not reached" not in log
+    assert [(runs.folder / n / "working" / "kept.txt").read_text() for n in ("1", "2")] == ["k", "k"]
+
+
+def test_nothing_is_inherited_that_could_reach_a_real_account(go, monkeypatch):
+    for name in ("KAGGLE_USERNAME", "KAGGLE_KEY", "KAGGLE_API_TOKEN", "HF_TOKEN", "AWS_SECRET_ACCESS_KEY", "http_proxy", "HTTPS_PROXY", "FKP_REHEARSAL"):
+        monkeypatch.setenv(name, "from-outside-1234")
+    status, _, log = go("import os\nprint(dict(os.environ))\nprint(open('/proc/self/environ').read(), os.path.exists(os.path.expanduser('~/.kaggle')))")
+    assert status == "COMPLETE" and "from-outside-1234" not in log and log.endswith("False\n")
+
+
+def test_inputs_are_there_to_read_only(go, runs, tmp_path):
+    folder = source(tmp_path, a="one", sub__b="two")
+    (folder / "link").symlink_to(folder / "a")
+    code = ("import os\nfrom pathlib import Path\nroot = Path('../input/competitions/toy')\nprint([p.read_text() for p in (root / 'a', root / 'sub/b')])\n"
+            "for act in (lambda: (root / 'a').write_text('x'), lambda: (root / 'new').write_text('x'), lambda: (root / 'sub/b').unlink()):\n"
+            "    try: act(); print('WRITTEN')\n    except OSError as e: print('refused')\n"
+            "print(os.path.samefile('../input', os.environ['KAGGLE_CACHE_MOUNT_FOLDER']))")
+    for given in (folder, source(tmp_path, a="one", sub__b="two")):
+        status, _, log = go(code, inputs={"competitions/toy": [given]})
+        assert status == "COMPLETE" and "['one', 'two']" in log and log.endswith("True\n")
+        if "files" in runs.kept_apart or os.getuid():   # without namespaces root may write anywhere, here to a copy
+            assert "WRITTEN" not in log
+    assert (folder / "a").read_text() == "one" and sorted(p.name for p in folder.iterdir()) == ["a", "link", "sub"]
+
+
+def test_later_folders_replace_files_of_the_same_name(go, tmp_path):
+    below, above = source(tmp_path, a="old", sub__b="stays"), source(tmp_path, a="new", c="more")
+    code = "from pathlib import Path\nroot = Path('../input/x')\nprint([(root / n).read_text() for n in ('a', 'sub/b', 'c')])"
+    _, _, log = go(code, inputs={"x": [below, above]})
+    assert "['new', 'stays', 'more']" in log
+    assert (below / "a").read_text() == "old" and not (below / "c").exists()
+
+
+def test_secrets_come_from_the_sandbox(go):
+    code = "from kaggle_secrets import UserSecretsClient\nprint(UserSecretsClient().get_secret('word'))\nUserSecretsClient().get_secret('other')"
+    status, reason, log = go(code)
+    assert log.startswith("abracadabra\n") and status == "ERROR" and "No user secrets exist" in reason
+
+
+@pytest.mark.slow
+def test_the_time_limit_ends_everything_that_was_started(go, runs):
+    leave = ("import subprocess, sys, time\nopen('kept.txt', 'w').write('k')\nchild = 'import time; time.sleep(600) # left-by-limit'\n"
+             "subprocess.Popen([sys.executable, '-c', child], start_new_session=True)\nsubprocess.Popen([sys.executable, '-c', child])\n"
+             "print('ready')\ntime.sleep(600)")
+    for kind, code, limit_s in (("script", leave, 3), ("notebook", notebook(leave), 6)):
+        if kind == "notebook" and "files" in runs.kept_apart:
+            continue   # a process namespace ends one like the other, so once is enough
+        status, reason, log = go(code, kernel_type=kind, timeout_s=limit_s)
+        assert status == "ERROR" and f"time limit of {limit_s} s" in reason and "ready" in log and reason in log
+        wait(lambda: not alive("left-by-limit"))
+    assert (runs.folder / "1" / "working" / "kept.txt").read_text() == "k"
+
+
+def test_what_runs_on_in_the_background_ends_with_the_kernel(go):
+    status, _, _ = go("import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600) # left-behind'], start_new_session=True)")
+    assert status == "COMPLETE"
+    wait(lambda: not alive("left-behind"))
+
+
+def test_a_kernel_can_be_made_to_die(tmp_path):
+    asked = iter([True, False])
+    runs, told = KernelRuns(tmp_path / "kernels", dies=lambda: next(asked)), []
+    code = "print('one', flush=True)\nopen('a', 'w').close()\nimport time; time.sleep(600)"
+    start(runs, code, 1, told)
+    wait(lambda: told and told[-1][0] != "RUNNING")
+    assert told[-1] == ("ERROR", "The kernel died.") and "one" in text(runs, 1)
+    start(runs, "print('lives')", 2, told)
+    wait(lambda: len(told) == 4)
+    assert told[-1] == ("COMPLETE", "")
+    runs.close()
+
+
+def test_only_python_runs(go):
+    status, reason, log = go("print('hello')", language="r")
+    assert status == "ERROR" and "'r'" in reason and "runs Python" in log
+
+
+def test_closing_ends_all_runs(runs):
+    told = []
+    start(runs, "print('up', flush=True)\nimport time; time.sleep(600) # closed-over", 1, told)
+    wait(lambda: "up" in text(runs, 1))
+    runs.close()
+    assert told[-1][0] == "ERROR" and "closed" in told[-1][1]
+
+
+@pytest.mark.parametrize("runs", [*APART, NETWORK], indirect=True)
+def test_without_internet_there_is_no_network(go, runs):
+    code = ("import socket, threading\n"
+            "server = socket.create_server(('127.0.0.1', 0))\nsocket.create_connection(server.getsockname()).close()\nprint('own loopback')\n"
+            "try: socket.create_connection(('127.0.0.1', PORT), timeout=2); print('REACHED')\nexcept OSError as e: print('cut off')\n"
+            "try: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).connect(('8.8.8.8', 53)); print('ROUTE')\nexcept OSError as e: print('no route')")
+    with socket.create_server(("127.0.0.1", 0)) as outside:
+        code = code.replace("PORT", str(outside.getsockname()[1]))
+        _, _, off = go(code, internet=False)
+        _, _, on = go(code, internet=True)
+    assert "REACHED" in on and "own loopback" in off
+    if "network" in runs.kept_apart:
+        assert "cut off" in off and "no route" in off
+    else:
+        assert off.startswith("Internet is off for this kernel, but this system cannot take the network away")
+
+
+@pytest.mark.skipif("files" not in isolation(), reason="this system allows no mount namespaces")
+def test_a_kernel_sees_kaggle_s_tree_and_not_the_machine_s_secrets(tmp_path):
+    hidden = source(tmp_path, solution="secret answers")
+    runs, told = KernelRuns(tmp_path / "state" / "kernels", hidden=[hidden]), []
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "credentials.json").write_text("the key")
+    code = f"""
+import os, subprocess, sys
+print(os.getcwd(), os.path.isdir('/kaggle/input'), os.path.isdir('/kaggle/temp'))
+for name in ({str(hidden / 'solution')!r}, {str(tmp_path / 'state' / 'credentials.json')!r}):
+    try: print(open(name).read())
+    except OSError as e: print('not there')
+for name in ('/etc/fkp-test', '/kaggle/fkp-test', '/fkp-test', os.path.join(sys.base_prefix, 'fkp-test')):
+    try: open(name, 'w').close(); print('WRITTEN', name)
+    except OSError: pass
+open('/tmp/fkp-of-the-kernel', 'w').close()
+open(os.path.join(sys.prefix, 'fkp-of-the-kernel'), 'w').close()
+open('/dev/shm/fkp-of-the-kernel', 'w').close()
+print(subprocess.run(['mount', '-o', 'remount,rw', '/kaggle/input'], capture_output=True).returncode != 0)
+print(len([p for p in os.listdir('/proc') if p.isdecimal()]) < 6)
+"""
+    before = set(os.listdir("/"))
+    start(runs, code, 1, told)
+    wait(lambda: told and told[-1][0] != "RUNNING")
+    log = text(runs, 1)
+    assert told[-1][0] == "COMPLETE" and log == "/kaggle/working True True\nnot there\nnot there\nTrue\nTrue\n", log
+    assert set(os.listdir("/")) == before
+    assert not any(Path(p, "fkp-of-the-kernel").exists() for p in ("/tmp", sys.prefix, "/dev/shm"))
+    runs.close()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif("files" not in isolation(), reason="this system allows no mount namespaces")
+def test_pip_installs_into_the_run_and_leaves_the_environment_alone(tmp_path):
+    package = source(tmp_path, a="")
+    (package / "pyproject.toml").write_text('[project]\nname = "fkp-tiny-package"\nversion = "1"\n[tool.setuptools]\npy-modules = ["fkp_tiny"]\n')
+    (package / "fkp_tiny.py").write_text("word = 'tiny'")
+    build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-index", "--no-build-isolation", "-w", str(tmp_path / "wheels"), str(package)]
+    if subprocess.run(build, capture_output=True).returncode:
+        pytest.skip("this environment has no setuptools to build a wheel with")
+    runs, told = KernelRuns(tmp_path / "kernels"), []
+    code = notebook("%pip install -q --no-index --find-links=../input/datasets/me/libs fkp-tiny-package", "import fkp_tiny; print(fkp_tiny.word)")
+    start(runs, code, 1, told, kernel_type="notebook", internet=False, inputs={"datasets/me/libs": [tmp_path / "wheels"]})
+    wait(lambda: told and told[-1][0] != "RUNNING")
+    assert told[-1][0] == "COMPLETE" and "tiny\n" in text(runs, 1), text(runs, 1)
+    assert subprocess.run([sys.executable, "-c", "import fkp_tiny"], capture_output=True).returncode != 0
+    runs.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_a_server_that_is_killed_leaves_nothing_running_and_says_so_at_its_next_start(bundles, tmp_path, how):
+    serving = ("import sys\nfrom fastkaggle_plus.sandbox import serve\n"
+               "serve(sys.argv[1], state=sys.argv[2], user='u', key='k', on_start=lambda b: print(b.url, flush=True))")
+    command = [sys.executable, "-c", serving, str(bundles), str(tmp_path / "state")]
+    first = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    kernels = Pusher(Caller(SimpleNamespace(url=first.stdout.readline().strip(), user="u", key="k")))
+    code = ("import subprocess, sys\nprint('up', flush=True)\n"
+            "subprocess.run([sys.executable, '-c', 'import time; time.sleep(600) # orphan-of-server'], start_new_session=True)")
+    kernels.push(notebook(code), kind="notebook")
+    wait(lambda: alive("orphan-of-server"))
+    first.send_signal(how)
+    first.wait(timeout=20)
+    wait(lambda: not alive("orphan-of-server"))
+    second = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        again = Pusher(Caller(SimpleNamespace(url=second.stdout.readline().strip(), user="u", key="k")))
+        found = again("GetKernelSessionStatus")
+        assert found["status"] == "ERROR" and "sandbox was" in found["failureMessage"]
+        assert "up" in again.log() and json.loads(again("ListKernelSessionOutput")["log"])
+        assert again.run("print('works again')")[0] == "COMPLETE"
+    finally:
+        second.terminate()
+        second.wait(timeout=20)
