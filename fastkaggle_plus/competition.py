@@ -163,11 +163,11 @@ class Competition(_Facts):
             facts_file=self.facts_file,
         )
         if self.kind == "images":
-            from .reading_images import read_images
+            from .reading.images import read_images
 
             return read_images(path, **(self.images or Images()).model_dump(), **facts)
         if self.kind == "text":
-            from .reading_text import read_text
+            from .reading.text import read_text
 
             return read_text(path, **(self.text or Text()).model_dump(), **facts)
         from .reading import read_tabular

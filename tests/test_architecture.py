@@ -24,9 +24,8 @@ ONLY_IN = {
 
 
 def unit(file: Path) -> str:
-    "The file or folder at the top of the package that `file` belongs to; the readers count as one."
-    name = file.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    return "reading" if name.startswith("reading") else name
+    "The file or folder at the top of the package that `file` belongs to."
+    return file.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
 def imports(file: Path) -> set[str]:
@@ -53,7 +52,6 @@ def test_imports_point_down(file):
     for name in imports(file):
         if name.startswith("fastkaggle_plus."):
             there = name.split(".")[1]
-            there = "reading" if there.startswith("reading") else there
             assert there == here or LEVEL[there] < LEVEL[here], f"{here} must not import {there}"
 
 

@@ -104,7 +104,8 @@ def run_trial(trial: Trial, folder: str, path: str, sweep: Sweep, vault: str, ke
 def code_fingerprint(comp: Competition) -> str:
     "Return a hash of the code that a result depends on: models, folds, metrics, readers, and the competition's own files."
     package = Path(__file__).resolve().parent.parent
-    files = [*sorted((package / "modeling").rglob("*.py")), *(package / f"{m}.py" for m in ("data", "folds", "metrics")), *sorted(package.glob("reading*.py")),
+    files = [*(f for folder in ("modeling", "reading") for f in sorted((package / folder).rglob("*.py"))),
+             *(package / f"{m}.py" for m in ("data", "folds", "labels", "metrics")),
              *sorted((comp.folder or package / "none").glob("*.py")), *sorted((comp.folder or package / "none").glob("competition.toml"))]
     return hashlib.sha256(b"\0".join(f.read_bytes() for f in files)).hexdigest()[:16]
 

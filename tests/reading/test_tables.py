@@ -8,7 +8,7 @@ import pytest
 
 from fastkaggle_plus.exceptions import DataError
 from fastkaggle_plus.reading import read_tabular
-from fastkaggle_plus.reading_columns import as_numbers, column_kind, date_parts, read_dates
+from fastkaggle_plus.reading.columns import as_numbers, column_kind, date_parts, read_dates
 
 RNG = np.random.default_rng(11)
 N = 60

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .exceptions import ConfigError
-from .labels import columns_of_classes
-from .reading_columns import column_kind, read_dates
-from .reading_images import SUFFIXES
+from ..exceptions import ConfigError
+from ..labels import columns_of_classes
+from .columns import column_kind, read_dates
+from .images import SUFFIXES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +23,7 @@ def facts_of(
     given: Mapping[str, Any],   # what is known already, and not asked of the files
 ) -> dict[str, Any]:
     "Return the facts that the files in `folder` tell. Raises ConfigError when there is no train file, or no id or target to be seen."
-    from .reading import read_csv
+    from .files import read_csv
 
     if not folder.is_dir():
         raise ConfigError(f"{folder} is not a folder. Give the one with the competition's csv files.")
@@ -151,7 +151,7 @@ def _images(folder: Path, train: pd.DataFrame, id: str) -> dict[str, str]:
 
 
 def _text(train: pd.DataFrame, test: pd.DataFrame, id: str, target: tuple[str, ...]) -> dict[str, Any]:
-    from .reading_text import text_columns
+    from .text import text_columns
 
     columns = text_columns(train, test, id=id, target=target)
     if not columns:
