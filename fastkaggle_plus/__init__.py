@@ -19,7 +19,22 @@ if TYPE_CHECKING:
     from .evidence import compare
     from .exceptions import FastkaggleError, KaggleError
     from .folds import make_folds
-    from .kaggle_client import competition_submit, import_kaggle, leaderboard, setup_comp, submissions, submit
+    from .kaggle_client import (
+        competition_submit,
+        import_kaggle,
+        kernel_logs,
+        kernel_output,
+        kernel_status,
+        leaderboard,
+        nb_meta,
+        push_notebook,
+        quota,
+        setup_comp,
+        submissions,
+        submit,
+        submit_code,
+        wait_kernel,
+    )
     from .loop import run
     from .metrics import get_metric
     from .new import new_comp
@@ -41,6 +56,8 @@ _HOME = {
     "make_folds": "folds",
     "competition_submit": "kaggle_client", "import_kaggle": "kaggle_client", "leaderboard": "kaggle_client", "setup_comp": "kaggle_client",
     "submissions": "kaggle_client", "submit": "kaggle_client",
+    "kernel_logs": "kaggle_client", "kernel_output": "kaggle_client", "kernel_status": "kaggle_client", "nb_meta": "kaggle_client",
+    "push_notebook": "kaggle_client", "quota": "kaggle_client", "submit_code": "kaggle_client", "wait_kernel": "kaggle_client",
     "run": "loop",
     "get_metric": "metrics",
     "new_comp": "new",
@@ -55,9 +72,10 @@ _HOME = {
 
 __all__ = [
     "Competition", "Data", "FastkaggleError", "KaggleError", "Predictions", "Sweep", "Table", "Trial", "Vault", "board", "check_file",
-    "check_submission", "compare", "competition_submit", "default_trials", "ensemble", "folds_for", "get_metric", "import_kaggle", "iskaggle", "leaderboard",
-    "list_comps", "load_comp", "load_predictions", "make_folds", "new_comp", "read_tabular", "rehearsal", "rehearse", "run", "run_local", "setup_comp",
-    "submissions", "submit", "write_submission",
+    "check_submission", "compare", "competition_submit", "default_trials", "ensemble", "folds_for", "get_metric", "import_kaggle", "iskaggle",
+    "kernel_logs", "kernel_output", "kernel_status", "leaderboard", "list_comps", "load_comp", "load_predictions", "make_folds", "nb_meta",
+    "new_comp", "push_notebook", "quota", "read_tabular", "rehearsal", "rehearse", "run", "run_local", "setup_comp", "submissions", "submit",
+    "submit_code", "wait_kernel", "write_submission",
 ]
 
 

@@ -77,7 +77,7 @@ def fetch(
         source = source or ask()
         had = _resume_at(part, source)
         try:
-            if had != source.size:
+            if had != source.size or not part.exists():
                 _stream(source, part, session, had, progress)
             if source.size < 0 or part.stat().st_size == source.size:
                 return _verify(part, source)

@@ -88,6 +88,8 @@ def explain(
     who: str = "your credentials",      # which credentials, by name and never by value
     secrets: Iterable[str] = (),        # must not show up in the message
     local: bool = False,                # the endpoint is a sandbox
+    causes: Iterable[Cause] = CAUSES,   # what its answers mean
+    url: str = "",                      # its page for people; "" = that of a competition
 ) -> KaggleError:
     "Return the exception that tells what went wrong and what to do next."
     status, words = status_of(e), scrub(said(e), secrets)[:_SHOWN]
@@ -97,10 +99,10 @@ def explain(
     elif status >= 500:
         text = f"Kaggle answered {status} when asked to {doing} {slug}. The service has a problem: try again later."
     else:
-        cause = next((c for c in CAUSES if status in c.statuses and re.search(c.words, words, re.IGNORECASE)), None)
+        cause = next((c for c in causes if status in c.statuses and re.search(c.words, words, re.IGNORECASE)), None)
         error = cause.error if cause else KaggleError
         text = cause.message if cause else f"Kaggle answered {status} to the request to {{doing}} {{slug}}."
-        text = text.format(slug=slug or "the competition", url=page(slug), doing=doing or "use", who=who, wait=_wait(e),
+        text = text.format(slug=slug or "the competition", url=url or page(slug), doing=doing or "use", who=who, wait=_wait(e),
                            hours=_until_midnight())
     if words:
         text += f" Kaggle said: {words}"

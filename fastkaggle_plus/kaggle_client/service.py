@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
+from operator import attrgetter
 from typing import Any
 
 import requests
@@ -66,23 +67,28 @@ def origin(client: Any) -> str:
 
 
 @contextlib.contextmanager
-def explained(client: Any, *, slug: str = "", doing: str = "") -> Iterator[None]:
-    "Turn what requests and kaggle raise into our exceptions; their tracebacks, which may quote a key, are dropped."
+def explained(client: Any, *, slug: str = "", doing: str = "", causes: Iterable[messages.Cause] = messages.CAUSES, url: str = "",
+              facts: Callable[[Any, KaggleError, str, str], KaggleError] | None = None) -> Iterator[None]:
+    """Turn what requests and kaggle raise into our exceptions; their tracebacks, which may quote a key, are dropped.
+
+    Another service than that of competitions brings its own `causes`, page for people and `facts` to add.
+    """
     try:
         yield
     except (requests.RequestException, ValueError, TypeError, KeyError, AttributeError) as e:
-        error = messages.explain(e, slug=slug, doing=doing, who=_who(client), secrets=_secrets(client), local=is_local(client))
-        if error.status == 401 and not _secrets(client):
+        error = messages.explain(e, slug=slug, doing=doing, who=_who(client), secrets=secrets_of(client), local=is_local(client),
+                                 causes=causes, url=url)
+        if error.status == 401 and not secrets_of(client):
             error = messages.no_credentials()
-        raise _with_facts(client, error, slug, doing) from None
+        raise (facts or _with_facts)(client, error, slug, doing) from None
 
 
-def send(client: Any, method: str, request: Any) -> Any:
-    "Return the answer to one call, made once; failures come as they are."
+def send(client: Any, method: str, request: Any, *, api: str = "competitions.competition_api_client") -> Any:
+    "Return the answer to one call of kaggle's `api`, made once; failures come as they are."
     with client.build_kaggle_client() as kaggle:
         if not hasattr(client, "timeout_s"):  # a KaggleApi the user made: kaggle itself sets no time limit
             transport.guard(kaggle.http_client()._session, timeout_s=60.0, stay_local=is_local(client))
-        return getattr(kaggle.competitions.competition_api_client, method)(request)
+        return getattr(attrgetter(api)(kaggle), method)(request)
 
 
 def _with_facts(client: Any, error: KaggleError, slug: str, doing: str) -> KaggleError:
@@ -146,7 +152,8 @@ def _again(error: KaggleError, more: str) -> KaggleError:
     return type(error)(str(error) + more, status=error.status, said=error.said)
 
 
-def _secrets(client: Any) -> list[str]:
+def secrets_of(client: Any) -> list[str]:
+    "Return what must never be shown of this client: its key, its token, and how they travel."
     values = client.config_values
     user, key, token = (str(values.get(name) or "") for name in ("username", "key", "token"))
     return [s for s in (key, token, base64.b64encode(f"{user}:{key}".encode()).decode() if key else "") if s]

@@ -4,29 +4,28 @@ from __future__ import annotations
 
 import codecs
 import contextlib
-import functools
 import hashlib
 import json
 import os
+import selectors
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
 from ..environment import harmless_variables
+from .isolation import TRANSIENT, end_marked, isolation, lay_out
 from .kernel_inputs import has_links, lay_over, remove
 
 LOG_LARGEST = 32 << 20   # bytes of output kept of one run
 _HERE = Path(__file__).resolve().parent
 _GRACE_S = 10
-_TRANSIENT = ("input", "merged", "home", "temp", "tmp", "lib", "root", "layer", "layer.work")
 
 
 @dataclass(frozen=True)
@@ -54,38 +53,6 @@ class Run:
     began: float = 0.0
     written: int = 0                        # bytes of log
     news: threading.Condition = field(default_factory=threading.Condition)
-
-
-@functools.cache
-def isolation() -> frozenset[str]:
-    "Return what this system lets us keep apart for a kernel: `files`, `network`."
-    if sys.platform != "linux" or shutil.which("unshare") is None:
-        return frozenset()
-    found = set()
-    for kind in _FLAGS:
-        with tempfile.TemporaryDirectory() as folder:
-            command = _lay_out(Path(folder), dict(command=["true"], cwd="/", env={}, inputs={}, hidden=[], kept=[]), frozenset({kind}))
-            with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True) as process:
-                if process.wait(timeout=60) == 0:
-                    found.add(kind)
-    return frozenset(found)
-
-
-_FLAGS = {"files": ["--mount", "--pid", "--fork", "--kill-child"], "network": ["--net"]}
-
-
-def _lay_out(
-    at: Path,                    # the run's folder
-    job: dict[str, Any],         # what kernel_box reads
-    apart: frozenset[str],       # files | network
-) -> list[str]:
-    "Make the run's folders and the file for kernel_box, and return the command that starts it."
-    for name in (*_TRANSIENT, "working", "src"):
-        (at / name).mkdir(parents=True, exist_ok=True)
-    job = {**job, "run": str(at.resolve()), "prefix": sys.prefix, "own_files": "files" in apart, "own_network": "network" in apart}
-    (at / "job.json").write_text(json.dumps(job), encoding="utf-8")
-    start = ["unshare", "--user", "--map-root-user", *(flag for kind in sorted(apart) for flag in _FLAGS[kind])] if apart else []
-    return [*start, sys.executable, "-I", str(_HERE / "kernel_box.py"), str(at / "job.json")]
 
 
 class KernelRuns:
@@ -142,7 +109,7 @@ class KernelRuns:
 
     def end_leftover(self, session: int) -> None:
         "End what a server that was killed may have left running."
-        _end_marked(self._marker(session))
+        end_marked(self._marker(session))
 
     def log(self, session: int | None) -> list[dict[str, Any]]:
         "Return what a run has written so far: stream_name, time (s), data."
@@ -190,7 +157,7 @@ class KernelRuns:
         finally:
             if run.ended_by:
                 status, reason = ("CANCEL_ACKNOWLEDGED" if run.is_cancelled else "ERROR"), run.ended_by
-            for name in _TRANSIENT:
+            for name in TRANSIENT:
                 remove(self.folder / str(run.job.session) / name)
             run.done(status, reason)
             with run.news:
@@ -210,10 +177,8 @@ class KernelRuns:
                 return "ERROR", f"The sandbox cannot run {job.language!r}."
             run.process = subprocess.Popen(box, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
                                            env=harmless_variables())
-            readers = [threading.Thread(target=_read, args=(run, log, name, stream), daemon=True)
-                       for name, stream in (("stdout", run.process.stdout), ("stderr", run.process.stderr))]
-            for reader in readers:
-                reader.start()
+            reader = threading.Thread(target=_read, args=(run, log, run.process), daemon=True)
+            reader.start()
             if doomed:
                 threading.Thread(target=self._kill_in_the_middle, args=(run, run.written), daemon=True).start()
             if run.ended_by:   # stopped while it was being started
@@ -224,8 +189,7 @@ class KernelRuns:
                 self._end(run, f"The kernel was stopped because it exceeded its time limit of {job.timeout_s:.0f} s.")
                 code = run.process.wait()
             self._kill(run)   # processes it left in the background
-            for reader in readers:
-                reader.join(timeout=_GRACE_S)
+            reader.join(timeout=_GRACE_S)
             if run.process.stdin:
                 run.process.stdin.close()
             if doomed and not run.ended_by:
@@ -250,7 +214,7 @@ class KernelRuns:
         if run.process is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(run.process.pid, signal.SIGKILL)
-            _end_marked(self._marker(run.job.session))
+            end_marked(self._marker(run.job.session))
 
     def _marker(self, session: int) -> str:
         "What every process of a run carries in its environment: the name of its container, as at Kaggle."
@@ -286,7 +250,7 @@ class KernelRuns:
         command = [*start, str(seen / "src" / name), *([str(seen / "working")] if job.kernel_type == "notebook" else [])]
         private = [p.resolve() for p in (self.folder.parent, *self.hidden, Path.home() / ".kaggle", Path.home() / ".config" / "kaggle")]
         python = [Path(p).resolve() for p in (sys.prefix, sys.base_prefix, *sys.path) if os.path.isabs(p) and os.path.isdir(p)]
-        return _lay_out(at, dict(
+        return lay_out(at, dict(
             command=command, cwd=str(seen / "working"), env=self._environment(job, seen, own_files), inputs=inputs, hidden=[str(p) for p in private],
             kept=[str(p) for p in dict.fromkeys(python) if p != Path("/tmp") and not any(h.is_relative_to(p) for h in private)],
         ), self.kept_apart if not job.internet else self.kept_apart - {"network"})
@@ -310,19 +274,25 @@ class KernelRuns:
 _DIED = "The kernel died."
 
 
-def _read(run: Run, log: IO[str], name: str, stream: IO[bytes]) -> None:
-    "Write lines of one stream to the log as they come."
-    decode, rest = codecs.getincrementaldecoder("utf-8")("replace"), ""
-    while chunk := os.read(stream.fileno(), 1 << 16):
-        *lines, rest = (rest + decode.decode(chunk)).split("\n")
-        for line in lines:
-            _note(run, log, name, line + "\n")
-        if len(rest) > 1 << 16:
-            _note(run, log, name, rest)
-            rest = ""
-    if rest:
-        _note(run, log, name, rest)
-    stream.close()
+def _read(run: Run, log: IO[str], process: subprocess.Popen[bytes]) -> None:
+    "Write the lines of both streams to the log as they come; of what came at once, stdout first."
+    opened = {name: stream for name, stream in (("stdout", process.stdout), ("stderr", process.stderr)) if stream is not None}
+    rest, decode = dict.fromkeys(opened, ""), {name: codecs.getincrementaldecoder("utf-8")("replace").decode for name in opened}
+    with selectors.DefaultSelector() as streams:
+        for name, stream in opened.items():
+            streams.register(stream, selectors.EVENT_READ, name)
+        while streams.get_map():
+            for key, _ in sorted(streams.select(), key=lambda found: found[0].data == "stderr"):
+                name, chunk = key.data, os.read(key.fd, 1 << 16)
+                *lines, rest[name] = (rest[name] + decode[name](chunk, not chunk)).split("\n")
+                for line in lines:
+                    _note(run, log, name, line + "\n")
+                if rest[name] and (not chunk or len(rest[name]) > 1 << 16):
+                    _note(run, log, name, rest[name])
+                    rest[name] = ""
+                if not chunk:
+                    streams.unregister(key.fileobj)
+                    opened[name].close()
 
 
 def _note(run: Run, log: IO[str], name: str, data: str) -> None:
@@ -337,23 +307,3 @@ def _note(run: Run, log: IO[str], name: str, data: str) -> None:
         log.flush()
         run.written += len(line)
         run.news.notify_all()
-
-
-def _end_marked(marker: str) -> None:
-    "End processes that carry a marker in their environment: also those that left the run's process group."
-    wanted = f"KAGGLE_CONTAINER_NAME={marker}\0".encode()
-    for _ in range(5):
-        found = list(_carrying(wanted))
-        if not found:
-            return
-        for pid in found:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
-        time.sleep(0.02)
-
-
-def _carrying(wanted: bytes) -> Iterable[int]:
-    for entry in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if wanted in (entry / "environ").read_bytes() + b"\0" and "\nState:\tZ" not in (entry / "status").read_text():
-                yield int(entry.name)

@@ -23,7 +23,7 @@ def arguments_in_fastkaggle(name: str) -> list[tuple[str, object]]:
     return list(zip(names, [inspect.Parameter.empty] * (len(names) - len(defaults)) + defaults, strict=True))
 
 
-@pytest.mark.parametrize("name", ["import_kaggle", "setup_comp", "competition_submit"])
+@pytest.mark.parametrize("name", ["import_kaggle", "setup_comp", "competition_submit", "nb_meta", "push_notebook"])
 def test_signature_begins_as_in_fastkaggle(name):
     theirs = arguments_in_fastkaggle(name)
     ours = list(inspect.signature(getattr(kaggle_client, name)).parameters.values())

@@ -11,7 +11,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from fastkaggle_plus.sandbox.kernel_runs import Job, KernelRuns, isolation
+from fastkaggle_plus.sandbox.isolation import isolation
+from fastkaggle_plus.sandbox.kernel_runs import Job, KernelRuns
 
 from .conftest import Caller
 from .kernels import Pusher, notebook, wait
@@ -126,7 +127,7 @@ def test_later_folders_replace_files_of_the_same_name(go, tmp_path):
 def test_secrets_come_from_the_sandbox(go):
     code = "from kaggle_secrets import UserSecretsClient\nprint(UserSecretsClient().get_secret('word'))\nUserSecretsClient().get_secret('other')"
     status, reason, log = go(code)
-    assert log.startswith("abracadabra\n") and status == "ERROR" and "No user secrets exist" in reason
+    assert "abracadabra\n" in log and status == "ERROR" and "No user secrets exist" in reason
 
 
 @pytest.mark.slow
@@ -204,7 +205,7 @@ print(os.getcwd(), os.path.isdir('/kaggle/input'), os.path.isdir('/kaggle/temp')
 for name in ({str(hidden / 'solution')!r}, {str(tmp_path / 'state' / 'credentials.json')!r}):
     try: print(open(name).read())
     except OSError as e: print('not there')
-for name in ('/etc/fkp-test', '/kaggle/fkp-test', '/fkp-test', os.path.join(sys.base_prefix, 'fkp-test')):
+for name in ('/etc/fkp-test', '/kaggle/fkp-test', '/fkp-test', '/var/fkp-test'):
     try: open(name, 'w').close(); print('WRITTEN', name)
     except OSError: pass
 open('/tmp/fkp-of-the-kernel', 'w').close()
