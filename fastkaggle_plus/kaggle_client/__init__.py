@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     from .journal import Journal
     from .kernels import KernelStatus, Quota, kernel_status, quota, wait_kernel
     from .logs import LogEvent, kernel_logs
+    from .looking import Submission
     from .metadata import nb_meta
     from .outputs import KernelOutput, kernel_output
     from .pushing import KernelVersion, push_notebook
     from .session import connect, import_kaggle
-    from .submitting import Submission, competition_submit, submissions, submit
+    from .submitting import competition_submit, submissions, submit
 
 __all__ = ["Journal", "KernelOutput", "KernelStatus", "KernelVersion", "LeaderboardRow", "LogEvent", "Quota", "Submission", "competition_submit",
            "connect", "import_kaggle", "iskaggle", "kernel_logs", "kernel_output", "kernel_status", "leaderboard", "nb_meta", "push_notebook", "quota",
@@ -26,7 +27,7 @@ _HOME = {
     "iskaggle": "..environment",
     "import_kaggle": ".session", "connect": ".session",
     "setup_comp": ".competitions", "leaderboard": ".competitions", "LeaderboardRow": ".competitions",
-    "submit": ".submitting", "competition_submit": ".submitting", "submissions": ".submitting", "Submission": ".submitting",
+    "submit": ".submitting", "competition_submit": ".submitting", "submissions": ".submitting", "Submission": ".looking",
     "Journal": ".journal",
     "nb_meta": ".metadata", "push_notebook": ".pushing", "KernelVersion": ".pushing",
     "kernel_status": ".kernels", "wait_kernel": ".kernels", "quota": ".kernels", "KernelStatus": ".kernels", "Quota": ".kernels",

@@ -1,11 +1,12 @@
 """Before a file is sent, what is known of it is looked at: lists that lag, clocks that are wrong, older attempts."""
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
-from fastkaggle_plus.kaggle_client import Journal, submitting
+from fastkaggle_plus.exceptions import KaggleError, RateLimited, SubmissionError
+from fastkaggle_plus.kaggle_client import Journal, once, submitting
 
 from . import faults as f
 
@@ -31,8 +32,13 @@ def test_a_service_without_the_newer_call_is_believed_too(send, faults, slug, co
 
 @pytest.mark.parametrize("hours", [-30, 2, 30])
 def test_a_wrong_clock(send, faults, slug, monkeypatch, hours, count):
-    right = submitting._now
-    monkeypatch.setattr(submitting, "_now", lambda: right() + timedelta(hours=hours))
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.now(tz) + timedelta(hours=hours)
+
+    for module in (submitting, once):
+        monkeypatch.setattr(module, "datetime", Clock)
     faults.on("CreateSubmission", f.drop_after)
     assert send().status == "COMPLETE" and not send().sent and count() == 1
 
@@ -65,18 +71,18 @@ def test_a_full_disk_is_said_before_anything_is_sent(send, faults, tmp_path, mon
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(submitting.KaggleError, match=r"journal.*No space left"):
+    with pytest.raises(KaggleError, match=r"journal.*No space left"):
         send(journal=tmp_path / "j.jsonl")
     assert not faults.seen("StartSubmissionUpload")
 
 
 def test_a_cut_key_in_a_long_answer_does_not_show(send, faults, box):
     faults.on("CreateSubmission", f.status(403, "x" * 480 + box.key))
-    with pytest.raises(submitting.KaggleError) as caught:
+    with pytest.raises(KaggleError) as caught:
         send()
     assert box.key[:12] not in str(caught.value) + caught.value.said
     faults.on("ListSubmissions", f.status(200, body=json.dumps({"submissions": [{"ref": 1, "date": "x" * 170 + box.key}]}).encode()), times=9)
-    with pytest.raises(submitting.KaggleError) as caught:
+    with pytest.raises(KaggleError) as caught:
         send()
     assert box.key[:12] not in str(caught.value)
 
@@ -84,11 +90,11 @@ def test_a_cut_key_in_a_long_answer_does_not_show(send, faults, box):
 @pytest.mark.parametrize("asked", ["99999999999999", "inf"])
 def test_an_endless_retry_after(send, faults, asked):
     faults.on("CreateSubmission", f.status(429, headers={"Retry-After": asked}), times=99)
-    with pytest.raises(submitting.RateLimited, match="Too many requests"):
+    with pytest.raises(RateLimited, match="Too many requests"):
         send()
 
 
 @pytest.mark.parametrize("what", [None, 5])
 def test_what_is_no_file(send, what):
-    with pytest.raises(submitting.SubmissionError, match="path of a csv"):
+    with pytest.raises(SubmissionError, match="path of a csv"):
         send(file=what)
