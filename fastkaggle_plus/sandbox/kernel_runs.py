@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import codecs
 import contextlib
 import hashlib
 import json
 import os
-import selectors
 import shutil
 import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from ..environment import harmless_variables
 from .isolation import TRANSIENT, end_marked, isolation, lay_out
 from .kernel_inputs import has_links, lay_over, remove
+from .run_log import RunLog, last_events, lines
 
-LOG_LARGEST = 32 << 20   # bytes of output kept of one run
 _HERE = Path(__file__).resolve().parent
 _GRACE_S = 10
 
@@ -47,12 +44,10 @@ class Run:
     "A job that waits or runs."
     job: Job
     done: Callable[[str, str], None]        # (status, reason) -> None
+    log: RunLog
     process: subprocess.Popen[bytes] | None = None
     ended_by: str = ""                      # why it was stopped, in words; "" when it ends by itself
     is_cancelled: bool = False
-    began: float = 0.0
-    written: int = 0                        # bytes of log
-    news: threading.Condition = field(default_factory=threading.Condition)
 
 
 class KernelRuns:
@@ -82,7 +77,7 @@ class KernelRuns:
 
     def start(self, job: Job, done: Callable[[str, str], None]) -> None:
         "Queue a job; `done(status, reason)` is told RUNNING, then COMPLETE, ERROR or CANCEL_ACKNOWLEDGED."
-        run = Run(job, done)
+        run = Run(job, done, RunLog(self._log_file(job.session)))
         thread = threading.Thread(target=self._run, args=(run,), daemon=True, name=f"kernel {job.session}")
         with self._guard:
             self._runs[job.session] = run
@@ -96,8 +91,7 @@ class KernelRuns:
             return False
         run.is_cancelled = True
         self._end(run, reason)
-        with run.news:
-            run.news.wait_for(lambda: session not in self._runs, timeout=_GRACE_S)
+        run.log.wait(lambda: session not in self._runs, _GRACE_S)
         return True
 
     def close(self) -> None:
@@ -117,28 +111,22 @@ class KernelRuns:
 
     def log_lines(self, session: int | None, start: int = 0) -> list[bytes]:
         "Return the whole lines of a log from byte `start` on."
-        try:
-            with (self.folder / str(session) / "log.jsonl").open("rb") as f:
-                f.seek(start)
-                return f.read().split(b"\n")[:-1]
-        except FileNotFoundError:   # not started yet, or never run
-            return []
+        return lines(self._log_file(session), start)
 
-    def log_end(self, session: int | None, most: int = 64 << 10) -> list[dict[str, Any]]:
-        "Return the events in the last `most` bytes of a log."
-        file = self.folder / str(session) / "log.jsonl"
-        size = file.stat().st_size if file.exists() else 0
-        lines = self.log_lines(session, max(0, size - most))
-        return [json.loads(line) for line in (lines if size <= most else lines[1:])]
+    def log_end(self, session: int | None) -> list[dict[str, Any]]:
+        "Return the last events of a log."
+        return last_events(self._log_file(session))
+
+    def _log_file(self, session: int | None) -> Path:
+        return self.folder / str(session) / "log.jsonl"
 
     def wait_for_news(self, session: int, written: int, timeout_s: float) -> int | None:
         "Wait until a run's log is longer than `written` bytes and return its length; None once the run has ended."
         run = self._runs.get(session)
         if run is None:
             return None
-        with run.news:
-            run.news.wait_for(lambda: run.written > written or session not in self._runs, timeout=timeout_s)
-        return run.written if session in self._runs else None
+        run.log.wait(lambda: run.log.written > written or session not in self._runs, timeout_s)
+        return run.log.written if session in self._runs else None
 
     def _run(self, run: Run) -> None:
         status, reason = "ERROR", ""
@@ -160,27 +148,23 @@ class KernelRuns:
             for name in TRANSIENT:
                 remove(self.folder / str(run.job.session) / name)
             run.done(status, reason)
-            with run.news:
-                self._runs.pop(run.job.session, None)
-                run.news.notify_all()
+            self._runs.pop(run.job.session, None)
+            run.log.wake()
 
     def _execute(self, run: Run) -> tuple[str, str]:
-        job, folder = run.job, self.folder / str(run.job.session)
-        box = self._prepare(run)
-        doomed = self.dies()
-        with (folder / "log.jsonl").open("w", encoding="utf-8") as log:
-            run.began = time.monotonic()
+        job, box, doomed = run.job, self._prepare(run), self.dies()
+        with run.log.opened():
             for line in self._first_lines(job):
-                _note(run, log, "stderr", line)
+                run.log.note("stderr", line)
             if job.language != "python":
-                _note(run, log, "stderr", f"The sandbox runs Python, and this kernel is written in {job.language!r}.\n")
+                run.log.note("stderr", f"The sandbox runs Python, and this kernel is written in {job.language!r}.\n")
                 return "ERROR", f"The sandbox cannot run {job.language!r}."
             run.process = subprocess.Popen(box, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
                                            env=harmless_variables())
-            reader = threading.Thread(target=_read, args=(run, log, run.process), daemon=True)
+            reader = threading.Thread(target=run.log.follow, args=(run.process,), daemon=True)
             reader.start()
             if doomed:
-                threading.Thread(target=self._kill_in_the_middle, args=(run, run.written), daemon=True).start()
+                threading.Thread(target=self._kill_in_the_middle, args=(run, run.log.written), daemon=True).start()
             if run.ended_by:   # stopped while it was being started
                 self._kill(run)
             try:
@@ -195,15 +179,14 @@ class KernelRuns:
             if doomed and not run.ended_by:
                 run.ended_by = _DIED
             if run.ended_by:
-                _note(run, log, "stderr", run.ended_by + "\n")
+                run.log.note("stderr", run.ended_by + "\n")
         if code == 0:
             return "COMPLETE", ""
         said = [e["data"].strip() for e in self.log(job.session) if e["stream_name"] == "stderr" and e["data"].strip()]
         return "ERROR", f"Exit status {code}: {said[-1] if said else 'it wrote nothing to stderr'}"[:500]
 
     def _kill_in_the_middle(self, run: Run, written: int) -> None:
-        with run.news:
-            run.news.wait_for(lambda: run.written > written, timeout=2)
+        run.log.wait(lambda: run.log.written > written, 2)
         self._end(run, _DIED)
 
     def _end(self, run: Run, reason: str) -> None:
@@ -272,38 +255,3 @@ class KernelRuns:
 
 
 _DIED = "The kernel died."
-
-
-def _read(run: Run, log: IO[str], process: subprocess.Popen[bytes]) -> None:
-    "Write the lines of both streams to the log as they come; of what came at once, stdout first."
-    opened = {name: stream for name, stream in (("stdout", process.stdout), ("stderr", process.stderr)) if stream is not None}
-    rest, decode = dict.fromkeys(opened, ""), {name: codecs.getincrementaldecoder("utf-8")("replace").decode for name in opened}
-    with selectors.DefaultSelector() as streams:
-        for name, stream in opened.items():
-            streams.register(stream, selectors.EVENT_READ, name)
-        while streams.get_map():
-            for key, _ in sorted(streams.select(), key=lambda found: found[0].data == "stderr"):
-                name, chunk = key.data, os.read(key.fd, 1 << 16)
-                *lines, rest[name] = (rest[name] + decode[name](chunk, not chunk)).split("\n")
-                for line in lines:
-                    _note(run, log, name, line + "\n")
-                if rest[name] and (not chunk or len(rest[name]) > 1 << 16):
-                    _note(run, log, name, rest[name])
-                    rest[name] = ""
-                if not chunk:
-                    streams.unregister(key.fileobj)
-                    opened[name].close()
-
-
-def _note(run: Run, log: IO[str], name: str, data: str) -> None:
-    with run.news:
-        if run.written > LOG_LARGEST or log.closed:
-            return
-        line = json.dumps({"stream_name": name, "time": round(time.monotonic() - run.began, 6), "data": data}) + "\n"
-        if run.written + len(line) > LOG_LARGEST:
-            line = json.dumps({"stream_name": "stderr", "time": 0.0, "data": f"The log is longer than {LOG_LARGEST >> 20} MB: the rest is dropped.\n"}) + "\n"
-            run.written = LOG_LARGEST
-        log.write(line)
-        log.flush()
-        run.written += len(line)
-        run.news.notify_all()

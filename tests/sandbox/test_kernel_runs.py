@@ -163,6 +163,14 @@ def test_a_kernel_can_be_made_to_die(tmp_path):
     runs.close()
 
 
+def test_a_log_without_end_is_cut_and_the_run_goes_on(go, runs, monkeypatch):
+    monkeypatch.setattr("fastkaggle_plus.sandbox.run_log.LARGEST", 20_000)
+    status, _, log = go("import sys\nfor i in range(1000): print('line', i)\nsys.stdout.write('no end of line ' * 10)\nopen('after.txt', 'w').close()")
+    assert status == "COMPLETE" and (runs.folder / "1" / "working" / "after.txt").exists()
+    assert "line 100\n" in log and "line 999" not in log and log.endswith("the rest is dropped.\n")
+    assert (runs.folder / "1" / "log.jsonl").stat().st_size < 21_000
+
+
 def test_only_python_runs(go):
     status, reason, log = go("print('hello')", language="r")
     assert status == "ERROR" and "'r'" in reason and "runs Python" in log
