@@ -20,13 +20,22 @@ if TYPE_CHECKING:
     from .exceptions import FastkaggleError, KaggleError
     from .folds import make_folds
     from .kaggle_client import (
+        check_ds_exists,
         competition_submit,
+        create_libs_datasets,
+        create_requirements_dataset,
+        get_dataset,
+        get_local_ds_ver,
+        get_pip_libraries,
+        get_pip_library,
         import_kaggle,
         kernel_logs,
         kernel_output,
         kernel_status,
         leaderboard,
+        mk_dataset,
         nb_meta,
+        push_dataset,
         push_notebook,
         quota,
         setup_comp,
@@ -58,6 +67,9 @@ _HOME = {
     "submissions": "kaggle_client", "submit": "kaggle_client",
     "kernel_logs": "kaggle_client", "kernel_output": "kaggle_client", "kernel_status": "kaggle_client", "nb_meta": "kaggle_client",
     "push_notebook": "kaggle_client", "quota": "kaggle_client", "submit_code": "kaggle_client", "wait_kernel": "kaggle_client",
+    "check_ds_exists": "kaggle_client", "get_dataset": "kaggle_client", "mk_dataset": "kaggle_client", "push_dataset": "kaggle_client",
+    "create_libs_datasets": "kaggle_client", "create_requirements_dataset": "kaggle_client", "get_local_ds_ver": "kaggle_client",
+    "get_pip_libraries": "kaggle_client", "get_pip_library": "kaggle_client",
     "run": "loop",
     "get_metric": "metrics",
     "new_comp": "new",
@@ -71,11 +83,12 @@ _HOME = {
 }
 
 __all__ = [
-    "Competition", "Data", "FastkaggleError", "KaggleError", "Predictions", "Sweep", "Table", "Trial", "Vault", "board", "check_file",
-    "check_submission", "compare", "competition_submit", "default_trials", "ensemble", "folds_for", "get_metric", "import_kaggle", "iskaggle",
-    "kernel_logs", "kernel_output", "kernel_status", "leaderboard", "list_comps", "load_comp", "load_predictions", "make_folds", "nb_meta",
-    "new_comp", "push_notebook", "quota", "read_tabular", "rehearsal", "rehearse", "run", "run_local", "setup_comp", "submissions", "submit",
-    "submit_code", "wait_kernel", "write_submission",
+    "Competition", "Data", "FastkaggleError", "KaggleError", "Predictions", "Sweep", "Table", "Trial", "Vault", "board", "check_ds_exists",
+    "check_file", "check_submission", "compare", "competition_submit", "create_libs_datasets", "create_requirements_dataset", "default_trials",
+    "ensemble", "folds_for", "get_dataset", "get_local_ds_ver", "get_metric", "get_pip_libraries", "get_pip_library", "import_kaggle", "iskaggle",
+    "kernel_logs", "kernel_output", "kernel_status", "leaderboard", "list_comps", "load_comp", "load_predictions", "make_folds", "mk_dataset",
+    "nb_meta", "new_comp", "push_dataset", "push_notebook", "quota", "read_tabular", "rehearsal", "rehearse", "run", "run_local", "setup_comp",
+    "submissions", "submit", "submit_code", "wait_kernel", "write_submission",
 ]
 
 

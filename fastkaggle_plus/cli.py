@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from .exceptions import FastkaggleError
+from .cli_notebooks import COMMANDS
+from .exceptions import ConfigError, FastkaggleError
 
 app = typer.Typer(help="Rehearse, measure and submit Kaggle competitions.", no_args_is_help=True, add_completion=False, rich_markup_mode=None,
                   pretty_exceptions_enable=False)
@@ -113,16 +114,24 @@ def ensemble(
 @app.command()
 def submit(
     competition: CompOption,
-    file: Annotated[Path, typer.Option("-f", "--file", help="The csv.")],
     message: Annotated[str, typer.Option("-m", "--message", help="What this submission is.")],
-    again: Annotated[bool, typer.Option("--again", help="Send it even if the same file went out before with this message.")] = False,
+    file: Annotated[Path | None, typer.Option("-f", "--file", help="The csv; of a notebook the file it wrote, by default submission.csv.")] = None,
+    kernel: Annotated[str, typer.Option("-k", "--kernel", help="OWNER/NAME of the notebook to submit, in a code competition.")] = "",
+    version: Annotated[int | None, typer.Option("-v", "--version", help="Its version. Default: the current one.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="Send it even if the same went out before with this message.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    "Submit a csv and wait for its score. The same file is never sent twice by accident."
+    "Submit a csv, or a notebook version, and wait for its score. The same is never sent twice by accident."
     from .kaggle_client import submit as send
+    from .kaggle_client import submit_code
     from .terminal import show_json, show_submissions
 
-    sent = send(file, message, competition, again=again)
+    if kernel:
+        sent = submit_code(kernel, version, message, competition=competition, file_name=str(file or "submission.csv"), again=again)
+    elif file is None or version is not None:
+        raise ConfigError("Say what to submit: a csv with --file, or a notebook with --kernel and, if it is not the current one, --version.")
+    else:
+        sent = send(file, message, competition, again=again)
     show_json(_plain(sent)) if as_json else show_submissions([sent])
 
 
@@ -215,6 +224,10 @@ def serve(
               "    unset no_proxy NO_PROXY\n\nStop with Ctrl-C.", flush=True)
 
     serve_bundles(data, state=state, port=port, user=user, key=key, token=token, faults=fault or (), on_start=tell)
+
+
+for command in COMMANDS:
+    app.command()(command)
 
 
 def _board(slug: str, dest: Path | None) -> list[Any]:

@@ -103,6 +103,11 @@ def rehearsing(
         _restore(before)
 
 
+def with_variables(**changes: str) -> dict[str, str]:
+    "Return the environment for a child process, with `changes`."
+    return {**os.environ, **changes}
+
+
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
     "Give processes started meanwhile one numeric thread each: trials share the cores, and results do not depend on their number."

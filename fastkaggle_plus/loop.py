@@ -104,7 +104,7 @@ def run(
         raise ConfigError("live means the real Kaggle; bundles and data are for a rehearsal. Give one of them.")
     if n_folds < 2:
         raise ConfigError(f"Out-of-fold predictions need at least 2 folds, and {n_folds} came (--folds).")
-    watcher, clock = watcher or Watcher(), _Clock()
+    watcher, clock = watcher or Watcher(), Clock()
     comp = load_comp(slug, bundles=bundles)
     home = Path(dest or Path("runs") / comp.slug)
     home.mkdir(parents=True, exist_ok=True)
@@ -139,7 +139,7 @@ def run(
         sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
         message = f"fkp run: {both.about['method']} of {len(both.about['weights'])} trials, {n_folds} folds, seed {seed} [{sha256[:12]}]"
         sent = submit(file, message, comp.slug, journal=place / "journal")
-        standing = Standing(sent.public_score, sent.private_score) if box is None else _organisers_view(box.server, comp.slug, sent.ref)
+        standing = Standing(sent.public_score, sent.private_score) if box is None else organisers_view(box.server, comp.slug, sent.ref)
         finished = [r.predictions for r in results if r.predictions is not None]
         write_results(home / "results.csv", [*finished, both], scores={both.name: (standing.public_score, standing.private_score)})
         clock.lap("submit")
@@ -172,7 +172,7 @@ def _ensemble(comp: Competition, results: list[TrialResult]) -> Predictions:
     return ensemble(members, method=getattr(comp.module("trials"), "ENSEMBLE", "greedy"))
 
 
-def _organisers_view(server: Any, slug: str, ref: int) -> Standing:
+def organisers_view(server: Any, slug: str, ref: int) -> Standing:
     "Where a submission stands in the sandbox, the private part included; scores as Kaggle writes them, with five decimals."
     def rounded(score: float | None) -> float | None:
         return None if score is None else round(score, 5)
@@ -193,7 +193,7 @@ def _report(file: Path, comp: Competition, results: list[TrialResult], rows: lis
                         seconds=seconds)
 
 
-class _Clock:
+class Clock:
     "Seconds by step, in the order of the steps."
 
     def __init__(self) -> None:
@@ -206,6 +206,6 @@ class _Clock:
         self._last = now
 
 
-def steps(outcome: Outcome) -> Iterator[tuple[str, float]]:
+def steps(outcome: Any) -> Iterator[tuple[str, float]]:
     "Yield (step, seconds), the longest first."
     yield from sorted(outcome.seconds.items(), key=lambda kv: -kv[1])

@@ -11,7 +11,7 @@ from .exceptions import SecretFound
 
 _SHORTEST_VALUE = 8   # of a .env file: shorter ones are switches and ports
 _PATTERNS = {
-    "Kaggle API key": r"""["']?(?:kaggle_)?key["']?\s*[:=]\s*["']?(?P<value>[0-9a-f]{32})\b""",
+    "Kaggle API key": r"""(?i:key)["']?\]?\s*[:=]\s*["']?(?P<value>[0-9a-f]{32})\b""",
     "Kaggle API token": r"(?P<value>\bKGAT_[0-9A-Za-z]{16,})",
     "Hugging Face token": r"(?P<value>\bhf_[0-9A-Za-z]{20,})",
     "OpenAI or Anthropic key": r"(?P<value>\bsk-(?:ant-|proj-)?[0-9A-Za-z_-]{20,})",

@@ -12,9 +12,11 @@ from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from .loop import Outcome, Watcher, steps
 from .predictions import Predictions
+from .pushes import Pushed, PushWatcher
 from .sweeps.results import TrialResult
 from .sweeps.trial import Sweep, Trial
 
@@ -79,6 +81,52 @@ class RunWatcher(Watcher):
             self.progress.update(self.task, completed=self.done, description=", ".join(self.running[:2]) or "trials")
             if self.done == self.total:
                 self.progress.stop()
+
+
+class PushShower(PushWatcher):
+    "Shows a push as it goes, and what the notebook prints, line by line."
+
+    def __init__(self, *, to_stderr: bool = False):
+        self.out = console(to_stderr=to_stderr)
+        self.rest = ""
+
+    def __enter__(self) -> PushShower:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._end_line()
+
+    def step(self, name: str, detail: str = "") -> None:
+        self._end_line()
+        self.out.print(f"{name:<10}{detail}", markup=False, soft_wrap=True)
+
+    def log(self, text: str) -> None:
+        *lines, self.rest = (self.rest + text).split("\n")
+        for line in lines:
+            self._line(line)
+
+    def _end_line(self) -> None:
+        rest, self.rest = self.rest, ""
+        if rest:
+            self._line(rest)
+
+    def _line(self, line: str) -> None:
+        self.out.print(Text.from_ansi(f"  | {line.rsplit(chr(13), 1)[-1]}"), soft_wrap=True)   # of a progress bar its last state
+
+
+def show_pushed(pushed: Pushed, *, to_stderr: bool = False) -> None:
+    "Show where a push stands: the submission with its scores, or how to look at the notebook later."
+    out, kernel = console(to_stderr=to_stderr), pushed.kernel
+    if pushed.submission is not None:
+        what = f"{pushed.file} (sha256 {pushed.sha256[:12]})" if pushed.file else f"{kernel.handle} version {kernel.version}"
+        out.print(f"submitted {what} as number {pushed.submission.ref}" + ("" if pushed.submission.sent else ": it was there already and was not sent again"),
+                  markup=False, soft_wrap=True)
+    if pushed.standing is not None:
+        where = pushed.standing
+        out.print(f"scores    public {_score(where.public_score)}, private {_score(where.private_score)}")
+    if pushed.status is None:
+        out.print(f"later     fkp status {kernel.handle} --version {kernel.version}\n{'':<10}fkp output {kernel.handle} --version {kernel.version} -p DIR")
+    out.print(f"time      {sum(pushed.seconds.values()):.1f} s: " + ", ".join(f"{name} {s:.1f}" for name, s in steps(pushed)), soft_wrap=True)
 
 
 def show_outcome(outcome: Outcome, *, to_stderr: bool = False) -> None:

@@ -11,21 +11,23 @@ LAYERS = [
     {"exceptions"}, {"environment", "secret_scan"}, {"metrics", "labels"}, {"data"}, {"reading"},
     {"competition", "folds", "predictions"},
     {"kaggle_client", "modeling", "notebooks", "sandbox", "ensembling", "submission", "evidence", "vault", "reporting", "new"},
-    {"sweeps", "rehearsals"}, {"loop", "doctor"}, {"terminal"}, {"cli"}, {"__init__", "__main__"},
+    {"sweeps", "rehearsals"}, {"loop", "doctor"}, {"pushes"}, {"terminal"}, {"cli"}, {"__init__", "__main__"},
 ]
+TOGETHER = ("cli",)   # files that begin alike count as one
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 ONLY_IN = {
     "torch": "modeling", "fastai": "modeling", "fastcore": "modeling", "timm": "modeling", "transformers": "modeling", "lightgbm": "modeling",
     "xgboost": "modeling", "catboost": "modeling", "kaggle": "kaggle_client", "kagglesdk": "kaggle_client", "fastkaggle": "kaggle_client",
     "kagglehub": "kaggle_client",
     "starlette": "sandbox", "uvicorn": "sandbox", "ray": "sweeps", "typer": "cli", "rich": "terminal", "matplotlib": "reporting",
-    "jinja2": "reporting sandbox", "nbclient": "sandbox", "sqlite_utils": "vault",
+    "jinja2": "reporting sandbox", "nbclient": "sandbox notebooks", "jupytext": "notebooks", "sqlite_utils": "vault",
 }
 
 
 def unit(file: Path) -> str:
     "The file or folder at the top of the package that `file` belongs to."
-    return file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    name = file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    return next((one for one in TOGETHER if name.startswith(one)), name)
 
 
 def imports(file: Path) -> set[str]:
@@ -52,6 +54,7 @@ def test_imports_point_down(file):
     for name in imports(file):
         if name.startswith("fastkaggle_plus."):
             there = name.split(".")[1]
+            there = next((one for one in TOGETHER if there.startswith(one)), there)
             assert there == here or LEVEL[there] < LEVEL[here], f"{here} must not import {there}"
 
 

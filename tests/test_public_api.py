@@ -7,7 +7,7 @@ import sys
 import fastkaggle_plus
 
 # fastkaggle's names keep their argument order for ever.
-LONG_BY_HERITAGE = {"nb_meta": 9, "push_notebook": 10}
+LONG_BY_HERITAGE = {"create_libs_datasets": 4, "create_requirements_dataset": 6, "get_dataset": 4, "mk_dataset": 4, "nb_meta": 9, "push_notebook": 10}
 HEAVY = ("torch", "pandas", "sklearn", "kaggle", "numpy", "fastai", "matplotlib", "starlette")
 
 

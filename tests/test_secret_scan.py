@@ -32,6 +32,11 @@ def test_ordinary_code(line):
     assert find_secrets(line) == []
 
 
+@pytest.mark.parametrize("line", [f"KAGGLE_KEY={HEX[:32]}", f"os.environ['KAGGLE_KEY'] = '{HEX[:32]}'", f'API(key="{HEX[:32]}")', f"Key: {HEX[:32]}"])
+def test_a_kaggle_key_however_it_is_named(line):
+    assert [s.kind for s in find_secrets(line)] == ["Kaggle API key"]
+
+
 def test_values_of_an_env_file(tmp_path):
     (tmp_path / ".env").write_text("# comment=ignored-one\nPORT=8000\nDB_PASSWORD='correct horse'\nexport TOKEN=abcdefgh12\n")
     assert env_values(tmp_path) == ["correct horse", "abcdefgh12"] and env_values(tmp_path / "none") == []

@@ -1,4 +1,4 @@
-"""Kaggle itself: sessions, competitions, submissions, notebooks. The only folder that imports `kaggle`, and only when a name is used."""
+"""Kaggle itself: sessions, competitions, submissions, notebooks, datasets. The only folder that imports `kaggle`, and only when a name is used."""
 
 from __future__ import annotations
 
@@ -9,8 +9,18 @@ if TYPE_CHECKING:
     from ..environment import iskaggle
     from .code_submitting import submit_code
     from .competitions import LeaderboardRow, leaderboard, setup_comp
+    from .dataset_versions import Dataset
+    from .datasets import check_ds_exists, get_dataset, mk_dataset, push_dataset
     from .journal import Journal
     from .kernels import KernelStatus, Quota, kernel_status, quota, wait_kernel
+    from .libraries import (
+        create_libs_datasets,
+        create_requirements_dataset,
+        get_local_ds_ver,
+        get_pip_libraries,
+        get_pip_library,
+    )
+    from .library_sync import LibraryDataset
     from .logs import LogEvent, kernel_logs
     from .looking import Submission
     from .metadata import nb_meta
@@ -19,9 +29,11 @@ if TYPE_CHECKING:
     from .session import connect, import_kaggle
     from .submitting import competition_submit, submissions, submit
 
-__all__ = ["Journal", "KernelOutput", "KernelStatus", "KernelVersion", "LeaderboardRow", "LogEvent", "Quota", "Submission", "competition_submit",
-           "connect", "import_kaggle", "iskaggle", "kernel_logs", "kernel_output", "kernel_status", "leaderboard", "nb_meta", "push_notebook", "quota",
-           "setup_comp", "submissions", "submit", "submit_code", "wait_kernel"]
+__all__ = ["Dataset", "Journal", "KernelOutput", "KernelStatus", "KernelVersion", "LeaderboardRow", "LibraryDataset", "LogEvent", "Quota",
+           "Submission", "check_ds_exists", "competition_submit", "connect", "create_libs_datasets", "create_requirements_dataset", "get_dataset",
+           "get_local_ds_ver", "get_pip_libraries", "get_pip_library", "import_kaggle", "iskaggle", "kernel_logs", "kernel_output", "kernel_status",
+           "leaderboard", "mk_dataset", "nb_meta", "push_dataset", "push_notebook", "quota", "setup_comp", "submissions", "submit", "submit_code",
+           "wait_kernel"]
 
 _HOME = {
     "iskaggle": "..environment",
@@ -33,6 +45,10 @@ _HOME = {
     "kernel_status": ".kernels", "wait_kernel": ".kernels", "quota": ".kernels", "KernelStatus": ".kernels", "Quota": ".kernels",
     "kernel_logs": ".logs", "LogEvent": ".logs", "kernel_output": ".outputs", "KernelOutput": ".outputs",
     "submit_code": ".code_submitting",
+    "Dataset": ".dataset_versions",
+    "check_ds_exists": ".datasets", "mk_dataset": ".datasets", "get_dataset": ".datasets", "push_dataset": ".datasets",
+    "LibraryDataset": ".library_sync", "create_libs_datasets": ".libraries", "create_requirements_dataset": ".libraries",
+    "get_local_ds_ver": ".libraries", "get_pip_library": ".libraries", "get_pip_libraries": ".libraries",
 }
 
 

@@ -1,0 +1,81 @@
+"""Titanic's notebook, executed where Kaggle would mount the data, submits the same bytes as `fkp run titanic`."""
+
+import os
+import shutil
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+from nbclient import NotebookClient
+
+from fastkaggle_plus import load_comp, load_predictions, run
+from fastkaggle_plus.notebooks import render_notebook
+from fastkaggle_plus.submission import check_file
+
+MOUNTS = ("competitions/titanic", "titanic")   # the layout of 2026, and the older one
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory):
+    "A local run, and the data that it saw."
+    place = tmp_path_factory.mktemp("local")
+    outcome = run("titanic", dest=place, seed=42)
+    return outcome, next(place.glob("rehearsal-*/data"))
+
+
+@pytest.fixture
+def execute(tmp_path, monkeypatch, local):
+    "Execute a rendered notebook as Kaggle does, and return its working folder and itself."
+
+    def of(rendered, mount):
+        data = tmp_path / "kaggle/input" / mount
+        data.mkdir(parents=True)
+        for file in local[1].glob("*.csv"):
+            shutil.copy(file, data)
+        working = tmp_path / "kaggle/working"
+        working.mkdir()
+        monkeypatch.setenv("KAGGLE_KERNEL_RUN_TYPE", "Batch")
+        monkeypatch.setenv("KAGGLE_CACHE_MOUNT_FOLDER", str(tmp_path / "kaggle/input"))
+        for name in [n for n in os.environ if n.lower().endswith("_proxy")]:
+            monkeypatch.delenv(name)
+        notebook = nbformat.from_dict(rendered.notebook)
+        NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(working)}}).execute()
+        return working, notebook
+
+    return of
+
+
+def pictures(notebook) -> int:
+    return sum("image/png" in o.get("data", {}) for c in notebook.cells if c.cell_type == "code" for o in c.outputs)
+
+
+def text(notebook) -> str:
+    return "".join(str(o.get("text", "")) + str(o.get("data", {}).get("text/html", "")) for c in notebook.cells if c.cell_type == "code" for o in c.outputs)
+
+
+@pytest.mark.slow
+def test_full_gives_the_same_bytes_as_a_local_run(execute, local):
+    outcome = local[0]
+    working, notebook = execute(render_notebook("titanic", params={"SEED": 42}), MOUNTS[0])
+    assert (working / "submission.csv").read_bytes() == outcome.submission.read_bytes()
+    both = load_predictions(working / "predictions/ensemble.npz")
+    assert both.oof_score == outcome.ensemble.oof_score and both.about["split_seed"] == 42
+    assert (both.oof == outcome.ensemble.aligned(both.ids, both.test_ids, both.vocab).oof).all()
+    kept = {load_predictions(f).name for f in (working / "predictions").glob("*.npz")}
+    assert kept == {r.name for r in outcome.results} | {"ensemble"}
+    folds = pd.read_csv(working / "folds.csv")
+    assert folds["fold"].tolist() == both.folds.tolist() and folds["PassengerId"].tolist() == both.ids.tolist()
+    assert pictures(notebook) >= 5
+    said = text(notebook)
+    for words in ("noise (p =", "women and children", "Running on", "paired p =", "Master"):
+        assert words in said, words
+
+
+@pytest.mark.slow
+def test_quick_in_the_older_layout_leaves_a_whole_submission(execute, local):
+    working, notebook = execute(render_notebook("titanic", quick=True), MOUNTS[1])
+    answers = check_file(working / "submission.csv", load_comp("titanic"), local[1], labels=(0, 1))
+    truth = load_predictions(working / "predictions/ensemble.npz")
+    assert len(answers) == len(pd.read_csv(local[1] / "test.csv")) and len(truth.ids) < 320 and truth.oof_score > 0.7
+    assert not np.isnan(truth.test).any() and pictures(notebook) >= 5

@@ -1,0 +1,154 @@
+"""The check finds each thing that would fail on Kaggle or should not leave this machine, and says where; a sound notebook passes."""
+
+import copy
+import json
+from pathlib import Path
+
+import pytest
+
+from fastkaggle_plus.competition import load_comp
+from fastkaggle_plus.exceptions import NotebookError
+from fastkaggle_plus.notebooks import check_notebook, dry_run, find_faults, forecast_s, measured_seconds, render_notebook
+
+from .conftest import LIBS, OWNER
+
+KEY = "0123456789abcdef" * 2
+
+
+@pytest.fixture
+def titanic():
+    return load_comp("titanic")
+
+
+@pytest.fixture
+def rendered(titanic):
+    return render_notebook(titanic, owner=OWNER, libs_dataset=LIBS)
+
+
+def faults(rendered, comp, *, source=None, markdown=None, metadata=None, **options):
+    "Findings after a cell was added, and metadata changed."
+    from nbformat import v4
+
+    notebook = copy.deepcopy(rendered.notebook)
+    if source is not None:
+        notebook.cells.append(v4.new_code_cell(source))
+    if markdown is not None:
+        notebook.cells.append(v4.new_markdown_cell(markdown))
+    return find_faults(notebook, metadata={**rendered.metadata, **(metadata or {})}, comp=comp, **options)
+
+
+def test_the_notebook_of_every_folder_passes(comp, tmp_path):
+    rendered = render_notebook(comp, owner=OWNER, libs_dataset=LIBS, dest=tmp_path)
+    assert find_faults(rendered.notebook, metadata=rendered.metadata, comp=comp, forecast_s=600) == []
+    check_notebook(rendered.file, metadata=json.loads((tmp_path / "kernel-metadata.json").read_text()), comp=comp)
+
+
+@pytest.mark.parametrize(("source", "rule", "line"), [
+    ("x = 1\ny = )", "syntax", 2),
+    ("%%writefile code/titanic/x.py\ndef f(:\n    pass", "syntax", 2),
+    ("%%writefile code/titanic/x.toml\na = 1\nb = = 1", "syntax", 3),
+    ("%%time\nfor x in range(3)\n    pass", "syntax", 2),
+    (f"import os\nKEY = '{KEY}'", "secret", 2),
+    ("x = 1\ntoken = 'KGAT_" + KEY + "'", "secret", 2),
+    ("from pathlib import Path\nPath('/home/ada/titanic')", "path", 2),
+    ("p = r'C:\\Users\\ada\\data'", "path", 1),
+    (f"x = 0\np = '{Path.cwd()}/train.csv'", "path", 2),
+    ("import pandas as pd\npd.read_csv('/kaggle/input/other-data/x.csv')", "input", 2),
+    ("open('../input/datasets/bob/words/list.txt')", "input", 1),
+    ("path = setup_comp('spaceship-titanic')", "input", 1),
+    ("import kagglehub\nkagglehub.dataset_download('bob/words')", "input", 2),
+])
+def test_a_bad_cell_is_found_with_its_line(rendered, titanic, source, rule, line):
+    found = faults(rendered, titanic, source=source)
+    assert [(f.rule, f.cell, f.line) for f in found] == [(rule, len(rendered.notebook.cells) + 1, line)], found
+    assert KEY not in str(found[0])
+
+
+@pytest.mark.parametrize("source", [
+    "%matplotlib inline\n!ls -l\nfiles = !ls\nx = %env HOME\nprint(files)", "%%bash\nif true; then echo hi; fi", "%%html\n<b>bold</b>",
+    "%%capture out\nprint(1)", "train?\nlen??", "if True:\n    %time x = 1\n    !ls", "text = '''\n%d of !them\n'''", "await something()", "",
+    "url = 'https://www.kaggle.com/home/ada'", "pd.read_csv('/kaggle/input/competitions/titanic/train.csv')", "pd.read_csv('../input/titanic/train.csv')",
+    "w = '/kaggle/input/datasets/ada/fkp-libs/x.whl'", "w = '/kaggle/input/fkp-libs/x.whl'", "Path('/kaggle/working/x'); Path('/tmp/x')",
+    "setup_comp(comp.slug)", "ratio = a % b\nx = a !=b",
+])
+def test_what_is_sound_is_left_alone(rendered, titanic, source):
+    assert faults(rendered, titanic, source=source) == []
+
+
+def test_prose_is_scanned_too_and_values_known_to_be_secret(rendered, titanic):
+    assert [f.rule for f in faults(rendered, titanic, markdown="My key is {\"key\": \"" + KEY + "\"}, at /home/ada.")] == ["secret", "path"]
+    assert [f.rule for f in faults(rendered, titanic, source="login('correct horse')", known_secrets=["correct horse"])] == ["secret"]
+
+
+def test_outputs_are_found(rendered, titanic):
+    notebook = copy.deepcopy(rendered.notebook)
+    assert notebook.cells[2].cell_type == "code"
+    notebook.cells[2]["execution_count"] = 1
+    assert [(f.rule, f.cell) for f in find_faults(notebook, metadata=rendered.metadata, comp=titanic)] == [("output", 3)]
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    ({"title": "Another title"}, "Make them agree"), ({"title": "abc"}, "3 characters"), ({"id": "titanic-with-evidence"}, "no owner"),
+    ({"enable_gpu": True}, "P100"), ({"enable_gpu": True, "machine_shape": "NvidiaTeslaP100"}, "retired"),
+    ({"machine_shape": "NvidiaTeslaT4"}, "enable_gpu is off"),
+    ({"competition_sources": ["competitions/titanic"]}, "bare name"), ({"competition_sources": []}, "without its data"),
+    ({"dataset_sources": ["fkp-libs"]}, "owner/name"), ({"language": "r"}, "language"),
+])
+def test_metadata_is_held_against_itself(rendered, titanic, change, words):
+    found = faults(rendered, titanic, metadata=change)
+    assert any(f.rule == "metadata" and words in f.message for f in found), found
+
+
+def test_a_code_competition_has_no_internet_and_its_libraries_with_it(titanic, rendered):
+    strict = titanic.model_copy(update={"code_competition": True})
+    assert [f.rule for f in faults(rendered, strict)] == ["metadata"]
+    offline = render_notebook(strict, owner=OWNER, libs_dataset=LIBS)
+    assert offline.metadata["enable_internet"] is False and faults(offline, strict) == []
+    [found] = faults(render_notebook(strict, owner=OWNER), strict)
+    assert found.rule == "internet" and found.line and "fkp libs" in found.message
+    [found] = faults(offline, strict, source="x = 1\n!pip install timm")
+    assert (found.rule, found.line) == ("internet", 2)
+
+
+def test_a_notebook_that_writes_no_submission_is_found(rendered, titanic):
+    notebook = copy.deepcopy(rendered.notebook)
+    notebook.cells = [c for c in notebook.cells if "write_submission(" not in c.source]
+    assert [f.rule for f in find_faults(notebook, metadata=rendered.metadata, comp=titanic)] == ["submission"]
+    notebook.cells[-1] = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None, "source": ["sub.to_csv(\n", "'submission.csv')"]}
+    assert find_faults(notebook, metadata=rendered.metadata, comp=titanic) == []
+
+
+def test_the_run_time_is_forecast_from_measured_trials(rendered, titanic, tmp_path):
+    file = tmp_path / "results.csv"
+    file.write_text("trial,n_folds,seconds\nnet,5,3600\nforest,5,7200\n")
+    measured = measured_seconds(file)
+    short, long = forecast_s(measured, ["forest"], n_folds=5), forecast_s(measured, ["net", "forest", "new"], n_folds=10)
+    assert short is not None and long is not None and 7200 < short < 4 * 3600 and long > 2 * short
+    assert forecast_s(measured, ["new"]) is None and measured_seconds(tmp_path / "none.csv") == {}
+    [found] = faults(rendered, titanic, forecast_s=13 * 3600)
+    assert found.rule == "runtime" and "13.0 h" in found.message and "12 h" in found.message
+    strict = titanic.model_copy(update={"code_competition": True})
+    assert "runtime" in [f.rule for f in faults(rendered, strict, forecast_s=10 * 3600)]
+    assert "runtime" in [f.rule for f in faults(rendered, titanic, metadata={"session_timeout_seconds": 60}, forecast_s=61)]
+
+
+def test_the_error_names_the_first_finding_and_the_count(rendered, titanic):
+    notebook = copy.deepcopy(rendered.notebook)
+    notebook.cells[2]["source"] += "\nx = '/home/ada'"
+    with pytest.raises(NotebookError, match=r"2 findings; nothing was sent\. In cell 3, line \d+ \(path\): /home/ada .*1 more"):
+        check_notebook(notebook, metadata={**rendered.metadata, "title": "Another title"}, comp=titanic)
+    with pytest.raises(NotebookError, match="does not read"):
+        find_faults("no-such-file.ipynb", metadata={}, comp=titanic)
+    with pytest.raises(NotebookError, match="no notebook"):
+        find_faults({"a": 1}, metadata={}, comp=titanic)
+
+
+def test_a_dry_run_is_timed_and_says_which_cell_failed(tmp_path):
+    from nbformat import v4
+
+    notebook = v4.new_notebook(cells=[v4.new_code_cell("open('out.txt', 'w').write('1')"), v4.new_markdown_cell("x"), v4.new_code_cell("1 / 0")])
+    with pytest.raises(NotebookError, match=r"code cell 2 .*ZeroDivisionError"):
+        dry_run(notebook, folder=tmp_path)
+    assert (tmp_path / "out.txt").read_text() == "1" and all(not c.outputs for c in notebook.cells if c.cell_type == "code")
+    del notebook.cells[2]
+    assert dry_run(notebook, folder=tmp_path) > 0

@@ -1,0 +1,140 @@
+"""A rendered notebook is complete in itself, the same bytes each time, and holds everything it must."""
+
+import ast
+import json
+import subprocess
+import sys
+
+import nbformat
+import pytest
+
+from fastkaggle_plus.competition import load_comp
+from fastkaggle_plus.exceptions import ConfigError, NotebookError, UnknownName
+from fastkaggle_plus.notebooks import kernel_metadata, quick_copy, quick_trials, render_notebook, slugify
+from fastkaggle_plus.notebooks.render import set_parameters
+from fastkaggle_plus.sweeps.trial import Trial
+
+from .conftest import LIBS, OWNER
+
+
+def sources(rendered, kind="code"):
+    return [c.source for c in rendered.notebook.cells if c.cell_type == kind]
+
+
+def written_files(rendered) -> dict[str, str]:
+    "What the %%writefile cells write, by path."
+    files: dict[str, str] = {}
+    for source in sources(rendered):
+        if source.startswith("%%writefile "):
+            head, _, body = source.partition("\n")
+            *flags, path = head.split()[1:]
+            files[path] = files[path] + "\n\n\n" + body if flags == ["-a"] else body
+    return files
+
+
+def test_the_folders_files_are_inlined_whole(comp):
+    files = written_files(render_notebook(comp))
+    there = {p.name for p in comp.folder.iterdir()}
+    for name in {"competition.toml", "data.py", "trials.py"} & there:
+        original, copy = (comp.folder / name).read_text(), files[f"code/{comp.slug}/{name}"]
+        if name.endswith(".py"):
+            assert ast.dump(ast.parse(original)) == ast.dump(ast.parse(copy)), name
+        else:
+            assert original.strip() == copy.strip()
+
+
+def test_every_code_cell_has_prose_before_it_and_none_has_output(comp):
+    cells = render_notebook(comp).notebook.cells
+    kinds = [c.cell_type for c in cells]
+    assert kinds[0] == "markdown" and cells[0].source.startswith("# ") and "**Hypothesis:**" in cells[0].source
+    assert [i for i in range(1, len(kinds)) if kinds[i] == kinds[i - 1] == "code"] == []
+    assert all(not c.outputs and c.execution_count is None for c in cells if c.cell_type == "code")
+    assert not any("{{" in c.source for c in cells if not c.source.startswith("%%"))
+
+
+@pytest.mark.parametrize("words", [
+    ("pip", "--no-index", "glob", "fastkaggle_plus-*.whl"), ("setup_comp(comp.slug)",), ('device="cuda"', "get_device_name"), ("random.seed(SEED)",),
+    ("if QUICK", "quick_copy"), ("folds.csv", "folds_for"), ("def train_all",), ("standard error", "board(results)"), (".save(kept",),
+    ("write_submission(both, comp, path", "check_file")])
+def test_what_every_notebook_must_hold(comp, words):
+    assert any(all(w in source for w in words) for source in sources(render_notebook(comp))), words
+
+
+def test_the_same_input_gives_the_same_bytes_in_another_process(comp, tmp_path):
+    here = render_notebook(comp, owner=OWNER, libs_dataset=LIBS, params={"SEED": 7}, dest=tmp_path)
+    code = ("import sys; from fastkaggle_plus import load_comp; from fastkaggle_plus.notebooks import render_notebook as r; from pathlib import Path; "
+            f"sys.stdout.write(r(load_comp(Path({str(comp.folder)!r})), owner={OWNER!r}, libs_dataset={LIBS!r}, params={{'SEED': 7}}).text)")
+    there = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path).stdout
+    assert here.text == there == here.file.read_text()
+    assert json.loads((tmp_path / "kernel-metadata.json").read_text()) == here.metadata
+    nbformat.validate(nbformat.read(here.file, as_version=4))
+    assert len({c.id for c in here.notebook.cells}) == len(here.notebook.cells)
+    assert render_notebook(comp, params={"SEED": 8}).text != here.text
+
+
+def test_parameters_are_set_in_their_cell_and_comments_stay():
+    cell = 'SLUG = "x"\nQUICK = False   # a dry run\nN = 5'
+    assert set_parameters(cell, {"QUICK": True, "N": 3}) == 'SLUG = "x"\nQUICK = True   # a dry run\nN = 3'
+    with pytest.raises(UnknownName, match="QUICK"):
+        set_parameters(cell, {"QUIK": True})
+    with pytest.raises(ConfigError, match="plain data"):
+        set_parameters(cell, {"N": object()})
+
+
+def test_quick_and_slug_reach_the_parameters(comp):
+    [cell] = [s for s in sources(render_notebook(comp, quick=True)) if s.startswith("SLUG = ")]
+    assert f'SLUG = "{comp.slug}"' in cell and "QUICK = True" in cell and "SEED = 42" in cell
+
+
+def test_models_of_the_folder_come_along_the_bagged_one_too(folder):
+    (folder / "trials.py").write_text((folder / "trials.py").read_text().replace('    Trial("mine", "mine.guess_model"),\n', ""))
+    rendered = render_notebook(load_comp(folder))
+    assert "guess_model" in written_files(rendered)["code/some-comp/mine.py"]
+    assert any("Guess the mean." in text for text in sources(rendered, "markdown"))
+
+
+def test_without_data_py_and_trials_py_the_facts_do(folder):
+    for name in ("data.py", "trials.py", "notebook.py"):
+        (folder / name).unlink()
+    rendered = render_notebook(load_comp(folder))
+    assert set(written_files(rendered)) == {"code/some-comp/competition.toml"}
+    assert not any("## Features" in text for text in sources(rendered, "markdown"))
+
+
+def test_a_template_that_leaves_a_file_out_is_refused(folder):
+    template = folder / "notebook.py"
+    template.write_text(template.read_text().replace('# %% inline="data.py" when="data.py"', ""))
+    with pytest.raises(NotebookError, match=r"never inlines data\.py"):
+        render_notebook(load_comp(folder))
+    template.write_text("x = 1\n")
+    with pytest.raises(NotebookError, match="no cells"):
+        render_notebook(load_comp(folder))
+    template.write_text('# %% inline="nothing.py"\n\n# %% tags=["parameters"]\nSLUG = ""\nQUICK = False\n')
+    with pytest.raises(NotebookError, match=r"has no nothing\.py"):
+        render_notebook(load_comp(folder))
+    template.write_text('# %% inline="data.py" until="raed"\n')
+    with pytest.raises(UnknownName, match="Did you mean 'read'"):
+        render_notebook(load_comp(folder))
+
+
+def test_metadata_of_a_table_of_images_and_of_a_code_competition():
+    plain = kernel_metadata(load_comp("titanic"), owner=OWNER, libs_dataset=LIBS)
+    assert plain["id"] == f"{OWNER}/{slugify(plain['title'])}" and plain["competition_sources"] == ["titanic"] and plain["dataset_sources"] == [LIBS]
+    assert (plain["enable_gpu"], plain["machine_shape"], plain["enable_internet"], plain["is_private"]) == (False, "", True, True)
+    images = kernel_metadata(load_comp("paddy-disease-classification"), owner=OWNER)
+    assert (images["enable_gpu"], images["machine_shape"]) == (True, "NvidiaTeslaT4")
+    code = kernel_metadata(load_comp("us-patent-phrase-to-phrase-matching"), owner=OWNER)
+    assert code["enable_internet"] is False and 5 <= len(code["title"]) <= 50
+    with pytest.raises(ConfigError, match="4 characters"):
+        kernel_metadata(load_comp("titanic"), title="Four")
+
+
+def test_quick_trials_are_small_and_quick_rows_keep_every_class(folder, tmp_path):
+    [small] = quick_trials([Trial("bag", "bagging.bag_model", {"model": "tabular.tabular_model", "n": 5, "params": {"epochs": 16, "lr": 0.1}})])
+    assert small.params == {"model": "tabular.tabular_model", "n": 2, "params": {"epochs": 1, "lr": 0.1}}
+    comp = load_comp(folder)
+    files = comp.module("rehearsal").make(tmp_path / "bundles", seed=1) / "files"
+    path = quick_copy(comp, files, tmp_path / "quick", rows=60)
+    data, whole = comp.read(path), comp.read(files)
+    assert 55 <= len(data.train) <= 70 and data.vocab == whole.vocab and (data.test_ids == whole.test_ids).all()
+    assert quick_copy(comp, files, tmp_path / "quick", rows=60) == path

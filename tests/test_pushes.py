@@ -1,0 +1,156 @@
+"""A notebook goes from its folder to a scored submission in the sandbox: the same score as the local run, nothing twice, nothing that should stay."""
+
+import json
+import re
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from fastkaggle_plus.competition import builtin_folder
+from fastkaggle_plus.environment import rehearsing
+from fastkaggle_plus.sandbox import running
+
+from .test_loop import fkp, make_toy, submissions
+
+KEY = "0123456789abcdef" * 2
+SHORT = '''# %% [markdown]
+# # Toy
+
+# %% tags=["parameters"]
+SLUG = ""
+QUICK = False
+SEED = 0
+N_FOLDS = 0
+
+# %%
+import pandas as pd
+from fastkaggle_plus import setup_comp
+path = setup_comp(SLUG)
+sample = pd.read_csv(path / "sample_submission.csv")
+print(len(sample), "rows to predict")
+
+# %% inline="competition.toml"
+
+# %% inline="trials.py"
+
+# %%
+sample.to_csv("submission.csv", index=False)
+'''
+
+
+@pytest.fixture
+def place(tmp_path):
+    "A bundle made by hand, with a short notebook of its own, and the folder that its facts are written to."
+    make_toy(tmp_path / "bundles")
+    (tmp_path / "bundles/toy/notebook.py").write_text('"""Short."""\n\n' + SHORT.replace("sample = ", 'Path("code", SLUG).mkdir(parents=True)\nsample = ')
+                                                      .replace("import pandas as pd", "from pathlib import Path\nimport pandas as pd"))
+    return tmp_path
+
+
+def push(cwd, *arguments):
+    return fkp("push", "toy", "--bundles", "bundles", *arguments, cwd=cwd)
+
+
+def push_json(cwd, *arguments):
+    done = push(cwd, "--json", *arguments)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def versions(cwd) -> int:
+    "How many notebook versions the sandboxes under `cwd` hold, counted in their own stores."
+    count = 0
+    for db in Path(cwd).rglob("sandbox/*.db"):
+        with sqlite3.connect(db) as connection:
+            count += connection.execute("select count(*) from kernel_versions").fetchone()[0]
+    return count
+
+
+@pytest.mark.slow
+def test_titanic_in_a_notebook_scores_what_it_scores_here(tmp_path):
+    done = fkp("push", "titanic", "--wait", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    there, told = json.loads(done.stdout.splitlines()[-1]), done.stderr
+    for words in ("render", "check", "libs", "version 1 made", "  | ensemble: accuracy", "titanic-with-evidence version 1: complete", "submission.csv"):
+        assert words in told, words
+    here = fkp("run", "titanic", "--json", cwd=tmp_path)
+    here = json.loads(here.stdout.splitlines()[-1])
+    assert there["submission"]["sha256"] == here["submission"]["sha256"]
+    assert (there["public_score"], there["private_score"]) == (here["public_score"], here["private_score"]) and there["public_score"] > 0.8
+    assert there["status"] == "COMPLETE" and there["submission"]["sent"] and submissions(tmp_path) == 2
+
+
+@pytest.mark.slow
+def test_what_was_sent_is_not_sent_again_and_the_run_time_is_forecast(place):
+    first, again = push_json(place), push_json(place)
+    assert first["kernel"]["sent"] and not again["kernel"]["sent"] and again["kernel"]["version"] == 1 == versions(place)
+    assert first["submission"]["sent"] and not again["submission"]["sent"] and submissions(place) == 1
+    assert first["submission"]["sha256"] == again["submission"]["sha256"] and first["public_score"] == again["public_score"] is not None
+    assert (place / first["output"]["path"] / first["output"]["log"]).read_text().count("200 rows to predict")
+
+    (place / "runs/toy/results.csv").write_text("trial,n_folds,seconds\ntree,5,36000\nforest,5,36000\none rule,5,36000\n")
+    done = push(place)
+    assert done.returncode == 1 and "expected to run" in done.stderr and "12 h" in done.stderr and versions(place) == 1
+
+
+@pytest.mark.slow
+def test_a_notebook_that_fails_shows_the_end_of_its_log(place):
+    template = place / "bundles/toy/notebook.py"
+    template.write_text(template.read_text().replace('sample.to_csv("submission.csv"', 'print("so far")\n1 / 0\nsample.to_csv("submission.csv"'))
+    done = push(place, "--try-first")
+    assert done.returncode == 1 and "dry run failed in code cell 5" in done.stderr and "ZeroDivisionError" in done.stderr and versions(place) == 0
+    done = push(place)
+    assert done.returncode == 1 and "ended in an error" in done.stderr and "so far" in done.stderr and "ZeroDivisionError" in done.stderr
+    assert versions(place) == 1 and submissions(place) == 0 and "Traceback (most recent call last)" not in done.stderr.split("error: ")[0]
+
+
+@pytest.mark.parametrize(("line", "words"), [(f'key = "{KEY}"', "secret"), ('open("/home/ada/x")', "path of this machine"), ("x = (", "SyntaxError")])
+def test_what_should_not_leave_stays(place, line, words):
+    template = place / "bundles/toy/notebook.py"
+    template.write_text(template.read_text() + f"\n# %%\n{line}\n")
+    done = push(place)
+    assert done.returncode == 1 and words in done.stderr and "nothing was sent" in done.stderr and KEY not in done.stdout + done.stderr
+    assert versions(place) == 0 and not list(place.rglob("*.whl"))
+
+
+@pytest.mark.slow
+def test_a_code_competition_takes_the_notebook_itself(place):
+    facts = place / "bundles/toy/competition.toml"
+    facts.write_text(facts.read_text().replace("max_daily", "code_competition = true\nmax_daily"))
+    done = push_json(place)
+    meta = json.loads((place / "runs/toy/notebook/kernel-metadata.json").read_text())
+    assert meta["enable_internet"] is False and meta["dataset_sources"] == ["kaggler/library-fastkaggle-plus"]
+    assert done["submission"]["path"] is None and done["submission"]["sent"] and done["private_score"] is not None and submissions(place) == 1
+
+
+@pytest.mark.slow
+def test_status_output_libs_and_submit_as_kaggle_users_know_them(place):
+    push_json(place, "--no-submit")
+    assert submissions(place) == 0
+    [state] = place.glob("runs/toy/bundle-*/sandbox")
+    with running(place / "bundles", state=state) as box, rehearsing(box.url, user=box.user, key=box.key, token=box.token):
+        status = json.loads(fkp("status", "kaggler/toy-with-evidence", "--version", "1", "--json", cwd=place).stdout)
+        assert status["status"] == "COMPLETE" and status["version"] == 1
+        assert "COMPLETE" in fkp("status", "toy-with-evidence", cwd=place).stdout
+        fetched = fkp("output", "kaggler/toy-with-evidence", "-p", "there", cwd=place).stdout.split()
+        assert "there/submission.csv" in fetched and "there/toy-with-evidence.log" in fetched and all((place / f).is_file() for f in fetched)
+        libs = json.loads(fkp("libs", "--no-deps", "--json", cwd=place).stdout)
+        assert [(m["dataset"]["handle"], m["changed"]) for m in libs] == [("kaggler/library-fastkaggle-plus", False)]
+        done = fkp("submit", "-c", "toy", "--kernel", "kaggler/toy-with-evidence", "--version", "1", "-m", "by notebook", "--json", cwd=place)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["status"] == "COMPLETE"
+        missing = fkp("status", "kaggler/toy-with-evidense", cwd=place)
+        assert missing.returncode == 1 and "toy-with-evidence" in missing.stderr
+    assert fkp("submit", "-c", "toy", "-m", "x", cwd=place).stderr.startswith("error: Say what to submit")
+
+
+def test_fkp_notebook_writes_it_checked(tmp_path):
+    done = fkp("notebook", "titanic", "--quick", "--user", "ada", "--seed", "7", "--json", cwd=tmp_path)
+    told = json.loads(done.stdout)
+    cells = json.loads((tmp_path / told["file"]).read_text())["cells"]
+    assert told["metadata"]["id"] == "ada/titanic-with-evidence" and len(cells) == told["cells"] > 40
+    assert any("QUICK = True" in c["source"] and "SEED = 7" in c["source"] for c in cells)
+    assert re.search(r"there/\S+\.ipynb is written, \d+ cells, checked", fkp("notebook", "titanic", "--dest", "there", cwd=tmp_path).stdout)
+    assert "Did you mean 'titanic'" in fkp("notebook", "titanik", cwd=tmp_path).stderr
+    assert (builtin_folder() / "titanic/notebook.py").is_file()
