@@ -10,7 +10,7 @@ from typing import Any
 
 from ..exceptions import DatasetFailed, KaggleUnavailable, NotFound, PermissionDenied, RateLimited
 from . import retry, service
-from .dataset_messages import CAUSES, url_of
+from .dataset_causes import CAUSES, url_of
 
 SETTLED = ("READY", "FAILED", "DELETED")
 _API = "datasets.dataset_api_client"

@@ -16,9 +16,9 @@ import requests
 from filelock import FileLock, Timeout
 
 from ..exceptions import DataError, DatasetFailed, KaggleError, KaggleUnavailable, NameTaken, NotFound
-from . import dataset_messages, retry, service, uploads
+from . import dataset_causes, retry, service, uploads
+from .dataset_causes import url_of
 from .dataset_folder import Content, Metadata, check_names, parcels, read_content
-from .dataset_messages import url_of
 from .dataset_service import SETTLED, about, explained, files_of, find, send, still_processing, user_of, wait_settled
 from .journal import Entry, Journal
 from .upload_sessions import Sessions
@@ -107,7 +107,7 @@ def _send(client: Any, book: Journal, entry: Entry, content: Content, meta: Meta
             with explained(client, entry.slug, "make"):
                 answer, lost = _create(client, method, request)
             if answer and answer.error:
-                raise dataset_messages.refused(entry.slug, answer.error)
+                raise dataset_causes.refused(entry.slug, answer.error)
         except KaggleError:
             # Tokens and names that were sent before are refused if the first request did arrive.
             if nth and (found := _version_made(client, entry, content, terms, looks=2)):
@@ -120,7 +120,7 @@ def _send(client: Any, book: Journal, entry: Entry, content: Content, meta: Meta
             return book.write(replace(entry, state="sent", ref=found))
         if answer:
             book.write(replace(entry, state="refused"))
-            raise dataset_messages.refused(entry.slug, answer.error or answer.status)
+            raise dataset_causes.refused(entry.slug, answer.error or answer.status)
         pause = retry.retry_after_s(lost) or 0.0
         if pause > getattr(client, "deadline_s", 300.0):
             break
@@ -134,7 +134,7 @@ def _version_before(client: Any, handle: str, terms: Terms) -> int:
     "Return the version that is there, 0 for none. Raises if a dataset of that name must not be there, or must."
     dataset = find(client, handle)
     if terms.new and dataset is not None:
-        raise NameTaken(dataset_messages.TAKEN.format(slug=handle, url=url_of(handle)))
+        raise NameTaken(dataset_causes.TAKEN.format(slug=handle, url=url_of(handle)))
     if not terms.new and dataset is None:
         raise NotFound(f"There is no dataset {handle} to make a new version of. Make it first with mk_dataset.", status=404)
     if dataset is None:

@@ -14,8 +14,8 @@ from filelock import FileLock
 
 from ..exceptions import DataError, DownloadCorrupt, KaggleError
 from . import dataset_service, downloads, service, session
+from .dataset_causes import url_of
 from .dataset_folder import DEFAULT_LICENSE, METADATA, Metadata, check_names, read_metadata, slugify, write_metadata
-from .dataset_messages import url_of
 from .dataset_versions import Dataset, Terms, publish
 
 if TYPE_CHECKING:
