@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import sqlite3
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -50,8 +52,12 @@ def run(
     from .loop import run as run_loop
     from .terminal import RunWatcher, show_json, show_outcome
 
-    with RunWatcher(to_stderr=as_json) as watcher:
-        outcome = run_loop(slug, bundles=bundles, data=data, dest=dest, live=live, seed=seed, n_folds=folds, workers=workers, watcher=watcher)
+    try:
+        with RunWatcher(to_stderr=as_json) as watcher:
+            outcome = run_loop(slug, bundles=bundles, data=data, dest=dest, live=live, seed=seed, n_folds=folds, workers=workers, watcher=watcher)
+    except KeyboardInterrupt:
+        print("interrupted. What finished is kept: the same command goes on from there.", file=sys.stderr)
+        raise typer.Exit(130) from None
     show_outcome(outcome, to_stderr=as_json)
     if as_json:
         show_json(outcome.as_json(), one_line=True)
@@ -88,16 +94,21 @@ def ensemble(
     members: Annotated[list[str], typer.Argument(help="Names of trials in the vault.")],
     method: Annotated[str, typer.Option(help="mean | rank | greedy")] = "mean",
     dest: Dest = None,
+    as_json: AsJson = False,
 ) -> None:
     "Combine trials of a run's vault and show the honest score."
     from .ensembling import ensemble as combine
-    from .terminal import show_board
+    from .sweeps import board as make_board
+    from .terminal import show_board, show_ensemble, show_json
 
     found = {p.name: p for p in _latest(slug, dest)}
     chosen = [_pick(found, name) for name in members]
-    from .sweeps import board as make_board
-
-    show_board(make_board([combine(chosen, method=method), *chosen]))
+    both = combine(chosen, method=method)
+    if as_json:
+        show_json({"oof_score": both.oof_score, "oof_score_se": both.oof_score_se, **{k: both.about[k] for k in ("nested_score", "method", "weights")}})
+    else:
+        show_board(make_board([both, *chosen]))
+        show_ensemble(both)
 
 
 @app.command()
@@ -157,11 +168,15 @@ def new(
     metric: Annotated[str, typer.Option(help="A name in metrics.py. Default: a common one for the task.")] = "",
     target: Annotated[str, typer.Option(help="Target column, where the data does not tell.")] = "",
     id: Annotated[str, typer.Option(help="Id column, where the data does not tell.")] = "",
+    train: Annotated[str, typer.Option(help="Name of the train file, where it is not to be guessed.")] = "",
+    test: Annotated[str, typer.Option(help="Name of the test file, where it is not to be guessed.")] = "",
+    sample: Annotated[str, typer.Option(help="Name of the sample submission, where it is not to be guessed.")] = "",
 ) -> None:
     "Write the folder of a new competition."
     from .new import new_comp
 
-    facts: dict[str, Any] = {k: v for k, v in {"metric": metric, "target": target, "id": id}.items() if v}
+    said = {"metric": metric, "target": target, "id": id, "train": train, "test": test, "sample_submission": sample}
+    facts: dict[str, Any] = {k: v for k, v in said.items() if v}
     folder = new_comp(slug, kind=kind, dest=dest, data=data, **facts)
     print(f"{folder} is written. Look through its competition.toml, then: fkp run {slug}")
 
@@ -180,13 +195,13 @@ def list_command(as_json: AsJson = False) -> None:
 
 
 @app.command()
-def doctor() -> None:
+def doctor(as_json: AsJson = False) -> None:
     "Say what is installed, which credentials are found, and whether the sandbox starts."
     from .doctor import findings
-    from .terminal import show_table
+    from .terminal import show_json, show_table
 
     rows = findings()
-    show_table(["", "what", "finding"], [["ok" if f.ok else "--", f.what, f.detail] for f in rows])
+    show_json([_plain(f) for f in rows]) if as_json else show_table(["", "what", "finding"], [["ok" if f.ok else "--", f.what, f.detail] for f in rows])
 
 
 @sandbox.command()
@@ -260,5 +275,13 @@ def main() -> None:
     try:
         app(standalone_mode=True)
     except FastkaggleError as e:
-        print(f"error: {e}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(f"error: {e}")
+    except (OSError, sqlite3.OperationalError) as e:
+        sys.exit(f"error: {_of_the_disk(e)}")
+
+
+def _of_the_disk(e: Exception) -> str:
+    "What a disk that is full or may not be written comes to, in words."
+    said = f"{e.strerror or e}{f': {e.filename}' if e.filename else ''}" if isinstance(e, OSError) else str(e)
+    is_disk = isinstance(e, sqlite3.OperationalError) or getattr(e, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+    return f"{said}. Free some space, or choose a folder that you may write with --dest." if is_disk else said

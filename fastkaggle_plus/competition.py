@@ -11,9 +11,9 @@ from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from .data import Data
 from .exceptions import ConfigError, DataError, FastkaggleError, UnknownName
@@ -22,8 +22,16 @@ from .metrics import METRICS, get_metric
 FACTS = "competition.toml"
 
 
+def _as_tuple(value: Any) -> Any:
+    "One name, or the names of a TOML list."
+    return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
+
+
+Names = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_as_tuple)]
+
+
 class _Facts(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class Split(_Facts):
@@ -47,13 +55,8 @@ class Images(_Facts):
 
 class Text(_Facts):
     "Which columns are read as text."
-    columns: tuple[str, ...] = ()   # (): those that look like it
-    context: str = ""               # column that says what the texts are about
-
-    @field_validator("columns", mode="before")
-    @classmethod
-    def _one_or_many(cls, value: Any) -> Any:
-        return (value,) if isinstance(value, str) else value
+    columns: Names = ()   # (): those that look like it
+    context: str = ""     # column that says what the texts are about
 
 
 class SandboxFacts(_Facts):
@@ -78,7 +81,7 @@ class Competition(_Facts):
     task: Literal["binary", "multiclass", "regression"]
     metric: str
     id: str = Field(min_length=1)
-    target: tuple[str, ...] = Field(min_length=1)
+    target: Names = Field(min_length=1)
     train: str = "train.csv"
     test: str = "test.csv"
     sample_submission: str = "sample_submission.csv"
@@ -91,23 +94,27 @@ class Competition(_Facts):
     sandbox: SandboxFacts = SandboxFacts()
     folder: Path | None = Field(None, repr=False)   # where it was found
 
-    @field_validator("target", mode="before")
-    @classmethod
-    def _one_or_many(cls, value: Any) -> Any:
-        return (value,) if isinstance(value, str) else value
-
     @model_validator(mode="after")
     def _fits_together(self) -> Competition:
         if self.id in self.target:
             raise ValueError(f"id and target both name {self.id!r}: one joins the rows, the other is predicted")
         if self.task != "regression" and len(self.target) > 1:
             raise ValueError(f"task = {self.task!r} takes one target column, and {len(self.target)} are named; several need task = \"regression\"")
+        if twice := [t for t in self.target if self.target.count(t) > 1]:
+            raise ValueError(f"target names {twice[0]!r} twice: name each column once")
+        if self.split.column and self.split.column in self.target:
+            raise ValueError(f"[split] column = {self.split.column!r} is the target: split by a column that the test rows have too")
         return self
 
     @property
     def page(self) -> str:
         "The competition's page."
         return self.url or f"https://www.kaggle.com/competitions/{self.slug}"
+
+    @property
+    def facts_file(self) -> str:
+        "Where the facts stand, for messages."
+        return str(self.folder / FACTS) if self.folder else FACTS
 
     def module(self, name: str) -> ModuleType | None:
         "Return `name`.py of the competition's folder, imported, or None when there is none."
@@ -153,13 +160,14 @@ class Competition(_Facts):
         facts: dict[str, Any] = dict(
             id=self.id, target=self.target, task=self.task, metric=self.metric, train=self.train, test=self.test, sample_submission=self.sample_submission,
             group_column=self.split.column if self.split.kind.endswith("group") else "", time_column=self.split.column if self.split.kind == "time" else "",
+            facts_file=self.facts_file,
         )
         if self.kind == "images":
-            from .reading_images import read_images
+            from .reading.images import read_images
 
             return read_images(path, **(self.images or Images()).model_dump(), **facts)
         if self.kind == "text":
-            from .reading_text import read_text
+            from .reading.text import read_text
 
             return read_text(path, **(self.text or Text()).model_dump(), **facts)
         from .reading import read_tabular
@@ -193,6 +201,8 @@ def load_comp(
     bundles: str | Path | None = None,      # folder of sandbox bundles to fall back on
 ) -> Competition:
     "Find a competition in ./competitions, the current folder, the installed package, or `bundles`. Raises UnknownName, ConfigError."
+    if bundles and not Path(bundles).is_dir():
+        raise ConfigError(f"{bundles} is no folder. Give one of sandbox bundles: DIR/<slug>/ with {FACTS}, files/ and solution.csv.")
     is_path = isinstance(slug, Path) or Path(slug).name != slug  # a bare name is looked for in order
     if is_path and str(slug) and (Path(slug) / FACTS).exists():
         return read_competition(Path(slug) / FACTS)
@@ -248,6 +258,7 @@ def _last_line(e: Exception, file: Path) -> str:
 
 def _explain(file: Path, problem: Any) -> str:
     "One line per mistake: file, key, what came, what is allowed."
+    problem["input"] = list(problem["input"]) if isinstance(problem["input"], tuple) else problem["input"]   # as TOML has it
     *where, key = [str(p) for p in problem["loc"] if not isinstance(p, int)] or [""]
     section = f"[{'.'.join(where)}] " if where else ""
     came = f"{section}{key} = {_shown(problem['input'])}"
@@ -276,6 +287,6 @@ def _shown(value: Any) -> str:
 
 
 _SECTIONS: dict[str, type[_Facts]] = {"split": Split, "images": Images, "text": Text, "sandbox": SandboxFacts}
-_SAID = {"tuple_type": "a name or a list of names is needed", "too_short": "name at least one"}
+_SAID = {"tuple_type": "a name or a list of names is needed", "too_short": "name at least one", "string_too_short": "an empty name; write the column's"}
 _SCORES = {"value": "numbers", "probability": "class probabilities", "ranking": "several labels a row, best first"}
 _EXAMPLES = {"task": "binary", "metric": "accuracy", "id": "PassengerId", "target": "Survived"}

@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import platform
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
-from .competition import list_comps
+from .competition import FACTS, list_comps
 from .environment import has_credential_variables, home, iskaggle, token_files
 from .exceptions import FastkaggleError
 
@@ -24,13 +26,14 @@ class Finding:
 
 
 def findings() -> list[Finding]:
-    "Look at everything `fkp` stands on; nothing is sent anywhere."
+    "Look at everything `fkp` stands on; nothing leaves this machine."
     return [
         Finding("python", f"{platform.python_version()} on {platform.platform(terse=True)}{', inside a Kaggle notebook' if iskaggle else ''}", True),
         *[_installed(name) for name in ("fastkaggle_plus", "kaggle", "fastkaggle", "six")],
         *[_extra(name, packages) for name, packages in _EXTRAS.items()],
         _credentials(),
         _competitions(),
+        _sandbox(),
         Finding("journal", f"submissions are journaled in {home()}", True),
     ]
 
@@ -53,6 +56,22 @@ def _credentials() -> Finding:
     if files := token_files():
         return Finding("credentials", f"found in {', '.join(map(str, files))}", True)
     return Finding("credentials", "none: make a token at https://www.kaggle.com/settings and save it as ~/.kaggle/access_token (a rehearsal needs none)", False)
+
+
+def _sandbox() -> Finding:
+    "Start a sandbox on a competition of two rows."
+    try:
+        from .sandbox import running
+
+        with tempfile.TemporaryDirectory() as folder:
+            bundle = Path(folder) / "bundles" / "two-rows"
+            (bundle / "files").mkdir(parents=True)
+            (bundle / FACTS).write_text('task = "binary"\nmetric = "accuracy"\nid = "id"\ntarget = "y"\n')
+            (bundle / "solution.csv").write_text("id,y,Usage\n1,0,Public\n2,1,Private\n")
+            with running(bundle.parent, state=Path(folder) / "state") as box:
+                return Finding("sandbox", f"started at {box.url}, on this machine only, and stopped again", True)
+    except (FastkaggleError, OSError) as e:
+        return Finding("sandbox", f"does not start: {e}", False)
 
 
 def _competitions() -> Finding:

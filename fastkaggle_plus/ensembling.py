@@ -18,6 +18,7 @@ from .predictions import Predictions
 Array = np.ndarray[Any, Any]
 METHODS = ("mean", "weighted", "rank", "greedy")
 GREEDY_ROUNDS = 20
+_OF_ORDER = ("pearson", "spearman")   # metrics of values that any scale suits
 
 
 def ensemble(
@@ -51,6 +52,9 @@ def ensemble(
     members = [m.aligned(first.ids, first.test_ids, first.vocab) for m in members]
     if any(not np.array_equal(m.targs, first.targs) for m in members):
         raise DataError("The members have other targets for the same ids: they come from different versions of the data.")
+    if method == "rank" and first.task == "regression" and first.metric not in _OF_ORDER:
+        raise DataError(f"method=\"rank\" turns predicted values into ranks from 0 to 1, and {first.metric} compares them with the targets themselves. "
+                        f"Use mean or greedy; ranks suit scores of order: auc, {', '.join(_OF_ORDER)}.")
     if (method == "weighted") != (weights is not None):
         raise DataError("weights go with method=\"weighted\", and only with it.")
     oofs, tests = np.stack([m.oof for m in members]), np.stack([m.test for m in members])

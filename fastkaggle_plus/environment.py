@@ -6,6 +6,7 @@ import contextlib
 import ipaddress
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -92,7 +93,11 @@ def rehearsing(
     """
     assert_loopback(url)
     before = {k: os.environ.get(k) for k in _REHEARSAL}
+    imported = sys.modules.get("kaggle.api.kaggle_api_extended")   # kaggle chooses its endpoint once, when it is imported
+    chosen = imported and imported.KaggleApi.args
     try:
+        if imported:
+            imported.KaggleApi.args = ["--local"]
         for k in _REHEARSAL:
             os.environ.pop(k, None)
         os.environ.update(KAGGLE_API_ENVIRONMENT="LOCALHOST", http_proxy=url, KAGGLE_USERNAME=user, KAGGLE_KEY=key, FKP_REHEARSAL=url)

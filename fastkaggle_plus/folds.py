@@ -58,6 +58,7 @@ def make_folds(
 
     Values are stratified by ten quantiles. Along time the rows fall into n_folds + 1 blocks; the first is only trained on.
     """
+    import pandas as pd
     from sklearn import model_selection as ms
 
     targs = np.asarray(targs)
@@ -71,8 +72,8 @@ def make_folds(
         return Folds(_along_time(_given(time, "time", kind, len(targs)), n_folds), kind, seed)
     strata = _strata(targs) if kind.startswith("stratified") else None
     if kind.endswith("group"):
-        groups = _given(groups, "groups", kind, len(targs))
-        if (n_groups := len(set(groups.tolist()))) < n_folds:
+        groups = pd.factorize(_given(groups, "groups", kind, len(targs)), sort=True, use_na_sentinel=False)[0]   # sklearn is slow with words
+        if (n_groups := int(groups.max()) + 1) < n_folds:
             raise DataError(f"{n_folds} folds need at least as many groups, and there are {n_groups}. Lower n_folds or split by another column.")
     splitter = {"random": ms.KFold, "stratified": ms.StratifiedKFold, "group": ms.GroupKFold, "stratified-group": ms.StratifiedGroupKFold}[kind]
     assignment = np.full(len(targs), -1)

@@ -10,15 +10,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from filelock import FileLock
 
 from .competition import Competition, load_comp
+from .data import Data
 from .ensembling import ensemble, write_lock
 from .exceptions import ConfigError, DataError
 from .kaggle_client import setup_comp, submit
+from .metrics import get_metric
 from .predictions import Predictions
 from .rehearsals import rehearsal
-from .submission import write_submission
+from .submission import submission_of, write_submission
 from .sweeps.defaults import trials_of
 from .sweeps.results import BoardRow, TrialResult, board, write_results
 from .sweeps.run_local import run_local
@@ -65,12 +68,13 @@ class Outcome:
     sent: bool                            # False: the same submission was there already
     standing: Standing
     report: Path
+    left_out: dict[str, str] = field(default_factory=dict)    # column -> why no model saw it
     seconds: dict[str, float] = field(default_factory=dict)   # where the time went
 
     def as_json(self) -> dict[str, Any]:
         "Return the facts of `fkp run --json`."
         return {
-            "slug": self.comp.slug, "metric": self.comp.metric,
+            "slug": self.comp.slug, "metric": self.comp.metric, "left_out": self.left_out,
             "trials": [{"name": r.name, "oof_score": r.oof_score, "oof_score_se": r.oof_score_se, "seconds": round(r.seconds_s, 3), "verdict": r.verdict,
                         "reused": r.reused} for r in self.rows],
             "failed": {r.name: r.error for r in self.results if r.predictions is None},
@@ -98,6 +102,8 @@ def run(
     "Run the whole loop once; what an earlier call finished is not done again. Raises FastkaggleError."
     if live and (bundles or data):
         raise ConfigError("live means the real Kaggle; bundles and data are for a rehearsal. Give one of them.")
+    if n_folds < 2:
+        raise ConfigError(f"Out-of-fold predictions need at least 2 folds, and {n_folds} came (--folds).")
     watcher, clock = watcher or Watcher(), Clock()
     comp = load_comp(slug, bundles=bundles)
     home = Path(dest or Path("runs") / comp.slug)
@@ -108,14 +114,22 @@ def run(
             box = stack.enter_context(rehearsal(comp, bundles=bundles, data=data, dest=home, seed=seed))
             place = box.place
             clock.lap("sandbox")
+            _takes_files(box.comp)
             watcher.step("sandbox", f"{comp.slug} served at {box.url}, nothing leaves this machine")
+        else:
+            _takes_files(comp)
         was_there = (place / "data").exists()
         path = setup_comp(comp.slug, dest=place / "data")
         clock.lap("download")
         watcher.step("download", f"{'already in' if was_there else 'verified and unpacked to'} {path}")
+        read = comp.read(path)
+        if unseen := [f"{c} ({why})" for c, why in read.left_out.items() if c != comp.id]:
+            watcher.step("columns", f"left out: {', '.join(unseen)}")
+        _check_the_end(comp, read, path)
         sweep = Sweep(comp.slug, trials_of(comp), n_folds, seed)
         watcher.sweep_starts(sweep)
-        results = run_local(sweep, comp, path, vault=Vault(home / "vault"), workers=workers, on_start=watcher.trial_starts, on_result=watcher.trial_ends)
+        results = run_local(sweep, comp, path, vault=Vault(home / "vault"), data=read, workers=workers, on_start=watcher.trial_starts,
+                            on_result=watcher.trial_ends)
         rows = board(results)
         clock.lap("trials")
         both = _ensemble(comp, results)
@@ -129,9 +143,25 @@ def run(
         finished = [r.predictions for r in results if r.predictions is not None]
         write_results(home / "results.csv", [*finished, both], scores={both.name: (standing.public_score, standing.private_score)})
         clock.lap("submit")
-        report = _report(home / "report.html", comp, results, rows, both, standing, clock.laps)
+        report = _report(home / "report.html", comp, results, rows, both, standing, read.left_out, clock.laps)
         clock.lap("report")
-        return Outcome(comp, results, rows, both, file, sha256, sent.ref, sent.sent, standing, report, clock.laps)
+        return Outcome(comp, results, rows, both, file, sha256, sent.ref, sent.sent, standing, report, read.left_out, clock.laps)
+
+
+def _takes_files(comp: Competition) -> None:
+    if comp.code_competition:
+        raise ConfigError(f"{comp.facts_file}: code_competition = true: {comp.slug} takes a notebook that Kaggle runs, not a file of answers. "
+                          "Push a notebook (fkp notebook, fkp push), or rehearse with code_competition = false in the bundle.")
+
+
+def _check_the_end(comp: Competition, data: Data, path: Path) -> None:
+    "Answer every row alike, score and write that: what would fail after the last trial fails before the first."
+    targs, n, n_test = data.targs, len(data.train), len(data.test)
+    row = np.bincount(targs, minlength=len(data.vocab)) / n if data.vocab else np.atleast_1d(targs.mean(0))
+    alike = Predictions("constant", comp.metric, data.task, data.vocab, data.ids, targs, np.tile(row, (n, 1)), np.zeros(n, dtype=int), data.test_ids,
+                        np.tile(row, (n_test, 1)))
+    get_metric(comp.metric).score(targs, alike.oof)
+    submission_of(alike, comp, path)
 
 
 def _ensemble(comp: Competition, results: list[TrialResult]) -> Predictions:
@@ -154,12 +184,13 @@ def organisers_view(server: Any, slug: str, ref: int) -> Standing:
 
 
 def _report(file: Path, comp: Competition, results: list[TrialResult], rows: list[BoardRow], both: Predictions, standing: Standing,
-            seconds: dict[str, float]) -> Path:
+            left_out: dict[str, str], seconds: dict[str, float]) -> Path:
     from .reporting import write_report  # matplotlib takes long to import, and a name of this file should not
 
     finished = [r.predictions for r in results if r.predictions is not None]
     failed = {r.name: r.error for r in results if r.predictions is None}
-    return write_report(file, comp=comp, rows=rows, members=finished, ensemble=both, standing=standing, failed=failed, seconds=seconds)
+    return write_report(file, comp=comp, rows=rows, members=finished, ensemble=both, standing=standing, failed=failed, left_out=left_out,
+                        seconds=seconds)
 
 
 class Clock:

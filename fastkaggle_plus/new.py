@@ -12,7 +12,7 @@ from typing import Any
 
 from .competition import FACTS, builtin_folder, read_competition
 from .exceptions import ConfigError
-from .reading_facts import facts_of
+from .reading.facts import facts_of
 
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .competition import Competition, load_comp
+from .competition import FACTS, Competition, load_comp, read_competition
 from .environment import rehearsing
 from .exceptions import ConfigError, UnknownName
 from .sandbox import rehearse, running
@@ -24,6 +24,7 @@ class Rehearsal:
     url: str
     place: Path     # folder for what belongs to this very bundle: its state, its data, its journal
     server: Any     # the organiser's view: rank, private_score, leaderboard
+    comp: Competition   # the facts as they are served, which a rehearsal may have changed
 
 
 @contextlib.contextmanager
@@ -44,7 +45,7 @@ def rehearsal(
     comp = load_comp(comp, bundles=bundles) if isinstance(comp, str) else comp
     served, place = _bundle(comp, Path(dest or Path("runs") / comp.slug), bundles, data, seed)
     with running(served, state=place / "sandbox") as server, rehearsing(server.url, user=server.user, key=server.key, token=server.token):
-        yield Rehearsal(server.url, place, server)
+        yield Rehearsal(server.url, place, server, read_competition(served / comp.slug / FACTS))
 
 
 def _bundle(comp: Competition, home: Path, bundles: str | Path | None, data: str | Path | None, seed: int) -> tuple[Path, Path]:

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .loop import Outcome, Watcher, steps
+from .predictions import Predictions
 from .pushes import Pushed, PushWatcher
 from .sweeps.results import TrialResult
 from .sweeps.trial import Sweep, Trial
@@ -23,9 +24,10 @@ _PIPED_WIDTH = 140
 
 
 def console(*, to_stderr: bool = False) -> Console:
-    "Return a console; piped it is wide and plain."
-    out = Console(stderr=to_stderr, highlight=False, soft_wrap=False)
-    return out if out.is_terminal else Console(stderr=to_stderr, highlight=False, width=_PIPED_WIDTH, no_color=True)
+    "Return a console that prints text as it is; piped it is wide and plain."
+    plain: dict[str, Any] = dict(stderr=to_stderr, highlight=False, markup=False, emoji=False)   # data may hold [brackets] and :colons:
+    out = Console(soft_wrap=False, **plain)
+    return out if out.is_terminal else Console(width=_PIPED_WIDTH, no_color=True, **plain)
 
 
 class RunWatcher(Watcher):
@@ -33,7 +35,7 @@ class RunWatcher(Watcher):
 
     def __init__(self, *, to_stderr: bool = False):
         self.out = console(to_stderr=to_stderr)
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         self.progress = Progress(*columns, console=self.out, transient=True)
         self.task: Any = None
         self.running: list[str] = []
@@ -69,7 +71,7 @@ class RunWatcher(Watcher):
         if not result.reused:
             shown = f"failed: {result.error.strip().splitlines()[-1]}" if result.predictions is None else (
                 f"{result.predictions.oof_score:.4f} ± {result.predictions.oof_score_se:.4f}  {result.predictions.seconds_s:6.1f} s")
-            self.out.print(f"  [{self.done:>2}/{self.total}] {result.name:<32} {shown}", markup=False, soft_wrap=True)
+            self.out.print(f"  [{self.done:>2}/{self.total}] {result.name:<32} {shown}", soft_wrap=True)
         if self.done == self.total and self.reused:
             self.out.print(f"{'':<10}{self.reused} of {self.total} trials were in the vault already and were not run again")
         self._describe()
@@ -132,9 +134,7 @@ def show_outcome(outcome: Outcome, *, to_stderr: bool = False) -> None:
     out, metric, ens = console(to_stderr=to_stderr), outcome.comp.metric, outcome.ensemble
     out.print()
     show_board(outcome.rows, out=out, metric=metric)
-    used = [f"{name} {w:.2f}" for name, w in ens.about["weights"].items() if w]
-    made = f"{ens.about['method']} of {', '.join(used)}"
-    out.print(f"ensemble  {metric} {ens.oof_score:.4f} ± {ens.oof_score_se:.4f} out of fold, nested ({made})", soft_wrap=True)
+    show_ensemble(ens, out=out)
     where = outcome.standing
     out.print(f"submitted {outcome.submission} (sha256 {outcome.sha256[:12]}) as number {outcome.ref}"
               + ("" if outcome.sent else ": it was there already and was not sent again"), soft_wrap=True)
@@ -152,6 +152,12 @@ def show_board(rows: Sequence[Any], *, out: Console | None = None, metric: str =
     cells = [[r.name, f"{r.oof_score:.4f}", f"± {r.oof_score_se:.4f}", f"{r.seconds_s:.1f}", f"{r.to_best.gain:+.4f}" if r.to_best else "", r.verdict]
              for r in rows]
     show_table(["trial", f"oof_score{f' ({metric})' if metric else ''}", "SE", "seconds", "to best", "verdict"], cells, numbers=(1, 2, 3, 4), out=out)
+
+
+def show_ensemble(ens: Predictions, *, out: Console | None = None) -> None:
+    "Show an ensemble's nested score, its method and its weights."
+    made = f"{ens.about['method']} of {', '.join(f'{name} {w:.2f}' for name, w in ens.about['weights'].items() if w)}"
+    (out or console()).print(f"ensemble  {ens.metric} {ens.oof_score:.4f} ± {ens.oof_score_se:.4f} out of fold, nested ({made})", soft_wrap=True)
 
 
 def show_submissions(rows: Sequence[Any]) -> None:

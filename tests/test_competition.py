@@ -77,6 +77,14 @@ deadline = "2030-01-01T00:00:00Z"
     (GOOD + 'max_daily_submissions = "ten"', r"max_daily_submissions = 'ten' \(str\).*integer"),
     (GOOD + "max_daily_submissions = -1", r"max_daily_submissions = -1.*greater than or equal to 0"),
     (GOOD + '[sandbox]\ndeadline = "soon"', r"\[sandbox\] deadline = 'soon'.*[Ii]soformat"),
+    (GOOD + 'max_daily_submissions = "5"', r"max_daily_submissions = '5' \(str\).*integer"),
+    (GOOD + "max_daily_submissions = true", r"max_daily_submissions = True \(bool\).*integer"),
+    (GOOD + 'code_competition = "yes"', r"code_competition = 'yes' \(str\).*boolean"),
+    (GOOD + "[sandbox]\nrules_accepted = 1", r"\[sandbox\] rules_accepted = 1 \(int\).*boolean"),
+    (GOOD.replace('"y"', '""'), r"target = '' \(str\): an empty name"),
+    (GOOD.replace('"id"', '""'), r"id = '' \(str\): an empty name"),
+    (GOOD.replace("binary", "regression").replace("accuracy", "mean_columnwise_rmse").replace('"y"', '["y", "y"]'), r"target names 'y' twice"),
+    (GOOD + '[split]\nkind = "group"\ncolumn = "y"', r"\[split\] column = 'y' is the target"),
     (GOOD + 'slug = "x"', r"'slug' is not a key: the folder's name is the slug"),
     ("task = ", r"is not valid TOML"),
 ])
@@ -104,6 +112,11 @@ def test_the_nearest_folder_wins(tmp_path, monkeypatch):
         assert load_comp("my-comp", bundles=bundles).title == title
     assert load_comp(bundles / "my-comp").title == "bundle"
     assert load_comp("./my-comp").title == "here"
+
+
+def test_a_folder_of_bundles_that_is_none_is_named(tmp_path):
+    with pytest.raises(ConfigError, match="nope is no folder"):
+        load_comp("my-comp", bundles=tmp_path / "nope")
 
 
 def test_unknown_slugs_have_near_matches(tmp_path, monkeypatch):

@@ -38,6 +38,13 @@ def test_permuted_rows_and_classes_give_the_same_ensemble():
     np.testing.assert_allclose(ensemble([a, shuffled]).test, ensemble([a, b]).test)
 
 
+def test_ranks_of_values_are_refused_where_the_values_count():
+    with pytest.raises(DataError, match=r"rmse compares them with the targets.*auc, pearson, spearman"):
+        ensemble([make_values("a"), make_values("b", seed=1)], method="rank")
+    for metric in ("pearson", "spearman"):
+        assert ensemble([make_values(n, seed=i, metric=metric) for i, n in enumerate("ab")], method="rank").oof_score > 0.9
+
+
 def test_weights_go_by_name():
     a, b = members(2)
     np.testing.assert_allclose(ensemble([a, b], method="weighted", weights={"m1": 3, "m0": 1}).oof, 0.25 * a.oof + 0.75 * b.oof)

@@ -113,3 +113,19 @@ def test_an_impossible_stratification_says_what_to_do():
 def test_unknown_kind_has_near_matches():
     with pytest.raises(UnknownName, match="Did you mean 'stratified'"):
         make_folds(CODES, kind="stratifed")
+
+
+def test_groups_may_be_words_numbers_and_gaps_at_once():
+    mixed = np.array([3, "(missing)", 2.5, "b", None, 7] * 40, dtype=object)
+    folds = make_folds(CODES, n_folds=3, kind="group", groups=mixed)
+    assert all(len(set(folds.assignment[[v is g or v == g for v in mixed]])) == 1 for g in mixed[:6])
+
+
+def test_sklearn_gets_the_groups_as_numbers(monkeypatch):
+    from sklearn import model_selection
+
+    seen = []
+    split = model_selection.GroupKFold.split
+    monkeypatch.setattr(model_selection.GroupKFold, "split", lambda self, x, y, groups: seen.append(groups) or split(self, x, y, groups))
+    make_folds(CODES, kind="group", groups=GROUPS)
+    assert np.issubdtype(seen[0].dtype, np.integer)   # with words 30,000 groups take it half a minute

@@ -16,6 +16,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fastkaggle_plus import load_comp
+
 FACTS = """title = "Toy"
 kind = "tabular"
 task = "binary"
@@ -135,6 +137,81 @@ def test_a_folder_with_labelled_rows_is_rehearsed(place):
     done = fkp("run", "toy", "--data", "bundles/toy/files", "--json", cwd=place)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1])["private_score"] > 0.6
+
+
+FAST = ["run", "toy", "--bundles", "bundles"]
+
+
+def edit(file, **changes):
+    frame = pd.read_csv(file)
+    frame.assign(**changes).to_csv(file, index=False)
+
+
+@pytest.mark.parametrize(("facts", "train", "sample", "arguments", "words"), [
+    ({"task": "regression", "metric": "rmsle"}, {"y": -1.5}, {}, [], "rmsle needs targets of zero or more, and the smallest is -1.5"),
+    ({"task": "multiclass", "metric": "log_loss"}, {"y": ["a", "b"] * 200}, {"c": 0}, [], "has the columns y, c, and the classes are a, b"),
+    ({"task": "multiclass", "metric": "map@3"}, {"y": ["big cat", "b"] * 200}, {}, [], "the label 'big cat' holds a blank"),
+    ({"code_competition": True}, {}, {}, [], "takes a notebook that Kaggle runs, not a file"),
+    ({}, {}, {}, ["--folds", "1"], "at least 2 folds, and 1 came"),
+])
+def test_what_would_fail_at_the_end_fails_before_the_first_trial(place, facts, train, sample, arguments, words):
+    toml = place / "bundles/toy/competition.toml"
+    lines = [line for line in FACTS.splitlines() if line.split(" ")[0] not in facts]
+    toml.write_text("\n".join([*(f"{k} = {json.dumps(v)}" for k, v in facts.items()), *lines]))
+    edit(place / "bundles/toy/files/train.csv", **train)
+    edit(place / "bundles/toy/files/sample_submission.csv", **sample)
+    done = fkp(*FAST, *arguments, cwd=place)
+    assert done.returncode == 1 and words in done.stderr and "Traceback" not in done.stderr, done.stderr
+    assert "trials " not in done.stdout, done.stdout
+
+
+def test_columns_left_out_are_named_and_brackets_are_shown_as_they_are(place):
+    for file in ("train.csv", "test.csv"):
+        edit(place / "bundles/toy/files" / file, notes="a remark that is far too long to be a category", flat=1)
+    (place / "bundles/toy/trials.py").write_text(TRIALS.replace('"tree"', '"tree [/v2]"').replace('"forest",', '"forest [bold]:smile:",'))
+    done = fkp(*FAST, "--json", cwd=place)
+    assert done.returncode == 0, done.stderr
+    outcome = json.loads(done.stdout.splitlines()[-1])
+    assert outcome["left_out"] == {"id": "id", "notes": "constant", "flat": "constant"}
+    assert "columns   left out: notes (constant), flat (constant)" in done.stderr
+    assert "tree [/v2]" in done.stderr and "forest [bold]:smile: 0.50" in done.stderr
+    assert "notes (constant)" in Path(place / outcome["report"]).read_text()
+
+    made = json.loads(fkp("ensemble", "toy", "tree [/v2]", "forest [bold]:smile:", "--json", cwd=place).stdout)
+    assert made["weights"] == {"tree [/v2]": 0.5, "forest [bold]:smile:": 0.5} and made["nested_score"] == made["oof_score"] > 0.6
+    shown = fkp("ensemble", "toy", "tree [/v2]", "forest [bold]:smile:", cwd=place).stdout
+    assert "tree [/v2] 0.50" in shown and "nested" in shown
+
+
+def test_a_folder_that_may_not_be_written_is_one_line(place):
+    (place / "runs").write_text("in the way")
+    done = fkp("run", "toy", "--bundles", "bundles", cwd=place)
+    assert done.returncode == 1 and done.stderr.startswith("error: ") and "runs" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_from_the_folder_of_bundles_the_competitions_own_trials_are_found(tmp_path):
+    bundle = make_toy(tmp_path / "bundles") / "toy"
+    bundle.rename(bundle.with_name("titanic"))
+    assert load_comp("titanic", bundles=".").module("data") is not None
+    previous = Path.cwd()
+    try:
+        os.chdir(tmp_path / "bundles")
+        assert load_comp("titanic", bundles=".").module("data") is not None   # the built-in one; the bundle has no data.py
+    finally:
+        os.chdir(previous)
+
+
+@pytest.mark.slow
+def test_interrupted_it_says_so_and_goes_on_later(place):
+    slow = TRIALS.replace('{"n_estimators": 30}', '{"n_estimators": 3000}')
+    (place / "bundles/toy/trials.py").write_text(slow)
+    command = [sys.executable, "-m", "fastkaggle_plus", "run", "toy", "--bundles", "bundles"]
+    run = subprocess.Popen(command, cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while "trials " not in run.stdout.readline():
+        pass
+    run.send_signal(signal.SIGINT)
+    _, told = run.communicate(timeout=60)
+    assert run.returncode == 130 and "interrupted" in told and "Traceback" not in told
 
 
 @pytest.mark.slow

@@ -54,8 +54,9 @@ def test_the_default_place_is_competitions_below_here(tmp_path, monkeypatch):
     ([i * 7.5 for i in range(N)], [0], ("regression", "rmse", "random")),
     (list(range(N)), [0], ("regression", "rmse", "random")),
 ])
-def test_task_and_metric_are_read_off_the_target(tmp_path, target, sample, expected):
-    data = files(tmp_path / "data", rows(y=target), rows(10, 100), pd.DataFrame({"row": range(100, 110), "y": sample * 10}))
+@pytest.mark.parametrize("answer", ["y", "prediction"])
+def test_task_and_metric_are_read_off_the_target(tmp_path, target, sample, expected, answer):
+    data = files(tmp_path / "data", rows(y=target), rows(10, 100), pd.DataFrame({"row": range(100, 110), answer: sample * 10}))
     comp = load_comp(new_comp("some-comp", dest=tmp_path / "some-comp", data=data))
     assert (comp.id, comp.target) == ("row", ("y",))
     assert (comp.task, comp.metric, comp.split.kind) == expected
@@ -67,6 +68,20 @@ def test_a_column_for_each_class_in_the_sample(tmp_path):
     data = files(tmp_path / "data", rows(kind=["x", "y", "z", "x"] * 10, only_here=1), rows(10, 100), sample)
     comp = load_comp(new_comp("c", dest=tmp_path / "c", data=data))
     assert (comp.target, comp.task, comp.metric) == (("kind",), "multiclass", "log_loss")
+
+
+@pytest.mark.parametrize(("classes", "columns"), [(["C", "CL", "D", "C"], ["is_C", "is_CL", "is_D"]), ([0.5, 1.0, 1.5, 1.0], ["0.5", "1.0", "1.5"])])
+def test_the_columns_of_the_classes_may_have_a_prefix_or_hold_numbers(tmp_path, classes, columns):
+    sample = pd.DataFrame({"row": range(100, 110), **dict.fromkeys(columns, 0.3)})
+    data = files(tmp_path / "data", rows(kind=classes * 10, only_here=1), rows(10, 100), sample)
+    comp = load_comp(new_comp("c", dest=tmp_path / "c", data=data))
+    assert (comp.target, comp.task, comp.metric) == (("kind",), "multiclass", "log_loss")
+
+
+def test_packed_files_are_found(tmp_path):
+    data = files(tmp_path / "data", rows(y=[0, 1] * 20), rows(10, 100), None, dict(train="train.csv.gz", test="test.csv.gz"))
+    comp = load_comp(new_comp("c", dest=tmp_path / "c", data=data))
+    assert (comp.train, comp.test, comp.target) == ("train.csv.gz", "test.csv.gz", ("y",)) and len(comp.read(data).train) == N
 
 
 def test_several_targets_odd_file_names_and_a_later_test(tmp_path):
@@ -155,7 +170,7 @@ def test_data_that_does_not_tell(tmp_path):
         new_comp("c", dest=tmp_path / "c", data=files(tmp_path / "1", None, rows()))
     with pytest.raises(ConfigError, match="neither a test file nor a sample submission"):
         new_comp("c", dest=tmp_path / "c", data=files(tmp_path / "2", rows(), None))
-    with pytest.raises(ConfigError, match=r"columns of the train file alone are u, v\. Say which with target="):
+    with pytest.raises(ConfigError, match=r"columns of the train file alone are u, v\. Say which with --target"):
         new_comp("c", dest=tmp_path / "c", data=files(tmp_path / "3", rows(u=1, v=2), rows()))
     with pytest.raises(ConfigError, match="no folder of training images"):
         new_comp("c", kind="images", dest=tmp_path / "c", data=files(tmp_path / "4", rows(u=[1, 0] * 20), rows()))

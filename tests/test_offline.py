@@ -1,5 +1,6 @@
 """A rehearsal never leaves this machine: with no network at all it works, and a foreign endpoint is refused."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -38,3 +39,23 @@ def test_without_a_network_the_loop_still_runs(tmp_path):
     done = subprocess.run(["unshare", "--net", "--map-root-user", "sh", "-c", command], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "public 0." in done.stdout
+
+
+def test_a_client_that_was_imported_before_comes_along(tmp_path):
+    "kaggle chooses its endpoint when it is imported; in a rehearsal it must not keep the real one."
+    make_toy(tmp_path / "bundles")
+    code = """
+import kaggle
+from kaggle.api.kaggle_api_extended import KaggleApi
+from fastkaggle_plus import rehearsal
+before = KaggleApi.args
+with rehearsal("toy", bundles="bundles"):
+    api = KaggleApi()
+    assert "localhost" in api.build_kaggle_client().http_client()._endpoint
+    api.authenticate()
+    print([f.name for f in api.competition_list_files("toy").files])
+assert KaggleApi.args is before
+"""
+    env = {k: v for k, v in os.environ.items() if not k.startswith("KAGGLE")}
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env={**env, "HOME": str(tmp_path)}, capture_output=True, text=True)
+    assert "train.csv" in done.stdout, done.stderr

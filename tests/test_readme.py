@@ -5,6 +5,7 @@ import io
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from fastkaggle_plus import rehearsal
@@ -35,6 +36,14 @@ def test_every_folder_and_file_named_in_the_map_exists():
         name = line.split()[0] if line.strip() else ""
         if name.endswith(("/", ".py")) and not line.startswith("    "):
             assert (ROOT / name).exists() or (ROOT / "fastkaggle_plus" / name).exists(), name
+
+
+def test_every_score_quoted_is_a_row_of_results():
+    quoted = re.findall(r"^\| ([^|`]+) \| (0\.\d{4}) ± (0\.\d{4}) \|", README, re.M)
+    rows = pd.read_csv(ROOT / "competitions/titanic/results.csv").set_index("trial")
+    assert len(quoted) > 5
+    for trial, score, se in quoted:
+        assert (f"{rows.loc[trial, 'oof_score']:.4f}", f"{rows.loc[trial, 'oof_score_se']:.4f}") == (score, se), trial
 
 
 def test_commands_named_are_commands():

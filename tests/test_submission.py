@@ -57,6 +57,10 @@ REFUSED = [
     (lambda: put("answer", 5, np.array([0.54])), "holds a list"),
     (lambda: put("answer", 6, 2), r"1006.*none of the labels 0, 1"),
     (lambda: good(answer=0.37), "Round or decode"),
+    (lambda: pd.concat([good(), good()[["answer"]]], axis=1), "more than one column answer"),
+    (lambda: pd.concat([good()[["id"]], good()], axis=1), "more than one column id"),
+    (lambda: good(id=[np.nan, *range(1001, 1020)]), r"no id in 1 of its rows, the first in row 1.*becomes a float"),
+    (lambda: put("answer", 4, "nan"), r"1 row \(id 1004\): 'answer' is empty"),
 ]
 
 
@@ -70,6 +74,46 @@ def test_labels_refused(make, words):
 def test_probabilities_refused(value, words):
     with pytest.raises(SubmissionError, match=f"1003.*{words}"):
         check_submission(put("answer", 3, value), SAMPLE, metric="auc")
+
+
+@pytest.mark.parametrize("value", [10**400, pd.Timestamp("2020-01-01"), 1 + 2j, True, "1_000", "2020-01-01"])
+def test_what_is_no_number_is_none_in_a_frame_and_in_its_file(tmp_path, value):
+    for frame in (put("answer", 3, value), good(answer=[value] * 20)):
+        with pytest.raises(SubmissionError, match=r"'answer' (holds .*which is no number|is infinite)"):
+            check_submission(frame, SAMPLE, metric="mae")
+        frame.to_csv(tmp_path / "mine.csv", index=False)
+        with pytest.raises(SubmissionError, match=r"'answer' (holds .*which is no number|is infinite)"):
+            check_file(tmp_path / "mine.csv", comp("mae", "regression"), save(tmp_path))
+
+
+def test_an_empty_cell_is_empty_also_where_no_labels_are_known(tmp_path):
+    put("answer", 4, "nan").to_csv(tmp_path / "mine.csv", index=False)
+    with pytest.raises(SubmissionError, match=r"id 1004.*is empty"):
+        check_file(tmp_path / "mine.csv", comp(), save(tmp_path))
+    put("answer", 4, "nan").to_csv(tmp_path / "mine.csv", index=False)
+    assert check_file(tmp_path / "mine.csv", comp(), tmp_path, labels=("0", "1", "nan"))["answer"][4] == "nan"
+
+
+def test_labels_come_back_in_the_spelling_of_the_data(tmp_path):
+    for labels, cells, expected in (((0, 1), [0.0, 1.0], [0, 1]), ((0.5, 1.0), ["0.50", 1], None), ((0.5, 1.0), [0.5, 1], [0.5, 1.0])):
+        frame = good(answer=cells * 10)
+        frame.to_csv(tmp_path / "mine.csv", index=False)
+        checks = (lambda f=frame, v=labels: check_submission(f, SAMPLE, metric="accuracy", labels=v),
+                  lambda v=labels: check_file(tmp_path / "mine.csv", comp(), save(tmp_path), labels=v))
+        for check in checks:
+            if expected is None:
+                with pytest.raises(SubmissionError, match=r"none of the labels 0\.5, 1"):
+                    check()
+            else:
+                assert list(map(repr, check()["answer"].tolist()[:2])) == list(map(repr, expected))
+
+
+def test_a_ranking_cannot_hold_labels_with_blanks(tmp_path):
+    three = make_predictions(vocab=("big cat", "bee", "ant"), metric="map@3")
+    with pytest.raises(SubmissionError, match="the label 'big cat' holds a blank"):
+        write_submission(three, comp("map@3", "multiclass"), save(tmp_path))
+    with pytest.raises(SubmissionError, match="the label 'big cat' holds a blank"):
+        check_submission(good(answer="big cat bee"), SAMPLE, metric="map@3", labels=three.vocab)
 
 
 def test_probability_rows_must_sum_to_one():
@@ -115,6 +159,20 @@ def test_each_metric_gets_the_form_it_wants(tmp_path):
     two = dataclasses.replace(values, test=np.c_[values.test, -values.test], oof=np.c_[values.oof, values.oof], targs=np.c_[values.targs, values.targs])
     pair = pd.DataFrame({"id": range(1000, 1020), "x": 0, "y": 0})
     np.testing.assert_allclose(written(two, tmp_path, pair, metric="mean_columnwise_rmse", task="regression", target=("x", "y"))[["x", "y"]], two.test)
+
+
+@pytest.mark.parametrize(("vocab", "columns"), [(("C", "CL", "D"), ["Status_D", "Status_C", "Status_CL"]), ((0.5, 1.0, 1.5), ["1.0", "0.5", "1.5"])])
+def test_columns_may_call_the_classes_otherwise(tmp_path, vocab, columns):
+    three, sample = make_predictions(vocab=vocab), pd.DataFrame({"id": range(1000, 1020), **dict.fromkeys(columns, 0)})
+    frame = written(three, tmp_path, sample, metric="log_loss", task="multiclass")
+    np.testing.assert_allclose(frame[sorted(columns)], three.test)
+
+
+def test_without_a_sample_each_of_several_classes_gets_a_column(tmp_path):
+    pd.DataFrame({"id": range(1000, 1020)}).to_csv(tmp_path / "test.csv", index=False)
+    three = make_predictions(vocab=("ant", "bee", "cat"))
+    frame = pd.read_csv(write_submission(three, comp("log_loss", "multiclass"), tmp_path, file=tmp_path / "s.csv"))
+    assert list(frame) == ["id", "ant", "bee", "cat"]
 
 
 def test_targets_are_joined_by_name_when_the_sample_orders_them_otherwise(tmp_path):

@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     )
     from .library_sync import LibraryDataset
     from .logs import LogEvent, kernel_logs
+    from .looking import Submission
     from .metadata import nb_meta
     from .outputs import KernelOutput, kernel_output
     from .pushing import KernelVersion, push_notebook
     from .session import connect, import_kaggle
-    from .submitting import Submission, competition_submit, submissions, submit
+    from .submitting import competition_submit, submissions, submit
 
 __all__ = ["Dataset", "Journal", "KernelOutput", "KernelStatus", "KernelVersion", "LeaderboardRow", "LibraryDataset", "LogEvent", "Quota",
            "Submission", "check_ds_exists", "competition_submit", "connect", "create_libs_datasets", "create_requirements_dataset", "get_dataset",
@@ -38,7 +39,7 @@ _HOME = {
     "iskaggle": "..environment",
     "import_kaggle": ".session", "connect": ".session",
     "setup_comp": ".competitions", "leaderboard": ".competitions", "LeaderboardRow": ".competitions",
-    "submit": ".submitting", "competition_submit": ".submitting", "submissions": ".submitting", "Submission": ".submitting",
+    "submit": ".submitting", "competition_submit": ".submitting", "submissions": ".submitting", "Submission": ".looking",
     "Journal": ".journal",
     "nb_meta": ".metadata", "push_notebook": ".pushing", "KernelVersion": ".pushing",
     "kernel_status": ".kernels", "wait_kernel": ".kernels", "quota": ".kernels", "KernelStatus": ".kernels", "Quota": ".kernels",

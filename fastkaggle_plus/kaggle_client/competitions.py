@@ -53,15 +53,16 @@ def setup_comp(
         return mounted.find_mounted(slug)
     dest = Path(dest) if dest else Path(slug)
     origin = service.origin(client) if client else session.origin()
-    if marker.is_complete(dest, slug, origin=origin):
+    work, lock = dest.parent / f".{dest.name}.download", dest.parent / f".{dest.name}.lock"
+    if marker.is_complete(dest, slug, origin=origin) and not work.exists():
         return dest
-    lock = dest.parent / f".{dest.name}.lock"
     with _readable_disk_errors(dest):
         dest.parent.mkdir(parents=True, exist_ok=True)
         # No time limit: the system frees the lock of a process that dies, and a big download takes hours.
         with FileLock(lock):
             if not marker.is_complete(dest, slug, origin=origin):
-                _set_up(slug, dest, client or session.import_kaggle(), origin=origin, keep_zip=keep_zip, progress=progress)
+                _set_up(slug, dest, client or session.import_kaggle(), work, origin=origin, keep_zip=keep_zip, progress=progress)
+            shutil.rmtree(work, ignore_errors=True)   # also what a kill at the last moment left
             lock.unlink(missing_ok=True)
     return dest
 
@@ -90,12 +91,20 @@ def list_files(slug: str, client: KaggleApi) -> dict[str, int]:
     return {f.name: f.total_bytes for f in service.pages(client, "list_data_files", request, "files", slug=slug, doing="list the files of")}
 
 
-def _set_up(slug: str, dest: Path, client: KaggleApi, *, origin: str, keep_zip: bool, progress: downloads.Progress | None) -> None:
+def _set_up(
+    slug: str,
+    dest: Path,
+    client: KaggleApi,
+    work: Path,   # beside the folder: a rename within one file system is atomic
+    *,
+    origin: str,
+    keep_zip: bool,
+    progress: downloads.Progress | None,
+) -> None:
     is_new = not dest.exists()
     if not is_new and marker.fits(dest, listed := list_files(slug, client)):
         marker.write(dest, slug, origin=origin, files=listed)
         return
-    work = dest.parent / f".{dest.name}.download"  # beside the folder: a rename within one file system is atomic
     work.mkdir(exist_ok=True)
     part, fresh = work / f"{slug}.zip.part", work / "unpacked"
     md5 = _download(slug, client, part, fresh, progress)
@@ -108,7 +117,6 @@ def _set_up(slug: str, dest: Path, client: KaggleApi, *, origin: str, keep_zip: 
         marker.write(dest, slug, origin=origin, files=files, md5=md5)
     if keep_zip:
         part.replace(dest.parent / f"{slug}.zip")
-    shutil.rmtree(work)
 
 
 def _download(slug: str, client: KaggleApi, part: Path, fresh: Path, progress: downloads.Progress | None, tries: int = 3) -> str:

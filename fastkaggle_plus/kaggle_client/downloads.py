@@ -6,11 +6,13 @@ import base64
 import errno
 import hashlib
 import json
+import lzma
 import os
 import random
 import re
 import shutil
 import stat
+import struct
 import time
 import zipfile
 import zlib
@@ -20,10 +22,12 @@ from pathlib import Path, PurePosixPath
 
 import requests
 
-from ..exceptions import DownloadCorrupt, KaggleError
+from ..exceptions import DownloadCorrupt, KaggleError, KaggleUnavailable
 from . import retry
 
 CHUNK_BYTES = 1 << 20
+_DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, NotImplementedError, RuntimeError, ValueError)
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE, errno.EIO}   # what is not the archive's fault
 Progress = Callable[[int, int], None]  # bytes so far, bytes in all (0 = unknown)
 
 
@@ -37,8 +41,11 @@ class Source:
 
 
 def source_of(answer: requests.Response) -> Source:
-    "Return what the headers of a redirected download tell."
+    "Return what the headers of a redirected download tell. Raises KaggleUnavailable for a web page in place of the data."
     headers = answer.headers
+    if "text/html" in headers.get("Content-Type", ""):
+        raise KaggleUnavailable("A web page came where the data was to be. Something in between answered, like the login page of a network: "
+                                "open kaggle.com in a browser, then call again.")
     size = headers.get("Content-Length", "")
     hashes = dict(h.strip().split("=", 1) for h in headers.get("x-goog-hash", "").split(",") if "=" in h)
     etag = headers.get("ETag", "")
@@ -52,17 +59,21 @@ def fetch(
     part: Path,                 # the bytes so far; kept when this fails, so that a later call goes on
     session: requests.Session,
     *,
-    stalls: int = 7,            # tries in a row that bring no byte before giving up
+    stalls: int = 7,            # tries in a row that bring nothing new before giving up
     wait_s: float = 1.0,        # first pause between them, doubled each time
+    longest_wait_s: float = 300.0,  # asked to wait longer, it gives up: that is for the user to decide
     progress: Progress | None = None,
 ) -> str:
     "Complete `part`, check its size and MD5, and return its MD5."
     source: Source | None = None
     failure: requests.RequestException | None = None
-    stalled = 0
+    stalled, most = 0, 0   # the most bytes that were here: a transfer that starts anew each time gets nowhere
     while stalled < stalls:
         if failure is not None and stalled:
-            time.sleep(retry.retry_after_s(failure) or wait_s * 2 ** (stalled - 1) + random.random() * wait_s)
+            asked = retry.retry_after_s(failure)
+            if asked is not None and asked > longest_wait_s:
+                break
+            time.sleep(asked or wait_s * 2 ** (stalled - 1) + random.random() * wait_s)
         source = source or ask()
         had = _resume_at(part, source)
         try:
@@ -77,7 +88,8 @@ def fetch(
             source, failure = None, e  # an expired link, or a service in trouble: ask for a new one
         except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as e:
             failure = e
-        stalled = 0 if part.exists() and part.stat().st_size > had else stalled + 1
+        now = part.stat().st_size if part.exists() else 0
+        stalled, most = (0, now) if now > most else (stalled + 1, most)
     raise failure or requests.ConnectionError("no byte came")
 
 
@@ -94,6 +106,8 @@ def unpack(archive: Path, folder: Path) -> None:
     try:
         with zipfile.ZipFile(archive) as z:
             members = z.infolist()
+            if not any(not m.is_dir() for m in members):
+                raise zipfile.BadZipFile("it holds no file")
             for member in members:
                 _refuse_outside(member, archive)
             needed, free = sum(m.file_size for m in members), shutil.disk_usage(folder).free
@@ -101,7 +115,14 @@ def unpack(archive: Path, folder: Path) -> None:
                 raise OSError(errno.ENOSPC, f"unpacked it takes {needed / 1e6:.0f} MB and {free / 1e6:.0f} MB are free", str(folder))
             for member in members:
                 _extract(z, member, folder)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as e:
+    except KaggleError:
+        raise
+    except OSError as e:   # the folder is new and ours: names that clash or are too long are the archive's doing, as is a bad bzip2 stream
+        if e.errno in _DISK:
+            raise
+        at = f" ({e.filename})"[:200] if e.filename else ""
+        raise DownloadCorrupt(f"{archive.name.removesuffix('.part')} does not unpack: {e.strerror or e}{at}.") from e
+    except _DAMAGED as e:
         raise DownloadCorrupt(f"{archive.name.removesuffix('.part')} is not a sound zip: {e}.") from e
 
 

@@ -54,7 +54,7 @@ class Journal:
         if not self.path.exists():
             return []
         latest: dict[str, Entry] = {}
-        for line in self.path.read_text(encoding="utf-8").splitlines():
+        for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 fields = json.loads(line)
                 entry = Entry(**{**fields, "before": tuple(fields.get("before", ()))})
@@ -63,20 +63,21 @@ class Journal:
             latest[entry.id] = entry
         return list(latest.values())
 
-    def last(self, key: tuple[str, ...]) -> Entry | None:
-        "Return the latest attempt with this key."
-        return next((e for e in reversed(self.entries()) if e.key == key), None)
+    def attempts(self, key: tuple[str, ...]) -> list[Entry]:
+        "Return the attempts with this key, newest first."
+        return [e for e in reversed(self.entries()) if e.key == key]
 
     def write(self, entry: Entry) -> Entry:
         "Put `entry` on disk, for good, and return it."
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with open(self.path, "a+b") as f:
-            # After a cut line the next one must not be glued to it.
-            if f.tell() and not _ends_in_newline(f.name):
-                f.write(b"\n")
-            f.write(json.dumps(asdict(entry)).encode() + b"\n")
-            f.flush()
-            os.fsync(f.fileno())
+        with _writable(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with open(self.path, "a+b") as f:
+                # After a cut line the next one must not be glued to it.
+                if f.tell() and not _ends_in_newline(f.name):
+                    f.write(b"\n")
+                f.write(json.dumps(asdict(entry)).encode() + b"\n")
+                f.flush()
+                os.fsync(f.fileno())
         return entry
 
     @contextmanager
@@ -84,18 +85,27 @@ class Journal:
         "Hold the journal: two processes that send the same thing at once must not both send it."
         lock = FileLock(f"{self.path}.lock", timeout=timeout_s)
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            lock.acquire()
+            with _writable(self.path):
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                lock.acquire()
         except Timeout:
             raise KaggleUnavailable(f"Another process has been sending for more than {timeout_s:.0f} s (lock: {self.path}.lock). "
                                     "Wait for it, or end it, then call again.") from None
-        except OSError as e:
-            raise KaggleError(f"The journal {self.path} cannot be written: {e.strerror}. Give a `journal` that can; "
-                              "without one a lost answer could not be told from a request that never arrived.") from e
         try:
             yield
         finally:
             lock.release()
+
+
+@contextmanager
+def _writable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except Timeout:   # an OSError too
+        raise
+    except OSError as e:
+        raise KaggleError(f"The journal {path} cannot be written: {e.strerror}. Give a `journal` that can; "
+                          "without one a lost answer could not be told from a request that never arrived.") from e
 
 
 def _ends_in_newline(path: str) -> bool:

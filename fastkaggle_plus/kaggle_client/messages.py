@@ -34,6 +34,7 @@ NO_CREDENTIALS = (
 )
 RULES = "The rules of {slug} are not accepted. Accept them at {url}/rules, then call again."
 UNKNOWN = "Kaggle knows no competition {slug!r} that you may read: the name is mistyped, or it is private and you were not invited."
+_SHOWN = 500   # characters of the service's words
 LIMIT = "No submissions left today for {slug}. The limit resets at 00:00 UTC, in {hours}."
 
 
@@ -91,10 +92,10 @@ def explain(
     url: str = "",                      # its page for people; "" = that of a competition
 ) -> KaggleError:
     "Return the exception that tells what went wrong and what to do next."
-    status, words = status_of(e), said(e)
+    status, words = status_of(e), scrub(said(e), secrets)[:_SHOWN]
     error: type[KaggleError] = KaggleUnavailable
     if status is None or not isinstance(e, requests.HTTPError):
-        text = _no_answer(e, local=local)
+        text = _no_answer(e, scrub(str(e), secrets)[:200], local=local)
     elif status >= 500:
         text = f"Kaggle answered {status} when asked to {doing} {slug}. The service has a problem: try again later."
     else:
@@ -105,7 +106,7 @@ def explain(
                            hours=_until_midnight())
     if words:
         text += f" Kaggle said: {words}"
-    return error(scrub(text, secrets), status=status, said=scrub(words, secrets))
+    return error(scrub(text, secrets), status=status, said=words)
 
 
 def page(slug: str) -> str:
@@ -124,7 +125,7 @@ def said(e: Exception) -> str:
         return ""
     inner = body.get("error") if isinstance(body, dict) else None
     words = (body.get("message") if isinstance(body, dict) else "") or (inner.get("message") if isinstance(inner, dict) else inner)
-    return str(words or "").strip()[:500]
+    return str(words or "").strip()
 
 
 def scrub(text: str, secrets: Iterable[str]) -> str:
@@ -155,7 +156,7 @@ def no_credentials() -> NoCredentials:
     return NoCredentials(NO_CREDENTIALS)
 
 
-def _no_answer(e: Exception, *, local: bool) -> str:
+def _no_answer(e: Exception, words: str, *, local: bool) -> str:
     kind = type(e).__name__
     if isinstance(e, requests.exceptions.SSLError):
         return ("The connection to Kaggle could not be verified (TLS). Behind a proxy that inspects traffic, point REQUESTS_CA_BUNDLE "
@@ -163,7 +164,7 @@ def _no_answer(e: Exception, *, local: bool) -> str:
     if isinstance(e, requests.exceptions.ProxyError):
         return "The proxy did not let the request through. Check http_proxy and https_proxy."
     if not isinstance(e, (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)):
-        return (f"The answer could not be read as Kaggle's ({kind}: {str(e)[:200]}). Something in between may have replaced it: "
+        return (f"The answer could not be read as Kaggle's ({kind}: {words}). Something in between may have replaced it: "
                 "a proxy, or a login page of the network.")
     what = "did not answer in time" if isinstance(e, requests.Timeout) else "could not be reached, or hung up"
     if local:

@@ -10,14 +10,17 @@ from pathlib import Path
 from .. import environment
 from ..exceptions import KaggleError, NotFound
 
+_NOT_COMPETITIONS = {"datasets", "notebooks", "models"}   # somebody's dataset may have the competition's name
+
 
 def find_mounted(
     slug: str,
 ) -> Path:
-    "Return where Kaggle mounted the data of `slug`: the layout of 2026, the older one, then anywhere below the input folder."
+    "Return where Kaggle mounted the data of `slug`: the layout of 2026, the older one, then any other place that is not for something else."
     root = environment.kaggle_input()
     known = [root / "competitions" / slug, root / slug, Path("../input") / slug]
-    found = [p for p in known if p.is_dir()] or sorted(p for depth in ("*/", "*/*/") for p in root.glob(depth + slug) if p.is_dir())
+    found = [p for p in known if p.is_dir()] or sorted(p for depth in ("*/", "*/*/") for p in root.glob(depth + slug)
+                                                       if p.is_dir() and p.relative_to(root).parts[0] not in _NOT_COMPETITIONS)
     if not found:
         raise NotFound(f"The data of {slug!r} is not attached to this notebook. Attached: {', '.join(attached(root)) or 'nothing'}. "
                        f"Use Add Input > Competition, or put {slug!r} into competition_sources of the notebook's metadata.")
@@ -36,7 +39,10 @@ def pip_install(
     requirements: str,  # as on pip's command line, quotes allowed: 'fastai "timm>=0.9"'
 ) -> None:
     "Install or upgrade `requirements`, and raise if that failed and they are not there already."
-    wanted = shlex.split(requirements)
+    try:
+        wanted = shlex.split(requirements)
+    except ValueError as e:
+        raise KaggleError(f"install = {requirements!r} does not read as a list of packages: {e}.") from e
     failed = _pip("-U", *wanted)
     # Without internet pip cannot look for upgrades; what is installed may do.
     if failed is None or _pip("--no-index", *wanted) is None:

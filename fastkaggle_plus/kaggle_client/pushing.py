@@ -145,8 +145,8 @@ class _Push:
 
     def look_back(self, book: Journal, new: Entry) -> Entry | None:
         "Return the journaled attempt that made a version of this very notebook, None if a new one is to be made."
-        old = book.last(new.key)
-        if old is None or old.state not in ("creating", "sent"):
+        old = next((e for e in book.attempts(new.key) if e.state in ("creating", "sent")), None)
+        if old is None:
             return None
         if old.state == "creating":
             found = once.look(self.find, old, looks=3, poll_s=min(self.poll_s, 5.0))

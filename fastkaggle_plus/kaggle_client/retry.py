@@ -13,6 +13,7 @@ import requests
 import stamina
 
 T = TypeVar("T")
+LONGEST_WAIT_S = 30 * 86_400.0   # what asks for more means "not today"
 
 # stamina logs each retry; without a handler of the user's own, logging would put a bare word on stderr.
 logging.getLogger("stamina").addHandler(logging.NullHandler())
@@ -72,7 +73,7 @@ def retry_after_s(e: Exception) -> float | None:
     if not asked:
         return None
     try:
-        return max(0.0, float(asked))
+        return min(max(0.0, float(asked)), LONGEST_WAIT_S)   # a "nan" compares as 0
     except ValueError:
         pass
     try:

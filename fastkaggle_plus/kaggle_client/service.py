@@ -15,6 +15,7 @@ from ..exceptions import DailyLimitReached, KaggleError, NoCredentials, NotFound
 from . import messages, retry, transport
 
 PAGE_SIZE = 100
+MOST_PAGES = 1000   # a list that goes on after these has no end
 
 
 def slug_of(competition: Any) -> str:
@@ -37,8 +38,8 @@ def pages(client: Any, method: str, request: Any, field: str, *, slug: str, doin
     request.page_size = PAGE_SIZE
     if hasattr(request, "page"):
         request.page = 1
-    seen = set()
-    while True:
+    seen = set[str]()
+    while len(seen) < MOST_PAGES:
         answer = read(client, method, request, slug=slug, doing=doing)
         yield from getattr(answer, field) or []
         token = answer.next_page_token

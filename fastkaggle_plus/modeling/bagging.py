@@ -15,10 +15,11 @@ from .model import Array, Fit, Fitted, FittedFunction, Model, oob_score
 class Bag(FittedFunction):
     "A fitted bag: the mean of its members, with out-of-bag predictions."
 
-    def drop(self, members: Iterable[int]) -> Bag:
+    def drop(self, members: Iterable[int] | int) -> Bag:
         "Refuse: leaving members out by their own score biases the bag."
         raise SelectionError(
-            f"Dropping members {sorted(members)} would keep those that were lucky on their out-of-bag rows, and the bag's error would look smaller than it is. "
+            f"Dropping members {[members] if isinstance(members, int) else sorted(members)} would keep those that were lucky on their out-of-bag "
+            "rows, and the bag's error would look smaller than it is. "
             "A bag is good because its members err independently: keep all of them, or fit more.")
 
     def keep(self, *, best: int) -> Bag:

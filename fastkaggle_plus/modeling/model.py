@@ -99,7 +99,7 @@ class Coding:
 
 
 class OneHot:
-    "Tables as scaled numbers for linear models and nets: a column a level, numbers filled by their median and scaled to mean 0 and deviation 1."
+    "Tables as scaled numbers for linear models: a sparse column a level, numbers filled by their median and scaled to mean 0 and deviation 1."
 
     def __init__(self, table: Table):
         self.coding = Coding(table)
@@ -107,10 +107,13 @@ class OneHot:
         self.mean, self.std = numbers.mean(0), numbers.std(0)
         self.std[self.std == 0] = 1.0
 
-    def __call__(self, table: Table) -> Array:
-        "Return (n, n_columns) floats."
-        levels = [np.eye(len(column.cat.categories) + 1)[column.cat.codes][:, :-1] for column in (table.x[c] for c in self.coding.cat)]
-        return np.hstack([*levels, (self._numbers(table) - self.mean) / self.std])
+    def __call__(self, table: Table) -> Any:
+        "Return a sparse matrix of (n, n_columns) floats: it holds one entry a category and row, however many levels there are."
+        from scipy import sparse
+
+        levels = [sparse.eye_array(len(column.cat.categories) + 1, format="csr")[column.cat.codes.to_numpy(), :-1]   # the last row, -1, is missing
+                  for column in (table.x[c] for c in self.coding.cat)]
+        return sparse.hstack([*levels, sparse.csr_array((self._numbers(table) - self.mean) / self.std)], format="csr")
 
     def _numbers(self, table: Table) -> Array:
         return self.coding(table)[:, len(self.coding.cat):]

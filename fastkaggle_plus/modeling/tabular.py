@@ -38,7 +38,7 @@ def tabular_model(
         center, spread = (0.0, 1.0) if table.vocab else (targs.mean(0), targs.std(0) + 1e-9)
         scaled = ((targs - center) / spread).reshape(len(targs), -1).astype(np.float32)
         wanted = scaled if classes is None else np.searchsorted(classes, targs)
-        with seeded(seed):
+        with repeatable(seed):
             embeddings = [(n, fastai.emb_sz_rule(n)) for n in inputs.n_levels]
             n_out, device = wanted.shape[1] if classes is None else len(classes), fastai.default_device()
             net = fastai.TabularModel(embeddings, len(inputs.mean), n_out, list(layers)).to(device)
@@ -101,11 +101,12 @@ class Batches:
 
 
 @contextlib.contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    "Seed python, numpy and torch for the block, and put their states back after it."
+def repeatable(seed: int) -> Iterator[None]:
+    "Seed python, numpy and torch for the block and compute on one thread, as sums on several differ in their last bits; then put all of it back."
     import torch
 
-    states = random.getstate(), np.random.get_state()
+    states, threads = (random.getstate(), np.random.get_state()), torch.get_num_threads()
+    torch.set_num_threads(1)
     with torch.random.fork_rng():
         random.seed(seed)
         np.random.seed(seed % 2**32)
@@ -115,6 +116,7 @@ def seeded(seed: int) -> Iterator[None]:
         finally:
             random.setstate(states[0])
             np.random.set_state(states[1])
+            torch.set_num_threads(threads)
 
 
 def _forward(net: Any, inputs: tuple[Array, Array]) -> Any:

@@ -29,6 +29,7 @@ def write_report(
     ensemble: Predictions,
     standing: Any = None,                  # public_score, private_score, ranks and entries, where a submission was scored
     failed: Mapping[str, str] | None = None,    # trial -> traceback
+    left_out: Mapping[str, str] | None = None,  # column -> why no model saw it
     seconds: Mapping[str, float] | None = None, # step -> seconds
 ) -> Path:
     "Write the report and return its path. It loads nothing from anywhere."
@@ -38,7 +39,7 @@ def write_report(
         "residuals": plot_residuals(ensemble), "importances": plot_importances(leaning) if leaning else None,
     }
     html = _template().render(
-        comp=comp, rows=rows, ensemble=ensemble, standing=standing, failed=failed or {}, seconds=dict(seconds or {}),
+        comp=comp, rows=rows, ensemble=ensemble, standing=standing, failed=failed or {}, left_out=left_out or {}, seconds=dict(seconds or {}),
         figures={k: as_svg(f) for k, f in figures.items() if f is not None}, n_rows=int(ensemble.validated.sum()), n_folds=len(ensemble.fold_scores),
         hardware=f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}", date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"))
     part = Path(file).with_suffix(".part")

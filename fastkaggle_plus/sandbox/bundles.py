@@ -13,7 +13,9 @@ import pandas as pd
 
 from ..competition import FACTS, Competition, read_competition
 from ..exceptions import ConfigError
-from ..metrics import get_metric
+from ..labels import columns_of_classes
+from ..metrics import ALIASES, METRICS, get_metric
+from ..reading import need_columns, parse_csv
 
 Grade = Callable[[pd.DataFrame, pd.DataFrame], float]
 
@@ -76,12 +78,12 @@ def read_bundle(folder: Path) -> Bundle:
     solution = solution.rename(columns={usage: "Usage"}).assign(Usage=lambda d: d["Usage"].str.strip().str.lower())
     if odd := sorted(set(solution["Usage"]) - {"public", "private", "ignored"}):
         raise ConfigError(f"{folder / 'solution.csv'}: Usage = {odd[0]!r} is not Public, Private or Ignored.")
-    if comp.id not in solution:
-        raise ConfigError(f"{folder / 'solution.csv'} has no column {comp.id!r}, the id. Its columns: {', '.join(solution.columns)}.")
+    need_columns(solution, {"id": (comp.id,)}, folder / "solution.csv", comp.facts_file)
     if (twice := solution[comp.id].duplicated()).any():
         raise ConfigError(f"{folder / 'solution.csv'}: the id {solution[comp.id][twice].iloc[0]!r} is there more than once.")
     file = sample_file(folder, comp)
-    sample = _read(file) if file.exists() else solution.drop(columns="Usage")
+    labels = _labels(comp, folder, solution)
+    sample = _read(file) if file.exists() else _sample(comp, solution, labels)
     _same_ids(folder, comp.id, sample, solution)
     grade, higher = None, True
     if (folder / "grade.py").exists():
@@ -91,7 +93,7 @@ def read_bundle(folder: Path) -> Bundle:
         higher = get_metric(comp.metric).higher_is_better
         if not set(comp.target) & set(solution.columns) and not set(sample.columns[1:]) <= set(solution.columns):
             raise ConfigError(f"{folder / 'solution.csv'} has none of the target columns {', '.join(comp.target)}. Its columns: {', '.join(solution.columns)}.")
-    return Bundle(comp, folder, sample, solution, grade, higher, _labels(comp, folder, solution))
+    return Bundle(comp, folder, sample, _with_class_columns(comp, solution, sample, labels), grade, higher, labels)
 
 
 def sample_file(folder: Path, comp: Competition) -> Path:
@@ -104,17 +106,33 @@ def _labels(comp: Competition, folder: Path, solution: pd.DataFrame) -> frozense
     if comp.task == "regression" or comp.target[0] not in solution:
         return frozenset()
     with contextlib.suppress(OSError, ValueError):   # a competition need not have a training csv
-        train = pd.read_csv(folder / "files" / comp.train, dtype=str, keep_default_na=False, usecols=[comp.target[0]])
+        train = parse_csv(folder / "files" / comp.train, dtype=str, keep_default_na=False, usecols=[comp.target[0]])
         return frozenset(solution[comp.target[0]]) | frozenset(train[comp.target[0]]) - {""}
     return frozenset(solution[comp.target[0]])
 
 
+def _sample(comp: Competition, solution: pd.DataFrame, labels: frozenset[str]) -> pd.DataFrame:
+    "The columns that a submission needs where no sample says: those of the solution, but a column a class for probabilities of several."
+    if comp.task == "multiclass" and labels and comp.metric in {*METRICS, *ALIASES} and get_metric(comp.metric).wants == "probability":
+        return solution[[comp.id]].assign(**dict.fromkeys(sorted(labels), "0"))
+    return solution.drop(columns="Usage")
+
+
+def _with_class_columns(comp: Competition, solution: pd.DataFrame, sample: pd.DataFrame, labels: frozenset[str]) -> pd.DataFrame:
+    "Add a 0/1 column a class to a solution of labels, where the sample calls the classes otherwise (`Status_C` for C)."
+    classes, columns = sorted(labels), list(sample.columns[1:])
+    found = columns_of_classes(classes, columns) if len(columns) > 1 and classes else None
+    if found is None or set(columns) & set(solution.columns) or set(columns) == set(classes):
+        return solution
+    return solution.assign(**{c: (solution[comp.target[0]] == label).astype(int).astype(str) for c, label in zip(found, classes, strict=True)})
+
+
 def _read(file: Path) -> pd.DataFrame:
     try:
-        return pd.read_csv(file, dtype=str, keep_default_na=False)
+        return parse_csv(file, dtype=str, keep_default_na=False)
     except FileNotFoundError as e:
         raise ConfigError(f"{file} is not there.") from e
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as e:
+    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeError) as e:
         raise ConfigError(f"{file} does not read as csv: {e}") from e
 
 

@@ -12,8 +12,9 @@ import pandas as pd
 
 from ..competition import FACTS, Competition
 from ..exceptions import DataError
+from ..labels import columns_of_classes
 from ..metrics import get_metric
-from ..reading_columns import read_dates
+from ..reading import as_time, need_columns, parse_csv, values_of
 
 Array = np.ndarray[Any, Any]
 
@@ -34,13 +35,18 @@ def rehearse(
     """
     path, folder = Path(path), Path(dest) / comp.slug
     train = _read(path / comp.train)
-    if missing := [c for c in (comp.id, *comp.target, *filter(None, [comp.split.column])) if c not in train]:
-        raise DataError(f"{path / comp.train} has no column {', '.join(missing)}. Its columns: {', '.join(train.columns)}. Check competition.toml.")
+    split_column = tuple(filter(None, [comp.split.column]))
+    need_columns(train, {"id": (comp.id,), "target": comp.target, "[split] column": split_column}, path / comp.train, comp.facts_file)
     train = train[(train[list(comp.target)] != "").all(axis=1)].reset_index(drop=True)
-    held = _held_out(comp, train, holdout, seed)
+    if comp.task == "regression":
+        values_of(train, comp.target, path / comp.train)
+    held = _held_out(comp, train, path, holdout, seed)
     if not 0 < held.sum() < len(train):
         raise DataError(f"{path / comp.train} has {len(train)} labelled rows, too few to hold out {holdout:.0%} by a {comp.split.kind} split.")
     rest, test = train[~held].reset_index(drop=True), train[held].reset_index(drop=True)
+    if (twice := test[comp.id].duplicated()).any():
+        raise DataError(f"{comp.facts_file}: id = \"{comp.id}\": {path / comp.train} has {test[comp.id][twice].iloc[0]!r} more than once among the rows held "
+                        "out, and a submission is joined by id. Name the column that tells every row apart.")
     files = folder / "files"
     files.mkdir(parents=True, exist_ok=True)
     _write(rest, files / comp.train)
@@ -56,17 +62,16 @@ def rehearse(
     return folder
 
 
-def _held_out(comp: Competition, train: pd.DataFrame, share: float, seed: int) -> Array:
+def _held_out(comp: Competition, train: pd.DataFrame, path: Path, share: float, seed: int) -> Array:
     "Mask of the rows to hold out."
     rng, n, kind = np.random.default_rng(seed), len(train), comp.split.kind
     if kind == "time":
-        when = _sortable(train[comp.split.column])
+        when = as_time(train[comp.split.column].replace("", np.nan), path / comp.train, comp.facts_file)
         return np.asarray(when > np.sort(when)[max(0, round(n * (1 - share)) - 1)])
     if kind.endswith("group"):
-        groups = train[comp.split.column].to_numpy()
-        names = rng.permutation(np.unique(groups))
-        sizes = np.cumsum([int((groups == g).sum()) for g in names])
-        return np.isin(groups, names[: max(1, int(np.searchsorted(sizes, share * n) + 1))])
+        _, group, sizes = np.unique(train[comp.split.column].to_numpy(), return_inverse=True, return_counts=True)
+        order = rng.permutation(len(sizes))
+        return np.isin(group, order[: max(1, int(np.searchsorted(np.cumsum(sizes[order]), share * n) + 1))])
     strata = train[comp.target[0]].to_numpy() if kind == "stratified" and comp.task != "regression" else np.zeros(n)
     held = np.zeros(n, dtype=bool)
     for stratum in np.unique(strata):
@@ -75,26 +80,19 @@ def _held_out(comp: Competition, train: pd.DataFrame, share: float, seed: int) -
     return held
 
 
-def _sortable(column: pd.Series) -> Array:
-    numbers = pd.to_numeric(column, errors="coerce")
-    if numbers.notna().all():
-        return numbers.to_numpy()
-    dates = read_dates(column.replace("", np.nan))
-    if dates.isna().any():
-        raise DataError(f"The time column {column.name!r} holds {column[dates.isna()].iloc[0]!r}, which is neither a date nor a number.")
-    return dates.astype("int64").to_numpy()
-
-
 def _sample(comp: Competition, path: Path, rest: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:
     "The same constant answer for every row, learned from the rest, in the columns of the competition's own sample."
     own = path / comp.sample_submission
-    columns = list(pd.read_csv(own, nrows=0).columns[1:]) if own.exists() else list(comp.target)
     labels = rest[comp.target[0]]
     wants = "label" if comp.metric not in _named() else get_metric(comp.metric).wants
+    classes = sorted({*labels, *test[comp.target[0]]}) if wants == "probability" else []
+    columns = list(parse_csv(own, nrows=0).columns[1:]) if own.exists() else classes if comp.task == "multiclass" and classes else list(comp.target)
     if comp.task == "regression":
-        answers = {c: _number(pd.to_numeric(rest[c if c in rest else comp.target[0]]).mean()) for c in columns}
+        means = values_of(rest, comp.target, path / comp.train).mean()
+        answers = {c: _number(means[c] if c in means else means.iloc[0]) for c in columns}
     elif wants == "probability" and len(columns) > 1:
-        answers = {c: _number((labels == c).mean()) for c in columns}
+        class_of = dict(zip(columns_of_classes(classes, columns) or classes, classes, strict=True))
+        answers = {c: _number((labels == class_of.get(c, c)).mean()) for c in columns}
     elif wants == "probability":
         answers = {columns[0]: _number((labels == sorted(labels.unique())[-1]).mean())}
     else:
@@ -138,13 +136,14 @@ def _link_images(comp: Competition, path: Path, files: Path, rest: pd.DataFrame,
 
 def _read(file: Path) -> pd.DataFrame:
     try:
-        return pd.read_csv(file, dtype=str, keep_default_na=False)
+        return parse_csv(file, dtype=str, keep_default_na=False)
     except FileNotFoundError as e:
         raise DataError(f"{file} is not there. rehearse needs the competition's training file: give the folder that holds it.") from e
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as e:
+    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeError) as e:
         raise DataError(f"{file} does not read as csv: {e}") from e
 
 
 def _write(frame: pd.DataFrame, file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    frame.to_csv(file, index=False, lineterminator="\n")
+    packed: Any = {"method": "gzip", "mtime": 0} if file.suffix == ".gz" else "infer"   # no date: the seed decides every byte
+    frame.to_csv(file, index=False, lineterminator="\n", compression=packed)

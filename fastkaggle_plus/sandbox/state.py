@@ -6,6 +6,7 @@ import json
 import secrets
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from filelock import FileLock, Timeout
 
 from ..exceptions import SandboxError
 
+UPLOAD_LIFE_S = 7 * 86_400
 _SCHEMA = """
 create table if not exists submissions (
     ref integer primary key autoincrement, slug text, team text, description text, file_name text, size integer, blob text, date text,
@@ -49,6 +51,18 @@ class State:
         self._db.row_factory = sqlite3.Row
         self._db.execute("pragma journal_mode = wal")
         self._db.executescript(_SCHEMA)
+        if "purpose" not in {r["name"] for r in self.rows("pragma table_info(uploads)")}:   # a state of before there was this column
+            self.update("alter table uploads add column purpose text")
+        self._clear()
+
+    def _clear(self) -> None:
+        "Forget uploads that nobody finished or used for a week, as the storage does, and what kills left."
+        for row in self.rows("select token from uploads where not used"):
+            if (file := self.blob(row["token"])).exists() and time.time() - file.stat().st_mtime > UPLOAD_LIFE_S:
+                file.unlink()
+                self.update("delete from uploads where token = ?", row["token"])
+        for part in (self.folder / "zips").glob("*/*.part"):
+            part.unlink()
 
     def close(self) -> None:
         "Let the folder go."

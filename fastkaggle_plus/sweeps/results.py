@@ -12,6 +12,9 @@ from ..metrics import get_metric
 from ..predictions import Predictions
 from .trial import Trial
 
+RESULTS = ("trial", "metric", "oof_score", "oof_score_se", "public_score", "private_score", "n_rows", "n_folds", "seconds", "split", "split_seed",
+           "hardware", "versions", "date")   # columns of a results.csv
+
 
 @dataclass(frozen=True, eq=False)
 class TrialResult:
@@ -68,12 +71,12 @@ def write_results(
     rows = []
     for p in sorted(members, key=lambda p: -metric.gain(p.oof_score, 0)):
         public, private = scores.get(p.name, (None, None))
-        rows.append({"trial": p.name, "metric": p.metric, "oof_score": f"{p.oof_score:.5f}", "oof_score_se": f"{p.oof_score_se:.5f}", "public_score": public,
+        rows.append({"trial": p.name, "metric": p.metric, "oof_score": f"{p.oof_score:.6f}", "oof_score_se": f"{p.oof_score_se:.6f}", "public_score": public,
                      "private_score": private, "n_rows": int(p.validated.sum()), "n_folds": len(p.fold_scores), "seconds": f"{p.seconds_s:.1f}",
-                     **{c: p.about.get(c) for c in ("split", "split_seed", "hardware", "versions", "date")}})
+                     **{c: p.about.get(c) for c in RESULTS[-5:]}})
     part = Path(file).with_suffix(".part")
     with part.open("w", newline="", encoding="utf-8") as f:
-        out = csv.DictWriter(f, list(rows[0]), lineterminator="\n")
+        out = csv.DictWriter(f, RESULTS, lineterminator="\n")
         out.writeheader()
         out.writerows(rows)
     return part.replace(file)

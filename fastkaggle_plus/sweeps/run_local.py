@@ -42,6 +42,7 @@ def run_local(
     path: str | Path,                      # the competition's data
     *,
     vault: Vault,
+    data: Data | None = None,              # what `comp.read(path)` gives, where it is there already
     workers: int | None = None,            # processes; default: one a core; 0: in this process
     on_result: OnResult | None = None,     # called as each trial ends
     on_start: Callable[[Trial], None] | None = None,
@@ -52,7 +53,7 @@ def run_local(
     Every trial runs on one thread, so that the same seed gives the same bytes whatever the number of workers.
     """
     _CACHE.clear()   # the files may have changed since this process read them
-    data = comp.read(path)
+    data = data or comp.read(path)
     folds = folds_for(comp, data, n_folds=sweep.n_folds, seed=sweep.seed)
     prints = dict(data=data.fingerprint(), split=folds.fingerprint(), code=code_fingerprint(comp), environment=environment_fingerprint())
     keys = {t.name: run_key(trial=t.fingerprint(), **prints) for t in sweep.trials}
@@ -103,7 +104,8 @@ def run_trial(trial: Trial, folder: str, path: str, sweep: Sweep, vault: str, ke
 def code_fingerprint(comp: Competition) -> str:
     "Return a hash of the code that a result depends on: models, folds, metrics, readers, and the competition's own files."
     package = Path(__file__).resolve().parent.parent
-    files = [*sorted((package / "modeling").rglob("*.py")), *(package / f"{m}.py" for m in ("data", "folds", "metrics")), *sorted(package.glob("reading*.py")),
+    files = [*(f for folder in ("modeling", "reading") for f in sorted((package / folder).rglob("*.py"))),
+             *(package / f"{m}.py" for m in ("data", "folds", "labels", "metrics")),
              *sorted((comp.folder or package / "none").glob("*.py")), *sorted((comp.folder or package / "none").glob("competition.toml"))]
     return hashlib.sha256(b"\0".join(f.read_bytes() for f in files)).hexdigest()[:16]
 
@@ -123,10 +125,14 @@ Job = tuple[Trial, str, str, Sweep, str, str]
 
 
 def _in_this_process(jobs: Sequence[Job], on_start: Callable[[Trial], None] | None) -> Any:
+    from threadpoolctl import threadpool_limits  # comes with scikit-learn
+
     for job in jobs:
         if on_start:
             on_start(job[0])
-        yield job, run_trial(*job)
+        with threadpool_limits(1):
+            error = run_trial(*job)
+        yield job, error
 
 
 def _in_processes(jobs: Sequence[Job], workers: int, on_start: Callable[[Trial], None] | None) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
 _WAIT_S = 60  # for another process to finish writing
+_STALE_S = 3600
 
 
 def run_key(
@@ -60,6 +62,9 @@ class Vault:
         (self.folder / "predictions").mkdir(parents=True, exist_ok=True)
         self._lock = FileLock(self.folder / "write.lock", timeout=_WAIT_S)
         with self._lock, self._open() as db:
+            for part in (self.folder / "predictions").glob(".*.part"):   # what kills left: nothing is written for so long
+                if time.time() - part.stat().st_mtime > _STALE_S:
+                    part.unlink(missing_ok=True)
             db.enable_wal()
             db["runs"].create(  # type: ignore[union-attr]
                 {"key": str, "slug": str, "trial": str, "status": str, "metric": str, "oof_score": float, "oof_score_se": float, "seconds_s": float,

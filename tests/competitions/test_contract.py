@@ -12,6 +12,7 @@ from fastkaggle_plus.competition import builtin_folder, load_comp
 from fastkaggle_plus.data import Data
 from fastkaggle_plus.modeling import find_model
 from fastkaggle_plus.sweeps import folds_for, trials_of
+from fastkaggle_plus.sweeps.results import RESULTS
 from fastkaggle_plus.sweeps.trial import Sweep, Trial, sweep_from_json
 
 FOLDERS = sorted(p.parent for p in builtin_folder().glob("*/competition.toml"))
@@ -60,6 +61,14 @@ def test_trials_are_plain_data_and_their_models_exist(comp):
     assert sweep_from_json(Sweep(comp.slug, trials).to_json()).trials == trials
     for trial in trials:
         assert callable(find_model(trial.model, comp)), trial.name
+
+
+def test_results_come_with_their_circumstances(comp):
+    if (file := comp.folder / "results.csv").exists():
+        rows = table(file)
+        assert tuple(rows.columns) == RESULTS and len(rows)
+        told = [c for c in RESULTS if c not in ("public_score", "private_score")]
+        assert (rows[told] != "").all(axis=None) and (rows["metric"] == comp.metric).all() and rows["date"].str.fullmatch(r"\d{4}-\d\d-\d\d").all()
 
 
 def test_no_file_holds_a_path_of_a_machine_or_a_key(comp):

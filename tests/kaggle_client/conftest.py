@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 import stamina
 
-from fastkaggle_plus.kaggle_client import connect
+from fastkaggle_plus.kaggle_client import connect, submissions, submit
 from fastkaggle_plus.sandbox import running
+
+from .faults import between
 
 ROWS = 60
 
@@ -68,6 +70,32 @@ def box(bundles, tmp_path):
 @pytest.fixture
 def api(box):
     return connect(box.url, user=box.user, key=box.key)
+
+
+@pytest.fixture
+def faults(box):
+    "A proxy in front of the sandbox that loses and damages what it is told to."
+    with between(box.url) as proxy:
+        proxy.box = box
+        yield proxy
+
+
+@pytest.fixture
+def client(box, faults):
+    return connect(faults.url, user=box.user, key=box.key, timeout_s=5)
+
+
+@pytest.fixture
+def send(client, slug, answers):
+    def sending(message="first", file=answers, **more):
+        return submit(file, message, slug, client=client, **{"poll_s": 0.05, **more})
+    return sending
+
+
+@pytest.fixture
+def count(faults, slug):
+    "Count the submissions that arrived, asking past the proxy."
+    return lambda: len(submissions(slug, client=connect(faults.upstream, user=faults.box.user, key=faults.box.key)))
 
 
 @pytest.fixture

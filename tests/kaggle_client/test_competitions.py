@@ -29,17 +29,6 @@ def content(folder: Path) -> dict[str, bytes]:
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file() and p.name != marker.NAME}
 
 
-@pytest.fixture
-def faults(box):
-    with f.between(box.url) as between:
-        yield between
-
-
-@pytest.fixture
-def client(box, faults):
-    return connect(faults.url, user=box.user, key=box.key, timeout_s=5)
-
-
 def test_downloads_once_and_then_needs_nobody(box, slug, files, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with environment.rehearsing(box.url, user=box.user, key=box.key, token=box.token):

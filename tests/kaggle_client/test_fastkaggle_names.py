@@ -12,8 +12,6 @@ import pytest
 import fastkaggle_plus
 from fastkaggle_plus import kaggle_client
 
-NOTEBOOKS = {"nb_meta", "push_notebook"}
-
 
 def arguments_in_fastkaggle(name: str) -> list[tuple[str, object]]:
     "(name, default) of every argument; read from its source, as importing it would authenticate."
@@ -42,5 +40,5 @@ def test_every_name_of_fastkaggle_is_here():
     assert spec and spec.origin
     tree = ast.parse((Path(spec.origin).parent / "core.py").read_text(encoding="utf-8"))
     [theirs] = [ast.literal_eval(n.value) for n in tree.body if isinstance(n, ast.Assign) and getattr(n.targets[0], "id", "") == "__all__"]
-    assert len(theirs) == 15 and not set(theirs) - NOTEBOOKS - set(kaggle_client.__all__)
-    assert not set(theirs) - NOTEBOOKS - set(fastkaggle_plus.__all__)
+    assert len(theirs) == 15 and not set(theirs) - set(kaggle_client.__all__)
+    assert not set(theirs) - set(fastkaggle_plus.__all__)

@@ -46,6 +46,19 @@ def test_names_what_is_attached_instead(kaggle):
         setup_comp("toy")
 
 
+@pytest.mark.parametrize("place", ["datasets/bob/toy", "notebooks/bob/toy", "models/bob/toy"])
+def test_somebodys_dataset_of_that_name_is_not_the_competition(kaggle, place):
+    (kaggle / place).mkdir(parents=True)
+    with pytest.raises(NotFound, match="not attached"):
+        setup_comp("toy")
+
+
+def test_a_list_of_packages_that_does_not_read(kaggle):
+    (kaggle / "toy").mkdir()
+    with pytest.raises(KaggleError, match="does not read as a list of packages"):
+        setup_comp("toy", "fastai 'timm")
+
+
 def test_pip_is_run_and_its_failure_told(kaggle, tmp_path):
     (kaggle / "toy").mkdir()
     assert setup_comp("toy", "--no-index 'pytest>=1'").name == "toy", "what is installed already needs no network"

@@ -35,33 +35,6 @@ from . import faults as f
 from .test_session import ROOT
 
 
-@pytest.fixture
-def faults(box):
-    with f.between(box.url) as between:
-        yield between
-
-
-@pytest.fixture
-def client(box, faults):
-    return connect(faults.url, user=box.user, key=box.key, timeout_s=5)
-
-
-@pytest.fixture
-def send(client, slug, answers):
-    def sending(message="first", file=answers, **more):
-        return submit(file, message, slug, client=client, **{"poll_s": 0.05, **more})
-    return sending
-
-
-def count(faults, slug) -> int:
-    return len(submissions(slug, client=connect(faults.upstream, user=faults.box.user, key=faults.box.key)))
-
-
-@pytest.fixture(autouse=True)
-def _box_of(faults, box):
-    faults.box = box
-
-
 def test_scores_a_file(send, slug, answers, client):
     scored = send()
     assert scored.status == "COMPLETE" and isinstance(scored.public_score, float) and scored.sent and scored.private_score is None
@@ -81,35 +54,35 @@ def test_fastkaggles_name_and_order(box, slug, answers):
         assert submissions(slug)[0].description == "by fastkaggle's name"
 
 
-def test_the_same_again_is_found_not_sent(send, faults, slug):
+def test_the_same_again_is_found_not_sent(send, faults, slug, count):
     first = send()
     second = send()
-    assert second.ref == first.ref and not second.sent and second.public_score == first.public_score and count(faults, slug) == 1
-    assert send(again=True).sent and count(faults, slug) == 2
-    assert send(message="another").sent and count(faults, slug) == 3
+    assert second.ref == first.ref and not second.sent and second.public_score == first.public_score and count() == 1
+    assert send(again=True).sent and count() == 2
+    assert send(message="another").sent and count() == 3
 
 
-def test_other_content_of_the_same_size_is_another_submission(send, answers, faults, slug):
+def test_other_content_of_the_same_size_is_another_submission(send, answers, faults, slug, count):
     first = send()
     lines = answers.read_text().splitlines()
     lines[1], lines[2] = lines[2], lines[1]
     answers.write_text("\n".join(lines) + "\n")
     second = send()
-    assert second.sent and second.ref != first.ref and count(faults, slug) == 2
+    assert second.sent and second.ref != first.ref and count() == 2
 
 
 @pytest.mark.parametrize("lost", [f.drop_after, f.status_after(502), f.body_of(lambda _: b"<html>"), f.body_of(lambda _: b"{}"),
                                   f.body_of(lambda _: b'{"code": "500"}')], ids=["drop", "502", "html", "empty", "odd"])
-def test_a_lost_answer_is_found_again(send, faults, slug, lost):
+def test_a_lost_answer_is_found_again(send, faults, slug, lost, count):
     faults.on("CreateSubmission", lost)
     scored = send()
-    assert scored.status == "COMPLETE" and faults.seen("CreateSubmission") == 1 and count(faults, slug) == 1
+    assert scored.status == "COMPLETE" and faults.seen("CreateSubmission") == 1 and count() == 1
 
 
-def test_a_request_that_never_arrived_is_sent_once_more(send, faults, slug):
+def test_a_request_that_never_arrived_is_sent_once_more(send, faults, slug, count):
     faults.on("CreateSubmission", f.drop_before)
     assert send().status == "COMPLETE"
-    assert faults.seen("CreateSubmission") == 2 and count(faults, slug) == 1
+    assert faults.seen("CreateSubmission") == 2 and count() == 1
 
 
 def test_a_journal_that_outlives_its_sandbox(send, faults, slug, answers, bundles, tmp_path):
@@ -133,39 +106,39 @@ def test_the_same_holds_in_a_rehearsal(box, faults, slug, answers):
 
 
 @pytest.mark.parametrize("after", [True, False], ids=["processed", "lost"])
-def test_a_request_without_an_answer(send, faults, slug, client, after):
+def test_a_request_without_an_answer(send, faults, slug, client, after, count):
     never = threading.Event()
     faults.on("CreateSubmission", f.hang(never, after=after))
     client.timeout_s = 1
-    assert send().status == "COMPLETE" and count(faults, slug) == 1
+    assert send().status == "COMPLETE" and count() == 1
     never.set()
 
 
-def test_a_dead_line_after_the_answer_got_lost(send, faults, slug):
+def test_a_dead_line_after_the_answer_got_lost(send, faults, slug, count):
     faults.on("CreateSubmission", f.drop_after)
     faults.on("ListSubmissions", f.drop_before, nth=2, times=99)
     with pytest.raises(KaggleUnavailable):
         send()
     faults.rules.clear()
     found = send()
-    assert not found.sent and found.status == "COMPLETE" and faults.seen("CreateSubmission") == 1 and count(faults, slug) == 1
+    assert not found.sent and found.status == "COMPLETE" and faults.seen("CreateSubmission") == 1 and count() == 1
 
 
-def test_a_dead_line_before_the_request_arrived(send, faults, slug):
+def test_a_dead_line_before_the_request_arrived(send, faults, slug, count):
     faults.on("CreateSubmission", f.drop_before, times=99)
     with pytest.raises(KaggleUnavailable):
         send()
     faults.rules.clear()
-    assert send().sent and count(faults, slug) == 1
+    assert send().sent and count() == 1
 
 
-def test_the_twin_of_an_older_submission_is_not_taken_for_a_lost_one(send, answers, faults, slug):
+def test_the_twin_of_an_older_submission_is_not_taken_for_a_lost_one(send, answers, faults, slug, count):
     older = send()
     lines = answers.read_text().splitlines()
     lines[1], lines[2] = lines[2], lines[1]
     answers.write_text("\n".join(lines) + "\n")  # same name, size and description
     faults.on("CreateSubmission", f.drop_before)
-    assert send().ref != older.ref and count(faults, slug) == 2
+    assert send().ref != older.ref and count() == 2
 
 
 KILLED = """
@@ -181,7 +154,7 @@ def start(code: str) -> subprocess.Popen[str]:
 
 @pytest.mark.parametrize("step", ["StartSubmissionUpload", "PUT ", "CreateSubmission", "ListSubmissions"])
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-def test_a_kill_between_any_two_steps(box, slug, answers, faults, step, after):
+def test_a_kill_between_any_two_steps(box, slug, answers, faults, step, after, count):
     never, reached = threading.Event(), threading.Event()
 
     def stall(handler, forward):
@@ -199,59 +172,59 @@ def test_a_kill_between_any_two_steps(box, slug, answers, faults, step, after):
     never.set()
     faults.rules.clear()
     assert start(code).communicate(timeout=120)[0] == "COMPLETE\n"
-    assert count(faults, slug) == 1
+    assert count() == 1
 
 
-def test_two_processes_with_the_same_file_send_it_once(box, slug, answers, faults):
+def test_two_processes_with_the_same_file_send_it_once(box, slug, answers, faults, count):
     code = KILLED.format(url=faults.url, user=box.user, key=box.key, file=str(answers), slug=slug)
     both = [start(code), start(code)]
     assert [p.communicate(timeout=120)[0] for p in both] == ["COMPLETE\n"] * 2
-    assert count(faults, slug) == 1
+    assert count() == 1
 
 
-def test_what_passes_on_the_way_up_is_repeated(send, faults, slug):
+def test_what_passes_on_the_way_up_is_repeated(send, faults, slug, count):
     faults.on("StartSubmissionUpload", f.status(503))
     faults.on("PUT ", f.drop_before)
     faults.on("PUT ", f.status(429, headers={"Retry-After": "0"}), nth=2)
     faults.on("PUT ", f.status(404), nth=3)
-    assert send().status == "COMPLETE" and count(faults, slug) == 1
+    assert send().status == "COMPLETE" and count() == 1
 
 
-def test_an_upload_that_never_arrives(send, faults, slug):
+def test_an_upload_that_never_arrives(send, faults, slug, count):
     faults.on("PUT ", f.status(500), times=99)
     with pytest.raises(UploadFailed, match="nothing was submitted"):
         send()
     assert not faults.seen("CreateSubmission")
     faults.rules.clear()
-    assert send().sent and count(faults, slug) == 1
+    assert send().sent and count() == 1
 
 
-def test_an_answer_without_a_number_is_a_failure(send, faults, slug):
+def test_an_answer_without_a_number_is_a_failure(send, faults, slug, count):
     faults.on("CreateSubmission", f.status(200, body=b'{"message": "Could not submit to competition"}'), times=99)
     with pytest.raises(UploadFailed, match="Could not submit"):
         send()
     faults.rules.clear()
-    assert send().sent and count(faults, slug) == 1
+    assert send().sent and count() == 1
 
 
-def test_too_many_requests_at_the_last_step(send, faults, slug):
+def test_too_many_requests_at_the_last_step(send, faults, slug, count):
     faults.on("CreateSubmission", f.status(429, headers={"Retry-After": "0"}))
-    assert send().sent and count(faults, slug) == 1
+    assert send().sent and count() == 1
     faults.on("CreateSubmission", f.status(429), times=99)
     with pytest.raises(RateLimited):
         send(message="second")
 
 
-def test_a_file_that_scores_as_an_error(send, answers, faults, slug):
+def test_a_file_that_scores_as_an_error(send, answers, faults, slug, count):
     answers.write_text("who,what\n1,2\n")
     for _ in range(2):
         with pytest.raises(SubmissionFailed, match="sample submission") as caught:
             send()
         assert caught.value.said and caught.value.said in str(caught.value)
-    assert count(faults, slug) == 1, "an unchanged bad file is not sent again by itself"
+    assert count() == 1, "an unchanged bad file is not sent again by itself"
 
 
-def test_a_pending_one_is_returned_and_waited_on_later(send, faults, slug):
+def test_a_pending_one_is_returned_and_waited_on_later(send, faults, slug, count):
     def pending(body):
         listed = json.loads(body)
         for s in listed.get("submissions", []):
@@ -265,7 +238,7 @@ def test_a_pending_one_is_returned_and_waited_on_later(send, faults, slug):
     assert send(wait=False).status == "PENDING"
     faults.rules.clear()
     later = send()
-    assert later.status == "COMPLETE" and later.ref == first.ref and not later.sent and count(faults, slug) == 1
+    assert later.status == "COMPLETE" and later.ref == first.ref and not later.sent and count() == 1
 
 
 @pytest.mark.parametrize("said, error, hint", [

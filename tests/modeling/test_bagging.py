@@ -82,7 +82,7 @@ def test_bagging_steadies_a_deep_tree():
 
 def test_members_may_not_be_chosen_by_their_own_score():
     fitted = bag(tree_model(min_samples_leaf=5), 5).fit(make_table(n=60))
-    for ask in (lambda: fitted.drop([3, 1]), lambda: fitted.keep(best=2)):
+    for ask in (lambda: fitted.drop([3, 1]), lambda: fitted.drop(0), lambda: fitted.keep(best=2)):
         with pytest.raises(SelectionError, match="smaller than it is"):
             ask()
     assert len(fitted.members) == 5

@@ -1,6 +1,7 @@
 """What holds for every model: each `*_model` fits what tables really look like, and answers in one shape."""
 
 import dataclasses
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -203,3 +204,15 @@ def test_it_knows_no_columns_but_its_own(name):
     model = fitted(name, told)
     assert model.predict(told).tobytes() == fitted(name, table).predict(table).tobytes()
     assert "answer" not in model.importances and set(CAT) <= set(told.cat_names)
+
+
+def test_many_levels_take_memory_by_the_row_and_not_by_the_level():
+    n = 20_000
+    rng = np.random.default_rng(0)
+    x = pd.DataFrame({c: pd.Categorical([f"k{v}" for v in rng.integers(0, 15_000, n)]) for c in "abcd"})
+    table = Table(x, rng.integers(0, 2, n), tuple("abcd"), (), "binary", (0, 1))
+    tracemalloc.start()
+    check(modeling.ridge_model().fit(table).predict(table), table)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 200 * 2**20   # a dense column a level would take 7 GB

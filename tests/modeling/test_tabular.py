@@ -31,6 +31,19 @@ def test_the_seed_decides_every_byte(one_cycle):
     assert say[0] == say[1] != say[2]
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_number_of_threads_decides_nothing_and_is_left_alone(threads):
+    table, before = make_table(n=100), torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads)
+        said = tabular_model((60, 30), epochs=5).fit(table).predict(table)
+        assert torch.get_num_threads() == threads
+        torch.set_num_threads(3 - threads)
+        np.testing.assert_array_equal(tabular_model((60, 30), epochs=5).fit(table).predict(table), said)
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_the_random_states_of_others_are_left_alone():
     random.seed(5), np.random.seed(5), torch.manual_seed(5)
     wanted = random.random(), np.random.rand(), torch.rand(1).item()

@@ -2,13 +2,16 @@
 
 import gzip
 import io
+import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import zipfile
 
 import pytest
+import requests
 
 from fastkaggle_plus.exceptions import SandboxError
 from fastkaggle_plus.sandbox import running
@@ -154,3 +157,20 @@ with running({str(bundles)!r}, state={str(tmp_path / 'state')!r}, key="k") as bo
 def test_one_server_a_state_folder(box, bundles, tmp_path):
     with pytest.raises(SandboxError, match="Another sandbox is using"), running(bundles, state=tmp_path / "state"):
         pass
+
+
+def test_what_nobody_used_for_a_week_is_forgotten_and_an_older_state_still_opens(bundles, tmp_path):
+    with running(bundles, state=tmp_path / "state") as box:
+        call = Caller(box)
+        opened = call("StartSubmissionUpload", competitionName="toy", fileName="a.csv", contentLength=3).json()
+        requests.put(opened["createUrl"], data=b"abc", timeout=20)
+        ref = call.submit(answers())
+        call.scored(ref)
+    blobs = list((tmp_path / "state/blobs").iterdir())
+    for blob in blobs:
+        os.utime(blob, (0, 0))
+    with sqlite3.connect(tmp_path / "state/state.db") as db:
+        db.execute("alter table uploads drop column purpose")
+    with running(bundles, state=tmp_path / "state") as box:
+        assert [b.read_bytes() for b in (tmp_path / "state/blobs").iterdir()] == [answers()], "the submission's own file stays"
+        assert Caller(box).submit(answers(wrong=1)) > ref

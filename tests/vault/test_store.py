@@ -1,6 +1,7 @@
 """The vault gives back what was put, tells runs apart by what could change them, and survives being killed."""
 
 import multiprocessing
+import os
 import sqlite3
 
 import numpy as np
@@ -55,6 +56,16 @@ def test_a_missing_or_damaged_file_means_not_run(tmp_path, damage):
 def put_some(folder, start):
     for i in range(start, start + 8):
         Vault(folder).put(f"k{i}", "titanic", make_predictions(f"m{i}", seed=i, n=20))
+
+
+def test_what_a_kill_left_is_cleared_away_once_it_is_old(tmp_path):
+    Vault(tmp_path)
+    old, new = (tmp_path / "predictions" / f".{name}.1.part" for name in ("old", "new"))
+    for part in (old, new):
+        part.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    Vault(tmp_path)
+    assert not old.exists() and new.exists()
 
 
 def test_two_processes_write_at_once(tmp_path):

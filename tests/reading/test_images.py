@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from fastkaggle_plus.exceptions import DataError
-from fastkaggle_plus.reading_images import find_images, image_features, read_images
+from fastkaggle_plus.reading.images import find_images, image_features, read_images
 
 N = 24
 

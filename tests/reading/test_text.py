@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from fastkaggle_plus.exceptions import DataError
-from fastkaggle_plus.reading_text import read_text, topics_of
+from fastkaggle_plus.reading.text import read_text, topics_of
 
 WORDS = np.array("gear lens valve cable pump blade sensor frame motor filter nozzle spring".split())
 

@@ -8,7 +8,7 @@ import pytest
 
 from fastkaggle_plus.exceptions import DataError
 from fastkaggle_plus.reading import read_tabular
-from fastkaggle_plus.reading_columns import as_numbers, column_kind, date_parts, read_dates
+from fastkaggle_plus.reading.columns import as_numbers, column_kind, date_parts, read_dates
 
 RNG = np.random.default_rng(11)
 N = 60
@@ -36,7 +36,8 @@ NUMBER = RNG.normal(size=N).round(3)
 # --- kinds of columns ---------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("written", ["%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M:%S", "%d-%b-%Y",
-                                     "%d %B %Y", "%b %d, %Y", "%Y%m%d", "%d.%m.%Y %H:%M"])
+                                     "%d %B %Y", "%b %d, %Y", "%Y%m%d", "%d.%m.%Y %H:%M", "%a, %d %b %Y", "%a, %d %b %Y %H:%M:%S +0000",
+                                     "%a %b %d %H:%M:%S %Y", "%a %b %d %H:%M:%S UTC %Y"])
 def test_dates_in_many_formats_become_their_parts(tmp_path, written):
     days = pd.to_datetime("2020-01-01") + pd.to_timedelta(RNG.permutation(400)[:N], unit="D")
     data = read(write(tmp_path, {"when": days.strftime(written)}))
@@ -44,6 +45,26 @@ def test_dates_in_many_formats_become_their_parts(tmp_path, written):
     assert (data.train.x["when_Month"] == days.month).all() and (data.train.x["when_Day"] == days.day).all()
     assert (data.train.x["when_Elapsed"].diff().dropna() == np.diff(days.to_numpy()) / np.timedelta64(1, "D")).all()
     assert (data.test.x["when_Dayofweek"] == days.day_of_week[:20]).all()
+
+
+@pytest.mark.parametrize("written", ["%b %Y", "%B %Y", "%b-%Y"])
+def test_months_are_dates(written):
+    months = pd.Series(pd.date_range("2015-01-01", periods=N, freq="MS"))
+    assert column_kind("when", months.dt.strftime(written)) == "date" and read_dates(months.dt.strftime(written)).tolist() == months.tolist()
+
+
+@pytest.mark.parametrize("unknown", ["?", "-", "unknown", "N/A"])
+def test_words_for_unknown_do_not_make_numbers_a_category(unknown):
+    column = pd.Series([*map(str, NUMBER), *[unknown] * N])
+    assert column_kind("size", column) == "number" and as_numbers(column).isna().sum() == N
+    assert column_kind("word", pd.Series(["a", "b", unknown] * N)) == "category"
+    assert column_kind("word", pd.Series([unknown, "None"] * N)) == "category"
+
+
+@pytest.mark.parametrize("zero", ["0000-00-00", "00.00.0000", "0000-00-00 00:00:00"])
+def test_dates_of_zeros_do_not_make_dates_a_category(zero):
+    column = pd.Series([*pd.date_range("2015-01-01", periods=N).strftime("%Y-%m-%d"), *[zero] * N])
+    assert column_kind("when", column) == "date" and read_dates(column).isna().sum() == N
 
 
 def test_the_training_column_decides_between_day_first_and_month_first():
@@ -287,7 +308,7 @@ def test_groups_and_time(tmp_path):
     assert set(data.groups) == {"x", "y", "(missing)"}
     assert data.time[1] == np.datetime64("2020-02-02")
     write(tmp_path, {"a": NUMBER, "day": ["2020-01-01", "never"] * 30})
-    with pytest.raises(DataError, match=r"30 values that are neither dates nor numbers, the first in training row 2 \('never'\)"):
+    with pytest.raises(DataError, match=r"split. column = .day.: 30 values that are neither dates nor numbers are in .*train\.csv, .*row 2 \('never'\)"):
         read(tmp_path, time_column="day")
 
 
@@ -315,6 +336,25 @@ def test_byte_order_mark_and_western_letters(tmp_path):
     assert set(read(tmp_path).train.x["town"]) == {"Köln", "Paris"}
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
+def test_other_encodings_are_read(tmp_path, encoding):
+    write(tmp_path, {"a": NUMBER, "town": ["Z\u00fcrich", "Gen\u00e8ve"] * 30})
+    file = tmp_path / "train.csv"
+    file.write_text(file.read_text(encoding="utf-8"), encoding=encoding)
+    assert set(read(tmp_path).train.x["town"].cat.categories) == {"Z\u00fcrich", "Gen\u00e8ve"}
+
+
+@pytest.mark.parametrize("name", ["NA", "None", "null", "nan"])
+def test_an_id_may_be_called_na(tmp_path, name):
+    write(tmp_path, {"a": NUMBER})
+    for file in ("train.csv", "test.csv", "sample_submission.csv"):
+        df = pd.read_csv(tmp_path / file, dtype=str)
+        df.loc[3, "id"] = name
+        df.to_csv(tmp_path / file, index=False)
+    data = read(tmp_path)
+    assert data.ids[3] == data.test_ids[3] == data.sample["id"][3] == name and data.ids[4] == "5"
+
+
 def test_line_breaks_inside_quotes(tmp_path):
     data = read(write(tmp_path, {"c": ["one\ntwo", "one, two"] * 30}))
     assert len(data.train) == N and set(data.train.x["c"]) == {"one\ntwo", "one, two"}
@@ -336,6 +376,12 @@ def test_another_separator_is_named(tmp_path, mark, name):
         read(tmp_path)
 
 
+def test_another_separator_is_named_also_where_commas_in_cells_vary(tmp_path):
+    (tmp_path / "train.csv").write_text("id;a;y\n1;0,5;1\n2;3;0\n3;0,5;1,5\n")
+    with pytest.raises(DataError, match=r"'id;a;y'.*semicolons"):
+        read(tmp_path)
+
+
 @pytest.mark.parametrize(("content", "message"), [("", "does not read as csv"), ('id,y\n1,"open', "does not read as csv"),
                                                  ("id,y\n1,2\n3,4,5,6\n", "does not read as csv")])
 def test_damaged_files_are_named(tmp_path, content, message):
@@ -351,9 +397,9 @@ def test_missing_files_and_columns_say_what_there_is(tmp_path):
     write(tmp_path, {"a": NUMBER})
     with pytest.raises(DataError, match=r"trian\.csv is not there \(its folder holds: sample_submission\.csv, test\.csv, train\.csv\)"):
         read(tmp_path, train="trian.csv")
-    with pytest.raises(DataError, match=r"no column 'Id'\. Its columns: id, a"):
+    with pytest.raises(DataError, match=r"competition\.toml: id = .Id.: .*test\.csv has no such column\. Did you mean 'id'\? Its columns: id, a"):
         read(tmp_path, id="Id")
-    with pytest.raises(DataError, match=r"no column 'z'\. Its columns: id, a, y"):
+    with pytest.raises(DataError, match=r'target = "z": .*train\.csv has no such column\. Its columns: id, a, y'):
         read(tmp_path, target=("z",))
 
 

@@ -8,14 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .data import Data, Table, as_features
-from .exceptions import DataError
-from .reading_columns import as_numbers, date_parts, infer_features, is_written_as_number, read_dates
-from .reading_levels import level_means, spread_levels
-
-__all__ = ["date_parts", "infer_features", "read_csv", "read_sample", "read_tabular"]
-
-_SHOWN = 12  # file or column names listed in an error
+from ..data import Data, Table, as_features
+from ..exceptions import DataError
+from .columns import as_numbers, infer_features, is_written_as_number, read_dates
+from .files import need_columns, parse_csv, read_csv, read_sample
+from .levels import level_means, spread_levels
 
 
 def read_tabular(
@@ -31,6 +28,7 @@ def read_tabular(
     time_column: str = "",                              # column a split goes along
     metric: str = "",                                   # what the competition scores by, for the models
     keep_text: bool = False,                            # the features may be empty: the reader of texts or images fills them
+    facts_file: str = "competition.toml",               # where these facts stand, for messages
 ) -> Data:
     """Read a tabular competition.
 
@@ -42,14 +40,14 @@ def read_tabular(
     folder = Path(path)
     raw = read_csv(folder / train, as_written=(id,))
     raw_test = read_csv(folder / test, as_written=(id,), as_text=tuple(str(c) for c in raw if not is_written_as_number(raw[c])))
-    raw, raw_test = _with_ids(raw, raw_test, id, folder / train, folder / test, folder / sample_submission)
-    _need(raw, (*target, *filter(None, (group_column, time_column))), folder / train)
+    raw, raw_test = _with_ids(raw, raw_test, id, folder / train, folder / test, folder / sample_submission, facts_file)
+    need_columns(raw, {"target": target, "[split] column": tuple(filter(None, (group_column, time_column)))}, folder / train, facts_file)
     if task != "regression":
         raw = raw.assign(**{c: _labels(raw[c], folder / train) for c in target})
     raw = raw[raw[list(target)].notna().all(axis=1)].reset_index(drop=True)
     if raw.empty:
         raise DataError(f"{folder / train} has no row with a value in {', '.join(target)}.")
-    targs, vocab = _targets(raw, target, task)
+    targs, vocab = _targets(raw, target, task, folder / train)
     features, left_out = infer_features(raw, raw_test, id=id, target=target)
     features, many = spread_levels(features)
     x, x_test, cat_names, cont_names = features
@@ -63,58 +61,21 @@ def read_tabular(
         sample=read_sample(folder, sample_submission, raw_test[id], target),
         raw_train=raw, raw_test=raw_test,
         groups=raw[group_column].astype(object).where(raw[group_column].notna(), "(missing)").to_numpy() if group_column else None,
-        time=_as_time(raw[time_column], time_column) if time_column else None,
+        time=as_time(raw[time_column], folder / train, facts_file) if time_column else None,
         left_out=left_out, in_fold=level_means(many, of_log=metric == "rmsle"), metric=metric,
     )
 
 
-def read_csv(
-    file: Path,
-    *,
-    as_written: tuple[str, ...] = (),   # id columns: 007 stays 007, and whole numbers become integers
-    as_text: tuple[str, ...] = (),      # columns that hold words elsewhere, though here they may look like numbers
-) -> pd.DataFrame:
-    "Read a csv file; raise DataError that names what is in its folder when it is not there."
-    if not file.is_file():
-        there = ", ".join(sorted(p.name for p in file.parent.glob("*"))[:_SHOWN]) if file.parent.is_dir() else "no such folder"
-        raise DataError(f"{file} is not there (its folder holds: {there or 'nothing'}). Name the file in competition.toml.")
-    try:
-        df = _parse(file, (*as_written, *as_text))
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError, ValueError) as e:
-        raise DataError(f"{file} does not read as csv: {e}") from e
-    if len(df.columns) == 1 and (odd := [name for mark, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")) if mark in str(df.columns[0])]):
-        raise DataError(f"{file} has one column, {df.columns[0]!r}: its values look separated by {odd[0]}. Write it with commas, or read it in a data.py.")
-    for c in [c for c in as_written if c in df.columns]:
-        if df[c].str.fullmatch(r"-?[1-9]\d{0,17}|0").all():
-            df[c] = df[c].astype("int64")
-    return df
-
-
-def _parse(file: Path, as_text: tuple[str, ...]) -> pd.DataFrame:
-    types: dict[str, Any] = dict.fromkeys(as_text, str)
-    options: dict[str, Any] = {"low_memory": False, "dtype": types}
-    try:
-        return pd.read_csv(file, **options)
-    except UnicodeDecodeError:
-        return pd.read_csv(file, encoding="latin-1", **options)  # what spreadsheets of western Europe write
-
-
-def read_sample(folder: Path, name: str, test_ids: pd.Series, target: tuple[str, ...]) -> pd.DataFrame:
-    "Read the sample submission; without one, answer for each test row in the target columns."
-    if (folder / name).exists():
-        return read_csv(folder / name, as_written=(str(test_ids.name),))
-    return pd.DataFrame({str(test_ids.name): test_ids, **dict.fromkeys(target, 0)})
-
-
-def _with_ids(raw: pd.DataFrame, raw_test: pd.DataFrame, id: str, train: Path, test: Path, sample: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _with_ids(raw: pd.DataFrame, raw_test: pd.DataFrame, id: str, train: Path, test: Path, sample: Path,
+              facts_file: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     "Return both with an id column: some competitions number their rows in the sample submission only."
     if id not in raw_test:
         answers = read_csv(sample, as_written=(id,)) if sample.exists() else raw_test
         if id not in answers or len(answers) != len(raw_test):
-            _need(raw_test, (id,), test)
+            need_columns(raw_test, {"id": (id,)}, test, facts_file)
         raw_test = raw_test.assign(**{id: answers[id].to_numpy()})
         raw = raw if id in raw else raw.assign(**{id: np.arange(len(raw))})
-    _need(raw, (id,), train)
+    need_columns(raw, {"id": (id,)}, train, facts_file)
     for df, file in ((raw, train), (raw_test, test)):
         if df[id].isna().any():
             raise DataError(f"{file}: the id column {id!r} is empty in row {int(np.flatnonzero(df[id].isna())[0]) + 1}. Every row needs one.")
@@ -123,12 +84,18 @@ def _with_ids(raw: pd.DataFrame, raw_test: pd.DataFrame, id: str, train: Path, t
     return raw, raw_test
 
 
-def _as_time(column: pd.Series, name: str) -> np.ndarray[Any, Any]:
-    when = column if is_written_as_number(column) else read_dates(column)
+def as_time(
+    column: pd.Series,
+    file: Path,          # where it was read
+    facts_file: str,     # where it was named
+) -> np.ndarray[Any, Any]:
+    "Return what a time split sorts by: the numbers, or the times that the dates mean. Raises DataError."
+    numbers = column if is_written_as_number(column) else pd.to_numeric(column, errors="coerce")
+    when = numbers if numbers.notna().all() else read_dates(column)
     if when.isna().any():
         first = int(np.flatnonzero(when.isna())[0])
-        raise DataError(f"The time column {name!r} has {int(when.isna().sum())} values that are neither dates nor numbers, "
-                        f"the first in training row {first + 1} ({column.iloc[first]!r}). A time split needs one in every row.")
+        raise DataError(f"{facts_file}: [split] column = \"{column.name}\": {int(when.isna().sum())} values that are neither dates nor numbers are in "
+                        f"{file}, the first in training row {first + 1} ({column.iloc[first]!r}). A time split needs one in every row.")
     return when.to_numpy()
 
 
@@ -139,19 +106,29 @@ def _labels(column: pd.Series, file: Path) -> pd.Series:
     if pd.api.types.is_float_dtype(column) and len(known) and (known % 1 == 0).all():
         return column.astype("Int64").astype(object).where(column.notna())
     if len(known) < len(column) and (known.empty or not (is_written_as_number(column) or known.map(lambda v: isinstance(v, bool)).all())):
-        words = pd.read_csv(file, usecols=[column.name], dtype=str, keep_default_na=False, encoding_errors="replace")[column.name]
+        words = parse_csv(file, usecols=[column.name], dtype=str, keep_default_na=False)[column.name]
         if len(words) == len(column):
             return column.where(column.notna() | (words.str.strip() == ""), words)
     return column
 
 
-def _targets(train: pd.DataFrame, target: tuple[str, ...], task: str) -> tuple[np.ndarray[Any, Any], tuple[Any, ...]]:
+def values_of(
+    frame: pd.DataFrame,
+    target: tuple[str, ...],
+    file: Path,              # where they were read
+) -> pd.DataFrame:
+    "Return the targets of a regression as floats. Raises DataError."
+    values = frame[list(target)].apply(as_numbers)
+    if (wrong := ~np.isfinite(values)).any(axis=None):
+        bad = str(values.columns[int(np.flatnonzero(wrong.any())[0])])
+        came = frame.loc[wrong[bad], bad].tolist()[0]
+        raise DataError(f"{file}: task = \"regression\" needs numbers, and {bad!r} holds {came!r}. For classes use task = \"multiclass\".")
+    return values
+
+
+def _targets(train: pd.DataFrame, target: tuple[str, ...], task: str, file: Path) -> tuple[np.ndarray[Any, Any], tuple[Any, ...]]:
     if task == "regression":
-        values = train[list(target)].apply(as_numbers)
-        if (wrong := ~np.isfinite(values)).any(axis=None):
-            bad = str(values.columns[int(np.flatnonzero(wrong.any())[0])])
-            came = train.loc[wrong[bad], bad].tolist()[0]
-            raise DataError(f"task = \"regression\" needs numbers, and {bad!r} holds {came!r}. For classes use task = \"multiclass\".")
+        values = values_of(train, target, file)
         return (values[target[0]] if len(target) == 1 else values).to_numpy(dtype=float), ()
     if len(target) != 1:
         raise DataError(f"task = {task!r} takes one target column, and {len(target)} are named: {', '.join(target)}. Several need task = \"regression\".")
@@ -164,10 +141,3 @@ def _targets(train: pd.DataFrame, target: tuple[str, ...], task: str) -> tuple[n
         raise DataError(f"task = {task!r} needs classes, and {target[0]!r} holds {len(vocab)} different numbers in {len(labels)} rows: {came} "
                         "For values use task = \"regression\".")
     return pd.Categorical(labels, categories=list(vocab)).codes.astype(np.int64), vocab
-
-
-def _need(df: pd.DataFrame, columns: tuple[str, ...], file: Path) -> None:
-    if missing := [c for c in columns if c not in df.columns]:
-        shown = ", ".join(map(str, df.columns[:_SHOWN])) + (f" and {len(df.columns) - _SHOWN} more" if len(df.columns) > _SHOWN else "")
-        raise DataError(f"{file} has no column {', '.join(map(repr, missing))}. Its columns: {shown}. "
-                        "Check id, target and [split] column in competition.toml.")

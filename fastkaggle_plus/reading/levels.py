@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .data import InFold, Table
-from .reading_columns import Features
+from ..data import InFold, Table
+from .columns import Features
 
 MANY = 30          # more levels than this are many
 RARE = 3           # levels seen less often than this become one

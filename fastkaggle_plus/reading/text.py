@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .data import Data
-from .exceptions import DataError
-from .reading import read_tabular
-from .reading_columns import as_words, column_kind
+from ..data import Data
+from ..exceptions import DataError
+from .columns import as_words, column_kind
+from .tables import read_tabular
 
 TOPICS = 16          # components kept of each column's word and letter counts
 MAX_TERMS = 20_000   # words and letter groups counted

@@ -13,9 +13,11 @@ FEW_ROWS = 50           # below this, values that are all different may still be
 MANY_ROWS = 20_000      # a sample of this size tells what a longer column is
 ENOUGH_ROWS = 20        # test rows that show whether test shares the categories of train
 UNKNOWN = ("?", "-", "--", ".", "na", "n/a", "nan", "none", "null", "unknown", "missing", "")
-DATE_LIKE = (r"(?i)\s*(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}|\d{2}[-/.]\d{2}[-/.]\d{2}|(19|20)\d\d-(0[1-9]|1[0-2])"
-             r"|\d{1,2}[- ](jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[-, ]+\d{2,4}"
-             r"|(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]* \d{1,2},? \d{4})([ T]\d{1,2}:\d{2}.*)?\s*")
+ZERO_DATE = r"0{2,4}[-/.]0{2}[-/.]0{2,4}([ T].*)?"   # what databases write for an unknown date
+_MONTH = "(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
+DATE_LIKE = (r"(?i)\s*((mon|tue|wed|thu|fri|sat|sun)[a-z]*,? )?(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}|\d{2}[-/.]\d{2}[-/.]\d{2}"
+             rf"|(19|20)\d\d-(0[1-9]|1[0-2])|\d{{1,2}}[- ]{_MONTH}[-, ]+\d{{2,4}}|{_MONTH} \d{{1,2}},? \d{{4}}|{_MONTH}(,? |-)\d{{4}}"
+             rf"|{_MONTH} +\d{{1,2}} \d{{1,2}}:\d{{2}}(:\d{{2}})? ([a-z]{{3,4}} )?\d{{4}})([ T]\d{{1,2}}:\d{{2}}.*)?\s*")
 
 Features = tuple[pd.DataFrame, pd.DataFrame, tuple[str, ...], tuple[str, ...]]
 
@@ -59,15 +61,16 @@ def column_kind(name: str, column: pd.Series, id: str = "") -> str:
         return "constant"
     distinct, n_known = known.nunique() / max(len(known), 1), len(known)
     known = known if n_known <= MANY_ROWS else known.sample(MANY_ROWS, random_state=0)
-    numbers = as_numbers(known)
+    said = known if is_written_as_number(known) else known[~_is_unknown(known)]   # gaps written as words are gaps
+    numbers = as_numbers(said)
     if is_written_as_number(known) or numbers.notna().mean() > MOSTLY:
         whole = bool((numbers.dropna() % 1 == 0).all())
         if whole and distinct > MOSTLY and (str(name).lower().endswith("id") or str(name).startswith("Unnamed:")):
             return "id"
         return "date" if whole and _are_yyyymmdd(numbers) else "number"
-    words = known.astype(str)
-    if words.str.fullmatch(DATE_LIKE).mean() > MOSTLY and read_dates(known).notna().mean() > MOSTLY:
+    if said.astype(str).str.fullmatch(DATE_LIKE).mean() > MOSTLY and read_dates(said).notna().mean() > MOSTLY:
         return "date"
+    words = known.astype(str)
     if words.str.count(r"\S+").mean() > TEXT_WORDS:
         return "free text"
     return "id" if distinct > MOSTLY and n_known > FEW_ROWS else "category"
@@ -76,6 +79,12 @@ def column_kind(name: str, column: pd.Series, id: str = "") -> str:
 def is_written_as_number(column: pd.Series) -> bool:
     "Say whether pandas read the column as numbers or booleans."
     return bool(pd.api.types.is_numeric_dtype(column))
+
+
+def _is_unknown(column: pd.Series) -> pd.Series:
+    "Say which values are words for a value nobody knows, or dates of zeros."
+    words = column.astype(str).str.strip().str.lower()
+    return words.isin(UNKNOWN) | words.str.fullmatch(ZERO_DATE)
 
 
 def as_words(column: pd.Series) -> pd.Series:

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .data import Data
-from .exceptions import DataError
-from .reading import read_tabular
+from ..data import Data
+from ..exceptions import DataError
+from .tables import read_tabular
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 BINS = 8          # of each colour's histogram

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .exceptions import ConfigError
-from .reading_columns import column_kind, read_dates
-from .reading_images import SUFFIXES
+from ..exceptions import ConfigError
+from ..labels import columns_of_classes
+from .columns import column_kind, read_dates
+from .images import SUFFIXES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +23,7 @@ def facts_of(
     given: Mapping[str, Any],   # what is known already, and not asked of the files
 ) -> dict[str, Any]:
     "Return the facts that the files in `folder` tell. Raises ConfigError when there is no train file, or no id or target to be seen."
-    from .reading import read_csv
+    from .files import read_csv
 
     if not folder.is_dir():
         raise ConfigError(f"{folder} is not a folder. Give the one with the competition's csv files.")
@@ -46,7 +47,7 @@ def facts_of(
 
 
 def _files(folder: Path, given: Mapping[str, Any]) -> dict[str, str]:
-    there = sorted(p.name for p in folder.glob("*.csv"))
+    there = sorted(p.name for p in folder.glob("*.csv*") if p.name.endswith((".csv", ".csv.gz", ".csv.zip")))
 
     def pick(key: str, pattern: str) -> str:
         return given.get(key) or next((n for n in (f"{key}.csv", *there) if n in there and re.search(pattern, n, re.I)), "")
@@ -55,10 +56,11 @@ def _files(folder: Path, given: Mapping[str, Any]) -> dict[str, str]:
     sample = pick("sample_submission", "sample|submission")
     test = pick("test", r"^(?!.*(sample|submission)).*test") or sample
     if not train or not (folder / train).exists():
-        raise ConfigError(f"{folder} holds no train file: its csv files are {', '.join(there) or 'none'}. Give its name with train=..., "
+        raise ConfigError(f"{folder} holds no train file: its csv files are {', '.join(there) or 'none'}. Give its name with --train (train=...), "
                           "or download the competition's files there first.")
     if not test:
-        raise ConfigError(f"{folder} holds neither a test file nor a sample submission: its csv files are {', '.join(there)}. Give its name with test=...")
+        raise ConfigError(f"{folder} holds neither a test file nor a sample submission: its csv files are {', '.join(there)}. "
+                          "Give its name with --test (test=...).")
     return {"train": train, "test": test, "sample_submission": sample or "sample_submission.csv"}
 
 
@@ -68,7 +70,7 @@ def _id(train: pd.DataFrame, test: pd.DataFrame, sample: pd.DataFrame | None) ->
     for c in test.columns:
         if c in train and test[c].is_unique and train[c].is_unique and column_kind(c, test[c], "") in ("id", "number", "category"):
             return str(c)
-    raise ConfigError(f"No column of the test file looks like an id: {', '.join(map(str, test.columns))}. Say which with id=...")
+    raise ConfigError(f"No column of the test file looks like an id: {', '.join(map(str, test.columns))}. Say which with --id (id=...).")
 
 
 def _target(train: pd.DataFrame, test: pd.DataFrame, sample: pd.DataFrame | None, id: str) -> tuple[str, ...]:
@@ -77,11 +79,11 @@ def _target(train: pd.DataFrame, test: pd.DataFrame, sample: pd.DataFrame | None
         answers = [c for c in sample.columns if c != id]
         if answers and all(c in train for c in answers):
             return tuple(answers)
-        if classes := [c for c in only if set(train[c].dropna().astype(str)) == set(answers)]:
+        if classes := [c for c in only if _are_classes(train[c], answers)]:
             return tuple(classes[:1])
     if len(only) == 1:
         return only
-    raise ConfigError(f"The target is not to be seen: columns of the train file alone are {', '.join(only) or 'none'}. Say which with target=...")
+    raise ConfigError(f"The target is not to be seen: columns of the train file alone are {', '.join(only) or 'none'}. Say which with --target (target=...).")
 
 
 def _task(train: pd.DataFrame, target: tuple[str, ...], sample: pd.DataFrame | None) -> str:
@@ -94,9 +96,15 @@ def _task(train: pd.DataFrame, target: tuple[str, ...], sample: pd.DataFrame | N
         return "binary"
     if not pd.api.types.is_numeric_dtype(values):
         return "multiclass"
-    classes = sample is not None and target[0] not in sample
-    whole = bool((values % 1 == 0).all()) and values.nunique() <= FEW_CLASSES and not _has_fractions(sample, target[0])
-    return "multiclass" if classes or whole else "regression"
+    answers = [] if sample is None else list(sample.columns[1:])
+    whole = bool((values % 1 == 0).all()) and values.nunique() <= FEW_CLASSES and not any(_has_fractions(sample, c) for c in answers)
+    return "multiclass" if whole or _are_classes(values, answers) else "regression"
+
+
+def _are_classes(values: pd.Series, answers: list[str]) -> bool:
+    "Say whether the sample has an answer column for each distinct value."
+    distinct = values.dropna().unique()
+    return len(distinct) == len(answers) > 1 and columns_of_classes(distinct.tolist(), answers) is not None
 
 
 def _metric(task: str, n_targets: int, sample: pd.DataFrame | None) -> str:
@@ -131,7 +139,7 @@ def _images(folder: Path, train: pd.DataFrame, id: str) -> dict[str, str]:
     within = {which: next((d for d in having if which in d.name.lower()), only) for which in ("train", "test")}
     if within["train"] is None:
         raise ConfigError(f"{folder} holds no folder of training images; folders with images: {', '.join(d.name for d in having) or 'none'}. "
-                          "Say images={\"train_folder\": ..., \"test_folder\": ..., \"name\": \"{id}\"}.")
+                          "Write the folder without --data and fill in its [images], or give images={\"train_folder\": ..., ...} to new_comp.")
     first = {str(c): train[c].iloc[0] for c in train}
     files = {f.relative_to(within["train"]).as_posix() for f in within["train"].rglob("*") if f.suffix.lower() in SUFFIXES}
     labels = [c for c in train.columns if c != id]
@@ -143,11 +151,12 @@ def _images(folder: Path, train: pd.DataFrame, id: str) -> dict[str, str]:
 
 
 def _text(train: pd.DataFrame, test: pd.DataFrame, id: str, target: tuple[str, ...]) -> dict[str, Any]:
-    from .reading_text import text_columns
+    from .text import text_columns
 
     columns = text_columns(train, test, id=id, target=target)
     if not columns:
-        raise ConfigError(f"No column looks like text: {', '.join(map(str, train.columns))}. Say text={{\"columns\": [...]}}.")
+        raise ConfigError(f"No column looks like text: {', '.join(map(str, train.columns))}. "
+                          "Write the folder without --data and fill in its [text], or give text={{\"columns\": [...]}} to new_comp.")
     others = [c for c in train.columns if c in test and c not in (*columns, id, *target) and column_kind(c, train[c], id) == "category"]
     return {"columns": list(columns), "context": others[0] if len(others) == 1 else ""}
 

@@ -1,0 +1,8 @@
+"""From a competition's files to Data, by the facts of competition.toml alone: tables, images, texts."""
+
+from __future__ import annotations
+
+from .files import need_columns, parse_csv, read_csv, read_sample
+from .tables import as_time, read_tabular, values_of
+
+__all__ = ["as_time", "need_columns", "parse_csv", "read_csv", "read_sample", "read_tabular", "values_of"]

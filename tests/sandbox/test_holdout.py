@@ -1,0 +1,96 @@
+"""rehearse: held-out rows make a bundle that the sandbox serves, whatever the files look like; and what is wrong is said of the user's own files."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fastkaggle_plus.competition import read_competition
+from fastkaggle_plus.exceptions import DataError
+from fastkaggle_plus.sandbox import rehearse
+from fastkaggle_plus.sandbox.bundles import read_bundle
+from fastkaggle_plus.sandbox.scoring import score
+
+N = 60
+RNG = np.random.default_rng(5)
+
+
+def make(folder, frame, *, sample=None, encoding="utf-8", split="", **facts):
+    "Write a competition's folder with its train file in it, and return the competition."
+    facts = {"task": "binary", "metric": "accuracy", "id": "id", "target": "y", **facts}
+    (folder / "toy").mkdir()
+    (folder / "toy/competition.toml").write_text("".join(f'{k} = "{v}"\n' for k, v in facts.items()) + split)
+    frame.to_csv(folder / "toy/train.csv", index=False, encoding=encoding)
+    if sample is not None:
+        sample.to_csv(folder / "toy/sample_submission.csv", index=False)
+    return read_competition(folder / "toy/competition.toml")
+
+
+def rows(y=None, **columns):
+    return pd.DataFrame({"id": range(N), "x": RNG.normal(size=N), **columns, "y": RNG.integers(0, 2, N) if y is None else y})
+
+
+def bundle_of(comp, dest):
+    return read_bundle(rehearse(comp, comp.folder, dest / "bundles"))
+
+
+def best(bundle, columns, says=lambda column: column):
+    "The score of a submission that gives each row's true class all the probability."
+    truth = bundle.solution["y"]
+    frame = pd.DataFrame({"id": bundle.solution["id"], **{c: (truth == says(c)).astype(int) for c in columns}})
+    return score(bundle, frame.to_csv(index=False).encode())
+
+
+def test_probabilities_of_several_classes_get_a_column_each(tmp_path):
+    bundle = bundle_of(make(tmp_path, rows(["a", "b", "c"] * 20), task="multiclass", metric="log_loss"), tmp_path)
+    sample = pd.read_csv(bundle.folder / "files/sample_submission.csv")
+    assert list(sample) == ["id", "a", "b", "c"] and sample.iloc[0, 1:].sum() == pytest.approx(1, abs=1e-5)
+    assert best(bundle, "abc") == pytest.approx((0, 0), abs=1e-9)
+    (bundle.folder / "files/sample_submission.csv").unlink()
+    assert best(read_bundle(bundle.folder), "abc") == pytest.approx((0, 0), abs=1e-9)
+
+
+def test_sample_columns_may_call_the_classes_otherwise(tmp_path):
+    columns = ["Status_C", "Status_CL", "Status_D"]
+    sample = pd.DataFrame({"id": [1], **dict.fromkeys(columns, 0.3)})
+    bundle = bundle_of(make(tmp_path, rows(["C", "CL", "D", "C"] * 15), sample=sample, task="multiclass", metric="log_loss"), tmp_path)
+    shares = pd.read_csv(bundle.folder / "files/sample_submission.csv").iloc[0]
+    assert shares["Status_C"] > 0.3 and shares[columns].sum() == pytest.approx(1, abs=1e-5)
+    assert best(bundle, columns, lambda c: c.removeprefix("Status_")) == pytest.approx((0, 0), abs=1e-9)
+
+
+@pytest.mark.parametrize(("changes", "options", "message"), [
+    ({"y": ["low", "high"] * 30}, dict(task="regression", metric="rmse"), r"train\.csv: task = \"regression\" needs numbers, and 'y' holds 'low'"),
+    ({}, dict(id="idd"), r"competition\.toml: id = \"idd\": .*train\.csv has no such column\. Did you mean 'id'\? Its columns: id, x, y"),
+    ({}, dict(target="Y"), r"competition\.toml: target = \"Y\": .*train\.csv has no such column\. Did you mean 'y'"),
+    ({}, dict(split='[split]\nkind = "group"\ncolumn = "team"'), r"competition\.toml: \[split\] column = \"team\": .*no such column"),
+    ({"word": ["a", "b"] * 30}, dict(split='[split]\nkind = "time"\ncolumn = "word"'),
+     r"competition\.toml: \[split\] column = \"word\": 60 values .*train\.csv.*\('a'\)"),
+    ({"id": [7] * N}, {}, r"competition\.toml: id = \"id\": .*train\.csv has '7' more than once"),
+])
+def test_what_is_wrong_is_said_of_the_users_own_files(tmp_path, changes, options, message):
+    comp = make(tmp_path, rows(**changes), **options)
+    with pytest.raises(DataError, match=message):
+        rehearse(comp, comp.folder, tmp_path / "bundles")
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_files_in_other_encodings_are_served_in_utf8(tmp_path, encoding):
+    comp = make(tmp_path, rows(town=["Zürich", "Genève"] * 30), encoding=encoding)
+    bundle = bundle_of(comp, tmp_path)
+    assert set(pd.read_csv(bundle.folder / "files/train.csv", encoding="utf-8")["town"]) == {"Zürich", "Genève"}
+
+
+def test_packed_files_are_served_packed_and_the_seed_decides_their_bytes(tmp_path):
+    comp = make(tmp_path, rows(), train="train.csv.gz")
+    pd.read_csv(comp.folder / "train.csv").to_csv(comp.folder / "train.csv.gz", index=False)
+    first, again = (rehearse(comp, comp.folder, tmp_path / place) / "files/train.csv.gz" for place in "ab")
+    assert first.read_bytes()[:2] == b"\x1f\x8b" and first.read_bytes() == again.read_bytes() and len(pd.read_csv(first)) == 42
+
+
+def test_groups_are_held_out_whole_and_many_of_them_take_no_time_each(tmp_path):
+    n = 20_000
+    teams = [f"team {i}" for i in RNG.integers(0, 8_000, n)]
+    frame = pd.DataFrame({"id": range(n), "x": 1, "team": teams, "y": RNG.integers(0, 2, n)})
+    bundle = rehearse(make(tmp_path, frame, split='[split]\nkind = "group"\ncolumn = "team"'), tmp_path / "toy", tmp_path / "bundles")
+    train, test = (pd.read_csv(bundle / "files" / f) for f in ("train.csv", "test.csv"))
+    assert not set(train["team"]) & set(test["team"]) and len(test) == pytest.approx(0.3 * n, abs=10)
