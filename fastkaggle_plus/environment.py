@@ -105,6 +105,8 @@ def rehearsing(
             os.environ["KAGGLE_API_TOKEN"] = token
         yield
     finally:
+        if imported:
+            imported.KaggleApi.args = chosen
         _restore(before)
 
 
