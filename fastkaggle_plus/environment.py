@@ -106,6 +106,8 @@ def rehearsing(
         yield
     finally:
         _restore(before)
+        if imported:
+            imported.KaggleApi.args = chosen
 
 
 def with_variables(**changes: str) -> dict[str, str]:
