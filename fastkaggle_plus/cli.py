@@ -6,7 +6,7 @@ import errno
 import sqlite3
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -214,8 +214,11 @@ def serve(
     token: Annotated[str | None, typer.Option(help="Access token to accept.")] = None,
     fault: Annotated[list[str] | None, typer.Option(help="What goes wrong: KIND[:WHERE][:option=value,...], as in 429:CreateSubmission:nth=2. "
                                                     "May be given several times.")] = None,
+    layout: Annotated[Literal["2026", "2022"], typer.Option(help="Where kernels find their inputs: competitions/SLUG, datasets/OWNER/NAME as today, "
+                                                                 "or the older /kaggle/input/NAME.")] = "2026",
 ) -> None:
     "Serve every bundle in a folder as Kaggle would, on this machine only."
+    from .sandbox import Limits
     from .sandbox import serve as serve_bundles
 
     def tell(box: Any) -> None:
@@ -223,7 +226,7 @@ def serve(
               f"    export KAGGLE_API_ENVIRONMENT=LOCALHOST http_proxy={box.url}\n    export KAGGLE_USERNAME={box.user} KAGGLE_KEY={box.key}\n"
               "    unset no_proxy NO_PROXY\n\nStop with Ctrl-C.", flush=True)
 
-    serve_bundles(data, state=state, port=port, user=user, key=key, token=token, faults=fault or (), on_start=tell)
+    serve_bundles(data, state=state, port=port, user=user, key=key, token=token, faults=fault or (), limits=Limits(layout=layout), on_start=tell)
 
 
 for command in COMMANDS:

@@ -108,6 +108,8 @@ def rehearsing(
         if imported:
             imported.KaggleApi.args = chosen
         _restore(before)
+        if imported:
+            imported.KaggleApi.args = chosen
 
 
 def with_variables(**changes: str) -> dict[str, str]:

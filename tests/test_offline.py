@@ -58,4 +58,4 @@ assert KaggleApi.args is before
 """
     env = {k: v for k, v in os.environ.items() if not k.startswith("KAGGLE")}
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env={**env, "HOME": str(tmp_path)}, capture_output=True, text=True)
-    assert "train.csv" in done.stdout, done.stderr
+    assert done.returncode == 0 and "train.csv" in done.stdout, done.stderr

@@ -9,11 +9,12 @@ from ..exceptions import MissingExtra
 
 if TYPE_CHECKING:
     from .holdout import rehearse
+    from .quota import Limits
     from .server import Sandbox, running, serve
 
-__all__ = ["Sandbox", "rehearse", "running", "serve"]
+__all__ = ["Limits", "Sandbox", "rehearse", "running", "serve"]
 
-_HOME = {"rehearse": "holdout", "Sandbox": "server", "running": "server", "serve": "server"}
+_HOME = {"Limits": "quota", "rehearse": "holdout", "Sandbox": "server", "running": "server", "serve": "server"}
 
 
 def __getattr__(name: str) -> Any:
