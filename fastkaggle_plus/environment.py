@@ -105,8 +105,6 @@ def rehearsing(
             os.environ["KAGGLE_API_TOKEN"] = token
         yield
     finally:
-        if imported:
-            imported.KaggleApi.args = chosen
         _restore(before)
         if imported:
             imported.KaggleApi.args = chosen

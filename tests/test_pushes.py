@@ -41,6 +41,12 @@ sample.to_csv("submission.csv", index=False)
 '''
 
 
+@pytest.fixture(autouse=True)
+def own_journal(tmp_path, monkeypatch):
+    "What another test sent is not looked for here."
+    monkeypatch.setenv("FKP_HOME", str(tmp_path / "fkp_home"))
+
+
 @pytest.fixture
 def place(tmp_path):
     "A bundle made by hand, with a short notebook of its own, and the folder that its facts are written to."
