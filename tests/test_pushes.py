@@ -3,6 +3,8 @@
 import json
 import re
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,12 @@ print(len(sample), "rows to predict")
 # %%
 sample.to_csv("submission.csv", index=False)
 '''
+
+
+@pytest.fixture(autouse=True)
+def own_journal(tmp_path, monkeypatch):
+    "What another test sent is not looked for here."
+    monkeypatch.setenv("FKP_HOME", str(tmp_path / "fkp_home"))
 
 
 @pytest.fixture
@@ -140,6 +148,9 @@ def test_status_output_libs_and_submit_as_kaggle_users_know_them(place):
         done = fkp("submit", "-c", "toy", "--kernel", "kaggler/toy-with-evidence", "--version", "1", "-m", "by notebook", "--json", cwd=place)
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)["status"] == "COMPLETE"
+        assert fkp("notebook", "bundles/toy", "--dest", "nb", cwd=place).returncode == 0   # as Kaggle's own client pushes it
+        pushed = subprocess.run([Path(sys.executable).with_name("kaggle"), "kernels", "push", "-p", "nb"], cwd=place, capture_output=True, text=True)
+        assert "Kernel version 2 successfully pushed" in pushed.stdout and "title" not in pushed.stdout, pushed
         missing = fkp("status", "kaggler/toy-with-evidense", cwd=place)
         assert missing.returncode == 1 and "toy-with-evidence" in missing.stderr
     assert fkp("submit", "-c", "toy", "-m", "x", cwd=place).stderr.startswith("error: Say what to submit")

@@ -47,7 +47,7 @@ from fastkaggle_plus.sweeps import trials_of, write_results
 
 # %% [markdown]
 # Everything you may want to change is in the next cell. `QUICK = True` runs the whole notebook on a slice of the rows with small models: a minute
-# spent on that before a long run is a minute well spent. `SEED` is the only seed; it decides the split.
+# spent on that before a long run is a minute well spent. `SEED` decides the split; the models keep seeds of their own.
 
 # %% tags=["parameters"]
 SLUG = "slug"

@@ -50,7 +50,7 @@ from fastkaggle_plus.sweeps import trials_of, write_results
 
 # %% [markdown]
 # Everything you may want to change is in the next cell. `QUICK = True` runs the whole notebook on a slice of the rows with small models: a minute
-# spent on that before a long run is a minute well spent. `SEED` is the only seed; it decides the split.
+# spent on that before a long run is a minute well spent. `SEED` decides the split; the models keep seeds of their own.
 
 # %% tags=["parameters"]
 SLUG = "titanic"
@@ -255,7 +255,7 @@ plot_scores(done)
 # %% [markdown]
 # ## What the forest leans on
 #
-# Does it lean on what we think it should? The share of the fate that each feature explains, by the forest's own account:
+# Does it lean on what we think it should? This is the share of the trees' splits that each feature earned, by the forest's own account:
 
 # %%
 forest = next((p for p in done if p.name == "random forest"), None)
@@ -265,7 +265,8 @@ plot_importances(forest) if forest else None
 # ## The ensemble
 #
 # The declared members are averaged. Where an ensemble fits weights, they are fitted on other folds than those they are scored on; the plain mean
-# fits nothing. Is it better than its best member? The paired test says.
+# fits nothing. Is it better than its members? The paired test says; where it says *noise*, the hypothesis at the top is neither shown nor refuted,
+# and the steadier choice is the average, which was declared beforehand.
 
 # %%
 members = [r.predictions for r in results if r.predictions is not None and r.trial.in_ensemble]
@@ -282,7 +283,7 @@ for member in members:
 plot_calibration(both)
 
 # %% [markdown]
-# And which way does it err? It misses more survivors than it invents.
+# And which way does it err: does it miss survivors, or invent them?
 
 # %%
 plot_confusion(both)
