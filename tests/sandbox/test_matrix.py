@@ -60,12 +60,12 @@ class World:
                 (home / folder / "dataset-metadata.json").write_text(json.dumps(meta))
         return home
 
-    def ask(self, client: str, operation: str):
+    def process(self, client: str) -> Asked:
         if client not in self.processes:
             home = self.home(client)
             env = client_env(self.box, home) | {"FKP_HOME": str(home / "fkp"), "PYTHONPATH": str(Path(__file__).parents[2])}
             self.processes[client] = Asked(home, env, PREPARE[client])
-        return self.processes[client](MATRIX[operation][client].code)
+        return self.processes[client]
 
     def files(self, client: str, folder: str) -> dict[str, bytes]:
         "Return name -> bytes of what a client brought, but for metadata and marks that it writes itself."
@@ -91,8 +91,14 @@ def test_matrix(world, client, operation):
     if operation == "dataset version":
         world.data.create(f"there-for-{client}", {"old.csv": b"old"})
         world.data.settled(f"there-for-{client}")
-    came = world.ask(client, operation)
+    came = world.process(client)(MATRIX[operation][client].code)
     CHECKS[operation](world, client, came)
+
+
+@pytest.mark.parametrize("client", ["fastkaggle", "ours"])
+def test_import_kaggle_gives_kaggles_api(world, client):
+    came = world.process(client)("value = [c.ref.rpartition('/')[2] for c in import_kaggle().competitions_list().competitions]")
+    lists_competitions(world, client, came)
 
 
 def test_each_cell_calls_what_the_table_names():
