@@ -10,6 +10,8 @@ import pytest
 
 from fastkaggle_plus import rehearsal
 
+from .sandbox import matrix, test_matrix
+
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -54,3 +56,12 @@ def test_commands_named_are_commands():
     known = get_command(app).commands
     for command in re.findall(r"\bfkp ([a-z]+)", README):
         assert command in known, command
+
+
+def test_every_client_and_operation_of_the_table_has_its_test():
+    table = re.search(r"^\| \| kaggle CLI .*?(?=\n\n)", README, re.S | re.M)[0]
+    assert table == matrix.table(), "print it anew with python -m tests.sandbox.matrix"
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
+    shown = {(client, operation) for operation, *calls in rows for client, call in zip(matrix.CLIENTS, calls, strict=True) if call != "–"}
+    tested = {tuple(one.values[:2]) for mark in test_matrix.test_matrix.pytestmark if mark.name == "parametrize" for one in mark.args[1]}
+    assert shown == tested and len(shown) > 40

@@ -39,6 +39,14 @@ def test_it_holds_every_file_of_the_library_and_the_competitions(wheel):
 
 
 @pytest.mark.slow
+def test_it_declares_what_kaggle_imports_without_declaring_it(wheel):
+    archive = zipfile.ZipFile(wheel)
+    metadata = archive.read(next(n for n in archive.namelist() if n.endswith(".dist-info/METADATA"))).decode()
+    needed = {line.removeprefix("Requires-Dist: ") for line in metadata.splitlines() if line.startswith("Requires-Dist") and "extra" not in line}
+    assert "six" in needed and any(one.startswith("kaggle>=") for one in needed)
+
+
+@pytest.mark.slow
 def test_installed_elsewhere_it_lists_and_runs(wheel, tmp_path):
     installed = tmp_path / "installed"
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(installed), str(wheel)], check=True)

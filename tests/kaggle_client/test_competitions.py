@@ -52,6 +52,14 @@ def test_dest_keep_zip_and_progress(slug, files, client, tmp_path):
     assert heard[-1] == (size, size) and heard == sorted(heard)
 
 
+def test_a_download_folder_set_for_kaggles_client_changes_nothing(slug, files, client, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    client.config_values["path"] = str(tmp_path / "elsewhere")   # as `kaggle config set -n path` does
+    assert client.get_default_download_dir("competitions", slug).startswith(str(tmp_path / "elsewhere"))
+    assert setup_comp(slug, client=client) == Path(slug) and content(tmp_path / slug) == files
+    assert not (tmp_path / "elsewhere" / "competitions" / slug / f"{slug}.zip").exists()
+
+
 def test_an_address_or_a_record_is_as_good_as_a_slug(slug, files, client, tmp_path):
     class Comp:
         pass
@@ -213,6 +221,13 @@ def test_what_passes_by_itself_is_not_noticed(slug, files, client, faults, tmp_p
     assert content(setup_comp(slug, dest=tmp_path / "data", client=client)) == files
 
 
+@pytest.mark.parametrize("first", [f.status(503), f.status(429, headers={"Retry-After": "0"}), f.status(429), f.drop_before],
+                         ids=["503", "429 when", "429", "cut"])
+def test_the_first_get_of_a_download_may_fail_too(slug, files, client, faults, tmp_path, first):
+    faults.on("GET /", first, times=2)
+    assert content(setup_comp(slug, dest=tmp_path / "data", client=client)) == files
+
+
 def test_too_many_requests_for_longer_than_we_wait(slug, client, faults, tmp_path):
     faults.on("DownloadDataFiles", f.status(429, headers={"Retry-After": "86400"}), times=99)
     with pytest.raises(RateLimited, match="86400 s, until"):
@@ -249,3 +264,11 @@ def test_leaderboard_has_every_team(box, slug, client, answers):
     rows = leaderboard(slug, client=client)
     assert [r.rank for r in rows] == list(range(1, len(rows) + 1)) and all(isinstance(r.score, float) and r.team and r.date for r in rows)
     assert leaderboard(slug, client=client, top=1) == rows[:1]
+
+
+def test_reading_the_leaderboard_leaves_the_data_alone(slug, client, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    setup_comp(slug, client=client, keep_zip=True)
+    before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    assert tmp_path / f"{slug}.zip" in before and leaderboard(slug, client=client)
+    assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before, "kaggle's own download of it would have replaced the zip"

@@ -187,6 +187,27 @@ def test_waiting_outlives_a_dead_line_and_has_an_end(shared, client, faults, tmp
         wait_kernel(made, client=client, poll_s=0.05, timeout_s=0.2)
 
 
+def test_the_version_that_is_waited_for_stays_the_same(shared, client, faults, tmp_path):
+    direct, second = connect(shared.url, user=shared.user, key=shared.key), []
+    first = script(tmp_path / "s", shared, "import time; time.sleep(1)", direct, slug="pushed-meanwhile")
+
+    def push_another(handler, forward):
+        second.append(script(tmp_path / "s", shared, "raise SystemExit('two')", direct, slug="pushed-meanwhile"))
+        f.passed(handler, forward)
+
+    faults.on("GetKernelSessionStatus", push_another)
+    status = wait_kernel(first.handle, client=client, poll_s=0.1, timeout_s=60)
+    assert (status.version, status.status, second[0].version) == (1, "COMPLETE", 2)
+
+
+def test_a_cancelled_run_is_told_from_a_failed_one(shared, client, faults):
+    faults.on("GetKernelSessionStatus", f.status(200, body=b'{"status": "CANCEL_REQUESTED"}'))
+    faults.on("GetKernelSessionStatus", f.status(200, body=b'{"status": "CANCEL_ACKNOWLEDGED"}'))
+    with pytest.raises(KernelFailed, match="was cancelled"):
+        wait_kernel(shared.good, client=client, poll_s=0.05)
+    assert faults.seen("GetKernelSessionStatus") == 2
+
+
 TALKS = """
 import time, sys
 for n in range(6):

@@ -118,6 +118,17 @@ def test_inside_kaggle_without_secrets(tmp_path):
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
 
+def test_inside_kaggle_a_token_is_enough(box, tmp_path):
+    (tmp_path / "token").write_text(box.token + "\n")
+    for token in (box.token, str(tmp_path / "token")):
+        done = python("""
+            from fastkaggle_plus.kaggle_client import import_kaggle
+            api = import_kaggle()
+            print(api.config_values["username"], [f.name for f in api.competition_list_files("toy").files][:1])
+        """, tmp_path, KAGGLE_KERNEL_RUN_TYPE="Batch", KAGGLE_API_TOKEN=token, KAGGLE_API_ENVIRONMENT="LOCALHOST", http_proxy=box.url)
+        assert done.stdout == f"{box.user} ['images/noise.bin']\n", done.stdout + done.stderr
+
+
 def test_kaggle_json_works_and_its_warning_is_a_warning(tmp_path):
     (tmp_path / ".kaggle").mkdir()
     (tmp_path / ".kaggle" / "kaggle.json").write_text(json.dumps({"username": "ann", "key": "k3y"}))

@@ -68,16 +68,21 @@ def call(box):
     return Caller(box)
 
 
+def client_env(box, home: Path) -> dict[str, str]:
+    "Return the environment of a client's process: the sandbox as its proxy (mode A), nobody's account, a home of its own."
+    clean = {k: v for k, v in os.environ.items() if k.lower() not in PROXY and not k.startswith("KAGGLE")}
+    return {**clean, "HOME": str(home), "KAGGLE_API_ENVIRONMENT": "LOCALHOST", "http_proxy": box.url, "KAGGLE_USERNAME": box.user, "KAGGLE_KEY": box.key}
+
+
 @pytest.fixture
 def kaggle(box, tmp_path):
     "Run an unmodified client in a process of its own, the sandbox as its proxy (mode A)."
     home = tmp_path / "home"
     home.mkdir()
-    clean = {k: v for k, v in os.environ.items() if k.lower() not in PROXY and not k.startswith("KAGGLE")}
+    usual = client_env(box, home)
 
     def run(*arguments: str, module: str = "kaggle", **changed: str):
-        env = {**clean, "HOME": str(home), "KAGGLE_API_ENVIRONMENT": "LOCALHOST", "http_proxy": box.url, "KAGGLE_USERNAME": box.user,
-               "KAGGLE_KEY": box.key, **changed}
+        env = {**usual, **changed}
         command = [str(Path(sys.executable).with_name("kaggle")), *arguments] if module == "kaggle" else [sys.executable, "-c", *arguments]
         return subprocess.run(command, cwd=home, env={k: v for k, v in env.items() if v}, capture_output=True, text=True, timeout=120)
 
