@@ -27,15 +27,7 @@ from .kaggle_client import (
     wait_kernel,
 )
 from .loop import Clock, Standing, Watcher, organisers_view
-from .notebooks import (
-    Rendered,
-    check_notebook,
-    dry_run,
-    forecast_from_dry_run,
-    forecast_s,
-    measured_seconds,
-    render_notebook,
-)
+from .notebooks import Rendered, check_notebook, dry_run, forecast_from_dry_run, forecast_s, measured_seconds, render_notebook
 from .rehearsals import rehearsal
 from .secret_scan import env_values
 from .sweeps.defaults import trials_of

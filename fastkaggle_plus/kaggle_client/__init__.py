@@ -7,25 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..environment import iskaggle
-    from .code_submitting import submit_code
     from .competitions import LeaderboardRow, leaderboard, setup_comp
-    from .dataset_versions import Dataset
-    from .datasets import check_ds_exists, get_dataset, mk_dataset, push_dataset
+    from .datasets.api import check_ds_exists, get_dataset, mk_dataset, push_dataset
+    from .datasets.versions import Dataset
     from .journal import Journal
-    from .kernels import KernelStatus, Quota, kernel_status, quota, wait_kernel
-    from .libraries import (
-        create_libs_datasets,
-        create_requirements_dataset,
-        get_local_ds_ver,
-        get_pip_libraries,
-        get_pip_library,
-    )
-    from .library_sync import LibraryDataset
-    from .logs import LogEvent, kernel_logs
+    from .kernels.code_submitting import submit_code
+    from .kernels.logs import LogEvent, kernel_logs
+    from .kernels.metadata import nb_meta
+    from .kernels.outputs import KernelOutput, kernel_output
+    from .kernels.pushing import KernelVersion, push_notebook
+    from .kernels.watching import KernelStatus, Quota, kernel_status, quota, wait_kernel
+    from .libraries.api import create_libs_datasets, create_requirements_dataset, get_local_ds_ver, get_pip_libraries, get_pip_library
+    from .libraries.sync import LibraryDataset
     from .looking import Submission
-    from .metadata import nb_meta
-    from .outputs import KernelOutput, kernel_output
-    from .pushing import KernelVersion, push_notebook
     from .session import connect, import_kaggle
     from .submitting import competition_submit, submissions, submit
 
@@ -41,14 +35,13 @@ _HOME = {
     "setup_comp": ".competitions", "leaderboard": ".competitions", "LeaderboardRow": ".competitions",
     "submit": ".submitting", "competition_submit": ".submitting", "submissions": ".submitting", "Submission": ".looking",
     "Journal": ".journal",
-    "nb_meta": ".metadata", "push_notebook": ".pushing", "KernelVersion": ".pushing",
-    "kernel_status": ".kernels", "wait_kernel": ".kernels", "quota": ".kernels", "KernelStatus": ".kernels", "Quota": ".kernels",
-    "kernel_logs": ".logs", "LogEvent": ".logs", "kernel_output": ".outputs", "KernelOutput": ".outputs",
-    "submit_code": ".code_submitting",
-    "Dataset": ".dataset_versions",
-    "check_ds_exists": ".datasets", "mk_dataset": ".datasets", "get_dataset": ".datasets", "push_dataset": ".datasets",
-    "LibraryDataset": ".library_sync", "create_libs_datasets": ".libraries", "create_requirements_dataset": ".libraries",
-    "get_local_ds_ver": ".libraries", "get_pip_library": ".libraries", "get_pip_libraries": ".libraries",
+    "nb_meta": ".kernels.metadata", "push_notebook": ".kernels.pushing", "KernelVersion": ".kernels.pushing",
+    **dict.fromkeys(("kernel_status", "wait_kernel", "quota", "KernelStatus", "Quota"), ".kernels.watching"),
+    "kernel_logs": ".kernels.logs", "LogEvent": ".kernels.logs", "kernel_output": ".kernels.outputs", "KernelOutput": ".kernels.outputs",
+    "submit_code": ".kernels.code_submitting",
+    **dict.fromkeys(("check_ds_exists", "mk_dataset", "get_dataset", "push_dataset"), ".datasets.api"), "Dataset": ".datasets.versions",
+    **dict.fromkeys(("create_libs_datasets", "create_requirements_dataset", "get_local_ds_ver", "get_pip_library", "get_pip_libraries"), ".libraries.api"),
+    "LibraryDataset": ".libraries.sync",
 }
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import requests
 
 from ..exceptions import UploadFailed
-from . import dataset_service, messages, retry, service
+from . import messages, retry, service
+from .datasets import calls
 from .upload_sessions import Sessions, Slot
 
 
@@ -49,7 +50,7 @@ def upload_blob(
         request = ApiStartBlobUploadRequest()
         request.type, request.name, request.content_length = ApiBlobType.DATASET, path.name, path.stat().st_size
         request.last_modified_epoch_seconds = int(path.stat().st_mtime)
-        slot = dataset_service.read(client, "start_blob_upload", request, handle=handle, doing="upload to", api="blobs.blob_api_client")
+        slot = calls.read(client, "start_blob_upload", request, handle=handle, doing="upload to", api="blobs.blob_api_client")
         return sessions.add(path, Slot(slot.token, slot.create_url))
 
     return _bring(client, path, start, tries=tries, open_slot=sessions.find(path), call="it", nothing="no version was made")

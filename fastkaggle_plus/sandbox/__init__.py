@@ -9,12 +9,12 @@ from ..exceptions import MissingExtra
 
 if TYPE_CHECKING:
     from .holdout import rehearse
-    from .quota import Limits
+    from .kernels.quota import Limits
     from .server import Sandbox, running, serve
 
 __all__ = ["Limits", "Sandbox", "rehearse", "running", "serve"]
 
-_HOME = {"Limits": "quota", "rehearse": "holdout", "Sandbox": "server", "running": "server", "serve": "server"}
+_HOME = {"Limits": "kernels.quota", "rehearse": "holdout", "Sandbox": "server", "running": "server", "serve": "server"}
 
 
 def __getattr__(name: str) -> Any:

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from .bundles import Bundle
-from .code_submissions import CodeSubmissions
+from .kernels.code_submissions import CodeSubmissions
 from .listing import below, summary, tree
 from .rpc import Fields, Refused, Service, changed, page, stamp
 from .submissions import Submissions, deadline, is_over

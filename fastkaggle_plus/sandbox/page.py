@@ -19,8 +19,8 @@ from starlette.routing import BaseRoute, Route
 from .bundles import Bundle
 from .competitions import score_text
 from .datasets import KIND
-from .kernel_sessions import KernelSessions
-from .kernel_store import ACTIVE, Version
+from .kernels.sessions import KernelSessions
+from .kernels.store import ACTIVE, Version
 from .rpc import Fields, Service
 from .submissions import Submissions, deadline, is_over
 from .versions import Versions

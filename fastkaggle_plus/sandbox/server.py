@@ -24,20 +24,20 @@ from starlette.routing import BaseRoute, Route
 from ..exceptions import SandboxError
 from .auth import OPEN, Credentials
 from .bundles import read_bundles
-from .code_submissions import CodeSubmissions
 from .competitions import CompetitionService
 from .datasets import DatasetService
 from .faults import Faults
 from .faulty import Droppable, Faulty
 from .inbox import InboxService
-from .kernel_inputs import served
-from .kernel_runs import KernelRuns
-from .kernel_sessions import KernelSessions
-from .kernel_store import KernelStore
-from .kernels import KernelService
+from .kernels.code_submissions import CodeSubmissions
+from .kernels.inputs import served
+from .kernels.quota import Limits
+from .kernels.runs import KernelRuns
+from .kernels.service import KernelService
+from .kernels.sessions import KernelSessions
+from .kernels.store import KernelStore
 from .models import ModelService
 from .page import PageService
-from .quota import Limits
 from .rpc import Refused, Service
 from .state import State
 from .submissions import Submissions

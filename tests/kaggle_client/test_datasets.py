@@ -32,7 +32,8 @@ from fastkaggle_plus.exceptions import (
     SecretFound,
     UploadFailed,
 )
-from fastkaggle_plus.kaggle_client import Journal, check_ds_exists, connect, dataset_folder, get_dataset, mk_dataset, push_dataset
+from fastkaggle_plus.kaggle_client import Journal, check_ds_exists, connect, get_dataset, mk_dataset, push_dataset
+from fastkaggle_plus.kaggle_client.datasets import metadata
 
 from . import faults as f
 from .test_session import ROOT
@@ -103,7 +104,7 @@ def versions(plain, handle) -> list[str]:
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file() and p.name != dataset_folder.METADATA}
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file() and p.name != metadata.METADATA}
 
 
 def change(folder: Path, text="x,y\n3,4\n") -> None:

@@ -22,10 +22,8 @@ from fastkaggle_plus.kaggle_client import (
     get_local_ds_ver,
     get_pip_libraries,
     get_pip_library,
-    own_wheel,
-    wheel_check,
-    wheels,
 )
+from fastkaggle_plus.kaggle_client.libraries import own_wheel, wheel_check, wheels
 
 from . import faults as f
 from .test_datasets import content_of, versions

@@ -11,8 +11,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from fastkaggle_plus.sandbox.isolation import isolation
-from fastkaggle_plus.sandbox.kernel_runs import Job, KernelRuns
+from fastkaggle_plus.sandbox.kernels.isolation import isolation
+from fastkaggle_plus.sandbox.kernels.runs import Job, KernelRuns
 
 from .conftest import Caller
 from .kernels import Pusher, notebook, wait
@@ -164,7 +164,7 @@ def test_a_kernel_can_be_made_to_die(tmp_path):
 
 
 def test_a_log_without_end_is_cut_and_the_run_goes_on(go, runs, monkeypatch):
-    monkeypatch.setattr("fastkaggle_plus.sandbox.run_log.LARGEST", 20_000)
+    monkeypatch.setattr("fastkaggle_plus.sandbox.kernels.run_log.LARGEST", 20_000)
     status, _, log = go("import sys\nfor i in range(1000): print('line', i)\nsys.stdout.write('no end of line ' * 10)\nopen('after.txt', 'w').close()")
     assert status == "COMPLETE" and (runs.folder / "1" / "working" / "after.txt").exists()
     assert "line 100\n" in log and "line 999" not in log and log.endswith("the rest is dropped.\n")

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from fastkaggle_plus.sandbox import running
-from fastkaggle_plus.sandbox.quota import Limits
+from fastkaggle_plus.sandbox.kernels.quota import Limits
 
 from .conftest import Caller
 from .kernels import SERVICE, Pusher, notebook, wait

@@ -1,0 +1,1 @@
+"""Datasets: made, updated and fetched, each whole or not at all."""

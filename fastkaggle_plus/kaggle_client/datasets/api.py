@@ -1,0 +1,209 @@
+"""Datasets under fastkaggle's names: private unless asked, updates that update, and nothing taken for absent that could not be asked about."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import shutil
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
+
+from ...exceptions import DataError, DownloadCorrupt, KaggleError
+from .. import downloads, service, session
+from . import calls
+from .causes import url_of
+from .metadata import DEFAULT_LICENSE, METADATA, Metadata, check_names, read_metadata, slugify, write_metadata
+from .versions import Dataset, Terms, publish
+
+if TYPE_CHECKING:
+    from kaggle.api.kaggle_api_extended import KaggleApi
+
+    from ..journal import Journal
+
+
+def check_ds_exists(
+    dataset_slug: str,  # owner/slug, or the dataset's address
+    *,
+    client: KaggleApi | None = None,    # from `connect`; None = import_kaggle()
+) -> bool:
+    "Say whether `dataset_slug` is on Kaggle. Raises where that could not be told: bad credentials, too many requests, a service in trouble."
+    handle, _ = calls.parse_handle(dataset_slug)
+    return calls.find(client or session.import_kaggle(), handle) is not None
+
+
+def mk_dataset(
+    dataset_path: str | Path,   # the folder; made if it is not there
+    title: str,                 # 6 to 50 characters; the slug is made of it
+    force: bool = False,        # use a folder that is there, with what it holds
+    upload: bool = True,        # make it on Kaggle too
+    *,
+    private: bool = True,
+    license: str = DEFAULT_LICENSE,     # by Kaggle's name: CC0-1.0, CC-BY-SA-4.0, MIT, other
+    subtitle: str = "",         # 20 to 80 characters, or none
+    description: str = "",
+    client: KaggleApi | None = None,
+    wait: bool = True,          # until Kaggle has processed it
+    timeout_s: float = 600.0,   # longest wait; a later call waits on
+    poll_s: float = 5.0,        # longest pause between looks
+    journal: str | Path | Journal | None = None,   # where attempts are written down; None = under environment.home()
+) -> Dataset:
+    "Write the metadata of a new dataset into `dataset_path` and create it on Kaggle. Raises NameTaken."
+    folder, slug = Path(dataset_path), slugify(title)
+    check_names(title, slug)
+    if folder.exists() and not force:
+        raise DataError(f"{folder} is there already. Use force=True to make a dataset of what it holds, or choose another folder.")
+    client = client or session.import_kaggle()
+    meta = Metadata(f"{calls.user_of(client)}/{slug}", title, license, subtitle, description, is_private=private)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_metadata(folder, meta)
+    if not upload:
+        return Dataset(meta.handle, title, 0, "NOT_SENT", private)
+    if all(p.name == METADATA for p in folder.iterdir()):
+        (folder / "empty.txt").touch()  # Kaggle makes no dataset without a file
+    return publish(client, folder, read_metadata(folder), notes="", journal=journal, terms=Terms(True, wait, timeout_s, poll_s))
+
+
+def get_dataset(
+    dataset_path: str | Path,   # the folder to download to
+    dataset_slug: str,          # owner/slug, with a version as owner/slug/versions/3
+    unzip: bool = True,         # False = leave SLUG.zip in the folder
+    force: bool = False,        # into a folder that is there: files of the same names are replaced, others stay
+    *,
+    client: KaggleApi | None = None,
+    progress: downloads.Progress | None = None,     # called with (bytes so far, bytes in all)
+) -> Path:
+    """Download a dataset with its metadata, and return the folder: whole or not at all.
+
+    The metadata file is one that push_dataset takes. What was cut goes on in the next call.
+    """
+    handle, version = calls.parse_handle(dataset_slug)
+    folder = Path(dataset_path)
+    if folder.exists() and not force:
+        raise DataError(f"{folder} is there already. Use force=True to replace the files in it that the dataset has, or choose another folder.")
+    client = client or session.import_kaggle()
+    work = folder.parent / f".{folder.name}.download"   # beside the folder: a rename within one file system is atomic
+    lock = folder.parent / f".{folder.name}.lock"
+    with _readable_disk_errors(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(lock):
+            work.mkdir(exist_ok=True)
+            meta, more = metadata_of(client, handle)
+            archive, fresh = _fetch(client, handle, version, work, progress)
+            if not unzip:
+                shutil.rmtree(fresh)
+                fresh.mkdir()
+                archive.replace(fresh / f"{handle.split('/')[1]}.zip")
+            write_metadata(fresh, meta, more=more)
+            _put_in_place(fresh, folder)
+            shutil.rmtree(work)
+            lock.unlink(missing_ok=True)
+    return folder
+
+
+def push_dataset(
+    dataset_path: str | Path,   # a folder with its metadata file, from mk_dataset, get_dataset or `kaggle datasets metadata`
+    version_comment: str,       # what is new
+    *,
+    client: KaggleApi | None = None,
+    wait: bool = True,          # until Kaggle has processed it
+    timeout_s: float = 600.0,   # longest wait; a later call waits on
+    poll_s: float = 5.0,        # longest pause between looks
+    journal: str | Path | Journal | None = None,   # where attempts are written down; None = under environment.home()
+    again: bool = False,        # make a version even if these files with this comment are the current one
+    delete_old_versions: bool = False,
+) -> Dataset:
+    "Make a new version of the dataset out of the folder, and return it once Kaggle has processed it. Raises DatasetFailed, SecretFound."
+    folder = Path(dataset_path)
+    meta = read_metadata(folder)
+    terms = Terms(False, wait, timeout_s, poll_s, again=again, delete_old_versions=delete_old_versions)
+    return publish(client or session.import_kaggle(), folder, meta, notes=version_comment, journal=journal, terms=terms)
+
+
+def fetch_file(
+    client: Any,
+    handle: str,    # owner/slug
+    name: str,      # of the file in the dataset
+    work: Path,     # an empty folder
+) -> Path:
+    "Download one file of the current version into `work` and return its path."
+    from kagglesdk.datasets.types.dataset_api_service import ApiDownloadDatasetRequest
+
+    request = calls.about(ApiDownloadDatasetRequest, handle)
+    request.file_name = name
+
+    def ask() -> downloads.Source:
+        return downloads.source_of(calls.read(client, "download_dataset", request, handle=handle, doing="download a file of"))
+
+    part = work / "file.part"
+    with service.transfers(client) as transfers, calls.explained(client, handle, "download a file of"):
+        downloads.fetch(ask, part, transfers, stalls=getattr(client, "tries", 7))
+    if zipfile.is_zipfile(part) and not name.endswith((".zip", ".whl")):    # Kaggle wraps what it finds large
+        downloads.unpack(part, work / "unpacked")
+        return work / "unpacked" / Path(name).name
+    return part.rename(work / Path(name).name)
+
+
+def metadata_of(client: Any, handle: str) -> tuple[Metadata, dict[str, Any]]:
+    "Return the dataset's metadata, and what else `kaggle datasets metadata --update` would want to find."
+    from kagglesdk.datasets.types.dataset_api_service import ApiGetDatasetMetadataRequest
+
+    request = calls.about(ApiGetDatasetMetadataRequest, handle)
+    answer = calls.read(client, "get_dataset_metadata", request, handle=handle, doing="read the metadata of")
+    info = answer.info
+    licenses = [one.name for one in info.licenses or [] if one.name]
+    meta = Metadata(handle, info.title or handle.split("/")[1], licenses[0] if licenses else DEFAULT_LICENSE, info.subtitle or "",
+                    info.description or "", tuple(info.keywords or ()), bool(info.is_private))
+    more = {"expectedUpdateFrequency": info.expected_update_frequency, "userSpecifiedSources": info.user_specified_sources}
+    return meta, {k: v for k, v in more.items() if v}
+
+
+def _fetch(client: Any, handle: str, version: int | None, work: Path, progress: downloads.Progress | None, tries: int = 3) -> tuple[Path, Path]:
+    "Download and unpack, up to `tries` times if the bytes are wrong; return the archive and the folder."
+    from kagglesdk.datasets.types.dataset_api_service import ApiDownloadDatasetRequest
+
+    def ask() -> downloads.Source:
+        request = calls.about(ApiDownloadDatasetRequest, handle, version=version)
+        return downloads.source_of(calls.read(client, "download_dataset", request, handle=handle, doing="download"))
+
+    part, fresh = work / f"{handle.replace('/', '.')}.{version or 'latest'}.zip.part", work / "unpacked"
+    last: DownloadCorrupt | None = None
+    for _ in range(tries):
+        try:
+            with service.transfers(client) as transfers, calls.explained(client, handle, "download"):
+                downloads.fetch(ask, part, transfers, stalls=getattr(client, "tries", 7), progress=progress)
+            downloads.unpack(part, fresh)
+            return part, fresh
+        except DownloadCorrupt as e:
+            downloads.forget(part)
+            last = e
+    raise DownloadCorrupt(f"The dataset {handle} came damaged {tries} times. {last} Try another network, or look at "
+                          f"{url_of(handle)}.")
+
+
+def _put_in_place(fresh: Path, folder: Path) -> None:
+    if not folder.exists():
+        fresh.rename(folder)
+        return
+    for new in sorted(p for p in fresh.rglob("*") if p.is_file()):
+        target = folder / new.relative_to(fresh)
+        if target.is_dir():
+            raise DataError(f"{target} is a folder, and the dataset has a file of that name. Move the folder away.")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        new.replace(target)
+
+
+@contextlib.contextmanager
+def _readable_disk_errors(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as e:
+        if e.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise KaggleError(f"The disk of {folder.absolute()} is full ({e.strerror}). Free some space, or choose another folder; "
+                              "what was downloaded is kept and the next call goes on from there.") from e
+        if isinstance(e, (PermissionError, NotADirectoryError, FileExistsError)) or e.errno == errno.EROFS:
+            raise KaggleError(f"Cannot write {e.filename or folder.absolute()}: {e.strerror}. Choose a folder that you may write to.") from e
+        raise

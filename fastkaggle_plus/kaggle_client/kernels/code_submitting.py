@@ -1,0 +1,84 @@
+"""Submit a notebook version to a code competition, once, and read back what its re-run on the hidden test set scored."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import looking, once, service, session
+from ..journal import Entry, Journal
+from ..looking import Submission
+from . import calls, causes, watching
+from .calls import Kernel
+
+if TYPE_CHECKING:
+    from kaggle.api.kaggle_api_extended import KaggleApi
+
+    from .pushing import KernelVersion
+
+
+def submit_code(
+    handle: str | KernelVersion,    # owner/name, or what push_notebook returned
+    version: int | None = None,     # a version that has ended well; None = that of the record, or the current one
+    message: str = "",              # the description; part of what tells submissions apart
+    *,
+    competition: str,               # its slug, or a Competition
+    file_name: str = "submission.csv",  # what the notebook writes
+    client: KaggleApi | None = None,
+    wait: bool = True,              # for the score
+    timeout_s: float = 600.0,       # then the pending submission is returned; another call waits on
+    poll_s: float = 15.0,           # longest pause between looks
+    journal: str | Path | Journal | None = None,    # where attempts are written down; None = under environment.home()
+    again: bool = False,            # send even if this version was sent with this description before
+) -> Submission:
+    "Submit a notebook version to a code competition and return what it scored; sent once, as by `submit`."
+    client = client or session.import_kaggle()
+    slug, kernel = service.slug_of(competition), watching.pinned(client, calls.kernel_of(handle, version, client))
+    book = journal if isinstance(journal, Journal) else Journal(journal)
+    new = _entry(client, slug, kernel, (message or "").strip(), file_name)
+
+    def failed(record: Submission) -> str:
+        why = record.error_description.rstrip(".") or "no reason given"
+        return (f"Kaggle scored {kernel} in {slug} as an error: {why}. Its re-run on the hidden test set failed, or wrote no sound {file_name}. "
+                "Compare it with the sample submission, and do not rely on the visible test set's rows, size or the internet. An unchanged "
+                "version is only sent again with again=True.")
+
+    with book.lock(timeout_s):
+        old = None if again else looking.look_back(client, book, new, min(poll_s, 5.0))
+        entry = old or _send(client, book, new, kernel, poll_s)
+    return looking.follow(client, book, entry, sent=old is None, timeout_s=timeout_s if wait else 0.0, poll_s=poll_s, failed=failed)
+
+
+def _entry(client: Any, slug: str, kernel: Kernel, message: str, file_name: str) -> Entry:
+    what = f"{kernel.handle}/{kernel.version}/{file_name}"
+    return Entry(uuid.uuid4().hex, service.origin(client), client.config_values.get("username") or "", slug,
+                 hashlib.sha256(what.encode()).hexdigest(), 0, file_name, message, datetime.now(UTC).isoformat())
+
+
+def _send(client: Any, book: Journal, entry: Entry, kernel: Kernel, poll_s: float) -> Entry:
+    from kagglesdk.competitions.types.competition_api_service import ApiCreateCodeSubmissionRequest
+
+    request = ApiCreateCodeSubmissionRequest()
+    request.competition_name, request.file_name = entry.slug, entry.file_name
+    request.kernel_owner, request.kernel_slug = kernel.owner, kernel.slug
+    if kernel.version:
+        request.kernel_version = kernel.version
+    if entry.description:
+        request.submission_description = entry.description
+
+    def create() -> Any:
+        answer = service.send(client, "create_code_submission", request)
+        if not answer.ref:
+            raise ValueError(f"an answer without a number: {answer.message}")
+        return answer
+
+    entry = replace(entry, before=looking.refs_before(client, entry.slug))
+    entry, answer = once.send_once(
+        book, entry, create=create, find=partial(looking.seen, client, book), poll_s=min(poll_s, 5.0), deadline_s=getattr(client, "deadline_s", 300.0),
+        explained=lambda: service.explained(client, slug=entry.slug, doing="submit to", causes=causes.CODE_CAUSES))
+    return book.write(replace(entry, state="sent", ref=answer.ref)) if answer else entry

@@ -1,0 +1,1 @@
+"""Library datasets: wheels for Kaggle's Python, tried out before they leave."""
