@@ -298,7 +298,7 @@ def test_this_package_itself(create, plain, box, tmp_path):
     assert made.changed and made.dataset.handle == f"{box.user}/library-fastkaggle-plus"
     [wheel] = (tmp_path / "libs" / "library-fastkaggle_plus").glob("*.whl")
     with zipfile.ZipFile(wheel) as z:
-        assert {"fastkaggle_plus/__init__.py", "fastkaggle_plus/kaggle_client/libraries.py"} <= set(z.namelist())
+        assert {"fastkaggle_plus/__init__.py", "fastkaggle_plus/kaggle_client/libraries/api.py"} <= set(z.namelist())
     [same] = create("fastkaggle_plus", deps=False, python_version=("3.11", "3.12"))
     assert not same.changed, "the same sources give the same wheel"
 

@@ -2,6 +2,8 @@
 
 import json
 import os
+import pwd
+import shutil
 import signal
 import socket
 import subprocess
@@ -99,6 +101,40 @@ def test_nothing_is_inherited_that_could_reach_a_real_account(go, monkeypatch):
         monkeypatch.setenv(name, "from-outside-1234")
     status, _, log = go("import os\nprint(dict(os.environ))\nprint(open('/proc/self/environ').read(), os.path.exists(os.path.expanduser('~/.kaggle')))")
     assert status == "COMPLETE" and "from-outside-1234" not in log and log.endswith("False\n")
+
+
+def test_the_homes_are_hidden_and_this_package_is_not(go, runs, monkeypatch, tmp_path):
+    "Wherever a checkout lies, in a home or in /tmp, a notebook can import what is installed from it."
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "diary.txt").write_text("dear diary")
+    homes = [str(tmp_path), pwd.getpwuid(os.getuid()).pw_dir]
+    status, _, log = go(f"import os\nfrom fastkaggle_plus.competition import builtin_folder\nprint('titanic' in os.listdir(builtin_folder()))\n"
+                        f"print([os.path.exists(os.path.join(h, n)) for h in {homes!r} for n in ('diary.txt', '.kaggle', '.bashrc', '.gitconfig')])")
+    assert status == "COMPLETE" and log.startswith("True\n"), log
+    assert "files" not in runs.kept_apart or "True" not in log.splitlines()[1]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif("files" not in isolation(), reason="this system gives no file tree of one's own")
+def test_a_checkout_in_tmp_is_seen_too(tmp_path):
+    "The kernel's /tmp is its own; what this package was loaded from is shown in it all the same."
+    root = Path(__file__).resolve().parents[2]
+    for name in ("fastkaggle_plus", "competitions"):
+        shutil.copytree(root / name, tmp_path / "checkout" / name, ignore=shutil.ignore_patterns("__pycache__"))
+    code = f"""
+import sys
+from pathlib import Path
+from fastkaggle_plus.sandbox.kernels.runs import Job, KernelRuns
+runs, ended = KernelRuns(Path({str(tmp_path / 'state' / 'runs')!r})), []
+text = "import sys; sys.path.insert(0, {str(tmp_path / 'checkout')!r}); import fastkaggle_plus; print('from', fastkaggle_plus.__file__)"
+runs.start(Job(1, text, "script", "python", {{}}, True, "", 60), lambda status, reason: ended.append(status))
+while not ended or ended[-1] == "RUNNING":
+    pass
+print("".join(e["data"] for e in runs.log(1)))
+runs.close()
+"""
+    done = subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(tmp_path / "checkout")}, capture_output=True, text=True)
+    assert f"from {tmp_path / 'checkout'}" in done.stdout, done.stdout + done.stderr
 
 
 def test_inputs_are_there_to_read_only(go, runs, tmp_path):

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ...competition import builtin_folder
 from ...environment import harmless_variables
 from .inputs import has_links, lay_over, remove
 from .isolation import TRANSIENT, end_marked, isolation, lay_out
@@ -231,8 +233,10 @@ class KernelRuns:
         seen = Path("/kaggle") if own_files else at.resolve()
         start = [sys.executable, str(seen / "lib" / "kernel_main.py")] if job.kernel_type == "notebook" else [sys.executable, "-u"]
         command = [*start, str(seen / "src" / name), *([str(seen / "working")] if job.kernel_type == "notebook" else [])]
-        private = [p.resolve() for p in (self.folder.parent, *self.hidden, Path.home() / ".kaggle", Path.home() / ".config" / "kaggle")]
-        python = [Path(p).resolve() for p in (sys.prefix, sys.base_prefix, *sys.path) if os.path.isabs(p) and os.path.isdir(p)]
+        homes = [p for p in (Path.home(), Path(pwd.getpwuid(os.getuid()).pw_dir)) if p != Path("/")]   # two where HOME is set to another one
+        private = [p.resolve() for p in (self.folder.parent, *self.hidden, *homes)]
+        ours = [str(Path(__file__).parents[2]), str(builtin_folder())]   # beside each other in a checkout, which may lie in a folder that is hidden
+        python = [Path(p).resolve() for p in (sys.prefix, sys.base_prefix, *sys.path, *ours) if os.path.isabs(p) and os.path.isdir(p)]
         return lay_out(at, dict(
             command=command, cwd=str(seen / "working"), env=self._environment(job, seen, own_files), inputs=inputs, hidden=[str(p) for p in private],
             kept=[str(p) for p in dict.fromkeys(python) if p != Path("/tmp") and not any(h.is_relative_to(p) for h in private)],
