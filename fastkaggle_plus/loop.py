@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,24 +24,9 @@ from .submission import submission_of, write_submission
 from .sweeps.defaults import trials_of
 from .sweeps.results import BoardRow, TrialResult, board, write_results
 from .sweeps.run_local import run_local
-from .sweeps.trial import Sweep, Trial
+from .sweeps.trial import Sweep
 from .vault import Vault
-
-
-class Watcher:
-    "Hears what the loop does; the base class keeps quiet."
-
-    def step(self, name: str, detail: str = "") -> None:
-        "A step of the loop ended."
-
-    def sweep_starts(self, sweep: Sweep) -> None:
-        "The trials are about to run."
-
-    def trial_starts(self, trial: Trial) -> None:
-        "A trial is about to run."
-
-    def trial_ends(self, result: TrialResult) -> None:
-        "A trial ended, or was found in the vault."
+from .watching import Watcher
 
 
 @dataclass(frozen=True)
@@ -204,8 +188,3 @@ class Clock:
         now = time.perf_counter()
         self.laps[name] = self.laps.get(name, 0) + now - self._last
         self._last = now
-
-
-def steps(outcome: Any) -> Iterator[tuple[str, float]]:
-    "Yield (step, seconds), the longest first."
-    yield from sorted(outcome.seconds.items(), key=lambda kv: -kv[1])

@@ -26,24 +26,18 @@ from .kaggle_client import (
     submit_code,
     wait_kernel,
 )
-from .loop import Clock, Standing, Watcher, organisers_view
+from .loop import Clock, Standing, organisers_view
 from .notebooks import Rendered, check_notebook, dry_run, forecast_from_dry_run, forecast_s, measured_seconds, render_notebook
 from .rehearsals import rehearsal
 from .secret_scan import env_values
 from .sweeps.defaults import trials_of
+from .watching import PushWatcher
 
 OWN = "fastkaggle_plus"
 # Kaggle's image has these in versions that fit each other; everything else that we need is small and comes along.
 IN_KAGGLES_IMAGE = ("matplotlib", "numpy", "pandas", "pillow", "scikit-learn", "scipy")
 POLL_S = 15.0
 LOCAL_POLL_S = 0.5   # of a sandbox, which nobody else asks
-
-
-class PushWatcher(Watcher):
-    "Hears what a push does; the base class keeps quiet."
-
-    def log(self, text: str) -> None:
-        "The notebook on Kaggle printed something, not always a whole line."
 
 
 @dataclass(frozen=True, eq=False)

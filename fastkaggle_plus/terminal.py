@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console
@@ -14,11 +14,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from .loop import Outcome, Watcher, steps
-from .predictions import Predictions
-from .pushes import Pushed, PushWatcher
-from .sweeps.results import TrialResult
-from .sweeps.trial import Sweep, Trial
+from .watching import PushWatcher, Watcher
+
+if TYPE_CHECKING:
+    from .loop import Outcome
+    from .predictions import Predictions
+    from .pushes import Pushed
+    from .sweeps.results import TrialResult
+    from .sweeps.trial import Sweep, Trial
 
 _PIPED_WIDTH = 140
 
@@ -126,7 +129,7 @@ def show_pushed(pushed: Pushed, *, to_stderr: bool = False) -> None:
         out.print(f"scores    public {_score(where.public_score)}, private {_score(where.private_score)}")
     if pushed.status is None:
         out.print(f"later     fkp status {kernel.handle} --version {kernel.version}\n{'':<10}fkp output {kernel.handle} --version {kernel.version} -p DIR")
-    out.print(f"time      {sum(pushed.seconds.values()):.1f} s: " + ", ".join(f"{name} {s:.1f}" for name, s in steps(pushed)), soft_wrap=True)
+    out.print(_times(pushed.seconds), soft_wrap=True)
 
 
 def show_outcome(outcome: Outcome, *, to_stderr: bool = False) -> None:
@@ -144,7 +147,7 @@ def show_outcome(outcome: Outcome, *, to_stderr: bool = False) -> None:
         others = "; ".join(f"{e['team']} {_score(e['public_score'])} / {_score(e['private_score'])}" for e in where.entries if not e.get("ours"))
         out.print(f"{'':<10}{rank}, of {len(where.entries)} entries (public / private: {others})", soft_wrap=True)
     out.print(f"report    {outcome.report}", soft_wrap=True)
-    out.print(f"time      {sum(outcome.seconds.values()):.1f} s: " + ", ".join(f"{name} {s:.1f}" for name, s in steps(outcome)), soft_wrap=True)
+    out.print(_times(outcome.seconds), soft_wrap=True)
 
 
 def show_board(rows: Sequence[Any], *, out: Console | None = None, metric: str = "") -> None:
@@ -184,6 +187,12 @@ def show_table(header: Sequence[str], cells: Sequence[Sequence[str]], *, numbers
 def show_json(value: Any, *, one_line: bool = False) -> None:
     "Print one JSON value to stdout."
     sys.stdout.write(json.dumps(value, indent=None if one_line else 2, default=str) + "\n")
+
+
+def _times(seconds: Mapping[str, float]) -> str:
+    "The whole time, and where it went, the longest step first."
+    longest_first = sorted(seconds.items(), key=lambda kv: -kv[1])
+    return f"time      {sum(seconds.values()):.1f} s: " + ", ".join(f"{name} {s:.1f}" for name, s in longest_first)
 
 
 def _score(value: Any) -> str:

@@ -4,6 +4,8 @@ import inspect
 import subprocess
 import sys
 
+import pytest
+
 import fastkaggle_plus
 
 # fastkaggle's names keep their argument order for ever.
@@ -53,3 +55,12 @@ def test_star_import_loads_no_torch_and_no_kaggle():
 def test_help_loads_nothing_heavy():
     code = "import sys; sys.argv = ['fkp', '--help']\nfrom fastkaggle_plus.cli import main\ntry: main()\nexcept SystemExit: pass"
     assert not loaded_by(code) & set(HEAVY)
+
+
+@pytest.mark.parametrize("verb", [["list"], ["list", "--json"], ["board", "titanic"], ["submissions", "-c", "titanic"], ["sandbox", "serve", "--help"]])
+def test_a_verb_that_needs_no_model_loads_no_heavy_package(verb, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    code = f"import sys; sys.argv = ['fkp', *{verb!r}]\nfrom fastkaggle_plus.cli import main\ntry: main()\nexcept SystemExit: pass"
+    heavy = {"torch", "pandas", "sklearn", "fastai", "matplotlib", "starlette"} | ({"kaggle"} if verb[0] != "submissions" else set())
+    assert not loaded_by(code) & heavy

@@ -1,0 +1,32 @@
+"""Who hears what a run or a push does, while it does it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .sweeps.results import TrialResult
+    from .sweeps.trial import Sweep, Trial
+
+
+class Watcher:
+    "Hears what the loop does; the base class keeps quiet."
+
+    def step(self, name: str, detail: str = "") -> None:
+        "A step of the loop ended."
+
+    def sweep_starts(self, sweep: Sweep) -> None:
+        "The trials are about to run."
+
+    def trial_starts(self, trial: Trial) -> None:
+        "A trial is about to run."
+
+    def trial_ends(self, result: TrialResult) -> None:
+        "A trial ended, or was found in the vault."
+
+
+class PushWatcher(Watcher):
+    "Hears what a push does; the base class keeps quiet."
+
+    def log(self, text: str) -> None:
+        "The notebook on Kaggle printed something, not always a whole line."
