@@ -20,7 +20,8 @@ if importlib.util.find_spec("fastkaggle_plus") is None:
     done = subprocess.run(pip, capture_output=True, text=True)
     if done.returncode != 0:
         raise RuntimeError("fastkaggle_plus cannot be installed. Attach the dataset of its wheels "
-                           f"(Add Input), or switch the internet on (Settings). pip said: {done.stderr[-500:]}")
+                           "(Add Input), or switch the internet on (Settings). "
+                           f"pip said: {done.stderr[-500:]}")
     importlib.invalidate_caches()'''
 
 # A card that torch was not built for says "available" and fails at the first operation: better here than after an hour.
