@@ -41,7 +41,7 @@ if torch is not None and torch.cuda.is_available():
         assert float((ones @ ones).sum()) == 64**3
     except RuntimeError as e:
         raise RuntimeError(f"{device} cannot run this torch ({e}). Choose the accelerator "
-                           "GPU T4 x2 (Settings), or machine_shape NvidiaTeslaT4 in the notebook's metadata.") from e
+                           "GPU T4 x2 (Settings), or machine_shape NvidiaTeslaT4 in the metadata.") from e
 print("Running on", device)'''
 
 CELLS = {"install": INSTALL, "gpu": GPU_CHECK}
