@@ -23,7 +23,7 @@ KNOWN = ("Mr", "Mrs", "Miss", "Master")
 CAT = ("Sex", "Pclass", "Embarked", "Deck", "Title")
 CONT = ("Age", "SibSp", "Parch", "LogFare", "FarePerHead", "Family", "Alone", "TicketFreq", "WomanOrChild")
 PARTY = "party"   # the number of one's party: never a feature itself
-# Where no companion's fate is known; a constant, as a mean of targets would tell each row a little of its own.
+# Where no companion's fate is known; a constant: a mean of targets would tell each row a little of its own.
 EVEN = 0.5
 
 
