@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from .cli_notebooks import COMMANDS
+from .cli_notebooks import COMMANDS, no_rehearsal_left
 from .exceptions import ConfigError, FastkaggleError
 
 app = typer.Typer(help="Rehearse, measure and submit Kaggle competitions.", no_args_is_help=True, add_completion=False, rich_markup_mode=None,
@@ -127,7 +127,8 @@ def submit(
     from .terminal import show_json, show_submissions
 
     if kernel:
-        sent = submit_code(kernel, version, message, competition=competition, file_name=str(file or "submission.csv"), again=again)
+        with no_rehearsal_left():
+            sent = submit_code(kernel, version, message, competition=competition, file_name=str(file or "submission.csv"), again=again)
     elif file is None or version is not None:
         raise ConfigError("Say what to submit: a csv with --file, or a notebook with --kernel and, if it is not the current one, --version.")
     else:

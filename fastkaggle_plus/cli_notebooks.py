@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +21,18 @@ Seed = Annotated[int, typer.Option(help="Seed of the folds, and of the rehearsal
 Folds = Annotated[int, typer.Option(help="Number of folds.")]
 
 
+@contextlib.contextmanager
+def no_rehearsal_left() -> Iterator[None]:
+    "Add to missing credentials what became of a notebook that was only rehearsed."
+    from .exceptions import NoCredentials
+
+    try:
+        yield
+    except NoCredentials as e:
+        raise NoCredentials(f"{e}\nA rehearsal's Kaggle ends with its command: what a rehearsed notebook wrote, its log too, is in runs/SLUG/output.",
+                            status=e.status, said=e.said) from None
+
+
 def notebook(
     slug: Slug,
     quick: Quick = False,
@@ -34,18 +48,25 @@ def notebook(
     from .competition import load_comp
     from .environment import credential_variables
     from .notebooks import check_notebook, render_notebook
+    from .notebooks.metadata import PLACEHOLDER
     from .terminal import show_json
 
     comp = load_comp(slug)
-    owner = user or credential_variables().get("user", "") or "your-user-name"
-    libs = libs or (f"{owner}/library-fastkaggle-plus" if comp.code_competition else "")
+    owner = user or credential_variables().get("user", "") or PLACEHOLDER
+    libs = libs or f"{owner}/library-fastkaggle-plus"
     folder = dest or Path("runs") / comp.slug / "notebook"
     rendered = render_notebook(comp, dest=folder, quick=quick, params={"SEED": seed, "N_FOLDS": folds}, owner=owner, title=title, libs_dataset=libs)
-    check_notebook(rendered.notebook, metadata=rendered.metadata, comp=comp)
+    check_notebook(rendered.notebook, metadata=rendered.metadata, comp=comp, for_push=owner != PLACEHOLDER)
     if as_json:
         show_json({"file": str(rendered.file), "cells": len(rendered.notebook.cells), "metadata": rendered.metadata})
     else:
-        print(f"{rendered.file} is written, {len(rendered.notebook.cells)} cells, checked. To run it on Kaggle: fkp push {slug}")
+        wheels = f"It installs from the dataset {libs}, which `fkp libs` makes."
+        if owner == PLACEHOLDER:
+            state = (f"but has no owner yet and cannot be pushed. Give --user or KAGGLE_USERNAME, or write your user name for {PLACEHOLDER} in "
+                     f"kernel-metadata.json. {wheels}")
+        else:
+            state = f"checked. {wheels} To run it on Kaggle: fkp push {slug}"
+        print(f"{rendered.file} is written, {len(rendered.notebook.cells)} cells, {state}")
 
 
 def push(
@@ -66,12 +87,18 @@ def push(
     as_json: AsJson = False,
 ) -> None:
     "Run a competition's notebook on Kaggle and submit what it writes: in the sandbox, unless --live is given."
+    from .exceptions import FastkaggleError
     from .pushes import push as push_all
     from .terminal import PushShower, show_json, show_pushed
 
-    with PushShower(to_stderr=as_json) as watcher:
-        done = push_all(slug, bundles=bundles, data=data, dest=dest, live=live, wait=wait, send=not no_submit, quick=quick, try_first=try_first, seed=seed,
-                        n_folds=folds, watcher=watcher, title=title, gpu=gpu, internet=internet)
+    try:
+        with PushShower(to_stderr=as_json) as watcher:
+            done = push_all(slug, bundles=bundles, data=data, dest=dest, live=live, wait=wait, send=not no_submit, quick=quick, try_first=try_first,
+                            seed=seed, n_folds=folds, watcher=watcher, title=title, gpu=gpu, internet=internet)
+    except FastkaggleError as e:
+        if as_json:
+            show_json({"slug": slug, "error": str(e), "log": getattr(e, "log", "") or None}, one_line=True)
+        raise
     show_pushed(done, to_stderr=as_json)
     if as_json:
         show_json(done.as_json(), one_line=True)
@@ -82,7 +109,8 @@ def status(handle: Handle, version: Version = None, as_json: AsJson = False) -> 
     from .kaggle_client import kernel_status
     from .terminal import show_json, show_table
 
-    found = kernel_status(handle, version)
+    with no_rehearsal_left():
+        found = kernel_status(handle, version)
     if as_json:
         show_json(asdict(found))
     else:
@@ -99,7 +127,8 @@ def output(
     from .kaggle_client import kernel_output
     from .terminal import show_json
 
-    found = kernel_output(handle, path, version)
+    with no_rehearsal_left():
+        found = kernel_output(handle, path, version)
     if as_json:
         show_json(asdict(found))
     else:

@@ -163,3 +163,9 @@ class QuotaReached(KaggleError):
 
 class KernelFailed(KaggleError):
     "A pushed notebook ended in an error."
+
+    def __init__(self, message: str, *, said: str = "", what: str = "", log_end: str = "", log: str = ""):
+        super().__init__(message, said=said)
+        self.what = what or message   # the one sentence on what failed
+        self.log_end = log_end        # the last lines of its log
+        self.log = log                # the whole log's file on this machine, where it was fetched

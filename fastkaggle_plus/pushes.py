@@ -11,7 +11,7 @@ from typing import Any
 from filelock import FileLock
 
 from .competition import Competition, load_comp
-from .exceptions import ConfigError, KaggleError, NotebookError
+from .exceptions import ConfigError, KaggleError, KernelFailed, NotebookError
 from .kaggle_client import (
     KernelOutput,
     KernelStatus,
@@ -187,14 +187,30 @@ class _Push:
 
     def follow(self, version: KernelVersion) -> tuple[KernelStatus, KernelOutput]:
         "Show the log while it runs, wait for the end, and fetch the output."
+        is_shown = False
         with contextlib.suppress(KaggleError):   # the notebook runs on whether or not its log can be followed
             for event in kernel_logs(version, follow=True, client=self.client, poll_s=self.poll_s):
                 self.watcher.log(event.text)
-        status = wait_kernel(version, poll_s=self.poll_s, client=self.client)
+                is_shown = self.watcher.shows_log
+        try:
+            status = wait_kernel(version, poll_s=self.poll_s, client=self.client)
+        except KernelFailed as e:
+            raise self._with_output(e, version, is_shown=is_shown) from None
         self.told("run", f"{version.handle} version {version.version}: {status.status.lower()}")
         output = kernel_output(version, self.home / "output", client=self.client)
         self.told("output", f"{len(output.files)} files in {output.path}")
         return status, output
+
+    def _with_output(self, error: KernelFailed, version: KernelVersion, *, is_shown: bool) -> KernelFailed:
+        "Fetch what a failed notebook wrote, and return the error that says where its log is; what was shown of it is not said again."
+        try:
+            output = kernel_output(version, self.home / "output", client=self.client)
+        except KaggleError:
+            return error   # it says where else to look
+        log = str(Path(output.path) / output.log) if output.log else ""
+        end = f" The end of its log:\n{error.log_end}\n" if error.log_end and not is_shown else " "
+        where = f"The whole log: {log}" if log else f"It left no log; what it wrote is in {output.path}"
+        return KernelFailed(f"{error.what}{end}{where}", said=error.said, what=error.what, log_end=error.log_end, log=log)
 
     def submit(self, version: KernelVersion, output: KernelOutput) -> tuple[Submission, Path | None, str]:
         what = f"fkp push: {version.handle} version {version.version}, {self.n_folds} folds, seed {self.seed}"

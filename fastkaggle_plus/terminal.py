@@ -88,6 +88,7 @@ class RunWatcher(Watcher):
 
 class PushShower(PushWatcher):
     "Shows a push as it goes, and what the notebook prints, line by line."
+    shows_log = True
 
     def __init__(self, *, to_stderr: bool = False):
         self.out = console(to_stderr=to_stderr)

@@ -27,6 +27,7 @@ class Watcher:
 
 class PushWatcher(Watcher):
     "Hears what a push does; the base class keeps quiet."
+    shows_log = False   # whether the user has seen what it was told of the log
 
     def log(self, text: str) -> None:
         "The notebook on Kaggle printed something, not always a whole line."

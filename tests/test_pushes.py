@@ -109,8 +109,15 @@ def test_a_notebook_that_fails_shows_the_end_of_its_log(place):
     done = push(place, "--try-first")
     assert done.returncode == 1 and "dry run failed in code cell 5" in done.stderr and "ZeroDivisionError" in done.stderr and versions(place) == 0
     done = push(place)
-    assert done.returncode == 1 and "ended in an error" in done.stderr and "so far" in done.stderr and "ZeroDivisionError" in done.stderr
-    assert versions(place) == 1 and submissions(place) == 0 and "Traceback (most recent call last)" not in done.stderr.split("error: ")[0]
+    assert done.returncode == 1 and "ended in an error" in done.stderr and "so far" in done.stdout and "ZeroDivisionError" in done.stdout
+    log = place / "runs/toy/output/toy-with-evidence.log"
+    assert str(log.relative_to(place)) in done.stderr.splitlines()[-1] and "ZeroDivisionError" in log.read_text() and "kaggle.com" not in done.stderr
+    assert done.stdout.count("  | so far\n") == 1 and "so far" not in done.stderr, "the end of the log is told once"
+    again = push(place, "--json")
+    told = json.loads(again.stdout)
+    assert again.returncode == 1 and set(told) == {"slug", "error", "log"} and told["slug"] == "toy" and "ended in an error" in told["error"]
+    assert (place / told["log"]).is_file() and "Traceback" not in again.stderr.split("error: ")[-1]
+    assert versions(place) == 2 and submissions(place) == 0 and "Traceback (most recent call last)" not in done.stderr.split("error: ")[0]
 
 
 @pytest.mark.parametrize(("line", "words"), [(f'key = "{KEY}"', "secret"), ('open("/home/ada/x")', "path of this machine"), ("x = (", "SyntaxError")])
@@ -156,12 +163,30 @@ def test_status_output_libs_and_submit_as_kaggle_users_know_them(place):
     assert fkp("submit", "-c", "toy", "-m", "x", cwd=place).stderr.startswith("error: Say what to submit")
 
 
+def test_a_refused_push_is_json_too(place):
+    (place / "bundles/toy/notebook.py").write_text(SHORT + "\n# %%\nx = (\n")
+    done = push(place, "--json")
+    told = json.loads(done.stdout)
+    assert done.returncode == 1 and "SyntaxError" in told["error"] and told["log"] is None and "SyntaxError" in done.stderr
+
+
+def test_after_a_rehearsal_its_kaggle_is_gone_and_that_is_said(tmp_path):
+    for command in (["status", "ada/x"], ["output", "ada/x"], ["submit", "-c", "toy", "-m", "x", "--kernel", "ada/x"]):
+        done = fkp(*command, cwd=tmp_path)
+        assert done.returncode == 1 and "No Kaggle credentials found" in done.stderr
+        assert "A rehearsal's Kaggle ends with its command" in done.stderr.splitlines()[-1] and "runs/SLUG/output" in done.stderr
+
+
 def test_fkp_notebook_writes_it_checked(tmp_path):
     done = fkp("notebook", "titanic", "--quick", "--user", "ada", "--seed", "7", "--json", cwd=tmp_path)
     told = json.loads(done.stdout)
     cells = json.loads((tmp_path / told["file"]).read_text())["cells"]
     assert told["metadata"]["id"] == "ada/titanic-with-evidence" and len(cells) == told["cells"] > 40
     assert any("QUICK = True" in c["source"] and "SEED = 7" in c["source"] for c in cells)
-    assert re.search(r"there/\S+\.ipynb is written, \d+ cells, checked", fkp("notebook", "titanic", "--dest", "there", cwd=tmp_path).stdout)
+    assert told["metadata"]["dataset_sources"] == ["ada/library-fastkaggle-plus"]
+    said = fkp("notebook", "titanic", "--dest", "there", "--user", "ada", cwd=tmp_path).stdout
+    assert re.search(r"there/\S+\.ipynb is written, \d+ cells, checked\. .*ada/library-fastkaggle-plus, which `fkp libs` makes", said)
+    said = fkp("notebook", "titanic", "--dest", "there", cwd=tmp_path).stdout
+    assert "checked" not in said and "cannot be pushed" in said and "KAGGLE_USERNAME" in said
     assert "Did you mean 'titanic'" in fkp("notebook", "titanik", cwd=tmp_path).stderr
     assert (builtin_folder() / "titanic/notebook.py").is_file()

@@ -69,7 +69,8 @@ def neat(frame):
     "Show a table without row numbers, words on the left."
     words = list(frame.select_dtypes(exclude="number"))
     left = [{"selector": "th", "props": "text-align: left"}]
-    return frame.style.hide(axis="index").set_properties(subset=words, **{"text-align": "left"}).set_table_styles(left)
+    plain = frame.style.hide(axis="index").set_table_styles(left)
+    return plain.set_properties(subset=words, **{"text-align": "left"})
 
 
 # %% [markdown]
@@ -138,7 +139,8 @@ for column, why in data.left_out.items():
 # %%
 folds = folds_for(comp, data, n_folds=N_FOLDS, seed=SEED)
 pd.DataFrame({comp.id: data.ids, "fold": folds.assignment}).to_csv("folds.csv", index=False)
-print(f"{len(folds)} rows in {folds.n_folds} folds, {folds.kind}, seed {folds.seed}, fingerprint {folds.fingerprint()}")
+print(f"{len(folds)} rows in {folds.n_folds} folds, {folds.kind}, seed {folds.seed}, "
+      f"fingerprint {folds.fingerprint()}")
 
 # %% [markdown]
 # ## The trials
@@ -167,7 +169,7 @@ neat(pd.DataFrame({"trial": [t.name for t in trials], "hypothesis": [t.hypothesi
 
 # %%
 def train_all(trials, *, n_folds=N_FOLDS, seed=SEED):
-    "Fit each trial once a fold, and return one result a trial: out-of-fold and test predictions, or why it failed."
+    "Fit each trial once a fold; return one result a trial: predictions, or why it failed."
     def tell(result):
         print(result.predictions or f"{result.name} failed: {result.error.strip().splitlines()[-1]}")
 
@@ -186,8 +188,10 @@ done = [r.predictions for r in results if r.predictions is not None]
 
 # %%
 rows = board(results)
-table = pd.DataFrame({"trial": [r.name for r in rows], f"out-of-fold {comp.metric}": [r.oof_score for r in rows],
-                      "standard error": [r.oof_score_se for r in rows], "seconds": [r.seconds_s for r in rows],
+table = pd.DataFrame({"trial": [r.name for r in rows],
+                      f"out-of-fold {comp.metric}": [r.oof_score for r in rows],
+                      "standard error": [r.oof_score_se for r in rows],
+                      "seconds": [r.seconds_s for r in rows],
                       "to the best": [r.to_best.gain if r.to_best else 0.0 for r in rows],
                       "verdict": [r.verdict for r in rows]})
 neat(table).format(precision=4).format("{:.1f}", subset=["seconds"]).format("{:+.4f}", subset=["to the best"])
@@ -239,7 +243,8 @@ kept.mkdir(exist_ok=True)
 for preds in [*done, both]:
     preds.save(kept / f"{preds.name.replace(' ', '-').replace(',', '')}.npz")
 write_results("results.csv", [*done, both])
-neat(pd.read_csv("results.csv")[["trial", "oof_score", "oof_score_se", "n_rows", "n_folds", "split", "split_seed"]].head(3))
+columns = ["trial", "oof_score", "oof_score_se", "n_rows", "n_folds", "split", "split_seed"]
+neat(pd.read_csv("results.csv")[columns].head(3))
 
 # %% [markdown]
 # ## The submission

@@ -1,7 +1,7 @@
 """Titanic's rows with their features: who travelled, with whom, where and for how much.
 
-`companions` is the one feature that needs targets: how the women and children of one's own party fared. It is computed inside
-each fold, from rows the model may see, and for these from the others only.
+`companions` is the one feature that needs targets: how the women and children of one's own party fared. It is
+computed inside each fold, from rows the model may see, and for these from the others only.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ TITLES = {"Mlle": "Miss", "Ms": "Miss", "Mme": "Mrs"}
 KNOWN = ("Mr", "Mrs", "Miss", "Master")
 CAT = ("Sex", "Pclass", "Embarked", "Deck", "Title")
 CONT = ("Age", "SibSp", "Parch", "LogFare", "FarePerHead", "Family", "Alone", "TicketFreq", "WomanOrChild")
-PARTY = "party"                # the number of one's party: never a feature itself
-EVEN = 0.5                     # where no companion's fate is known; a constant, as a mean of targets would tell each row a little of its own
+PARTY = "party"   # the number of one's party: never a feature itself
+# Where no companion's fate is known; a constant: a mean of targets would tell each row a little of its own.
+EVEN = 0.5
 
 
 def read(path: Path) -> Data:
@@ -31,44 +32,53 @@ def read(path: Path) -> Data:
     data = COMP.read_files(path)
     train, test = data.raw_train, data.raw_test
     if missing := [c for c in NEEDED if c not in train or c not in test]:
-        raise DataError(f"{path} lacks the column {', '.join(missing)}. Titanic's train.csv and test.csv have {', '.join(NEEDED)}.")
+        raise DataError(f"{path} lacks the column {', '.join(missing)}. "
+                        f"Titanic's train.csv and test.csv have {', '.join(NEEDED)}.")
     everyone = pd.concat([train, test], ignore_index=True)
     features = add_features(everyone, train)
     n = len(train)
-    return data.with_features(features[:n], features[n:].reset_index(drop=True), cat_names=CAT, cont_names=(*CONT, PARTY), in_fold=add_companions)
+    return data.with_features(features[:n], features[n:].reset_index(drop=True), cat_names=CAT,
+                              cont_names=(*CONT, PARTY), in_fold=add_companions)
 
 
 def add_features(everyone: pd.DataFrame, train: pd.DataFrame) -> pd.DataFrame:
-    "Return the features of all passengers; what is learned (medians) is learned from `train`, what is counted is counted over all."
+    "Return the features of all passengers; medians are learned from `train`, counts are over all."
     title = titles(everyone["Name"])
     fare = everyone["Fare"].fillna(everyone["Pclass"].map(train.groupby("Pclass")["Fare"].median()))
-    age = everyone["Age"].fillna(title.map(train["Age"].groupby(titles(train["Name"])).median())).fillna(train["Age"].median())
+    median_ages = train["Age"].groupby(titles(train["Name"])).median()
+    age = everyone["Age"].fillna(title.map(median_ages)).fillna(train["Age"].median())
     ticket_freq = everyone["Ticket"].map(everyone["Ticket"].value_counts())
     family = everyone["SibSp"] + everyone["Parch"]
     protected = (everyone["Sex"] == "female") | (title == "Master")
     return pd.DataFrame({
-        "Sex": everyone["Sex"], "Embarked": everyone["Embarked"], "Deck": decks(everyone["Cabin"]), "Title": title,
+        "Sex": everyone["Sex"], "Embarked": everyone["Embarked"],
+        "Deck": decks(everyone["Cabin"]), "Title": title,
         "Pclass": everyone["Pclass"], "Age": age, "SibSp": everyone["SibSp"], "Parch": everyone["Parch"],
-        "LogFare": np.log1p(fare), "FarePerHead": np.log1p(fare / ticket_freq), "Family": family, "Alone": (family == 0).astype(int),
+        "LogFare": np.log1p(fare), "FarePerHead": np.log1p(fare / ticket_freq),
+        "Family": family, "Alone": (family == 0).astype(int),
         "TicketFreq": ticket_freq, "WomanOrChild": protected.astype(int), PARTY: parties(everyone)})
 
 
 def titles(names: pd.Series) -> pd.Series:
     "Return Mr, Mrs, Miss, Master or Rare, from names like `Braund, Mr. Owen Harris`."
-    found = names.astype("string").str.extract(r",\s*(?:the\s+)?([^.,]+)\.", expand=False).str.strip().replace(TITLES)
+    found = names.astype("string").str.extract(r",\s*(?:the\s+)?([^.,]+)\.", expand=False)
+    found = found.str.strip().replace(TITLES)
     return found.where(found.isin(KNOWN).fillna(False), "Rare")
 
 
 def decks(cabins: pd.Series) -> pd.Series:
     "Return the deck's letters, neighbours together as in the course: ABC, DE, FG; missing stays missing."
-    return cabins.astype("string").str[0].map(dict(zip("ABCDEFG", ["ABC"] * 3 + ["DE"] * 2 + ["FG"] * 2, strict=True)))
+    together = dict(zip("ABCDEFG", ["ABC"] * 3 + ["DE"] * 2 + ["FG"] * 2, strict=True))
+    return cabins.astype("string").str[0].map(together)
 
 
 def parties(everyone: pd.DataFrame) -> pd.Series:
-    "Number the parties: people who share a ticket, or a surname with class, port and all but the ticket's last digit."
+    "Number the parties: a ticket shared, or a surname with class, port and all but the ticket's last digit."
     name, ticket, port = (everyone[c].astype("string") for c in ("Name", "Ticket", "Embarked"))
-    family = name.str.split(",").str[0] + "|" + everyone["Pclass"].astype(str) + "|" + port.fillna("") + "|" + ticket.str[:-1]
-    nobody = pd.Series([f"?{i}" for i in range(len(everyone))], index=everyone.index, dtype="string")   # a missing ticket is shared with none
+    family = (name.str.split(",").str[0] + "|" + everyone["Pclass"].astype(str) + "|" + port.fillna("")
+              + "|" + ticket.str[:-1])
+    # a missing ticket is shared with none
+    nobody = pd.Series([f"?{i}" for i in range(len(everyone))], index=everyone.index, dtype="string")
     ticket, family = ticket.fillna(nobody), family.fillna(nobody)
     party = pd.Series(np.arange(len(everyone)), index=everyone.index)
     while True:   # let the smallest number spread along shared tickets and families until nothing changes
@@ -80,7 +90,7 @@ def parties(everyone: pd.DataFrame) -> pd.Series:
 
 
 def add_companions(fit: Table, rows: Table) -> tuple[Table, Table]:
-    "Add `companions`, how one's party fared, and `companions_known`, of how many women and children that is known from `fit`."
+    "Add `companions`, how one's party fared, and `companions_known`, of how many `fit` knows it."
     party, known = fit.x[PARTY].to_numpy(), fit.x["WomanOrChild"].to_numpy() == 1
     survived = np.asarray(fit.targs, dtype=float)
     alive = pd.Series(survived[known]).groupby(party[known]).agg(["sum", "count"])

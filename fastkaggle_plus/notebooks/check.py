@@ -13,15 +13,18 @@ from typing import Any
 from ..competition import Competition
 from ..exceptions import NotebookError
 from ..secret_scan import find_secrets
+from .check_code import input_faults, internet_faults, writes_submission
 from .check_metadata import Declared, metadata_faults
 from .forecast import limit_s
+from .magics import PYTHON_MAGICS, without_magic
 
-_PYTHON_MAGICS = ("time", "timeit", "capture", "prun")   # cell magics whose body is Python
-_LINE_MAGIC = re.compile(r"^(\s*)([%!?]|[\w.]+\?{1,2}\s*$)")
-_ASSIGNED_MAGIC = re.compile(r"^(\s*[\w., ]+=\s*)[%!](?!=).*$")
-_PATH = re.compile(r"""(?:^|(?<=[\s"'=(,:\[]))(?:file://)?(?:/(?:home|Users|root)/[^\s"')\]]*|[A-Za-z]:(?:\\{1,2}|/)(?![/\s])[^\s"')\]]*)""")
-_INPUT = re.compile(r"(?:/kaggle/|\.\./)input/([\w./-]+)")
-_PIP = re.compile(r"""\bpip3?["']?,?\s+["']?install\b""")
+# First folders that are somebody's own, or some other machine's. In prose only those that name a person: a path there breaks nothing.
+_PERSONAL = "home|Users|root"
+_FOLDERS = f"{_PERSONAL}|data|mnt|media|content|Volumes|workspace|workspaces|srv|scratch"
+_REST = r"""[^\s"')\]]*"""
+_PATH, _PATH_IN_PROSE = (re.compile(rf"""(?:^|(?<=[\s"'=(,:\[]))(?:file://)?(?:/(?:{folders})(?=[/"'\s)\]]|$){_REST}|[A-Za-z]:(?:\\{{1,2}}|/)(?![/\s]){_REST})""")
+                         for folders in (_FOLDERS, _PERSONAL))
+_HOME = re.compile(rf"""(?:^|(?<=[\s"'=(,]))~/{_REST}|\bPath\.home\(\)|\bexpanduser\(""")
 
 
 @dataclass(frozen=True)
@@ -45,9 +48,10 @@ def check_notebook(
     comp: Competition,
     forecast_s: float | None = None,       # expected run time, see `forecast_s` and `dry_run`
     known_secrets: Iterable[str] = (),     # values that are secret here, like those of a .env file
+    for_push: bool = True,                 # False: it is only written, and its owner may still be filled in
 ) -> None:
     "Raise NotebookError if the notebook should not be pushed: it names the first finding and counts the others."
-    if found := find_faults(notebook, metadata=metadata, comp=comp, forecast_s=forecast_s, known_secrets=known_secrets):
+    if found := find_faults(notebook, metadata=metadata, comp=comp, forecast_s=forecast_s, known_secrets=known_secrets, for_push=for_push):
         more = f" There {'is 1 more finding' if len(found) == 2 else f'are {len(found) - 1} more findings'}." if len(found) > 1 else ""
         raise NotebookError(f"The notebook has {len(found)} finding{'s' * (len(found) > 1)}; nothing was sent. In {found[0]}{more}")
 
@@ -59,17 +63,17 @@ def find_faults(
     comp: Competition,
     forecast_s: float | None = None,
     known_secrets: Iterable[str] = (),
+    for_push: bool = True,
 ) -> list[Finding]:
     "Return every finding, those of the cells first, in their order."
     cells, known = _cells(notebook), tuple(known_secrets)
     declared = Declared(metadata)
     found = [f for i, cell in enumerate(cells, 1) for f in _cell_faults(i, cell, known)]
     code = [(i, cell["source"]) for i, cell in enumerate(cells, 1) if cell["cell_type"] == "code"]
-    found += _inputs(code, declared, comp)
-    found += _offline(code, declared)
-    if not any(_writes_submission(source) for _, source in code):
+    found += [Finding(*fault) for fault in (*input_faults(code, declared, comp), *internet_faults(code, declared))]
+    if not writes_submission(code):
         found.append(Finding("submission", 0, 0, "no cell writes submission.csv, which is what Kaggle scores. End with write_submission(preds, comp, path)."))
-    found += [Finding("metadata", 0, 0, message) for message in metadata_faults(metadata, comp)]
+    found += [Finding("metadata", 0, 0, message) for message in metadata_faults(metadata, comp, for_push=for_push)]
     if forecast_s is not None and forecast_s > (limit := limit_s(comp, metadata)):
         found.append(Finding("runtime", 0, 0, f"it is expected to run {forecast_s / 3600:.1f} h, and Kaggle stops it after {limit / 3600:.0f} h. "
                                               "Run fewer trials or folds, or push it in parts."))
@@ -97,21 +101,23 @@ def _cell_faults(i: int, cell: Mapping[str, Any], known: tuple[str, ...]) -> Ite
         yield Finding("secret", i, secret.line, f"it holds what looks like a secret: {secret.kind}, {secret.shown}. Take it out and make a new one "
                                                 "where it came from; on Kaggle use Add-ons > Secrets.")
     for n, line in enumerate(source.splitlines(), 1):
-        if path := _local_path(line):
+        if path := _local_path(line, is_code=cell["cell_type"] == "code"):
             yield Finding("path", i, n, f"{path} is a path of this machine and leads nowhere on Kaggle. Use setup_comp, or a path below the working folder.")
+    if cell.get("attachments"):
+        yield Finding("output", i, 0, "it holds pasted images, which may show what should not be seen. Take them out.")
     if cell["cell_type"] != "code":
         return
-    if cell.get("outputs") or cell.get("execution_count"):
+    if cell.get("outputs") or cell.get("execution_count") is not None:
         yield Finding("output", i, 0, "it holds outputs, which may show what should not be seen. Clear them.")
     if broken := _syntax_error(source):
         yield Finding("syntax", i, broken[0], f"{broken[1]}. Mend the cell in the template.")
 
 
-def _local_path(line: str) -> str:
+def _local_path(line: str, *, is_code: bool) -> str:
     "The first absolute path of this machine in a line, or nothing."
     here = [str(p) for p in (Path.cwd(), Path.home()) if len(p.parts) > 2 and not str(p).startswith("/kaggle")]
     mine = next((line[line.index(p):].split('"')[0].split("'")[0].split()[0] for p in here if p in line), "")
-    match = _PATH.search(line)
+    match = (_PATH.search(line) or _HOME.search(line)) if is_code else _PATH_IN_PROSE.search(line)
     return mine or (match[0] if match else "")
 
 
@@ -126,7 +132,7 @@ def _syntax_error(source: str) -> tuple[int, str] | None:
             except tomllib.TOMLDecodeError as e:
                 line = re.search(r"line (\d+)", str(e))
                 return 1 + int(line[1] if line else 1), f"the file that it writes is not valid TOML: {e}"
-        if magic not in _PYTHON_MAGICS and not (magic == "writefile" and rest.strip().endswith(".py")):
+        if magic not in PYTHON_MAGICS and not (magic == "writefile" and rest.strip().endswith(".py")):
             return None
         error = _compile(body)
         return (error[0] + 1, error[1]) if error else None
@@ -134,7 +140,7 @@ def _syntax_error(source: str) -> tuple[int, str] | None:
 
 
 def _compile(source: str) -> tuple[int, str] | None:
-    for text in (source, "\n".join(_without_magic(line) for line in source.splitlines())):   # as it is first: a line of a string may look like a magic
+    for text in (source, without_magic(source)):   # as it is first: a line of a string may look like a magic
         try:
             compile(text + "\n", "cell", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT | ast.PyCF_ONLY_AST)
             return None
@@ -143,64 +149,3 @@ def _compile(source: str) -> tuple[int, str] | None:
         except ValueError as e:   # a null byte
             problem = 1, str(e)
     return problem
-
-
-def _without_magic(line: str) -> str:
-    if match := _ASSIGNED_MAGIC.match(line):
-        return f"{match[1]}None"
-    return f"{match[1]}pass" if (match := _LINE_MAGIC.match(line)) else line
-
-
-def _inputs(code: list[tuple[int, str]], declared: Declared, comp: Competition) -> Iterator[Finding]:
-    "Everything that a cell reads from Kaggle's input folder must be declared as an input."
-    for i, source in code:
-        for n, line in enumerate(source.splitlines(), 1):
-            for match in _INPUT.finditer(line):
-                if not declared.mounts(match[1]):
-                    yield Finding("input", i, n, f"it reads {match[0]}, which no source of the metadata mounts. Declared: {declared.listing()}. "
-                                                 "Declare it, or take the line out.")
-        for call in _calls(source):
-            name = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
-            given = call.args[0].value if call.args and isinstance(call.args[0], ast.Constant) else None
-            wanted = (given if isinstance(given, str) else comp.slug) if name == "setup_comp" else given if name.endswith("competition_download") else None
-            if isinstance(wanted, str) and wanted not in declared.competitions:
-                yield Finding("input", i, call.lineno, f"it reads the competition {wanted!r}, which competition_sources does not name. Declare it.")
-            if name == "dataset_download" and isinstance(given, str) and not declared.has_dataset(given):
-                yield Finding("input", i, call.lineno, f"it reads the dataset {given!r}, which dataset_sources does not name. Declare it.")
-
-
-def _offline(code: list[tuple[int, str]], declared: Declared) -> Iterator[Finding]:
-    "Without internet, packages come from a dataset."
-    if declared.internet:
-        return
-    for i, source in code:
-        lines = source.splitlines()
-        for n, line in enumerate(lines, 1):
-            if _PIP.search(line) and "--no-index" not in source:
-                yield Finding("internet", i, n, "pip needs the internet, which is off here. Attach a dataset of wheels and use --no-index --find-links.")
-        if "import fastkaggle_plus" in source or "from fastkaggle_plus" in source:
-            if not declared.datasets:
-                n = next(n for n, line in enumerate(lines, 1) if "fastkaggle_plus" in line)
-                yield Finding("internet", i, n, "fastkaggle_plus cannot be installed: the internet is off and no dataset is attached. "
-                                                "Make one with `fkp libs`, and name it as libs_dataset.")
-                return
-
-
-def _writes_submission(source: str) -> bool:
-    for call in _calls(source):
-        name = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
-        values = [*call.args, *(k.value for k in call.keywords)]
-        named = [v.value for v in values if isinstance(v, ast.Constant) and isinstance(v.value, str) and v.value.endswith(".csv")]
-        if name == "write_submission" and (not named or named == ["submission.csv"]):
-            return True
-        if name in ("to_csv", "savetxt", "open", "write_csv") and any(Path(v).name == "submission.csv" for v in named):
-            return True
-    return False
-
-
-def _calls(source: str) -> list[ast.Call]:
-    try:
-        tree = ast.parse("\n".join(_without_magic(line) for line in source.splitlines()))
-    except (SyntaxError, ValueError):
-        return []   # told elsewhere
-    return [node for node in ast.walk(tree) if isinstance(node, ast.Call)]

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from ..competition import Competition
-from .metadata import TITLE_LENGTH, slugify
+from .metadata import PLACEHOLDER, TITLE_LENGTH, slugify
 
 # As PROTOCOL of Kaggle's clients has them; a retired one is swapped without a word, for a CPU even.
 RETIRED = {"NvidiaTeslaP100": "NvidiaTeslaT4", "TpuV38": "TpuV5E8", "Tpu1VmV38": "TpuV5E8", "TpuV232": "TpuV5E8", "TpuV2256": "TpuV5E8"}
+# The first two are everybody's; the others depend on the account and the competition.
+SHAPES = ("NvidiaTeslaT4", "TpuV5E8", "NvidiaTeslaT4Highmem", "NvidiaTeslaA100", "NvidiaL4", "NvidiaL4X1", "NvidiaH100", "NvidiaRtxPro6000", "TpuV6E8")
 _HANDLE = re.compile(r"[\w-]+/[\w-]+(/\d+)?")
 
 
@@ -43,13 +46,15 @@ class Declared:
         return ", ".join((*self.competitions, *self.datasets, *self.kernels, *self.models)) or "nothing"
 
 
-def metadata_faults(metadata: Mapping[str, Any], comp: Competition) -> Iterator[str]:
+def metadata_faults(metadata: Mapping[str, Any], comp: Competition, *, for_push: bool = True) -> Iterator[str]:
     "Yield what is wrong with a kernel's metadata, in words."
     title, (owner, _, slug), gpu = str(metadata.get("title") or ""), str(metadata.get("id") or "").rpartition("/"), is_on(metadata.get("enable_gpu", False))
     if not TITLE_LENGTH[0] <= len(title) <= TITLE_LENGTH[1]:
         yield f"title = {title!r} has {len(title)} characters; Kaggle takes {TITLE_LENGTH[0]} to {TITLE_LENGTH[1]}."
     if not owner or not slug:
         yield f"id = {metadata.get('id')!r} has no owner. Write it as your-user-name/{slug or slugify(title)}."
+    if for_push and owner == PLACEHOLDER:
+        yield f"id = {metadata.get('id')!r} has no real owner. Write your Kaggle user name for {PLACEHOLDER}, or set KAGGLE_USERNAME and render it again."
     if slug and slug != slugify(title):
         yield f"the title {title!r} makes the name {slugify(title)!r}, and id says {slug!r}: Kaggle would go by the title. Make them agree."
     for key, wanted in (("language", "python"), ("kernel_type", "notebook")):
@@ -71,6 +76,9 @@ def metadata_faults(metadata: Mapping[str, Any], comp: Competition) -> Iterator[
 def _machine(shape: str, *, gpu: bool, tpu: bool) -> Iterator[str]:
     if gpu and not shape:
         yield "enable_gpu is on without machine_shape: the notebook may land on a P100, on which Kaggle's torch fails. Say machine_shape = \"NvidiaTeslaT4\"."
+    if shape and shape not in (*SHAPES, *RETIRED, "None"):
+        near = " or ".join(map(repr, get_close_matches(shape, SHAPES, n=3, cutoff=0.5)))
+        yield f"machine_shape = {shape!r} is unknown.{f' Did you mean {near}?' if near else ''} Everybody may use {SHAPES[0]!r} and {SHAPES[1]!r}."
     if shape in RETIRED:
         yield f"machine_shape = {shape!r} is retired. Use {RETIRED[shape]!r}."
     if shape.startswith("Nvidia") and not gpu:

@@ -10,6 +10,7 @@ from ..exceptions import ConfigError
 
 TITLE_LENGTH = (5, 50)
 GPU = "NvidiaTeslaT4"   # without machine_shape a push may land on a P100, on which Kaggle's torch runs no CUDA call
+PLACEHOLDER = "your-user-name"   # the owner in metadata that was written without one
 FILE = "kernel-metadata.json"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# An attached dataset of wheels comes first: it needs no internet, and gives the same versions next year.
+# Attached wheels are what was reviewed and need no internet: with them no index is asked, where a name may be anybody's.
 INSTALL = '''\
 import importlib.util
 import os
@@ -14,15 +14,14 @@ if importlib.util.find_spec("fastkaggle_plus") is None:
     mount = Path(os.environ.get("KAGGLE_CACHE_MOUNT_FOLDER", "/kaggle/input"))
     # mounted as NAME, or as datasets/OWNER/NAME
     wheels = [w for depth in ("*", "*/*", "*/*/*") for w in mount.glob(f"{depth}/fastkaggle_plus-*.whl")]
-    offline = [["--no-index", "--find-links", str(w.parent), "fastkaggle_plus"] for w in wheels[:1]]
-    for requirement in [*offline, ["fastkaggle_plus=={{version}}"]]:
-        pip = [sys.executable, "-m", "pip", "install", "-q", *requirement]
-        done = subprocess.run(pip, capture_output=True, text=True)
-        if done.returncode == 0:
-            break
-    else:
-        raise RuntimeError("fastkaggle_plus cannot be installed. Attach the dataset of its wheels (Add Input), "
-                           f"or switch the internet on (Settings). pip said: {done.stderr[-500:]}")
+    offline = ["--no-index", "--find-links", str(wheels[0].parent), "fastkaggle_plus"] if wheels else []
+    # an index is asked only where no wheels are attached
+    pip = [sys.executable, "-m", "pip", "install", "-q", *(offline or ["fastkaggle_plus=={{version}}"])]
+    done = subprocess.run(pip, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise RuntimeError("fastkaggle_plus cannot be installed. Attach the dataset of its wheels "
+                           "(Add Input), or switch the internet on (Settings). "
+                           f"pip said: {done.stderr[-500:]}")
     importlib.invalidate_caches()'''
 
 # A card that torch was not built for says "available" and fails at the first operation: better here than after an hour.
@@ -41,8 +40,8 @@ if torch is not None and torch.cuda.is_available():
         ones = torch.ones(64, 64, device="cuda")
         assert float((ones @ ones).sum()) == 64**3
     except RuntimeError as e:
-        raise RuntimeError(f"{device} cannot run this torch ({e}). Choose the accelerator GPU T4 x2 (Settings), "
-                           "or machine_shape NvidiaTeslaT4 in the notebook's metadata.") from e
+        raise RuntimeError(f"{device} cannot run this torch ({e}). Choose the accelerator "
+                           "GPU T4 x2 (Settings), or machine_shape NvidiaTeslaT4 in the metadata.") from e
 print("Running on", device)'''
 
 CELLS = {"install": INSTALL, "gpu": GPU_CHECK}

@@ -26,7 +26,7 @@ def _axes(width: float, height: float, title: str) -> tuple[Figure, Any]:
 def plot_scores(members: Sequence[Predictions]) -> Figure:
     "Draw each oof_score with two standard errors, and the fold scores behind it, best on top."
     metric = get_metric(members[0].metric)
-    ranked = sorted(members, key=lambda p: metric.gain(p.oof_score, 0))
+    ranked = sorted(members, key=lambda p: -metric.gain(p.oof_score, 0))[::-1]   # of equals the first is best, as on the board
     better = "higher" if metric.higher_is_better else "lower"
     figure, axes = _axes(7, 0.9 + 0.32 * len(ranked), f"Out-of-fold {metric.name} ({better} is better), ± 2 standard errors")
     for i, preds in enumerate(ranked):

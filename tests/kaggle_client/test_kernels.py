@@ -165,7 +165,8 @@ def test_a_failure_shows_the_end_of_the_log(shared, client):
     with pytest.raises(KernelFailed, match="no such column") as caught:
         wait_kernel(shared.bad, client=client)
     assert "before the end" in str(caught.value) and f"{shared.bad.handle} version 1 ended in an error" in str(caught.value)
-    assert "kernel_logs(" in str(caught.value)
+    assert f"`fkp output {shared.bad.handle} --version 1`" in str(caught.value) and "kaggle.com" not in str(caught.value)   # a sandbox has no pages
+    assert caught.value.what.count(".") == 1 and "no such column" in caught.value.log_end
 
 
 def test_a_notebooks_failure_is_told_without_colours(shared, client, tmp_path):

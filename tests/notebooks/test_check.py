@@ -57,6 +57,15 @@ def test_the_notebook_of_every_folder_passes(comp, tmp_path):
     ("open('../input/datasets/bob/words/list.txt')", "input", 1),
     ("path = setup_comp('spaceship-titanic')", "input", 1),
     ("import kagglehub\nkagglehub.dataset_download('bob/words')", "input", 2),
+    *[(f"x = 0\ntrain = pd.read_csv('{path}')", "path", 2) for path in (
+        "/data/titanic/train.csv", "/mnt/d/train.csv", "/content/drive/MyDrive/train.csv", "/media/ada/usb", "/Volumes/disk/x", "/workspace/x", "/data",
+        "/workspaces/x/y", "/srv/x", "/scratch/ada/x", "file:///data/x", "~/titanic/train.csv")],
+    ("x = 0\n!cp /data/train.csv .", "path", 2), ("!ls ~/titanic", "path", 1), ("home = Path.home() / 'titanic'", "path", 1),
+    ("p = os.path.expanduser(folder)", "path", 1), ("p = Path(folder).expanduser()", "path", 1),
+    ("x = 0\nfolder = Path('/kaggle/input') / 'other-data'", "input", 2), ("os.path.join('/kaggle/input', 'other-data', name)", "input", 1),
+    ("Path('../input', 'other-data', 'x.csv')", "input", 1), ("Path('/kaggle/input') / 'datasets' / 'bob' / 'words' / name", "input", 1),
+    ("INPUT = Path('/kaggle/input')\npd.read_csv(INPUT / 'other-data' / 'x.csv')", "input", 2),
+    ("INPUT = '/kaggle/input'\npd.read_csv(f'{INPUT}/other-data/{name}')", "input", 2), ("x = 1\npip install timm", "syntax", 2),
 ])
 def test_a_bad_cell_is_found_with_its_line(rendered, titanic, source, rule, line):
     found = faults(rendered, titanic, source=source)
@@ -70,6 +79,12 @@ def test_a_bad_cell_is_found_with_its_line(rendered, titanic, source, rule, line
     "url = 'https://www.kaggle.com/home/ada'", "pd.read_csv('/kaggle/input/competitions/titanic/train.csv')", "pd.read_csv('../input/titanic/train.csv')",
     "w = '/kaggle/input/datasets/ada/fkp-libs/x.whl'", "w = '/kaggle/input/fkp-libs/x.whl'", "Path('/kaggle/working/x'); Path('/tmp/x')",
     "setup_comp(comp.slug)", "ratio = a % b\nx = a !=b",
+    "pip install timm", "\npip install -q timm fastai\n", "ls", "cd x", "ls -la /kaggle/working", "mkdir -p models", "whos", "rm -rf models", "cd = 3",
+    "Path('/kaggle/input') / comp.slug", "Path('/kaggle/input') / 'titanic' / 'train.csv'", "os.path.join('/kaggle/input', 'datasets', 'ada', 'fkp-libs')",
+    "sorted(Path('/kaggle/input').glob('*/*.whl'))", "INPUT = Path('/kaggle/input')\nINPUT / 'competitions' / 'titanic'",
+    "x = n / data / 2",
+    "u = 'https://example.com/data/x'", "open('/tmp/data/x'); open('/usr/share/x'); open('/proc/cpuinfo'); open('data/x'); open('./home/x')",
+    "x = ~mask", "app.get('/api/v1')", "!pip install timm", "requests.get('https://example.com')",
 ])
 def test_what_is_sound_is_left_alone(rendered, titanic, source):
     assert faults(rendered, titanic, source=source) == []
@@ -85,6 +100,11 @@ def test_outputs_are_found(rendered, titanic):
     assert notebook.cells[2].cell_type == "code"
     notebook.cells[2]["execution_count"] = 1
     assert [(f.rule, f.cell) for f in find_faults(notebook, metadata=rendered.metadata, comp=titanic)] == [("output", 3)]
+    notebook.cells[2]["execution_count"] = 0
+    assert [(f.rule, f.cell) for f in find_faults(notebook, metadata=rendered.metadata, comp=titanic)] == [("output", 3)]
+    notebook.cells[2]["execution_count"] = None
+    notebook.cells[0]["attachments"] = {"image.png": {"image/png": "aGVsbG8="}}
+    assert [(f.rule, f.cell) for f in find_faults(notebook, metadata=rendered.metadata, comp=titanic)] == [("output", 1)]
 
 
 @pytest.mark.parametrize(("change", "words"), [
@@ -93,6 +113,8 @@ def test_outputs_are_found(rendered, titanic):
     ({"machine_shape": "NvidiaTeslaT4"}, "enable_gpu is off"),
     ({"competition_sources": ["competitions/titanic"]}, "bare name"), ({"competition_sources": []}, "without its data"),
     ({"dataset_sources": ["fkp-libs"]}, "owner/name"), ({"language": "r"}, "language"),
+    ({"enable_gpu": True, "machine_shape": "NvidiaTeslaT44"}, "Did you mean 'NvidiaTeslaT4'"), ({"machine_shape": "big"}, "'big' is unknown. Everybody"),
+    ({"id": "your-user-name/titanic-with-evidence"}, "no real owner"),
 ])
 def test_metadata_is_held_against_itself(rendered, titanic, change, words):
     found = faults(rendered, titanic, metadata=change)
@@ -108,6 +130,48 @@ def test_a_code_competition_has_no_internet_and_its_libraries_with_it(titanic, r
     assert found.rule == "internet" and found.line and "fkp libs" in found.message
     [found] = faults(offline, strict, source="x = 1\n!pip install timm")
     assert (found.rule, found.line) == ("internet", 2)
+
+
+@pytest.mark.parametrize(("source", "lines"), [
+    ("subprocess.run([sys.executable,'-m','pip','install','x'])", [1]), ('subprocess.run([\n"-m",\n"pip","install","x"])', [3]), ("pip install timm", [1]),
+    ("!pip install --no-index --find-links /kaggle/input/fkp-libs a\n!pip install b", [2]), ("!pip install -q b \\\n    --no-index -f .", []),
+    ("x = 1\n!wget https://example.com/x", [2]), ("!curl -LO https://example.com/x", [1]), ("files = !curl https://example.com/x", [1]),
+    ("!git clone https://example.com/x", [1]), ("%%bash\necho x\ngit clone https://example.com/x", [3]), ("os.system('wget https://example.com/x')", [1]),
+    ("subprocess.run(['git', 'clone', url])", [1]), ("import requests\nr = requests.get('https://example.com/x')", [2]),
+    ("from urllib.request import urlopen\nurlopen('http://example.com')", [2]), ("pd.read_csv('https://example.com/x.csv')", [1]),
+    ("# pip install x\nx = 1  # !wget y", []), ("requests.get('http://127.0.0.1:5000/x')", []), ("curl = field.curl(wget)", []), ("d.get('x')", []),
+])
+def test_without_internet_nothing_is_fetched(titanic, source, lines):
+    strict = titanic.model_copy(update={"code_competition": True})
+    found = faults(render_notebook(strict, owner=OWNER, libs_dataset=LIBS), strict, source=source)
+    assert [(f.rule, f.line) for f in found] == [("internet", line) for line in lines], found
+
+
+def test_a_missing_library_hides_no_other_finding(titanic):
+    strict = titanic.model_copy(update={"code_competition": True})
+    found = faults(render_notebook(strict, owner=OWNER), strict, source="import fastkaggle_plus\n!wget https://example.com/x\n!pip install timm")
+    assert [f.rule for f in found] == ["internet"] * 3 and ["fkp libs" in f.message for f in found] == [True, False, False]
+
+
+def test_an_owner_still_to_be_filled_in_stops_a_push_alone(rendered, titanic):
+    unowned = {**rendered.metadata, "id": "your-user-name/titanic-with-evidence"}
+    assert find_faults(rendered.notebook, metadata=unowned, comp=titanic, for_push=False) == []
+    with pytest.raises(NotebookError, match="KAGGLE_USERNAME"):
+        check_notebook(rendered.notebook, metadata=unowned, comp=titanic)
+
+
+@pytest.mark.parametrize(("source", "is_written"), [
+    ("FILE = 'submission.csv'; sub.to_csv(FILE)", True), ("sub.to_csv(Path('submission.csv'))", True), ("sub.to_csv(f'{out}/submission.csv')", True),
+    ("Path('submission.csv').write_text(t)", True), ("shutil.copy('a.csv', 'submission.csv')", True), ("%%writefile submission.csv\na,b", True),
+    ("!cp a.csv submission.csv", True), ("write_submission(preds, comp, path)", True), ("%%bash\n# copy\ncp a.csv submission.csv", True),
+    ("x = 1  # submission.csv", False), ("# write_submission(preds, comp, path)", False), ("sub.to_csv('sample_submission.csv')", False),
+    ("%%writefile code/x.py\n# to_csv('submission.csv')\nx = 1", False),
+])
+def test_any_code_that_names_the_submission_will_do(rendered, titanic, source, is_written):
+    notebook = copy.deepcopy(rendered.notebook)
+    notebook.cells = [c for c in notebook.cells if "submission" not in c.source or c.source.startswith("from ")]
+    notebook.cells[-1] = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None, "source": source}
+    assert [f.rule for f in find_faults(notebook, metadata=rendered.metadata, comp=titanic)] == ([] if is_written else ["submission"])
 
 
 def test_a_notebook_that_writes_no_submission_is_found(rendered, titanic):

@@ -8,7 +8,7 @@ import sys
 import nbformat
 import pytest
 
-from fastkaggle_plus.competition import load_comp
+from fastkaggle_plus.competition import builtin_folder, load_comp
 from fastkaggle_plus.exceptions import ConfigError, NotebookError, UnknownName
 from fastkaggle_plus.notebooks import kernel_metadata, quick_copy, quick_trials, render_notebook, slugify
 from fastkaggle_plus.notebooks.render import set_parameters
@@ -50,6 +50,13 @@ def test_every_code_cell_has_prose_before_it_and_none_has_output(comp):
     assert [i for i in range(1, len(kinds)) if kinds[i] == kinds[i - 1] == "code"] == []
     assert all(not c.outputs and c.execution_count is None for c in cells if c.cell_type == "code")
     assert not any("{{" in c.source for c in cells if not c.source.startswith("%%"))
+
+
+@pytest.mark.parametrize("folder", [*sorted(p.parent for p in builtin_folder().glob("[!_]*/competition.toml")), builtin_folder() / "_template"],
+                         ids=lambda f: f.name)
+def test_code_is_not_cut_off_in_a_browser(folder):
+    lines = [line for source in sources(render_notebook(load_comp(folder))) for line in source.splitlines()]
+    assert len(lines) > 100 and [line for line in lines if len(line) > 110] == []
 
 
 @pytest.mark.parametrize("words", [

@@ -62,6 +62,16 @@ def test_without_wheels_and_without_internet_it_says_what_to_do(python, tmp_path
 
 
 @pytest.mark.slow
+def test_with_wheels_that_do_not_install_no_index_is_asked(python, tmp_path):
+    (make_wheel(tmp_path / "library-fastkaggle-plus", version="9.7")).write_bytes(b"torn")
+    asked = ("import subprocess\nrun = subprocess.run\n\ndef told(command, **options):\n    print(' '.join(command))\n    return run(command, **options)\n\n"
+             "subprocess.run = told\n")
+    gone = "import subprocess, sys; subprocess.run([sys.executable, '-m', 'pip', 'uninstall', '-q', '-y', 'fastkaggle_plus'])\n"
+    done = python(gone + asked + INSTALL, tmp_path)
+    assert done.returncode == 1 and done.stdout.count("pip install") == done.stdout.count("--no-index") == 1, done
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("place", "version"), [("library-fastkaggle-plus", "9.8"), ("datasets/ada/library-fastkaggle-plus", "9.9")])
 def test_wheels_are_found_in_both_layouts_and_installed_once(python, tmp_path, place, version):
     make_wheel(tmp_path / place, version=version)

@@ -44,10 +44,11 @@ CODE_CAUSES = (
           "{slug} takes notebooks without internet only. Push the notebook with internet=False, its libraries from a dataset, and submit that "
           "version."),
     Cause((400, 409), r"(still|is) (running|queued|error|cancel)|not (yet )?(complete|finish|ended|run)|(ended|failed) (in|with) an? error|did not complete",
-          PermissionDenied, "{slug} takes a notebook version that has ended well. Call wait_kernel on it, then submit_code again."),
+          PermissionDenied, "{slug} takes a notebook version that has ended well. `fkp status OWNER/NAME` says what it is doing, `fkp output OWNER/NAME` "
+          "fetches the log of one that failed: mend it and push it again."),
     Cause((400, 404), r"\b(output|file)\b", NotFound,
-          "The notebook version has not written the file to be submitted to {slug}. Look at kernel_output, and give file_name as the notebook "
-          "writes it."),
+          "The notebook version has not written the file to be submitted to {slug}. `fkp output OWNER/NAME` fetches what it wrote; name the file "
+          "as it is there."),
     Cause((400,), r"not (a )?(code|notebook|kernel)|(does not|only) (accept|take)\w* (notebook|kernel|file|csv)|only accepts? files", PermissionDenied,
           "{slug} takes files, not notebooks: use submit with the csv."),
     Cause((403, 404), r"kernel|notebook|version", NotFound,

@@ -46,7 +46,7 @@ def submit_code(
         why = record.error_description.rstrip(".") or "no reason given"
         return (f"Kaggle scored {kernel} in {slug} as an error: {why}. Its re-run on the hidden test set failed, or wrote no sound {file_name}. "
                 "Compare it with the sample submission, and do not rely on the visible test set's rows, size or the internet. An unchanged "
-                "version is only sent again with again=True.")
+                "version is only sent again if asked to (--again, again=True).")
 
     with book.lock(timeout_s):
         old = None if again else looking.look_back(client, book, new, min(poll_s, 5.0))

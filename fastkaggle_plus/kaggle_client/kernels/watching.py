@@ -135,10 +135,14 @@ def _failed(client: Any, kernel: Kernel, status: KernelStatus) -> KernelFailed:
     except KaggleError as e:
         tail = f"(the log could not be read: {e})"
     secrets = service.secrets_of(client)
-    why = f": {status.failure_message}" if status.failure_message else ""
+    why = f": {status.failure_message.rstrip('.')}" if status.failure_message else ""
+    what, tail = messages.scrub(f"{kernel} {how}{why}.", secrets), messages.scrub(tail, secrets)
     end = f" The end of its log:\n{tail}\n" if tail else " It left no log. "
-    return KernelFailed(messages.scrub(f"{kernel} {how}{why}.{end}The whole log: {kernel.url}/log, or kernel_logs({kernel.handle!r}, "
-                                       f"{kernel.version}).", secrets), said=messages.scrub(status.failure_message or tail, secrets))
+    # A sandbox's notebook has no page to look at.
+    whole = "" if service.is_local(client) else f"The whole log: {kernel.url}/log, or "
+    fetch = f"fkp output {kernel.handle}" + (f" --version {kernel.version}" if kernel.version else "")
+    return KernelFailed(f"{what}{end}{whole or 'The whole log: '}`{fetch}`.", said=messages.scrub(status.failure_message, secrets) or tail, what=what,
+                        log_end=tail)
 
 
 def _seconds(duration: timedelta | None) -> float:
