@@ -23,7 +23,7 @@ KNOWN = ("Mr", "Mrs", "Miss", "Master")
 CAT = ("Sex", "Pclass", "Embarked", "Deck", "Title")
 CONT = ("Age", "SibSp", "Parch", "LogFare", "FarePerHead", "Family", "Alone", "TicketFreq", "WomanOrChild")
 PARTY = "party"   # the number of one's party: never a feature itself
-# Where no companion's fate is known; a constant, as a mean of targets would tell each row a little of its own.
+# Where no companion's fate is known; a constant: a mean of targets would tell each row a little of its own.
 EVEN = 0.5
 
 
@@ -42,7 +42,7 @@ def read(path: Path) -> Data:
 
 
 def add_features(everyone: pd.DataFrame, train: pd.DataFrame) -> pd.DataFrame:
-    "Return the features of all passengers; medians are learned from `train`, what is counted is counted over all."
+    "Return the features of all passengers; medians are learned from `train`, counts are over all."
     title = titles(everyone["Name"])
     fare = everyone["Fare"].fillna(everyone["Pclass"].map(train.groupby("Pclass")["Fare"].median()))
     median_ages = train["Age"].groupby(titles(train["Name"])).median()
@@ -73,7 +73,7 @@ def decks(cabins: pd.Series) -> pd.Series:
 
 
 def parties(everyone: pd.DataFrame) -> pd.Series:
-    "Number the parties: who share a ticket, or a surname with class, port and all but the ticket's last digit."
+    "Number the parties: a ticket shared, or a surname with class, port and all but the ticket's last digit."
     name, ticket, port = (everyone[c].astype("string") for c in ("Name", "Ticket", "Embarked"))
     family = (name.str.split(",").str[0] + "|" + everyone["Pclass"].astype(str) + "|" + port.fillna("")
               + "|" + ticket.str[:-1])
@@ -90,7 +90,7 @@ def parties(everyone: pd.DataFrame) -> pd.Series:
 
 
 def add_companions(fit: Table, rows: Table) -> tuple[Table, Table]:
-    "Add `companions`, how one's party fared, and `companions_known`, of how many women and children `fit` knows it."
+    "Add `companions`, how one's party fared, and `companions_known`, of how many `fit` knows it."
     party, known = fit.x[PARTY].to_numpy(), fit.x["WomanOrChild"].to_numpy() == 1
     survived = np.asarray(fit.targs, dtype=float)
     alive = pd.Series(survived[known]).groupby(party[known]).agg(["sum", "count"])

@@ -221,7 +221,7 @@ neat(pd.DataFrame({"trial": [t.name for t in trials], "hypothesis": [t.hypothesi
 
 # %%
 def train_all(trials, *, n_folds=N_FOLDS, seed=SEED):
-    "Fit each trial once a fold; return one result a trial: out-of-fold and test predictions, or why it failed."
+    "Fit each trial once a fold; return one result a trial: predictions, or why it failed."
     def tell(result):
         print(result.predictions or f"{result.name} failed: {result.error.strip().splitlines()[-1]}")
 

@@ -14,7 +14,7 @@ EVEN = 0.5   # what `companions` counts beside the companions, see data.py
 
 
 def women_and_children_model() -> Model:
-    "Return the rule; it learns how often men, women and boys survived, and how the parties known to it fared."
+    "Return the rule; it learns how often men, women and boys survived, and how known parties fared."
 
     def fit(table: Table) -> FittedFunction:
         survived, kind = np.asarray(table.targs, dtype=float), kinds(table)

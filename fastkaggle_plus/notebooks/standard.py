@@ -20,7 +20,8 @@ if importlib.util.find_spec("fastkaggle_plus") is None:
     done = subprocess.run(pip, capture_output=True, text=True)
     if done.returncode != 0:
         raise RuntimeError("fastkaggle_plus cannot be installed. Attach the dataset of its wheels "
-                           f"(Add Input), or switch the internet on (Settings). pip said: {done.stderr[-500:]}")
+                           "(Add Input), or switch the internet on (Settings). "
+                           f"pip said: {done.stderr[-500:]}")
     importlib.invalidate_caches()'''
 
 # A card that torch was not built for says "available" and fails at the first operation: better here than after an hour.
@@ -40,7 +41,7 @@ if torch is not None and torch.cuda.is_available():
         assert float((ones @ ones).sum()) == 64**3
     except RuntimeError as e:
         raise RuntimeError(f"{device} cannot run this torch ({e}). Choose the accelerator "
-                           "GPU T4 x2 (Settings), or machine_shape NvidiaTeslaT4 in the notebook's metadata.") from e
+                           "GPU T4 x2 (Settings), or machine_shape NvidiaTeslaT4 in the metadata.") from e
 print("Running on", device)'''
 
 CELLS = {"install": INSTALL, "gpu": GPU_CHECK}

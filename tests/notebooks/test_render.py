@@ -52,7 +52,7 @@ def test_every_code_cell_has_prose_before_it_and_none_has_output(comp):
     assert not any("{{" in c.source for c in cells if not c.source.startswith("%%"))
 
 
-@pytest.mark.parametrize("folder", sorted(p.parent for p in builtin_folder().glob("[!_]*/competition.toml")) + [builtin_folder() / "_template"],
+@pytest.mark.parametrize("folder", [*sorted(p.parent for p in builtin_folder().glob("[!_]*/competition.toml")), builtin_folder() / "_template"],
                          ids=lambda f: f.name)
 def test_code_is_not_cut_off_in_a_browser(folder):
     lines = [line for source in sources(render_notebook(load_comp(folder))) for line in source.splitlines()]

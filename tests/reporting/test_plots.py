@@ -1,0 +1,21 @@
+"""Plots agree with the board: of equal scores the first is the best."""
+
+import dataclasses
+
+from matplotlib.colors import to_hex
+
+from fastkaggle_plus.reporting import plot_scores
+from fastkaggle_plus.reporting.plots import ORANGE
+from fastkaggle_plus.sweeps import board
+
+from ..making import make_predictions, make_values
+
+
+def test_a_tie_is_shown_as_on_the_board():
+    for made, worse in ((make_predictions("first"), make_predictions("worst", right=0.6)), (make_values("first"), make_values("worst", noise=2.0))):
+        members = [worse, made, dataclasses.replace(made, name="second")]
+        [axes] = plot_scores(members).axes
+        shown = [label.get_text() for label in axes.get_yticklabels()][::-1]   # best on top
+        assert shown == [row.name for row in board(members)] == ["first", "second", "worst"]
+        colors = {round(c[0].get_ydata()[0]): to_hex(c[0].get_color()) for c in axes.containers}
+        assert [len(shown) - 1 - y for y, color in colors.items() if color == ORANGE] == [0]
