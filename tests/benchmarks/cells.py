@@ -29,7 +29,8 @@ ASKS = {"list files": "ListDataFiles", "download": "DownloadDataFiles", "submit"
 FETCHES, UPLOADS = ("download", "dataset download", "kernel output"), ("submit", "dataset create", "dataset version")
 MAKES = (*UPLOADS, "push", "submit code")
 FAULTS = {"none": "", "429, told when": "429:{}:retry_after=1", "429": "429:{}", "503": "503:{}", "drop before": "drop-before:{}",
-          "drop after": "drop-after:{}", "truncated": "truncate:{}", "cut silently": "truncate-silently:{}", "one byte": "corrupt:download", "hang": "delay:{}:seconds=11",
+          "drop after": "drop-after:{}", "truncated": "truncate:{}", "cut silently": "truncate-silently:{}", "one byte": "corrupt:download",
+          "hang": "delay:{}:seconds=11",
           "expired upload": "expired-upload"}
 BAD = ("DOUBLED", "WRONG", "silent", "hangs")
 Attempt = Callable[[str, str, Path, Any], tuple[str, Any]]   # client, operation, place, box -> (done | told | hangs, what was returned)

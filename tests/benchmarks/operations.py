@@ -29,7 +29,7 @@ def ours(url: str, user: str, key: str) -> dict[str, Callable[[Path], Any]]:
         "dataset version": lambda at: fkp.push_dataset(at / "old", "next", journal=at / "journal", **soon) and None,
         "dataset download": lambda at: str(fkp.get_dataset(at / "got", DATASET, force=True, client=api)) and None,
         "push": lambda at: fkp.push_notebook(OWNER, "answers-all", "Answers all", "run.py", at / "kernel", SLUG,
-                                          internet=False, run=False, client=api) and None,
+                                          internet=False, run=False, client=api, poll_s=0.1, journal=at / "journal") and None,
         "kernel status": lambda at: fkp.kernel_status(KERNEL, client=api).status,
         "kernel output": lambda at: fkp.kernel_output(KERNEL, at / "got", client=api) and None,
         "submit code": lambda at: fkp.submit_code(KERNEL, 1, "first", competition=SLUG, journal=at / "journal", **soon) and None,
