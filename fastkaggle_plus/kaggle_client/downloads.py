@@ -26,6 +26,7 @@ from ..exceptions import DownloadCorrupt, KaggleError, KaggleUnavailable
 from . import retry
 
 CHUNK_BYTES = 1 << 20
+BOMB_BYTES, BOMB_RATIO = 1 << 30, 500   # unpacked, and that to packed: tables reach 100 times, only what is made to fill disks goes past both
 _DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, NotImplementedError, RuntimeError, ValueError)
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE, errno.EIO}   # what is not the archive's fault
 Progress = Callable[[int, int], None]  # bytes so far, bytes in all (0 = unknown)
@@ -111,6 +112,9 @@ def unpack(archive: Path, folder: Path) -> None:
             for member in members:
                 _refuse_outside(member, archive)
             needed, free = sum(m.file_size for m in members), shutil.disk_usage(folder).free
+            if needed > max(BOMB_BYTES, BOMB_RATIO * archive.stat().st_size):
+                raise KaggleError(f"{archive.name.removesuffix('.part')} would grow from {archive.stat().st_size / 1e6:.1f} to {needed / 1e6:.0f} MB: that is "
+                                  "how a zip made to fill the disk looks. Nothing was unpacked. Look at the list of its files on Kaggle first.")
             if needed > free:
                 raise OSError(errno.ENOSPC, f"unpacked it takes {needed / 1e6:.0f} MB and {free / 1e6:.0f} MB are free", str(folder))
             for member in members:
