@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ..benchmarks.cells import ASKS, BAD, MAKES, attempt_here, judge, make_template, spec_of
+from ..faultmatrix.cells import ASKS, BAD, MAKES, attempt_here, judge, make_template, spec_of
 
 
 @pytest.fixture(scope="module")

@@ -18,9 +18,9 @@ from typing import Any
 
 from fastkaggle_plus import kaggle_client as fkp
 from fastkaggle_plus.exceptions import FastkaggleError, NotFound
-from fastkaggle_plus.kaggle_client import dataset_service
+from fastkaggle_plus.kaggle_client.datasets import calls
 from fastkaggle_plus.sandbox import running
-from tests.benchmarks import operations as of
+from tests.faultmatrix import operations as of
 from tests.bundles import answers, make_bundle
 
 ASKS = {"list files": "ListDataFiles", "download": "DownloadDataFiles", "submit": "CreateSubmission", "submissions": "ListSubmissions",
@@ -112,7 +112,7 @@ def attempt_apart(client: str, operation: str, place: Path, box: Any) -> tuple[s
     env |= {"HOME": str(place), "FKP_HOME": str(place / "home"), "PYTHONPATH": str(Path(__file__).parents[2])}
     if client != "ours":
         env |= {"KAGGLE_API_ENVIRONMENT": "LOCALHOST", "http_proxy": box.url, "KAGGLE_USERNAME": box.user, "KAGGLE_KEY": box.key}
-    command = [sys.executable, "-m", "tests.benchmarks.operations", client, operation, str(place), *([box.url, box.user, box.key] if client == "ours" else [])]
+    command = [sys.executable, "-m", "tests.faultmatrix.operations", client, operation, str(place), *([box.url, box.user, box.key] if client == "ours" else [])]
     try:
         ran = subprocess.run(command, cwd=place, env=env, capture_output=True, text=True, timeout=30 if client == "ours" else 10)
     except subprocess.TimeoutExpired:
@@ -137,7 +137,7 @@ def _held(operation: str, box: Any) -> int:
         return len(fkp.submissions("toy" if operation == "submit" else of.SLUG, client=api))
     if operation in ("dataset create", "dataset version"):
         with contextlib.suppress(NotFound):
-            found = dataset_service.find(api, of.DATASET if operation == "dataset version" else f"{of.OWNER}/some-newer-data")
+            found = calls.find(api, of.DATASET if operation == "dataset version" else f"{of.OWNER}/some-newer-data")
             return found.current_version_number or 1 if found else 0
     if operation == "push":
         return next(k.current_version_number for k in api.kernels_list(mine=True) if k.ref == of.KERNEL)

@@ -58,7 +58,7 @@ def bare() -> dict[str, Callable[[Path], Any]]:
     }
 
 
-if __name__ == "__main__" and len(sys.argv) > 1:   # make bench runs each file here without arguments
+if __name__ == "__main__":
     client, operation, place, *account = sys.argv[1:]
     said = (ours(*account) if client == "ours" else bare())[operation](Path(place))
     print("\n" + json.dumps(said))
