@@ -65,7 +65,10 @@ def fetch(
     longest_wait_s: float = 300.0,  # asked to wait longer, it gives up: that is for the user to decide
     progress: Progress | None = None,
 ) -> str:
-    "Complete `part`, check its size and MD5, and return its MD5."
+    """Complete `part`, check its size and MD5, and return its MD5.
+
+    A line that fails is waited for; bytes that are wrong are not: DownloadCorrupt at once, `part` forgotten.
+    """
     source: Source | None = None
     failure: requests.RequestException | None = None
     stalled, most = 0, 0   # the most bytes that were here: a transfer that starts anew each time gets nowhere
@@ -82,7 +85,9 @@ def fetch(
                 _stream(source, part, session, had, progress)
             if source.size < 0 or part.stat().st_size == source.size:
                 return _verify(part, source)
-            failure = requests.ConnectionError("the transfer ended early")
+            _refuse_longer(part, source)
+            # Ended without an error: what was told of the file may be wrong or old, so it is asked for anew with the rest.
+            source, failure = None, requests.ConnectionError("the transfer ended early")
         except requests.HTTPError as e:
             if not retry.is_transient(e) and retry.status_of(e) not in (403, 404, 410, 416):
                 raise
@@ -171,6 +176,13 @@ def _verify(part: Path, source: Source) -> str:
         forget(part)
         raise DownloadCorrupt(f"{part.name.removesuffix('.part')} came with MD5 {md5}; Kaggle says {source.md5}.")
     return md5
+
+
+def _refuse_longer(part: Path, source: Source) -> None:
+    "Raise if more came than was told: no pause and no other try with this link mends that."
+    if (came := part.stat().st_size) > source.size:
+        forget(part)
+        raise DownloadCorrupt(f"{part.name.removesuffix('.part')} came with {came} bytes; Kaggle said {source.size}.")
 
 
 def _note(part: Path) -> Path:

@@ -1,13 +1,21 @@
 """What becomes of each operation under each fault, by our client and by bare kaggle beside it."""
 
+import contextlib
+import os
+import sys
 import tempfile
+import time
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.benchmarks.cells import ASKS, BAD, FAULTS, attempt_apart, judge, make_template
+sys.path.insert(0, str(Path(__file__).parents[2]))   # a script finds what lies beside it, and not the tests' other folders
+
+from tests.faultmatrix.cells import ASKS, BAD, FAULTS, LIMIT_S, attempt_apart, judge, make_template
 
 CLIENTS = ("ours", "kaggle")
+NOISE = Path(tempfile.gettempdir()) / "fault_matrix.stderr"
 
 
 def matrix(at: Path) -> dict[tuple[str, str, str], str]:
@@ -28,10 +36,28 @@ def matrix(at: Path) -> dict[tuple[str, str, str], str]:
     return verdicts
 
 
+@contextlib.contextmanager
+def stderr_in(file: Path) -> Iterator[None]:
+    "Send stderr to a file: a sandbox whose client hangs up in the middle says so at length."
+    kept = os.dup(2)
+    try:
+        with file.open("wb") as out:
+            os.dup2(out.fileno(), 2)
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as folder:
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder, stderr_in(NOISE):
         verdicts = matrix(Path(folder))
-    print("ours / kaggle     " + "".join(f"{f:18}" for f in FAULTS))
+    print(f"Each cell is a call under one fault, judged by what the server and the disk hold after it and, if it failed, after one more call "
+          f"without the fault. A call has {LIMIT_S} s, ours and kaggle's alike. ours / kaggle where they differ; {time.monotonic() - start:.0f} s in all, "
+          f"stderr in {NOISE}.")
+    print(" " * 18 + "".join(f"{f:18}" for f in FAULTS).rstrip())
     for operation in ASKS:
         cells = [" / ".join(dict.fromkeys(verdicts[c, operation, f] for c in CLIENTS)) for f in FAULTS]
         print(f"{operation:18}" + "".join(f"{c:18}" for c in cells).rstrip())

@@ -20,8 +20,8 @@ from fastkaggle_plus import kaggle_client as fkp
 from fastkaggle_plus.exceptions import FastkaggleError, NotFound
 from fastkaggle_plus.kaggle_client.datasets import calls
 from fastkaggle_plus.sandbox import running
-from tests.faultmatrix import operations as of
 from tests.bundles import answers, make_bundle
+from tests.faultmatrix import operations as of
 
 ASKS = {"list files": "ListDataFiles", "download": "DownloadDataFiles", "submit": "CreateSubmission", "submissions": "ListSubmissions",
         "leaderboard": "GetLeaderboard", "dataset create": "CreateDataset", "dataset version": "CreateDatasetVersion",
@@ -29,9 +29,10 @@ ASKS = {"list files": "ListDataFiles", "download": "DownloadDataFiles", "submit"
         "kernel output": "ListKernelSessionOutput", "submit code": "CreateCodeSubmission"}   # the call that counts
 FETCHES, UPLOADS = ("download", "dataset download", "kernel output"), ("submit", "dataset create", "dataset version")
 MAKES = (*UPLOADS, "push", "submit code")
+LIMIT_S = 20   # for one call, the same for both clients; what takes longer hangs
 FAULTS = {"none": "", "429, told when": "429:{}:retry_after=1", "429": "429:{}", "503": "503:{}", "drop before": "drop-before:{}",
           "drop after": "drop-after:{}", "truncated": "truncate:{}", "cut silently": "truncate-silently:{}", "one byte": "corrupt:download",
-          "hang": "delay:{}:seconds=11",
+          "hang": f"delay:{{}}:seconds={LIMIT_S + 1}",
           "expired upload": "expired-upload"}
 BAD = ("DOUBLED", "WRONG", "silent", "hangs")
 Attempt = Callable[[str, str, Path, Any], tuple[str, Any]]   # client, operation, place, box -> (done | told | hangs, what was returned)
@@ -82,6 +83,7 @@ def judge(
     place: Path,        # a new folder for this cell
     attempt: Attempt,
     clean: tuple[Any, dict[str, str]] | None = None,    # what it returns and leaves on disk without a fault
+    patience_s: float = 5.0,    # how long what it made may take to be seen
 ) -> tuple[str, tuple[Any, dict[str, str]]]:
     "Return the verdict, and what came: by what the server and the disk hold, not by the client's words."
     spec = spec_of(operation, fault)
@@ -99,7 +101,7 @@ def judge(
         if end != "done":
             end, again = attempt(client, operation, place / "work", box)
             said = again if end == "done" else said
-        ends = time.monotonic() + (5 if operation in MAKES else 0)   # a version that nobody waited for is still processed
+        ends = time.monotonic() + (patience_s if operation in MAKES else 0)   # a version that nobody waited for is still processed
         while not (made := _held(operation, box) - before) and time.monotonic() < ends:
             time.sleep(0.1)
     came = (said, _content(place / "work" / "got"))
@@ -107,14 +109,14 @@ def judge(
 
 
 def attempt_apart(client: str, operation: str, place: Path, box: Any) -> tuple[str, Any]:
-    "Attempt it in a process of its own, for at most ten seconds; ours may wait out a retry longer."
+    "Attempt it in a process of its own, for at most LIMIT_S seconds."
     env = {k: v for k, v in os.environ.items() if not k.upper().startswith(("KAGGLE", "FKP_")) and not k.lower().endswith("_proxy")}
     env |= {"HOME": str(place), "FKP_HOME": str(place / "home"), "PYTHONPATH": str(Path(__file__).parents[2])}
     if client != "ours":
         env |= {"KAGGLE_API_ENVIRONMENT": "LOCALHOST", "http_proxy": box.url, "KAGGLE_USERNAME": box.user, "KAGGLE_KEY": box.key}
     command = [sys.executable, "-m", "tests.faultmatrix.operations", client, operation, str(place), *([box.url, box.user, box.key] if client == "ours" else [])]
     try:
-        ran = subprocess.run(command, cwd=place, env=env, capture_output=True, text=True, timeout=30 if client == "ours" else 10)
+        ran = subprocess.run(command, cwd=place, env=env, capture_output=True, text=True, timeout=LIMIT_S)
     except subprocess.TimeoutExpired:
         return "hangs", None
     if ran.returncode:

@@ -41,7 +41,8 @@ def test_the_judge_sees_what_is_doubled_or_only_claimed(template, tmp_path):
         return said
 
     def seen(name, operation, attempt, clean=None):
-        return judge("ours", operation, "none", template=template, place=tmp_path / name, attempt=attempt, clean=clean)
+        return judge("ours", operation, "none", template=template, place=tmp_path / name, attempt=attempt, clean=clean,
+                     patience_s=0.1)
 
     clean = seen("clean", "download", attempt_here)[1]
     assert seen("twice", "submit", twice)[0] == "DOUBLED"
