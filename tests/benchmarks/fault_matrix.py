@@ -56,7 +56,7 @@ if __name__ == "__main__":
         verdicts = matrix(Path(folder))
     print(f"Each cell is a call under one fault, judged by what the server and the disk hold after it and, if it failed, after one more call "
           f"without the fault. A call has {LIMIT_S} s, ours and kaggle's alike. ours / kaggle where they differ; {time.monotonic() - start:.0f} s in all, "
-          f"stderr in {NOISE}.")
+          f"stderr in {NOISE}.\nEach fault happens once; hang is an answer after {LIMIT_S + 1} s.")
     print(" " * 18 + "".join(f"{f:18}" for f in FAULTS).rstrip())
     for operation in ASKS:
         cells = [" / ".join(dict.fromkeys(verdicts[c, operation, f] for c in CLIENTS)) for f in FAULTS]
