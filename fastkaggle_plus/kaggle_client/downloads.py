@@ -26,6 +26,7 @@ from ..exceptions import DownloadCorrupt, KaggleError, KaggleUnavailable
 from . import retry
 
 CHUNK_BYTES = 1 << 20
+BOMB_BYTES, BOMB_RATIO = 1 << 30, 500   # unpacked, and that to packed: tables reach 100 times, only what is made to fill disks goes past both
 _DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, NotImplementedError, RuntimeError, ValueError)
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE, errno.EIO}   # what is not the archive's fault
 Progress = Callable[[int, int], None]  # bytes so far, bytes in all (0 = unknown)
@@ -64,7 +65,10 @@ def fetch(
     longest_wait_s: float = 300.0,  # asked to wait longer, it gives up: that is for the user to decide
     progress: Progress | None = None,
 ) -> str:
-    "Complete `part`, check its size and MD5, and return its MD5."
+    """Complete `part`, check its size and MD5, and return its MD5.
+
+    A line that fails is waited for; bytes that are wrong are not: DownloadCorrupt at once, `part` forgotten.
+    """
     source: Source | None = None
     failure: requests.RequestException | None = None
     stalled, most = 0, 0   # the most bytes that were here: a transfer that starts anew each time gets nowhere
@@ -81,7 +85,9 @@ def fetch(
                 _stream(source, part, session, had, progress)
             if source.size < 0 or part.stat().st_size == source.size:
                 return _verify(part, source)
-            failure = requests.ConnectionError("the transfer ended early")
+            _refuse_longer(part, source)
+            # Ended without an error: what was told of the file may be wrong or old, so it is asked for anew with the rest.
+            source, failure = None, requests.ConnectionError("the transfer ended early")
         except requests.HTTPError as e:
             if not retry.is_transient(e) and retry.status_of(e) not in (403, 404, 410, 416):
                 raise
@@ -111,6 +117,9 @@ def unpack(archive: Path, folder: Path) -> None:
             for member in members:
                 _refuse_outside(member, archive)
             needed, free = sum(m.file_size for m in members), shutil.disk_usage(folder).free
+            if needed > max(BOMB_BYTES, BOMB_RATIO * archive.stat().st_size):
+                raise KaggleError(f"{archive.name.removesuffix('.part')} would grow from {archive.stat().st_size / 1e6:.1f} to {needed / 1e6:.0f} MB: that is "
+                                  "how a zip made to fill the disk looks. Nothing was unpacked. Look at the list of its files on Kaggle first.")
             if needed > free:
                 raise OSError(errno.ENOSPC, f"unpacked it takes {needed / 1e6:.0f} MB and {free / 1e6:.0f} MB are free", str(folder))
             for member in members:
@@ -167,6 +176,13 @@ def _verify(part: Path, source: Source) -> str:
         forget(part)
         raise DownloadCorrupt(f"{part.name.removesuffix('.part')} came with MD5 {md5}; Kaggle says {source.md5}.")
     return md5
+
+
+def _refuse_longer(part: Path, source: Source) -> None:
+    "Raise if more came than was told: no pause and no other try with this link mends that."
+    if (came := part.stat().st_size) > source.size:
+        forget(part)
+        raise DownloadCorrupt(f"{part.name.removesuffix('.part')} came with {came} bytes; Kaggle said {source.size}.")
 
 
 def _note(part: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import os
 import signal
@@ -194,6 +195,33 @@ def test_damage_each_time_is_an_error_and_leaves_nothing(slug, client, faults, t
     with pytest.raises(DownloadCorrupt, match="3 times"):
         setup_comp(slug, dest=tmp_path / "data", client=client)
     assert faults.seen("DownloadDataFiles") == 3 and not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("times, asked", [(1, 2), (2, 3), (99, 3)], ids=["once", "twice", "each time"])
+def test_a_size_that_was_told_wrong_costs_whole_tries_and_no_waits(slug, files, client, faults, tmp_path, monkeypatch, times, asked):
+    waits: list[float] = []
+    monkeypatch.setattr("time.sleep", waits.append)
+    half, turn = f.body_of(lambda b: b[: len(b) // 2]), itertools.count()
+
+    def first_half(handler, forward):
+        (half if next(turn) % 2 == 0 else f.passed)(handler, forward)   # the look at the headers, not the transfer after it
+
+    faults.on("GET /", first_half, times=2 * times)
+    if times == 99:
+        with pytest.raises(DownloadCorrupt, match=r"3 times.*bytes; Kaggle said"):
+            setup_comp(slug, dest=tmp_path / "data", client=client)
+        assert not (tmp_path / "data").exists()
+    else:
+        assert content(setup_comp(slug, dest=tmp_path / "data", client=client)) == files
+    assert faults.seen("DownloadDataFiles") == asked and faults.seen("GET /") == 2 * asked and not waits
+
+
+def test_a_body_that_ends_early_without_an_error_is_asked_about_anew(slug, files, client, faults, tmp_path, monkeypatch):
+    waits: list[float] = []
+    monkeypatch.setattr("time.sleep", waits.append)
+    faults.on("GET /", f.body_of(lambda b: b[:1_500_000]), nth=2)
+    assert content(setup_comp(slug, dest=tmp_path / "data", client=client)) == files
+    assert faults.seen("DownloadDataFiles") == 2 and faults.seen("bytes=1500000-") == 1 and not waits
 
 
 def test_a_member_outside_the_folder_is_refused(slug, client, faults, tmp_path):

@@ -516,6 +516,25 @@ def test_a_cut_or_damaged_download(make, faults, folder, client, handle, tmp_pat
     assert content(get_dataset(tmp_path / "bad", handle, client=client)) == content(folder)
 
 
+def test_one_damaged_file_is_fetched_anew(make, faults, folder, client, handle, tmp_path, monkeypatch):
+    from fastkaggle_plus.kaggle_client.datasets.api import fetch_file
+
+    (folder / "noise.bin").write_bytes(NOISE)
+    make()
+    waits: list[float] = []
+    monkeypatch.setattr("time.sleep", waits.append)
+    faults.on("/transfer/", f.body_of(lambda b: b[:-1000]), times=1)     # of the look at the headers: the size told is wrong
+    (tmp_path / "one").mkdir()
+    assert fetch_file(client, handle, "noise.bin", tmp_path / "one").read_bytes() == NOISE
+    assert faults.seen("/transfer/") == 4
+    faults.rules.clear()
+    faults.log.clear()
+    faults.on("/transfer/", f.body_of(lambda b: b[:5000] + b"?" + b[5001:]), times=99)
+    with pytest.raises(DownloadCorrupt, match=r"noise\.bin.*3 times"):
+        fetch_file(client, handle, "noise.bin", tmp_path / "one")
+    assert faults.seen("/transfer/") == 6 and not waits
+
+
 def test_a_download_goes_on_in_the_next_call(make, faults, folder, client, handle, tmp_path):
     (folder / "noise.bin").write_bytes(NOISE)
     make()

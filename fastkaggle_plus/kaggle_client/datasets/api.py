@@ -128,8 +128,10 @@ def fetch_file(
     handle: str,    # owner/slug
     name: str,      # of the file in the dataset
     work: Path,     # an empty folder
+    *,
+    tries: int = 3,     # while its bytes are wrong
 ) -> Path:
-    "Download one file of the current version into `work` and return its path."
+    "Download one file of the current version into `work` and return its path. Raises DownloadCorrupt."
     from kagglesdk.datasets.types.dataset_api_service import ApiDownloadDatasetRequest
 
     request = calls.about(ApiDownloadDatasetRequest, handle)
@@ -139,12 +141,20 @@ def fetch_file(
         return downloads.source_of(calls.read(client, "download_dataset", request, handle=handle, doing="download a file of"))
 
     part = work / "file.part"
-    with service.transfers(client) as transfers, calls.explained(client, handle, "download a file of"):
-        downloads.fetch(ask, part, transfers, stalls=getattr(client, "tries", 7))
-    if zipfile.is_zipfile(part) and not name.endswith((".zip", ".whl")):    # Kaggle wraps what it finds large
-        downloads.unpack(part, work / "unpacked")
-        return work / "unpacked" / Path(name).name
-    return part.rename(work / Path(name).name)
+    for left in reversed(range(tries)):
+        try:
+            with service.transfers(client) as transfers, calls.explained(client, handle, "download a file of"):
+                downloads.fetch(ask, part, transfers, stalls=getattr(client, "tries", 7))
+            if zipfile.is_zipfile(part) and not name.endswith((".zip", ".whl")):    # Kaggle wraps what it finds large
+                downloads.unpack(part, work / "unpacked")
+                return work / "unpacked" / Path(name).name
+            return part.rename(work / Path(name).name)
+        except DownloadCorrupt as e:
+            downloads.forget(part)
+            if not left:
+                raise DownloadCorrupt(f"{name!r} of the dataset {handle} came damaged {tries} times. {e} Try another network, or look at "
+                                      f"{url_of(handle)}.") from e
+    raise AssertionError("unreachable")
 
 
 def metadata_of(client: Any, handle: str) -> tuple[Metadata, dict[str, Any]]:
