@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
@@ -122,6 +122,8 @@ def make_app(
             if not isinstance(fields, dict):
                 raise ValueError("an object is expected")
             json.dumps(fields, ensure_ascii=False).encode()   # half a character (a lone surrogate) could be neither kept nor sent back
+        except ClientDisconnect:   # nobody waits for an answer
+            return Response(status_code=400)
         except (ValueError, RecursionError) as e:
             return _error(400, f"The request body is not valid JSON: {e}")
         call = credentials.methods.get(name) or (services[service].method(method) if service in services else None)
