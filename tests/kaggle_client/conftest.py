@@ -86,6 +86,12 @@ def client(box, faults):
 
 
 @pytest.fixture
+def plain(box):
+    "A client that no fault reaches."
+    return connect(box.url, user=box.user, key=box.key)
+
+
+@pytest.fixture
 def send(client, slug, answers):
     def sending(message="first", file=answers, **more):
         return submit(file, message, slug, client=client, **{"poll_s": 0.05, **more})

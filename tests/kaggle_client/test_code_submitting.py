@@ -27,7 +27,7 @@ open("other.csv", "w").write("who,what\\n1,2\\n")
 
 
 @pytest.fixture(scope="module")
-def shared(files, tmp_path_factory):
+def box(files, tmp_path_factory):
     "A code competition, and a notebook version that has ended well."
     folder = tmp_path_factory.mktemp("coded")
     bundle = folder / "bundles" / "coded"
@@ -48,38 +48,27 @@ def shared(files, tmp_path_factory):
 
 
 @pytest.fixture
-def faults(shared):
-    with f.between(shared.url) as between:
-        yield between
-
-
-@pytest.fixture
-def client(shared, faults):
-    return connect(faults.url, user=shared.user, key=shared.key, timeout_s=5)
-
-
-@pytest.fixture
-def send(shared, client, request):
+def send(box, client, request):
     def sending(message=request.node.name, **more):
-        return submit_code(shared.made.handle, more.pop("version", 1), message, **{"competition": "coded", "client": client, "poll_s": 0.1, **more})
+        return submit_code(box.made.handle, more.pop("version", 1), message, **{"competition": "coded", "client": client, "poll_s": 0.1, **more})
     return sending
 
 
 @pytest.fixture
-def count(shared, request):
+def count(box, request):
     def counting(message=request.node.name) -> int:
-        listed = submissions("coded", client=connect(shared.url, user=shared.user, key=shared.key))
+        listed = submissions("coded", client=connect(box.url, user=box.user, key=box.key))
         return sum(s.description == message for s in listed)
     return counting
 
 
-def test_scores_a_version(shared, send, client, count):
+def test_scores_a_version(box, send, client, count):
     scored = send()
     assert (scored.status, scored.public_score, scored.sent, scored.slug, scored.file_name) == ("COMPLETE", 1.0, True, "coded", "submission.csv")
     json.dumps(asdict(scored))
     again = send()
     assert (again.ref, again.sent, again.public_score) == (scored.ref, False, 1.0) and count() == 1
-    by_record = submit_code(shared.made, message="by the record", competition="coded", client=client, poll_s=0.1)
+    by_record = submit_code(box.made, message="by the record", competition="coded", client=client, poll_s=0.1)
     assert by_record.public_score == 1.0 and by_record.ref != scored.ref
 
 
@@ -110,7 +99,7 @@ print(submit_code({handle!r}, 1, {message!r}, competition="coded", client=client
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-def test_a_kill_in_the_middle(shared, faults, count, request, after):
+def test_a_kill_in_the_middle(box, faults, count, request, after):
     never, reached = threading.Event(), threading.Event()
 
     def stall(handler, forward):
@@ -120,7 +109,7 @@ def test_a_kill_in_the_middle(shared, faults, count, request, after):
         f.hang(never)(handler, forward)
 
     faults.on("CreateCodeSubmission", stall)
-    code = KILLED.format(url=faults.url, user=shared.user, key=shared.key, handle=shared.made.handle, message=request.node.name)
+    code = KILLED.format(url=faults.url, user=box.user, key=box.key, handle=box.made.handle, message=request.node.name)
     process = start(code)
     assert reached.wait(60)
     process.send_signal(signal.SIGKILL)
@@ -143,7 +132,7 @@ def test_a_file_or_version_that_is_not_there(send, count, more):
 
 @pytest.mark.parametrize("said, error, hint", [
     ((400, "Your Notebook has internet access enabled"), PermissionDenied, "internet=False"),
-    ((400, "The kernel version is still running"), PermissionDenied, "wait_kernel"),
+    ((400, "The kernel version is still running"), PermissionDenied, "fkp status"),
     ((404, "Output file submission.csv was not found"), NotFound, "kernel_output"),
     ((403, "Permission 'kernels.get' was denied"), NotFound, "notebook version"),
     ((400, "This is not a code competition"), PermissionDenied, "use submit"),

@@ -32,7 +32,7 @@ from fastkaggle_plus.exceptions import (
     SecretFound,
     UploadFailed,
 )
-from fastkaggle_plus.kaggle_client import Journal, check_ds_exists, connect, get_dataset, mk_dataset, push_dataset
+from fastkaggle_plus.kaggle_client import Journal, check_ds_exists, get_dataset, mk_dataset, push_dataset
 from fastkaggle_plus.kaggle_client.datasets import metadata
 
 from . import faults as f
@@ -40,23 +40,6 @@ from .test_session import ROOT
 
 TITLE, SLUG = "My wheels and data", "my-wheels-and-data"
 NOISE = os.urandom(1_500_000)
-
-
-@pytest.fixture
-def faults(box):
-    with f.between(box.url) as between:
-        yield between
-
-
-@pytest.fixture
-def client(box, faults):
-    return connect(faults.url, user=box.user, key=box.key, timeout_s=5)
-
-
-@pytest.fixture
-def plain(box):
-    "A client that no fault reaches."
-    return connect(box.url, user=box.user, key=box.key)
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ import pytest
 
 from fastkaggle_plus.exceptions import DataError, DatasetFailed, KaggleUnavailable
 from fastkaggle_plus.kaggle_client import (
-    connect,
     create_libs_datasets,
     create_requirements_dataset,
     get_dataset,
@@ -56,22 +55,6 @@ def index(tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
     return folder
-
-
-@pytest.fixture
-def faults(box):
-    with f.between(box.url) as between:
-        yield between
-
-
-@pytest.fixture
-def client(box, faults):
-    return connect(faults.url, user=box.user, key=box.key, timeout_s=5)
-
-
-@pytest.fixture
-def plain(box):
-    return connect(box.url, user=box.user, key=box.key)
 
 
 @pytest.fixture

@@ -43,17 +43,6 @@ def box(bundles, tmp_path_factory):
 
 
 @pytest.fixture
-def faults(box):
-    with f.between(box.url) as between:
-        yield between
-
-
-@pytest.fixture
-def client(box, faults):
-    return connect(faults.url, user=box.user, key=box.key, timeout_s=5)
-
-
-@pytest.fixture
 def folder(tmp_path):
     (tmp_path / "mine").mkdir()
     write_notebook(tmp_path / "mine" / "nb.ipynb", "# My work", "x = 1\nprint(x)")
