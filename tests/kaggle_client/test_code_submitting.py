@@ -133,7 +133,7 @@ def test_a_file_or_version_that_is_not_there(send, count, more):
 @pytest.mark.parametrize("said, error, hint", [
     ((400, "Your Notebook has internet access enabled"), PermissionDenied, "internet=False"),
     ((400, "The kernel version is still running"), PermissionDenied, "fkp status"),
-    ((404, "Output file submission.csv was not found"), NotFound, "kernel_output"),
+    ((404, "Output file submission.csv was not found"), NotFound, "fkp output"),
     ((403, "Permission 'kernels.get' was denied"), NotFound, "notebook version"),
     ((400, "This is not a code competition"), PermissionDenied, "use submit"),
     ((403, "You cannot submit until you accept the competition rules"), RulesNotAccepted, "/rules"),
