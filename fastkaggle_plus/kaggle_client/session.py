@@ -7,6 +7,7 @@ import io
 import sys
 import warnings
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -156,7 +157,10 @@ def _import_kaggle_package() -> None:
         try:
             KaggleHttpClient.call = _offline
             with _shielded(io.StringIO()):
-                import kaggle  # noqa: F401
+                try:
+                    import_module("kaggle")
+                except FileExistsError:   # another process made the settings folder between kaggle's look and its step
+                    import_module("kaggle")
         finally:
             KaggleHttpClient.call = call
     except ModuleNotFoundError as e:

@@ -266,3 +266,21 @@ def test_origin_names_the_sandbox(box):
     assert session.origin() == "https://api.kaggle.com"
     with environment.rehearsing(box.url, user=box.user, key=box.key):
         assert session.origin() == "sandbox"
+
+
+def test_two_processes_that_make_the_settings_folder_at_once(tmp_path):
+    "kaggle looks for its folder and then makes it, on import; who comes second must not fail."
+    code = """
+import os
+make = os.makedirs
+def too_late(path, *more, **how):
+    make(path, exist_ok=True)
+    os.makedirs = make
+    raise FileExistsError(17, "File exists", str(path))
+os.makedirs = too_late
+from fastkaggle_plus.kaggle_client import connect
+print(connect("http://127.0.0.1:9", user="somebody", key="0").config_values["username"], os.makedirs is make)
+"""
+    env = {**{k: v for k, v in os.environ.items() if not k.startswith("XDG")}, "HOME": str(tmp_path / "nobody"), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+    assert done.stdout == "somebody True\n", done.stderr
