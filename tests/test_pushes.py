@@ -1,6 +1,7 @@
 """A notebook goes from its folder to a scored submission in the sandbox: the same score as the local run, nothing twice, nothing that should stay."""
 
 import json
+import os
 import re
 import sqlite3
 import subprocess
@@ -171,8 +172,9 @@ def test_a_refused_push_is_json_too(place):
 
 
 def test_after_a_rehearsal_its_kaggle_is_gone_and_that_is_said(tmp_path):
+    nobody = {k: v for k, v in os.environ.items() if not k.startswith(("KAGGLE", "FKP_")) and not k.lower().endswith("_proxy")}
     for command in (["status", "ada/x"], ["output", "ada/x"], ["submit", "-c", "toy", "-m", "x", "--kernel", "ada/x"]):
-        done = fkp(*command, cwd=tmp_path)
+        done = fkp(*command, cwd=tmp_path, env={**nobody, "HOME": str(tmp_path)})
         assert done.returncode == 1 and "No Kaggle credentials found" in done.stderr
         assert "A rehearsal's Kaggle ends with its command" in done.stderr.splitlines()[-1] and "runs/SLUG/output" in done.stderr
 
