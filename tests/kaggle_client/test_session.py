@@ -210,7 +210,7 @@ def test_a_plain_http_endpoint_must_be_this_machine(monkeypatch):
         connect("http://192.0.2.1:8000", user="ann", key="k")
 
 
-def test_a_rehearsal_cannot_reach_kaggle(box, monkeypatch):
+def test_a_rehearsal_cannot_reach_kaggle(box):
     before = connect(user="real", key="real-key")
     with environment.rehearsing(box.url, user=box.user, key=box.key, token=box.token):
         with pytest.raises(SandboxError):
@@ -218,9 +218,10 @@ def test_a_rehearsal_cannot_reach_kaggle(box, monkeypatch):
         before.endpoint = "https://192.0.2.1"  # stands for api.kaggle.com, without asking a name server
         with pytest.raises(SandboxError):
             submissions("toy", client=before)
-        monkeypatch.setenv("KAGGLE_API_ENVIRONMENT", "PROD")
-        with pytest.raises(SandboxError, match="production"):
-            connect()
+        with pytest.MonkeyPatch.context() as inside:   # the test's own would put back the rehearsal's value after its end
+            inside.setenv("KAGGLE_API_ENVIRONMENT", "PROD")
+            with pytest.raises(SandboxError, match="production"):
+                connect()
 
 
 def test_a_rehearsal_follows_no_redirect_and_no_proxy_off_this_machine(box, slug, api, monkeypatch):
