@@ -95,7 +95,7 @@ def pages(client: Any, method: str, request: Any, *, kernel: Kernel, doing: str)
 def explained(client: Any, *, kernel: Kernel | None = None, doing: str = "") -> contextlib.AbstractContextManager[None]:
     "Turn what requests and kaggle raise into our exceptions, in the words of notebooks."
     return service.explained(client, slug=str(kernel or "your notebooks"), doing=doing, causes=causes.CAUSES,
-                             url=kernel.url if kernel else "https://www.kaggle.com/work/code",
+                             url=kernel.url if kernel else "https://www.kaggle.com/code",
                              facts=lambda client, error, *_: _with_facts(client, error, kernel))
 
 

@@ -95,7 +95,7 @@ def push_notebook(
                 raise
             if left <= 0:
                 raise QuotaReached(f"No accelerator session became free within {queue_s:.0f} s. Kaggle said: {e.said} Wait for a running "
-                                   "notebook to end, stop one at https://www.kaggle.com/work/code, or give a longer queue_s. Nothing was "
+                                   "notebook to end, stop one at https://www.kaggle.com/code, or give a longer queue_s. Nothing was "
                                    "pushed.", said=e.said) from None
             if progress:
                 progress(f"{id}: {e.said} Waiting up to {left:.0f} s for a session.")
