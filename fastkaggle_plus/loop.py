@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,10 @@ from .competition import Competition, load_comp
 from .data import Data
 from .ensembling import ensemble, write_lock
 from .exceptions import ConfigError, DataError
-from .kaggle_client import setup_comp, submit
+from .kaggle_client import Submission, setup_comp, submit
 from .metrics import get_metric
 from .predictions import Predictions
-from .rehearsals import rehearsal
+from .rehearsals import Rehearsal, rehearsal
 from .submission import submission_of, write_submission
 from .sweeps.defaults import trials_of
 from .sweeps.results import BoardRow, TrialResult, board, write_results
@@ -84,24 +85,12 @@ def run(
     watcher: Watcher | None = None,
 ) -> Outcome:
     "Run the whole loop once; what an earlier call finished is not done again. Raises FastkaggleError."
-    if live and (bundles or data):
-        raise ConfigError("live means the real Kaggle; bundles and data are for a rehearsal. Give one of them.")
     if n_folds < 2:
         raise ConfigError(f"Out-of-fold predictions need at least 2 folds, and {n_folds} came (--folds).")
-    watcher, clock = watcher or Watcher(), Clock()
-    comp = load_comp(slug, bundles=bundles)
-    home = Path(dest or Path("runs") / comp.slug)
-    home.mkdir(parents=True, exist_ok=True)
-    with FileLock(home / "run.lock"), contextlib.ExitStack() as stack:
-        box, place = None, home / "live"
-        if not live:
-            box = stack.enter_context(rehearsal(comp, bundles=bundles, data=data, dest=home, seed=seed))
-            place = box.place
-            clock.lap("sandbox")
-            _takes_files(box.comp)
-            watcher.step("sandbox", f"{comp.slug} served at {box.url}, nothing leaves this machine")
-        else:
-            _takes_files(comp)
+    watcher = watcher or Watcher()
+    with staged(slug, bundles=bundles, data=data, dest=dest, live=live, seed=seed, watcher=watcher) as stage:
+        comp, home, place, clock = stage.comp, stage.home, stage.place, stage.clock
+        _takes_files(stage.box.comp if stage.box else comp)
         was_there = (place / "data").exists()
         path = setup_comp(comp.slug, dest=place / "data")
         clock.lap("download")
@@ -123,13 +112,56 @@ def run(
         sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
         message = f"fkp run: {both.about['method']} of {len(both.about['weights'])} trials, {n_folds} folds, seed {seed} [{sha256[:12]}]"
         sent = submit(file, message, comp.slug, journal=place / "journal")
-        standing = Standing(sent.public_score, sent.private_score) if box is None else organisers_view(box.server, comp.slug, sent.ref)
+        standing = stage.standing(sent)
         finished = [r.predictions for r in results if r.predictions is not None]
         write_results(home / "results.csv", [*finished, both], scores={both.name: (standing.public_score, standing.private_score)})
         clock.lap("submit")
         report = _report(home / "report.html", comp, results, rows, both, standing, read.left_out, clock.laps)
         clock.lap("report")
         return Outcome(comp, results, rows, both, file, sha256, sent.ref, sent.sent, standing, report, read.left_out, clock.laps)
+
+
+@dataclass(frozen=True)
+class Stage:
+    "Where a run or a push happens: Kaggle, or a rehearsal of it."
+    comp: Competition
+    home: Path                 # what the user gets
+    place: Path                # what belongs to this very Kaggle: data, journal
+    box: Rehearsal | None      # None: the real one
+    clock: Clock
+
+    def standing(self, sent: Submission) -> Standing:
+        "Return where a submission stands; the rehearsal's organiser tells all of it."
+        if self.box is None:
+            return Standing(sent.public_score, sent.private_score)
+        return _organisers_view(self.box.server, self.comp.slug, sent.ref)
+
+
+@contextlib.contextmanager
+def staged(
+    slug: str,
+    *,
+    bundles: str | Path | None,
+    data: str | Path | None,
+    dest: str | Path | None,
+    live: bool,
+    seed: int,
+    watcher: Watcher,
+) -> Iterator[Stage]:
+    "Find the competition and serve its rehearsal, unless the real Kaggle is meant; one run or push at a time in a folder."
+    if live and (bundles or data):
+        raise ConfigError("live means the real Kaggle; bundles and data are for a rehearsal. Give one of them.")
+    clock, comp = Clock(), load_comp(slug, bundles=bundles)
+    home = Path(dest or Path("runs") / comp.slug)
+    home.mkdir(parents=True, exist_ok=True)
+    with FileLock(home / "run.lock"), contextlib.ExitStack() as stack:
+        if live:
+            yield Stage(comp, home, home / "live", None, clock)
+            return
+        box = stack.enter_context(rehearsal(comp, bundles=bundles, data=data, dest=home, seed=seed))
+        clock.lap("sandbox")
+        watcher.step("sandbox", f"{comp.slug} served at {box.url}, nothing leaves this machine")
+        yield Stage(comp, home, box.place, box, clock)
 
 
 def _takes_files(comp: Competition) -> None:
@@ -156,7 +188,7 @@ def _ensemble(comp: Competition, results: list[TrialResult]) -> Predictions:
     return ensemble(members, method=getattr(comp.module("trials"), "ENSEMBLE", "greedy"))
 
 
-def organisers_view(server: Any, slug: str, ref: int) -> Standing:
+def _organisers_view(server: Any, slug: str, ref: int) -> Standing:
     "Where a submission stands in the sandbox, the private part included; scores as Kaggle writes them, with five decimals."
     def rounded(score: float | None) -> float | None:
         return None if score is None else round(score, 5)

@@ -8,10 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
-from .competition import Competition, load_comp
-from .exceptions import ConfigError, KaggleError, KernelFailed, NotebookError
+from .competition import Competition
+from .exceptions import KaggleError, KernelFailed, NotebookError
 from .kaggle_client import (
     KernelOutput,
     KernelStatus,
@@ -26,9 +24,8 @@ from .kaggle_client import (
     submit_code,
     wait_kernel,
 )
-from .loop import Clock, Standing, organisers_view
+from .loop import Clock, Standing, staged
 from .notebooks import Rendered, check_notebook, dry_run, forecast_from_dry_run, forecast_s, measured_seconds, render_notebook
-from .rehearsals import rehearsal
 from .secret_scan import env_values
 from .sweeps.defaults import trials_of
 from .watching import PushWatcher
@@ -89,21 +86,10 @@ def push(
 
     Raises NotebookError for a notebook that should not go out, KernelFailed with the log's end for one that failed there.
     """
-    if live and (bundles or data):
-        raise ConfigError("live means the real Kaggle; bundles and data are for a rehearsal. Give one of them.")
-    watcher, clock = watcher or PushWatcher(), Clock()
-    comp = load_comp(slug, bundles=bundles)
-    home = Path(dest or Path("runs") / comp.slug)
-    home.mkdir(parents=True, exist_ok=True)
-    with FileLock(home / "run.lock"), contextlib.ExitStack() as stack:
-        box, place = None, home / "live"
-        if not live:
-            box = stack.enter_context(rehearsal(comp, bundles=bundles, data=data, dest=home, seed=seed))
-            place = box.place
-            clock.lap("sandbox")
-            watcher.step("sandbox", f"{comp.slug} served at {box.url}, nothing leaves this machine")
-        client = import_kaggle()
-        one = _Push(comp, home, place / "journal", client, str(client.config_values["username"]), box is None, seed, n_folds, watcher, clock)
+    watcher = watcher or PushWatcher()
+    with staged(slug, bundles=bundles, data=data, dest=dest, live=live, seed=seed, watcher=watcher) as stage:
+        comp, clock, client = stage.comp, stage.clock, import_kaggle()
+        one = _Push(comp, stage.home, stage.place / "journal", client, str(client.config_values["username"]), live, seed, n_folds, watcher, clock)
         rendered = one.render(quick, {"libs_dataset": f"{one.owner}/library-{OWN.replace('_', '-')}", **kernel_facts})
         expected = one.check(rendered, quick, try_first)
         libs = one.bring_libs()
@@ -114,7 +100,7 @@ def push(
         if not (send and status.is_done):
             return Pushed(comp, rendered, version, libs, expected, status, output, seconds=clock.laps)
         submission, file, sha256 = one.submit(version, output)
-        standing = Standing(submission.public_score, submission.private_score) if box is None else organisers_view(box.server, comp.slug, submission.ref)
+        standing = stage.standing(submission)
         clock.lap("submit")
         return Pushed(comp, rendered, version, libs, expected, status, output, submission, file, sha256, standing, clock.laps)
 

@@ -8,8 +8,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import threading
 import zipfile
 from pathlib import Path
@@ -36,7 +34,7 @@ from fastkaggle_plus.kaggle_client import Journal, check_ds_exists, get_dataset,
 from fastkaggle_plus.kaggle_client.datasets import metadata
 
 from . import faults as f
-from .test_session import ROOT
+from .test_submitting import start
 
 TITLE, SLUG = "My wheels and data", "my-wheels-and-data"
 NOISE = os.urandom(1_500_000)
@@ -329,10 +327,6 @@ print(done.version, flush=True)
 """
 CALLS = {"create": "done = mk_dataset({folder!r}, {title!r}, True, client=client, poll_s=0.05)",
          "version": "done = push_dataset({folder!r}, 'killed', client=client, poll_s=0.05)"}
-
-
-def start(code: str) -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, text=True)
 
 
 @pytest.mark.slow
