@@ -125,6 +125,7 @@ class Data:
             train=dataclasses.replace(self.train, x=as_features(train, train, cat_names, cont_names), cat_names=cat_names, cont_names=cont_names),
             test=dataclasses.replace(self.test, x=as_features(test, train, cat_names, cont_names), cat_names=cat_names, cont_names=cont_names),
             in_fold=in_fold or self.in_fold,
+            left_out={},   # what the default reader passed over may well be in these
         )
 
     def fingerprint(self) -> str:

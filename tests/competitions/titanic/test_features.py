@@ -135,3 +135,7 @@ def test_the_group_rule_says_men_die_and_parties_stay_together(comp, data, half)
     lost = ~men & (rows.x["companions_known"] >= 2).to_numpy() & (rows.x["companions"] < 0.3).to_numpy()
     assert lost.sum() > 5 and (yes[lost] < 0.5).all()
     assert ((yes > 0.5) == rows.targs).mean() > 0.78
+
+
+def test_no_column_is_called_left_out_that_a_feature_is_made_of(comp, data):
+    assert "Name" in comp.read_files(comp.folder).left_out and data.left_out == {}
