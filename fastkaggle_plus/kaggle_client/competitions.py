@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import filecmp
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -15,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock
 
 from .. import environment
-from ..exceptions import DownloadCorrupt, KaggleError
-from . import downloads, marker, mounted, service, session
+from . import downloads, marker, mounted, placing, service, session
 
 if TYPE_CHECKING:
     from kaggle.api.kaggle_api_extended import KaggleApi
@@ -56,7 +52,7 @@ def setup_comp(
     work, lock = dest.parent / f".{dest.name}.download", dest.parent / f".{dest.name}.lock"
     if marker.is_complete(dest, slug, origin=origin) and not work.exists():
         return dest
-    with _readable_disk_errors(dest):
+    with placing.disk_errors(dest, "setup_comp another `dest`"):
         dest.parent.mkdir(parents=True, exist_ok=True)
         # No time limit: the system frees the lock of a process that dies, and a big download takes hours.
         with FileLock(lock):
@@ -119,55 +115,30 @@ def _set_up(
         part.replace(dest.parent / f"{slug}.zip")
 
 
-def _download(slug: str, client: KaggleApi, part: Path, fresh: Path, progress: downloads.Progress | None, tries: int = 3) -> str:
-    "Fetch and unpack the bundle, up to `tries` times if its bytes are wrong; return its MD5."
+def _download(slug: str, client: KaggleApi, part: Path, fresh: Path, progress: downloads.Progress | None) -> str:
+    "Fetch and unpack the bundle, anew if its bytes are wrong; return its MD5."
     from kagglesdk.competitions.types.competition_api_service import ApiDownloadDataFilesRequest
 
     def ask() -> downloads.Source:
         answer = service.read(client, "download_data_files", _about(ApiDownloadDataFilesRequest, slug), slug=slug, doing="download")
         return downloads.source_of(answer)
 
-    last: DownloadCorrupt | None = None
-    for _ in range(tries):
-        try:
-            with service.transfers(client) as transfers, service.explained(client, slug=slug, doing="download"):
-                md5 = downloads.fetch(ask, part, transfers, stalls=getattr(client, "tries", 7), progress=progress)
-            downloads.unpack(part, fresh)
-            return md5
-        except DownloadCorrupt as e:
-            downloads.forget(part)
-            last = e
-    raise DownloadCorrupt(f"The data of {slug!r} came damaged {tries} times. {last} Try another network, or report it at "
-                          f"https://www.kaggle.com/competitions/{slug}/discussion.")
+    def once() -> str:
+        with service.transfers(client) as transfers, service.explained(client, slug=slug, doing="download"):
+            md5 = downloads.fetch(ask, part, transfers, stalls=getattr(client, "tries", 7), progress=progress)
+        downloads.unpack(part, fresh)
+        return md5
+
+    return downloads.until_sound(once, part, what=f"The data of {slug!r}", then=f"report it at https://www.kaggle.com/competitions/{slug}/discussion")
 
 
 def _merge(fresh: Path, dest: Path, files: dict[str, int]) -> None:
     for name in files:
         new, old = fresh / name, dest / name
-        if old.is_dir():
-            raise IsADirectoryError(errno.EISDIR, "it is a folder, and the data has a file of that name", str(old))
-        if old.is_file() and not filecmp.cmp(new, old, shallow=False):
-            kept = old.with_name(old.name + ".old")
-            while kept.exists():
-                kept = kept.with_name(kept.name + ".old")
-            old.rename(kept)
+        if not (old.is_file() and filecmp.cmp(new, old, shallow=False)):
+            placing.make_room(old)
         old.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(new, old)
-
-
-@contextmanager
-def _readable_disk_errors(dest: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as e:
-        if e.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise KaggleError(f"The disk of {dest.absolute()} is full ({e.strerror}). Free some space, or give setup_comp another `dest`; "
-                              "what was downloaded is kept and the next call goes on from there.") from e
-        in_the_way = isinstance(e, (PermissionError, NotADirectoryError, FileExistsError, IsADirectoryError))
-        if in_the_way or e.errno == errno.EROFS:
-            raise KaggleError(f"Cannot write {e.filename or dest.absolute()}: {e.strerror}. "
-                              "Give setup_comp a `dest` that you may write to.") from e
-        raise
 
 
 def _about(request_type: Any, slug: str) -> Any:

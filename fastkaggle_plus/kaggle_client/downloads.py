@@ -19,12 +19,14 @@ import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 import requests
 
 from ..exceptions import DownloadCorrupt, KaggleError, KaggleUnavailable
 from . import retry
 
+T = TypeVar("T")
 CHUNK_BYTES = 1 << 20
 BOMB_BYTES, BOMB_RATIO = 1 << 30, 500   # unpacked, and that to packed: tables reach 100 times, only what is made to fill disks goes past both
 _DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, NotImplementedError, RuntimeError, ValueError)
@@ -97,6 +99,25 @@ def fetch(
         now = part.stat().st_size if part.exists() else 0
         stalled, most = (0, now) if now > most else (stalled + 1, most)
     raise failure or requests.ConnectionError("no byte came")
+
+
+def until_sound(
+    once: Callable[[], T],      # fetches into `part` and checks it; DownloadCorrupt = the bytes are wrong
+    part: Path,
+    *,
+    what: str,                  # that came damaged, for the message
+    then: str,                  # what else to do, for the message: "look at ADDRESS"
+    tries: int = 3,
+) -> T:
+    "Return what `once` returns, called anew with its bytes forgotten while they are wrong. Raises DownloadCorrupt."
+    for left in reversed(range(tries)):
+        try:
+            return once()
+        except DownloadCorrupt as e:
+            forget(part)
+            if not left:
+                raise DownloadCorrupt(f"{what} came damaged {tries} times. {e} Try another network, or {then}.") from e
+    raise ValueError(f"tries must be at least 1, and {tries} came.")
 
 
 def forget(part: Path) -> None:
@@ -194,7 +215,7 @@ def _refuse_outside(member: zipfile.ZipInfo, archive: Path) -> None:
     is_link = stat.S_ISLNK(member.external_attr >> 16)
     if path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:", member.filename) or is_link:
         raise KaggleError(f"{archive.name.removesuffix('.part')} has a member that would leave its folder: {member.filename!r}. "
-                          "Nothing was unpacked. Tell the competition's host; do not unpack it by hand.")
+                          "Nothing was unpacked. Tell who offers it on Kaggle; do not unpack it by hand.")
 
 
 def _extract(z: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -86,9 +84,11 @@ def read_bundle(folder: Path) -> Bundle:
     sample = _read(file) if file.exists() else _sample(comp, solution, labels)
     _same_ids(folder, comp.id, sample, solution)
     grade, higher = None, True
-    if (folder / "grade.py").exists():
-        module = _module(folder / "grade.py")
-        grade, higher = module.grade, bool(getattr(module, "higher_is_better", True))
+    if (module := comp.module("grade")) is not None:
+        grade, higher = getattr(module, "grade", None), bool(getattr(module, "higher_is_better", True))
+        if not callable(grade):
+            raise ConfigError(f"{module.__file__} has no function grade(submission, solution) -> float. Write one, or take the file away "
+                              "and name a metric.")
     else:
         higher = get_metric(comp.metric).higher_is_better
         if not set(comp.target) & set(solution.columns) and not set(sample.columns[1:]) <= set(solution.columns):
@@ -131,9 +131,9 @@ def _read(file: Path) -> pd.DataFrame:
     try:
         return parse_csv(file, dtype=str, keep_default_na=False)
     except FileNotFoundError as e:
-        raise ConfigError(f"{file} is not there.") from e
+        raise ConfigError(f"{file} is not there. A bundle needs it: id, target column(s) and Usage = Public | Private for each test row.") from e
     except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeError) as e:
-        raise ConfigError(f"{file} does not read as csv: {e}") from e
+        raise ConfigError(f"{file} does not read as csv: {e} Write it with commas and one heading line.") from e
 
 
 def _same_ids(folder: Path, id: str, sample: pd.DataFrame, solution: pd.DataFrame) -> None:
@@ -141,14 +141,3 @@ def _same_ids(folder: Path, id: str, sample: pd.DataFrame, solution: pd.DataFram
         raise ConfigError(f"The first column of the sample submission of {folder.name} is {sample.columns[0]!r}, and id = {id!r} in {FACTS}.")
     if odd := sorted(set(sample[id]) ^ set(solution[id])):
         raise ConfigError(f"{folder / 'solution.csv'} and the sample submission have other ids: {len(odd)} are in one of them only, like {odd[0]!r}.")
-
-
-def _module(file: Path) -> Any:
-    spec = importlib.util.spec_from_file_location(f"grade_{file.parent.name.replace('-', '_')}", file)
-    if spec is None or spec.loader is None:
-        raise ConfigError(f"{file} does not import.")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    if not callable(getattr(module, "grade", None)):
-        raise ConfigError(f"{file} has no function grade(submission, solution) -> float.")
-    return module

@@ -8,6 +8,7 @@ import zipfile
 import pytest
 import requests
 
+from fastkaggle_plus.exceptions import ConfigError
 from fastkaggle_plus.sandbox import running
 
 from ..bundles import answers, make_bundle
@@ -80,6 +81,13 @@ def graded(tmp_path, code):
     (folder / "grade.py").write_text(code)
     make_bundle(tmp_path / "b", "other")
     return running(tmp_path / "b", state=tmp_path / "s")
+
+
+@pytest.mark.parametrize("code, words", [("def grade(:", "SyntaxError.*line 1"), ("raise RuntimeError('no scipy')", "no scipy.*line 1"),
+                                         ("grade = 3", "no function grade")])
+def test_a_grader_that_does_not_load_is_named_at_the_start(tmp_path, code, words):
+    with pytest.raises(ConfigError, match=rf"grade\.py.*{words}"), graded(tmp_path, code):
+        pass
 
 
 def test_a_grader_that_gives_up_or_scores_nonsense_harms_nobody_else(tmp_path):

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import shutil
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
-from ...exceptions import DataError, DownloadCorrupt, KaggleError
-from .. import downloads, service, session
+from ...exceptions import DataError
+from .. import downloads, placing, service, session
 from . import calls
 from .causes import url_of
 from .metadata import DEFAULT_LICENSE, METADATA, Metadata, check_names, read_metadata, slugify, write_metadata
@@ -87,7 +84,7 @@ def get_dataset(
     client = client or session.import_kaggle()
     work = folder.parent / f".{folder.name}.download"   # beside the folder: a rename within one file system is atomic
     lock = folder.parent / f".{folder.name}.lock"
-    with _readable_disk_errors(folder):
+    with placing.disk_errors(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(lock):
             work.mkdir(exist_ok=True)
@@ -140,21 +137,16 @@ def fetch_file(
     def ask() -> downloads.Source:
         return downloads.source_of(calls.read(client, "download_dataset", request, handle=handle, doing="download a file of"))
 
+    def once() -> Path:
+        with service.transfers(client) as transfers, calls.explained(client, handle, "download a file of"):
+            downloads.fetch(ask, part, transfers, stalls=getattr(client, "tries", 7))
+        if zipfile.is_zipfile(part) and not name.endswith((".zip", ".whl")):    # Kaggle wraps what it finds large
+            downloads.unpack(part, work / "unpacked")
+            return work / "unpacked" / Path(name).name
+        return part.rename(work / Path(name).name)
+
     part = work / "file.part"
-    for left in reversed(range(tries)):
-        try:
-            with service.transfers(client) as transfers, calls.explained(client, handle, "download a file of"):
-                downloads.fetch(ask, part, transfers, stalls=getattr(client, "tries", 7))
-            if zipfile.is_zipfile(part) and not name.endswith((".zip", ".whl")):    # Kaggle wraps what it finds large
-                downloads.unpack(part, work / "unpacked")
-                return work / "unpacked" / Path(name).name
-            return part.rename(work / Path(name).name)
-        except DownloadCorrupt as e:
-            downloads.forget(part)
-            if not left:
-                raise DownloadCorrupt(f"{name!r} of the dataset {handle} came damaged {tries} times. {e} Try another network, or look at "
-                                      f"{url_of(handle)}.") from e
-    raise AssertionError("unreachable")
+    return downloads.until_sound(once, part, what=f"{name!r} of the dataset {handle}", then=f"look at {url_of(handle)}", tries=tries)
 
 
 def metadata_of(client: Any, handle: str) -> tuple[Metadata, dict[str, Any]]:
@@ -171,27 +163,22 @@ def metadata_of(client: Any, handle: str) -> tuple[Metadata, dict[str, Any]]:
     return meta, {k: v for k, v in more.items() if v}
 
 
-def _fetch(client: Any, handle: str, version: int | None, work: Path, progress: downloads.Progress | None, tries: int = 3) -> tuple[Path, Path]:
-    "Download and unpack, up to `tries` times if the bytes are wrong; return the archive and the folder."
+def _fetch(client: Any, handle: str, version: int | None, work: Path, progress: downloads.Progress | None) -> tuple[Path, Path]:
+    "Download and unpack, anew if the bytes are wrong; return the archive and the folder."
     from kagglesdk.datasets.types.dataset_api_service import ApiDownloadDatasetRequest
 
     def ask() -> downloads.Source:
         request = calls.about(ApiDownloadDatasetRequest, handle, version=version)
         return downloads.source_of(calls.read(client, "download_dataset", request, handle=handle, doing="download"))
 
+    def once() -> tuple[Path, Path]:
+        with service.transfers(client) as transfers, calls.explained(client, handle, "download"):
+            downloads.fetch(ask, part, transfers, stalls=getattr(client, "tries", 7), progress=progress)
+        downloads.unpack(part, fresh)
+        return part, fresh
+
     part, fresh = work / f"{handle.replace('/', '.')}.{version or 'latest'}.zip.part", work / "unpacked"
-    last: DownloadCorrupt | None = None
-    for _ in range(tries):
-        try:
-            with service.transfers(client) as transfers, calls.explained(client, handle, "download"):
-                downloads.fetch(ask, part, transfers, stalls=getattr(client, "tries", 7), progress=progress)
-            downloads.unpack(part, fresh)
-            return part, fresh
-        except DownloadCorrupt as e:
-            downloads.forget(part)
-            last = e
-    raise DownloadCorrupt(f"The dataset {handle} came damaged {tries} times. {last} Try another network, or look at "
-                          f"{url_of(handle)}.")
+    return downloads.until_sound(once, part, what=f"The dataset {handle}", then=f"look at {url_of(handle)}")
 
 
 def _put_in_place(fresh: Path, folder: Path) -> None:
@@ -204,16 +191,3 @@ def _put_in_place(fresh: Path, folder: Path) -> None:
             raise DataError(f"{target} is a folder, and the dataset has a file of that name. Move the folder away.")
         target.parent.mkdir(parents=True, exist_ok=True)
         new.replace(target)
-
-
-@contextlib.contextmanager
-def _readable_disk_errors(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as e:
-        if e.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise KaggleError(f"The disk of {folder.absolute()} is full ({e.strerror}). Free some space, or choose another folder; "
-                              "what was downloaded is kept and the next call goes on from there.") from e
-        if isinstance(e, (PermissionError, NotADirectoryError, FileExistsError)) or e.errno == errno.EROFS:
-            raise KaggleError(f"Cannot write {e.filename or folder.absolute()}: {e.strerror}. Choose a folder that you may write to.") from e
-        raise

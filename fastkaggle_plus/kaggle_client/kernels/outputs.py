@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import re
@@ -16,7 +15,7 @@ import requests
 from filelock import FileLock
 
 from ...exceptions import DownloadCorrupt, KaggleError, NotFound, PermissionDenied
-from .. import downloads, retry, service, session
+from .. import downloads, placing, retry, service, session
 from . import calls, watching
 from .calls import Kernel
 
@@ -82,7 +81,7 @@ def kernel_output(
     """
     client, dest = client or session.import_kaggle(), Path(dest)
     kernel = watching.pinned(client, calls.kernel_of(handle, version, client))
-    try:
+    with placing.disk_errors(dest, "another `dest`"):
         dest.mkdir(parents=True, exist_ok=True)
         lock = dest / ".fkp-output.lock"
         with FileLock(lock):
@@ -91,21 +90,14 @@ def kernel_output(
             if not (same and note.is_whole and all(note.holds(dest, name) for name in note.files)):
                 note = _fetch_all(client, kernel, dest, note, same, progress)
             lock.unlink(missing_ok=True)
-    except OSError as e:
-        if e.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise KaggleError(f"The disk of {dest.absolute()} is full ({e.strerror}). Free some space, or give another `dest`; what came is "
-                              "kept and the next call goes on from there.") from e
-        if isinstance(e, requests.RequestException):
-            raise
-        raise KaggleError(f"Cannot write {e.filename or dest.absolute()}: {e.strerror}. Give a `dest` that you may write to.") from e
     return KernelOutput(kernel.handle, kernel.version, str(dest), tuple(n for n in note.files if n != note.log), note.log)
 
 
 def _fetch_all(client: Any, kernel: Kernel, dest: Path, old: _Note, same: bool, progress: downloads.Progress | None) -> _Note:
     status = watching.status_of(client, kernel)
     if not status.is_done:
-        raise KaggleError(f"{kernel} is {status.status.lower()}: its output is not whole yet. Call wait_kernel({kernel.handle!r}, "
-                          f"{kernel.version}) first.")
+        raise KaggleError(f"{kernel} is {status.status.lower()}: its output is not whole yet. Wait for its end, with "
+                          f"wait_kernel({kernel.handle!r}, {kernel.version}) or `fkp status {kernel.handle}`, then call again.")
     urls, log = _listed(client, kernel)
     sizes = _sizes(client, kernel)
     for name in urls:
@@ -163,23 +155,18 @@ def _sizes(client: Any, kernel: Kernel) -> dict[str, int]:
 def _fetch(client: Any, kernel: Kernel, name: str, part: Path, urls: dict[str, str], size: int | None,
            progress: downloads.Progress | None, tries: int = 3) -> None:
     "Complete `part`; try again if its bytes are wrong."
-    last = ""
     sources: list[downloads.Source] = []
-    with service.transfers(client) as transfers:
-        for _ in range(tries):
-            try:
-                with calls.explained(client, kernel=kernel, doing=f"download {name} of"):
-                    downloads.fetch(_asking(client, kernel, name, urls, transfers, sources), part, transfers,
-                                    stalls=getattr(client, "tries", 7), progress=progress)
-                # A file with the right MD5 is right, whatever a list says.
-                if sources[-1].md5 or size is None or part.stat().st_size == size:
-                    return
-                last = f"it came with {part.stat().st_size} bytes, and Kaggle lists {size}"
-            except DownloadCorrupt as e:
-                last = str(e).replace(part.name.removesuffix(".part"), "it")
-            downloads.forget(part)
-    raise DownloadCorrupt(f"{name!r} of {kernel} came damaged {tries} times: {last}. Nothing was written under its name; what came before is "
-                          "kept. Try again, or another network.")
+
+    def once() -> None:
+        with service.transfers(client) as transfers, calls.explained(client, kernel=kernel, doing=f"download {name} of"):
+            downloads.fetch(_asking(client, kernel, name, urls, transfers, sources), part, transfers, stalls=getattr(client, "tries", 7),
+                            progress=progress)
+        # A file with the right MD5 is right, whatever a list says.
+        if not sources[-1].md5 and size is not None and part.stat().st_size != size:
+            raise DownloadCorrupt(f"It came with {part.stat().st_size} bytes, and Kaggle lists {size}.")
+
+    downloads.until_sound(once, part, what=f"{name!r} of {kernel}", then="call again later: nothing was written under its name, what came before is kept",
+                          tries=tries)
 
 
 def _asking(client: Any, kernel: Kernel, name: str, urls: dict[str, str], transfers: requests.Session,
@@ -213,13 +200,8 @@ def _place(part: Path, dest: Path, name: str, *, is_ours: bool) -> None:
     target = dest / name
     target.parent.mkdir(parents=True, exist_ok=True)
     _refuse_outside(name, dest)  # once more: a folder on the way may be a link
-    if target.is_dir():
-        raise IsADirectoryError(errno.EISDIR, "it is a folder, and the output has a file of that name", str(target))
-    if target.exists() and not is_ours and _md5(target) != _md5(part):
-        kept = target.with_name(target.name + ".old")
-        while kept.exists():
-            kept = kept.with_name(kept.name + ".old")
-        target.rename(kept)
+    if target.is_dir() or (target.exists() and not is_ours and _md5(target) != _md5(part)):
+        placing.make_room(target)
     part.replace(target)
     downloads.forget(part)
 
