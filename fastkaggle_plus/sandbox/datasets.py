@@ -172,14 +172,8 @@ class DatasetService(Service):
         return _made(item)
 
     def _item(self, f: Fields) -> Fields:
-        "The dataset asked for; whether another's exists is not said."
-        owner, slug = f.get("ownerSlug", ""), f.get("datasetSlug", "")
-        item = self.versions.item(KIND, f"{owner}/{slug}")
-        if item is None and owner.lower() == self.user.lower():
-            raise Refused(404, f"Dataset {owner}/{slug} was not found.")
-        if item is None:
-            raise Refused(403, "Permission 'datasets.get' was denied")
-        return item
+        "The dataset asked for."
+        return self.versions.asked(KIND, "dataset", f.get("ownerSlug", ""), f.get("datasetSlug", ""), user=self.user)
 
     def _version(self, f: Fields) -> tuple[Fields, int | None]:
         "The dataset and version asked for: None means the newest that is ready."

@@ -146,14 +146,8 @@ class ModelService(Service):
         return self.transfers.upload(request, f.get("fileName", ""), int(f.get("contentLength", 0)))
 
     def _item(self, f: Fields) -> Fields:
-        "The model asked for; whether another's exists is not said."
-        owner, slug = f.get("ownerSlug", ""), f.get("modelSlug", "")
-        item = self.versions.item(MODEL, f"{owner}/{slug}")
-        if item is None and owner.lower() == self.user.lower():
-            raise Refused(404, f"Model {owner}/{slug} was not found.")
-        if item is None:
-            raise Refused(403, "Permission 'models.get' was denied")
-        return item
+        "The model asked for."
+        return self.versions.asked(MODEL, "model", f.get("ownerSlug", ""), f.get("modelSlug", ""), user=self.user)
 
     def _instance(self, f: Fields) -> Fields:
         handle = f"{self._item(f)['handle']}/{_framework(f)}/{f.get('instanceSlug', '')}"

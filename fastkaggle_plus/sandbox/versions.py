@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .packing import BadArchive, expand, is_archive, unpacked_name
-from .rpc import Fields, text
+from .rpc import Fields, Refused, text
 from .state import State, now
 
 WHOLE = "archive.zip"     # kagglehub packs a folder of many files under this name
@@ -46,6 +46,14 @@ class Versions:
     def item(self, kind: str, handle: str) -> Fields | None:
         "Return an item, its facts read, or None."
         return next(iter(self._items("kind = ? and handle = ?", kind, handle.lower())), None)
+
+    def asked(self, kind: str, noun: str, owner: str, name: str, *, user: str) -> Fields:
+        "Return the item that `user` asks for; whether another's exists is not said. Raises Refused."
+        if (item := self.item(kind, f"{owner}/{name}")) is not None:
+            return item
+        if owner.lower() == user.lower():
+            raise Refused(404, f"{noun.capitalize()} {owner}/{name} was not found.")
+        raise Refused(403, f"Permission '{noun}s.get' was denied")
 
     def items(self, kind: str) -> list[Fields]:
         "Return all items of a kind, last changed first."
