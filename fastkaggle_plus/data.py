@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,23 @@ Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, eq=False)
+class ImageFiles:
+    "The image of each row: a place in a list of files that all folds share, so that each is decoded once."
+    files: tuple[str, ...]   # paths; "" for a row without an image
+    rows: Array              # (n,) places in `files`
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[str]:
+        return (self.files[i] for i in self.rows)
+
+    def take(self, rows: Array) -> ImageFiles:
+        "Return the images at the positions `rows`."
+        return ImageFiles(self.files, self.rows[rows])
+
+
+@dataclass(frozen=True, eq=False)
 class Table:
     "Features of some rows, with their targets where these are known."
     x: pd.DataFrame               # one column a feature: pandas categories for cat_names, floats (NaN = missing) for cont_names
@@ -27,6 +45,8 @@ class Table:
     cont_names: tuple[str, ...]
     task: str                     # binary | multiclass | regression
     vocab: tuple[Any, ...] = ()   # class labels by code; () for a regression
+    images: ImageFiles | None = None   # the image of each row, where the competition has them
+    also: pd.DataFrame | None = None   # columns that only training rows have: no features, but a model may learn to predict them too
 
     def __len__(self) -> int:
         return len(self.x)
@@ -40,8 +60,9 @@ class Table:
 
     def take(self, rows: Array) -> Table:
         "Return the rows at the positions `rows`."
-        targs = None if self.targs is None else self.targs[rows]
-        return dataclasses.replace(self, x=self.x.iloc[rows].reset_index(drop=True), targs=targs)
+        return dataclasses.replace(
+            self, x=self.x.iloc[rows].reset_index(drop=True), targs=None if self.targs is None else self.targs[rows],
+            images=self.images and self.images.take(rows), also=None if self.also is None else self.also.iloc[rows].reset_index(drop=True))
 
     def only(self, columns: Sequence[str]) -> Table:
         "Return the table with these features alone. Raises UnknownName."
@@ -136,8 +157,26 @@ class Data:
         for table, ids in ((self.train, self.ids), (self.test, self.test_ids)):
             digest.update(pd.util.hash_pandas_object(table.x, index=False).to_numpy().tobytes())
             digest.update(repr(np.asarray(ids).tolist()).encode())
+            if table.also is not None:
+                digest.update(pd.util.hash_pandas_object(table.also, index=False).to_numpy().tobytes())
+            for content in _contents(table.images):
+                digest.update(content)
         digest.update(np.ascontiguousarray(self.targs).tobytes())
         return digest.hexdigest()[:16]
+
+
+def _contents(images: ImageFiles | None) -> Iterator[bytes]:
+    "The hash of each image's bytes, in the order of the rows; of none where there is no file."
+    def content(file: str) -> bytes:
+        try:
+            with open(file, "rb") as f:
+                return hashlib.file_digest(f, "sha256").digest()
+        except OSError:
+            return b""
+
+    if images is not None:
+        with ThreadPoolExecutor() as pool:   # hashing releases the interpreter lock
+            yield from pool.map(content, images)
 
 
 def as_features(df: pd.DataFrame, train: pd.DataFrame, cat_names: tuple[str, ...], cont_names: tuple[str, ...]) -> pd.DataFrame:

@@ -9,8 +9,8 @@ PACKAGE = Path(__file__).resolve().parent.parent / "fastkaggle_plus"
 FILES = sorted(p for p in PACKAGE.rglob("*.py") if "competitions" not in p.relative_to(PACKAGE).parts)
 LAYERS = [
     {"exceptions", "watching"}, {"environment", "secret_scan"}, {"metrics", "labels"}, {"data"}, {"reading"},
-    {"competition", "folds", "predictions"},
-    {"kaggle_client", "modeling", "notebooks", "sandbox", "ensembling", "submission", "evidence", "vault", "reporting", "new"},
+    {"competition", "folds", "predictions"}, {"evidence"},
+    {"kaggle_client", "modeling", "notebooks", "sandbox", "ensembling", "submission", "vault", "reporting", "new"},
     {"sweeps", "rehearsals"}, {"loop", "doctor"}, {"pushes"}, {"terminal"}, {"cli"}, {"__init__", "__main__"},
 ]
 TOGETHER = ("cli",)   # files that begin alike count as one
