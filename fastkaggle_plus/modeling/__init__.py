@@ -2,7 +2,8 @@
 
     from fastkaggle_plus.modeling import cross_validate, forest_model, tabular_model
 
-A new family is a new file: `Trial("mine", "file.function")` finds it. The table below only makes names importable from here.
+A new family is a new file: `Trial("mine", "file.function")` finds it; its PRELOAD, see `preloads`, makes many trials of it start fast.
+The table below only makes names importable from here.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from .forest import FewDeepTrees, forest_model, one_r_model, split_score, tree_curve, tree_model
     from .linear import ridge_model
     from .model import FittedFunction, Model
+    from .preloads import preload_of
     from .scratch import deep_net_model, linear_model, net_model, sigmoid_model
     from .tabular import tabular_model
     from .validation import cross_validate
@@ -30,6 +32,7 @@ _HOME = {
     "FewDeepTrees": "forest", "forest_model": "forest", "one_r_model": "forest", "split_score": "forest", "tree_curve": "forest", "tree_model": "forest",
     "ridge_model": "linear",
     "FittedFunction": "model", "Model": "model",
+    "preload_of": "preloads",
     "deep_net_model": "scratch", "linear_model": "scratch", "net_model": "scratch", "sigmoid_model": "scratch",
     "tabular_model": "tabular",
     "cross_validate": "validation",
@@ -37,7 +40,7 @@ _HOME = {
 
 __all__ = [
     "Bag", "FewDeepTrees", "FittedFunction", "Model", "bag", "bag_model", "catboost_model", "cross_validate", "deep_net_model", "find_model", "forest_model",
-    "hist_gradient_boosting_model", "lightgbm_model", "linear_model", "net_model", "one_r_model", "ridge_model", "sigmoid_model", "split_score",
+    "hist_gradient_boosting_model", "lightgbm_model", "linear_model", "net_model", "one_r_model", "preload_of", "ridge_model", "sigmoid_model", "split_score",
     "tabular_model", "tree_curve", "tree_model", "xgboost_model",
 ]
 

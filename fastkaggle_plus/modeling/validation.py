@@ -17,6 +17,7 @@ from ..exceptions import DataError
 from ..folds import Folds
 from ..metrics import get_metric
 from ..predictions import Predictions
+from . import progress
 from .model import Array, Fitted, Model
 
 _SUM_TOLERANCE = 1e-3
@@ -34,6 +35,7 @@ def cross_validate(
     """Fit the model once a fold, and return its out-of-fold predictions with the mean of the folds' test predictions.
 
     Features that need targets are computed inside each fold. For rmsle the model is fitted to log(1 + target).
+    Whoever listens (see `progress`) hears how far it is.
     Raises DataError for folds of other rows and for predictions that cannot be.
     """
     if len(folds) != len(data.train):
@@ -43,12 +45,13 @@ def cross_validate(
     through = (np.log1p, lambda p: np.expm1(p).clip(0)) if metric == "rmsle" else None
     oof, tests, leaning, start = np.full((len(targs), data.train.n_outputs), np.nan), [], [], time.perf_counter()
     for k, (fit_rows, rows) in enumerate(folds.splits()):
-        fit, valid = data.fold(fit_rows, rows)
-        _, test = data.fold(fit_rows, None)
-        fitted = _fit(model, fit, through)
-        oof[rows] = _predict(model, fitted, valid, data.train.n_outputs, through)
-        tests.append(_predict(model, fitted, test, data.train.n_outputs, through))
-        leaning.append(fitted.importances)
+        with progress.part(k, folds.n_folds, "fold"):
+            fit, valid = data.fold(fit_rows, rows)
+            _, test = data.fold(fit_rows, None)
+            fitted = _fit(model, fit, through)
+            oof[rows] = _predict(model, fitted, valid, data.train.n_outputs, through)
+            tests.append(_predict(model, fitted, test, data.train.n_outputs, through))
+            leaning.append(fitted.importances)
         if on_fold:
             on_fold(k, score.score(targs[rows], oof[rows]))
     about = {"model": model.name, **model.about, "n_folds": folds.n_folds, "split": folds.kind, "split_seed": folds.seed,
