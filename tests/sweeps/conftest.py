@@ -24,6 +24,17 @@ def dies(wait=0.0):
     time.sleep(wait)
     os.kill(os.getpid(), 9)
 
+def kills_the_server():
+    os.kill(os.getppid(), 9)
+    time.sleep(60)
+
+def threads(log=""):
+    from threadpoolctl import threadpool_info
+    import torch
+    pools = {pool["num_threads"] for pool in threadpool_info()} | {torch.get_num_threads(), int(os.environ["OMP_NUM_THREADS"])}
+    pathlib.Path(log).write_text(str(sorted(pools)))
+    return tree_model()
+
 def hungry(mb=0):
     def fit(table):
         held = bytearray(mb * 2**20)
