@@ -35,6 +35,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+_MOST_LISTED = 60   # a longer list hides what was wrong
 
 class FastkaggleError(Exception):
     "Base of every error this package raises on purpose."
@@ -48,10 +49,10 @@ class UnknownName(FastkaggleError, ValueError):
     "A name that is not known here."
 
     def __init__(self, what: str, name: object, known: Iterable[str], hint: str = ""):
-        known = sorted(known)
+        known = sorted(set(known))
         near = get_close_matches(str(name).lower(), known, n=3, cutoff=0.5)
         guess = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
-        listing = f" Known: {', '.join(known) or 'none'}."
+        listing = f" Known: {', '.join(known) or 'none'}." if len(known) <= _MOST_LISTED else f" {len(known)} are known."
         super().__init__(f"Unknown {what} {name!r}.{guess}{listing}{' ' + hint if hint else ''}")
         self.name, self.known, self.near = name, known, near
 
