@@ -5,6 +5,7 @@
     ├── UnknownName            a name that is not known here, with near matches         (ValueError)
     ├── MissingExtra           an optional package is absent; prints its install line   (ImportError)
     ├── DataError              rows or columns that cannot be what they should be       (ValueError)
+    │   └── UnreadableImage        a file that does not decode as an image
     ├── SubmissionError        a csv that breaks the submission contract                (ValueError)
     ├── SelectionError         dropping ensemble members on their own score             (ValueError)
     ├── NotebookError          a notebook that breaks a rule of the check                (ValueError)
@@ -67,6 +68,14 @@ class MissingExtra(FastkaggleError, ImportError):
 
 class DataError(FastkaggleError, ValueError):
     "Rows or columns that cannot be what they should be."
+
+
+class UnreadableImage(DataError):
+    "A file that does not decode as an image."
+
+    def __init__(self, file: object, why: str):
+        super().__init__(f"{file} is no readable image: {why}. `check_images` names every such file of a folder, and moves them away if asked.")
+        self.file, self.why = str(file), why
 
 
 class SubmissionError(FastkaggleError, ValueError):

@@ -1,0 +1,146 @@
+"""Arrays that take long to make, kept on disk: made once for all processes, never half, and made again when damaged."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import time
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from ..environment import home
+from ..exceptions import DataError
+
+Array = np.ndarray[Any, Any]
+Fill = Callable[[Array], dict[str, Any]]
+
+_KEPT_S = 30 * 24 * 3600    # without use
+_SPARE_BYTES = 64 << 20     # left free on the disk
+_BLOCK_BYTES = 16 << 20     # has one checksum
+
+
+def cached_array(
+    name: str,                           # what the array holds: begins the file's name
+    depends_on: object,                  # everything its content follows from; `repr` tells one from another
+    fill: Fill,                          # writes the content into the array of zeros it is given; returns what is kept beside it, JSON
+    *,
+    shape: tuple[int, ...],
+    dtype: str,
+    folder: str | Path | None = None,    # default: FKP_HOME/cache/NAME
+) -> tuple[Array, dict[str, Any]]:
+    """Return a read-only array, mapped from its file, and what `fill` returned: from disk where it is there and sound, else made now.
+
+    Of several processes that ask at once one makes it, and the others wait. It is written under another name and renamed, so a kill
+    leaves nothing that would be used. Entries that nobody used for 30 days are removed when a new one is made. Raises DataError when
+    the folder cannot be written, or its disk has too little room.
+    """
+    folder = Path(folder) if folder is not None else home() / "cache" / name
+    file = folder / f"{name}-{hashlib.sha256(repr((depends_on, shape, dtype)).encode()).hexdigest()[:32]}.npy"
+    if (kept := _kept(file)) is not None:
+        return kept
+    with _disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(file.with_suffix(".lock")):
+            if (kept := _kept(file)) is not None:   # made while we waited
+                return kept
+            _clean(folder, keep=file)
+            _make(file, fill, shape, np.dtype(dtype))
+            if (kept := _kept(file)) is None:
+                raise DataError(f"{file} does not read back as it was written. Is its disk sound? Give another `folder`, or set FKP_HOME to another disk.")
+            return kept
+
+
+def stamps(files: Iterable[str]) -> Iterator[tuple[str, int, int]]:
+    "Yield (resolved path, size in bytes, mtime in ns) of each file, for what depends on their content; zeros where there is none."
+    folders: dict[str, str] = {}
+    for file in files:
+        parent, name = os.path.split(file)
+        if parent not in folders:   # resolving takes longer than a stat
+            folders[parent] = os.path.realpath(parent)
+        try:
+            stat = os.stat(file) if file else None
+        except OSError:
+            stat = None
+        yield os.path.join(folders[parent], name) if file else "", stat.st_size if stat else 0, stat.st_mtime_ns if stat else 0
+
+
+def _kept(file: Path) -> tuple[Array, dict[str, Any]] | None:
+    "The array and what lies beside it, or None where one of them is missing or damaged."
+    note = file.with_suffix(".json")
+    try:
+        beside = json.loads(note.read_text(encoding="utf-8"))
+        stat = file.stat()
+        if stat.st_size != beside["bytes"] or _checksums(str(file), stat.st_ino, stat.st_size, stat.st_mtime_ns) != beside["checksums"]:
+            return None
+        array = np.load(file, mmap_mode="r")
+        with contextlib.suppress(OSError):
+            os.utime(note)   # used now
+        return array, beside["beside"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _make(file: Path, fill: Fill, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    part, note = file.with_suffix(".part"), file.with_suffix(".json")
+    need = int(np.prod(shape)) * dtype.itemsize
+    free = shutil.disk_usage(file.parent).free
+    if free < need + _SPARE_BYTES:
+        raise DataError(f"{file.parent} needs {need / 1e6:,.0f} MB for {file.stem.split('-')[0]} of shape {shape}, and its disk has {free / 1e6:,.0f} MB free. "
+                        "Free some space, give another `folder`, or set FKP_HOME to another disk.")
+    note.unlink(missing_ok=True)
+    try:
+        array = np.lib.format.open_memmap(part, mode="w+", dtype=dtype, shape=shape)
+        if hasattr(os, "posix_fallocate"):   # else a disk that fills up meanwhile would end the process
+            with open(part, "r+b") as f:
+                os.posix_fallocate(f.fileno(), 0, os.fstat(f.fileno()).st_size)
+        beside = fill(array)
+        del array   # closes its file
+        part.replace(file)
+        stat = file.stat()
+        sums = _checksums(str(file), stat.st_ino, stat.st_size, stat.st_mtime_ns)
+        part.write_text(json.dumps({"bytes": stat.st_size, "checksums": sums, "beside": beside}), encoding="utf-8")
+        part.replace(note)   # from here on the entry is there
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+@lru_cache(maxsize=64)
+def _checksums(file: str, inode: int, size: int, mtime_ns: int) -> list[int]:
+    "The checksum of each block of a file, computed once for what it is now. Reading it all also brings it into memory, where it is needed next."
+    def checksum(start: int) -> int:
+        with open(file, "rb") as f:
+            f.seek(start)
+            return zlib.crc32(f.read(_BLOCK_BYTES))
+
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(checksum, range(0, size, _BLOCK_BYTES)))
+
+
+def _clean(folder: Path, keep: Path) -> None:
+    "Remove entries that nobody used for long, and what killed processes left half made. The empty locks stay: another may wait at one."
+    for stem in {f.stem for f in (*folder.glob("*.json"), *folder.glob("*.part"))} - {keep.stem}:
+        part, note, file = (folder / f"{stem}{suffix}" for suffix in (".part", ".json", ".npy"))
+        with contextlib.suppress(FileNotFoundError, Timeout), FileLock(folder / f"{stem}.lock", timeout=0):   # taken: its maker is at work
+            part.unlink(missing_ok=True)
+            if time.time() - note.stat().st_mtime > _KEPT_S:
+                note.unlink()
+                file.unlink()
+
+
+@contextlib.contextmanager
+def _disk_errors(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as e:
+        raise DataError(f"Cannot write {e.filename or folder}: {e.strerror or e}. Give another `folder`, or set FKP_HOME to one that you may write to.") from e
