@@ -10,6 +10,7 @@
     ├── SelectionError         dropping ensemble members on their own score             (ValueError)
     ├── NotebookError          a notebook that breaks a rule of the check                (ValueError)
     ├── SecretFound            a key or token would leave this machine                  (ValueError)
+    ├── WeightsMissing         pretrained weights that are not here and cannot be had   (OSError)
     ├── SandboxError           the local twin could not start, or would not be local
     └── KaggleError            anything the service, or the way to it, refused
         ├── NoCredentials          no key or token was found
@@ -92,6 +93,10 @@ class NotebookError(FastkaggleError, ValueError):
 
 class SecretFound(FastkaggleError, ValueError):
     "A key or token would leave this machine."
+
+
+class WeightsMissing(FastkaggleError, OSError):
+    "Pretrained weights that are not on this machine and cannot be downloaded."
 
 
 class SandboxError(FastkaggleError):

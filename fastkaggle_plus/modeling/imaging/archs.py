@@ -11,7 +11,7 @@ from typing import Any
 
 from ...exceptions import ConfigError, UnknownName
 
-__all__ = ["Arch", "resolve_arch"]
+__all__ = ["Arch", "build_shell", "resolve_arch"]
 
 _PREFIXES = ("hf-hub:timm/", "hf_hub:timm/", "timm/")   # as the model's page on the hub is called
 _OTHER_HEADS = ("vit_", "swin_", "maxvit_")   # of torchvision: fixed sizes and layouts of their own; timm has each of them
@@ -47,7 +47,7 @@ class Arch:
     @property
     def n_params(self) -> int:
         "How many parameters it has with the head of its weights. Counted on a net without storage: about a tenth of a second, once."
-        return sum(p.numel() for p in _shell(self.source, self.full_name).parameters())
+        return sum(p.numel() for p in build_shell(self.source, self.full_name).parameters())
 
 
 def resolve_arch(
@@ -74,8 +74,8 @@ def _resolve(asked: str) -> Arch:
 
     name, tag = split_model_name_tag(asked)
     renamed = get_deprecated_models()
-    if renamed.get(name):
-        name, new_tag = split_model_name_tag(renamed[name])
+    if today := renamed.get(name):
+        name, new_tag = split_model_name_tag(today)
         tag = tag or new_tag
     if not is_model(name) or name in renamed:   # an old name that is still old is one without a successor
         theirs = _torchvision_names()
@@ -85,7 +85,7 @@ def _resolve(asked: str) -> Arch:
     tags = [split_model_name_tag(full)[1] for full in get_arch_pretrained_cfgs(name)]
     if tag and tag not in tags:
         raise UnknownName(f"weights of {name}:", tag, filter(None, tags), f"Without a tag it is {name}.{tags[0]}." if tags and tags[0] else "")
-    config: Any = get_pretrained_cfg(f"{name}.{tag}" if tag else name) or _shell("timm", name).pretrained_cfg
+    config: Any = get_pretrained_cfg(f"{name}.{tag}" if tag else name) or build_shell("timm", name).pretrained_cfg
     height, width = config.input_size[-2:]
     tag = tag or config.tag or ""
     url = config.url if isinstance(config.url, str) else ""
@@ -103,11 +103,11 @@ def _layout(name: str, full_name: str) -> str:
         source = inspect.getsource(sys.modules[model_entrypoint(name).__module__])
     except (OSError, TypeError):
         source = ".output_fmt ="   # without source files: look at the net
-    return getattr(_shell("timm", full_name), "output_fmt", "NCHW") if ".output_fmt =" in source else "NCHW"
+    return getattr(build_shell("timm", full_name), "output_fmt", "NCHW") if ".output_fmt =" in source else "NCHW"
 
 
 @functools.cache
-def _shell(source: str, full_name: str) -> Any:
+def build_shell(source: str, full_name: str) -> Any:
     "Make the net without storage for its weights."
     import torch
 
