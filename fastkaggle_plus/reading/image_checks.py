@@ -47,8 +47,8 @@ def check_images(
 ) -> pd.DataFrame:
     """Decode every image below a folder, and return a row for each that has a problem or is odd.
 
-    Columns: file (path inside the folder), problem (why it does not decode, "" if it does), note (how it is odd: grey, 16 bits, transparent,
-    CMYK, turned by EXIF, animated: it is read all the same), moved_to. Files with a problem are moved if asked, with the folders they lie in;
+    Columns: file (path inside the folder), problem (why it does not decode, "" if it does), note (how it is odd: grey, 16 bits, palette, transparent,
+    CMYK, turned by EXIF, several frames: it is read all the same), moved_to. Files with a problem are moved if asked, with the folders they lie in;
     nothing is ever deleted or overwritten: where a name is taken, a number is added. Raises DataError when no image is there, or `move_to`
     lies in `path`.
     """
@@ -91,7 +91,7 @@ def _note(image: Image.Image) -> str:
         "transparent": image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info,
         "CMYK": image.mode == "CMYK",
         f"turned by EXIF ({lies})": lies != 1,
-        "animated": getattr(image, "n_frames", 1) > 1,
+        "several frames": getattr(image, "n_frames", 1) > 1,
     }
     return ", ".join(word for word, is_so in odd.items() if is_so)
 

@@ -8,7 +8,7 @@ from fastkaggle_plus.exceptions import DataError
 from .pictures import BROKEN, ODD, broken_file, odd_file, save, smooth, turned
 
 NOTES = {"grey.png": "grey", "grey.jpg": "grey", "transparent.png": "transparent", "palette.png": "palette, transparent", "cmyk.jpg": "CMYK",
-         "grey16.png": "grey, 16 bits", "turned.jpg": "turned by EXIF (6)", "animated.gif": "palette, animated"}
+         "grey16.png": "grey, 16 bits", "turned.jpg": "turned by EXIF (6)", "animated.gif": "palette, several frames"}
 
 
 def make(folder):
