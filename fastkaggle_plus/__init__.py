@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from .metrics import get_metric
     from .new import new_comp
     from .predictions import Predictions, load_predictions
-    from .reading import read_tabular
+    from .reading import check_images, image_sizes, read_tabular
     from .rehearsals import rehearsal
     from .sandbox import rehearse
     from .submission import check_file, check_submission, write_submission
@@ -74,7 +74,7 @@ _HOME = {
     "get_metric": "metrics",
     "new_comp": "new",
     "Predictions": "predictions", "load_predictions": "predictions",
-    "read_tabular": "reading",
+    "check_images": "reading", "image_sizes": "reading", "read_tabular": "reading",
     "rehearsal": "rehearsals",
     "rehearse": "sandbox",
     "check_file": "submission", "check_submission": "submission", "write_submission": "submission",
@@ -84,8 +84,10 @@ _HOME = {
 
 __all__ = [
     "Competition", "Data", "FastkaggleError", "KaggleError", "Predictions", "Sweep", "Table", "Trial", "Vault", "board", "check_ds_exists",
-    "check_file", "check_submission", "compare", "competition_submit", "create_libs_datasets", "create_requirements_dataset", "default_trials",
-    "ensemble", "folds_for", "get_dataset", "get_local_ds_ver", "get_metric", "get_pip_libraries", "get_pip_library", "import_kaggle", "iskaggle",
+    "check_file", "check_images", "check_submission", "compare", "competition_submit", "create_libs_datasets",
+    "create_requirements_dataset", "default_trials",
+    "ensemble", "folds_for", "get_dataset", "get_local_ds_ver", "get_metric", "get_pip_libraries", "get_pip_library", "image_sizes",
+    "import_kaggle", "iskaggle",
     "kernel_logs", "kernel_output", "kernel_status", "leaderboard", "list_comps", "load_comp", "load_predictions", "make_folds", "mk_dataset",
     "nb_meta", "new_comp", "push_dataset", "push_notebook", "quota", "read_tabular", "rehearsal", "rehearse", "run", "run_local", "setup_comp",
     "submissions", "submit", "submit_code", "wait_kernel", "write_submission",

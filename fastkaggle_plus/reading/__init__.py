@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .files import need_columns, parse_csv, read_csv, read_sample
+from .image_checks import check_images, image_sizes
 from .tables import as_time, read_tabular, values_of
 
-__all__ = ["as_time", "need_columns", "parse_csv", "read_csv", "read_sample", "read_tabular", "values_of"]
+__all__ = ["as_time", "check_images", "image_sizes", "need_columns", "parse_csv", "read_csv", "read_sample", "read_tabular", "values_of"]
