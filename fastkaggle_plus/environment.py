@@ -19,6 +19,8 @@ iskaggle: str = os.environ.get("KAGGLE_KERNEL_RUN_TYPE", "")
 _REHEARSAL = ("KAGGLE_API_ENVIRONMENT", "http_proxy", "HTTP_PROXY", "no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY",
               "KAGGLE_USERNAME", "KAGGLE_KEY", "KAGGLE_API_TOKEN", "KAGGLE_API_V1_TOKEN", "FKP_REHEARSAL")
 
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
 
 def kaggle_input() -> Path:
     "Return the folder Kaggle mounts data under (`KAGGLE_CACHE_MOUNT_FOLDER`, else /kaggle/input)."
@@ -116,11 +118,10 @@ def with_variables(**changes: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    "Give processes started meanwhile one numeric thread each: trials share the cores, and results do not depend on their number."
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-    before = {k: os.environ.get(k) for k in names}
-    os.environ.update(dict.fromkeys(names, "1"))
+def numeric_threads(n: int) -> Iterator[None]:
+    "Give processes started, and libraries imported, meanwhile so many numeric threads each: trials share the cores."
+    before = {k: os.environ.get(k) for k in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, str(n)))
     try:
         yield
     finally:

@@ -6,6 +6,7 @@ import hashlib
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ KINDS = ("random", "stratified", "group", "stratified-group", "time")
 @dataclass(frozen=True, eq=False)
 class Folds:
     "Which fold validates each training row."
-    assignment: Array  # (n_train,) integers from 0; -1: never validated (the earliest rows of a time split)
+    assignment: Array  # (n_train,) integers from 0; -1: never validated (the earliest rows of a time split, all but a declared holdout)
     kind: str          # random | stratified | group | stratified-group | time
     seed: int
 
@@ -53,10 +54,13 @@ def make_folds(
     kind: str | None = None,      # random | stratified | group | stratified-group | time; None: stratified for classes, else random
     groups: Array | None = None,  # (n,) for the group kinds: a group is never split
     time: Array | None = None,    # (n,) for time: sortable, equal times stay together
+    holdout: float | None = None,   # instead of folds: the share of rows, 0.01 to 0.9, that fold 0 holds out; the others are -1
 ) -> Folds:
     """Assign each training row to one fold.
 
     Values are stratified by ten quantiles. Along time the rows fall into n_folds + 1 blocks; the first is only trained on.
+    A holdout is drawn in the same way, to the nearest hundredth, of groups to the nearest twentieth; along time it is the latest rows.
+    Raises DataError, UnknownName.
     """
     import pandas as pd
     from sklearn import model_selection as ms
@@ -66,6 +70,8 @@ def make_folds(
         kind = "stratified" if np.issubdtype(targs.dtype, np.integer) else "random"
     if kind not in KINDS:
         raise UnknownName("split kind", kind, KINDS)
+    if holdout is not None:
+        return _held_out(targs, holdout, seed=seed, kind=kind, groups=groups, time=time)
     if not 2 <= n_folds <= len(targs):
         raise DataError(f"n_folds must be between 2 and the number of rows ({len(targs)}), and {n_folds} came.")
     if kind == "time":
@@ -85,6 +91,28 @@ def make_folds(
         except ValueError as e:
             raise DataError(f"A {kind} split into {n_folds} folds is not possible: {e} Lower n_folds or use kind = \"random\".") from e
     return Folds(assignment, kind, seed)
+
+
+def _held_out(targs: Array, holdout: float, *, seed: int, kind: str, groups: Array | None, time: Array | None) -> Folds:
+    "Hold out the first p of q folds, p/q being near the share that is wanted."
+    if not 0.01 <= holdout <= 0.9:
+        raise DataError(f"holdout is the share of rows to hold out, between 0.01 and 0.9, and {holdout} came.")
+    n = len(targs)
+    if kind == "time":
+        time = _given(time, "time", kind, n)
+        latest = time >= np.sort(time)[min(n - round(holdout * n), n - 1)]
+        if latest.all():   # equal times stay together
+            latest = time > time.min()
+        if not latest.any():
+            raise DataError("A time split needs at least two different times.")
+        return Folds(np.where(latest, 0, -1), kind, seed)
+    finest = min(100, n)
+    if kind.endswith("group"):
+        finest = min(20, len(set(map(str, _given(groups, "groups", kind, n)))))
+    share = Fraction(holdout).limit_denominator(max(finest, 2))
+    p, q = (share.numerator, share.denominator) if 0 < share < 1 else (1, 2) if finest < 2 else (1, finest) if share == 0 else (finest - 1, finest)
+    folds = make_folds(targs, n_folds=q, seed=seed, kind=kind, groups=groups)
+    return Folds(np.where(folds.assignment < p, 0, -1), kind, seed)
 
 
 def _strata(targs: Array) -> Array:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..data import Table
 from ..exceptions import ConfigError, SelectionError
+from . import progress
 from .model import Array, Fit, Fitted, FittedFunction, Model, oob_score
 
 
@@ -47,9 +48,10 @@ def bag(
     def fit(table: Table) -> Bag:
         rng, members = np.random.default_rng(seed), list[Fitted]()
         total, count = np.zeros((len(table), table.n_outputs)), np.zeros(len(table))
-        for _ in range(n):
+        for i in range(n):
             rows = rng.choice(len(table), max(1, round(frac * len(table))), replace=replace)
-            members.append(fit_one(table.take(np.sort(rows))))
+            with progress.part(i, n, "member"):
+                members.append(fit_one(table.take(np.sort(rows))))
             unseen = np.setdiff1d(np.arange(len(table)), rows)
             if len(unseen):
                 total[unseen] += members[-1].predict(table.take(unseen))

@@ -12,6 +12,7 @@ from ..data import Table
 from ..exceptions import MissingExtra
 from .model import Array, Coding, FittedFunction, Model, as_frame, class_columns, shares
 
+PRELOAD = ("sklearn.ensemble",)   # the other libraries are imported by the one trial that uses them
 _MOST_LEVELS = 250  # scikit-learn's limit of a native category is 255
 
 

@@ -13,6 +13,7 @@ from ..exceptions import DataError
 from ..metrics import get_metric
 from .model import Array, Coding, FittedFunction, Model, class_columns, oob_score, shares
 
+PRELOAD = ("sklearn.ensemble", "sklearn.tree")
 FEW_TREES = 30
 
 

@@ -9,6 +9,8 @@ import numpy as np
 from ..data import Table
 from .model import FittedFunction, Model, OneHot, class_columns
 
+PRELOAD = ("sklearn.linear_model",)
+
 
 def ridge_model(*, strength: float = 1.0) -> Model:
     "Return a linear model with an L2 penalty, on scaled numbers and one column a level; values are kept within what was seen."

@@ -20,6 +20,7 @@ from ..data import Table
 from ..exceptions import DataError
 from .model import Array, Coding, FittedFunction, Model
 
+PRELOAD = ("torch",)
 SEED = 442  # the notebook's
 
 Coeffs = list[Tensor]

@@ -12,7 +12,10 @@ import numpy as np
 
 from ..data import Table
 from ..exceptions import MissingExtra
+from . import progress
 from .model import Array, Coding, FittedFunction, Model, class_columns
+
+PRELOAD = ("torch", "fastai.tabular.all")
 
 
 def tabular_model(
@@ -45,8 +48,9 @@ def tabular_model(
             loss = fastai.MSELossFlat() if classes is None else fastai.CrossEntropyLossFlat()
             no_rows: list[Any] = []   # to validate on: the folds do that
             learn = fastai.Learner(fastai.DataLoaders(Batches([*inputs(table), wanted], bs, device), no_rows), net, loss, wd=wd)
-            learn.remove_cbs([cb for cb in learn.cbs if isinstance(cb, (fastai.ProgressCallback, fastai.Recorder))])   # nobody watches
-            learn.fit_one_cycle(epochs, lr) if one_cycle else learn.fit(epochs, lr)
+            learn.remove_cbs([cb for cb in learn.cbs if isinstance(cb, (fastai.ProgressCallback, fastai.Recorder))])   # who listens hears the epochs
+            fit_net = learn.fit_one_cycle if one_cycle else learn.fit
+            fit_net(epochs, lr, cbs=progress.epoch_callback())
         net.eval()
 
         def predict(rows: Table) -> Array:

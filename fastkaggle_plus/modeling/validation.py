@@ -35,6 +35,7 @@ def cross_validate(
     """Fit the model once a fold, and return its out-of-fold predictions with the mean of the folds' test predictions.
 
     Features that need targets are computed inside each fold. For rmsle the model is fitted to log(1 + target).
+    Whoever listens (see `progress`) hears how far it is.
     Raises DataError for folds of other rows and for predictions that cannot be.
     """
     if len(folds) != len(data.train):

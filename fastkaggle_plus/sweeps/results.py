@@ -23,11 +23,17 @@ class TrialResult:
     predictions: Predictions | None   # None when it failed
     error: str = ""                   # traceback
     reused: bool = False              # taken from the vault, not run
+    not_run: bool = False             # beyond the budget; `error` says of what
 
     @property
     def name(self) -> str:
         "The trial's name."
         return self.trial.name
+
+    @property
+    def failed(self) -> bool:
+        "Whether it ran and left nothing."
+        return self.predictions is None and not self.not_run
 
 
 @dataclass(frozen=True)

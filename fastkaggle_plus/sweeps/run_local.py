@@ -1,39 +1,44 @@
-"""Run a sweep on this machine: each trial once, two at a time on two cores, whatever finished is never run again."""
+"""Run a sweep on this machine: each trial once, in a process of its own, two at a time on two cores; whatever finished is never run again."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import importlib.metadata
-import multiprocessing
 import os
 import platform
-import threading
+import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from ..competition import Competition
 from ..data import Data
-from ..environment import one_thread
-from ..exceptions import FastkaggleError
+from ..exceptions import ConfigError, FastkaggleError
 from ..folds import Folds, make_folds
 from ..vault import Vault, run_key
+from .budget import Budget
+from .processes import Job, Tell, in_processes, using_threads
 from .results import TrialResult
 from .trial import Sweep, Trial
 
-OnResult = Callable[[TrialResult], None]
-_VERSIONS = ("numpy", "pandas", "scikit-learn", "scipy", "torch", "fastai", "lightgbm", "xgboost", "catboost")
+_VERSIONS = ("numpy", "pandas", "scikit-learn", "scipy", "torch", "torchvision", "timm", "fastai", "lightgbm", "xgboost", "catboost")
+_PRELOAD = ("fastkaggle_plus.modeling.validation", "sklearn.metrics", "sqlite_utils", "threadpoolctl")   # what every trial needs
 
 
-def folds_for(comp: Competition, data: Data, *, n_folds: int = 5, seed: int = 42) -> Folds:
+def folds_for(
+    comp: Competition,
+    data: Data,
+    *,
+    n_folds: int = 5,
+    seed: int = 42,
+    holdout: float | None = None,   # the share of one declared holdout, instead of folds
+) -> Folds:
     "Return the competition's own split of its training rows."
-    return make_folds(data.targs, n_folds=n_folds, seed=seed, kind=comp.split.kind, groups=data.groups, time=data.time)
+    return make_folds(data.targs, n_folds=n_folds, seed=seed, kind=comp.split.kind, groups=data.groups, time=data.time, holdout=holdout)
 
 
 def run_local(
@@ -43,20 +48,28 @@ def run_local(
     *,
     vault: Vault,
     data: Data | None = None,              # what `comp.read(path)` gives, where it is there already
-    workers: int | None = None,            # processes; default: one a core; 0: in this process
-    on_result: OnResult | None = None,     # called as each trial ends
+    workers: int | None = None,            # trials at once; default: one for each `threads` cores; 0: in this process, one after the other
+    on_result: Callable[[TrialResult], None] | None = None,           # called as each trial ends
     on_start: Callable[[Trial], None] | None = None,
+    on_progress: Callable[[Trial, float, str], None] | None = None,   # (trial, share done, where it is: "fold 2/5, epoch 3/8")
+    threads: int = 1,                      # numeric threads of each trial
+    max_trials: int | None = None,         # budget: trials started; what the vault holds costs nothing
+    max_epochs: int | None = None,         # budget: epochs of all trials on all folds
+    stop_after_s: float | None = None,     # seconds after which no trial starts; those that run go on to their end
 ) -> list[TrialResult]:
     """Run what the vault does not hold yet and return one result per trial, in their order.
 
-    A trial that fails is a result with a traceback. Killed at any moment, the next call repeats at most what was in flight.
-    Every trial runs on one thread, so that the same seed gives the same bytes whatever the number of workers.
+    A trial that fails, or whose process dies, is a result with a traceback; one beyond the budget is a result that was not run.
+    Killed at any moment, the next call repeats at most what was in flight. Every trial runs in a fresh process and on one thread unless
+    `threads` says otherwise, so that the same seed gives the same bytes whatever the number of workers. Raises ConfigError, DataError.
     """
-    _CACHE.clear()   # the files may have changed since this process read them
+    if threads < 1:
+        raise ConfigError(f"threads = {threads}: a trial computes on at least one. More than one suits few large trials.")
     data = data or comp.read(path)
-    folds = folds_for(comp, data, n_folds=sweep.n_folds, seed=sweep.seed)
+    folds = folds_for(comp, data, n_folds=sweep.n_folds, seed=sweep.seed, holdout=sweep.holdout)
     prints = dict(data=data.fingerprint(), split=folds.fingerprint(), code=code_fingerprint(comp), environment=environment_fingerprint())
     keys = {t.name: run_key(trial=t.fingerprint(), **prints) for t in sweep.trials}
+    budget = Budget(sweep, comp, max_trials=max_trials, max_epochs=max_epochs, stop_after_s=stop_after_s)
     results: dict[str, TrialResult] = {}
 
     def finish(result: TrialResult) -> None:
@@ -64,36 +77,70 @@ def run_local(
         if on_result:
             on_result(result)
 
+    def jobs() -> Iterator[Job]:
+        "What is to run, each as its turn comes."
+        for trial in todo:
+            if refusal := budget.take(trial):
+                finish(TrialResult(trial, None, refusal, not_run=True))
+                continue
+            if on_start:
+                on_start(trial)
+            what = TrialJob(trial, str(comp.folder or comp.slug), str(path), sweep, str(vault.folder), keys[trial.name], is_alone=workers != 0)
+            yield Job(what, (*_PRELOAD, *_preload(trial, comp)), threads)
+
+    def progress(job: Job, share: float, where: str) -> None:
+        if on_progress:
+            on_progress(job.what.trial, share, where)
+
     todo = []
     for trial in sweep.trials:
         if (preds := vault.get(keys[trial.name])) is not None:
             finish(TrialResult(trial, dataclasses.replace(preds, name=trial.name), reused=True))
         else:
             todo.append(trial)
-    jobs = [(trial, str(comp.folder or comp.slug), str(path), sweep, str(vault.folder), keys[trial.name]) for trial in todo]
-    workers = min(len(todo), os.cpu_count() or 1) if workers is None else workers
-    for job, error in (_in_processes(jobs, workers, on_start) if workers else _in_this_process(jobs, on_start)):
-        trial = job[0]
-        if error:
-            vault.put_error(keys[trial.name], comp.slug, trial.name, error)
-        preds = None if error else vault.get(keys[trial.name])
-        finish(TrialResult(trial, preds and dataclasses.replace(preds, name=trial.name), error))
+    if workers is None:
+        workers = min(len(todo), max((os.cpu_count() or 1) // threads, 1))
+    ended = in_processes(run_trial, jobs(), workers=workers, on_progress=progress) if workers else _in_this_process(jobs(), progress)
+    with contextlib.closing(ended):
+        for job, error in ended if todo else ():
+            trial = job.what.trial
+            if error:
+                vault.put_error(keys[trial.name], comp.slug, trial.name, error)
+            preds = None if error else vault.get(keys[trial.name])
+            finish(TrialResult(trial, preds and dataclasses.replace(preds, name=trial.name), error))
     return [results[t.name] for t in sweep.trials]
 
 
-def run_trial(trial: Trial, folder: str, path: str, sweep: Sweep, vault: str, key: str) -> str:
+@dataclasses.dataclass(frozen=True)
+class TrialJob:
+    "A trial, and where to run it."
+    trial: Trial
+    folder: str      # of the competition
+    path: str        # its data
+    sweep: Sweep
+    vault: str       # folder
+    key: str         # of the run
+    is_alone: bool   # in a process of its own, whose memory is the trial's
+
+
+def run_trial(job: TrialJob, tell: Tell) -> str:
     "Run one trial in this process and store it; return a traceback, or nothing when it went well."
     from ..competition import load_comp
     from ..modeling import cross_validate, find_model
+    from ..modeling.progress import heard_by
 
+    trial, sweep = job.trial, job.sweep
     try:
-        comp = load_comp(folder)
-        data, folds = _read_once(comp, path, sweep.n_folds, sweep.seed)
+        comp = load_comp(job.folder)
+        data = comp.read(job.path)
+        folds = folds_for(comp, data, n_folds=sweep.n_folds, seed=sweep.seed, holdout=sweep.holdout)
         start = time.perf_counter()
-        preds = cross_validate(find_model(trial.model, comp)(**trial.params), data, folds, metric=comp.metric, name=trial.name)
-        about = {**preds.about, "versions": environment_fingerprint(), "date": datetime.now(UTC).date().isoformat()}
+        with heard_by(tell):
+            preds = cross_validate(find_model(trial.model, comp)(**trial.params), data, folds, metric=comp.metric, name=trial.name)
+        memory = {"peak_mb": _peak_mb()} if job.is_alone else {}
+        about = {**preds.about, **memory, "versions": environment_fingerprint(), "date": datetime.now(UTC).date().isoformat()}
         preds = dataclasses.replace(preds, about=about)
-        Vault(vault).put(key, comp.slug, preds, **about, trial=dataclasses.asdict(trial), wall_s=time.perf_counter() - start)
+        Vault(job.vault).put(job.key, comp.slug, preds, **about, trial=dataclasses.asdict(trial), wall_s=time.perf_counter() - start)
     except FastkaggleError as e:
         return f"{type(e).__name__}: {e}"
     except Exception:
@@ -121,61 +168,26 @@ def environment_fingerprint() -> str:
     return f"python {platform.python_version()} {platform.machine()} " + " ".join(f"{k} {v}" for k, v in found.items())
 
 
-Job = tuple[Trial, str, str, Sweep, str, str]
-
-
-def _in_this_process(jobs: Sequence[Job], on_start: Callable[[Trial], None] | None) -> Any:
-    from threadpoolctl import threadpool_limits  # comes with scikit-learn
-
+def _in_this_process(jobs: Iterator[Job], on_progress: Callable[[Job, float, str], None]) -> Generator[tuple[Job, str]]:
     for job in jobs:
-        if on_start:
-            on_start(job[0])
-        with threadpool_limits(1):
-            error = run_trial(*job)
+        with using_threads(job.threads):
+            error = run_trial(job.what, lambda share, where, job=job: on_progress(job, share, where))  # type: ignore[misc]
         yield job, error
 
 
-def _in_processes(jobs: Sequence[Job], workers: int, on_start: Callable[[Trial], None] | None) -> Any:
-    "Yield (job, traceback or nothing) as jobs end; a worker that dies is an error of the trials in flight, not the end of the sweep."
-    waiting, running = list(jobs), dict[Future[str], Job]()
-    while waiting or running:
-        with one_thread(), ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _start_worker, (os.getpid(),)) as pool:
-            broken = False
-            while (waiting and not broken) or running:
-                while waiting and len(running) < workers and not broken:
-                    job = waiting.pop(0)
-                    if on_start:
-                        on_start(job[0])
-                    running[pool.submit(run_trial, *job)] = job
-                done, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    job = running.pop(future)
-                    try:
-                        yield job, future.result()
-                    except BrokenProcessPool as e:
-                        broken = True
-                        yield job, f"The worker process died while this trial ran ({e}). Out of memory is the usual cause: run it alone with workers=1."
+def _preload(trial: Trial, comp: Competition) -> tuple[str, ...]:
+    "The packages that a trial's model asks to have imported first, and the model that a bag repeats."
+    from ..modeling import preload_of
+
+    inner = trial.params.get("model")
+    return (*preload_of(trial.model, comp), *(preload_of(inner, comp) if isinstance(inner, str) else ()))
 
 
-def _start_worker(parent: int) -> None:
-    "End when the parent has gone: a killed run leaves no process behind."
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-_CACHE: dict[tuple[str, str, int, int], tuple[Data, Folds]] = {}
-
-
-def _read_once(comp: Competition, path: str, n_folds: int, seed: int) -> tuple[Data, Folds]:
-    "Read the data once per worker, not once per trial."
-    key = (str(comp.folder), path, n_folds, seed)
-    if key not in _CACHE:
-        _CACHE.clear()
-        data = comp.read(path)
-        _CACHE[key] = data, folds_for(comp, data, n_folds=n_folds, seed=seed)
-    return _CACHE[key]
-
+def _peak_mb() -> float | None:
+    "The most memory that this process has held so far; None where the system does not tell."
+    try:
+        import resource
+    except ImportError:   # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss   # in KiB, on macOS in bytes
+    return round(peak / 2**20 if sys.platform == "darwin" else peak / 2**10, 1)

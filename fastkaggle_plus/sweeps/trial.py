@@ -44,6 +44,7 @@ class Sweep:
     trials: tuple[Trial, ...]
     n_folds: int = 5
     seed: int = 42
+    holdout: float | None = None   # the share of one declared holdout, instead of folds
 
     def __post_init__(self) -> None:
         names = [t.name for t in self.trials]

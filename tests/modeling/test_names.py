@@ -1,6 +1,7 @@
 """Finding models by name, and what importing them costs."""
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from fastkaggle_plus import modeling
 from fastkaggle_plus.competition import load_comp
 from fastkaggle_plus.exceptions import UnknownName
-from fastkaggle_plus.modeling import find_model, forest_model
+from fastkaggle_plus.modeling import find_model, forest_model, preload_of
 
 
 def test_a_model_is_found_by_file_and_function():
@@ -64,3 +65,33 @@ def test_importing_models_loads_no_heavy_library(module):
     code = f"import sys, {module}; print([m for m in {heavy} if m in sys.modules])"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "[]"
+
+
+def test_what_a_model_wants_imported_first_is_read_and_not_imported(tmp_path):
+    assert preload_of("scratch.net_model") == ("torch",) and preload_of("bagging.bag_model") == preload_of("nowhere.x_model") == ()
+    (tmp_path / "competition.toml").write_text('task = "binary"\nmetric = "accuracy"\nid = "id"\ntarget = "y"\n')
+    (tmp_path / "scratch.py").write_text('PRELOAD = ("timm", "torch")\nraise RuntimeError("imported")\n')
+    comp = load_comp(tmp_path)
+    assert preload_of("scratch.net_model", comp) == ("timm", "torch")
+    (tmp_path / "scratch.py").write_text("PRELOAD = (")
+    assert preload_of("scratch.net_model", comp) == ()
+
+
+def test_what_is_imported_before_a_fork_leaves_the_gpu_and_threads_alone():
+    folder = Path(modeling.__file__).parent
+    packages = sorted({name for file in folder.glob("*.py") for name in preload_of(f"{file.stem}.x")})
+    assert {"torch", "fastai.tabular.all", "sklearn.ensemble"} <= set(packages)
+    code = f"""
+import importlib, os, torch, warnings
+warnings.simplefilter("ignore")
+def touched(*args, **kw):
+    raise SystemExit("the GPU was asked for")
+for name in ("is_available", "device_count", "current_device", "init", "_lazy_init"):
+    setattr(torch.cuda, name, touched)
+for name in {packages}:
+    importlib.import_module(name)
+print(len(os.listdir("/proc/self/task")))
+"""
+    one_thread = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=one_thread)
+    assert said.stdout.strip() == "1", said.stderr

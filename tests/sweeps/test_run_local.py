@@ -17,7 +17,7 @@ from fastkaggle_plus.vault import Vault
 FACTS = 'task = "binary"\nmetric = "accuracy"\nid = "id"\ntarget = "y"\n[split]\nkind = "stratified"\n'
 MODELS = '''
 import os, pathlib, time
-from fastkaggle_plus.modeling import forest_model, tree_model
+from fastkaggle_plus.modeling import Model, forest_model, progress, tree_model
 
 def counted(n_leaves=4, log="", wait=0.0, seed=0):
     with open(log, "a") as f:
@@ -28,8 +28,23 @@ def counted(n_leaves=4, log="", wait=0.0, seed=0):
 def broken():
     raise RuntimeError("the wheel came off")
 
-def dies():
+def dies(wait=0.0):
+    time.sleep(wait)
     os.kill(os.getpid(), 9)
+
+def hungry(mb=0):
+    def fit(table):
+        held = bytearray(mb * 2**20)
+        held[::4096] = b"x" * len(held[::4096])   # touch each page
+        return tree_model(max_leaf_nodes=2).fit(table)
+    return Model("hungry", fit)
+
+def epochs(epochs=3, freeze_epochs=1, seed=0):
+    def fit(table):
+        for i in range(epochs):
+            progress.epoch(i + 1, epochs)
+        return tree_model(max_leaf_nodes=2 + seed % 3).fit(table)
+    return Model("epochs", fit)
 '''
 
 
@@ -92,6 +107,47 @@ def test_a_failure_is_a_row_with_its_traceback(toy, tmp_path):
 def test_a_worker_that_dies_does_not_end_the_sweep(toy, tmp_path):
     results = sweep(toy, (Trial("dies", "models.dies"), *counted(toy, 2, 4, 8)), tmp_path, workers=1)
     assert "worker process died" in results[0].error and all(r.predictions is not None for r in results[1:])
+
+
+def test_each_trial_has_a_process_of_its_own(toy, tmp_path):
+    sweep(toy, counted(toy, 2, 3, 4, 5, 6), tmp_path, workers=2)
+    pids = {int(line.split()[1]) for line in (tmp_path / "log").read_text().splitlines()}
+    assert len(pids) == 5 and os.getpid() not in pids
+    assert not any(os.path.exists(f"/proc/{pid}") for pid in pids)
+
+
+def test_a_process_that_is_killed_fails_its_own_trial_alone(toy, tmp_path):
+    dies, other = sweep(toy, (Trial("dies", "models.dies", {"wait": 0.3}), *counted(toy, 4, wait=0.8)), tmp_path, workers=2)
+    assert "killed by SIGKILL" in dies.error and other.predictions is not None and log(toy) == ["4"]   # it ran at the same time, and was not run again
+
+
+def test_memory_is_measured_trial_by_trial(toy, tmp_path):
+    trials = [Trial("eats", "models.hungry", {"mb": 300}), Trial("fasts", "models.hungry")]
+    eats, fasts = (r.predictions.about["peak_mb"] for r in sweep(toy, tuple(trials), tmp_path, workers=1))
+    assert eats > fasts + 290 and 20 < fasts < 2000
+    [here] = sweep(toy, (trials[1],), tmp_path / "here", workers=0)
+    assert "peak_mb" not in here.predictions.about   # the memory of a process that does other things too
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_progress_comes_in_order(toy, tmp_path, workers):
+    told = []
+    trials = (Trial("net", "models.epochs"), Trial("bag", "bagging.bag_model", {"model": "forest.tree_model", "n": 2}))
+    sweep(toy, trials, tmp_path, workers=workers, on_progress=lambda trial, share, where: told.append((trial.name, share, where)))
+    net = [(round(share, 3), where) for name, share, where in told if name == "net"]
+    for at in ((0.0, "fold 1/3"), (0.111, "fold 1/3, epoch 1/3"), (0.556, "fold 2/3, epoch 2/3"), (1.0, "fold 3/3")):
+        assert at in net
+    assert net == sorted(net, key=lambda at: at[0])
+    assert (0.5, "fold 2/3, member 2/2") in [(round(share, 3), where) for name, share, where in told if name == "bag"]
+
+
+def test_a_package_that_starts_threads_when_imported_is_met_with_processes_from_nothing(toy, tmp_path, monkeypatch):
+    (tmp_path / "threaded.py").write_text("import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])]))
+    code = "import sys\ndef shy(n_leaves):\n    assert 'threaded' not in sys.modules   # a fork inherits it\n    return tree_model(max_leaf_nodes=n_leaves)\n"
+    (toy.folder / "models.py").write_text(f'PRELOAD = ("threaded", "no_such_package")\n{MODELS}{code}')
+    results = sweep(toy, tuple(Trial(f"shy{n}", "models.shy", {"n_leaves": n}) for n in (2, 4)), tmp_path, workers=1)
+    assert [r.error for r in results] == ["", ""]
 
 
 def test_board_compares_each_with_the_best(toy, tmp_path):
