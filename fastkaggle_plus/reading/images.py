@@ -64,7 +64,7 @@ def find_images(
 ) -> list[Path | None]:
     "Return each row's image, or None: by the template, else anywhere in the folder by the last part of the template or by the id."
     known = _index(folder)
-    columns = {c: rows[c].astype(str).tolist() for c in set(re.findall(r"{(\w+)}", name)) & set(rows.columns)}
+    columns = {c: [str(v) for v in rows[c]] for c in set(re.findall(r"{(\w+)}", name)) & set(rows.columns)}
     ids = rows[id].astype(str).tolist()
     found = []
     for i, this in enumerate(ids):
