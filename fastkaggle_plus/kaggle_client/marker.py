@@ -28,7 +28,7 @@ def write(
 
 
 def is_complete(folder: Path, slug: str, *, origin: str) -> bool:
-    "Say whether `folder` is marked complete and its files still have their sizes; raise if it holds other data than asked for."
+    "Say whether `folder` is marked complete and its files still have their sizes, cleaned ones aside; raise if it holds other data than asked for."
     try:
         note: Any = json.loads((folder / NAME).read_text(encoding="utf-8"))
         slug_there, origin_there, files = note["slug"], note["origin"], dict(note["files"])
@@ -37,7 +37,8 @@ def is_complete(folder: Path, slug: str, *, origin: str) -> bool:
     if (slug_there, origin_there) != (slug, origin):
         raise KaggleError(f"{folder} holds {slug_there!r} from {origin_there}, and {slug!r} from {origin} is wanted. "
                           "Give setup_comp another `dest`, or move that folder away.")
-    return fits(folder, files)
+    cleaned = _cleaned(folder)
+    return fits(folder, {name: size for name, size in files.items() if name not in cleaned})
 
 
 def fits(folder: Path, files: dict[str, int]) -> bool:
@@ -48,6 +49,15 @@ def fits(folder: Path, files: dict[str, int]) -> bool:
 def files_in(folder: Path) -> dict[str, int]:
     "Return path -> bytes of all files under `folder`, the marker left out."
     return {p.relative_to(folder).as_posix(): p.stat().st_size for p in sorted(folder.rglob("*")) if p.is_file() and p.name != NAME}
+
+
+def _cleaned(folder: Path) -> set[str]:
+    "The files that the user's cleaning moved or rewrote: fetched anew they would undo it."
+    if not (folder / "cleaning.csv").exists():
+        return set()   # and no table library is loaded
+    from ..reading.cleaning_journal import changed_files
+
+    return changed_files(folder)
 
 
 def _size(path: Path) -> int:

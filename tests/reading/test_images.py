@@ -61,6 +61,7 @@ def test_the_template_decides_between_two_images_of_one_name(tmp_path):
     rows = pd.DataFrame({"id": [1, 1, 2], "label": ["a", "b", "a"]})
     assert find_images(rows, tmp_path, id="id", name="{label}/{id}.png") == [tmp_path / "a" / "1.png", tmp_path / "b" / "1.png", None]
     assert find_images(rows, tmp_path, id="id", name="{label}/{id}")[1] == tmp_path / "b" / "1.png"
+    assert find_images(rows.assign(label=np.nan), tmp_path, id="id", name="{label}/{id}")[0] == tmp_path / "a" / "1.png"   # a sample with empty answers
 
 
 def test_some_unreadable_images_are_named_and_all_of_them_are_fatal(tmp_path):

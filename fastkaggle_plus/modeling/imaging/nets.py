@@ -6,7 +6,7 @@ from typing import Any
 
 from ...exceptions import ConfigError
 from .archs import Arch
-from .weights import pretrained_arguments, torchvision_weights
+from .weights import pretrained_arguments, pretrained_state
 
 
 def make_net(
@@ -51,7 +51,7 @@ def _timm_body(arch: Arch, size: tuple[int, int], pretrained: bool) -> tuple[Any
         height, width = arch.input_px
         raise ConfigError(f"{arch.full_name} does not work on images of {size[0]}x{size[1]} pixels ({_first_line(e)}). It was trained at {height}x{width}: "
                           f"set batch = {height if height == width else [height, width]}.") from e
-    return body, int(net.num_features), not arch.pools_itself
+    return body, int(str(net.num_features)), not arch.pools_itself
 
 
 def _body(net: Any, arch: Arch) -> Any:
@@ -91,7 +91,7 @@ def _torchvision_body(arch: Arch, pretrained: bool) -> tuple[Any, int, bool]:
     make = getattr(torchvision.models, arch.name)
     net = make(weights=None)
     if pretrained:
-        net.load_state_dict(torchvision_weights(arch))
+        net.load_state_dict(pretrained_state(arch))
     body = create_body(net, pretrained=pretrained, cut=model_meta.get(make, {}).get("cut"))
     return body, num_features_model(body), True
 
