@@ -66,8 +66,10 @@ def _learn(recipe: Recipe, examples: Examples, targets: Targets, augment: Augmen
     net = make_net(recipe.arch, targets.n_out, size=recipe.size, pretrained=recipe.pretrained).to(device)
     batches = Batches(examples, augment, bs=max(1, recipe.bs // recipe.accum), device=device)
     no_rows: list[Any] = []   # to validate on: the folds do that
+    dls = fastai.DataLoaders(batches, no_rows)
+    dls.n_inp = 1   # what follows the images is to be learned
     half = training_precision(recipe.precision, net, device)
-    learn = fastai.Learner(fastai.DataLoaders(batches, no_rows), net, targets.loss, splitter=fastai.default_split, wd=recipe.wd,
+    learn = fastai.Learner(dls, net, targets.loss, splitter=fastai.default_split, wd=recipe.wd,
                            opt_func=fastai.partial(fastai.OptimWrapper, opt=torch.optim.AdamW, betas=(0.9, 0.99), eps=1e-5, fused=True))
     learn.remove_cbs([cb for cb in learn.cbs if isinstance(cb, (fastai.ProgressCallback, fastai.Recorder))])   # nobody watches
     learn.add_cbs(_callbacks(fastai, recipe, half, device, batches))

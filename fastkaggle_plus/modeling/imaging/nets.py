@@ -45,7 +45,7 @@ def _timm_body(arch: Arch, size: tuple[int, int], pretrained: bool) -> tuple[Any
         net = timm.create_model(arch.full_name, num_classes=0, **weights, **given)
         body = _body(net, arch)
         _try(body, size)
-    except (AssertionError, RuntimeError, TypeError, ValueError) as e:
+    except (AssertionError, IndexError, RuntimeError, TypeError, ValueError) as e:   # each family has its own way to say so
         if not given:
             raise
         height, width = arch.input_px
