@@ -42,8 +42,9 @@ def cached_array(
     """Return the rows of files, read-only and mapped from disk, and why some files are not readable: kept from before, or made now.
 
     An entry is for these files with their sizes and times of change. Of several processes that ask at once one makes it, and the others wait.
-    It is written under another name and renamed, so a kill leaves nothing that would be used. When one is made, those go that nobody used for
-    30 days or whose first file is gone. Raises DataError when the folder cannot be written, or its disk has too little room.
+    It is written under another name and renamed, so a kill leaves nothing that would be used. What was not readable is tried again each time.
+    When an entry is made, those go that nobody used for 30 days or whose first file is gone. Raises DataError when the folder cannot be
+    written, or its disk has too little room.
     """
     folder, shape = Path(folder) if folder is not None else home() / "cache" / name, (len(files), *row)
     sources = list(stamps(files))
@@ -61,19 +62,23 @@ def cached_array(
         with ThreadPoolExecutor() as pool:   # decoding and resizing release the interpreter lock
             return [(i, why) for i, why in enumerate(pool.map(one, range(len(files)))) if why]
 
-    kept = _kept(file)
-    if kept is None:
+    def kept() -> tuple[Array, dict[str, str]] | None:
+        entry = _entry(file)
+        if entry is None or any(_is_readable(files[i], make) for i, _ in entry[1]):   # the disk, and not the file, was at fault
+            return None
+        return entry[0], {files[i]: why for i, why in entry[1]}
+
+    if (found := kept()) is None:
         with _disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             with FileLock(file.with_suffix(".lock")):
-                if (kept := _kept(file)) is None:   # else it was made while we waited
+                if (found := kept()) is None:   # else it was made while we waited
                     _clean(folder, keep=file)
                     _make(file, fill, shape, np.dtype(dtype), next((path for path, _, _ in sources if path), ""))
-                    kept = _kept(file)
-    if kept is None:
+                    found = kept()
+    if found is None:
         raise DataError(f"{file} does not read back as it was written. Is its disk sound? Give another `folder`, or set FKP_HOME to another disk.")
-    array, problems = kept
-    return array, {files[i]: why for i, why in problems}
+    return found
 
 
 def stamps(files: Iterable[str]) -> Iterator[tuple[str, int, int]]:
@@ -90,7 +95,7 @@ def stamps(files: Iterable[str]) -> Iterator[tuple[str, int, int]]:
         yield os.path.join(folders[parent], name) if file else "", stat.st_size if stat else 0, stat.st_mtime_ns if stat else 0
 
 
-def _kept(file: Path) -> tuple[Array, list[tuple[int, str]]] | None:
+def _entry(file: Path) -> tuple[Array, list[tuple[int, str]]] | None:
     "The array and the note beside it, or None where one of them is missing or damaged."
     note = file.with_suffix(".json")
     try:
@@ -144,23 +149,31 @@ def _checksums(file: str, inode: int, size: int, mtime_ns: int) -> list[int]:
         return list(pool.map(checksum, range(0, size, _BLOCK_BYTES)))
 
 
+def _is_readable(file: str, make: Callable[[str], Array]) -> bool:
+    try:
+        make(file)
+        return True
+    except UnreadableImage:
+        return False
+
+
 def _clean(folder: Path, keep: Path) -> None:
     "Remove entries that nobody will use, and what killed processes left half made. The empty locks stay: another may wait at one."
-    for stem in {f.stem for f in (*folder.glob("*.json"), *folder.glob("*.part"))} - {keep.stem}:
+    name = keep.stem.split("-")[0]
+    for stem in {f.stem for f in folder.glob(f"{name}-{'[0-9a-f]' * 32}.*") if f.suffix != ".lock"} - {keep.stem}:   # whatever else is here is not ours
         part, note, file = (folder / f"{stem}{suffix}" for suffix in (".part", ".json", ".npy"))
-        with contextlib.suppress(FileNotFoundError, Timeout), FileLock(folder / f"{stem}.lock", timeout=0):   # taken: its maker is at work
-            part.unlink(missing_ok=True)
-            if time.time() - note.stat().st_mtime > _KEPT_S or not _source_is_there(note):
-                note.unlink()
-                file.unlink(missing_ok=True)
+        with contextlib.suppress(Timeout), FileLock(folder / f"{stem}.lock", timeout=0):   # taken: its maker is at work
+            for gone in (part,) if _is_wanted(note) else (part, note, file):
+                gone.unlink(missing_ok=True)
 
 
-def _source_is_there(note: Path) -> bool:
+def _is_wanted(note: Path) -> bool:
+    "Say whether an entry is whole, was used lately, and its first file is still there."
     try:
         source = json.loads(note.read_text(encoding="utf-8"))["source"]
-    except (ValueError, KeyError, TypeError):   # damaged, so of no use
+        return time.time() - note.stat().st_mtime < _KEPT_S and (not source or os.path.exists(source))
+    except (OSError, ValueError, KeyError, TypeError):
         return False
-    return not source or os.path.exists(source)
 
 
 @contextlib.contextmanager

@@ -47,9 +47,10 @@ def resized(
     """
     if method not in METHODS:
         raise UnknownName("resize method", method, METHODS)
-    height, width = size if isinstance(size, tuple) else (size, size)
-    if not all(isinstance(s, int) and 1 <= s <= _MOST_PX for s in (height, width)):
+    sides = tuple(size) if isinstance(size, list | tuple) else (size, size)   # a trial that was read from JSON has lists
+    if len(sides) != 2 or not all(isinstance(s, int) and 1 <= s <= _MOST_PX for s in sides):
         raise DataError(f"An image size is one number or (height, width) in whole pixels from 1 to {_MOST_PX}, and {size!r} came.")
+    height, width = sides
     files = images.files if isinstance(images, ImageFiles) else tuple(map(str, images))
 
     def make(file: str) -> Array:

@@ -1,5 +1,6 @@
 """Kept arrays: one maker among processes, no half made file, no full disk found out too late, and no litter."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -68,15 +69,22 @@ def test_a_maker_that_fails_leaves_no_entry_and_the_next_one_makes_it(tmp_path):
             keep(tmp_path, make=fails, **other)
 
 
-def test_what_is_not_readable_is_blank_and_stays_told(tmp_path):
+def test_what_is_not_readable_is_blank_and_tried_again_alone(tmp_path):
+    asked, broken = [], {"b"}
+
     def picky(file):
-        if file == "b":
-            raise UnreadableImage(file, "it is a b")
+        asked.append(file)
+        if file in broken:
+            raise UnreadableImage(file, "the disk says no")
         return np.full(3, 7.0)
 
-    for make in (picky, None):   # the second time nothing is made
-        array, problems = keep(tmp_path, make=make, blank=np.nan)
-        assert problems == {"b": "it is a b"} and np.isnan(array[1:]).all() and (array[0] == 7).all()
+    for _ in range(2):
+        array, problems = keep(tmp_path, make=picky, blank=np.nan)
+        assert problems == {"b": "the disk says no"} and np.isnan(array[1:]).all() and (array[0] == 7).all()
+    assert asked.count("a") == 1
+    broken.clear()
+    array, problems = keep(tmp_path, make=picky, blank=np.nan)
+    assert not problems and np.isnan(array[1]).all() and (array[[0, 2]] == 7).all() and asked.count("a") == 2
 
 
 def test_a_disk_without_room_is_told_before_anything_is_written(tmp_path):
@@ -112,11 +120,17 @@ def test_what_was_made_of_files_that_are_gone_goes_with_the_next_one(tmp_path):
     for name in ("rehearsal", "real"):
         (tmp_path / name).write_text("")
         keep(tmp_path / "kept", [str(tmp_path / name)])
-    real = max((tmp_path / "kept").glob("*.npy"), key=lambda f: f.stat().st_mtime_ns)
+    strangers = [tmp_path / "kept" / name for name in ("mine.npy", "mine.json", "sevens-old.npy", "mine.part")]
+    for file in strangers:
+        file.write_text("")
+    orphan = tmp_path / "kept" / f"sevens-{'0' * 32}.npy"   # its maker was killed before its last step
+    orphan.write_text("")
     (tmp_path / "rehearsal").unlink()
     keep(tmp_path / "kept", [str(tmp_path / "real")], recipe=2)
-    left = list((tmp_path / "kept").glob("*.npy"))
-    assert len(left) == len(list((tmp_path / "kept").glob("*.json"))) == 2 and real in left
+    left = {f for f in (tmp_path / "kept").iterdir() if f.suffix != ".lock"} - set(strangers)
+    assert all(file.exists() for file in strangers) and orphan not in left
+    assert sorted(f.suffix for f in left) == [".json"] * 2 + [".npy"] * 2
+    assert {json.loads(f.read_text())["source"] for f in left if f.suffix == ".json"} == {os.path.realpath(tmp_path / "real")}
 
 
 def test_stamps_tell_files_apart_by_place_size_and_time(tmp_path):
