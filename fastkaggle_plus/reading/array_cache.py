@@ -1,4 +1,4 @@
-"""Arrays that take long to make, kept on disk: made once for all processes, never half, and made again when damaged."""
+"""Rows made from files, kept on disk: made once for all processes, never half, and made again when a file changed or the entry is damaged."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import os
 import shutil
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
@@ -19,10 +19,9 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from ..environment import home
-from ..exceptions import DataError
+from ..exceptions import DataError, UnreadableImage
 
 Array = np.ndarray[Any, Any]
-Fill = Callable[[Array], dict[str, Any]]
 
 _KEPT_S = 30 * 24 * 3600    # without use
 _SPARE_BYTES = 64 << 20     # left free on the disk
@@ -30,34 +29,56 @@ _BLOCK_BYTES = 16 << 20     # has one checksum
 
 
 def cached_array(
-    name: str,                           # what the array holds: begins the file's name
-    depends_on: object,                  # everything its content follows from; `repr` tells one from another
-    fill: Fill,                          # writes the content into the array of zeros it is given; returns what is kept beside it, JSON
+    name: str,                           # what the rows hold: begins the file's name
+    files: Sequence[str],                # paths; "" for a row without a file
+    make: Callable[[str], Array],        # file -> its row; may raise UnreadableImage
     *,
-    shape: tuple[int, ...],
+    recipe: object,                      # what else the rows follow from; `repr` tells one from another
+    row: tuple[int, ...],                # shape of a row
     dtype: str,
+    blank: float = 0,                    # fills the row of "" and of what is not readable
     folder: str | Path | None = None,    # default: FKP_HOME/cache/NAME
-) -> tuple[Array, dict[str, Any]]:
-    """Return a read-only array, mapped from its file, and what `fill` returned: from disk where it is there and sound, else made now.
+) -> tuple[Array, dict[str, str]]:
+    """Return the rows of files, read-only and mapped from disk, and why some files are not readable: kept from before, or made now.
 
-    Of several processes that ask at once one makes it, and the others wait. It is written under another name and renamed, so a kill
-    leaves nothing that would be used. Entries that nobody used for 30 days are removed when a new one is made. Raises DataError when
-    the folder cannot be written, or its disk has too little room.
+    An entry is for these files with their sizes and times of change. Of several processes that ask at once one makes it, and the others wait.
+    It is written under another name and renamed, so a kill leaves nothing that would be used. What was not readable is tried again each time.
+    When an entry is made, those go that nobody used for 30 days or whose first file is gone. Raises DataError when the folder cannot be
+    written, or its disk has too little room.
     """
-    folder = Path(folder) if folder is not None else home() / "cache" / name
-    file = folder / f"{name}-{hashlib.sha256(repr((depends_on, shape, dtype)).encode()).hexdigest()[:32]}.npy"
-    if (kept := _kept(file)) is not None:
-        return kept
-    with _disk_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(file.with_suffix(".lock")):
-            if (kept := _kept(file)) is not None:   # made while we waited
-                return kept
-            _clean(folder, keep=file)
-            _make(file, fill, shape, np.dtype(dtype))
-            if (kept := _kept(file)) is None:
-                raise DataError(f"{file} does not read back as it was written. Is its disk sound? Give another `folder`, or set FKP_HOME to another disk.")
-            return kept
+    folder, shape = Path(folder) if folder is not None else home() / "cache" / name, (len(files), *row)
+    sources = list(stamps(files))
+    file = folder / f"{name}-{hashlib.sha256(repr((recipe, shape, dtype, blank, sources)).encode()).hexdigest()[:32]}.npy"
+
+    def fill(array: Array) -> list[tuple[int, str]]:
+        def one(i: int) -> str:
+            try:
+                array[i] = make(files[i]) if files[i] else blank
+                return ""
+            except UnreadableImage as e:
+                array[i] = blank
+                return e.why
+
+        with ThreadPoolExecutor() as pool:   # decoding and resizing release the interpreter lock
+            return [(i, why) for i, why in enumerate(pool.map(one, range(len(files)))) if why]
+
+    def kept() -> tuple[Array, dict[str, str]] | None:
+        entry = _entry(file)
+        if entry is None or any(_is_readable(files[i], make) for i, _ in entry[1]):   # the disk, and not the file, was at fault
+            return None
+        return entry[0], {files[i]: why for i, why in entry[1]}
+
+    if (found := kept()) is None:
+        with _disk_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(file.with_suffix(".lock")):
+                if (found := kept()) is None:   # else it was made while we waited
+                    _clean(folder, keep=file)
+                    _make(file, fill, shape, np.dtype(dtype), next((path for path, _, _ in sources if path), ""))
+                    found = kept()
+    if found is None:
+        raise DataError(f"{file} does not read back as it was written. Is its disk sound? Give another `folder`, or set FKP_HOME to another disk.")
+    return found
 
 
 def stamps(files: Iterable[str]) -> Iterator[tuple[str, int, int]]:
@@ -74,23 +95,23 @@ def stamps(files: Iterable[str]) -> Iterator[tuple[str, int, int]]:
         yield os.path.join(folders[parent], name) if file else "", stat.st_size if stat else 0, stat.st_mtime_ns if stat else 0
 
 
-def _kept(file: Path) -> tuple[Array, dict[str, Any]] | None:
-    "The array and what lies beside it, or None where one of them is missing or damaged."
+def _entry(file: Path) -> tuple[Array, list[tuple[int, str]]] | None:
+    "The array and the note beside it, or None where one of them is missing or damaged."
     note = file.with_suffix(".json")
     try:
-        beside = json.loads(note.read_text(encoding="utf-8"))
+        says = json.loads(note.read_text(encoding="utf-8"))
         stat = file.stat()
-        if stat.st_size != beside["bytes"] or _checksums(str(file), stat.st_ino, stat.st_size, stat.st_mtime_ns) != beside["checksums"]:
+        if stat.st_size != says["bytes"] or _checksums(str(file), stat.st_ino, stat.st_size, stat.st_mtime_ns) != says["checksums"]:
             return None
         array = np.load(file, mmap_mode="r")
         with contextlib.suppress(OSError):
             os.utime(note)   # used now
-        return array, beside["beside"]
+        return array, says["problems"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def _make(file: Path, fill: Fill, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+def _make(file: Path, fill: Callable[[Array], list[tuple[int, str]]], shape: tuple[int, ...], dtype: np.dtype[Any], source: str) -> None:
     part, note = file.with_suffix(".part"), file.with_suffix(".json")
     need = int(np.prod(shape)) * dtype.itemsize
     free = shutil.disk_usage(file.parent).free
@@ -103,12 +124,13 @@ def _make(file: Path, fill: Fill, shape: tuple[int, ...], dtype: np.dtype[Any]) 
         if hasattr(os, "posix_fallocate"):   # else a disk that fills up meanwhile would end the process
             with open(part, "r+b") as f:
                 os.posix_fallocate(f.fileno(), 0, os.fstat(f.fileno()).st_size)
-        beside = fill(array)
+        problems = fill(array)
         del array   # closes its file
         part.replace(file)
         stat = file.stat()
         sums = _checksums(str(file), stat.st_ino, stat.st_size, stat.st_mtime_ns)
-        part.write_text(json.dumps({"bytes": stat.st_size, "checksums": sums, "beside": beside}), encoding="utf-8")
+        says = {"bytes": stat.st_size, "checksums": sums, "source": source, "problems": problems}
+        part.write_text(json.dumps(says), encoding="utf-8")
         part.replace(note)   # from here on the entry is there
     except BaseException:
         part.unlink(missing_ok=True)
@@ -127,15 +149,31 @@ def _checksums(file: str, inode: int, size: int, mtime_ns: int) -> list[int]:
         return list(pool.map(checksum, range(0, size, _BLOCK_BYTES)))
 
 
+def _is_readable(file: str, make: Callable[[str], Array]) -> bool:
+    try:
+        make(file)
+        return True
+    except UnreadableImage:
+        return False
+
+
 def _clean(folder: Path, keep: Path) -> None:
-    "Remove entries that nobody used for long, and what killed processes left half made. The empty locks stay: another may wait at one."
-    for stem in {f.stem for f in (*folder.glob("*.json"), *folder.glob("*.part"))} - {keep.stem}:
+    "Remove entries that nobody will use, and what killed processes left half made. The empty locks stay: another may wait at one."
+    name = keep.stem.split("-")[0]
+    for stem in {f.stem for f in folder.glob(f"{name}-{'[0-9a-f]' * 32}.*") if f.suffix != ".lock"} - {keep.stem}:   # whatever else is here is not ours
         part, note, file = (folder / f"{stem}{suffix}" for suffix in (".part", ".json", ".npy"))
-        with contextlib.suppress(FileNotFoundError, Timeout), FileLock(folder / f"{stem}.lock", timeout=0):   # taken: its maker is at work
-            part.unlink(missing_ok=True)
-            if time.time() - note.stat().st_mtime > _KEPT_S:
-                note.unlink()
-                file.unlink()
+        with contextlib.suppress(Timeout), FileLock(folder / f"{stem}.lock", timeout=0):   # taken: its maker is at work
+            for gone in (part,) if _is_wanted(note) else (part, note, file):
+                gone.unlink(missing_ok=True)
+
+
+def _is_wanted(note: Path) -> bool:
+    "Say whether an entry is whole, was used lately, and its first file is still there."
+    try:
+        source = json.loads(note.read_text(encoding="utf-8"))["source"]
+        return time.time() - note.stat().st_mtime < _KEPT_S and (not source or os.path.exists(source))
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 @contextlib.contextmanager

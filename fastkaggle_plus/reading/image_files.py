@@ -46,7 +46,7 @@ def opened(file: str | Path) -> Iterator[Image.Image]:
     try:
         with Image.open(file) as image:
             yield image
-    except UnreadableImage:
+    except (UnreadableImage, MemoryError):
         raise
     except Exception as e:   # PIL's readers raise whatever a damaged file makes them stumble over
         raise UnreadableImage(file, _reason(Path(file), e)) from e

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from ..data import Data, ImageFiles
-from ..exceptions import DataError, UnreadableImage
-from .array_cache import cached_array, stamps
+from ..exceptions import DataError
+from .array_cache import cached_array
 from .image_files import images_below, open_image, opened, size_px
 from .tables import read_tabular
 
@@ -93,23 +92,12 @@ def image_features(
     names = ["width_px", "height_px", *(f"{s}_{c}" for s in ("mean", "spread", "edges") for c in "rgb"),
              *(f"hist_{c}{i}" for c in "rgb" for i in range(BINS)), *(f"thumb_{c}{y}{x}" for y in range(THUMB_PX) for x in range(THUMB_PX) for c in "rgb")]
 
-    def fill(array: Array) -> dict[str, Any]:
-        def one(i: int) -> None:
-            try:
-                array[i] = _features(files[i]) if str(files[i]) else np.nan
-            except UnreadableImage:
-                array[i] = np.nan
-
-        with ThreadPoolExecutor() as pool:   # decoding releases the interpreter lock
-            list(pool.map(one, range(len(files))))
-        return {}
-
-    array, _ = cached_array("features", (_ALGORITHM, PIL.__version__, list(stamps(map(str, files)))), fill,
-                            shape=(len(files), len(names)), dtype="float64", folder=folder)
+    array, _ = cached_array("features", list(map(str, files)), _features, recipe=(_ALGORITHM, PIL.__version__), row=(len(names),), dtype="float64",
+                            blank=np.nan, folder=folder)
     return pd.DataFrame(np.array(array), columns=names)
 
 
-def _features(file: str | Path) -> Array:
+def _features(file: str) -> Array:
     from PIL import Image
 
     with opened(file) as image:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..data import ImageFiles
-from ..exceptions import DataError, UnknownName, UnreadableImage
-from .array_cache import cached_array, stamps
+from ..exceptions import DataError, UnknownName
+from .array_cache import cached_array
 from .image_files import open_image
 
 if TYPE_CHECKING:
@@ -48,28 +47,18 @@ def resized(
     """
     if method not in METHODS:
         raise UnknownName("resize method", method, METHODS)
-    height, width = size if isinstance(size, tuple) else (size, size)
-    if not all(isinstance(s, int) and 1 <= s <= _MOST_PX for s in (height, width)):
+    sides = tuple(size) if isinstance(size, list | tuple) else (size, size)   # a trial that was read from JSON has lists
+    if len(sides) != 2 or not all(isinstance(s, int) and 1 <= s <= _MOST_PX for s in sides):
         raise DataError(f"An image size is one number or (height, width) in whole pixels from 1 to {_MOST_PX}, and {size!r} came.")
+    height, width = sides
     files = images.files if isinstance(images, ImageFiles) else tuple(map(str, images))
 
-    def fill(array: Array) -> dict[str, Any]:
-        def one(i: int) -> str:
-            try:
-                if files[i]:
-                    array[i] = np.asarray(fit(open_image(files[i], draft_px=(height, width)), height, width, method))
-                return ""
-            except UnreadableImage as e:
-                return e.why
-
-        with ThreadPoolExecutor() as pool:   # decoding and resizing release the interpreter lock
-            return {"problems": [(i, why) for i, why in enumerate(pool.map(one, range(len(files)))) if why]}
+    def make(file: str) -> Array:
+        return np.asarray(fit(open_image(file, draft_px=(height, width)), height, width, method))
 
     import PIL
 
-    array, beside = cached_array("pixels", (_ALGORITHM, PIL.__version__, method, list(stamps(files))), fill,
-                                 shape=(len(files), height, width, 3), dtype="uint8", folder=folder)
-    problems = {files[i]: why for i, why in beside["problems"]}
+    array, problems = cached_array("pixels", files, make, recipe=(_ALGORITHM, PIL.__version__, method), row=(height, width, 3), dtype="uint8", folder=folder)
     return Pixels(array, np.array([bool(f) and f not in problems for f in files], dtype=bool), problems)
 
 
