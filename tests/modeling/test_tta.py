@@ -24,7 +24,7 @@ def test_the_mix_is_that_of_fastai_for_the_same_views(tmp_path, use_max, beta, n
     seen = []
     hook = learn.model.register_forward_hook(lambda net, x, out: seen.append(torch.softmax(out.float(), 1).detach().numpy()))
     with learn.no_bar(), learn.no_logging():
-        theirs = learn.tta(n=3, use_max=use_max, beta=beta)[0].numpy()
+        theirs = learn.tta(n=3, use_max=use_max, beta=beta)[0].float().numpy()
     hook.remove()
     *views, plain = seen
     ours = tta.mix(plain, views)[name]

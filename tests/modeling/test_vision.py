@@ -1,4 +1,4 @@
-"""Image models: they learn what colours do not tell, repeat to the last bit, survive bad files and full memory, and learn along what only training rows know."""
+"""Image models learn what is in the pictures, repeat to the last bit, survive bad files and full memory, and learn labels along."""
 
 import dataclasses
 import os
@@ -14,7 +14,6 @@ from fastkaggle_plus.modeling.imaging.learning import predicting_precision, trai
 from tests.modeling.pictures import make_pictures, read_pictures
 
 TINY = dict(item=32, batch=32, epochs=1, bs=16, pretrained=False, method="squish")
-
 
 
 @pytest.fixture
