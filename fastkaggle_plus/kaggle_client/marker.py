@@ -28,7 +28,7 @@ def write(
 
 
 def is_complete(folder: Path, slug: str, *, origin: str) -> bool:
-    "Say whether `folder` is marked complete and its files still have their sizes, cleaned ones aside; raise if it holds other data than asked for."
+    "Say whether `folder` is marked complete and its files still have their sizes; raise if it holds other data than asked for."
     try:
         note: Any = json.loads((folder / NAME).read_text(encoding="utf-8"))
         slug_there, origin_there, files = note["slug"], note["origin"], dict(note["files"])
@@ -37,13 +37,13 @@ def is_complete(folder: Path, slug: str, *, origin: str) -> bool:
     if (slug_there, origin_there) != (slug, origin):
         raise KaggleError(f"{folder} holds {slug_there!r} from {origin_there}, and {slug!r} from {origin} is wanted. "
                           "Give setup_comp another `dest`, or move that folder away.")
-    cleaned = _cleaned(folder)
-    return fits(folder, {name: size for name, size in files.items() if name not in cleaned})
+    return fits(folder, files)
 
 
 def fits(folder: Path, files: dict[str, int]) -> bool:
-    "Say whether every one of `files` is in `folder` with its size."
-    return bool(files) and all(_size(folder / name) == size for name, size in files.items())
+    "Say whether every one of `files` is in `folder` with its size, those aside that the user's cleaning moved or rewrote."
+    cleaned = _cleaned(folder)
+    return bool(files) and all(_size(folder / name) == size for name, size in files.items() if name not in cleaned)
 
 
 def files_in(folder: Path) -> dict[str, int]:
@@ -52,7 +52,7 @@ def files_in(folder: Path) -> dict[str, int]:
 
 
 def _cleaned(folder: Path) -> set[str]:
-    "The files that the user's cleaning moved or rewrote: fetched anew they would undo it."
+    "The files that cleaning moved or rewrote: fetched anew they would undo it."
     if not (folder / "cleaning.csv").exists():
         return set()   # and no table library is loaded
     from ..reading.cleaning_journal import changed_files

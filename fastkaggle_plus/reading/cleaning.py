@@ -55,6 +55,8 @@ def apply_cleaning(
             raise DataError(f"{file}{KEPT} is there already, and no {JOURNAL} says why. Move it away, so that the original can be kept under that name.")
         new = _plan(actions, comp, folder, away, steps)
         if new:
+            for step in new:
+                (folder / step.end).parent.mkdir(parents=True, exist_ok=True)   # a folder that cannot be is told before anything is promised
             write_steps(folder, [*steps, *original, *new])
             settle(folder, [*steps, *original, *new], **facts)
     return _frame(new)

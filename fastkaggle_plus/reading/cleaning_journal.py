@@ -71,8 +71,11 @@ def write_steps(folder: Path, steps: Sequence[Step]) -> None:
 
 
 def changed_files(folder: Path) -> set[str]:
-    "Return the files of a data folder that cleaning moved or rewrote, as paths in it."
-    return {step.start for step in read_steps(folder)}
+    "Return the files of a data folder that cleaning moved or rewrote, as paths in it; none where the file of that name is no journal."
+    try:
+        return {step.start for step in read_steps(folder)}
+    except DataError:
+        return set()
 
 
 def last_steps(steps: Sequence[Step]) -> dict[str, Step]:

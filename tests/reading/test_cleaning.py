@@ -155,6 +155,11 @@ def test_flat_images_stay_and_given_folders_are_used(tmp_path):
     done = apply_cleaning(table(), FLAT, data, removed_to=tmp_path / "bin")
     assert (tmp_path / "bin/train_images/1.jpg").exists() and done["to"].tolist()[1] == "train_images/3.jpg" == done["from"].tolist()[1]
     assert len(FLAT.read(data).ids) == 5 and undo_cleaning(data)["id"].tolist() == ["1.jpg", "3.jpg"] and not files(tmp_path / "bin")
+    was = files(tmp_path)
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(DataError, match=r"Cannot write .*file.*make it writable, or clean a copy"):
+        apply_cleaning(table({"2.jpg": "remove"}), FLAT, data, removed_to=tmp_path / "file")
+    assert files(tmp_path) == {**was, "file": b"no folder"}
     with pytest.raises(DataError, match="inside the training images"):
         apply_cleaning(table(), FLAT, data, removed_to=data / "train_images" / "bin")
 
@@ -225,5 +230,9 @@ def test_setup_does_not_fetch_again_what_was_cleaned(tmp_path):
     marker.write(data, "paddy", origin="sandbox", files=marker.files_in(data))
     apply_cleaning(table(), PADDY, data)
     assert marker.is_complete(data, "paddy", origin="sandbox")
+    (data / "cleaning.csv").rename(data / "away.csv")
+    (data / "cleaning.csv").write_text("a,competition's,own\n")
+    assert not marker.is_complete(data, "paddy", origin="sandbox")
+    (data / "away.csv").replace(data / "cleaning.csv")
     (data / "train_images/blast/2.jpg").unlink()
     assert not marker.is_complete(data, "paddy", origin="sandbox")
