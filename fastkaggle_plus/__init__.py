@@ -44,7 +44,7 @@ if TYPE_CHECKING:
         submit_code,
         wait_kernel,
     )
-    from .loop import run
+    from .loop import run, sweep
     from .metrics import get_metric
     from .new import new_comp
     from .predictions import Predictions, load_predictions
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from .rehearsals import rehearsal
     from .sandbox import rehearse
     from .submission import check_file, check_submission, write_submission
-    from .sweeps import Sweep, Trial, board, default_trials, folds_for, run_local
+    from .sweeps import Sweep, Trial, board, default_trials, folds_for, repeat_spread, repeated, run_local
     from .vault import Vault
 
 _HOME = {
@@ -70,7 +70,7 @@ _HOME = {
     "check_ds_exists": "kaggle_client", "get_dataset": "kaggle_client", "mk_dataset": "kaggle_client", "push_dataset": "kaggle_client",
     "create_libs_datasets": "kaggle_client", "create_requirements_dataset": "kaggle_client", "get_local_ds_ver": "kaggle_client",
     "get_pip_libraries": "kaggle_client", "get_pip_library": "kaggle_client",
-    "run": "loop",
+    "run": "loop", "sweep": "loop",
     "get_metric": "metrics",
     "new_comp": "new",
     "Predictions": "predictions", "load_predictions": "predictions",
@@ -78,7 +78,8 @@ _HOME = {
     "rehearsal": "rehearsals",
     "rehearse": "sandbox",
     "check_file": "submission", "check_submission": "submission", "write_submission": "submission",
-    "Sweep": "sweeps", "Trial": "sweeps", "board": "sweeps", "default_trials": "sweeps", "folds_for": "sweeps", "run_local": "sweeps",
+    "Sweep": "sweeps", "Trial": "sweeps", "board": "sweeps", "default_trials": "sweeps", "folds_for": "sweeps", "repeat_spread": "sweeps",
+    "repeated": "sweeps", "run_local": "sweeps",
     "Vault": "vault",
 }
 
@@ -88,8 +89,8 @@ __all__ = [
     "create_requirements_dataset", "default_trials", "ensemble", "folds_for", "get_dataset", "get_local_ds_ver", "get_metric", "get_pip_libraries",
     "get_pip_library", "image_sizes", "import_kaggle", "iskaggle", "kernel_logs", "kernel_output", "kernel_status", "leaderboard", "list_comps",
     "load_comp", "load_predictions", "make_folds", "mk_dataset", "most_confused", "nb_meta", "new_comp", "push_dataset", "push_notebook", "quota",
-    "read_tabular", "rehearsal", "rehearse", "run", "run_local", "setup_comp", "submissions", "submit", "submit_code", "top_losses", "undo_cleaning",
-    "wait_kernel", "write_submission",
+    "read_tabular", "rehearsal", "rehearse", "repeat_spread", "repeated", "run", "run_local", "setup_comp", "submissions", "submit", "submit_code",
+    "sweep", "top_losses", "undo_cleaning", "wait_kernel", "write_submission",
 ]
 
 

@@ -10,7 +10,9 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from .cli_notebooks import COMMANDS, no_rehearsal_left
+from . import cli_notebooks, cli_sweeps
+from .cli_notebooks import no_rehearsal_left
+from .cli_sweeps import finished, interruptible, pick
 from .exceptions import ConfigError, FastkaggleError
 
 app = typer.Typer(help="Rehearse, measure and submit Kaggle competitions.", no_args_is_help=True, add_completion=False, rich_markup_mode=None,
@@ -52,40 +54,11 @@ def run(
     from .loop import run as run_loop
     from .terminal import RunWatcher, show_json, show_outcome
 
-    try:
-        with RunWatcher(to_stderr=as_json) as watcher:
-            outcome = run_loop(slug, bundles=bundles, data=data, dest=dest, live=live, seed=seed, n_folds=folds, workers=workers, watcher=watcher)
-    except KeyboardInterrupt:
-        print("interrupted. What finished is kept: the same command goes on from there.", file=sys.stderr)
-        raise typer.Exit(130) from None
+    with interruptible(), RunWatcher(to_stderr=as_json) as watcher:
+        outcome = run_loop(slug, bundles=bundles, data=data, dest=dest, live=live, seed=seed, n_folds=folds, workers=workers, watcher=watcher)
     show_outcome(outcome, to_stderr=as_json)
     if as_json:
         show_json(outcome.as_json(), one_line=True)
-
-
-@app.command()
-def board(slug: Slug, dest: Dest = None, as_json: AsJson = False) -> None:
-    "Show every trial in a run's vault, best first, each compared with the best."
-    from .terminal import show_board, show_json
-
-    rows = _board(slug, dest)
-    if as_json:
-        show_json([{"name": r.name, "oof_score": r.oof_score, "oof_score_se": r.oof_score_se, "seconds": r.seconds_s, "verdict": r.verdict} for r in rows])
-    else:
-        show_board(rows)
-
-
-@app.command()
-def compare(slug: Slug, a: str, b: str, dest: Dest = None, as_json: AsJson = False) -> None:
-    "Test whether trial A is better than trial B, on the same rows."
-    from dataclasses import asdict
-
-    from .evidence import compare as paired
-    from .terminal import show_json
-
-    found = {p.name: p for p in _latest(slug, dest)}
-    result = paired(_pick(found, a), _pick(found, b))
-    show_json({**asdict(result), "is_noise": result.is_noise}) if as_json else print(result)
 
 
 @app.command()
@@ -101,8 +74,8 @@ def ensemble(
     from .sweeps import board as make_board
     from .terminal import show_board, show_ensemble, show_json
 
-    found = {p.name: p for p in _latest(slug, dest)}
-    chosen = [_pick(found, name) for name in members]
+    found = {p.name: p for p in finished(slug, dest)}
+    chosen = [pick(found, name) for name in members]
     both = combine(chosen, method=method)
     if as_json:
         show_json({"oof_score": both.oof_score, "oof_score_se": both.oof_score_se, **{k: both.about[k] for k in ("nested_score", "method", "weights")}})
@@ -230,42 +203,8 @@ def serve(
     serve_bundles(data, state=state, port=port, user=user, key=key, token=token, faults=fault or (), limits=Limits(layout=layout), on_start=tell)
 
 
-for command in COMMANDS:
+for command in (*cli_sweeps.COMMANDS, *cli_notebooks.COMMANDS):
     app.command()(command)
-
-
-def _board(slug: str, dest: Path | None) -> list[Any]:
-    from .sweeps import board as make_board
-
-    return make_board(_latest(slug, dest))
-
-
-def _latest(slug: str, dest: Path | None) -> list[Any]:
-    "Predictions of the newest run of each trial, of the data that the newest run of all saw."
-    from .competition import load_comp
-    from .exceptions import DataError
-    from .vault import Vault
-
-    name = load_comp(slug).slug if Path(slug).is_dir() else slug
-    folder = dest or Path("runs") / name
-    if not (folder / "vault").is_dir():
-        raise DataError(f"{folder} holds no vault. Make one with `fkp run {name}`, or name the folder with --dest.")
-    vault, latest = Vault(folder / "vault"), {}
-    for record in vault.runs(name):
-        if record.status == "done" and record.trial not in latest:
-            latest[record.trial] = vault.load(record)
-    if not latest:
-        raise DataError(f"No trial of {name} has finished in {folder / 'vault'}.")
-    first = next(iter(latest.values()))
-    return [p for p in latest.values() if len(p.ids) == len(first.ids) and set(p.ids.tolist()) == set(first.ids.tolist())]
-
-
-def _pick(found: dict[str, Any], name: str) -> Any:
-    from .exceptions import UnknownName
-
-    if name not in found:
-        raise UnknownName("trial", name, found)
-    return found[name]
 
 
 def _plain(record: Any) -> dict[str, Any]:

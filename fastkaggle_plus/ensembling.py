@@ -103,7 +103,8 @@ def _combine(members: Sequence[Predictions], oofs: Array, method: str, weights: 
         metric = get_metric("log_loss")   # right or wrong is too coarse to fit weights on; the result is still scored by its own metric
     rows = ~np.isnan(oofs).any((0, 2)) & (folds >= 0)
     if len(np.unique(folds[rows])) < 2:
-        raise DataError("Greedy weights are scored on folds that did not fit them, so at least two folds need predictions.")
+        raise DataError("Greedy weights are scored on folds that did not fit them, so at least two folds need predictions, and one declared holdout "
+                        "has none left over to fit on. Use method=\"mean\" or fixed weights, or predict by folds.")
     oof = np.full(oofs.shape[1:], np.nan)
     for k in np.unique(folds[rows]):
         fit, valid = rows & (folds != k), rows & (folds == k)

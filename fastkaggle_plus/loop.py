@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,60 +16,20 @@ from filelock import FileLock
 from .competition import Competition, load_comp
 from .data import Data
 from .ensembling import ensemble, write_lock
-from .exceptions import ConfigError, DataError
+from .exceptions import ConfigError, DataError, UnknownName
 from .kaggle_client import Submission, setup_comp, submit
 from .metrics import get_metric
+from .outcomes import Outcome, Standing, Swept
 from .predictions import Predictions
 from .rehearsals import Rehearsal, rehearsal
 from .submission import submission_of, write_submission
 from .sweeps.defaults import trials_of
+from .sweeps.repeats import repeat_spread, repeated
 from .sweeps.results import BoardRow, TrialResult, board, write_results
 from .sweeps.run_local import run_local
-from .sweeps.trial import Sweep
+from .sweeps.trial import Sweep, Trial
 from .vault import Vault
 from .watching import Watcher
-
-
-@dataclass(frozen=True)
-class Standing:
-    "Where a submission stands."
-    public_score: float | None
-    private_score: float | None           # None until the competition ends; the rehearsal's organiser tells it
-    public_rank: int | None = None
-    private_rank: int | None = None
-    entries: tuple[dict[str, Any], ...] = ()   # the sandbox's leaderboard: team, public_score, private_score
-
-
-@dataclass(frozen=True, eq=False)
-class Outcome:
-    "What one turn of the loop left behind."
-    comp: Competition
-    results: list[TrialResult]
-    rows: list[BoardRow]
-    ensemble: Predictions
-    submission: Path
-    sha256: str
-    ref: int
-    sent: bool                            # False: the same submission was there already
-    standing: Standing
-    report: Path
-    left_out: dict[str, str] = field(default_factory=dict)    # column -> why no model saw it
-    seconds: dict[str, float] = field(default_factory=dict)   # where the time went
-
-    def as_json(self) -> dict[str, Any]:
-        "Return the facts of `fkp run --json`."
-        return {
-            "slug": self.comp.slug, "metric": self.comp.metric, "left_out": self.left_out,
-            "trials": [{"name": r.name, "oof_score": r.oof_score, "oof_score_se": r.oof_score_se, "seconds": round(r.seconds_s, 3), "verdict": r.verdict,
-                        "reused": r.reused} for r in self.rows],
-            "failed": {r.name: r.error for r in self.results if r.predictions is None},
-            "ensemble": {"oof_score": self.ensemble.oof_score, "nested_score": self.ensemble.about["nested_score"], "method": self.ensemble.about["method"],
-                         "weights": self.ensemble.about["weights"]},
-            "submission": {"path": str(self.submission.resolve()), "sha256": self.sha256, "ref": self.ref, "sent": self.sent},
-            "public_score": self.standing.public_score, "private_score": self.standing.private_score,
-            "public_rank": self.standing.public_rank, "entries": len(self.standing.entries),
-            "report": str(self.report), "seconds": round(sum(self.seconds.values()), 3), "seconds_by_step": {k: round(v, 3) for k, v in self.seconds.items()},
-        }
 
 
 def run(
@@ -85,26 +45,15 @@ def run(
     watcher: Watcher | None = None,
 ) -> Outcome:
     "Run the whole loop once; what an earlier call finished is not done again. Raises FastkaggleError."
-    if n_folds < 2:
-        raise ConfigError(f"Out-of-fold predictions need at least 2 folds, and {n_folds} came (--folds).")
+    _enough_folds(n_folds)
     watcher = watcher or Watcher()
     with staged(slug, bundles=bundles, data=data, dest=dest, live=live, seed=seed, watcher=watcher) as stage:
         comp, home, place, clock = stage.comp, stage.home, stage.place, stage.clock
         _takes_files(stage.box.comp if stage.box else comp)
-        was_there = (place / "data").exists()
-        path = setup_comp(comp.slug, dest=place / "data")
-        clock.lap("download")
-        watcher.step("download", f"{'already in' if was_there else 'verified and unpacked to'} {path}")
-        read = comp.read(path)
-        if unseen := [f"{c} ({why})" for c, why in read.left_out.items() if c != comp.id]:
-            watcher.step("columns", f"left out: {', '.join(unseen)}")
+        path, read = _download(stage, watcher)
         _check_the_end(comp, read, path)
-        sweep = Sweep(comp.slug, trials_of(comp), n_folds, seed)
-        watcher.sweep_starts(sweep)
-        results = run_local(sweep, comp, path, vault=Vault(home / "vault"), data=read, workers=workers, on_start=watcher.trial_starts,
-                            on_result=watcher.trial_ends)
+        results = _measure(stage, Sweep(comp.slug, trials_of(comp), n_folds, seed), path, read, watcher, workers=workers)
         rows = board(results)
-        clock.lap("trials")
         both = _ensemble(comp, results)
         write_lock(both, [r.predictions for r in results if r.predictions is not None and r.name in both.about["weights"]], home / "ensemble.lock")
         clock.lap("ensemble")
@@ -119,6 +68,33 @@ def run(
         report = _report(home / "report.html", comp, results, rows, both, standing, read.left_out, clock.laps)
         clock.lap("report")
         return Outcome(comp, results, rows, both, file, sha256, sent.ref, sent.sent, standing, report, read.left_out, clock.laps)
+
+
+def sweep(
+    slug: str,
+    *,
+    bundles: str | Path | None = None,   # as for `run`
+    data: str | Path | None = None,
+    dest: str | Path | None = None,      # the vault is that of `run`: what it measured is not measured again
+    live: bool = False,
+    seed: int = 42,
+    n_folds: int = 5,
+    holdout: float | None = None,        # the share of one declared holdout, instead of folds
+    trials: Sequence[str] | None = None,   # names of those to run; default: all of the competition
+    repeats: int = 1,                    # runs of each trial, with other seeds
+    watcher: Watcher | None = None,
+    **limits: Any,                       # workers, threads, max_trials, max_epochs, stop_after_s: see `run_local`
+) -> Swept:
+    "Measure a competition's trials and submit nothing; what an earlier call finished is not done again. Raises FastkaggleError."
+    if holdout is None:
+        _enough_folds(n_folds)
+    watcher = watcher or Watcher()
+    with staged(slug, bundles=bundles, data=data, dest=dest, live=live, seed=seed, watcher=watcher) as stage:
+        comp = stage.comp
+        chosen = repeated(_named(trials_of(comp), trials), repeats, comp=comp)
+        path, read = _download(stage, watcher)
+        results = _measure(stage, Sweep(comp.slug, chosen, n_folds, seed, holdout), path, read, watcher, **limits)
+        return Swept(comp, results, board(results), repeat_spread(results), read.left_out, stage.clock.laps)
 
 
 @dataclass(frozen=True)
@@ -164,6 +140,37 @@ def staged(
         yield Stage(comp, home, box.place, box, clock)
 
 
+def _enough_folds(n_folds: int) -> None:
+    if n_folds < 2:
+        raise ConfigError(f"Out-of-fold predictions need at least 2 folds, and {n_folds} came (--folds).")
+
+
+def _named(trials: tuple[Trial, ...], names: Sequence[str] | None) -> tuple[Trial, ...]:
+    known = {t.name: t for t in trials}
+    if unknown := [name for name in names or () if name not in known]:
+        raise UnknownName("trial", unknown[0], known)
+    return tuple(known[name] for name in dict.fromkeys(names)) if names else trials
+
+
+def _download(stage: Stage, watcher: Watcher) -> tuple[Path, Data]:
+    was_there = (stage.place / "data").exists()
+    path = setup_comp(stage.comp.slug, dest=stage.place / "data")
+    stage.clock.lap("download")
+    watcher.step("download", f"{'already in' if was_there else 'verified and unpacked to'} {path}")
+    read = stage.comp.read(path)
+    if unseen := [f"{c} ({why})" for c, why in read.left_out.items() if c != stage.comp.id]:
+        watcher.step("columns", f"left out: {', '.join(unseen)}")
+    return path, read
+
+
+def _measure(stage: Stage, declared: Sweep, path: Path, data: Data, watcher: Watcher, **limits: Any) -> list[TrialResult]:
+    watcher.sweep_starts(declared)
+    results = run_local(declared, stage.comp, path, vault=Vault(stage.home / "vault"), data=data, on_start=watcher.trial_starts,
+                        on_progress=watcher.trial_progress, on_result=watcher.trial_ends, **limits)
+    stage.clock.lap("trials")
+    return results
+
+
 def _takes_files(comp: Competition) -> None:
     if comp.code_competition:
         raise ConfigError(f"{comp.facts_file}: code_competition = true: {comp.slug} takes a notebook that Kaggle runs, not a file of answers. "
@@ -204,7 +211,7 @@ def _report(file: Path, comp: Competition, results: list[TrialResult], rows: lis
     from .reporting import write_report  # matplotlib takes long to import, and a name of this file should not
 
     finished = [r.predictions for r in results if r.predictions is not None]
-    failed = {r.name: r.error for r in results if r.predictions is None}
+    failed = {r.name: r.error for r in results if r.failed}
     return write_report(file, comp=comp, rows=rows, members=finished, ensemble=both, standing=standing, failed=failed, left_out=left_out,
                         seconds=seconds)
 

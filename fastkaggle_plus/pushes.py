@@ -24,8 +24,9 @@ from .kaggle_client import (
     submit_code,
     wait_kernel,
 )
-from .loop import Clock, Standing, staged
+from .loop import Clock, staged
 from .notebooks import Rendered, check_notebook, dry_run, forecast_from_dry_run, forecast_s, measured_seconds, render_notebook
+from .outcomes import Standing
 from .secret_scan import env_values
 from .sweeps.defaults import trials_of
 from .watching import PushWatcher

@@ -17,9 +17,11 @@ from rich.text import Text
 from .watching import PushWatcher, Watcher
 
 if TYPE_CHECKING:
-    from .loop import Outcome
+    from .outcomes import Outcome, Swept
     from .predictions import Predictions
     from .pushes import Pushed
+    from .sweeps.pace import Pace
+    from .sweeps.repeats import Spread
     from .sweeps.results import TrialResult
     from .sweeps.trial import Sweep, Trial
 
@@ -34,14 +36,16 @@ def console(*, to_stderr: bool = False) -> Console:
 
 
 class RunWatcher(Watcher):
-    "Shows the loop as it goes: a bar in a terminal, one line a trial when piped."
+    "Shows the loop as it goes: a bar with fold, epoch and time left in a terminal, one line a trial when piped."
 
     def __init__(self, *, to_stderr: bool = False):
         self.out = console(to_stderr=to_stderr)
-        columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+                   TextColumn("{task.fields[left]}", markup=False))
         self.progress = Progress(*columns, console=self.out, transient=True)
         self.task: Any = None
-        self.running: list[str] = []
+        self.running: dict[str, str] = {}   # name -> where it is
+        self.pace: Pace | None = None       # from the start of the sweep on
         self.done = 0
         self.reused = 0
         self.total = 0
@@ -56,23 +60,35 @@ class RunWatcher(Watcher):
         self.out.print(f"{name:<10}{detail}", soft_wrap=True)
 
     def sweep_starts(self, sweep: Sweep) -> None:
-        self.total = len(sweep.trials)
-        self.out.print(f"{'trials':<10}{self.total} trials, {sweep.n_folds} folds, seed {sweep.seed}")
+        from .sweeps.pace import Pace  # with the sweeps come numpy and more, which most commands do not need
+
+        self.total, self.pace = len(sweep.trials), Pace(len(sweep.trials))
+        split = f"{sweep.holdout:.0%} held out" if sweep.holdout else f"{sweep.n_folds} folds"
+        self.out.print(f"{'trials':<10}{self.total} trials, {split}, seed {sweep.seed}")
         if self.out.is_terminal:
             self.progress.start()
-            self.task = self.progress.add_task("", total=self.total)
+            self.task = self.progress.add_task("", total=self.total, left="")
 
     def trial_starts(self, trial: Trial) -> None:
-        self.running.append(trial.name)
+        self.running[trial.name] = ""
+        if self.pace:
+            self.pace.starts(trial.name)
+        self._describe()
+
+    def trial_progress(self, trial: Trial, share: float, detail: str) -> None:
+        self.running[trial.name] = detail
+        if self.pace:
+            self.pace.goes_on(trial.name, share)
         self._describe()
 
     def trial_ends(self, result: TrialResult) -> None:
         self.done += 1
         self.reused += result.reused
-        if result.name in self.running:
-            self.running.remove(result.name)
+        self.running.pop(result.name, None)
+        if self.pace:
+            self.pace.ends(result.name)
         if not result.reused:
-            shown = f"failed: {result.error.strip().splitlines()[-1]}" if result.predictions is None else (
+            shown = result.error if result.not_run else f"failed: {last_line(result.error)}" if result.predictions is None else (
                 f"{result.predictions.oof_score:.4f} ± {result.predictions.oof_score_se:.4f}  {result.predictions.seconds_s:6.1f} s")
             self.out.print(f"  [{self.done:>2}/{self.total}] {result.name:<32} {shown}", soft_wrap=True)
         if self.done == self.total and self.reused:
@@ -80,8 +96,11 @@ class RunWatcher(Watcher):
         self._describe()
 
     def _describe(self) -> None:
-        if self.task is not None:
-            self.progress.update(self.task, completed=self.done, description=", ".join(self.running[:2]) or "trials")
+        if self.task is not None and self.pace is not None:
+            shown = "; ".join(f"{name}: {where}" if where else name for name, where in list(self.running.items())[:2])
+            left_s = self.pace.left_s
+            self.progress.update(self.task, completed=self.done + self.pace.done, description=shown or "trials",
+                                 left="" if left_s is None else f"ETA {_clock(left_s)}")
             if self.done == self.total:
                 self.progress.stop()
 
@@ -137,7 +156,7 @@ def show_outcome(outcome: Outcome, *, to_stderr: bool = False) -> None:
     "Show the table of trials, the ensemble, the scores with the rank, and where the time went."
     out, metric, ens = console(to_stderr=to_stderr), outcome.comp.metric, outcome.ensemble
     out.print()
-    show_board(outcome.rows, out=out, metric=metric)
+    show_board(outcome.rows, out=out, metric=metric, failed=outcome.failed)
     show_ensemble(ens, out=out)
     where = outcome.standing
     out.print(f"submitted {outcome.submission} (sha256 {outcome.sha256[:12]}) as number {outcome.ref}"
@@ -151,11 +170,31 @@ def show_outcome(outcome: Outcome, *, to_stderr: bool = False) -> None:
     out.print(_times(outcome.seconds), soft_wrap=True)
 
 
-def show_board(rows: Sequence[Any], *, out: Console | None = None, metric: str = "") -> None:
-    "Show the board: trial, oof_score with standard error, seconds, difference to the best and what it is worth."
-    cells = [[r.name, f"{r.oof_score:.4f}", f"± {r.oof_score_se:.4f}", f"{r.seconds_s:.1f}", f"{r.to_best.gain:+.4f}" if r.to_best else "", r.verdict]
-             for r in rows]
-    show_table(["trial", f"oof_score{f' ({metric})' if metric else ''}", "SE", "seconds", "to best", "verdict"], cells, numbers=(1, 2, 3, 4), out=out)
+def show_board(rows: Sequence[Any], *, out: Console | None = None, metric: str = "", failed: Mapping[str, str] | None = None) -> None:
+    "Show the board: trial, oof_score with standard error, seconds, peak memory, difference to the best and what it is worth; failed trials last."
+    cells = [[r.name, f"{r.oof_score:.4f}", f"± {r.oof_score_se:.4f}", f"{r.seconds_s:.1f}", _memory(r),
+              f"{r.to_best.gain:+.4f}" if r.to_best else "", r.verdict] for r in rows]
+    cells += [[name, "", "", "", "", "", f"failed: {last_line(error)}"] for name, error in (failed or {}).items()]
+    header = ["trial", f"oof_score{f' ({metric})' if metric else ''}", "SE", "seconds", "peak MB", "to best", "verdict"]
+    show_table(header, cells, numbers=(1, 2, 3, 4, 5), out=out)
+
+
+def show_repeats(spreads: Sequence[Spread], *, out: Console | None = None) -> None:
+    "Show each repeated trial's mean and spread over its seeds."
+    cells = [[s.name, str(s.n), f"{s.mean:.4f}", f"{s.sd:.4f}", f"{s.lowest:.4f} to {s.highest:.4f}"] for s in spreads]
+    show_table(["repeated trial", "seeds", "mean oof_score", "SD", "range"], cells, numbers=(1, 2, 3), out=out)
+
+
+def show_sweep(swept: Swept, *, to_stderr: bool = False) -> None:
+    "Show what a sweep found, what failed, what the budget left out, and where the time went."
+    out = console(to_stderr=to_stderr)
+    out.print()
+    show_board(swept.rows, out=out, metric=swept.comp.metric, failed=swept.failed)
+    if swept.repeats:
+        show_repeats(swept.repeats, out=out)
+    if swept.not_run:
+        out.print(f"not run   {', '.join(swept.not_run)}: beyond the budget. The same command with more goes on from here.", soft_wrap=True)
+    out.print(_times(swept.seconds), soft_wrap=True)
 
 
 def show_ensemble(ens: Predictions, *, out: Console | None = None) -> None:
@@ -188,6 +227,22 @@ def show_table(header: Sequence[str], cells: Sequence[Sequence[str]], *, numbers
 def show_json(value: Any, *, one_line: bool = False) -> None:
     "Print one JSON value to stdout."
     sys.stdout.write(json.dumps(value, indent=None if one_line else 2, default=str) + "\n")
+
+
+def last_line(error: str) -> str:
+    "Return what a traceback comes down to."
+    return error.strip().splitlines()[-1] if error.strip() else ""
+
+
+def _clock(seconds: float) -> str:
+    minutes, s = divmod(round(seconds), 60)
+    hours, m = divmod(minutes, 60)
+    return f"{hours}:{m:02}:{s:02}" if hours else f"{m}:{s:02}"
+
+
+def _memory(row: Any) -> str:
+    main, gpu = (f"{mb:.0f}" if mb is not None else "" for mb in (row.peak_mb, row.gpu_peak_mb))
+    return f"{main} + {gpu} GPU" if gpu else main
 
 
 def _times(seconds: Mapping[str, float]) -> str:

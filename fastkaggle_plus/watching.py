@@ -21,8 +21,11 @@ class Watcher:
     def trial_starts(self, trial: Trial) -> None:
         "A trial is about to run."
 
+    def trial_progress(self, trial: Trial, share: float, detail: str) -> None:
+        "A share of a running trial is done, from 0 to 1; `detail` says where it is, as in fold 2/5, epoch 3/8."
+
     def trial_ends(self, result: TrialResult) -> None:
-        "A trial ended, or was found in the vault."
+        "A trial ended, was found in the vault, or is beyond the budget."
 
 
 class PushWatcher(Watcher):

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from .defaults import default_trials, trials_of
-from .results import BoardRow, TrialResult, board, write_results
+from .repeats import Spread, repeat_spread, repeated
+from .results import BoardRow, TrialResult, board, in_vault, write_results
 from .run_local import folds_for, run_local
 from .trial import Sweep, Trial
 
-__all__ = ["BoardRow", "Sweep", "Trial", "TrialResult", "board", "default_trials", "folds_for", "run_local", "trials_of", "write_results"]
+__all__ = [
+    "BoardRow", "Spread", "Sweep", "Trial", "TrialResult", "board", "default_trials", "folds_for", "in_vault", "repeat_spread", "repeated",
+    "run_local", "trials_of", "write_results",
+]

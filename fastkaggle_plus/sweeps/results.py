@@ -1,15 +1,19 @@
-"""What a sweep left: the table of trials, best first, each with what its difference to the best is worth."""
+"""What a sweep left: the table of trials, best first, each with what its difference to the best is worth, and what failed."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from ..evidence import Comparison, compare
 from ..metrics import get_metric
 from ..predictions import Predictions
+from ..vault import Vault
 from .trial import Trial
 
 RESULTS = ("trial", "metric", "oof_score", "oof_score_se", "public_score", "private_score", "n_rows", "n_folds", "seconds", "split", "split_seed",
@@ -45,6 +49,8 @@ class BoardRow:
     seconds_s: float
     to_best: Comparison | None        # None for the best itself
     reused: bool = False
+    peak_mb: float | None = None      # the most memory its process held, where it had one of its own
+    gpu_peak_mb: float | None = None  # and the most of the GPU's, where the model tells
 
     @property
     def verdict(self) -> str:
@@ -52,6 +58,13 @@ class BoardRow:
         if self.to_best is None:
             return "best"
         return f"noise (p = {self.to_best.p_value:.2f})" if self.to_best.is_noise else f"worse (p = {self.to_best.p_value:.2g})"
+
+    def as_json(self) -> dict[str, Any]:
+        "Return the row as plain data."
+        test = self.to_best
+        return {"name": self.name, "oof_score": self.oof_score, "oof_score_se": self.oof_score_se, "seconds": round(self.seconds_s, 3),
+                "peak_mb": self.peak_mb, "gpu_peak_mb": self.gpu_peak_mb, "to_best": test and test.gain, "p_value": test and test.p_value,
+                "test": test and test.test, "verdict": self.verdict, "reused": self.reused}
 
 
 def board(results: Sequence[TrialResult | Predictions]) -> list[BoardRow]:
@@ -63,7 +76,30 @@ def board(results: Sequence[TrialResult | Predictions]) -> list[BoardRow]:
     metric = get_metric(done[0][0].metric)
     done.sort(key=lambda entry: metric.gain(0, entry[0].oof_score) if metric.higher_is_better else entry[0].oof_score)
     best = done[0][0]
-    return [BoardRow(p.name, p.oof_score, p.oof_score_se, p.seconds_s, None if p is best else compare(p, best), reused) for p, reused in done]
+    return [BoardRow(p.name, p.oof_score, p.oof_score_se, p.seconds_s, None if p is best else compare(p, best), reused, p.about.get("peak_mb"),
+                     p.about.get("gpu_peak_mb")) for p, reused in done]
+
+
+def in_vault(vault: Vault, slug: str) -> tuple[list[Predictions], dict[str, str]]:
+    """Return what a vault holds of a competition: predictions by trial, and the tracebacks of trials whose newest run failed.
+
+    Of each trial it is the newest run on the rows and the split that the newest run of all had, so that all can be compared.
+    """
+    found: dict[str, Predictions] = {}
+    failed: dict[str, str] = {}
+    seen: set[str] = set()
+    first: Predictions | None = None
+    for record in vault.runs(slug):
+        if record.status != "done":
+            if record.trial not in seen:
+                failed[record.trial] = record.error
+        elif record.trial not in found:
+            preds = replace(vault.load(record), name=record.trial)
+            first = first or preds
+            if len(preds.ids) == len(first.ids) and np.array_equal(preds.folds, first.folds) and np.array_equal(preds.ids, first.ids):
+                found[record.trial] = preds
+        seen.add(record.trial)
+    return list(found.values()), failed
 
 
 def write_results(

@@ -48,6 +48,8 @@ class Sweep:
 
     def __post_init__(self) -> None:
         names = [t.name for t in self.trials]
+        if self.holdout is not None and not 0.01 <= self.holdout <= 0.9:
+            raise ConfigError(f"holdout is the share of rows to hold out, between 0.01 and 0.9, and {self.holdout} came.")
         if twice := {n for n in names if names.count(n) > 1}:
             raise ConfigError(f"Two trials are called {sorted(twice)[0]!r}. A table and an ensemble tell trials apart by name.")
 
