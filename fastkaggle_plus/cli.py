@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from .cli_models import COMMANDS as MODEL_COMMANDS
 from .cli_notebooks import COMMANDS, no_rehearsal_left
 from .exceptions import ConfigError, FastkaggleError
 
@@ -230,7 +231,7 @@ def serve(
     serve_bundles(data, state=state, port=port, user=user, key=key, token=token, faults=fault or (), limits=Limits(layout=layout), on_start=tell)
 
 
-for command in COMMANDS:
+for command in (*COMMANDS, *MODEL_COMMANDS):
     app.command()(command)
 
 

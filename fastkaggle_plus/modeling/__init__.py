@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .boosting import catboost_model, hist_gradient_boosting_model, lightgbm_model, xgboost_model
     from .forest import FewDeepTrees, forest_model, one_r_model, split_score, tree_curve, tree_model
     from .imaging.archs import Arch, resolve_arch
+    from .imaging.model_table import model_table
     from .linear import ridge_model
     from .model import FittedFunction, Model
     from .scratch import deep_net_model, linear_model, net_model, sigmoid_model
@@ -29,7 +30,7 @@ _HOME = {
     "Bag": "bagging", "bag": "bagging", "bag_model": "bagging",
     "catboost_model": "boosting", "hist_gradient_boosting_model": "boosting", "lightgbm_model": "boosting", "xgboost_model": "boosting",
     "FewDeepTrees": "forest", "forest_model": "forest", "one_r_model": "forest", "split_score": "forest", "tree_curve": "forest", "tree_model": "forest",
-    "Arch": "imaging.archs", "resolve_arch": "imaging.archs",
+    "Arch": "imaging.archs", "resolve_arch": "imaging.archs", "model_table": "imaging.model_table",
     "ridge_model": "linear",
     "FittedFunction": "model", "Model": "model",
     "deep_net_model": "scratch", "linear_model": "scratch", "net_model": "scratch", "sigmoid_model": "scratch",
@@ -39,8 +40,8 @@ _HOME = {
 
 __all__ = [
     "Arch", "Bag", "FewDeepTrees", "FittedFunction", "Model", "bag", "bag_model", "catboost_model", "cross_validate", "deep_net_model", "find_model",
-    "forest_model", "hist_gradient_boosting_model", "lightgbm_model", "linear_model", "net_model", "one_r_model", "resolve_arch", "ridge_model",
-    "sigmoid_model", "split_score", "tabular_model", "tree_curve", "tree_model", "xgboost_model",
+    "forest_model", "hist_gradient_boosting_model", "lightgbm_model", "linear_model", "model_table", "net_model", "one_r_model", "resolve_arch",
+    "ridge_model", "sigmoid_model", "split_score", "tabular_model", "tree_curve", "tree_model", "xgboost_model",
 ]
 
 

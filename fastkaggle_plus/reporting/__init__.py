@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from .model_plot import plot_models
 from .plots import plot_calibration, plot_confusion, plot_importances, plot_residuals, plot_scores
 from .report import write_report
 
-__all__ = ["plot_calibration", "plot_confusion", "plot_importances", "plot_residuals", "plot_scores", "write_report"]
+__all__ = ["plot_calibration", "plot_confusion", "plot_importances", "plot_models", "plot_residuals", "plot_scores", "write_report"]
