@@ -38,8 +38,8 @@ def sweep(
     from .terminal import RunWatcher, show_json, show_sweep
 
     with interruptible(), RunWatcher(to_stderr=as_json) as watcher:
-        swept = run_sweep(slug, bundles=bundles, data=data, dest=dest, live=live, seed=seed, n_folds=folds, holdout=holdout, trials=trials, declared=declared, repeats=repeats,
-                          watcher=watcher, workers=workers, threads=threads, max_trials=max_trials, max_epochs=max_epochs,
+        swept = run_sweep(slug, bundles=bundles, data=data, dest=dest, live=live, seed=seed, n_folds=folds, holdout=holdout, declared=declared,
+                          trials=trials, repeats=repeats, watcher=watcher, workers=workers, threads=threads, max_trials=max_trials, max_epochs=max_epochs,
                           stop_after_s=None if stop_after is None else 60 * stop_after)
     show_sweep(swept, to_stderr=as_json)
     if as_json:

@@ -103,7 +103,8 @@ def weights_of(archs: list[str]) -> dict[str, dict]:
 def time_ours(files: Path, folder: Path, archs: list[str], seed: int) -> tuple[float, dict]:
     "Run the sweep on the files as they are and return (seconds, predictions by arch)."
     weights = weights_of(archs)   # converted once a machine: not this sweep's time
-    trials = tuple(Trial(a, "vision.vision_model", {"arch": a, **RECIPE, "seed": seed, "tta": "beta", "pretrained": weights[a].get("pretrained", True)}) for a in archs)
+    trials = tuple(Trial(a, "vision.vision_model", {"arch": a, "pretrained": weights[a].get("pretrained", True), "tta": "beta", "seed": seed, **RECIPE})
+                   for a in archs)
     comp = load_comp(SLUG)
     threads = os.cpu_count() or 1
     start = time.perf_counter()
@@ -169,7 +170,8 @@ def paired(ours: np.ndarray, plain: np.ndarray) -> str:
 
     wins, losses = int((ours & ~plain).sum()), int((~ours & plain).sum())
     p = binomtest(wins, wins + losses).pvalue if wins + losses else 1.0
-    return f"{ours.mean():.3f} ± {ours.std() / len(ours) ** 0.5:.3f} ours, {plain.mean():.3f} ± {plain.std() / len(plain) ** 0.5:.3f} plain, McNemar p = {p:.2f}"
+    shown = [f"{side.mean():.3f} ± {side.std() / len(side) ** 0.5:.3f}" for side in (ours, plain)]
+    return f"{shown[0]} ours, {shown[1]} plain, McNemar p = {p:.2f}"
 
 
 def main() -> None:
