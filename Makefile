@@ -19,5 +19,5 @@ bench: $(INSTALLED)  ## timings, as ratios measured in one run
 
 $(INSTALLED): setup.cfg pyproject.toml
 	test -x $(PY) || python3 -m venv .venv
-	.venv/bin/pip install --quiet --disable-pip-version-check --editable '.[all,dev]'
+	.venv/bin/pip install --quiet --disable-pip-version-check --editable '.[all,dev,offline]'
 	touch $@

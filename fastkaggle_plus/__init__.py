@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .data import Data, Table
     from .ensembling import ensemble
     from .environment import iskaggle
-    from .evidence import compare
+    from .evidence import compare, most_confused, top_losses
     from .exceptions import FastkaggleError, KaggleError
     from .folds import make_folds
     from .kaggle_client import (
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from .metrics import get_metric
     from .new import new_comp
     from .predictions import Predictions, load_predictions
-    from .reading import read_tabular
+    from .reading import apply_cleaning, check_images, image_sizes, read_tabular, undo_cleaning
     from .rehearsals import rehearsal
     from .sandbox import rehearse
     from .submission import check_file, check_submission, write_submission
@@ -60,7 +60,7 @@ _HOME = {
     "Data": "data", "Table": "data",
     "ensemble": "ensembling",
     "iskaggle": "environment",
-    "compare": "evidence",
+    "compare": "evidence", "most_confused": "evidence", "top_losses": "evidence",
     "FastkaggleError": "exceptions", "KaggleError": "exceptions",
     "make_folds": "folds",
     "competition_submit": "kaggle_client", "import_kaggle": "kaggle_client", "leaderboard": "kaggle_client", "setup_comp": "kaggle_client",
@@ -74,7 +74,7 @@ _HOME = {
     "get_metric": "metrics",
     "new_comp": "new",
     "Predictions": "predictions", "load_predictions": "predictions",
-    "read_tabular": "reading",
+    "apply_cleaning": "reading", "check_images": "reading", "image_sizes": "reading", "read_tabular": "reading", "undo_cleaning": "reading",
     "rehearsal": "rehearsals",
     "rehearse": "sandbox",
     "check_file": "submission", "check_submission": "submission", "write_submission": "submission",
@@ -84,12 +84,13 @@ _HOME = {
 }
 
 __all__ = [
-    "Competition", "Data", "FastkaggleError", "KaggleError", "Predictions", "Sweep", "Table", "Trial", "Vault", "board", "check_ds_exists",
-    "check_file", "check_submission", "compare", "competition_submit", "create_libs_datasets", "create_requirements_dataset", "default_trials",
-    "ensemble", "folds_for", "get_dataset", "get_local_ds_ver", "get_metric", "get_pip_libraries", "get_pip_library", "import_kaggle", "iskaggle",
-    "kernel_logs", "kernel_output", "kernel_status", "leaderboard", "list_comps", "load_comp", "load_predictions", "make_folds", "mk_dataset",
-    "nb_meta", "new_comp", "push_dataset", "push_notebook", "quota", "read_tabular", "rehearsal", "rehearse", "repeat_spread", "repeated",
-    "run", "run_local", "setup_comp", "submissions", "submit", "submit_code", "sweep", "wait_kernel", "write_submission",
+    "Competition", "Data", "FastkaggleError", "KaggleError", "Predictions", "Sweep", "Table", "Trial", "Vault", "apply_cleaning", "board",
+    "check_ds_exists", "check_file", "check_images", "check_submission", "compare", "competition_submit", "create_libs_datasets",
+    "create_requirements_dataset", "default_trials", "ensemble", "folds_for", "get_dataset", "get_local_ds_ver", "get_metric", "get_pip_libraries",
+    "get_pip_library", "image_sizes", "import_kaggle", "iskaggle", "kernel_logs", "kernel_output", "kernel_status", "leaderboard", "list_comps",
+    "load_comp", "load_predictions", "make_folds", "mk_dataset", "most_confused", "nb_meta", "new_comp", "push_dataset", "push_notebook", "quota",
+    "read_tabular", "rehearsal", "rehearse", "repeat_spread", "repeated", "run", "run_local", "setup_comp", "submissions", "submit", "submit_code",
+    "sweep", "top_losses", "undo_cleaning", "wait_kernel", "write_submission",
 ]
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from . import cli_notebooks, cli_sweeps
+from . import cli_models, cli_notebooks, cli_sweeps
 from .cli_notebooks import no_rehearsal_left
 from .cli_sweeps import finished, interruptible, pick
 from .exceptions import ConfigError, FastkaggleError
@@ -203,7 +203,7 @@ def serve(
     serve_bundles(data, state=state, port=port, user=user, key=key, token=token, faults=fault or (), limits=Limits(layout=layout), on_start=tell)
 
 
-for command in (*cli_sweeps.COMMANDS, *cli_notebooks.COMMANDS):
+for command in (*cli_sweeps.COMMANDS, *cli_notebooks.COMMANDS, *cli_models.COMMANDS):
     app.command()(command)
 
 

@@ -17,6 +17,7 @@ from .cli_notebooks import AsJson, Dest, Folds, Seed, Slug
 def sweep(
     slug: Slug,
     trials: Annotated[list[str] | None, typer.Option("--trials", help="Name of a trial to run; may be given several times. Default: all.")] = None,
+    declared: Annotated[str, typer.Option("--list", help="Which tuple of trials.py to run, as in PART_2.")] = "TRIALS",
     folds: Folds = 5,
     holdout: Annotated[float | None, typer.Option(help="Share of the rows to hold out, as in 0.2, instead of folds.")] = None,
     seed: Seed = 42,
@@ -37,8 +38,8 @@ def sweep(
     from .terminal import RunWatcher, show_json, show_sweep
 
     with interruptible(), RunWatcher(to_stderr=as_json) as watcher:
-        swept = run_sweep(slug, bundles=bundles, data=data, dest=dest, live=live, seed=seed, n_folds=folds, holdout=holdout, trials=trials, repeats=repeats,
-                          watcher=watcher, workers=workers, threads=threads, max_trials=max_trials, max_epochs=max_epochs,
+        swept = run_sweep(slug, bundles=bundles, data=data, dest=dest, live=live, seed=seed, n_folds=folds, holdout=holdout, declared=declared,
+                          trials=trials, repeats=repeats, watcher=watcher, workers=workers, threads=threads, max_trials=max_trials, max_epochs=max_epochs,
                           stop_after_s=None if stop_after is None else 60 * stop_after)
     show_sweep(swept, to_stderr=as_json)
     if as_json:

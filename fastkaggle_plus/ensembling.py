@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from .exceptions import DataError, SelectionError, UnknownName
-from .metrics import get_metric
+from .labels import places_in_order
+from .metrics import Metric, get_metric
 from .predictions import Predictions
 
 Array = np.ndarray[Any, Any]
@@ -25,16 +26,17 @@ def ensemble(
     members: Sequence[Predictions],
     *,
     method: str = "mean",                        # mean | weighted | rank | greedy
-    weights: dict[str, float] | None = None,     # for weighted: by member name
+    weights: dict[str, float] | None = None,     # by member name; a member that is not named weighs 1. Of mean they make weighted
     keep_best: int | None = None,                # refused: see SelectionError
     name: str = "ensemble",
 ) -> Predictions:
-    """Combine predictions of the same rows into one.
+    """Combine predictions of the same rows into one, joined by id and class: what order rows, classes and members come in changes nothing.
 
     `oof` of the result is honest: where weights are fitted (greedy), each fold's rows are combined with weights fitted on the
     other folds. `about["weights"]` are the weights the test rows got, `about["nested_score"]` the score of the honest `oof`.
     Source: Caruana et al., Ensemble selection from libraries of models (2004), for greedy selection with replacement.
-    Raises DataError for members of different rows or metrics, SelectionError when asked to drop members on their own score.
+    Raises DataError for members of different rows, classes, folds or metrics, UnknownName for the weight of no member, and SelectionError
+    when asked to drop members on their own score.
     """
     if keep_best is not None:
         raise SelectionError(
@@ -47,16 +49,25 @@ def ensemble(
     if len({m.metric for m in members}) > 1:
         raise DataError(f"The members are scored by different metrics: {', '.join(sorted({m.metric for m in members}))}.")
     if len({m.name for m in members}) < len(members):
-        raise DataError(f"Two members have one name: {', '.join(m.name for m in members)}. Weights are given by name.")
+        raise DataError(f"Two members have one name: {', '.join(m.name for m in members)}. Weights are given by name: cross_validate(..., name=) sets it.")
     first = members[0]
     members = [m.aligned(first.ids, first.test_ids, first.vocab) for m in members]
     if any(not np.array_equal(m.targs, first.targs) for m in members):
         raise DataError("The members have other targets for the same ids: they come from different versions of the data.")
+    if odd := [m.name for m in members if not _same_split(m.folds, first.folds)]:
+        raise DataError(f"{odd[0]} was validated on other folds than {first.name}. Make the folds once, and cross-validate every member on them.")
     if method == "rank" and first.task == "regression" and first.metric not in _OF_ORDER:
         raise DataError(f"method=\"rank\" turns predicted values into ranks from 0 to 1, and {first.metric} compares them with the targets themselves. "
                         f"Use mean or greedy; ranks suit scores of order: auc, {', '.join(_OF_ORDER)}.")
-    if (method == "weighted") != (weights is not None):
-        raise DataError("weights go with method=\"weighted\", and only with it.")
+    if method == "weighted" and weights is None:
+        raise DataError("method=\"weighted\" needs weights, by member name: weights={" + f"{first.name!r}: 2.0" + "}.")
+    if method == "greedy" and weights is not None:
+        raise DataError("method=\"greedy\" fits its own weights. Leave weights out, or use method=\"weighted\".")
+    method = "weighted" if method == "mean" and weights is not None else method
+    if unknown := set(weights or ()) - {m.name for m in members}:
+        raise UnknownName("ensemble member", sorted(unknown)[0], [m.name for m in members])
+    given, vocab = members, tuple(first.vocab[i] for i in places_in_order(first.vocab))
+    members = [m.aligned(_sorted(first.ids), _sorted(first.test_ids), vocab) for m in sorted(members, key=lambda m: m.name)]
     oofs, tests = np.stack([m.oof for m in members]), np.stack([m.test for m in members])
     if method == "rank":
         rows = ~np.isnan(oofs).any((0, 2))
@@ -64,9 +75,11 @@ def ensemble(
         oofs = np.stack([_ranks(o, o[rows]) for o in oofs])
     shares, oof = _combine(members, oofs, method, weights)
     common = {k: v for k, v in first.about.items() if all(m.about.get(k) == v for m in members)}   # the split, the hardware, the versions
-    honest = replace(
-        first, name=name, oof=oof, test=np.tensordot(shares, tests, 1), seconds_s=sum(m.seconds_s for m in members), importances={},
-        about={**common, "method": method, "weights": {m.name: round(float(w), 6) for m, w in zip(members, shares, strict=True)}})
+    by_name = {m.name: round(float(w), 6) for m, w in zip(members, shares, strict=True)}
+    combined = replace(
+        members[0], name=name, oof=oof, test=np.tensordot(shares, tests, 1), seconds_s=sum(m.seconds_s for m in members), importances={},
+        about={**common, "method": method, "weights": {m.name: by_name[m.name] for m in given}})
+    honest = replace(combined.aligned(first.ids, first.test_ids, first.vocab), folds=first.folds)
     return replace(honest, about={**honest.about, "nested_score": honest.oof_score})
 
 
@@ -79,15 +92,10 @@ def write_lock(preds: Predictions, members: Sequence[Predictions], file: str | P
 
 def _combine(members: Sequence[Predictions], oofs: Array, method: str, weights: dict[str, float] | None) -> tuple[Array, Array]:
     "Return (weights of the test rows, honest oof)."
-    n, names = len(members), [m.name for m in members]
     if method != "greedy":
-        shares = np.ones(n)
-        if weights is not None:
-            if unknown := set(weights) - set(names):
-                raise UnknownName("ensemble member", sorted(unknown)[0], names)
-            shares = np.array([weights.get(name, 0.0) for name in names], dtype=float)
-        if (shares < 0).any() or shares.sum() <= 0:
-            raise DataError(f"Weights must not be negative and must have a positive sum; {weights} came.")
+        shares = np.array([(weights or {}).get(m.name, 1.0) for m in members], dtype=float)
+        if not (np.isfinite(shares).all() and (shares >= 0).all() and shares.sum() > 0):
+            raise DataError(f"Weights must be numbers of zero or more with a positive sum; {weights} came.")
         shares = shares / shares.sum()
         return shares, np.tensordot(shares, oofs, 1)
     metric, folds, targs = get_metric(members[0].metric), members[0].folds, members[0].targs
@@ -104,7 +112,18 @@ def _combine(members: Sequence[Predictions], oofs: Array, method: str, weights: 
     return _greedy(metric, targs[rows], oofs[:, rows]), oof
 
 
-def _greedy(metric: Any, targs: Array, oofs: Array) -> Array:
+def _sorted(ids: Array) -> Array:
+    "Ids in one order, so that sums and ties come out alike; as they are where one is repeated, for then no id tells its row."
+    return ids[np.argsort(ids.astype(str) if ids.dtype == object else ids, kind="stable")] if len(set(ids.tolist())) == len(ids) else ids
+
+
+def _same_split(folds: Array, others: Array) -> bool:
+    "Whether the same rows were validated together, whatever the numbers of the folds."
+    pairs = len(np.unique(np.stack([folds, others]), axis=1).T)
+    return np.array_equal(folds < 0, others < 0) and pairs == len(np.unique(folds)) == len(np.unique(others))
+
+
+def _greedy(metric: Metric, targs: Array, oofs: Array) -> Array:
     "Add, with replacement, the member that helps most; stop where the score was best."
     counts, total, best = np.zeros(len(oofs)), np.zeros(oofs.shape[1:]), None
     for i in range(GREEDY_ROUNDS):

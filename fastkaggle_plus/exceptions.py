@@ -5,10 +5,12 @@
     ├── UnknownName            a name that is not known here, with near matches         (ValueError)
     ├── MissingExtra           an optional package is absent; prints its install line   (ImportError)
     ├── DataError              rows or columns that cannot be what they should be       (ValueError)
+    │   └── UnreadableImage        a file that does not decode as an image
     ├── SubmissionError        a csv that breaks the submission contract                (ValueError)
     ├── SelectionError         dropping ensemble members on their own score             (ValueError)
     ├── NotebookError          a notebook that breaks a rule of the check                (ValueError)
     ├── SecretFound            a key or token would leave this machine                  (ValueError)
+    ├── WeightsMissing         pretrained weights that are not here and cannot be had   (OSError)
     ├── SandboxError           the local twin could not start, or would not be local
     └── KaggleError            anything the service, or the way to it, refused
         ├── NoCredentials          no key or token was found
@@ -35,6 +37,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+_MOST_LISTED = 60   # a longer list hides what was wrong
 
 class FastkaggleError(Exception):
     "Base of every error this package raises on purpose."
@@ -48,10 +51,10 @@ class UnknownName(FastkaggleError, ValueError):
     "A name that is not known here."
 
     def __init__(self, what: str, name: object, known: Iterable[str], hint: str = ""):
-        known = sorted(known)
+        known = sorted(set(known))
         near = get_close_matches(str(name).lower(), known, n=3, cutoff=0.5)
         guess = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
-        listing = f" Known: {', '.join(known) or 'none'}."
+        listing = f" Known: {', '.join(known) or 'none'}." if len(known) <= _MOST_LISTED else f" {len(known)} are known."
         super().__init__(f"Unknown {what} {name!r}.{guess}{listing}{' ' + hint if hint else ''}")
         self.name, self.known, self.near = name, known, near
 
@@ -68,6 +71,14 @@ class DataError(FastkaggleError, ValueError):
     "Rows or columns that cannot be what they should be."
 
 
+class UnreadableImage(DataError):
+    "A file that does not decode as an image."
+
+    def __init__(self, file: object, why: str):
+        super().__init__(f"{file} is no readable image: {why}. `check_images` names every such file of a folder, and moves them away if asked.")
+        self.file, self.why = str(file), why
+
+
 class SubmissionError(FastkaggleError, ValueError):
     "A csv that breaks the submission contract."
 
@@ -82,6 +93,10 @@ class NotebookError(FastkaggleError, ValueError):
 
 class SecretFound(FastkaggleError, ValueError):
     "A key or token would leave this machine."
+
+
+class WeightsMissing(FastkaggleError, OSError):
+    "Pretrained weights that are not on this machine and cannot be downloaded."
 
 
 class SandboxError(FastkaggleError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 
@@ -15,6 +16,15 @@ def spelled(value: Any) -> str:
 def written(labels: Sequence[Any]) -> list[Any]:
     "Return labels as they are answered: 1.0 and 2.0, which came from a column with gaps, are 1 and 2; 0.5, 1.0 and 1.5 stay."
     return [int(v) for v in labels] if labels and all(isinstance(v, float) and v.is_integer() for v in labels) else list(labels)
+
+
+def places_in_order(labels: Sequence[Any]) -> list[int]:
+    "Return the places of the labels by size and then by spelling: the same labels first whatever order a model has them in."
+    def key(place: int) -> tuple[bool, Any]:
+        label = labels[place]
+        return (False, label) if isinstance(label, Real) else (True, str(label))
+
+    return sorted(range(len(labels)), key=key)
 
 
 def columns_of_classes(

@@ -80,7 +80,8 @@ def sweep(
     seed: int = 42,
     n_folds: int = 5,
     holdout: float | None = None,        # the share of one declared holdout, instead of folds
-    trials: Sequence[str] | None = None,   # names of those to run; default: all of the competition
+    declared: str = "TRIALS",            # which tuple of trials.py to run
+    trials: Sequence[str] | None = None,   # names of those of it to run; default: all
     repeats: int = 1,                    # runs of each trial, with other seeds
     watcher: Watcher | None = None,
     **limits: Any,                       # workers, threads, max_trials, max_epochs, stop_after_s: see `run_local`
@@ -91,7 +92,7 @@ def sweep(
     watcher = watcher or Watcher()
     with staged(slug, bundles=bundles, data=data, dest=dest, live=live, seed=seed, watcher=watcher) as stage:
         comp = stage.comp
-        chosen = repeated(_named(trials_of(comp), trials), repeats, comp=comp)
+        chosen = repeated(_named(trials_of(comp, declared), trials), repeats, comp=comp)
         path, read = _download(stage, watcher)
         results = _measure(stage, Sweep(comp.slug, chosen, n_folds, seed, holdout), path, read, watcher, **limits)
         return Swept(comp, results, board(results), repeat_spread(results), read.left_out, stage.clock.laps)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,8 @@ from .metrics import get_metric, pseudo_values, standard_error
 Array = np.ndarray[Any, Any]
 _ARRAYS = ("ids", "targs", "oof", "folds", "test_ids", "test")
 _FACTS = ("name", "metric", "task", "vocab", "seconds_s", "about", "importances")
+
+_SHOWN = 12   # classes listed in an error
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,8 +82,9 @@ class Predictions:
             return self
         columns = np.arange(self.oof.shape[1])
         if vocab != self.vocab:
-            if set(vocab) != set(self.vocab):
-                raise DataError(f"{self.name} knows the classes {self.vocab}, and {vocab} are asked for.")
+            if odd := set(vocab) ^ set(self.vocab):
+                raise DataError(f"{self.name} knows the classes {_list(self.vocab)}, and {_list(vocab)} are asked for: only one of the two has "
+                                f"{_list(sorted(map(str, odd)))}. Read the data for all models with one reader, and give each all of its classes.")
             columns = np.array([self.vocab.index(v) for v in vocab])
         rows, test_rows = _order(self.name, self.ids, ids), _order(self.name, self.test_ids, test_ids)
         targs = self.targs[rows]
@@ -112,10 +116,16 @@ def load_predictions(file: str | Path) -> Predictions:
         raise DataError(f"{file} does not read as predictions ({type(e).__name__}: {e}). Delete it and run the trial again.") from e
 
 
+def _list(labels: Sequence[Any]) -> str:
+    return (", ".join(map(str, labels[:_SHOWN])) or "none") + (f" and {len(labels) - _SHOWN} more" if len(labels) > _SHOWN else "")
+
+
 def _order(name: str, have: Array, want: Array) -> Array:
     if len(have) == len(want) and bool(np.all(have == want)):
         return np.arange(len(have))
     at = {v: i for i, v in enumerate(have.tolist())}
+    if len(at) < len(have):
+        raise DataError(f"{name} holds {len(have) - len(at)} ids more than once, so its rows cannot be put in another order. Give every row an id of its own.")
     if len(have) != len(want) or any(v not in at for v in want.tolist()):
         odd = [v for v in want.tolist() if v not in at][:3]
         raise DataError(f"{name} holds other rows: {len(have)} ids against {len(want)}" + (f", without {odd}" if odd else "")

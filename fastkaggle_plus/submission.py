@@ -10,7 +10,7 @@ import pandas as pd
 
 from .competition import Competition
 from .exceptions import DataError, SubmissionError
-from .labels import columns_of_classes, spelled, written
+from .labels import columns_of_classes, places_in_order, spelled, written
 from .metrics import Metric, get_metric
 from .predictions import Predictions
 from .reading import parse_csv, read_csv, read_sample
@@ -101,8 +101,14 @@ def answer_frame(
     *,
     target: tuple[str, ...] = (),     # names of several predicted values, in the order of the predictions' columns
 ) -> pd.DataFrame:
-    "Return predictions as a submission's columns, in the form the sample submission asks for; rows in the order of the predictions."
+    """Return predictions as a submission's columns, in the form the sample submission asks for; rows in the order of the predictions.
+
+    Between classes of equal probability, the first by size or spelling is answered. One column of probabilities is that of the larger of two
+    numbers, else of the vocab's second class.
+    """
     id, *columns = sample.columns
+    if metric.wants in ("label", "ranking") or (len(preds.vocab) == 2 and not any(isinstance(v, str) for v in preds.vocab)):
+        preds = preds.aligned(preds.ids, preds.test_ids, tuple(preds.vocab[i] for i in places_in_order(preds.vocab)))
     answers = metric.answers(preds.test)
     labels = np.array(written(preds.vocab), dtype=object)
     frame = pd.DataFrame({id: preds.test_ids})

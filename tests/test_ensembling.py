@@ -29,13 +29,54 @@ def test_independent_members_beat_each_of_them():
     assert ensemble(many).oof_score > max(m.oof_score for m in many) + 0.05
 
 
-def test_permuted_rows_and_classes_give_the_same_ensemble():
-    a, b = members(2, vocab=("ant", "bee", "cat"))
-    rows, test_rows, columns = np.random.default_rng(1).permutation(200), np.random.default_rng(2).permutation(20), [2, 0, 1]
-    shuffled = dataclasses.replace(b, ids=b.ids[rows], targs=np.argsort(columns)[b.targs[rows]], oof=b.oof[rows][:, columns], folds=b.folds[rows],
-                                   test_ids=b.test_ids[test_rows], test=b.test[test_rows][:, columns], vocab=tuple(b.vocab[i] for i in columns))
-    np.testing.assert_allclose(ensemble([a, shuffled]).oof, ensemble([a, b]).oof)
-    np.testing.assert_allclose(ensemble([a, shuffled]).test, ensemble([a, b]).test)
+def shuffled(preds, seed=1):
+    "The same predictions with rows, test rows and classes in another order."
+    rng = np.random.default_rng(seed)
+    rows, test_rows, columns = (rng.permutation(n) for n in (len(preds.ids), len(preds.test_ids), preds.oof.shape[1]))
+    return dataclasses.replace(
+        preds, ids=preds.ids[rows], targs=np.argsort(columns)[preds.targs[rows]] if preds.vocab else preds.targs[rows], oof=preds.oof[rows][:, columns],
+        folds=preds.folds[rows], test_ids=preds.test_ids[test_rows], test=preds.test[test_rows][:, columns],
+        vocab=tuple(preds.vocab[i] for i in columns) if preds.vocab else ())
+
+
+METHOD_OPTIONS = [dict(method="mean"), dict(method="weighted", weights={"m1": 2.0, "m2": 0.7}), dict(method="rank"), dict(method="greedy")]
+
+
+@pytest.mark.parametrize("options", METHOD_OPTIONS, ids=lambda o: o["method"])
+@pytest.mark.parametrize("vocab", [("ant", "bee", "cat", "dog"), tuple(range(12))], ids=["words", "numbers"])
+def test_no_order_of_rows_classes_or_members_changes_the_ensemble(options, vocab):
+    ms = members(3, vocab=vocab, metric="log_loss", right=0.6)
+    plain = ensemble(ms, **options)
+    for others in ([ms[0], shuffled(ms[1]), ms[2]], [shuffled(ms[0], 2), ms[1], shuffled(ms[2], 3)], [ms[2], shuffled(ms[1]), ms[0]]):
+        found = ensemble(others, **options)
+        assert found.about["weights"] == plain.about["weights"] and found.vocab == others[0].vocab and found.ids.tolist() == others[0].ids.tolist()
+        again = found.aligned(plain.ids, plain.test_ids, plain.vocab)
+        for k in ("oof", "test"):
+            np.testing.assert_allclose(getattr(again, k), getattr(plain, k), rtol=0, atol=1e-12)
+        np.testing.assert_array_equal(again.targs, plain.targs)
+        np.testing.assert_array_equal(again.folds, plain.folds)
+
+
+def test_members_that_differ_by_rounding_alone_are_chosen_by_name_not_by_place():
+    a = make_predictions("m0", vocab=("ant", "bee", "cat"), metric="log_loss")
+    ms = [a, dataclasses.replace(a, name="m1"), make_predictions("m2", vocab=a.vocab, metric="log_loss", seed=3, right=0.6)]
+    weights = ensemble(ms, method="greedy").about["weights"]
+    for seed in range(5):
+        assert ensemble([shuffled(ms[1], seed), shuffled(ms[2], seed + 1), ms[0]], method="greedy").about["weights"] == weights
+
+
+def test_values_are_joined_by_id():
+    ms = [make_values(f"m{i}", seed=i) for i in range(3)]
+    for method in ("mean", "greedy"):
+        plain, found = ensemble(ms, method=method), ensemble([shuffled(ms[0]), ms[1], shuffled(ms[2], 2)], method=method)
+        np.testing.assert_allclose(found.aligned(plain.ids, plain.test_ids, ()).test, plain.test, rtol=0, atol=1e-12)
+
+
+def test_ids_that_occur_twice_keep_their_order_and_no_other():
+    a, b = (dataclasses.replace(m, ids=np.arange(200) // 2) for m in members(2))
+    np.testing.assert_allclose(ensemble([a, b]).oof, (a.oof + b.oof) / 2)
+    with pytest.raises(DataError, match="m1 holds 100 ids more than once"):
+        ensemble([a, shuffled(b)])
 
 
 def test_ranks_of_values_are_refused_where_the_values_count():
@@ -48,10 +89,16 @@ def test_ranks_of_values_are_refused_where_the_values_count():
 def test_weights_go_by_name():
     a, b = members(2)
     np.testing.assert_allclose(ensemble([a, b], method="weighted", weights={"m1": 3, "m0": 1}).oof, 0.25 * a.oof + 0.75 * b.oof)
-    with pytest.raises(UnknownName, match="m1"):
-        ensemble([a, b], method="weighted", weights={"m11": 1})
-    with pytest.raises(DataError, match="weights"):
-        ensemble([a, b], weights={"m0": 1})
+    twice = ensemble([a, b], weights={"m1": 2.0})
+    np.testing.assert_allclose(twice.test, (a.test + 2 * b.test) / 3)
+    assert twice.about["method"] == "weighted" and twice.about["weights"] == {"m0": 0.333333, "m1": 0.666667}
+    np.testing.assert_array_equal(ensemble([shuffled(b), a], weights={"m1": 2.0}).aligned(a.ids, a.test_ids, a.vocab).test, twice.test)
+    with pytest.raises(UnknownName, match=r"Unknown ensemble member 'm11'. Did you mean 'm1'"):
+        ensemble([a, b], weights={"m11": 1})
+    for options, words in ((dict(method="weighted"), "needs weights"), (dict(method="greedy", weights={"m0": 1}), "fits its own"),
+                           (dict(weights={"m0": -1}), "zero or more"), (dict(weights={"m0": np.nan}), "zero or more")):
+        with pytest.raises(DataError, match=words):
+            ensemble([a, b], **options)
 
 
 def test_greedy_leaves_out_what_hurts_and_is_scored_on_rows_that_did_not_fit_it():
@@ -84,10 +131,21 @@ def test_dropping_members_on_their_own_score_is_refused():
     (lambda ms: [ms[0], dataclasses.replace(ms[1], metric="auc")], "different metrics"),
     (lambda ms: [ms[0], make_predictions("other", n=100)], "other rows"),
     (lambda ms: [ms[0], dataclasses.replace(ms[1], targs=1 - ms[1].targs)], "other targets"),
+    (lambda ms: [ms[0], dataclasses.replace(ms[1], test_ids=ms[1].test_ids + 1)], r"m1 holds other rows: 20 ids against 20, without \[1000\]"),
+    (lambda ms: [ms[0], dataclasses.replace(ms[1], folds=np.arange(200) // 40)], r"m1 was validated on other folds than m0\. Make the folds once"),
+    (lambda ms: [ms[0], dataclasses.replace(ms[1], folds=np.where(np.arange(200) % 5, -1, 0))], "other folds"),
+    (lambda ms: [ms[0], dataclasses.replace(ms[1], vocab=(0, 2))], r"m1 knows the classes 0, 2, and 0, 1 are asked for: only one of the two has 1, 2"),
+    (lambda ms: [make_predictions("three", vocab=("ant", "bee", "cat")), make_predictions("two", vocab=("ant", "bee"))],
+     "two knows the classes ant, bee, and ant, bee, cat are asked for: only one of the two has cat. Read the data"),
 ])
 def test_what_does_not_fit_together_is_refused(broken, words):
     with pytest.raises(DataError, match=words):
         ensemble(broken(members()))
+
+
+def test_folds_may_be_numbered_otherwise():
+    a, b = members(2)
+    np.testing.assert_array_equal(ensemble([a, dataclasses.replace(b, folds=4 - b.folds)], method="greedy").oof, ensemble([a, b], method="greedy").oof)
 
 
 def test_lock_tells_members_apart_by_content(tmp_path):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fastkaggle_plus.labels import columns_of_classes, spelled, written
+from fastkaggle_plus.labels import columns_of_classes, places_in_order, spelled, written
 
 
 def test_a_label_has_one_spelling():
@@ -15,6 +15,11 @@ def test_labels_are_whole_together_or_not_at_all():
     assert [repr(v) for v in written((1.0, 2.0))] == ["1", "2"]
     assert written((0.5, 1.0)) == [0.5, 1.0] and str(written((0.5, 1.0))[1]) == "1.0"
     assert written((False, True)) == [False, True] and written(()) == []
+
+
+@pytest.mark.parametrize("labels, places", [((10, 2), [1, 0]), ((True, False), [1, 0]), (("b", "a", 3), [2, 1, 0]), ((), [])])
+def test_labels_have_one_order_whatever_order_they_come_in(labels, places):
+    assert places_in_order(labels) == places
 
 
 @pytest.mark.parametrize(("labels", "columns", "found"), [

@@ -45,6 +45,22 @@ def test_rows_are_joined_by_id_whatever_their_order(tmp_path):
     assert frame["id"].tolist() == list(range(1000, 1020)) and frame["answer"].tolist() == preds.test.argmax(1).tolist()
 
 
+@pytest.mark.parametrize("metric, task, vocab, columns", [
+    ("accuracy", "multiclass", ("ant", "bee", "cat"), ["answer"]), ("map@3", "multiclass", ("ant", "bee", "cat"), ["answer"]),
+    ("log_loss", "multiclass", ("ant", "bee", "cat"), ["bee", "ant", "cat"]), ("auc", "binary", (0, 1), ["answer"]),
+    ("auc", "binary", (False, True), ["answer"]),
+])
+def test_a_model_with_its_classes_in_another_order_writes_the_same_bytes(tmp_path, metric, task, vocab, columns):
+    preds = make_predictions(vocab=vocab, metric=metric)
+    preds = dataclasses.replace(preds, test=np.vstack([np.full((2, len(vocab)), 1 / len(vocab)), preds.test[2:]]))   # two ties
+    order, rows = np.roll(np.arange(len(vocab)), 1), np.random.default_rng(0).permutation(20)
+    other = dataclasses.replace(preds, vocab=tuple(vocab[i] for i in order), targs=np.argsort(order)[preds.targs], oof=preds.oof[:, order],
+                                test=preds.test[rows][:, order], test_ids=preds.test_ids[rows])
+    save(tmp_path, pd.DataFrame({"id": range(1000, 1020), **dict.fromkeys(columns, 0)}))
+    first = write_submission(preds, comp(metric, task), tmp_path, file=tmp_path / "a.csv").read_bytes()
+    assert write_submission(other, comp(metric, task), tmp_path, file=tmp_path / "b.csv").read_bytes() == first
+
+
 REFUSED = [
     (lambda: good().drop(columns="answer"), "no column answer"),
     (lambda: good(extra=1), "nobody asked for: extra"),

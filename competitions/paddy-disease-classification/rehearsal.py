@@ -1,56 +1,125 @@
-"""The rehearsal: small painted pictures in the files of the Paddy competition. A stand-in, never Paddy itself."""
+"""The rehearsal: painted leaves in the files of the Paddy competition, kept between calls. A stand-in, never Paddy itself."""
 
+from __future__ import annotations
+
+import contextlib
+import hashlib
 import tempfile
+import uuid
+import zipfile
+import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from PIL import Image, ImageFilter
+import PIL
+import scipy
 
 from fastkaggle_plus import load_comp, rehearse
+from fastkaggle_plus.environment import home
 
-N_IMAGES = 480
-WIDTH_PX, HEIGHT_PX = 48, 64
-WRONG_LABELS = 0.05  # share of images labelled at random, so that no model reaches 1.0
+HERE = Path(__file__).parent
+SOURCE = Path(__file__).read_bytes()
+WRONG_LABELS = 0.05   # share of images under the label of another class, so that no model reaches 1.0
+LINKED = 0.15         # share of images whose variety is the one that the disease favours
+LANDSCAPE = 0.01      # share of images that are wider than high
 
-# share in the real training set, colour of the spots, their number, width and height in pixels
+# images in the real training set, and the variety that the stand-in favours
 CLASSES = {
-    "bacterial_leaf_blight": (479, (205, 195, 120), 6, 3, 18), "bacterial_leaf_streak": (380, (190, 140, 60), 9, 1, 14),
-    "bacterial_panicle_blight": (337, (150, 110, 70), 4, 9, 7), "blast": (1738, (150, 140, 120), 7, 4, 8),
-    "brown_spot": (965, (110, 70, 40), 16, 3, 3), "dead_heart": (1442, (190, 170, 110), 2, 14, 40),
-    "downy_mildew": (620, (190, 205, 130), 5, 8, 8), "hispa": (1594, (205, 215, 190), 10, 1, 12),
-    "normal": (1764, (0, 0, 0), 0, 1, 1), "tungro": (1088, (215, 165, 50), 1, 48, 26),
+    "bacterial_leaf_blight": (479, "IR20"), "bacterial_leaf_streak": (380, "Zonal"), "bacterial_panicle_blight": (337, "Ponni"),
+    "blast": (1738, "KarnatakaPonni"), "brown_spot": (965, "AndraPonni"), "dead_heart": (1442, "AtchayaPonni"), "downy_mildew": (620, "RR"),
+    "hispa": (1594, "Onthanel"), "normal": (1764, "Ponni"), "tungro": (1088, "Surya"),
 }
-VARIETIES = ("ADT45", "KarnatakaPonni", "Ponni", "Zonal")
+# share among the images that are not linked, made up: one variety dominates as in the real training set, some are rare
+VARIETIES = {"ADT45": 0.75, "KarnatakaPonni": 0.08, "Ponni": 0.05, "AtchayaPonni": 0.03, "Zonal": 0.03, "AndraPonni": 0.02, "Onthanel": 0.02,
+             "IR20": 0.01, "RR": 0.005, "Surya": 0.005}
+
+COLUMNS = ["image_id", "label", "variety", "age", "shown", "is_landscape"]   # the first four are those of train.csv
 
 
-def make(dest: str | Path, *, seed: int = 42) -> Path:
-    "Write a bundle for the sandbox into `dest`: a quarter of the pictures is held out."
-    comp, rng = load_comp(Path(__file__).parent), np.random.default_rng(seed)
-    counts = np.array([c[0] for c in CLASSES.values()])
-    painted = rng.choice(list(CLASSES), N_IMAGES, p=counts / counts.sum())
-    labels = np.where(rng.random(N_IMAGES) < WRONG_LABELS, rng.choice(list(CLASSES), N_IMAGES), painted)
-    rows = pd.DataFrame({"image_id": [f"{100001 + i}.jpg" for i in range(N_IMAGES)], "label": labels,
-                         "variety": rng.choice(VARIETIES, N_IMAGES, p=(0.7, 0.1, 0.1, 0.1)), "age": rng.integers(45, 83, N_IMAGES)})
+def make(
+    dest: str | Path,
+    *,
+    seed: int = 42,
+    n_images: int = 600,     # before the holdout, which takes three in ten
+    height_px: int = 192,    # Paddy's own photographs have 640
+    width_px: int = 144,     # and 480
+) -> Path:
+    "Write a bundle for the sandbox into `dest`; a smaller `n_images` makes fewer of the same images. Raises DataError on too few to hold any out."
+    comp, rows = load_comp(HERE), draw_rows(seed, n_images)
+    painting = comp.module("painting")
+    assert painting is not None   # beside this file
     with tempfile.TemporaryDirectory() as folder:
-        rows.to_csv(Path(folder) / comp.train, index=False, lineterminator="\n")
-        for image_id, label, what in zip(rows["image_id"], labels, painted, strict=True):
-            file = Path(folder) / "train_images" / label / image_id
+        rows[COLUMNS[:4]].to_csv(Path(folder) / comp.train, index=False, lineterminator="\n")
+        files = [Path(folder) / "train_images" / label / image_id for label, image_id in zip(rows["label"], rows["image_id"], strict=True)]
+        for file in files:
             file.parent.mkdir(parents=True, exist_ok=True)
-            paint(what, rng).save(file, quality=90)
+        kept = _cache(SOURCE + painting.SOURCE, f"seed {seed}, {n_images} images of {height_px} x {width_px}")
+        if not _unpack(kept, files):
+            _paint_all(painting, files, rows, seed=seed, size_px=(height_px, width_px))
+            _pack(kept, files)
         return rehearse(comp, folder, dest, seed=seed)
 
 
-def paint(what: str, rng: np.random.Generator) -> Image.Image:
-    "Return green stripes with the spots of one class; the milder the case, the fainter they are."
-    _, colour, n_spots, width, height = CLASSES[what]
-    green = np.array((90, 140, 60)) * rng.normal(1, 0.12) + rng.normal(0, 10, 3)
-    stripes = 18 * np.sin(np.arange(WIDTH_PX) / rng.uniform(1.5, 4) + rng.uniform(0, 6))
-    pixels = np.tile(green, (HEIGHT_PX, WIDTH_PX, 1)) + stripes[None, :, None]
-    severity = rng.beta(3, 1.2)
-    for _ in range(rng.poisson(n_spots) + (n_spots > 0)):
-        y, x = rng.integers(0, HEIGHT_PX), rng.integers(0, WIDTH_PX)
-        spot = pixels[max(0, y - height // 2) : y + height // 2 + 1, max(0, x - width // 2) : x + width // 2 + 1]
-        spot += severity * (np.array(colour) - spot)
-    pixels += rng.normal(0, 8, pixels.shape)
-    return Image.fromarray(pixels.clip(0, 255).astype("uint8")).filter(ImageFilter.GaussianBlur(rng.uniform(0, 0.8)))
+def draw_rows(
+    seed: int,
+    n_images: int,
+) -> pd.DataFrame:
+    "Return what each image shows and what train.csv says of it; row i depends on (seed, i) alone."
+    return pd.DataFrame([_row(np.random.default_rng([seed, i, 0]), i) for i in range(n_images)], columns=COLUMNS)
+
+
+def _row(rng: np.random.Generator, i: int) -> dict[str, Any]:
+    counts = np.array([n for n, _ in CLASSES.values()])
+    shown = list(CLASSES)[rng.choice(len(CLASSES), p=counts / counts.sum())]
+    label = rng.choice([c for c in CLASSES if c != shown]) if rng.random() < WRONG_LABELS else shown
+    shares = np.array(list(VARIETIES.values()))
+    variety = CLASSES[shown][1] if rng.random() < LINKED else list(VARIETIES)[rng.choice(len(VARIETIES), p=shares / shares.sum())]
+    return {"image_id": f"{100001 + i}.jpg", "label": str(label), "variety": variety, "age": int(rng.integers(45, 83)), "shown": shown,
+            "is_landscape": bool(rng.random() < LANDSCAPE)}
+
+
+def _paint_all(painting: ModuleType, files: list[Path], rows: pd.DataFrame, *, seed: int, size_px: tuple[int, int]) -> None:
+    def paint_one(i: int) -> None:
+        row = rows.iloc[i]
+        height_px, width_px = size_px[::-1] if row["is_landscape"] else size_px
+        image = painting.paint(row["shown"], row["variety"], np.random.default_rng([seed, i, 1]), height_px=height_px, width_px=width_px)
+        image.save(files[i], quality=90)
+
+    with ThreadPoolExecutor() as pool:   # numpy and PIL release the interpreter lock on large pictures
+        list(pool.map(paint_one, range(len(files))))
+
+
+def _cache(source: bytes, circumstances: str) -> Path:
+    "The file that keeps these very images: another painter, library or size has another one."
+    libraries = f"numpy {np.__version__}, scipy {scipy.__version__}, pillow {PIL.__version__}"
+    digest = hashlib.sha256(source + f"{circumstances}, {libraries}".encode()).hexdigest()
+    return home() / "cache" / "paddy-disease-classification" / f"{digest[:16]}.zip"
+
+
+def _unpack(kept: Path, files: list[Path]) -> bool:
+    "Say whether every image came out whole; each has its checksum."
+    try:
+        with zipfile.ZipFile(kept) as packed:
+            for file in files:
+                file.write_bytes(packed.read(file.name))
+    except (OSError, KeyError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):   # not there, or damaged in any way
+        return False
+    return True
+
+
+def _pack(kept: Path, files: list[Path]) -> None:
+    "Keep the images. Renaming is atomic: of two processes at once one wins, and no half-written file stands under the name."
+    part = kept.with_suffix(f".{uuid.uuid4().hex}.part")
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with zipfile.ZipFile(part, "w") as packed:
+            for file in files:
+                packed.write(file, file.name)
+        part.replace(kept)
+    except OSError:   # a full disk or a read-only home costs the painting again, nothing else
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)

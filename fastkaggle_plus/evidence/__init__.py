@@ -1,7 +1,8 @@
-"""Evidence, not luck: what a difference between two trials is worth."""
+"""Evidence, not luck: what a difference between two trials is worth, and where a model is wrong."""
 
 from __future__ import annotations
 
 from .compare import Comparison, compare
+from .top_losses import most_confused, top_losses
 
-__all__ = ["Comparison", "compare"]
+__all__ = ["Comparison", "compare", "most_confused", "top_losses"]

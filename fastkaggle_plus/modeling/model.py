@@ -11,6 +11,7 @@ import pandas as pd
 
 from ..data import Table
 from ..metrics import get_metric
+from ..predictions import Predictions
 
 Array = np.ndarray[Any, Any]
 
@@ -25,6 +26,7 @@ class Fitted(Protocol):
 
 
 Fit = Callable[[Table], Fitted]
+Choose = Callable[[dict[str, Predictions]], tuple[str, dict[str, Any]]]   # predictions by variant -> (the one to use, why)
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Model:
     name: str
     fit: Fit
     about: dict[str, Any] = field(default_factory=dict)   # its parameters
+    choose: Choose | None = None   # between what the fitted model's `variants(table)` gives; without it `predict` is asked
 
 
 @dataclass

@@ -105,12 +105,12 @@ class Batches:
 
 
 @contextlib.contextmanager
-def repeatable(seed: int) -> Iterator[None]:
+def repeatable(seed: int, *, threads: int | None = 1) -> Iterator[None]:
     "Seed python, numpy and torch for the block and compute on one thread, as sums on several differ in their last bits; then put all of it back."
     import torch
 
-    states, threads = (random.getstate(), np.random.get_state()), torch.get_num_threads()
-    torch.set_num_threads(1)
+    states, before = (random.getstate(), np.random.get_state()), torch.get_num_threads()
+    torch.set_num_threads(threads or before)   # None: on as many as there are
     with torch.random.fork_rng():
         random.seed(seed)
         np.random.seed(seed % 2**32)
@@ -120,7 +120,7 @@ def repeatable(seed: int) -> Iterator[None]:
         finally:
             random.setstate(states[0])
             np.random.set_state(states[1])
-            torch.set_num_threads(threads)
+            torch.set_num_threads(before)
 
 
 def _forward(net: Any, inputs: tuple[Array, Array]) -> Any:

@@ -41,24 +41,38 @@ def cross_validate(
     if len(folds) != len(data.train):
         raise DataError(f"The folds are of {len(folds)} rows, and the data has {len(data.train)}. Make them from this data's targs.")
     metric = metric or data.metric or ("rmse" if data.task == "regression" else "accuracy")
-    score, targs = get_metric(metric), data.targs
+    score, targs, n_outputs = get_metric(metric), data.targs, data.train.n_outputs
     through = (np.log1p, lambda p: np.expm1(p).clip(0)) if metric == "rmsle" else None
-    oof, tests, leaning, start = np.full((len(targs), data.train.n_outputs), np.nan), [], [], time.perf_counter()
+    oofs: dict[str, Array] = {}
+    tests: dict[str, list[Array]] = {}
+    leaning, notes, start = [], [], time.perf_counter()
     for k, (fit_rows, rows) in enumerate(folds.splits()):
         with progress.part(k, folds.n_folds, "fold"):
             fit, valid = data.fold(fit_rows, rows)
             _, test = data.fold(fit_rows, None)
             fitted = _fit(model, fit, through)
-            oof[rows] = _predict(model, fitted, valid, data.train.n_outputs, through)
-            tests.append(_predict(model, fitted, test, data.train.n_outputs, through))
+            for variant, preds in _answers(model, fitted, valid, n_outputs, through).items():
+                oofs.setdefault(variant, np.full((len(targs), n_outputs), np.nan))[rows] = preds
+            for variant, preds in _answers(model, fitted, test, n_outputs, through).items():
+                tests.setdefault(variant, []).append(preds)
             leaning.append(fitted.importances)
+            notes.append(dict(getattr(fitted, "notes", {})))
         if on_fold:
-            on_fold(k, score.score(targs[rows], oof[rows]))
+            on_fold(k, score.score(targs[rows], next(iter(oofs.values()))[rows]))
+    seconds_s = time.perf_counter() - start
     about = {"model": model.name, **model.about, "n_folds": folds.n_folds, "split": folds.kind, "split_seed": folds.seed,
-             "hardware": f"{os.cpu_count()} cores, {platform.machine()}"}
+             "hardware": f"{os.cpu_count()} cores, {platform.machine()}", **({"fits": notes} if any(notes) else {})}
     importances = {c: float(np.mean([one.get(c, 0.0) for one in leaning])) for c in leaning[0]}
-    return Predictions(name or model.name, metric, data.task, data.vocab, data.ids, targs, oof, folds.assignment, data.test_ids, np.mean(tests, 0),
-                       time.perf_counter() - start, about, importances)
+    variants = {v: Predictions(v or name or model.name, metric, data.task, data.vocab, data.ids, targs, oof, folds.assignment, data.test_ids,
+                               np.mean(tests[v], 0), seconds_s, about, importances) for v, oof in oofs.items()}
+    chosen, why = model.choose(variants) if model.choose else ("", {})
+    return dataclasses.replace(variants[chosen], name=name or model.name, about={**about, **why})
+
+
+def _answers(model: Model, fitted: Fitted, table: Table, n_outputs: int, through: Any) -> dict[str, Array]:
+    "What the fitted model says of these rows, by variant; most have but one."
+    said = fitted.variants(table) if model.choose else {"": fitted.predict(table)}   # type: ignore[attr-defined]  # who chooses has variants
+    return {name: _checked(model, preds, table, n_outputs, through) for name, preds in said.items()}
 
 
 def _fit(model: Model, table: Table, through: Any) -> Fitted:
@@ -69,9 +83,9 @@ def _fit(model: Model, table: Table, through: Any) -> Fitted:
         return model.fit(table)
 
 
-def _predict(model: Model, fitted: Fitted, table: Table, n_outputs: int, through: Any) -> Array:
-    "Predict, and refuse what no model should answer."
-    preds = np.asarray(fitted.predict(table), dtype=float)
+def _checked(model: Model, said: Array, table: Table, n_outputs: int, through: Any) -> Array:
+    "Return predictions as they are to be scored; refuse what no model should answer."
+    preds = np.asarray(said, dtype=float)
     if preds.shape != (len(table), n_outputs):
         raise DataError(f"{model.name} answered with shape {preds.shape} for {len(table)} rows; ({len(table)}, {n_outputs}) is wanted: "
                         "a column a class or target.")

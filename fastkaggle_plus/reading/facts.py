@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..exceptions import ConfigError
 from ..labels import columns_of_classes
 from .columns import column_kind, read_dates
-from .images import SUFFIXES
+from .image_files import SUFFIXES
 
 if TYPE_CHECKING:
     import pandas as pd

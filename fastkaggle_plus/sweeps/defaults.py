@@ -3,27 +3,44 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from types import ModuleType
 
 from ..competition import Competition
-from ..exceptions import ConfigError
+from ..exceptions import ConfigError, UnknownName
 from .trial import Sweep, Trial
 
+_SMALL_NETWORK = {"arch": "tf_efficientnet_lite0", "item": 128, "batch": 96, "method": "squish", "epochs": 3, "bs": 32}   # minutes on a laptop
 _BOOSTERS = ("lightgbm", "xgboost", "catboost")
 
 
-def trials_of(comp: Competition) -> tuple[Trial, ...]:
-    "Return TRIALS of the competition's trials.py, else `default_trials`. Raises ConfigError when they are no trials."
+def trials_of(
+    comp: Competition,
+    declared: str = "TRIALS",   # which tuple of the competition's trials.py
+) -> tuple[Trial, ...]:
+    "Return the trials that the competition's trials.py declares, else `default_trials`. Raises ConfigError when they are no trials, UnknownName."
     module = comp.module("trials")
-    if module is None:
+    if module is None and declared == "TRIALS":
         return default_trials(comp)
-    trials = getattr(module, "TRIALS", None)
+    trials = getattr(module, declared, None)
+    if declared != "TRIALS" and trials is None:
+        raise UnknownName("list of trials", declared, _lists(module), f"A competition's trials.py declares them: {declared} = (Trial(...), ...).")
     if not isinstance(trials, (tuple, list)) or not trials:
         came = "is not there" if trials is None else "is empty" if isinstance(trials, (tuple, list)) else f"is a {type(trials).__name__}"
-        raise ConfigError(f"{module.__file__}: TRIALS must be a tuple of Trial, and it {came}. "
+        raise ConfigError(f"{_file(module)}: {declared} must be a tuple of Trial, and it {came}. "
                           "Declare at least one, or take the file away for the default trials.")
     if strangers := [t for t in trials if not isinstance(t, Trial)]:
-        raise ConfigError(f"{module.__file__}: TRIALS holds {strangers[0]!r}, which is no Trial. Write Trial(\"forest\", \"forest.forest_model\").")
+        raise ConfigError(f"{_file(module)}: {declared} holds {strangers[0]!r}, which is no Trial. Write Trial(\"forest\", \"forest.forest_model\").")
     return Sweep(comp.slug, tuple(trials)).trials  # which refuses two of one name
+
+
+def _lists(module: ModuleType | None) -> list[str]:
+    "The names of a module that hold trials."
+    return [name for name, value in vars(module).items() if isinstance(value, (tuple, list)) and value and all(isinstance(t, Trial) for t in value)] \
+        if module else []
+
+
+def _file(module: ModuleType | None) -> str:
+    return str(module.__file__) if module else "trials.py"
 
 
 def default_trials(comp: Competition) -> tuple[Trial, ...]:
@@ -35,6 +52,8 @@ def default_trials(comp: Competition) -> tuple[Trial, ...]:
         Trial("ridge", "linear.ridge_model", hypothesis="a straight line errs elsewhere than trees do"),
         *(Trial(name, f"boosting.{name}_model", hypothesis=f"{name} treats categories in its own way") for name in _BOOSTERS if find_spec(name)),
     ]
+    if comp.kind == "images" and find_spec("fastai") and find_spec("timm"):
+        trials.append(Trial("network", "vision.vision_model", dict(_SMALL_NETWORK), "a pretrained network sees more than colours"))
     if comp.kind == "tabular" and find_spec("fastai"):
         trials.append(Trial("tabular", "tabular.tabular_model", hypothesis="a net with embeddings errs elsewhere than trees do"))
     return tuple(trials)

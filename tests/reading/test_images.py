@@ -1,5 +1,8 @@
 """The image baseline: finds each row's image, turns it into numbers, names what it cannot read."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +11,14 @@ from PIL import Image
 from fastkaggle_plus.exceptions import DataError
 from fastkaggle_plus.reading.images import find_images, image_features, read_images
 
+from .pictures import turned
+
 N = 24
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("FKP_HOME", str(tmp_path_factory.mktemp("home")))
 
 
 def paint(file, colour, size=(20, 30)):
@@ -51,6 +61,7 @@ def test_the_template_decides_between_two_images_of_one_name(tmp_path):
     rows = pd.DataFrame({"id": [1, 1, 2], "label": ["a", "b", "a"]})
     assert find_images(rows, tmp_path, id="id", name="{label}/{id}.png") == [tmp_path / "a" / "1.png", tmp_path / "b" / "1.png", None]
     assert find_images(rows, tmp_path, id="id", name="{label}/{id}")[1] == tmp_path / "b" / "1.png"
+    assert find_images(rows.assign(label=np.nan), tmp_path, id="id", name="{label}/{id}")[0] == tmp_path / "a" / "1.png"   # a sample with empty answers
 
 
 def test_some_unreadable_images_are_named_and_all_of_them_are_fatal(tmp_path):
@@ -64,6 +75,47 @@ def test_some_unreadable_images_are_named_and_all_of_them_are_fatal(tmp_path):
     assert data.train.x["mean_r"].isna().sum() == 3 and len(data.train) == N
     with pytest.raises(DataError, match=r"None of the 24 train images can be read from .*nowhere, the first of id 000\.png\. Check train_folder"):
         read(tmp_path, train_folder="nowhere")
+
+
+def test_each_row_has_its_image_though_rows_and_images_are_missing(tmp_path):
+    make(tmp_path)
+    rows = pd.read_csv(tmp_path / "train.csv", dtype={"id": str})
+    rows.loc[3, "label"] = None   # left out
+    rows.to_csv(tmp_path / "train.csv", index=False)
+    (tmp_path / "train_images/r/004.png").unlink()
+    (tmp_path / "train_images/b/005.png").write_bytes(b"")
+    data = read(tmp_path, name="{label}/{id}")
+    train, test = data.train.images, data.test.images
+    assert len(train) == len(data.train) == N - 1 and len(test) == 6 and train.files is test.files
+    wanted = [f"{label}/{i}" if i != "004.png" else "" for i, label in zip(data.raw_train["id"], data.raw_train["label"], strict=True)]
+    assert [f and "/".join(Path(f).parts[-2:]) for f in train] == wanted and "003.png" not in "".join(wanted)
+    assert [Path(f).name for f in test] == data.raw_test["id"].tolist()
+    assert data.left_out["train images"].startswith("2 not there or not readable: 004.png, 005.png")
+    part, files = data.train.take(np.array([5, 0])), list(train)
+    assert list(part.images) == [files[5], files[0]] and data.train.x["mean_r"].isna().tolist()[3:5] == [True, True]
+
+
+def test_columns_of_train_alone_are_kept_beside_the_features(tmp_path):
+    data = read(make(tmp_path))
+    assert list(data.train.also) == ["age"] and data.train.also["age"].tolist() == list(range(N)) and data.test.also is None
+    pd.read_csv(tmp_path / "train.csv", dtype=str).drop(columns="age").to_csv(tmp_path / "train.csv", index=False)
+    assert read(tmp_path).train.also is None
+
+
+def test_features_are_computed_once_for_all_readers(tmp_path):
+    first = read(make(tmp_path)).train.x
+    file = tmp_path / "train_images/r/000.png"
+    before = file.stat()
+    file.write_bytes(b"x" * before.st_size)   # who reads it again finds no image
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    pd.testing.assert_frame_equal(read(tmp_path).train.x, first)
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
+    assert read(tmp_path).train.x["mean_r"].isna().tolist() == [True] + [False] * (N - 1)
+
+
+def test_sizes_among_the_features_are_as_the_image_is_shown(tmp_path):
+    features = image_features([turned(tmp_path / "a.jpg", 6, height=40, width=60), ""])
+    assert features["width_px"].tolist()[0] == 60 and features["height_px"].tolist()[0] == 40 and features.iloc[1].isna().all()
 
 
 def test_columns_in_both_files_stay_features(tmp_path):

@@ -1,0 +1,117 @@
+"""What lies in a folder of images: their sizes, which of them do not decode, which are odd."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..exceptions import DataError, UnreadableImage
+from .image_files import images_below, is_wide_grey, open_image, opened, orientation, size_px
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from PIL import Image
+
+
+def image_sizes(
+    path: str | Path,              # a folder; its sub-folders count
+    *,
+    workers: int | None = None,    # threads; default: PIL's work is mostly waiting, so a few more than cores
+) -> pd.DataFrame:
+    """Return the size of every image below a folder, as it is shown, from the files' headers alone.
+
+    Columns: file (path inside the folder), width_px, height_px, mode (PIL's), problem ("" where the header reads). Raises DataError when
+    no image is there.
+    """
+    import pandas as pd
+
+    def one(file: Path) -> tuple[Any, ...]:
+        try:
+            with opened(file) as image:
+                height, width = size_px(image)
+                return width, height, image.mode, ""
+        except UnreadableImage as e:
+            return None, None, "", e.why
+
+    rows = list(_each(Path(path), one, workers))
+    return pd.DataFrame(rows, columns=["file", "width_px", "height_px", "mode", "problem"]).astype({"width_px": "Int64", "height_px": "Int64"})
+
+
+def check_images(
+    path: str | Path,                        # a folder; its sub-folders count
+    *,
+    move_to: str | Path | None = None,       # folder, outside of `path`, for the files that do not decode; None leaves them where they are
+    workers: int | None = None,              # threads
+) -> pd.DataFrame:
+    """Decode every image below a folder, and return a row for each that has a problem or is odd.
+
+    Columns: file (path inside the folder), problem (why it does not decode, "" if it does), note (how it is odd: grey, 16 bits, palette, transparent,
+    CMYK, turned by EXIF, several frames: it is read all the same), moved_to. Files with a problem are moved if asked, with the folders they lie in;
+    nothing is ever deleted or overwritten: where a name is taken, a number is added. Raises DataError when no image is there, or `move_to`
+    lies in `path`.
+    """
+    import pandas as pd
+
+    folder, to = Path(path), None if move_to is None else Path(move_to)
+    if to is not None and to.resolve().is_relative_to(folder.resolve()):
+        raise DataError(f"move_to = {to} lies in {folder}, whose images are checked: they would be found again. Give a folder outside of it.")
+
+    def one(file: Path) -> tuple[str, str]:
+        try:
+            with opened(file) as image:
+                note = _note(image)
+            open_image(file)
+            return "", note
+        except UnreadableImage as e:
+            return e.why, ""
+
+    rows = [row for row in _each(folder, one, workers) if any(row[1:])]
+    moved = [str(_move(folder / file, to / file)) if to is not None and problem else "" for file, problem, _ in rows]
+    return pd.DataFrame(rows, columns=["file", "problem", "note"]).assign(moved_to=moved)
+
+
+def _each(folder: Path, one: Callable[[Path], tuple[Any, ...]], workers: int | None) -> Iterator[tuple[Any, ...]]:
+    "The path inside the folder, and what `one` says, of each image."
+    files = images_below(folder)
+    if not files:
+        raise DataError(f"{folder} {'holds no image file' if folder.is_dir() else 'is no folder'}. Name the folder that holds the images, or one above it.")
+    with ThreadPoolExecutor(workers) as pool:
+        for file, said in zip(files, pool.map(one, files), strict=True):
+            yield file.relative_to(folder).as_posix(), *said
+
+
+def _note(image: Image.Image) -> str:
+    lies = orientation(image)
+    odd = {
+        "grey": image.mode in ("1", "L", "LA", "La") or is_wide_grey(image.mode),
+        "16 bits": is_wide_grey(image.mode),
+        "palette": image.mode in ("P", "PA"),
+        "transparent": image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info,
+        "CMYK": image.mode == "CMYK",
+        f"turned by EXIF ({lies})": lies != 1,
+        "several frames": getattr(image, "n_frames", 1) > 1,
+    }
+    return ", ".join(word for word, is_so in odd.items() if is_so)
+
+
+def _move(file: Path, wanted: Path) -> Path:
+    "Move a file to where no other is, and return where that was."
+    import shutil
+
+    wanted.parent.mkdir(parents=True, exist_ok=True)
+    place, n = wanted, 1
+    while True:
+        try:
+            place.touch(exist_ok=False)   # taken for us, so that no other process takes it meanwhile
+            break
+        except FileExistsError:
+            place, n = wanted.with_stem(f"{wanted.stem}-{n}"), n + 1
+    try:
+        shutil.move(file, place)
+    except BaseException:
+        if not place.stat().st_size and file.exists():
+            place.unlink()
+        raise
+    return place
