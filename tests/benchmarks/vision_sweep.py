@@ -113,6 +113,7 @@ def time_ours(files: Path, folder: Path, archs: list[str], seed: int) -> tuple[f
     for r in results:
         if r.predictions is None:
             raise SystemExit(f"{r.name}: {r.error}")
+        print(f"  {r.name}: {r.predictions.seconds_s:.1f} s, {r.predictions.about['fits']}", file=sys.stderr, flush=True)
     return took, {r.name: r.predictions for r in results}
 
 
@@ -200,6 +201,7 @@ def main() -> None:
             seconds["floor"].append(time_floor(archs, int((~valid).sum()), int(valid.sum()) + len(data.test)))
             took, theirs = time_plain(files, folder, archs, in_file, seed)
             seconds["plain"].append(took)
+            print(f"seed {seed}: " + ", ".join(f"{side} {times[-1]:.1f} s" for side, times in seconds.items()), file=sys.stderr, flush=True)
             for a in archs:
                 p = preds[a]
                 order = {i: k for k, i in enumerate(p.ids)}
