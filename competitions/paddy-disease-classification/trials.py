@@ -15,23 +15,6 @@ def image(name: str, hypothesis: str, *, in_ensemble: bool = True, **params: Any
     return Trial(name, "vision.vision_model", params, hypothesis, in_ensemble)
 
 
-ENSEMBLE = "mean"   # of the trials with in_ensemble, declared before anything was scored on the leaderboard
-
-LAPTOP = {"item": 128, "batch": 96, "epochs": 3, "lr": 0.01, "bs": 32}
-
-TRIALS = (
-    Trial("colours", "forest.forest_model",
-          hypothesis="Colours, a thumbnail and edges: the floor for all that looks closer.", in_ensemble=False),
-    image("squeezenet, squish", "The smallest pretrained network sees more than colours.",
-          arch="squeezenet1_1", method="squish", **LAPTOP),
-    image("lite0, squish", "A better pretrained network, hardly larger, is worth its time.",
-          arch="tf_efficientnet_lite0", method="squish", **LAPTOP),
-    image("lite0, crop", "The leaves' true shape matters more than their tips.",
-          arch="tf_efficientnet_lite0", method="crop", **LAPTOP),
-    image("lite1, squish", "A deeper network of the same family errs elsewhere.",
-          arch="tf_efficientnet_lite1", method="squish", **LAPTOP),
-)
-
 PART_1 = (   # First steps: the whole image, squished
     image("resnet26d", "A small network and three epochs are a submission in minutes.",
           arch="resnet26d", item=480, batch=128, method="squish", epochs=3, lr=0.01),
@@ -81,4 +64,21 @@ PART_4 = (   # Multi-target: does knowing the variety help?
           arch="convnext_small_in22k", method="squish", **SMALL),
     image("disease and variety", "What tells the varieties apart helps to tell the diseases.",
           arch="convnext_small_in22k", method="squish", also=["variety"], **SMALL),
+)
+
+ENSEMBLE = "mean"   # of the trials with in_ensemble, declared before anything was scored on the leaderboard
+
+LAPTOP = {"item": 128, "batch": 96, "epochs": 3, "lr": 0.01, "bs": 32}
+
+TRIALS = (
+    Trial("colours", "forest.forest_model",
+          hypothesis="Colours, a thumbnail and edges: the floor for all that looks closer.", in_ensemble=False),
+    image("squeezenet, squish", "The smallest pretrained network sees more than colours.",
+          arch="squeezenet1_1", method="squish", **LAPTOP),
+    image("lite0, squish", "A better pretrained network, hardly larger, is worth its time.",
+          arch="tf_efficientnet_lite0", method="squish", **LAPTOP),
+    image("lite0, crop", "The leaves' true shape matters more than their tips.",
+          arch="tf_efficientnet_lite0", method="crop", **LAPTOP),
+    image("lite1, squish", "A deeper network of the same family errs elsewhere.",
+          arch="tf_efficientnet_lite1", method="squish", **LAPTOP),
 )
