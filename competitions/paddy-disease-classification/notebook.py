@@ -33,6 +33,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import torch
 
 from fastkaggle_plus import (
     Sweep,
@@ -135,7 +136,7 @@ data.raw_train.head()
 first = data.raw_train.groupby(comp.target[0], sort=True).head(2).sort_values(comp.target[0])
 places = data.train.images.take(first.index.to_numpy())
 contact_sheet(resized(list(places), (192, 144), method="pad").array,
-              titles=list(first[comp.target[0]]), columns=5)
+              titles=list(first[comp.target[0]]), columns=4)
 
 # %% [markdown]
 # How many there are of each. The rarest class has few images to learn from, and few to be scored on.
@@ -231,7 +232,7 @@ print(f"{(folds.assignment >= 0).sum()} of {len(folds)} images are predicted by 
 # cell again, and nothing is trained twice. A trial that fails says why, and the others go on.
 
 # %%
-workers = 1 if torch is not None and torch.cuda.is_available() else None
+workers = 1 if torch.cuda.is_available() else None   # else as many as there are cores
 
 
 def train_all(declared):
@@ -253,7 +254,8 @@ def tell(result):
     if preds is None:
         print(f"{result.name} failed: {reason(result)}")
     else:
-        print(f"{preds}, {preds.seconds_s:.0f} s")
+        took = "from the store" if result.reused else f"{preds.seconds_s:.0f} s"
+        print(f"{preds}, {took}")
 
 
 def reason(result):
@@ -274,8 +276,12 @@ def finished(results):
 
 # %%
 def show_board(results):
-    "Show the trials that finished, best first."
+    "Show the trials that finished, best first, and say which of them is as good as the best."
     rows = board(results)
+    if not rows:
+        return None
+    ties = [r.name for r in rows[1:] if r.to_best.is_noise]
+    print(f"Best: {rows[0].name}." + (f" A tie with it: {'; '.join(ties)}." if ties else ""))
     table = pd.DataFrame({"trial": [r.name for r in rows],
                           "score": [r.oof_score for r in rows],
                           "standard error": [r.oof_score_se for r in rows],
@@ -284,7 +290,7 @@ def show_board(results):
                           "verdict": [r.verdict for r in rows]})
     styles = {"score": "{:.4f}", "standard error": "{:.4f}", "seconds": "{:.0f}",
               "to the best": "{:+.4f}"}
-    return neat(table).format(styles) if rows else None
+    return neat(table).format(styles)
 
 
 # %% [markdown]
@@ -485,10 +491,10 @@ shown = ["id", "label", "predicted", "probability", "confidence", "loss"]
 neat(worst[shown]).format(precision=3)
 
 # %% [markdown]
-# Look at them before thinking of a new idea. Above each is its label, and what the ensemble said.
+# Look at them before thinking of a new idea. Above each is its label, and what was said instead.
 
 # %%
-said = [f"{r.label}: {r.probability:.2f}, {r.predicted}: {r.confidence:.2f}"
+said = [f"{r.label} {r.probability:.2f}\n{r.predicted}? {r.confidence:.2f}"
         for r in worst.itertuples()]
 contact_sheet(resized(list(worst["file"]), (256, 192), method="pad").array, titles=said, columns=4)
 
