@@ -59,7 +59,8 @@ from fastkaggle_plus.reporting import contact_sheet, plot_confusion, plot_scores
 from fastkaggle_plus.sweeps import trials_of, write_results
 
 # %% [markdown]
-# Everything you may want to change is in the next cell. `PARTS` says which parts are trained: on one T4, *1* and *2* are a coffee, *3* is an afternoon.
+# Everything you may want to change is in the next cell. `PARTS` says which parts are trained: by the course's times *1*, *2* and *4* take about an hour on
+# Kaggle's GPU, and *3* two. A part that is left out shows nothing.
 # `HOLDOUT` is the share of the images that no model learns from; with `None` there are `N_FOLDS` folds instead, at so many times the cost.
 # `QUICK = True` is a dry run, worth its minute before every long one: a few images, and tiny untrained networks in the place of the real ones,
 # so that everything runs and no score means anything.
@@ -98,8 +99,8 @@ def neat(frame):
 # %% standard="gpu"
 
 # %% [markdown]
-# Without internet the pretrained weights come from an attached dataset: put each as `FULL_NAME.safetensors` into the folder `cache/weights` of the
-# library's home. A trial that finds none says which file, and where.
+# The pretrained weights come from the internet (Settings). Without it, attach a dataset that holds them, and copy each file to
+# `.fastkaggle_plus/cache/weights/FULL_NAME.safetensors` in your home folder: a trial that finds none says which file it wants, and where.
 
 # %% [markdown]
 # ## The competition
@@ -211,7 +212,7 @@ print(f"{(folds.assignment >= 0).sum()} of {len(folds)} images are predicted by 
 # %% inline="trials.py" until="PART_3"
 
 # %% [markdown]
-# These made the course's best submission. They take nine hours and score what the three small ones do, give or take: read on before you pay for them.
+# These made the course's best submission. They take nine hours, and where others repeated it three small ones scored the same: read on before you pay.
 
 # %% inline="trials.py" until="PART_3_LARGE"
 
@@ -283,14 +284,13 @@ def show_board(results):
     ties = [r.name for r in rows[1:] if r.to_best.is_noise]
     print(f"Best: {rows[0].name}." + (f" A tie with it: {'; '.join(ties)}." if ties else ""))
     table = pd.DataFrame({"trial": [r.name for r in rows],
-                          "score": [r.oof_score for r in rows],
+                          f"held-out {comp.metric}": [r.oof_score for r in rows],
                           "standard error": [r.oof_score_se for r in rows],
                           "seconds": [r.seconds_s for r in rows],
                           "to the best": [r.to_best.gain if r.to_best else 0.0 for r in rows],
                           "verdict": [r.verdict for r in rows]})
-    styles = {"score": "{:.4f}", "standard error": "{:.4f}", "seconds": "{:.0f}",
-              "to the best": "{:+.4f}"}
-    return neat(table).format(styles)
+    styles = {"seconds": "{:.0f}", "to the best": "{:+.4f}"}
+    return neat(table).format(styles, precision=4)
 
 
 # %% [markdown]
@@ -308,7 +308,8 @@ def show_pairs(results, *pairs):
 
 # %% [markdown]
 # The third is about test-time augmentation: is the mean over random views better than one look at the whole image? In the course's Part 2 it was said to
-# help a lot, and it had made five images more wrong. So the rows are counted that it mends and spoils, and it is used only where the test says that it helps.
+# help a lot, and seven more images had come out wrong. So here the images are counted that it mends and spoils, and it is used only where the test says that
+# it helps.
 
 
 # %%
@@ -324,7 +325,7 @@ def show_tta(results):
                           "spoiled": [t["right_to_wrong"] for t in told],
                           "p": [t["p_value"] for t in told],
                           "used": ["whole" if t["chosen"] == "plain" else "views" for t in told]})
-    return neat(table).format(precision=4).format("{:.2f}", subset=["p"]) if asked else None
+    return neat(table).format({"p": "{:.2g}"}, precision=4) if asked else None
 
 
 # %% [markdown]
@@ -408,7 +409,7 @@ if mean is not None:
         print(f"against {member.name}: {compare(mean, member)}")
 
 # %% [markdown]
-# The course gave the transformers twice the weight, as they looked best. Weights go by name, never by place in a list. It is shown for
+# The course gave its vision transformers twice the weight, as they looked best. Weights go by name, never by place in a list. It is shown for
 # comparison: the plain mean was declared beforehand, and remains what is submitted.
 
 # %%
@@ -483,7 +484,7 @@ neat(most_confused(both).head(6))
 plot_confusion(both)
 
 # %% [markdown]
-# The most useful table: the images for which it was surest, and wrong. Some of them are mild cases, and some are labels that nobody would defend.
+# The most useful table: the images for which it was surest, and wrong. Some of them are mild cases, and some have a label that nobody would defend.
 
 # %%
 worst = top_losses(both, data, 8)

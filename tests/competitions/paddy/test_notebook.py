@@ -38,7 +38,7 @@ def test_it_may_be_pushed_and_asks_for_a_gpu_that_computes(rendered, comp):
     assert {k: rendered.metadata[k] for k in wanted} == wanted
     prose = " ".join(c.source for c in rendered.notebook.cells if c.cell_type == "markdown")
     for words in ("## Part 1: First steps", "## Part 2: Small models", "## Part 3: Scaling up", "## Part 4: Multi-target", "PART_3_LARGE", "nine hours",
-                  "dry run", "Without internet"):
+                  "dry run", "attach a dataset that holds them"):
         assert words in prose, words
     assert all(f'train_all("{part}")' in "\n".join(code(rendered)) for part in PARTS)
 
