@@ -14,6 +14,7 @@ import numpy as np
 from .exceptions import DataError, UnknownName
 
 Array = np.ndarray[Any, Any]
+_FINEST = 20   # of groups a holdout takes whole twentieths
 KINDS = ("random", "stratified", "group", "stratified-group", "time")
 
 
@@ -59,7 +60,7 @@ def make_folds(
     """Assign each training row to one fold.
 
     Values are stratified by ten quantiles. Along time the rows fall into n_folds + 1 blocks; the first is only trained on.
-    A holdout is drawn in the same way, to the nearest hundredth, of groups to the nearest twentieth; along time it is the latest rows.
+    A holdout is drawn by the same rules, of groups to the nearest twentieth; along time it is the latest rows.
     Raises DataError, UnknownName.
     """
     import pandas as pd
@@ -93,26 +94,44 @@ def make_folds(
     return Folds(assignment, kind, seed)
 
 
-def _held_out(targs: Array, holdout: float, *, seed: int, kind: str, groups: Array | None, time: Array | None) -> Folds:
-    "Hold out the first p of q folds, p/q being near the share that is wanted."
-    if not 0.01 <= holdout <= 0.9:
-        raise DataError(f"holdout is the share of rows to hold out, between 0.01 and 0.9, and {holdout} came.")
-    n = len(targs)
+def _held_out(targs: Array, share: float, *, seed: int, kind: str, groups: Array | None, time: Array | None) -> Folds:
+    if not 0.01 <= share <= 0.9:
+        raise DataError(f"holdout is the share of rows to hold out, between 0.01 and 0.9, and {share} came.")
     if kind == "time":
-        time = _given(time, "time", kind, n)
-        latest = time >= np.sort(time)[min(n - round(holdout * n), n - 1)]
-        if latest.all():   # equal times stay together
-            latest = time > time.min()
-        if not latest.any():
-            raise DataError("A time split needs at least two different times.")
-        return Folds(np.where(latest, 0, -1), kind, seed)
-    finest = min(100, n)
-    if kind.endswith("group"):
-        finest = min(20, len(set(map(str, _given(groups, "groups", kind, n)))))
-    share = Fraction(holdout).limit_denominator(max(finest, 2))
-    p, q = (share.numerator, share.denominator) if 0 < share < 1 else (1, 2) if finest < 2 else (1, finest) if share == 0 else (finest - 1, finest)
-    folds = make_folds(targs, n_folds=q, seed=seed, kind=kind, groups=groups)
-    return Folds(np.where(folds.assignment < p, 0, -1), kind, seed)
+        held = _latest(_given(time, "time", kind, len(targs)), share)
+    elif kind.endswith("group"):
+        n_groups = len(set(map(str, _given(groups, "groups", kind, len(targs)))))
+        near = Fraction(share).limit_denominator(min(_FINEST, n_groups))
+        n_folds = max(near.denominator, min(2, n_groups)) if 0 < near < 1 else min(_FINEST, n_groups)
+        n_held = min(max(round(share * n_folds), 1), max(n_folds - 1, 1))
+        folds = make_folds(targs, n_folds=max(n_folds, 2), seed=seed, kind=kind, groups=groups)
+        held = np.isin(folds.assignment, np.random.default_rng(seed).permutation(folds.n_folds)[:n_held])
+    else:
+        held = _systematic(_strata(targs) if kind == "stratified" else np.zeros(len(targs)), share, seed)
+    return Folds(np.where(held, 0, -1), kind, seed)
+
+
+def _systematic(strata: Array, share: float, seed: int) -> Array:
+    "Draw the share of each stratum, to the row, however small it is: at even steps through the strata one after the other."
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(strata))
+    order = order[np.argsort(strata[order], kind="stable")]
+    steps = np.floor(np.arange(len(strata) + 1) * (round(share * len(strata)) / len(strata)) + rng.random())
+    held = np.zeros(len(strata), dtype=bool)
+    held[order] = np.diff(steps) > 0
+    if not held.any():
+        held[order[0]] = True
+    return held
+
+
+def _latest(time: Array, share: float) -> Array:
+    "The latest share of the rows; equal times stay together."
+    n = len(time)
+    held = np.asarray(time >= np.sort(time)[min(n - round(share * n), n - 1)])
+    held = held if not held.all() else np.asarray(time > time.min())
+    if not held.any():
+        raise DataError("A time split needs at least two different times.")
+    return held
 
 
 def _strata(targs: Array) -> Array:

@@ -54,7 +54,8 @@ class RunWatcher(Watcher):
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.progress.stop()
+        if self.task is not None:   # piped there is no bar, and stopping it would leave an empty line
+            self.progress.stop()
 
     def step(self, name: str, detail: str = "") -> None:
         self.out.print(f"{name:<10}{detail}", soft_wrap=True)

@@ -155,3 +155,13 @@ def test_lock_tells_members_apart_by_content(tmp_path):
     second = json.loads(write_lock(ensemble([a, b]), [a, changed], tmp_path / "other.lock").read_text())
     assert first["members"]["m0"] == second["members"]["m0"] and first["members"]["m1"] != second["members"]["m1"]
     assert first["weights"] == {"m0": 0.5, "m1": 0.5}
+
+
+def test_on_one_declared_holdout_the_mean_is_honest_and_fitted_weights_are_refused():
+    held = np.arange(200) % 4 == 0
+    both = [dataclasses.replace(m, folds=np.where(held, 0, -1), oof=np.where(held[:, None], m.oof, np.nan)) for m in members(2)]
+    for options in ({}, {"method": "rank"}, {"method": "weighted", "weights": {"m0": 2, "m1": 1}}):
+        result = ensemble(both, **options)
+        assert result.validated.sum() == 50 and result.about["nested_score"] == result.oof_score > 0.5 and len(result.test) == 20
+    with pytest.raises(DataError, match="one declared holdout has none left over"):
+        ensemble(both, method="greedy")

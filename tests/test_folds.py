@@ -129,3 +129,49 @@ def test_sklearn_gets_the_groups_as_numbers(monkeypatch):
     monkeypatch.setattr(model_selection.GroupKFold, "split", lambda self, x, y, groups: seen.append(groups) or split(self, x, y, groups))
     make_folds(CODES, kind="group", groups=GROUPS)
     assert np.issubdtype(seen[0].dtype, np.integer)   # with words 30,000 groups take it half a minute
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("share", [0.2, 0.15, 0.5])
+def test_one_declared_holdout_is_drawn_as_the_folds_are(kind, share):
+    folds = make_folds(CODES, holdout=share, kind=kind, groups=GROUPS, time=TIME, seed=1)
+    [(fit, held)] = folds.splits()
+    assert folds.n_folds == 1 and sorted([*fit, *held]) == list(range(N)) and len(held) / N == pytest.approx(share, abs=0.06)
+    if kind.startswith("stratified"):
+        assert np.bincount(CODES[held], minlength=3) / len(held) == pytest.approx(np.bincount(CODES) / N, abs=0.06)
+    if kind.endswith("group"):
+        assert not set(GROUPS[fit]) & set(GROUPS[held])
+    if kind == "time":
+        assert TIME[fit].max() < TIME[held].min()
+    else:
+        assert folds.fingerprint() != make_folds(CODES, holdout=share, kind=kind, groups=GROUPS, seed=2).fingerprint()
+    assert folds.fingerprint() == make_folds(CODES, holdout=share, kind=kind, groups=GROUPS, time=TIME, seed=1).fingerprint()
+
+
+def test_a_holdout_of_classes_is_exact_and_stratified_by_default():
+    folds = make_folds(np.repeat([0, 1], [80, 20]), holdout=0.25)
+    assert folds.kind == "stratified" and np.bincount(np.repeat([0, 1], [80, 20])[folds.assignment == 0]).tolist() == [20, 5]
+
+
+def test_a_rare_class_is_neither_lost_nor_held_out_whole():
+    codes = np.repeat(range(4), [100, 10, 2, 1])
+    counts = [np.bincount(codes[make_folds(codes, holdout=0.5, seed=s).assignment == 0], minlength=4) for s in range(5)]
+    assert all(abs(c[0] - 50) <= 1 and abs(c[1] - 5) <= 1 and c[2] == 1 for c in counts)
+
+
+def test_a_holdout_with_few_groups_or_times_takes_whole_ones():
+    assert sorted(set(make_folds(CODES, holdout=0.2, kind="group", groups=np.repeat(["a", "b"], N // 2)).assignment.tolist())) == [-1, 0]
+    years = np.repeat([2021, 2022], [N // 3, N - N // 3])
+    assert (make_folds(CODES, holdout=0.2, kind="time", time=years).assignment == np.where(years == 2022, 0, -1)).all()
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    (dict(holdout=0), "between 0.01 and 0.9, and 0 came"),
+    (dict(holdout=20), "and 20 came"),
+    (dict(holdout=0.2, kind="group"), "needs `groups`.*none came"),
+    (dict(holdout=0.2, kind="time", time=np.ones(N)), "two different times"),
+    (dict(holdout=0.2, kind="group", groups=np.ones(N)), "as many groups, and there are 1"),
+])
+def test_a_holdout_that_cannot_be_says_why(options, message):
+    with pytest.raises(DataError, match=message):
+        make_folds(VALUES, **options)

@@ -16,7 +16,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fastkaggle_plus import load_comp
+from fastkaggle_plus import Vault, load_comp, sweep
+from fastkaggle_plus.exceptions import ConfigError, UnknownName
+from fastkaggle_plus.sweeps import in_vault
 
 FACTS = """title = "Toy"
 kind = "tabular"
@@ -137,6 +139,42 @@ def test_a_folder_with_labelled_rows_is_rehearsed(place):
     done = fkp("run", "toy", "--data", "bundles/toy/files", "--json", cwd=place)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1])["private_score"] > 0.6
+
+
+def test_a_sweep_measures_into_the_vault_that_a_run_uses(place):
+    broken = 'Trial("broken", "forest.forest_model", {"n_estimators": -1}, in_ensemble=False),\n    Trial("one rule"'
+    (place / "bundles/toy/trials.py").write_text(TRIALS.replace('Trial("one rule"', broken))
+    done = fkp("sweep", "toy", "--bundles", "bundles", "--json", "--max-trials", 3, cwd=place)
+    assert done.returncode == 0, done.stderr
+    swept = json.loads(done.stdout.splitlines()[-1])
+    assert {t["name"] for t in swept["trials"]} == {"one rule", "tree"} and all(t["peak_mb"] > 20 for t in swept["trials"])
+    assert "n_estimators" in swept["failed"]["broken"] and swept["not_run"] == {"forest": "not run: the budget of 3 trials is used"}
+    assert swept["trials"][1]["test"] == "exact McNemar" and "/4] forest" in done.stderr and "beyond the budget" in done.stderr
+    assert submissions(place) == 0 and not (place / "runs/toy/submission.csv").exists()
+
+    outcome = run_json(place)
+    assert {t["name"]: t["reused"] for t in outcome["trials"]} == {"one rule": True, "tree": True, "forest": False} and "broken" in outcome["failed"]
+
+    rows = json.loads(fkp("board", "toy", "--json", cwd=place).stdout)
+    assert [r["name"] for r in rows][2:] == ["one rule", "broken"] and rows[0]["verdict"] == "best" and "n_estimators" in rows[-1]["error"]
+    assert "Traceback" not in rows[-1]["error"] and rows[1]["test"] == "exact McNemar"
+    shown = fkp("board", "toy", cwd=place).stdout
+    assert "peak MB" in shown and "oof_score (accuracy)" in shown and shown.index("one rule") < shown.index("broken") < shown.index("failed: ")
+
+
+def test_a_sweep_of_chosen_trials_on_a_holdout_with_repeats(place):
+    done = fkp("sweep", "toy", "--bundles", "bundles", "--holdout", 0.25, "--repeats", 2, "--trials", "forest", "--workers", 1, cwd=place)
+    assert done.returncode == 0, done.stderr
+    assert "2 trials, 25% held out, seed 42" in done.stdout and "forest #2" in done.stdout and "repeated trial" in done.stdout
+    found, failed = in_vault(Vault(place / "runs/toy/vault"), "toy")
+    assert {p.name for p in found} == {"forest", "forest #2"} and failed == {} and all(p.validated.sum() == 100 for p in found)
+    again = dict(bundles=place / "bundles", dest=place / "runs/toy", workers=0)
+    with pytest.raises(ConfigError, match=r"take no `seed`.*: one rule"):
+        sweep("toy", repeats=2, **again)
+    with pytest.raises(UnknownName, match="Did you mean 'forest'"):
+        sweep("toy", trials=["forrest"], **again)
+    swept = sweep("toy", trials=["forest"], repeats=2, holdout=0.25, **again)
+    assert all(r.reused for r in swept.results) and [s.name for s in swept.repeats] == ["forest"]
 
 
 FAST = ["run", "toy", "--bundles", "bundles"]

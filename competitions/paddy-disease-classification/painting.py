@@ -14,6 +14,7 @@ from fastkaggle_plus import load_comp
 
 lesions = load_comp(Path(__file__).parent).module("lesions")
 assert lesions is not None   # beside this file
+SOURCE = Path(__file__).read_bytes() + Path(str(lesions.__file__)).read_bytes()   # of the code that is loaded, whatever becomes of the files
 
 Array = np.ndarray[Any, Any]
 FINE_PX = 160   # long side below which a picture is painted at twice its size and shrunk, so that thin streaks stay smooth

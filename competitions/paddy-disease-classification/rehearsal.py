@@ -10,6 +10,7 @@ import zipfile
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from fastkaggle_plus import load_comp, rehearse
 from fastkaggle_plus.environment import home
 
 HERE = Path(__file__).parent
+SOURCE = Path(__file__).read_bytes()
 WRONG_LABELS = 0.05   # share of images under the label of another class, so that no model reaches 1.0
 LINKED = 0.15         # share of images whose variety is the one that the disease favours
 LANDSCAPE = 0.01      # share of images that are wider than high
@@ -31,9 +33,11 @@ CLASSES = {
     "blast": (1738, "KarnatakaPonni"), "brown_spot": (965, "AndraPonni"), "dead_heart": (1442, "AtchayaPonni"), "downy_mildew": (620, "RR"),
     "hispa": (1594, "Onthanel"), "normal": (1764, "Ponni"), "tungro": (1088, "Surya"),
 }
-# share among the images that are not linked, as in the real training set: one variety dominates, some are rare
+# share among the images that are not linked, made up: one variety dominates as in the real training set, some are rare
 VARIETIES = {"ADT45": 0.75, "KarnatakaPonni": 0.08, "Ponni": 0.05, "AtchayaPonni": 0.03, "Zonal": 0.03, "AndraPonni": 0.02, "Onthanel": 0.02,
              "IR20": 0.01, "RR": 0.005, "Surya": 0.005}
+
+COLUMNS = ["image_id", "label", "variety", "age", "shown", "is_landscape"]   # the first four are those of train.csv
 
 
 def make(
@@ -44,16 +48,18 @@ def make(
     height_px: int = 192,    # Paddy's own photographs have 640
     width_px: int = 144,     # and 480
 ) -> Path:
-    "Write a bundle for the sandbox into `dest`. A smaller `n_images` makes the same images, and fewer of them."
+    "Write a bundle for the sandbox into `dest`; a smaller `n_images` makes fewer of the same images. Raises DataError on too few to hold any out."
     comp, rows = load_comp(HERE), draw_rows(seed, n_images)
+    painting = comp.module("painting")
+    assert painting is not None   # beside this file
     with tempfile.TemporaryDirectory() as folder:
-        rows[["image_id", "label", "variety", "age"]].to_csv(Path(folder) / comp.train, index=False, lineterminator="\n")
+        rows[COLUMNS[:4]].to_csv(Path(folder) / comp.train, index=False, lineterminator="\n")
         files = [Path(folder) / "train_images" / label / image_id for label, image_id in zip(rows["label"], rows["image_id"], strict=True)]
         for file in files:
             file.parent.mkdir(parents=True, exist_ok=True)
-        kept = _cache(f"seed {seed}, {n_images} images of {height_px} x {width_px}")
+        kept = _cache(SOURCE + painting.SOURCE, f"seed {seed}, {n_images} images of {height_px} x {width_px}")
         if not _unpack(kept, files):
-            _paint_all(files, rows, seed, (height_px, width_px))
+            _paint_all(painting, files, rows, seed=seed, size_px=(height_px, width_px))
             _pack(kept, files)
         return rehearse(comp, folder, dest, seed=seed)
 
@@ -63,7 +69,7 @@ def draw_rows(
     n_images: int,
 ) -> pd.DataFrame:
     "Return what each image shows and what train.csv says of it; row i depends on (seed, i) alone."
-    return pd.DataFrame([_row(np.random.default_rng([seed, i, 0]), i) for i in range(n_images)])
+    return pd.DataFrame([_row(np.random.default_rng([seed, i, 0]), i) for i in range(n_images)], columns=COLUMNS)
 
 
 def _row(rng: np.random.Generator, i: int) -> dict[str, Any]:
@@ -76,10 +82,7 @@ def _row(rng: np.random.Generator, i: int) -> dict[str, Any]:
             "is_landscape": bool(rng.random() < LANDSCAPE)}
 
 
-def _paint_all(files: list[Path], rows: pd.DataFrame, seed: int, size_px: tuple[int, int]) -> None:
-    painting = load_comp(HERE).module("painting")
-    assert painting is not None   # beside this file
-
+def _paint_all(painting: ModuleType, files: list[Path], rows: pd.DataFrame, *, seed: int, size_px: tuple[int, int]) -> None:
     def paint_one(i: int) -> None:
         row = rows.iloc[i]
         height_px, width_px = size_px[::-1] if row["is_landscape"] else size_px
@@ -90,12 +93,11 @@ def _paint_all(files: list[Path], rows: pd.DataFrame, seed: int, size_px: tuple[
         list(pool.map(paint_one, range(len(files))))
 
 
-def _cache(circumstances: str) -> Path:
+def _cache(source: bytes, circumstances: str) -> Path:
     "The file that keeps these very images: another painter, library or size has another one."
-    digest = hashlib.sha256(f"{circumstances}, numpy {np.__version__}, scipy {scipy.__version__}, pillow {PIL.__version__}".encode())
-    for name in ("lesions.py", "painting.py", "rehearsal.py"):
-        digest.update((HERE / name).read_bytes())
-    return home() / "cache" / "paddy-disease-classification" / f"{digest.hexdigest()[:16]}.zip"
+    libraries = f"numpy {np.__version__}, scipy {scipy.__version__}, pillow {PIL.__version__}"
+    digest = hashlib.sha256(source + f"{circumstances}, {libraries}".encode()).hexdigest()
+    return home() / "cache" / "paddy-disease-classification" / f"{digest[:16]}.zip"
 
 
 def _unpack(kept: Path, files: list[Path]) -> bool:

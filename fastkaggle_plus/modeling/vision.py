@@ -16,11 +16,12 @@ from .imaging.archs import resolve_arch
 from .imaging.augment import Augment
 from .imaging.batches import Examples
 from .imaging.learning import Recipe, as_size, learn_net, predict_net
+from .imaging.sizes import check_size
 from .imaging.targets import Targets
 from .model import Array, Model
 from .tabular import repeatable
 
-PRELOAD = ("torch", "torchvision", "timm")   # safe to import before a process forks; fastai looks for a GPU at once
+PRELOAD = ("torch", "torchvision", "timm", "fastai.vision.all")
 
 
 def vision_model(
@@ -58,6 +59,7 @@ def vision_model(
     wanted = (also,) if isinstance(also, str) else tuple(also)
     found = _resolved(arch)
     kept, seen = as_size(item), as_size(batch)
+    check_size(found, seen, pretrained=pretrained)   # before any image is read
     augment = Augment(seen, found.mean, found.std, min_scale, flip_vert, mult)
     recipe = Recipe(found, seen, pretrained, epochs, freeze_epochs, lr, bs, accum, wd, precision)
 

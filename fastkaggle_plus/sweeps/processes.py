@@ -24,9 +24,18 @@ from typing import Any
 from ..environment import numeric_threads
 
 Tell = Callable[[float, str], None]       # (share done, where)
-Run = Callable[[Any, Tell], str]          # (what to do, who hears how far it is) -> traceback, or nothing when it went well
 _TELL_S = 0.2                             # apart: one place is not told more often
 _END_S = 5.0                              # for a process to end before it is killed
+
+
+@dataclass(frozen=True)
+class Place:
+    "Where a job runs, as it sees it."
+    tell: Tell                         # who hears how far it is
+    foreign_mb: float | None = None    # memory taken by packages that were imported for other jobs; None: not in a process of its own
+
+
+Run = Callable[[Any, Place], str]      # (what to do, where) -> traceback, or nothing when it went well
 
 
 @dataclass(frozen=True)
@@ -107,14 +116,15 @@ def _serve(pipe: Connection, run: Run) -> None:
     "Start a process for each job that comes, pass on what they say, and end them all when the pipe closes."
     signal.signal(signal.SIGINT, signal.SIG_IGN)   # the calling process decides what Ctrl-C means
     running: dict[Connection, tuple[int, Any]] = {}
+    imported: dict[str, float] = {}   # package -> MB
     try:
         while True:
             ready: Any   # a connection, of the kind that the system has
             for ready in wait([pipe, *running]):
                 if ready is pipe:
                     number, job = pipe.recv()
-                    _import(job.preload)
-                    ours, process = _start(run, job, pipe)
+                    _import(job.preload, imported)
+                    ours, process = _start(run, job, pipe, sum(mb for name, mb in imported.items() if name not in job.preload))
                     running[ours] = number, process
                     continue
                 number, process = running[ready]
@@ -136,18 +146,18 @@ def _serve(pipe: Connection, run: Run) -> None:
             process.kill()
 
 
-def _start(run: Run, job: Job, pipe: Connection) -> tuple[Connection, Any]:
+def _start(run: Run, job: Job, pipe: Connection, foreign_mb: float) -> tuple[Connection, Any]:
     may_fork = "fork" in multiprocessing.get_all_start_methods() and sys.platform != "darwin" and _n_threads() == 1
     context: Any = multiprocessing.get_context("fork" if may_fork else "spawn")
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_work, args=(theirs, run, job, os.getpid(), pipe if may_fork else None))
+    process = context.Process(target=_work, args=(theirs, run, job, os.getpid(), foreign_mb if may_fork else 0.0, pipe if may_fork else None))
     with numeric_threads(job.threads):
         process.start()
     theirs.close()
     return ours, process
 
 
-def _work(pipe: Connection, run: Run, job: Job, server: int, inherited: Connection | None) -> None:
+def _work(pipe: Connection, run: Run, job: Job, server: int, foreign_mb: float, inherited: Connection | None) -> None:
     "Do one job, in its own process."
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if inherited is not None:
@@ -164,7 +174,7 @@ def _work(pipe: Connection, run: Run, job: Job, server: int, inherited: Connecti
             pipe.send(("progress", (share, where)))
 
     with using_threads(job.threads):
-        pipe.send(("end", run(job.what, tell)))
+        pipe.send(("end", run(job.what, Place(tell, foreign_mb))))
 
 
 @contextlib.contextmanager
@@ -191,12 +201,24 @@ def _end_with(server: int) -> None:
     os._exit(1)
 
 
-def _import(names: tuple[str, ...]) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for name in names:
-            with contextlib.suppress(Exception):   # a package that is missing or broken: the trial that needs it says so
+def _import(names: tuple[str, ...], imported: dict[str, float]) -> None:
+    "Import what is not there yet, and note the memory that each took."
+    for name in names:
+        if name not in imported:
+            before = _own_mb()
+            with warnings.catch_warnings(), contextlib.suppress(Exception):   # a package that is missing or broken: the trial that needs it says so
+                warnings.simplefilter("ignore")
                 importlib.import_module(name)
+            imported[name] = _own_mb() - before
+
+
+def _own_mb() -> float:
+    "Memory of this process that a fork is counted for too: all but the pages of files, which it maps anew as it uses them."
+    try:
+        resident, shared = Path("/proc/self/statm").read_text().split()[1:3]
+    except OSError:
+        return 0.0
+    return (int(resident) - int(shared)) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def _end(process: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import importlib.metadata
 import os
@@ -21,7 +22,7 @@ from ..exceptions import ConfigError, FastkaggleError
 from ..folds import Folds, make_folds
 from ..vault import Vault, run_key
 from .budget import Budget
-from .processes import Job, Tell, in_processes, using_threads
+from .processes import Job, Place, in_processes, using_threads
 from .results import TrialResult
 from .trial import Sweep, Trial
 
@@ -85,7 +86,7 @@ def run_local(
                 continue
             if on_start:
                 on_start(trial)
-            what = TrialJob(trial, str(comp.folder or comp.slug), str(path), sweep, str(vault.folder), keys[trial.name], is_alone=workers != 0)
+            what = TrialJob(trial, str(comp.folder or comp.slug), str(path), sweep, str(vault.folder), keys[trial.name])
             yield Job(what, (*_PRELOAD, *_preload(trial, comp)), threads)
 
     def progress(job: Job, share: float, where: str) -> None:
@@ -120,10 +121,9 @@ class TrialJob:
     sweep: Sweep
     vault: str       # folder
     key: str         # of the run
-    is_alone: bool   # in a process of its own, whose memory is the trial's
 
 
-def run_trial(job: TrialJob, tell: Tell) -> str:
+def run_trial(job: TrialJob, place: Place) -> str:
     "Run one trial in this process and store it; return a traceback, or nothing when it went well."
     from ..competition import load_comp
     from ..modeling import cross_validate, find_model
@@ -135,9 +135,9 @@ def run_trial(job: TrialJob, tell: Tell) -> str:
         data = comp.read(job.path)
         folds = folds_for(comp, data, n_folds=sweep.n_folds, seed=sweep.seed, holdout=sweep.holdout)
         start = time.perf_counter()
-        with heard_by(tell):
+        with heard_by(place.tell):
             preds = cross_validate(find_model(trial.model, comp)(**trial.params), data, folds, metric=comp.metric, name=trial.name)
-        memory = {"peak_mb": _peak_mb()} if job.is_alone else {}
+        memory = {} if place.foreign_mb is None else {"peak_mb": _peak_mb(place.foreign_mb)}
         about = {**preds.about, **memory, "versions": environment_fingerprint(), "date": datetime.now(UTC).date().isoformat()}
         preds = dataclasses.replace(preds, about=about)
         Vault(job.vault).put(job.key, comp.slug, preds, **about, trial=dataclasses.asdict(trial), wall_s=time.perf_counter() - start)
@@ -171,7 +171,7 @@ def environment_fingerprint() -> str:
 def _in_this_process(jobs: Iterator[Job], on_progress: Callable[[Job, float, str], None]) -> Generator[tuple[Job, str]]:
     for job in jobs:
         with using_threads(job.threads):
-            error = run_trial(job.what, lambda share, where, job=job: on_progress(job, share, where))  # type: ignore[misc]
+            error = run_trial(job.what, Place(functools.partial(on_progress, job)))
         yield job, error
 
 
@@ -183,11 +183,11 @@ def _preload(trial: Trial, comp: Competition) -> tuple[str, ...]:
     return (*preload_of(trial.model, comp), *(preload_of(inner, comp) if isinstance(inner, str) else ()))
 
 
-def _peak_mb() -> float | None:
-    "The most memory that this process has held so far; None where the system does not tell."
+def _peak_mb(foreign_mb: float) -> float | None:
+    "The most memory that this process has held so far, less what other trials' packages take; None where the system does not tell."
     try:
         import resource
     except ImportError:   # Windows
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss   # in KiB, on macOS in bytes
-    return round(peak / 2**20 if sys.platform == "darwin" else peak / 2**10, 1)
+    return round(peak / (2**20 if sys.platform == "darwin" else 2**10) - foreign_mb, 1)

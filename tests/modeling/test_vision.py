@@ -10,7 +10,7 @@ import torch
 from fastkaggle_plus.exceptions import ConfigError, DataError, UnknownName
 from fastkaggle_plus.folds import Folds, make_folds
 from fastkaggle_plus.modeling import augmented, cross_validate, vision_model
-from fastkaggle_plus.modeling.imaging.learning import predicting_precision, training_precision
+from fastkaggle_plus.modeling.imaging.half import predicting_precision, training_precision
 from tests.modeling.pictures import make_pictures, read_pictures
 
 TINY = dict(item=32, batch=32, epochs=1, bs=16, pretrained=False, method="squish")
@@ -134,6 +134,7 @@ def test_full_memory_is_met_once_with_half_the_batch(data, monkeypatch):
     monkeypatch.setattr(resnet.ResNet, "forward_features", lambda self, x: (_ for _ in ()).throw(RuntimeError("shapes differ")))
     with pytest.raises(RuntimeError, match="shapes differ"):
         cross_validate(vision_model("resnet10t", **TINY), data, holdout(data))
+    assert not torch.is_autocast_enabled("cpu")   # what comes next computes as it did before
 
 
 def _net(name):
@@ -149,9 +150,9 @@ def test_networks_of_a_fixed_size_and_another_layout_train_and_average_views(arc
     assert np.isfinite(preds.test).all() and preds.about["tta"]["chosen"] == "beta"
 
 
-def test_a_size_that_a_network_cannot_take_is_refused_before_training(data):
-    with pytest.raises(ConfigError, match=r"levit_128s.* 50x50 pixels .* batch = 224"):
-        cross_validate(vision_model("levit_128s", **{**TINY, "item": 64, "batch": 50}), data, holdout(data))
+def test_a_size_that_a_network_cannot_take_is_refused_before_any_image_is_read():
+    with pytest.raises(ConfigError, match=r"levit_128s.* 50 x 50 px .* 224 x 224"):
+        vision_model("levit_128s", item=64, batch=50, pretrained=False)
 
 
 def test_wrong_words_are_refused_at_once():

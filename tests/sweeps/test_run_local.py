@@ -10,56 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fastkaggle_plus.competition import load_comp
+from fastkaggle_plus.exceptions import ConfigError
 from fastkaggle_plus.sweeps import Sweep, Trial, board, run_local, write_results
 from fastkaggle_plus.vault import Vault
 
-FACTS = 'task = "binary"\nmetric = "accuracy"\nid = "id"\ntarget = "y"\n[split]\nkind = "stratified"\n'
-MODELS = '''
-import os, pathlib, time
-from fastkaggle_plus.modeling import Model, forest_model, progress, tree_model
-
-def counted(n_leaves=4, log="", wait=0.0, seed=0):
-    with open(log, "a") as f:
-        f.write(f"{n_leaves} {os.getpid()}\\n")
-    time.sleep(wait)
-    return tree_model(max_leaf_nodes=n_leaves)
-
-def broken():
-    raise RuntimeError("the wheel came off")
-
-def dies(wait=0.0):
-    time.sleep(wait)
-    os.kill(os.getpid(), 9)
-
-def hungry(mb=0):
-    def fit(table):
-        held = bytearray(mb * 2**20)
-        held[::4096] = b"x" * len(held[::4096])   # touch each page
-        return tree_model(max_leaf_nodes=2).fit(table)
-    return Model("hungry", fit)
-
-def epochs(epochs=3, freeze_epochs=1, seed=0):
-    def fit(table):
-        for i in range(epochs):
-            progress.epoch(i + 1, epochs)
-        return tree_model(max_leaf_nodes=2 + seed % 3).fit(table)
-    return Model("epochs", fit)
-'''
-
-
-@pytest.fixture
-def toy(tmp_path):
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(300, 3))
-    frame = pd.DataFrame(x, columns=list("abc")).assign(id=range(300), y=(x[:, 0] + 0.5 * rng.normal(size=300) > 0).astype(int))
-    folder = tmp_path / "toy"
-    folder.mkdir()
-    frame[:200].to_csv(folder / "train.csv", index=False)
-    frame[200:].drop(columns="y").to_csv(folder / "test.csv", index=False)
-    (folder / "competition.toml").write_text(FACTS)
-    (folder / "models.py").write_text(MODELS)
-    return load_comp(folder)
+from .conftest import MODELS
 
 
 def counted(toy, *leaves, wait=0.0):
@@ -121,6 +76,23 @@ def test_a_process_that_is_killed_fails_its_own_trial_alone(toy, tmp_path):
     assert "killed by SIGKILL" in dies.error and other.predictions is not None and log(toy) == ["4"]   # it ran at the same time, and was not run again
 
 
+def test_when_the_server_dies_another_goes_on(toy, tmp_path):
+    first, second = sweep(toy, (Trial("kills", "models.kills_the_server"), *counted(toy, 4)), tmp_path, workers=1)
+    assert "process that starts the trials died (killed by SIGKILL)" in first.error and second.predictions is not None
+
+
+@pytest.mark.parametrize(("preload", "n"), [('PRELOAD = ("torch",)', 2), ("", 2), ("", 1)])
+def test_a_trial_computes_on_as_many_threads_as_it_is_given(toy, tmp_path, preload, n):
+    (toy.folder / "models.py").write_text(f"{preload}\n{MODELS}")
+    sweep(toy, (Trial("threads", "models.threads", {"log": str(tmp_path / "told")}),), tmp_path, workers=1, threads=n)
+    assert (tmp_path / "told").read_text() == f"[{n}]"
+
+
+def test_a_trial_needs_a_thread(toy, tmp_path):
+    with pytest.raises(ConfigError, match="threads = 0"):
+        sweep(toy, counted(toy, 4), tmp_path, threads=0)
+
+
 def test_memory_is_measured_trial_by_trial(toy, tmp_path):
     trials = [Trial("eats", "models.hungry", {"mb": 300}), Trial("fasts", "models.hungry")]
     eats, fasts = (r.predictions.about["peak_mb"] for r in sweep(toy, tuple(trials), tmp_path, workers=1))
@@ -160,6 +132,7 @@ def test_board_compares_each_with_the_best(toy, tmp_path):
 def test_killed_and_run_again_repeats_only_what_was_in_flight(toy, tmp_path):
     code = f"""
 from fastkaggle_plus.competition import load_comp
+from fastkaggle_plus.exceptions import ConfigError
 from fastkaggle_plus.sweeps import Sweep, Trial, run_local
 from fastkaggle_plus.vault import Vault
 if __name__ == "__main__":

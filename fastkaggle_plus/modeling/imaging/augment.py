@@ -28,13 +28,18 @@ class Augment:
     mult: float = 1.0               # strength of everything but the crop; 0: crop and mirror only
 
     def plain(self, pixels: Any) -> Any:
-        "Return the whole images at the network's size, normalised; `pixels` is (n, height, width, 3) of bytes."
-        return self._normalised(_resized(pixels.permute(0, 3, 1, 2), self.size))
+        "Return the whole images at the network's size, normalised; `pixels` is (n, height, width, 3) of bytes. Sampled as the views are: no smoother."
+        import torch
+
+        return self._normalised(self._seen(pixels, torch.eye(3, device=pixels.device).expand(len(pixels), 3, 3)))
 
     def random(self, pixels: Any) -> Any:
         "Return a random view of each image, normalised. Draws from torch's generator of the device."
-        views = _sampled(pixels.permute(0, 3, 1, 2).float(), self._homographies(len(pixels), pixels.device), self.size).div_(255)
-        return self._normalised(self._lit(views))
+        return self._normalised(self._lit(self._seen(pixels, self._homographies(len(pixels), pixels.device))))
+
+    def _seen(self, pixels: Any, homographies: Any) -> Any:
+        "The places of the images that the homographies point at, as numbers from 0 to 1."
+        return _sampled(pixels.permute(0, 3, 1, 2).float(), homographies, self.size).div_(255)
 
     def _homographies(self, n: int, device: Any) -> Any:
         "Draw (n, 3, 3): from a place in the view to a place in the image, both from -1 to 1."
@@ -85,15 +90,6 @@ class Augment:
 
         mean, std = (torch.tensor(v, device=images.device)[:, None, None] for v in (self.mean, self.std))
         return images.sub_(mean).div_(std).contiguous(memory_format=torch.channels_last)
-
-
-def _resized(images: Any, size: tuple[int, int]) -> Any:
-    "Bytes at another size, as numbers from 0 to 1; a CPU resizes bytes as they are."
-    import torch.nn.functional as F
-
-    if tuple(images.shape[-2:]) != size:
-        images = F.interpolate(images if images.device.type == "cpu" else images.float(), size, mode="bilinear", antialias=True, align_corners=False)
-    return images.float().div_(255)
 
 
 def _sampled(images: Any, homographies: Any, size: tuple[int, int]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -10,16 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from ...exceptions import MissingExtra, UnknownName
+from ...exceptions import MissingExtra
 from .. import progress
 from ..model import Array
 from .archs import Arch
 from .augment import Augment
 from .batches import Batches, Examples, on_device
-from .nets import has_depthwise, make_net
+from .half import autocast, half_precision, predicting_precision, training_precision
+from .nets import make_net
 from .targets import Targets
 
-PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 _PREDICT_BS = 128
 
 
@@ -72,13 +73,17 @@ def _learn(recipe: Recipe, examples: Examples, targets: Targets, augment: Augmen
     learn = fastai.Learner(dls, net, targets.loss, splitter=fastai.default_split, wd=recipe.wd,
                            opt_func=fastai.partial(fastai.OptimWrapper, opt=torch.optim.AdamW, betas=(0.9, 0.99), eps=1e-5, fused=True))
     learn.remove_cbs([cb for cb in learn.cbs if isinstance(cb, (fastai.ProgressCallback, fastai.Recorder))])   # nobody watches
-    learn.add_cbs(_callbacks(fastai, recipe, half, device, batches))
-    if recipe.freeze_epochs:
-        learn.freeze()
-        learn.fit_one_cycle(recipe.freeze_epochs, slice(recipe.lr), pct_start=0.99)
-    if recipe.epochs:   # as in fine_tune: half the rate, a hundredth of it for the body
-        learn.unfreeze()
-        learn.fit_one_cycle(recipe.epochs, slice(recipe.lr / 200, recipe.lr / 2), pct_start=0.3, div=5.0)
+    learn.add_cbs([_tell_epochs(fastai, recipe.freeze_epochs + recipe.epochs)])
+    if recipe.accum > 1:
+        learn.add_cb(fastai.GradientAccumulation(min(recipe.bs, batches.bs * recipe.accum)))   # it counts images, not batches
+    with half_precision(half, device) as callbacks:
+        learn.add_cbs(callbacks)
+        if recipe.freeze_epochs:
+            learn.freeze()
+            learn.fit_one_cycle(recipe.freeze_epochs, slice(recipe.lr), pct_start=0.99)
+        if recipe.epochs:   # as in fine_tune: half the rate, a hundredth of it for the body
+            learn.unfreeze()
+            learn.fit_one_cycle(recipe.epochs, slice(recipe.lr / 200, recipe.lr / 2), pct_start=0.3, div=5.0)
     notes: dict[str, Any] = {"train_s": round(time.perf_counter() - start, 3), "precision": half}
     if device.type == "cuda":
         notes["gpu_peak_mb"] = round(torch.cuda.max_memory_allocated() / 2**20)
@@ -98,25 +103,9 @@ def predict_net(
 
     device = next(net.parameters()).device
     parts = [rows[i:i + _PREDICT_BS] for i in range(0, len(rows), _PREDICT_BS)]
-    with torch.inference_mode(), _autocast(predicting_precision(precision, device), device):
+    with torch.inference_mode(), autocast(predicting_precision(precision, device), device):
         answers = [net(view(batch)).float().cpu().numpy() for batch in on_device(pixels, parts, device)]
     return np.concatenate(answers) if answers else np.empty((0, 0), dtype=np.float32)
-
-
-def training_precision(asked: str, net: Any, device: Any) -> str:
-    "Return fp32, bf16 or fp16: fp16 on GPUs; bf16 on CPUs that compute it, but for depthwise convolutions, whose gradients are slower in it."
-    if asked != "auto":
-        return _known(asked)
-    if device.type == "cuda":
-        return "fp16"
-    return "bf16" if _cpu_has_bf16() and not has_depthwise(net) else "fp32"
-
-
-def predicting_precision(asked: str, device: Any) -> str:
-    "Return fp32, bf16 or fp16 for inference."
-    if asked != "auto":
-        return _known(asked)
-    return "fp16" if device.type == "cuda" else "bf16" if _cpu_has_bf16() else "fp32"
 
 
 def as_size(size: int | Sequence[int]) -> tuple[int, int]:
@@ -136,51 +125,17 @@ def fastai_vision() -> Any:
     return fastai
 
 
-def _callbacks(fastai: Any, recipe: Recipe, half: str, device: Any, batches: Batches) -> list[Any]:
-    n_epochs = recipe.freeze_epochs + recipe.epochs
+def _tell_epochs(fastai: Any, n_epochs: int) -> Any:
+    "A callback that counts the frozen epochs and the others as one row."
+    done = itertools.count(1)
 
-    class Epochs(fastai.Callback):
-        "Tells who watches."
-        done = 0
+    class Epochs(fastai.Callback):  # type: ignore[misc, name-defined]
+        "Tells who listens."
 
         def after_epoch(self) -> None:
-            Epochs.done += 1
-            progress.epoch(Epochs.done, n_epochs)
+            progress.epoch(next(done), n_epochs)
 
-    class HalfOnCpu(fastai.Callback):
-        "fastai's MixedPrecision for a CPU: bf16 needs no scaling of gradients."
-        order = fastai.MixedPrecision.order
-
-        def before_batch(self) -> None:
-            self.block = _autocast(half, device)
-            self.block.__enter__()
-
-        def after_pred(self) -> None:
-            self.learn.pred = self.pred.float()
-
-        def after_loss(self) -> None:
-            self.block.__exit__(None, None, None)
-
-    found: list[Any] = [Epochs()]
-    if half != "fp32":
-        found.append(fastai.MixedPrecision(half) if device.type == "cuda" else HalfOnCpu())
-    if recipe.accum > 1:
-        found.append(fastai.GradientAccumulation(min(recipe.bs, batches.bs * recipe.accum)))   # it counts images, not batches
-    return found
-
-
-def _autocast(half: str, device: Any) -> Any:
-    import torch
-
-    dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(half, torch.bfloat16)
-    return torch.autocast(device.type, dtype, enabled=half != "fp32")
-
-
-def _cpu_has_bf16() -> bool:
-    "Whether the CPU multiplies matrices in bf16; without that it only pretends to, slowly."
-    import torch
-
-    return any(getattr(torch.cpu, f"_is_{name}_supported", bool)() for name in ("amx_tile", "avx512_bf16"))
+    return Epochs()
 
 
 def is_out_of_memory(e: Exception) -> bool:
@@ -189,8 +144,3 @@ def is_out_of_memory(e: Exception) -> bool:
 
     return isinstance(e, torch.OutOfMemoryError) or "can't allocate memory" in str(e) or "not enough memory" in str(e)
 
-
-def _known(precision: str) -> str:
-    if precision not in PRECISIONS:
-        raise UnknownName("precision", precision, PRECISIONS)
-    return precision

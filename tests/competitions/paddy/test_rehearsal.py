@@ -1,11 +1,15 @@
 """The bundle: its files, their sizes and bytes, and the painted files that are kept between calls."""
 
 import hashlib
+import shutil
 import threading
 
 import pandas as pd
 import pytest
 from PIL import Image
+
+from fastkaggle_plus.competition import load_comp
+from fastkaggle_plus.exceptions import DataError
 
 SMALL = dict(n_images=60, height_px=64, width_px=48)
 HAS_LANDSCAPE = 42   # a seed
@@ -78,16 +82,18 @@ def test_a_damaged_file_is_painted_again(rehearsal, painter, own_home, tmp_path,
     assert images(rehearsal.make(tmp_path / "third", seed=5, **SMALL)) == first and len(painter) == 120
 
 
-def test_another_painter_has_a_cache_of_its_own(rehearsal, painter, monkeypatch, tmp_path):
-    for file in rehearsal.HERE.glob("*.*"):
-        (tmp_path / "paddy-disease-classification").mkdir(exist_ok=True)
-        (tmp_path / "paddy-disease-classification" / file.name).write_bytes(file.read_bytes())
-    before = rehearsal._cache("these")
-    monkeypatch.setattr(rehearsal, "HERE", tmp_path / "paddy-disease-classification")
-    assert rehearsal._cache("these") == before
-    lesions = rehearsal.HERE / "lesions.py"
-    lesions.write_text(lesions.read_text().replace("0.33", "0.34") + "\n")
-    assert rehearsal._cache("these") != before
+def test_another_painter_does_not_take_what_this_one_left(comp, rehearsal, own_home, tmp_path):
+    def made_by_a_copy(name, old="", new=""):
+        folder = shutil.copytree(comp.folder, tmp_path / name / comp.slug)
+        text = (folder / "lesions.py").read_text(encoding="utf-8")
+        assert old in text
+        (folder / "lesions.py").write_text(text.replace(old, new) if old else text, encoding="utf-8")
+        return images(load_comp(folder).module("rehearsal").make(tmp_path / name / "made", seed=5, **SMALL)), len(list((own_home / "cache").rglob("*.zip")))
+
+    first = images(rehearsal.make(tmp_path / "first", seed=5, **SMALL))
+    assert made_by_a_copy("same") == (first, 1)
+    changed, n_kept = made_by_a_copy("changed", "ashen, rim =", "rim, ashen =")
+    assert n_kept == 2 and changed.keys() == first.keys() and 3 < sum(changed[name] != first[name] for name in first) < 30   # those of blast
 
 
 def test_a_home_that_takes_no_files_costs_the_painting_only(rehearsal, painter, own_home, tmp_path):
@@ -105,3 +111,9 @@ def test_two_at_once_get_the_same_whole_bundle(rehearsal, own_home, tmp_path):
         one.join()
     assert len(bundles[0]) == 60 and bundles[0] == bundles[1]
     assert [p.suffix for p in (own_home / "cache").rglob("*.*")] == [".zip"]
+
+
+@pytest.mark.parametrize("n_images", [0, 1])
+def test_too_few_to_hold_any_out_are_refused(rehearsal, tmp_path, n_images):
+    with pytest.raises(DataError, match=f"{n_images} labelled rows, too few"):
+        rehearsal.make(tmp_path, n_images=n_images)

@@ -1,0 +1,83 @@
+"""Half precision where the hardware computes it: fp16 on GPUs, bf16 on CPUs that multiply in it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+from ...exceptions import UnknownName
+
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+
+
+def training_precision(asked: str, net: Any, device: Any) -> str:
+    "Return fp32, bf16 or fp16: fp16 on GPUs; bf16 on CPUs that compute it, but for depthwise convolutions, whose gradients are slower in it."
+    if asked != "auto":
+        return _known(asked)
+    if device.type == "cuda":
+        return "fp16"
+    return "bf16" if _cpu_has_bf16() and not _has_depthwise(net) else "fp32"
+
+
+def predicting_precision(asked: str, device: Any) -> str:
+    "Return fp32, bf16 or fp16 for inference."
+    if asked != "auto":
+        return _known(asked)
+    return "fp16" if device.type == "cuda" else "bf16" if _cpu_has_bf16() else "fp32"
+
+
+def autocast(half: str, device: Any) -> Any:
+    "Return the block in which torch computes in half precision; fp32 leaves it as it is."
+    import torch
+
+    return torch.autocast(device.type, torch.float16 if half == "fp16" else torch.bfloat16, enabled=half != "fp32")
+
+
+@contextlib.contextmanager
+def half_precision(half: str, device: Any) -> Iterator[list[Any]]:
+    "Give the callbacks for a Learner; whatever ends the training, torch is back in full precision afterwards."
+    with contextlib.ExitStack() as block:
+        yield [] if half == "fp32" else [_callback(half, device, block)]
+
+
+def _callback(half: str, device: Any, block: contextlib.ExitStack) -> Any:
+    import torch
+    from fastai.callback.core import L
+    from fastai.callback.fp16 import MixedPrecision
+
+    class Half(MixedPrecision):  # type: ignore[misc]
+        "fastai's, on any device: it knows GPUs only, and leaves the block open when a batch fails."
+
+        def before_fit(self) -> None:
+            self.learn.scaler, self.scales = torch.amp.GradScaler(device.type, enabled=half == "fp16"), L()   # bf16 has the range of fp32
+
+        def before_batch(self) -> None:
+            block.enter_context(autocast(half, device))
+
+        def after_loss(self) -> None:
+            block.close()
+
+        def after_fit(self) -> None:
+            self.learn.scaler, self.scales = None, None
+
+    return Half()
+
+
+def _cpu_has_bf16() -> bool:
+    "Whether the CPU multiplies matrices in bf16; without that it only pretends to, slowly."
+    import torch
+
+    return any(getattr(torch.cpu, f"_is_{name}_supported", bool)() for name in ("amx_tile", "avx512_bf16"))
+
+
+def _has_depthwise(net: Any) -> bool:
+    import torch
+
+    return any(isinstance(m, torch.nn.Conv2d) and m.groups > 1 and m.groups == m.in_channels for m in net.modules())
+
+
+def _known(precision: str) -> str:
+    if precision not in PRECISIONS:
+        raise UnknownName("precision", precision, PRECISIONS)
+    return precision

@@ -1,0 +1,65 @@
+"""A small competition whose models live in its folder and say what they do."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fastkaggle_plus.competition import load_comp
+
+FACTS = 'task = "binary"\nmetric = "accuracy"\nid = "id"\ntarget = "y"\n[split]\nkind = "stratified"\n'
+MODELS = '''
+import os, pathlib, time
+from fastkaggle_plus.modeling import Model, forest_model, progress, tree_model
+
+def counted(n_leaves=4, log="", wait=0.0, seed=0):
+    with open(log, "a") as f:
+        f.write(f"{n_leaves} {os.getpid()}\\n")
+    time.sleep(wait)
+    return tree_model(max_leaf_nodes=n_leaves)
+
+def broken():
+    raise RuntimeError("the wheel came off")
+
+def dies(wait=0.0):
+    time.sleep(wait)
+    os.kill(os.getpid(), 9)
+
+def kills_the_server():
+    os.kill(os.getppid(), 9)
+    time.sleep(60)
+
+def threads(log=""):
+    from threadpoolctl import threadpool_info
+    import torch
+    pools = {pool["num_threads"] for pool in threadpool_info()} | {torch.get_num_threads(), int(os.environ["OMP_NUM_THREADS"])}
+    pathlib.Path(log).write_text(str(sorted(pools)))
+    return tree_model()
+
+def hungry(mb=0):
+    def fit(table):
+        held = bytearray(mb * 2**20)
+        held[::4096] = b"x" * len(held[::4096])   # touch each page
+        return tree_model(max_leaf_nodes=2).fit(table)
+    return Model("hungry", fit)
+
+def epochs(epochs=3, freeze_epochs=1, seed=0):
+    def fit(table):
+        for i in range(epochs):
+            progress.epoch(i + 1, epochs)
+        return tree_model(max_leaf_nodes=2 + seed % 3).fit(table)
+    return Model("epochs", fit)
+'''
+
+
+@pytest.fixture
+def toy(tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 3))
+    frame = pd.DataFrame(x, columns=list("abc")).assign(id=range(300), y=(x[:, 0] + 0.5 * rng.normal(size=300) > 0).astype(int))
+    folder = tmp_path / "toy"
+    folder.mkdir()
+    frame[:200].to_csv(folder / "train.csv", index=False)
+    frame[200:].drop(columns="y").to_csv(folder / "test.csv", index=False)
+    (folder / "competition.toml").write_text(FACTS)
+    (folder / "models.py").write_text(MODELS)
+    return load_comp(folder)
