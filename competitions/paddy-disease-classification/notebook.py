@@ -27,6 +27,7 @@
 # %%
 # %matplotlib inline
 import random
+import tempfile
 import textwrap
 from pathlib import Path
 
@@ -117,7 +118,7 @@ def neat(frame):
 comp = load_comp(code)
 path = setup_comp(comp.slug)
 if QUICK:
-    path = quick_copy(comp, path, seed=SEED)
+    path = quick_copy(comp, path, tempfile.mkdtemp(), seed=SEED)   # links are no output
 sorted(p.name for p in path.iterdir())
 
 # %% [markdown]
@@ -492,7 +493,8 @@ shown = ["id", "label", "predicted", "probability", "confidence", "loss"]
 neat(worst[shown]).format(precision=3)
 
 # %% [markdown]
-# Look at them before thinking of a new idea. Above each is its label, and what was said instead.
+# Look at them before thinking of a new idea. Above each is its label, and what was said instead. Labels that are wrong go into a list that
+# `apply_cleaning` takes, so that others can read what was changed, and undo it.
 
 # %%
 said = [f"{r.label} {r.probability:.2f}\n{r.predicted}? {r.confidence:.2f}"
