@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -105,9 +106,11 @@ def test_when_nothing_finished_it_ends_with_the_reasons(notebook):
 
 @pytest.mark.slow
 def test_a_dry_run_goes_from_the_files_to_a_score_without_a_network(tmp_path):
-    done = fkp("push", SLUG, "--quick", "--wait", "--json", cwd=tmp_path)
+    done = fkp("push", SLUG, "--quick", "--no-internet", "--wait", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
     there, log = json.loads(done.stdout.splitlines()[-1]), done.stderr
+    meta = json.loads(Path(tmp_path, there["notebook"]).with_name("kernel-metadata.json").read_text())
+    assert (meta["enable_gpu"], meta["enable_internet"]) == (True, False)
     assert there["status"] == "COMPLETE" and there["submission"]["sent"] and submissions(tmp_path) == 1
     assert 0 <= there["public_score"] <= 1 and 0 <= there["private_score"] <= 1 and there["forecast_s"] is None
     for words in ("Traceback", "failed:", "Error", "nan"):
