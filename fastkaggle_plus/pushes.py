@@ -25,7 +25,7 @@ from .kaggle_client import (
     wait_kernel,
 )
 from .loop import Clock, staged
-from .notebooks import Rendered, check_notebook, dry_run, forecast_from_dry_run, forecast_s, measured_seconds, render_notebook
+from .notebooks import Rendered, check_notebook, dry_run, forecast_from_dry_run, forecast_s, measured_seconds, render_notebook, rows_kept, runs_trials
 from .outcomes import Standing
 from .secret_scan import env_values
 from .sweeps.defaults import trials_of
@@ -131,13 +131,13 @@ class _Push:
 
     def check(self, rendered: Rendered, quick: bool, try_first: bool) -> float | None:
         "Refuse what should not go out; return the expected run time, where anything tells it."
-        trials = trials_of(self.comp)
+        trials = trials_of(self.comp) if runs_trials(rendered.notebook) else ()   # other lists are not measured one by one
         measured = {**measured_seconds((self.comp.folder or self.home) / "results.csv"), **measured_seconds(self.home / "results.csv")}
         expected = forecast_s(measured, [t.name for t in trials], n_folds=self.n_folds)
         if try_first:
             small = rendered if quick else render_notebook(self.comp, quick=True, params=self.params)
             took = dry_run(small.notebook, folder=self.home / "dry-run")
-            expected = expected or forecast_from_dry_run(took, trials, rows=self.rows_to_fit())
+            expected = expected or forecast_from_dry_run(took, trials, rows=self.rows_to_fit(), kept=rows_kept(self.comp))
             self.told("try", f"the notebook ran here in QUICK mode, {took:.0f} s")
         known = (*env_values(Path.cwd()), *env_values(self.home), *(v for k in ("key", "token") if (v := self.client.config_values.get(k))))
         check_notebook(rendered.notebook, metadata=rendered.metadata, comp=self.comp, forecast_s=None if quick else expected, known_secrets=known)

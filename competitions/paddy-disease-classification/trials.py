@@ -1,6 +1,7 @@
-"""Paddy's declared trials: TRIALS run in minutes on a laptop, PART_1 to PART_4 are the course's Road to the Top, for a GPU.
+"""Paddy's declared trials: the four parts of the course's Road to the Top, and some for a laptop.
 
-`fkp run` takes TRIALS; `fkp sweep paddy-disease-classification --list PART_2 --holdout 0.2` another list, on one declared holdout as in the course.
+`fkp run` takes TRIALS, which run in minutes without a GPU. Another list runs on one declared
+holdout, as in the course: `fkp sweep paddy-disease-classification --list PART_2 --holdout 0.2`.
 """
 
 from __future__ import annotations
@@ -14,23 +15,6 @@ def image(name: str, hypothesis: str, *, in_ensemble: bool = True, **params: Any
     "Declare a network that looks at images."
     return Trial(name, "vision.vision_model", params, hypothesis, in_ensemble)
 
-
-ENSEMBLE = "mean"   # of the trials with in_ensemble, declared before anything was scored on the leaderboard
-
-LAPTOP = {"item": 128, "batch": 96, "epochs": 3, "lr": 0.01, "bs": 32}
-
-TRIALS = (
-    Trial("colours", "forest.forest_model",
-          hypothesis="Colours, a thumbnail and edges: the floor for all that looks closer.", in_ensemble=False),
-    image("squeezenet, squish", "The smallest pretrained network sees more than colours.",
-          arch="squeezenet1_1", method="squish", **LAPTOP),
-    image("lite0, squish", "A better pretrained network, hardly larger, is worth its time.",
-          arch="tf_efficientnet_lite0", method="squish", **LAPTOP),
-    image("lite0, crop", "The leaves' true shape matters more than their tips.",
-          arch="tf_efficientnet_lite0", method="crop", **LAPTOP),
-    image("lite1, squish", "A deeper network of the same family errs elsewhere.",
-          arch="tf_efficientnet_lite1", method="squish", **LAPTOP),
-)
 
 PART_1 = (   # First steps: the whole image, squished
     image("resnet26d", "A small network and three epochs are a submission in minutes.",
@@ -52,7 +36,7 @@ PART_2 = (   # Small models: one change at a time
 
 LONG = {"epochs": 12, "lr": 0.01, "accum": 2}
 
-PART_3 = (   # Scaling up: three families that err differently; three small ones scored what six large ones did
+PART_3 = (   # Scaling up: three small networks scored what six large ones did
     image("convnext, rectangle", "Larger images and more epochs help every family.",
           arch="convnext_small_in22k", item=[640, 480], batch=[288, 224], method="squish", **LONG),
     image("vit, crop", "A vision transformer errs elsewhere than convolutions do.",
@@ -61,7 +45,7 @@ PART_3 = (   # Scaling up: three families that err differently; three small ones
           arch="swinv2_base_window12_192_22k", item=480, batch=192, method="squish", **LONG),
 )
 
-PART_3_LARGE = (   # what the course's best submission was made of: about 9 hours on Kaggle's GPU
+PART_3_LARGE = (   # what the course's best submission was made of: 9 hours on Kaggle's GPU
     image("convnext large, rectangle", "Four large networks average to more than three small ones.",
           arch="convnext_large_in22k", item=[640, 480], batch=[320, 240], method="squish", **LONG),
     image("vit large, squish", "As above.",
@@ -81,4 +65,22 @@ PART_4 = (   # Multi-target: does knowing the variety help?
           arch="convnext_small_in22k", method="squish", **SMALL),
     image("disease and variety", "What tells the varieties apart helps to tell the diseases.",
           arch="convnext_small_in22k", method="squish", also=["variety"], **SMALL),
+)
+
+ENSEMBLE = "mean"   # of the trials with in_ensemble, declared before anything was scored
+
+LAPTOP = {"item": 128, "batch": 96, "epochs": 3, "lr": 0.01, "bs": 32}
+
+TRIALS = (
+    Trial("colours", "forest.forest_model",
+          hypothesis="Colours, a thumbnail and edges: the floor for all that looks closer.",
+          in_ensemble=False),
+    image("squeezenet, squish", "The smallest pretrained network sees more than colours.",
+          arch="squeezenet1_1", method="squish", **LAPTOP),
+    image("lite0, squish", "A better pretrained network, hardly larger, is worth its time.",
+          arch="tf_efficientnet_lite0", method="squish", **LAPTOP),
+    image("lite0, crop", "The leaves' true shape matters more than their tips.",
+          arch="tf_efficientnet_lite0", method="crop", **LAPTOP),
+    image("lite1, squish", "A deeper network of the same family errs elsewhere.",
+          arch="tf_efficientnet_lite1", method="squish", **LAPTOP),
 )

@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .check import Finding, check_notebook, find_faults
-    from .forecast import dry_run, forecast_from_dry_run, forecast_s, measured_seconds
+    from .forecast import dry_run, forecast_from_dry_run, forecast_s, measured_seconds, runs_trials
     from .metadata import kernel_metadata, slugify
-    from .quick import quick_copy, quick_trials
+    from .quick import quick_copy, quick_trials, rows_kept
     from .render import Rendered, render_notebook
 
 __all__ = ["Finding", "Rendered", "check_notebook", "dry_run", "find_faults", "forecast_from_dry_run", "forecast_s", "kernel_metadata",
-           "measured_seconds", "quick_copy", "quick_trials", "render_notebook", "slugify"]
+           "measured_seconds", "quick_copy", "quick_trials", "render_notebook", "rows_kept", "runs_trials", "slugify"]
 
 _HOME = {
     "Finding": "check", "check_notebook": "check", "find_faults": "check",
     "dry_run": "forecast", "forecast_from_dry_run": "forecast", "forecast_s": "forecast", "measured_seconds": "forecast",
+    "runs_trials": "forecast",
     "kernel_metadata": "metadata", "slugify": "metadata",
-    "quick_copy": "quick", "quick_trials": "quick",
+    "quick_copy": "quick", "quick_trials": "quick", "rows_kept": "quick",
     "Rendered": "render", "render_notebook": "render",
 }
 

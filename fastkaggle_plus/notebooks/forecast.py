@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import tempfile
 import time
 from collections.abc import Iterable, Mapping
@@ -11,19 +12,27 @@ from typing import Any
 
 from ..competition import Competition
 from ..exceptions import MissingExtra, NotebookError
-from .quick import ROWS, SMALL
+from .quick import ROWS, SMALL, is_replaced
 
 HOUR_S = 3600
 SESSION_S = 12 * HOUR_S            # Kaggle's longest session
 CODE_COMPETITION_S = 9 * HOUR_S    # what code competitions usually allow
 START_S = 60.0                     # a session's start: the image, the inputs, the imports
 MARGIN = 1.5                       # Kaggle's CPU cores against a desktop's
+_OTHER_LIST = re.compile(r"""(?:\btrials_of\(comp,\s*|\btrain_all\()["'](?!TRIALS["'])\w+["']""")
 
 
 def limit_s(comp: Competition, metadata: Mapping[str, Any] | None = None) -> float:
     "Return the seconds after which Kaggle stops a notebook on `comp`."
     asked = (metadata or {}).get("session_timeout_seconds")
     return min(float(asked or SESSION_S), CODE_COMPETITION_S if comp.code_competition else SESSION_S)
+
+
+def runs_trials(
+    notebook: Any,   # nbformat's NotebookNode
+) -> bool:
+    "Say whether a notebook runs the trials that `fkp run` does, TRIALS, and not other lists of the competition's trials.py."
+    return not any(cell.cell_type == "code" and _OTHER_LIST.search(cell.source) for cell in notebook.cells)
 
 
 def measured_seconds(
@@ -57,10 +66,16 @@ def forecast_from_dry_run(
     trials: Iterable[Any],       # the Trial records, as they are without QUICK
     *,
     rows: int,                   # training rows; QUICK takes a slice of them
-) -> float:
-    "Return the expected seconds on Kaggle of the whole notebook: work grows with the rows, and with the epochs and trees that QUICK cut."
-    cut = max((_cut(t.params) for t in trials), default=1.0)
-    return START_S + MARGIN * seconds_s * max(rows / ROWS, 1.0) * cut
+    kept: int = ROWS,            # which had about so many
+) -> float | None:
+    """Return the expected seconds on Kaggle of the whole notebook: work grows with the rows, and with the epochs and trees that QUICK cut.
+
+    None where a tiny network stood for a trial's own, or no trial is known: then the dry run does not tell.
+    """
+    trials = list(trials)
+    if not trials or any(is_replaced(t.params) for t in trials):
+        return None
+    return START_S + MARGIN * seconds_s * max(rows / kept, 1.0) * max(_cut(t.params) for t in trials)
 
 
 def _cut(params: Mapping[str, Any]) -> float:

@@ -9,8 +9,22 @@ from typing import Any
 
 from ..competition import Competition
 
-ROWS = 300
-SMALL = {"epochs": 1, "n_epochs": 1, "n_estimators": 30, "iterations": 30, "n": 2}   # parameters of models that cost time
+ROWS, ROWS_WITH_IMAGES = 300, 150   # an image takes longer than a row of a table
+SMALL = {"epochs": 1, "n_epochs": 1, "n_estimators": 30, "iterations": 30, "n": 2, "bs": 32}   # parameters of models that cost time
+SIZES_PX = {"item": 64, "batch": 48}   # longer side of the images that a network is given
+_STEP_PX = 16                          # sides that every tiny network takes: whole patches of a transformer
+
+_IMAGES = {"pretrained": False, "freeze_epochs": 0, "n_tta": 2, "bs": 32}   # beside what a trial says of its network
+
+# The tiny network that stands for a family, by how names begin; another family's is a small ResNet. None of them has learned anything.
+_TINY = {"convnext": "test_convnext", "efficientnet": "test_efficientnet", "tf_efficientnet": "test_efficientnet", "vit": "test_vit", "deit": "test_vit",
+         "beit": "test_vit", "swin": "test_mambaout", "maxvit": "test_maxvit"}   # like swin's, mambaout's features are channels last
+_SMALLEST = "test_resnet"
+
+
+def rows_kept(comp: Competition) -> int:
+    "Return about how many training rows QUICK keeps."
+    return ROWS_WITH_IMAGES if comp.kind == "images" else ROWS
 
 
 def quick_copy(
@@ -18,13 +32,13 @@ def quick_copy(
     path: str | Path,            # the competition's data
     dest: str | Path = "quick",  # folder to make
     *,
-    rows: int = ROWS,            # training rows to keep, about; each class keeps a few
+    rows: int | None = None,     # training rows to keep, about; each class keeps a few. None: 300, or 150 with images
     seed: int = 42,
 ) -> Path:
     "Make a folder that holds a slice of the training rows and links to all other files, and return it; the submission stays whole."
     import pandas as pd
 
-    path, dest = Path(path), Path(dest)
+    path, dest, rows = Path(path), Path(dest), rows_kept(comp) if rows is None else rows
     dest.mkdir(parents=True, exist_ok=True)
     train = pd.read_csv(path / comp.train, dtype=str, keep_default_na=False)
     share = min(1.0, rows / max(len(train), 1))
@@ -46,14 +60,43 @@ def quick_copy(
 def quick_trials(
     trials: Iterable[Any],   # Trial records
 ) -> tuple[Any, ...]:
-    "Return the trials with one epoch, few trees and small bags, where they say how many."
-    return tuple(dataclasses.replace(t, params=_smaller(t.params)) for t in trials)
+    """Return the trials with one epoch, few trees and small bags, where they say how many.
+
+    A network that looks at images becomes a tiny one of its family that has learned nothing, on small images: it needs no download, and shows
+    that everything runs. What it scores says nothing.
+    """
+    return tuple(dataclasses.replace(t, params=_smaller(t.model, t.params)) for t in trials)
 
 
-def _smaller(params: dict[str, Any]) -> dict[str, Any]:
-    def one(name: str, value: Any) -> Any:
-        if isinstance(value, dict):
-            return _smaller(value)
-        return min(value, SMALL[name]) if name in SMALL and isinstance(value, (int, float)) else value
+def is_replaced(
+    params: dict[str, Any],   # of a trial
+) -> bool:
+    "Say whether QUICK puts another network in the place of a trial's own, so that a dry run does not tell how long that one takes."
+    return "arch" in params or any(is_replaced(value) for value in params.values() if isinstance(value, dict))
 
-    return {name: one(name, value) for name, value in params.items()}
+
+def _smaller(model: str, params: dict[str, Any]) -> dict[str, Any]:
+    inner = str(params.get("model", ""))   # a bag names what it repeats
+    smaller = {name: _smaller(inner, value) if isinstance(value, dict) else _least(name, value) for name, value in params.items()}
+    return {**smaller, **_IMAGES} if model == "vision.vision_model" else smaller
+
+
+def _least(name: str, value: Any) -> Any:
+    if name == "arch":
+        return _tiny(str(value))
+    if name in SIZES_PX:
+        return _small_px(value, SIZES_PX[name])
+    return min(value, SMALL[name]) if name in SMALL and isinstance(value, (int, float)) else value
+
+
+def _tiny(arch: str) -> str:
+    "The tiny network of the family whose name is the longest beginning of this one's."
+    family = max((begin for begin in _TINY if arch.startswith(begin)), key=len, default="")
+    return _TINY.get(family, _SMALLEST)
+
+
+def _small_px(size: Any, longer_px: int) -> Any:
+    "A square or (height, width), in about its shape."
+    if isinstance(size, int):
+        return min(size, longer_px)
+    return [max(_STEP_PX, round(side * longer_px / max(size) / _STEP_PX) * _STEP_PX) for side in size]

@@ -21,7 +21,7 @@ _LINE_IN = 0.16           # height of a line of a title
 def contact_sheet(
     images: Array,                           # (n, height, width, 3) uint8
     *,
-    titles: Sequence[object] | None = None,  # one for each image; long ones are broken into lines
+    titles: Sequence[object] | None = None,  # one for each image; long lines are broken
     columns: int = 4,
     file: str | Path | None = None,          # where to save it as well; the suffix says how: .png, .jpg, .svg, .pdf
 ) -> Figure:
@@ -37,7 +37,7 @@ def contact_sheet(
     if columns < 1:
         raise DataError(f"A contact sheet has at least one column, and columns = {columns} came.")
     columns = min(columns, len(images))
-    words = ["" if titles is None else textwrap.fill(str(titles[i]), _LETTERS) for i in range(len(images))]
+    words = ["" if titles is None else "\n".join(textwrap.fill(line, _LETTERS) for line in str(titles[i]).splitlines()) for i in range(len(images))]
     rows = -(-len(images) // columns)
     cell_in = _CELL_IN * images.shape[1] / images.shape[2] + _LINE_IN * (1 + max(w.count("\n") + bool(w) for w in words))
     figure = Figure(figsize=(_CELL_IN * columns, cell_in * rows), layout="constrained")

@@ -28,13 +28,14 @@ def plot_scores(members: Sequence[Predictions]) -> Figure:
     metric = get_metric(members[0].metric)
     ranked = sorted(members, key=lambda p: -metric.gain(p.oof_score, 0))[::-1]   # of equals the first is best, as on the board
     better = "higher" if metric.higher_is_better else "lower"
-    figure, axes = _axes(7, 0.9 + 0.32 * len(ranked), f"Out-of-fold {metric.name} ({better} is better), ± 2 standard errors")
+    is_holdout = all(len(p.fold_scores) == 1 for p in ranked)
+    figure, axes = _axes(7, 0.9 + 0.32 * len(ranked), f"{'Held-out' if is_holdout else 'Out-of-fold'} {metric.name} ({better} is better), ± 2 standard errors")
     for i, preds in enumerate(ranked):
         axes.scatter(preds.fold_scores, [i] * len(preds.fold_scores), s=12, color=GREY, zorder=1)
         color = ORANGE if i == len(ranked) - 1 else BLUE
         axes.errorbar(preds.oof_score, i, xerr=2 * preds.oof_score_se, fmt="o", color=color, capsize=3, zorder=2)
     axes.set_yticks(range(len(ranked)), [p.name for p in ranked])
-    axes.set_xlabel("grey dots: single folds")
+    axes.set_xlabel("" if is_holdout else "grey dots: single folds")
     return figure
 
 

@@ -8,7 +8,17 @@ import pytest
 
 from fastkaggle_plus.competition import load_comp
 from fastkaggle_plus.exceptions import NotebookError
-from fastkaggle_plus.notebooks import check_notebook, dry_run, find_faults, forecast_s, measured_seconds, render_notebook
+from fastkaggle_plus.notebooks import (
+    check_notebook,
+    dry_run,
+    find_faults,
+    forecast_from_dry_run,
+    forecast_s,
+    measured_seconds,
+    render_notebook,
+    runs_trials,
+)
+from fastkaggle_plus.sweeps import Trial
 
 from .conftest import LIBS, OWNER
 
@@ -194,6 +204,19 @@ def test_the_run_time_is_forecast_from_measured_trials(rendered, titanic, tmp_pa
     strict = titanic.model_copy(update={"code_competition": True})
     assert "runtime" in [f.rule for f in faults(rendered, strict, forecast_s=10 * 3600)]
     assert "runtime" in [f.rule for f in faults(rendered, titanic, metadata={"session_timeout_seconds": 60}, forecast_s=61)]
+
+
+def test_a_dry_run_tells_nothing_of_networks_that_it_replaced():
+    forest, net = Trial("forest", "forest.forest_model", {"n_estimators": 300}), Trial("net", "vision.vision_model", {"arch": "resnet26d"})
+    told = forecast_from_dry_run(10, [forest], rows=600)
+    assert told > 10 * 10 * 2 and forecast_from_dry_run(10, [forest], rows=600, kept=600) < told
+    assert forecast_from_dry_run(10, [forest, net], rows=600) is None and forecast_from_dry_run(10, [], rows=600) is None
+    assert forecast_from_dry_run(10, [Trial("bag", "bagging.bag_model", {"params": {"arch": "x"}})], rows=600) is None
+
+
+def test_a_notebook_of_other_lists_is_not_taken_for_one_of_trials():
+    said = {slug: runs_trials(render_notebook(slug).notebook) for slug in ("titanic", "paddy-disease-classification")}
+    assert said == {"titanic": True, "paddy-disease-classification": False}
 
 
 def test_the_error_names_the_first_finding_and_the_count(rendered, titanic):

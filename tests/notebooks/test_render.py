@@ -10,7 +10,7 @@ import pytest
 
 from fastkaggle_plus.competition import builtin_folder, load_comp
 from fastkaggle_plus.exceptions import ConfigError, NotebookError, UnknownName
-from fastkaggle_plus.notebooks import kernel_metadata, quick_copy, quick_trials, render_notebook, slugify
+from fastkaggle_plus.notebooks import kernel_metadata, quick_copy, quick_trials, render_notebook, rows_kept, slugify
 from fastkaggle_plus.notebooks.render import set_parameters
 from fastkaggle_plus.sweeps.trial import Trial
 
@@ -145,3 +145,24 @@ def test_quick_trials_are_small_and_quick_rows_keep_every_class(folder, tmp_path
     data, whole = comp.read(path), comp.read(files)
     assert 55 <= len(data.train) <= 70 and data.vocab == whole.vocab and (data.test_ids == whole.test_ids).all()
     assert quick_copy(comp, files, tmp_path / "quick", rows=60) == path
+
+
+def test_quick_networks_are_tiny_ones_of_their_family_that_need_no_download():
+    def small(_model="vision.vision_model", **params):
+        return quick_trials([Trial("one", _model, params)])[0].params
+
+    convnext = small(arch="convnext_small_in22k", item=[640, 480], batch=[288, 224], method="pad", epochs=12, accum=2)
+    assert convnext == {"arch": "test_convnext", "item": [64, 48], "batch": [48, 32], "method": "pad", "epochs": 1, "accum": 2, "pretrained": False,
+                        "freeze_epochs": 0, "n_tta": 2, "bs": 32}
+    named = {"resnet26d": "test_resnet", "vit_small_patch16_224": "test_vit", "tf_efficientnet_lite0": "test_efficientnet", "squeezenet1_1": "test_resnet",
+             "swinv2_base_window12_192_22k": "test_mambaout"}
+    assert {arch: small(arch=arch)["arch"] for arch in named} == named
+    assert small(arch="resnet26d", item=480, batch=32)["item"] == 64 and small(arch="resnet26d", batch=32)["batch"] == 32
+    bagged = small("bagging.bag_model", model="vision.vision_model", n=5, params={"arch": "resnet26d", "epochs": 3})
+    assert bagged["n"] == 2 and bagged["params"]["arch"] == "test_resnet" and bagged["params"]["pretrained"] is False and "bs" not in bagged
+    own = small("mine.mine_model", arch="resnet26d", epochs=3)   # of parameters that nobody asked for a model of one's own may have none
+    assert own == {"arch": "test_resnet", "epochs": 1}
+
+
+def test_quick_keeps_fewer_images_than_rows_of_a_table():
+    assert rows_kept(load_comp("paddy-disease-classification")) < rows_kept(load_comp("titanic"))

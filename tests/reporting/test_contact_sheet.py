@@ -37,6 +37,11 @@ def test_long_titles_do_not_touch():
     assert spans[0].x1 < spans[1].x0 and spans[1].x1 < spans[2].x0
 
 
+def test_a_title_keeps_its_lines():
+    figure = contact_sheet(IMAGES[:1], titles=["blast 0.05\nnormal? 0.93"])
+    assert figure.axes[0].get_title() == "blast 0.05\nnormal? 0.93"
+
+
 def test_what_is_no_stack_of_images_is_refused():
     for wrong in (IMAGES[0], IMAGES.astype(float), IMAGES[..., 0], IMAGES[:0], IMAGES.transpose(0, 3, 1, 2)):
         with pytest.raises(DataError, match=r"takes images as \(n, height, width, 3\) in uint8"):

@@ -19,3 +19,9 @@ def test_a_tie_is_shown_as_on_the_board():
         assert shown == [row.name for row in board(members)] == ["first", "second", "worst"]
         colors = {round(c[0].get_ydata()[0]): to_hex(c[0].get_color()) for c in axes.containers}
         assert [len(shown) - 1 - y for y, color in colors.items() if color == ORANGE] == [0]
+
+
+def test_one_holdout_is_called_so():
+    for folds, title, below in ((5, "Out-of-fold", "grey dots: single folds"), (1, "Held-out", "")):
+        [axes] = plot_scores([make_predictions("a", folds=folds), make_predictions("b", folds=folds, right=0.6)]).axes
+        assert axes.get_title("left").startswith(f"{title} accuracy") and axes.get_xlabel() == below

@@ -46,8 +46,9 @@ def gpu_fit(
         except (torch.OutOfMemoryError, RuntimeError) as e:
             if not is_out_of_memory(e):
                 raise
-            torch.cuda.empty_cache()
             accum *= 2
+        finally:
+            torch.cuda.empty_cache()   # what this process keeps, the trials' processes lack
     raise DataError(f"A single image of {seen[0]}x{seen[1]} pixels does not fit through {found.full_name} on {torch.cuda.get_device_name()}. "
                     "Use a smaller size or network.")
 
