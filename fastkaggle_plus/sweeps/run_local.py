@@ -68,8 +68,8 @@ def run_local(
         raise ConfigError(f"threads = {threads}: a trial computes on at least one. More than one suits few large trials.")
     data = data or comp.read(path)
     folds = folds_for(comp, data, n_folds=sweep.n_folds, seed=sweep.seed, holdout=sweep.holdout)
-    prints = dict(data=data.fingerprint(), split=folds.fingerprint(), code=code_fingerprint(comp), environment=environment_fingerprint())
-    keys = {t.name: run_key(trial=t.fingerprint(), **prints) for t in sweep.trials}
+    prints = dict(data=data.fingerprint(), split=folds.fingerprint(), environment=environment_fingerprint())
+    keys = {t.name: run_key(trial=t.fingerprint(), code=code_fingerprint(comp, t), **prints) for t in sweep.trials}
     budget = Budget(sweep, comp, max_trials=max_trials, max_epochs=max_epochs, stop_after_s=stop_after_s)
     results: dict[str, TrialResult] = {}
 
@@ -148,13 +148,23 @@ def run_trial(job: TrialJob, place: Place) -> str:
     return ""
 
 
-def code_fingerprint(comp: Competition) -> str:
-    "Return a hash of the code that a result depends on: models, folds, metrics, readers, and the competition's own files."
+def code_fingerprint(comp: Competition, trial: Trial) -> str:
+    """Return a hash of the code that a trial's result depends on: models, folds, metrics, readers, and the competition's own files.
+
+    Of these not the notebook and the rehearsal, and the list of trials only where the trial's model stands in it: each trial has a hash of its own.
+    """
     package = Path(__file__).resolve().parent.parent
-    files = [*(f for folder in ("modeling", "reading") for f in sorted((package / folder).rglob("*.py"))),
+    passed_over = {"notebook.py", "rehearsal.py", *(() if "trials.py" in _own_files(trial) else ("trials.py",))}
+    folder = comp.folder or package / "none"
+    files = [*(f for part in ("modeling", "reading") for f in sorted((package / part).rglob("*.py"))),
              *(package / f"{m}.py" for m in ("data", "folds", "labels", "metrics")),
-             *sorted((comp.folder or package / "none").glob("*.py")), *sorted((comp.folder or package / "none").glob("competition.toml"))]
+             *(f for f in sorted(folder.glob("*.py")) if f.name not in passed_over), *sorted(folder.glob("competition.toml"))]
     return hashlib.sha256(b"\0".join(f.read_bytes() for f in files)).hexdigest()[:16]
+
+
+def _own_files(trial: Trial) -> set[str]:
+    "The files that a trial's model, and the model that it repeats, may stand in."
+    return {f"{str(word).partition('.')[0]}.py" for word in (trial.model, trial.params.get("model", ""))}
 
 
 def environment_fingerprint() -> str:

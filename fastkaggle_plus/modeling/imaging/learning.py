@@ -20,6 +20,7 @@ from .batches import Batches, Examples, on_device
 from .half import autocast, half_precision, predicting_precision, training_precision
 from .nets import make_net
 from .targets import Targets
+from .weights import fetch_weights
 
 _PREDICT_BS = 128
 
@@ -85,6 +86,8 @@ def _learn(recipe: Recipe, examples: Examples, targets: Targets, augment: Augmen
             learn.unfreeze()
             learn.fit_one_cycle(recipe.epochs, slice(recipe.lr / 200, recipe.lr / 2), pct_start=0.3, div=5.0)
     notes: dict[str, Any] = {"train_s": round(time.perf_counter() - start, 3), "precision": half}
+    if recipe.pretrained:
+        notes["weights_from"] = fetch_weights(recipe.arch).origin
     if device.type == "cuda":
         notes["gpu_peak_mb"] = round(torch.cuda.max_memory_allocated() / 2**20)
     return net.eval(), notes
