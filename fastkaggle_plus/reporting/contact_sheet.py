@@ -1,4 +1,4 @@
-"""Many small images on one page, each under its title."""
+"""Many small images on one page, each under its title; what a network sees of some."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from ..data import Table
 from ..exceptions import DataError
 
 Array = np.ndarray[Any, Any]
@@ -51,3 +52,19 @@ def contact_sheet(
         Path(file).parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(file, dpi=150)
     return figure
+
+
+def show_augs(
+    table: Table,                        # with images: data.train
+    rows: Sequence[int] = (0, 1, 2),     # positions of the images to show
+    n_views: int = 5,                    # random views of each
+    *,
+    file: str | Path | None = None,      # where to save it as well
+    **seen: Any,                         # item, batch, method, min_scale, flip_vert, mult, seed: as in `vision_model`
+) -> Figure:
+    "Draw some images as a network sees them: each row an image, first whole, then as random views. Raises DataError where there are none."
+    from ..modeling import augmented   # torch behind it
+
+    views = augmented(table, rows, n_views, **seen)
+    titles = ["whole" if i == 0 else f"view {i}" for _ in rows for i in range(n_views + 1)]
+    return contact_sheet(views.reshape(-1, *views.shape[2:]), titles=titles, columns=n_views + 1, file=file)

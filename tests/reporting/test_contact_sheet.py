@@ -1,11 +1,14 @@
 """A contact sheet shows every image under its title, and is written where it should be."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from fastkaggle_plus.exceptions import DataError
-from fastkaggle_plus.reporting import contact_sheet
+from fastkaggle_plus.reporting import contact_sheet, show_augs
+from tests.modeling.pictures import make_pictures
 
 COLOURS = np.array([(200, 0, 0), (0, 180, 0), (0, 0, 220), (200, 200, 0), (0, 200, 200)], dtype=np.uint8)
 IMAGES = np.broadcast_to(COLOURS[:, None, None], (5, 40, 60, 3))
@@ -50,3 +53,14 @@ def test_what_is_no_stack_of_images_is_refused():
         contact_sheet(IMAGES, titles=["a", "b"])
     with pytest.raises(DataError, match="at least one column"):
         contact_sheet(IMAGES, columns=0)
+
+
+def test_what_a_network_sees_is_a_sheet_with_a_row_for_each_image(tmp_path):
+    data = make_pictures(tmp_path / "pictures", n=6, n_test=2)
+    figure = show_augs(data.train, [0, 3], 3, item=32, batch=24, method="squish", file=tmp_path / "augs.png")
+    titles = [axes.get_title() for axes in figure.axes]
+    assert titles == ["whole", "view 1", "view 2", "view 3"] * 2 and (tmp_path / "augs.png").stat().st_size > 1000
+    shown = [axes.images[0].get_array() for axes in figure.axes]
+    assert shown[0].shape == (24, 24, 3) and not (shown[1] == shown[2]).all()
+    with pytest.raises(DataError, match="no images"):
+        show_augs(dataclasses.replace(data.train, images=None))
