@@ -96,12 +96,22 @@ class Predictions:
     def save(self, file: str | Path) -> Path:
         "Write one .npz file that `load_predictions` reads, with no pickle in it."
         file = Path(file)
-        facts = json.dumps({k: getattr(self, k) for k in _FACTS}, sort_keys=True)
+        facts = as_json({k: getattr(self, k) for k in _FACTS})
         arrays = {k: np.asarray(getattr(self, k)) for k in _ARRAYS}
         arrays = {k: v.astype(str) if v.dtype == object else v for k, v in arrays.items()}
         with file.open("wb") as f:
             np.savez_compressed(f, facts=np.array(facts), **arrays)  # type: ignore[arg-type]
         return file
+
+
+def as_json(facts: dict[str, Any]) -> str:
+    "Return facts as JSON; numbers and arrays of numpy become Python's."
+    def plain(value: object) -> Any:
+        if isinstance(value, np.generic | np.ndarray):
+            return value.tolist()
+        raise TypeError(f"{value!r} of {type(value).__name__} is no plain data")
+
+    return json.dumps(facts, sort_keys=True, default=plain)
 
 
 def load_predictions(file: str | Path) -> Predictions:

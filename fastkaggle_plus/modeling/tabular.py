@@ -112,7 +112,7 @@ def repeatable(seed: int, *, threads: int | None = 1) -> Iterator[None]:
     states, before = (random.getstate(), np.random.get_state()), torch.get_num_threads()
     torch.set_num_threads(threads or before)   # None: on as many as there are
     with torch.random.fork_rng():
-        random.seed(seed)
+        random.seed(int(seed))   # it takes no number of numpy
         np.random.seed(seed % 2**32)
         torch.manual_seed(seed)
         try:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock
 
 from ..exceptions import DataError
-from ..predictions import Predictions, load_predictions
+from ..predictions import Predictions, as_json, load_predictions
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -119,7 +119,7 @@ class Vault:
         return self.folder / "predictions" / f"{digest}.npz"
 
     def _write(self, run: Run) -> Run:
-        row = {**asdict(run), "facts": json.dumps(run.facts, sort_keys=True), "date": datetime.now(UTC).isoformat(timespec="seconds")}
+        row = {**asdict(run), "facts": as_json(run.facts), "date": datetime.now(UTC).isoformat(timespec="seconds")}
         with self._lock, self._open() as db:
             db["runs"].upsert(row, pk="key")  # type: ignore[union-attr]
         return Run(**{**row, "facts": run.facts})
