@@ -66,12 +66,14 @@ class Targets:
         return own / own.sum(1, keepdims=True)
 
     def scores_also(self, answer: Array, table: Table, readable: Array) -> dict[str, float]:
-        "Return the accuracy of each further column on rows that have it."
-        if table.also is None or not self.also:
+        "Return the accuracy of each further column on the rows that have it; nothing of a column that has none."
+        if table.also is None:
             return {}
         scores = {}
         for column, part in self.slices.items():
-            truth = table.also[column].to_numpy()[readable]
-            told = self.vocabs[column][answer[:, part].argmax(1)]
-            scores[f"{column}_accuracy"] = round(float((told == truth).mean()), 6) if len(truth) else float("nan")
+            labels = table.also[column][readable]
+            known = labels.notna().to_numpy()
+            if known.any() and len(self.vocabs[column]):
+                told = self.vocabs[column][answer[known, part].argmax(1)]
+                scores[f"{column}_accuracy"] = round(float(np.mean(told == labels[known].to_numpy(dtype=object))), 6)
         return scores
