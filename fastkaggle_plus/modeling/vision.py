@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..data import Table
-from ..exceptions import DataError, MissingExtra, UnknownName
+from ..exceptions import ConfigError, DataError, MissingExtra, UnknownName, UnreadableImage
 from ..reading.pixels import METHODS, resized
 from . import tta as views
 from .imaging.archs import resolve_arch
@@ -49,13 +49,15 @@ def vision_model(
     """Return fastai's fine-tuning of a pretrained network, with its probabilities averaged over random views where a paired test finds that this helps.
 
     Rows whose image cannot be read are not learned from, and are answered with the share of each class. Out of memory is met once with half the
-    batch, accumulated to the same step. Raises UnknownName, ConfigError for a size the network cannot take, WeightsMissing, MissingExtra, and
-    DataError for a table without images. Source: fast.ai, Road to the Top, parts 1 to 4.
+    batch, accumulated to the same step. Raises UnknownName, ConfigError for settings that cannot be, such as a size the network cannot take,
+    WeightsMissing, MissingExtra, and DataError for a table without images. Source: fast.ai, Road to the Top, parts 1 to 4.
     """
     if method not in METHODS:
         raise UnknownName("resize method", method, METHODS)
     if tta not in ("auto", *views.MIXES):
         raise UnknownName("way of mixing (tta)", tta, ("auto", *views.MIXES))
+    if n_tta < 0 or (n_tta == 0 and tta not in ("auto", "plain")):
+        raise ConfigError(f"tta = {tta!r} mixes random views, and n_tta = {n_tta} of them came. Give their number, or tta = \"plain\".")
     wanted = (also,) if isinstance(also, str) else tuple(also)
     found = _resolved(arch)
     kept, seen = as_size(item), as_size(batch)
@@ -64,6 +66,8 @@ def vision_model(
     recipe = Recipe(found, seen, pretrained, epochs, freeze_epochs, lr, bs, accum, wd, precision)
 
     def fit(table: Table) -> FittedNet:
+        if tta == "max" and not table.vocab:
+            raise ConfigError("tta = 'max' takes the largest probability of several views, and targets came that are values. Take mean or beta.")
         pixels, rows, readable = _pixels(table, kept, method)
         if not len(rows):
             raise DataError(f"None of the {len(table)} images to learn from can be read.")
@@ -73,7 +77,8 @@ def vision_model(
         return FittedNet(net, targets, Sight(kept, method, augment, precision), n_tta if tta != "plain" else 0, seed, notes)
 
     about = {"arch": found.full_name, "weights": found.weights if pretrained else "none", "item_px": list(kept), "batch_px": list(seen), "method": method,
-             "epochs": epochs, "freeze_epochs": freeze_epochs, "lr": lr, "bs": bs, "accum": accum, "tta": tta, "also": list(wanted), "seed": seed}
+             "epochs": epochs, "freeze_epochs": freeze_epochs, "lr": lr, "bs": bs, "accum": accum, "wd": wd, "min_scale": min_scale,
+             "flip_vert": flip_vert, "mult": mult, "tta": tta, "n_tta": n_tta, "also": list(wanted), "precision": precision, "seed": seed}
     return Model(f"{found.name} {method}", fit, about, choose=lambda variants: views.choose(variants, tta))
 
 
@@ -113,13 +118,16 @@ class FittedNet:
             out[readable] = preds
             return out
 
+        def mixed(plain: Array, random: list[Array]) -> dict[str, Array]:
+            return {name: of_all(preds) for name, preds in views.mix(plain, random, classes=bool(table.vocab)).items()}
+
         if not len(rows):
-            return {name: of_all(np.empty((0, targets.n_main))) for name in (views.MIXES if n_views and table.vocab else ("plain",))}
+            return mixed(nothing := np.empty((0, targets.n_main)), [nothing] * n_views)
         with repeatable(self.seed + 1, threads=None):
             plain = seen(sight.augment.plain)
             random = [targets.decode(seen(sight.augment.random)) for _ in range(n_views)]
         self.notes.update(targets.scores_also(plain, table, readable))
-        return {name: of_all(preds) for name, preds in views.mix(targets.decode(plain), random, classes=bool(table.vocab)).items()}
+        return mixed(targets.decode(plain), random)
 
 
 def _pixels(table: Table, size: tuple[int, int], method: str) -> tuple[Array, Array, Array]:
@@ -144,10 +152,20 @@ def augmented(
     mult: float = 1.0,
     seed: int = 42,
 ) -> Array:
-    "Return what a network sees of some images: (n_rows, 1 + n_views, height, width, 3) bytes, the whole image first, then random views."
+    """Return what a network sees of some images: (n_rows, 1 + n_views, height, width, 3) bytes, the whole image first, then random views.
+
+    Raises DataError for rows that are not there, and UnreadableImage.
+    """
     import torch
 
-    pixels, places, _ = _pixels(table.take(np.asarray(rows)), as_size(item), method)
+    if not len(rows) or not all(-len(table) <= row < len(table) for row in rows):
+        raise DataError(f"rows are positions in a table of {len(table)} rows, and {list(rows)} came.")
+    taken, kept = table.take(np.asarray(rows)), as_size(item)
+    pixels, places, readable = _pixels(taken, kept, method)
+    if not readable.all():
+        at = int(np.argmin(readable))
+        file = list(taken.images or ())[at]
+        raise UnreadableImage(file or f"The image of row {rows[at]}", resized(taken.images or (), kept, method=method).problems.get(file, "it is not there"))
     augment, images = Augment(as_size(batch), (0.0,) * 3, (1.0,) * 3, min_scale, flip_vert, mult), torch.from_numpy(pixels[places])
     with repeatable(seed):
         seen = [augment.plain(images), *(augment.random(images) for _ in range(n_views))]

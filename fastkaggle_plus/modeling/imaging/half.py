@@ -14,7 +14,7 @@ PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 def training_precision(asked: str, net: Any, device: Any) -> str:
     "Return fp32, bf16 or fp16: fp16 on GPUs; bf16 on CPUs that compute it, but for depthwise convolutions, whose gradients are slower in it."
     if asked != "auto":
-        return _known(asked)
+        return known_precision(asked)
     if device.type == "cuda":
         return "fp16"
     return "bf16" if _cpu_has_bf16() and not _has_depthwise(net) else "fp32"
@@ -23,7 +23,7 @@ def training_precision(asked: str, net: Any, device: Any) -> str:
 def predicting_precision(asked: str, device: Any) -> str:
     "Return fp32, bf16 or fp16 for inference."
     if asked != "auto":
-        return _known(asked)
+        return known_precision(asked)
     return "fp16" if device.type == "cuda" else "bf16" if _cpu_has_bf16() else "fp32"
 
 
@@ -77,7 +77,8 @@ def _has_depthwise(net: Any) -> bool:
     return any(isinstance(m, torch.nn.Conv2d) and m.groups > 1 and m.groups == m.in_channels for m in net.modules())
 
 
-def _known(precision: str) -> str:
+def known_precision(precision: str) -> str:
+    "Return the word if it means a precision. Raises UnknownName."
     if precision not in PRECISIONS:
         raise UnknownName("precision", precision, PRECISIONS)
     return precision

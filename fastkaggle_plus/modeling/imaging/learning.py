@@ -11,23 +11,24 @@ from typing import Any
 
 import numpy as np
 
-from ...exceptions import MissingExtra
+from ...exceptions import ConfigError, MissingExtra
 from .. import progress
 from ..model import Array
 from .archs import Arch
 from .augment import Augment
 from .batches import Batches, Examples, on_device
-from .half import autocast, half_precision, predicting_precision, training_precision
+from .half import autocast, half_precision, known_precision, predicting_precision, training_precision
 from .nets import make_net
 from .targets import Targets
 from .weights import fetch_weights
 
 _PREDICT_BS = 128
+LEAST_BS = 2   # images a batch: batch norm takes their mean
 
 
 @dataclass(frozen=True)
 class Recipe:
-    "How a network is trained."
+    "How a network is trained. Raises ConfigError for what cannot be, and UnknownName for a precision."
     arch: Arch
     size: tuple[int, int]     # (height, width) in pixels that it sees
     pretrained: bool = True
@@ -38,6 +39,16 @@ class Recipe:
     accum: int = 1            # batches a step
     wd: float = 0.01
     precision: str = "auto"
+
+    def __post_init__(self) -> None:
+        known_precision(self.precision)
+        for name in ("epochs", "freeze_epochs", "bs", "accum"):
+            value, least = getattr(self, name), 0 if name.endswith("epochs") else 1
+            if not isinstance(value, int | np.integer) or value < least:
+                raise ConfigError(f"{name} is a whole number from {least}, and {value!r} came.")
+        if self.bs // self.accum < LEAST_BS:
+            raise ConfigError(f"bs = {self.bs} in accum = {self.accum} batches came: that is fewer than {LEAST_BS} images a batch, and batch norm needs two. "
+                              "Raise bs, or lower accum.")
 
 
 def learn_net(recipe: Recipe, examples: Examples, targets: Targets, augment: Augment) -> tuple[Any, dict[str, Any]]:
@@ -50,7 +61,7 @@ def learn_net(recipe: Recipe, examples: Examples, targets: Targets, augment: Aug
     try:
         return _learn(recipe, examples, targets, augment)
     except (torch.OutOfMemoryError, RuntimeError) as e:
-        if not is_out_of_memory(e) or recipe.bs // recipe.accum < 2:
+        if not is_out_of_memory(e) or recipe.bs // recipe.accum < 2 * LEAST_BS:
             raise
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
@@ -66,7 +77,7 @@ def _learn(recipe: Recipe, examples: Examples, targets: Targets, augment: Augmen
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
     net = make_net(recipe.arch, targets.n_out, size=recipe.size, pretrained=recipe.pretrained).to(device)
-    batches = Batches(examples, augment, bs=max(1, recipe.bs // recipe.accum), device=device)
+    batches = Batches(examples, augment, bs=recipe.bs // recipe.accum, device=device)
     no_rows: list[Any] = []   # to validate on: the folds do that
     dls = fastai.DataLoaders(batches, no_rows)
     dls.n_inp = 1   # what follows the images is to be learned
@@ -76,13 +87,15 @@ def _learn(recipe: Recipe, examples: Examples, targets: Targets, augment: Augmen
     learn.remove_cbs([cb for cb in learn.cbs if isinstance(cb, (fastai.ProgressCallback, fastai.Recorder))])   # nobody watches
     learn.add_cbs([_tell_epochs(fastai, recipe.freeze_epochs + recipe.epochs)])
     if recipe.accum > 1:
-        learn.add_cb(fastai.GradientAccumulation(min(recipe.bs, batches.bs * recipe.accum)))   # it counts images, not batches
+        an_epoch = batches.bs * len(batches)   # a step at least
+        learn.add_cb(fastai.GradientAccumulation(min(recipe.bs, batches.bs * recipe.accum, an_epoch)))   # it counts images, not batches
     with half_precision(half, device) as callbacks:
         learn.add_cbs(callbacks)
         if recipe.freeze_epochs:
             learn.freeze()
             learn.fit_one_cycle(recipe.freeze_epochs, slice(recipe.lr), pct_start=0.99)
         if recipe.epochs:   # as in fine_tune: half the rate, a hundredth of it for the body
+            net.zero_grad()   # of batches that were too few for another step of the frozen epochs
             learn.unfreeze()
             learn.fit_one_cycle(recipe.epochs, slice(recipe.lr / 200, recipe.lr / 2), pct_start=0.3, div=5.0)
     notes: dict[str, Any] = {"train_s": round(time.perf_counter() - start, 3), "precision": half}
@@ -112,9 +125,11 @@ def predict_net(
 
 
 def as_size(size: int | Sequence[int]) -> tuple[int, int]:
-    "Return (height, width) of a size in pixels; one number is a square."
-    height, width = (size, size) if isinstance(size, int) else size
-    return int(height), int(width)
+    "Return (height, width) of a size in pixels; one number is a square. Raises ConfigError."
+    sides: tuple[Any, ...] = tuple(size) if np.iterable(size) else (size, size)
+    if len(sides) != 2 or not all(isinstance(side, int | np.integer) and side >= 1 for side in sides):
+        raise ConfigError(f"A size in pixels is a whole number for a square, or two of them, (height, width), and {size!r} came.")
+    return int(sides[0]), int(sides[1])
 
 
 def fastai_vision() -> Any:

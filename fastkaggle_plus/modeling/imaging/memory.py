@@ -8,7 +8,7 @@ from typing import Any
 
 from ...exceptions import DataError
 from .archs import resolve_arch
-from .learning import as_size, is_out_of_memory
+from .learning import LEAST_BS, as_size, is_out_of_memory
 from .nets import make_net
 
 
@@ -33,23 +33,24 @@ def gpu_fit(
 ) -> GpuFit:
     """Train two steps on random pixels in half precision and return the peak of GPU memory, and the accumulation with which it fits.
 
-    Without a GPU nothing runs and the record says so. Raises DataError when a single image does not fit. Source: fast.ai, Road to the Top, part 3.
+    Without a GPU nothing runs and the record says so. Raises DataError when two images do not fit: batch norm needs so many.
+    Source: fast.ai, Road to the Top, part 3.
     """
     import torch
 
     found, seen = resolve_arch(arch), as_size(size)
     if not torch.cuda.is_available():
         return GpuFit(found.full_name, seen, bs, accum, skipped="no GPU here: memory was not measured")
-    while accum <= bs:
+    while bs // accum >= LEAST_BS:
         try:
-            return GpuFit(found.full_name, seen, bs, accum, _peak_mb(found, seen, max(1, bs // accum), n_out))
+            return GpuFit(found.full_name, seen, bs, accum, _peak_mb(found, seen, bs // accum, n_out))
         except (torch.OutOfMemoryError, RuntimeError) as e:
             if not is_out_of_memory(e):
                 raise
             accum *= 2
         finally:
             torch.cuda.empty_cache()   # what this process keeps, the trials' processes lack
-    raise DataError(f"A single image of {seen[0]}x{seen[1]} pixels does not fit through {found.full_name} on {torch.cuda.get_device_name()}. "
+    raise DataError(f"A batch of {LEAST_BS} images of {seen[0]}x{seen[1]} pixels does not fit through {found.full_name} on {torch.cuda.get_device_name()}. "
                     "Use a smaller size or network.")
 
 
