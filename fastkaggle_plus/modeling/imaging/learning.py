@@ -22,8 +22,6 @@ from .nets import make_net
 from .targets import Targets
 from .weights import fetch_weights
 
-_PREDICT_BS = 128
-
 
 @dataclass(frozen=True)
 class Recipe:
@@ -99,13 +97,14 @@ def predict_net(
     rows: Array,                    # (n,) places of the images to answer
     *,
     view: Callable[[Any], Any],     # bytes of a batch -> what the network takes
+    bs: int = 128,                  # images at once
     precision: str = "auto",
 ) -> Array:
     "Return the network's (n, n_out) raw answers."
     import torch
 
     device = next(net.parameters()).device
-    parts = [rows[i:i + _PREDICT_BS] for i in range(0, len(rows), _PREDICT_BS)]
+    parts = [rows[i:i + bs] for i in range(0, len(rows), bs)]
     with torch.inference_mode(), autocast(predicting_precision(precision, device), device):
         answers = [net(view(batch)).float().cpu().numpy() for batch in on_device(pixels, parts, device)]
     return np.concatenate(answers) if answers else np.empty((0, 0), dtype=np.float32)
