@@ -6,7 +6,7 @@ import torch
 
 from fastkaggle_plus.exceptions import UnknownName
 from fastkaggle_plus.modeling import tta
-from fastkaggle_plus.modeling.imaging.learning import fastai_vision
+from fastkaggle_plus.modeling.fastai_import import import_fastai
 from fastkaggle_plus.predictions import Predictions
 from tests.modeling.pictures import make_pictures
 
@@ -14,7 +14,7 @@ from tests.modeling.pictures import make_pictures
 @pytest.mark.parametrize(("use_max", "beta", "name"), [(False, 0.25, "beta"), (True, 0.25, "max")])
 def test_the_mix_is_that_of_fastai_for_the_same_views(tmp_path, use_max, beta, name):
     "fastai draws the views; ours mixes the predictions of the very same ones."
-    fastai = fastai_vision()
+    fastai = import_fastai("vision")
     data = make_pictures(tmp_path, n=24, n_test=4)
     frame = data.raw_train.assign(is_valid=np.arange(24) >= 16)
     dls = fastai.ImageDataLoaders.from_df(frame, tmp_path / "train_images", fn_col="image_id", label_col="label", valid_col="is_valid", num_workers=0, bs=8,

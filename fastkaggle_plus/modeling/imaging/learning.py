@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import itertools
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from ...exceptions import MissingExtra
 from .. import progress
+from ..fastai_import import import_fastai
 from ..model import Array
 from .archs import Arch
 from .augment import Augment
@@ -59,7 +58,7 @@ def learn_net(recipe: Recipe, examples: Examples, targets: Targets, augment: Aug
 def _learn(recipe: Recipe, examples: Examples, targets: Targets, augment: Augment) -> tuple[Any, dict[str, Any]]:
     import torch
 
-    fastai, start = fastai_vision(), time.perf_counter()
+    fastai, start = import_fastai("vision"), time.perf_counter()
     device = fastai.default_device()
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
@@ -114,17 +113,6 @@ def as_size(size: int | Sequence[int]) -> tuple[int, int]:
     "Return (height, width) of a size in pixels; one number is a square."
     height, width = (size, size) if isinstance(size, int) else size
     return int(height), int(width)
-
-
-def fastai_vision() -> Any:
-    "Import fastai without the deprecation notices of its own imports. Raises MissingExtra."
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            import fastai.vision.all as fastai
-    except ImportError as e:
-        raise MissingExtra(e.name or "fastai", "vision") from e
-    return fastai
 
 
 def _tell_epochs(fastai: Any, n_epochs: int) -> Any:
