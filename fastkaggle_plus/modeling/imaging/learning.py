@@ -104,8 +104,12 @@ def predict_net(
 
     device = next(net.parameters()).device
     parts = [rows[i:i + bs] for i in range(0, len(rows), bs)]
-    with torch.inference_mode(), autocast(predicting_precision(precision, device), device):
-        answers = [net(view(batch)).float().cpu().numpy() for batch in on_device(pixels, parts, device)]
+    half, answers = predicting_precision(precision, device), []
+    with torch.inference_mode():
+        for batch in on_device(pixels, parts, device):
+            seen = view(batch)   # in full precision: half of it would shake the places that are read
+            with autocast(half, device):
+                answers.append(net(seen).float().cpu().numpy())
     return np.concatenate(answers) if answers else np.empty((0, 0), dtype=np.float32)
 
 
