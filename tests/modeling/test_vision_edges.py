@@ -12,7 +12,7 @@ import torch
 from fastkaggle_plus.exceptions import ConfigError, DataError, UnknownName
 from fastkaggle_plus.folds import Folds
 from fastkaggle_plus.modeling import augmented, cross_validate, vision_model
-from fastkaggle_plus.modeling.imaging.learning import fastai_vision
+from fastkaggle_plus.modeling.fastai_import import import_fastai
 from fastkaggle_plus.vault import Vault
 from tests.modeling.pictures import make_pictures, read_pictures
 
@@ -51,7 +51,7 @@ def test_fewer_images_than_a_step_wants_still_make_a_step_each_epoch(data, monke
 
 def test_what_the_frozen_epochs_left_accumulated_does_not_reach_the_next_step(data, monkeypatch):
     "27 images are three batches of 8: two make a step, and the third is left over."
-    fastai, left = fastai_vision(), []
+    fastai, left = import_fastai("vision"), []
     unfreeze = fastai.Learner.unfreeze
 
     def spied(self):

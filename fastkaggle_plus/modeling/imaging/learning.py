@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import itertools
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from ...exceptions import ConfigError, MissingExtra
+from ...exceptions import ConfigError
 from .. import progress
+from ..fastai_import import import_fastai
 from ..model import Array
 from .archs import Arch
 from .augment import Augment
@@ -22,7 +22,6 @@ from .nets import make_net
 from .targets import Targets
 from .weights import fetch_weights
 
-_PREDICT_BS = 128
 LEAST_BS = 2   # images a batch: batch norm takes their mean
 
 
@@ -72,7 +71,7 @@ def learn_net(recipe: Recipe, examples: Examples, targets: Targets, augment: Aug
 def _learn(recipe: Recipe, examples: Examples, targets: Targets, augment: Augment) -> tuple[Any, dict[str, Any]]:
     import torch
 
-    fastai, start = fastai_vision(), time.perf_counter()
+    fastai, start = import_fastai("vision"), time.perf_counter()
     device = fastai.default_device()
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
@@ -112,15 +111,20 @@ def predict_net(
     rows: Array,                    # (n,) places of the images to answer
     *,
     view: Callable[[Any], Any],     # bytes of a batch -> what the network takes
+    bs: int = 128,                  # images at once
     precision: str = "auto",
 ) -> Array:
     "Return the network's (n, n_out) raw answers."
     import torch
 
     device = next(net.parameters()).device
-    parts = [rows[i:i + _PREDICT_BS] for i in range(0, len(rows), _PREDICT_BS)]
-    with torch.inference_mode(), autocast(predicting_precision(precision, device), device):
-        answers = [net(view(batch)).float().cpu().numpy() for batch in on_device(pixels, parts, device)]
+    parts = [rows[i:i + bs] for i in range(0, len(rows), bs)]
+    half, answers = predicting_precision(precision, device), []
+    with torch.inference_mode():
+        for batch in on_device(pixels, parts, device):
+            seen = view(batch)   # in full precision: half of it would shake the places that are read
+            with autocast(half, device):
+                answers.append(net(seen).float().cpu().numpy())
     return np.concatenate(answers) if answers else np.empty((0, 0), dtype=np.float32)
 
 
@@ -130,17 +134,6 @@ def as_size(size: int | Sequence[int]) -> tuple[int, int]:
     if len(sides) != 2 or not all(isinstance(side, int | np.integer) and side >= 1 for side in sides):
         raise ConfigError(f"A size in pixels is a whole number for a square, or two of them, (height, width), and {size!r} came.")
     return int(sides[0]), int(sides[1])
-
-
-def fastai_vision() -> Any:
-    "Import fastai without the deprecation notices of its own imports. Raises MissingExtra."
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            import fastai.vision.all as fastai
-    except ImportError as e:
-        raise MissingExtra(e.name or "fastai", "vision") from e
-    return fastai
 
 
 def _tell_epochs(fastai: Any, n_epochs: int) -> Any:
