@@ -167,11 +167,12 @@ def test_wrong_words_are_refused_at_once():
 def test_half_precision_is_used_where_the_hardware_computes_it():
     cpu = torch.device("cpu")
     native = any(getattr(torch.cpu, f"_is_{n}_supported")() for n in ("amx_tile", "avx512_bf16"))
-    assert predicting_precision("auto", cpu) == ("bf16" if native else "fp32")
-    assert training_precision("auto", _net("test_resnet"), cpu) == ("bf16" if native else "fp32")
-    assert training_precision("auto", _net("test_efficientnet"), cpu) == "fp32"   # depthwise
-    assert training_precision("auto", _net("test_efficientnet"), torch.device("cuda")) == "fp16"
-    assert training_precision("fp32", _net("test_resnet"), cpu) == "fp32"
+    assert predicting_precision("auto", cpu, size=(64, 96)) == ("bf16" if native else "fp32")
+    assert training_precision("auto", _net("test_resnet"), cpu, size=(64, 96)) == ("bf16" if native else "fp32")
+    assert training_precision("auto", _net("test_efficientnet"), cpu, size=(64, 96)) == "fp32"   # depthwise
+    assert training_precision("auto", _net("test_efficientnet"), torch.device("cuda"), size=(64, 96)) == "fp16"
+    assert training_precision("fp32", _net("test_resnet"), cpu, size=(64, 96)) == "fp32"
+    assert predicting_precision("auto", cpu, size=(96, 32)) == training_precision("auto", _net("test_resnet"), cpu, size=(96, 32)) == "fp32"
 
 
 def test_what_a_network_sees_can_be_looked_at(data):

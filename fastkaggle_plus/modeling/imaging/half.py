@@ -9,22 +9,29 @@ from typing import Any
 from ...exceptions import UnknownName
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+_NARROWEST_PX = 64   # of images in bf16 on CPUs: where a convolution steps over maps of two pixels across, oneDNN 3.12 reads memory that nobody wrote
 
 
-def training_precision(asked: str, net: Any, device: Any) -> str:
+def training_precision(
+    asked: str,
+    net: Any,
+    device: Any,
+    *,
+    size: tuple[int, int],   # (height, width) in pixels of what the network sees
+) -> str:
     "Return fp32, bf16 or fp16: fp16 on GPUs; bf16 on CPUs that compute it, but for depthwise convolutions, whose gradients are slower in it."
     if asked != "auto":
         return known_precision(asked)
     if device.type == "cuda":
         return "fp16"
-    return "bf16" if _cpu_has_bf16() and not _has_depthwise(net) else "fp32"
+    return "bf16" if _cpu_has_bf16(size) and not _has_depthwise(net) else "fp32"
 
 
-def predicting_precision(asked: str, device: Any) -> str:
+def predicting_precision(asked: str, device: Any, *, size: tuple[int, int]) -> str:
     "Return fp32, bf16 or fp16 for inference."
     if asked != "auto":
         return known_precision(asked)
-    return "fp16" if device.type == "cuda" else "bf16" if _cpu_has_bf16() else "fp32"
+    return "fp16" if device.type == "cuda" else "bf16" if _cpu_has_bf16(size) else "fp32"
 
 
 def autocast(half: str, device: Any) -> Any:
@@ -64,11 +71,11 @@ def _callback(half: str, device: Any, block: contextlib.ExitStack) -> Any:
     return Half()
 
 
-def _cpu_has_bf16() -> bool:
-    "Whether the CPU multiplies matrices in bf16; without that it only pretends to, slowly."
+def _cpu_has_bf16(size: tuple[int, int]) -> bool:
+    "Whether the CPU multiplies matrices in bf16, and rightly at this size; without that it only pretends to, slowly."
     import torch
 
-    return any(getattr(torch.cpu, f"_is_{name}_supported", bool)() for name in ("amx_tile", "avx512_bf16"))
+    return min(size) >= _NARROWEST_PX and any(getattr(torch.cpu, f"_is_{name}_supported", bool)() for name in ("amx_tile", "avx512_bf16"))
 
 
 def _has_depthwise(net: Any) -> bool:

@@ -80,7 +80,7 @@ def _learn(recipe: Recipe, examples: Examples, targets: Targets, augment: Augmen
     no_rows: list[Any] = []   # to validate on: the folds do that
     dls = fastai.DataLoaders(batches, no_rows)
     dls.n_inp = 1   # what follows the images is to be learned
-    half = training_precision(recipe.precision, net, device)
+    half = training_precision(recipe.precision, net, device, size=recipe.size)
     learn = fastai.Learner(dls, net, targets.loss, splitter=fastai.default_split, wd=recipe.wd,
                            opt_func=fastai.partial(fastai.OptimWrapper, opt=torch.optim.AdamW, betas=(0.9, 0.99), eps=1e-5, fused=True))
     learn.remove_cbs([cb for cb in learn.cbs if isinstance(cb, (fastai.ProgressCallback, fastai.Recorder))])   # nobody watches
@@ -119,11 +119,11 @@ def predict_net(
 
     device = next(net.parameters()).device
     parts = [rows[i:i + bs] for i in range(0, len(rows), bs)]
-    half, answers = predicting_precision(precision, device), []
+    answers = []
     with torch.inference_mode():
         for batch in on_device(pixels, parts, device):
             seen = view(batch)   # in full precision: half of it would shake the places that are read
-            with autocast(half, device):
+            with autocast(predicting_precision(precision, device, size=seen.shape[-2:]), device):
                 answers.append(net(seen).float().cpu().numpy())
     return np.concatenate(answers) if answers else np.empty((0, 0), dtype=np.float32)
 
