@@ -63,7 +63,7 @@ def vision_model(
     kept, seen = as_size(item), as_size(batch)
     check_size(found, seen, pretrained=pretrained)   # before any image is read
     augment = Augment(seen, found.mean, found.std, min_scale, flip_vert, mult)
-    recipe = Recipe(found, seen, pretrained, epochs, freeze_epochs, lr, bs, accum, wd, precision)
+    recipe = Recipe(found, seen, pretrained, epochs, freeze_epochs, float(lr), bs, accum, float(wd), precision)
 
     def fit(table: Table) -> FittedNet:
         if tta == "max" and not table.vocab:

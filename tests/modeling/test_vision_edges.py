@@ -93,8 +93,8 @@ def test_the_largest_probability_of_values_is_refused_before_training(data, monk
 
 
 def test_numbers_of_numpy_train_and_are_kept(data, tmp_path):
-    plain = validated(data, seed=3, wd=0.125)
-    preds = validated(data, seed=np.int64(3), wd=np.float32(0.125), bs=np.int64(8), item=np.int64(32), batch=np.array([32, 32]))
+    plain = validated(data, seed=3, lr=0.0625, wd=0.125)
+    preds = validated(data, seed=np.int64(3), lr=np.float32(0.0625), wd=np.float32(0.125), bs=np.int64(8), item=np.int64(32), batch=np.array([32, 32]))
     np.testing.assert_array_equal(preds.oof, plain.oof)
     run = Vault(tmp_path / "vault").put("k", "pictures", preds, **preds.about)
     kept = Vault(tmp_path / "vault").load(run)
