@@ -14,7 +14,8 @@ from ...exceptions import ConfigError, UnknownName
 __all__ = ["Arch", "build_shell", "resolve_arch"]
 
 _PREFIXES = ("hf-hub:timm/", "hf_hub:timm/", "timm/")   # as the model's page on the hub is called
-_OTHER_HEADS = ("vit_", "swin_", "maxvit_")   # of torchvision: fixed sizes and layouts of their own; timm has each of them
+# Of torchvision: fixed sizes and layouts of their own, not made without storage, or scaling their input themselves. timm has all but the last.
+_PASSED_OVER = ("vit_", "swin_", "maxvit_", "regnet_", "googlenet")
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ def _torchvision_names() -> frozenset[str]:
     import torchvision
 
     names = torchvision.models.list_models(module=torchvision.models)
-    return frozenset(n for n in names if not n.startswith(_OTHER_HEADS))
+    return frozenset(n for n in names if not n.startswith(_PASSED_OVER))
 
 
 def _from_torchvision(name: str) -> Arch:

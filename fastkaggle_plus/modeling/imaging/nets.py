@@ -60,11 +60,14 @@ def _body(net: Any, arch: Arch) -> Any:
 def _torchvision_body(arch: Arch, pretrained: bool) -> tuple[Any, int, bool]:
     import torchvision
     from fastai.callback.hook import num_features_model
-    from fastai.vision.learner import create_body, model_meta
+    from fastai.vision.learner import create_body, has_pool_type, model_meta
 
     make = getattr(torchvision.models, arch.name)
     net = make(weights=None)
     if pretrained:
         net.load_state_dict(pretrained_state(arch))
-    body = create_body(net, pretrained=pretrained, cut=model_meta.get(make, {}).get("cut"))
+    cut = model_meta.get(make, {}).get("cut")
+    if cut is None and not any(map(has_pool_type, net.children())):
+        cut = -1   # the pooling is in no layer: all but the last is the body
+    body = create_body(net, pretrained=pretrained, cut=cut)
     return body, num_features_model(body), True
