@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 
 from fastkaggle_plus.exceptions import ConfigError, DataError, UnknownName
 from fastkaggle_plus.folds import Folds
@@ -151,3 +152,26 @@ def test_narrow_images_are_computed_in_full_precision(data, method):
     for seed in range(2):
         fits = validated(data, item=(40, 24), batch=(64, 32), method=method, n_tta=1, tta="auto", seed=seed).about["fits"]
         assert fits[0]["precision"] == "fp32"
+
+
+def test_files_of_every_odd_kind_in_one_training(data, tmp_path):
+    rng, folder = np.random.default_rng(0), tmp_path / "pictures" / "train_images"
+    colours, grey = rng.integers(0, 255, (20, 30, 4), dtype=np.uint8), rng.integers(0, 2**16, (20, 30), dtype=np.uint16)
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    Image.fromarray(colours[..., 0]).save(folder / "0000.png")
+    Image.fromarray(colours, "RGBA").save(folder / "0001.png")
+    Image.fromarray(colours, "CMYK").save(folder / "0002.png", "JPEG")
+    Image.fromarray(grey).save(folder / "0003.png")
+    Image.fromarray(colours[..., :3]).save(folder / "0004.png", "JPEG", exif=turned)
+    Image.fromarray(colours[:1, :1, :3]).save(folder / "0005.png")
+    Image.fromarray(colours[..., :3]).resize((2, 900)).save(folder / "0006.png")
+    Image.fromarray(colours[..., :3]).convert("P").save(folder / "0007.png")
+    bad = {"0008.png": b"", "0009.png": b"no image" * 9, "0010.png": (folder / "0011.png").read_bytes()[:150], "0012.png": b"\x89PNG\r\n\x1a\n"}
+    for name, content in bad.items():
+        (folder / name).write_bytes(content)
+    (folder / "0013.png").unlink()
+    read = read_pictures(tmp_path / "pictures")
+    assert read.left_out["train images"].startswith("5 not there or not readable: 0008.png, 0009.png, 0010.png, 0012.png, 0013.png")
+    for method in ("crop", "pad"):
+        assert np.isfinite(validated(read, method=method).oof[:9]).all()

@@ -17,7 +17,7 @@ def test_without_a_gpu_nothing_runs_and_the_record_says_so():
 def test_names_and_sizes_are_looked_at_first():
     with pytest.raises(UnknownName, match="resnet26"):
         gpu_fit("resnet26e", 64)
-    with pytest.raises(ConfigError, match="64.5 came"):
+    with pytest.raises(ConfigError, match=r"64\.5 came"):
         gpu_fit("resnet26d", 64.5)
 
 
