@@ -151,14 +151,14 @@ def run_trial(job: TrialJob, place: Place) -> str:
 
 
 def code_fingerprint(comp: Competition, trial: Trial) -> str:
-    """Return a hash of the code that a trial's result depends on: models, folds, metrics, readers, and the competition's own files.
+    """Return a hash of the code that a trial's result depends on: models, tests, folds, metrics, readers, and the competition's own files.
 
     Of these not the notebook and the rehearsal, and the list of trials only where the trial's model stands in it: each trial has a hash of its own.
     """
     package = Path(__file__).resolve().parent.parent
     passed_over = {"notebook.py", "rehearsal.py", *(() if "trials.py" in _own_files(trial) else ("trials.py",))}
     folder = comp.folder or package / "none"
-    files = [*(f for part in ("modeling", "reading") for f in sorted((package / part).rglob("*.py"))),
+    files = [*(f for part in ("evidence", "modeling", "reading") for f in sorted((package / part).rglob("*.py"))),
              *(package / f"{m}.py" for m in ("data", "folds", "labels", "metrics")),
              *(f for f in sorted(folder.glob("*.py")) if f.name not in passed_over), *sorted(folder.glob("competition.toml"))]
     return hashlib.sha256(b"\0".join(f.read_bytes() for f in files)).hexdigest()[:16]
