@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from .competition import Competition, load_comp
 from .data import Data
@@ -30,6 +30,8 @@ from .sweeps.run_local import run_local
 from .sweeps.trial import Sweep, Trial
 from .vault import Vault
 from .watching import Watcher
+
+_SEEDS = 2**32   # numpy's and scikit-learn's are below that
 
 
 def run(
@@ -128,10 +130,12 @@ def staged(
     "Find the competition and serve its rehearsal, unless the real Kaggle is meant; one run or push at a time in a folder."
     if live and (bundles or data):
         raise ConfigError("live means the real Kaggle; bundles and data are for a rehearsal. Give one of them.")
+    if not 0 <= seed < _SEEDS:
+        raise ConfigError(f"seed = {seed}: a seed is a whole number from 0 to {_SEEDS - 1}.")
     clock, comp = Clock(), load_comp(slug, bundles=bundles)
     home = Path(dest or Path("runs") / comp.slug)
     home.mkdir(parents=True, exist_ok=True)
-    with FileLock(home / "run.lock"), contextlib.ExitStack() as stack:
+    with _alone(home, watcher), contextlib.ExitStack() as stack:
         if live:
             yield Stage(comp, home, home / "live", None, clock)
             return
@@ -139,6 +143,21 @@ def staged(
         clock.lap("sandbox")
         watcher.step("sandbox", f"{comp.slug} served at {box.url}, nothing leaves this machine")
         yield Stage(comp, home, box.place, box, clock)
+
+
+@contextlib.contextmanager
+def _alone(home: Path, watcher: Watcher) -> Iterator[None]:
+    "Hold a folder while the block runs; say so where another run has to end first."
+    lock = FileLock(home / "run.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        watcher.step("waiting", f"for another run in {home} to end; --dest names another folder")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _enough_folds(n_folds: int) -> None:

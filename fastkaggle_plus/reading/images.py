@@ -71,14 +71,20 @@ def find_images(
 ) -> list[Path | None]:
     "Return each row's image, or None: by the template, else anywhere in the folder by the last part of the template or by the id."
     known = _index(folder)
+    keys = ((wanted, wanted.rsplit("/", 1)[-1], this) for wanted, this in zip(named(rows, id=id, name=name), rows[id].astype(str), strict=True))
+    return [next((known[key] for key in those if key in known), None) for those in keys]
+
+
+def named(
+    rows: pd.DataFrame,
+    *,
+    id: str,     # the id column
+    name: str,   # the template, see `read_images`
+) -> list[str]:
+    "Return the template filled in for each row; what names a column that is not there stays as it is."
     columns = {c: rows[c].astype("string").fillna("").tolist() for c in set(re.findall(r"{(\w+)}", name)) & set(rows.columns)}
-    ids = rows[id].astype(str).tolist()
-    found = []
-    for i, this in enumerate(ids):
-        values = {**{c: v[i] for c, v in columns.items()}, "id": this}
-        wanted = re.sub(r"{(\w+)}", lambda m, v=values: v.get(m[1], m[0]), name)  # type: ignore[misc]
-        found.append(next((known[key] for key in (wanted, wanted.rsplit("/", 1)[-1], this) if key in known), None))
-    return found
+    columns["id"] = rows[id].astype(str).tolist()
+    return [re.sub(r"{(\w+)}", lambda m, i=i: columns[m[1]][i] if m[1] in columns else m[0], name) for i in range(len(rows))]  # type: ignore[misc]
 
 
 def image_features(

@@ -63,7 +63,7 @@ def show_augs(
     **seen: Any,                         # item, batch, method, min_scale, flip_vert, mult, seed: as in `vision_model`
 ) -> Figure:
     "Draw some images as a network sees them: each row an image, first whole, then as random views. Raises DataError where there are none."
-    from ..modeling import augmented   # torch behind it
+    from ..modeling import augmented  # torch behind it
 
     views = augmented(table, rows, n_views, **seen)
     titles = ["whole" if i == 0 else f"view {i}" for _ in rows for i in range(n_views + 1)]
