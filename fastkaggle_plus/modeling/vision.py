@@ -15,7 +15,8 @@ from . import tta as views
 from .imaging.archs import resolve_arch
 from .imaging.augment import Augment
 from .imaging.batches import Examples
-from .imaging.learning import Recipe, as_size, learn_net, predict_net
+from .imaging.learning import Recipe, learn_net, predict_net
+from .imaging.limits import as_size, check_batches, check_range, check_whole
 from .imaging.sizes import check_size
 from .imaging.targets import Targets
 from .model import Array, Model
@@ -49,13 +50,17 @@ def vision_model(
     """Return fastai's fine-tuning of a pretrained network, with its probabilities averaged over random views where a paired test finds that this helps.
 
     Rows whose image cannot be read are not learned from, and are answered with the share of each class. Out of memory is met once with half the
-    batch, accumulated to the same step. Raises UnknownName, ConfigError for a size the network cannot take, WeightsMissing, MissingExtra, and
-    DataError for a table without images. Source: fast.ai, Road to the Top, parts 1 to 4.
+    batch, accumulated to the same step. Raises UnknownName, ConfigError for numbers that cannot be and a size the network cannot take,
+    WeightsMissing, MissingExtra, and DataError for a table without images. Source: fast.ai, Road to the Top, parts 1 to 4.
     """
     if method not in METHODS:
         raise UnknownName("resize method", method, METHODS)
     if tta not in ("auto", *views.MIXES):
         raise UnknownName("way of mixing (tta)", tta, ("auto", *views.MIXES))
+    check_whole(0, epochs=epochs, freeze_epochs=freeze_epochs, n_tta=n_tta, seed=seed)
+    check_range(0, lr=lr, wd=wd, mult=mult)
+    check_range(0.01, 1, min_scale=min_scale)
+    check_batches(bs, accum)
     wanted = (also,) if isinstance(also, str) else tuple(also)
     found = _resolved(arch)
     kept, seen = as_size(item), as_size(batch)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -50,7 +50,7 @@ def learn_net(recipe: Recipe, examples: Examples, targets: Targets, augment: Aug
     try:
         return _learn(recipe, examples, targets, augment)
     except (torch.OutOfMemoryError, RuntimeError) as e:
-        if not is_out_of_memory(e) or recipe.bs // recipe.accum < 2:
+        if not is_out_of_memory(e) or recipe.bs // recipe.accum < 4:   # batch normalisation needs two
             raise
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
@@ -109,12 +109,6 @@ def predict_net(
     with torch.inference_mode(), autocast(predicting_precision(precision, device), device):
         answers = [net(view(batch)).float().cpu().numpy() for batch in on_device(pixels, parts, device)]
     return np.concatenate(answers) if answers else np.empty((0, 0), dtype=np.float32)
-
-
-def as_size(size: int | Sequence[int]) -> tuple[int, int]:
-    "Return (height, width) of a size in pixels; one number is a square."
-    height, width = (size, size) if isinstance(size, int) else size
-    return int(height), int(width)
 
 
 def fastai_vision() -> Any:

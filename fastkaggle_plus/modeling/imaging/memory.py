@@ -8,7 +8,8 @@ from typing import Any
 
 from ...exceptions import DataError
 from .archs import resolve_arch
-from .learning import as_size, is_out_of_memory
+from .learning import is_out_of_memory
+from .limits import as_size, check_whole
 from .nets import make_net
 
 
@@ -33,10 +34,11 @@ def gpu_fit(
 ) -> GpuFit:
     """Train two steps on random pixels in half precision and return the peak of GPU memory, and the accumulation with which it fits.
 
-    Without a GPU nothing runs and the record says so. Raises DataError when a single image does not fit. Source: fast.ai, Road to the Top, part 3.
+    Without a GPU nothing runs and the record says so. Raises DataError when a single image does not fit, and ConfigError. Source: fast.ai, Road to the Top, part 3.
     """
     import torch
 
+    check_whole(1, bs=bs, accum=accum, n_out=n_out)
     found, seen = resolve_arch(arch), as_size(size)
     if not torch.cuda.is_available():
         return GpuFit(found.full_name, seen, bs, accum, skipped="no GPU here: memory was not measured")

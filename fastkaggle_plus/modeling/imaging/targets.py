@@ -72,6 +72,7 @@ class Targets:
         scores = {}
         for column, part in self.slices.items():
             truth = table.also[column].to_numpy()[readable]
-            told = self.vocabs[column][answer[:, part].argmax(1)]
+            has = table.also[column].notna().to_numpy()[readable]
+            truth, told = truth[has], self.vocabs[column][answer[has, part].argmax(1)]
             scores[f"{column}_accuracy"] = round(float((told == truth).mean()), 6) if len(truth) else float("nan")
         return scores
