@@ -105,7 +105,8 @@ class Stage:
     "Where a run or a push happens: Kaggle, or a rehearsal of it."
     comp: Competition
     home: Path                 # what the user gets
-    place: Path                # what belongs to this very Kaggle: data, journal
+    place: Path                # what belongs to this very Kaggle: its journal
+    data: Path                 # the competition's files
     box: Rehearsal | None      # None: the real one
     clock: Clock
 
@@ -137,12 +138,12 @@ def staged(
     home.mkdir(parents=True, exist_ok=True)
     with _alone(home, watcher), contextlib.ExitStack() as stack:
         if live:
-            yield Stage(comp, home, home / "live", None, clock)
+            yield Stage(comp, home, home / "live", home / "live/data", None, clock)
             return
         box = stack.enter_context(rehearsal(comp, bundles=bundles, data=data, dest=home, seed=seed))
         clock.lap("sandbox")
         watcher.step("sandbox", f"{comp.slug} served at {box.url}, nothing leaves this machine")
-        yield Stage(comp, home, box.place, box, clock)
+        yield Stage(comp, home, box.place, box.data, box, clock)
 
 
 @contextlib.contextmanager
@@ -173,8 +174,8 @@ def _named(trials: tuple[Trial, ...], names: Sequence[str] | None) -> tuple[Tria
 
 
 def _download(stage: Stage, watcher: Watcher) -> tuple[Path, Data]:
-    was_there = (stage.place / "data").exists()
-    path = setup_comp(stage.comp.slug, dest=stage.place / "data")
+    was_there = stage.data.exists()
+    path = setup_comp(stage.comp.slug, dest=stage.data)
     stage.clock.lap("download")
     watcher.step("download", f"{'already in' if was_there else 'verified and unpacked to'} {path}")
     read = stage.comp.read(path)

@@ -142,6 +142,13 @@ def test_a_folder_with_labelled_rows_is_rehearsed(place):
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1])["private_score"] > 0.6
 
+    (make / "toy/trials.py").write_text(TRIALS.replace("30", "20"))   # other trials, the same rows
+    done = fkp("run", "toy", "--data", "bundles/toy/files", "--json", cwd=place)
+    assert "download  already in" in done.stderr and "2 of 3 trials were in the vault already" in done.stderr and submissions(place) == 2
+    assert len(list(place.glob("runs/toy/rehearsal-*"))) == 1
+    edit(place / "bundles/toy/files/train.csv", a=0.0)
+    assert "download  verified and unpacked" in fkp("run", "toy", "--data", "bundles/toy/files", cwd=place).stdout
+
 
 def test_a_sweep_measures_into_the_vault_that_a_run_uses(place):
     broken = 'Trial("broken", "forest.forest_model", {"n_estimators": -1}, in_ensemble=False),\n    Trial("one rule"'

@@ -34,7 +34,8 @@ def gpu_fit(
 ) -> GpuFit:
     """Train two steps on random pixels in half precision and return the peak of GPU memory, and the accumulation with which it fits.
 
-    Without a GPU nothing runs and the record says so. Raises DataError when a single image does not fit, and ConfigError. Source: fast.ai, Road to the Top, part 3.
+    Without a GPU nothing runs and the record says so. Raises ConfigError, and DataError when a single image does not fit.
+    Source: fast.ai, Road to the Top, part 3.
     """
     import torch
 
