@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..competition import FACTS, Competition
+from ..competition import FACTS, Competition, Images
 from ..exceptions import DataError
 from ..labels import columns_of_classes
 from ..metrics import get_metric
@@ -58,7 +58,7 @@ def rehearse(
     solution = test[[comp.id, *comp.target]].assign(Usage=np.where(is_public, "Public", "Private"))
     _write(solution, folder / "solution.csv")
     (folder / FACTS).write_text(_facts(comp), encoding="utf-8")
-    if comp.images is not None:
+    if comp.kind == "images":
         _link_images(comp, path, files, rest, test)
     return folder
 
@@ -122,21 +122,21 @@ def _facts(comp: Competition) -> str:
 
 def _link_images(comp: Competition, path: Path, files: Path, rest: pd.DataFrame, test: pd.DataFrame) -> None:
     "Put each row's image where a competitor finds it. Held-out ones lie flat, unless test rows tell their folder, so that none tells the label."
-    assert comp.images is not None
-    folder, name = path / comp.images.train_folder, comp.images.name
+    where = comp.images or Images()
+    folder = path / where.train_folder
     told = test[[c for c in parse_csv(files / comp.test, nrows=0) if c in test and c not in comp.target]]   # a test file may be the sample, with the target
-    found = {part: find_images(rows, folder, id=comp.id, name=name) for part, rows in (("rest", rest), ("test", test))}
+    found = {part: find_images(rows, folder, id=comp.id, name=where.name) for part, rows in (("rest", rest), ("test", test))}
     if not any(file for sources in found.values() for file in sources):
         raise DataError(f"No image of {comp.id} = {rest[comp.id].iloc[0]!r}, nor of any other row, is in {folder}. "
                         f"Check train_folder and name in [images] of {comp.facts_file}.")
     for source in found["rest"]:
         if source is not None:   # a row without an image stays so: the reader tells
             _copy(source, files / source.relative_to(path))
-    for source, wanted in zip(found["test"], named(told, id=comp.id, name=name), strict=True):
+    for source, wanted in zip(found["test"], named(told, id=comp.id, name=where.name), strict=True):
         if source is not None:
             inside = source.relative_to(folder)
             is_told = wanted in (inside.as_posix(), inside.with_suffix("").as_posix())
-            _copy(source, files / comp.images.test_folder / (inside if is_told else source.name))
+            _copy(source, files / where.test_folder / (inside if is_told else source.name))
 
 
 def _copy(source: Path, target: Path) -> None:

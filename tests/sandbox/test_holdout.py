@@ -116,8 +116,9 @@ def test_one_image_that_is_not_there_stops_no_rehearsal(tmp_path):
 
 
 def test_held_out_images_of_one_name_stay_apart_where_their_ids_tell_the_folder(tmp_path):
+    "Also where nothing is said of images: the folders and the template are then the usual ones."
     names = [f"s{i % 3}/{i // 3}.png" for i in range(N)]
-    comp = make(tmp_path, rows(["a", "b"] * 30).assign(id=names), kind="images", split=IMAGES.format(name="{id}"))
+    comp = make(tmp_path, rows(["a", "b"] * 30).assign(id=names), kind="images")
     pictures(comp, names)
     bundle = bundle_of(comp, tmp_path)
     held_out = bundle.folder / "files/test_images"
