@@ -40,7 +40,7 @@ def vision_model(
     min_scale: float = 0.75,                # smallest share of the area that a random crop keeps
     flip_vert: bool = False,                # whether images may be turned upside down
     mult: float = 1.0,                      # strength of turning, warping, zooming and lighting
-    tta: str = "auto",                      # auto | plain | mean | max | beta: see tta.choose
+    tta: str = "auto",                      # plain: the whole image alone | mean | max | beta: with random views | auto: beta where a paired test says so
     n_tta: int = 4,                         # random views an image
     also: str | Sequence[str] = (),         # columns that only training rows have, to be learned too: as in Part 4 of Road to the Top
     pretrained: bool = True,
@@ -149,9 +149,14 @@ def augmented(
     mult: float = 1.0,
     seed: int = 42,
 ) -> Array:
-    "Return what a network sees of some images: (n_rows, 1 + n_views, height, width, 3) bytes, the whole image first, then random views."
+    """Return what a network sees of some images: (n_rows, 1 + n_views, height, width, 3) bytes, the whole image first, then random views.
+
+    Rows whose image cannot be read are left out. Raises UnknownName, ConfigError for numbers that cannot be, and DataError for a table without images.
+    """
     import torch
 
+    check_whole(0, n_views=n_views, seed=seed)
+    check_range(0.01, 1, min_scale=min_scale)
     pixels, places, _ = _pixels(table.take(np.asarray(rows)), as_size(item), method)
     augment, images = Augment(as_size(batch), (0.0,) * 3, (1.0,) * 3, min_scale, flip_vert, mult), torch.from_numpy(pixels[places])
     with repeatable(seed):

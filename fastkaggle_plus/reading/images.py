@@ -49,6 +49,8 @@ def read_images(
     for (part, folder), those in zip(folders.items(), images, strict=True):
         frames.append(features.iloc[those.rows].reset_index(drop=True))
         lost = [str(i) for i, bad in zip(raws[part][id], np.isnan(frames[-1]["width_px"]), strict=True) if bad]
+        if len(lost) == len(those) and (there := next(filter(None, those), "")):
+            raise DataError(f"None of the {part} images in {folder} decodes, {there} among them. `check_images` says why of each. Download them again.")
         if len(lost) == len(those):
             raise DataError(f"None of the {len(lost)} {part} images can be read from {folder}, the first of {id} {lost[0]}. "
                             "Check train_folder, test_folder and name in [images] of competition.toml.")
