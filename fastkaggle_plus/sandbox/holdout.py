@@ -15,7 +15,7 @@ from ..exceptions import DataError
 from ..labels import columns_of_classes
 from ..metrics import get_metric
 from ..reading import as_time, need_columns, parse_csv, values_of
-from ..reading.images import find_images, named
+from ..reading.images import ends_of, find_images, named
 
 Array = np.ndarray[Any, Any]
 
@@ -135,7 +135,7 @@ def _link_images(comp: Competition, path: Path, files: Path, rest: pd.DataFrame,
     for source, wanted in zip(found["test"], named(told, id=comp.id, name=where.name), strict=True):
         if source is not None:
             inside = source.relative_to(folder)
-            is_told = wanted in (inside.as_posix(), inside.with_suffix("").as_posix())
+            is_told = not {inside.as_posix(), inside.with_suffix("").as_posix()}.isdisjoint(ends_of(wanted))
             _copy(source, files / where.test_folder / (inside if is_told else source.name))
 
 

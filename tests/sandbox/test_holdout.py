@@ -1,5 +1,7 @@
 """rehearse: held-out rows make a bundle that the sandbox serves, whatever the files look like; and what is wrong is said of the user's own files."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -115,11 +117,14 @@ def test_one_image_that_is_not_there_stops_no_rehearsal(tmp_path):
         rehearse(comp.model_copy(update={"images": comp.images.model_copy(update={"train_folder": "elsewhere"})}), comp.folder, tmp_path / "none")
 
 
-def test_held_out_images_of_one_name_stay_apart_where_their_ids_tell_the_folder(tmp_path):
+@pytest.mark.parametrize("above", ["", "train_images/"])
+def test_held_out_images_of_one_name_stay_apart_where_their_ids_tell_the_folder(tmp_path, above):
     "Also where nothing is said of images: the folders and the template are then the usual ones."
     names = [f"s{i % 3}/{i // 3}.png" for i in range(N)]
-    comp = make(tmp_path, rows(["a", "b"] * 30).assign(id=names), kind="images")
+    comp = make(tmp_path, rows(["a", "b"] * 30).assign(id=[above + name for name in names]), kind="images")
     pictures(comp, names)
     bundle = bundle_of(comp, tmp_path)
     held_out = bundle.folder / "files/test_images"
-    assert {f.relative_to(held_out).as_posix() for f in held_out.rglob("*.png")} == set(bundle.solution["id"])
+    assert {above + f.relative_to(held_out).as_posix() for f in held_out.rglob("*.png")} == set(bundle.solution["id"])
+    data = comp.read(bundle.folder / "files")
+    assert [Path(f).relative_to(held_out).as_posix() for f in data.test.images] == [i.removeprefix(above) for i in data.test_ids]
