@@ -108,7 +108,8 @@ class _Server:
     @property
     def obituary(self) -> str:
         code = self.process.exitcode or 0
-        guard = ' A script that starts trials does so under `if __name__ == "__main__":`.' if code > 0 else ""
+        guard = (' A script that starts trials does so under `if __name__ == "__main__":`.' if code > 0 else
+                 " It imports the packages that they need: is there memory enough for those?" if code < 0 else "")
         return f"The process that starts the trials died ({_how(code)}).{guard}"
 
 
