@@ -112,6 +112,12 @@ def rehearsing(
             imported.KaggleApi.args = chosen
 
 
+def has_gpu() -> bool:
+    "Say whether a program may see an NVIDIA GPU here, without loading a driver: `CUDA_VISIBLE_DEVICES` can hide it."
+    signs = ("/proc/driver/nvidia/version", "/dev/nvidia0", "/dev/dxg")   # the last in Linux on Windows
+    return os.environ.get("CUDA_VISIBLE_DEVICES") not in ("", "-1") and any(Path(sign).exists() for sign in signs)
+
+
 def with_variables(**changes: str) -> dict[str, str]:
     "Return the environment for a child process, with `changes`."
     return {**os.environ, **changes}

@@ -69,7 +69,8 @@ def run(
         clock.lap("submit")
         report = _report(home / "report.html", comp, results, rows, both, standing, read.left_out, clock.laps)
         clock.lap("report")
-        return Outcome(comp, results, rows, both, file, sha256, sent.ref, sent.sent, standing, report, read.left_out, clock.laps)
+        return Outcome(comp=comp, results=results, rows=rows, ensemble=both, submission=file, sha256=sha256, ref=sent.ref, sent=sent.sent,
+                       standing=standing, report=report, left_out=read.left_out, seconds=clock.laps)
 
 
 def sweep(
@@ -97,7 +98,7 @@ def sweep(
         chosen = repeated(_named(trials_of(comp, declared), trials), repeats, comp=comp)
         path, read = _download(stage, watcher)
         results = _measure(stage, Sweep(comp.slug, chosen, n_folds, seed, holdout), path, read, watcher, **limits)
-        return Swept(comp, results, board(results), repeat_spread(results), read.left_out, stage.clock.laps)
+        return Swept(comp=comp, results=results, rows=board(results), repeats=repeat_spread(results), left_out=read.left_out, seconds=stage.clock.laps)
 
 
 @dataclass(frozen=True)

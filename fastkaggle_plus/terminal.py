@@ -179,6 +179,15 @@ def show_board(rows: Sequence[Any], *, out: Console | None = None, metric: str =
     cells += [[name, "", "", "", "", "", f"failed: {last_line(error)}"] for name, error in (failed or {}).items()]
     header = ["trial", f"oof_score{f' ({metric})' if metric else ''}", "SE", "seconds", "peak MB", "to best", "verdict"]
     show_table(header, cells, numbers=(1, 2, 3, 4, 5), out=out)
+    if tried := [r for r in rows if r.tta]:
+        show_views(tried, out=out)
+
+
+def show_views(rows: Sequence[Any], *, out: Console | None = None) -> None:
+    "Show what test-time augmentation was worth on out-of-fold rows, and whether it is used."
+    cells = [[r.name, f"{r.tta['gain']:+.4f}", str(r.tta.get("wrong_to_right", "")), str(r.tta.get("right_to_wrong", "")), f"{r.tta['p_value']:.2g}",
+              r.tta["chosen"]] for r in rows]
+    show_table(["random views", "gain", "mended", "spoiled", "p", "used"], cells, numbers=(1, 2, 3, 4), out=out)
 
 
 def show_repeats(spreads: Sequence[Spread], *, out: Console | None = None) -> None:

@@ -34,7 +34,6 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import torch
 
 from fastkaggle_plus import (
     Sweep,
@@ -234,16 +233,13 @@ print(f"{(folds.assignment >= 0).sum()} of {len(folds)} images are predicted by 
 # cell again, and nothing is trained twice. A trial that fails says why, and the others go on.
 
 # %%
-workers = 1 if torch.cuda.is_available() else None   # else as many as there are cores
-
-
 def train_all(declared):
     "Fit a list of trials; return what came of each, and nothing for a part that is left out."
     if declared.removeprefix("PART_")[0] not in PARTS:
         return []
     trials = trials_of(comp, declared)
     sweep = Sweep(comp.slug, quick_trials(trials) if QUICK else trials, N_FOLDS, SEED, HOLDOUT)
-    results = run_local(sweep, comp, path, vault=Vault("vault"), data=data, workers=workers,
+    results = run_local(sweep, comp, path, vault=Vault("vault"), data=data,
                         on_start=lambda trial: print(f"{trial.name} starts"), on_result=tell)
     if not finished(results):
         print(f"No trial of {declared} finished, so there is nothing to compare here.")

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import random
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from ..data import Table
-from ..exceptions import MissingExtra
 from . import progress
+from .fastai_import import import_fastai
 from .model import Array, Coding, FittedFunction, Model, class_columns
 
 PRELOAD = ("torch", "fastai.tabular.all")
@@ -35,7 +34,7 @@ def tabular_model(
     """
 
     def fit(table: Table) -> FittedFunction:
-        fastai = _fastai()
+        fastai = import_fastai("tabular")
         inputs, targs = Inputs(table), np.asarray(table.targs)
         classes = np.unique(targs) if table.vocab else None
         center, spread = (0.0, 1.0) if table.vocab else (targs.mean(0), targs.std(0) + 1e-9)
@@ -129,14 +128,3 @@ def _forward(net: Any, inputs: tuple[Array, Array]) -> Any:
     device = next(net.parameters()).device
     with torch.no_grad():
         return net(*(torch.from_numpy(a).to(device) for a in inputs)).double().cpu()
-
-
-def _fastai() -> Any:
-    "Import fastai without the deprecation notices of its own imports."
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            import fastai.tabular.all as fastai
-    except ImportError as e:
-        raise MissingExtra(e.name or "fastai", "tabular") from e
-    return fastai

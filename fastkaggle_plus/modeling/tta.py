@@ -53,7 +53,7 @@ def choose(
     candidate = DEFAULT if tta in ("auto", "plain") else tta
     found = compare(variants[candidate], variants["plain"])
     chosen = tta if tta != "auto" else candidate if found.gain > 0 and not found.is_noise else "plain"
-    facts = {"chosen": chosen, "asked": tta, "against": candidate, "gain": round(found.gain, 6), "p_value": round(found.p_value, 6), "test": found.test,
+    facts = {"chosen": chosen, "asked": tta, "against": candidate, "gain": round(found.gain, 6), "p_value": found.p_value, "test": found.test,
              "scores": {name: round(p.oof_score, 6) for name, p in variants.items()}, **flips(variants["plain"], variants[candidate])}
     return chosen, {"tta": facts}
 

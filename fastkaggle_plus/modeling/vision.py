@@ -75,7 +75,7 @@ def vision_model(
         targets = Targets(table, wanted)
         with repeatable(seed, threads=None):
             net, notes = learn_net(recipe, Examples(pixels, rows, targets.take(readable)), targets, augment)
-        return FittedNet(net, targets, Sight(kept, method, augment, precision), n_tta if tta != "plain" else 0, seed, notes)
+        return FittedNet(net, targets, Sight(kept, method, augment, max(1, 2 * bs // accum), precision), n_tta if tta != "plain" else 0, seed, notes)
 
     about = {"arch": found.full_name, "weights": found.weights if pretrained else "none", "item_px": list(kept), "batch_px": list(seen), "method": method,
              "epochs": epochs, "freeze_epochs": freeze_epochs, "lr": lr, "bs": bs, "accum": accum, "tta": tta, "also": list(wanted), "seed": seed}
@@ -88,6 +88,7 @@ class Sight:
     kept: tuple[int, int]   # (height, width) in pixels at which images are kept
     method: str
     augment: Augment
+    bs: int                 # images at once when it answers: more than when it learns, as no gradients are kept
     precision: str
 
 
@@ -110,7 +111,7 @@ class FittedNet:
         pixels, rows, readable = _pixels(table, sight.kept, sight.method)
 
         def seen(view: Any) -> Array:
-            return predict_net(self.estimator, pixels, rows, view=view, precision=sight.precision)
+            return predict_net(self.estimator, pixels, rows, view=view, bs=sight.bs, precision=sight.precision)
 
         def of_all(preds: Array) -> Array:
             "Rows without a readable image get what is known without looking."

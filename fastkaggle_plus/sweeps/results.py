@@ -51,6 +51,7 @@ class BoardRow:
     reused: bool = False
     peak_mb: float | None = None      # the most memory its process held, where it had one of its own
     gpu_peak_mb: float | None = None  # and the most of the GPU's, where the model tells
+    tta: dict[str, Any] | None = None   # what averaging views was worth, where a model tried: chosen, against, gain, p_value, flips
 
     @property
     def verdict(self) -> str:
@@ -64,7 +65,7 @@ class BoardRow:
         test = self.to_best
         return {"name": self.name, "oof_score": self.oof_score, "oof_score_se": self.oof_score_se, "seconds": round(self.seconds_s, 3),
                 "peak_mb": self.peak_mb, "gpu_peak_mb": self.gpu_peak_mb, "to_best": test and test.gain, "p_value": test and test.p_value,
-                "test": test and test.test, "verdict": self.verdict, "reused": self.reused}
+                "test": test and test.test, "verdict": self.verdict, "reused": self.reused, "tta": self.tta}
 
 
 def board(results: Sequence[TrialResult | Predictions]) -> list[BoardRow]:
@@ -77,7 +78,12 @@ def board(results: Sequence[TrialResult | Predictions]) -> list[BoardRow]:
     done.sort(key=lambda entry: metric.gain(0, entry[0].oof_score) if metric.higher_is_better else entry[0].oof_score)
     best = done[0][0]
     return [BoardRow(p.name, p.oof_score, p.oof_score_se, p.seconds_s, None if p is best else compare(p, best), reused, p.about.get("peak_mb"),
-                     p.about.get("gpu_peak_mb")) for p, reused in done]
+                     p.about.get("gpu_peak_mb"), _tta(p)) for p, reused in done]
+
+
+def _tta(preds: Predictions) -> dict[str, Any] | None:
+    "What was found, not what was asked for."
+    return found if isinstance(found := preds.about.get("tta"), dict) else None
 
 
 def in_vault(vault: Vault, slug: str) -> tuple[list[Predictions], dict[str, str]]:

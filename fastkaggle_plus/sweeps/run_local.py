@@ -18,6 +18,7 @@ from pathlib import Path
 
 from ..competition import Competition
 from ..data import Data
+from ..environment import has_gpu
 from ..exceptions import ConfigError, FastkaggleError
 from ..folds import Folds, make_folds
 from ..vault import Vault, run_key
@@ -49,7 +50,7 @@ def run_local(
     *,
     vault: Vault,
     data: Data | None = None,              # what `comp.read(path)` gives, where it is there already
-    workers: int | None = None,            # trials at once; default: one for each `threads` cores; 0: in this process, one after the other
+    workers: int | None = None,            # trials at once; default: one for each `threads` cores, or one on a GPU; 0: in this process
     on_result: Callable[[TrialResult], None] | None = None,           # called as each trial ends
     on_start: Callable[[Trial], None] | None = None,
     on_progress: Callable[[Trial, float, str], None] | None = None,   # (trial, share done, where it is: "fold 2/5, epoch 3/8")
@@ -102,7 +103,8 @@ def run_local(
         else:
             todo.append(trial)
     if workers is None:
-        workers = min(len(todo), max((os.cpu_count() or 1) // threads, 1))
+        wants_gpu = has_gpu() and any("torch" in _preload(t, comp) for t in todo)
+        workers = 1 if wants_gpu else min(len(todo), max((os.cpu_count() or 1) // threads, 1))
     ended = in_processes(run_trial, jobs(), workers=workers, on_progress=progress) if workers else _in_this_process(jobs(), progress)
     with contextlib.closing(ended):
         for job, error in ended if todo else ():

@@ -6,7 +6,9 @@ import torch
 
 from fastkaggle_plus.exceptions import UnknownName
 from fastkaggle_plus.modeling import tta
-from fastkaggle_plus.modeling.imaging.learning import fastai_vision
+from fastkaggle_plus.modeling.fastai_import import import_fastai
+from fastkaggle_plus.modeling.imaging.augment import Augment
+from fastkaggle_plus.modeling.imaging.learning import predict_net
 from fastkaggle_plus.predictions import Predictions
 from tests.modeling.pictures import make_pictures
 
@@ -14,7 +16,7 @@ from tests.modeling.pictures import make_pictures
 @pytest.mark.parametrize(("use_max", "beta", "name"), [(False, 0.25, "beta"), (True, 0.25, "max")])
 def test_the_mix_is_that_of_fastai_for_the_same_views(tmp_path, use_max, beta, name):
     "fastai draws the views; ours mixes the predictions of the very same ones."
-    fastai = fastai_vision()
+    fastai = import_fastai("vision")
     data = make_pictures(tmp_path, n=24, n_test=4)
     frame = data.raw_train.assign(is_valid=np.arange(24) >= 16)
     dls = fastai.ImageDataLoaders.from_df(frame, tmp_path / "train_images", fn_col="image_id", label_col="label", valid_col="is_valid", num_workers=0, bs=8,
@@ -69,3 +71,22 @@ def test_what_was_asked_for_is_used_and_told_beside_plain():
     assert tta.choose({"plain": variants(1, 1)["plain"]}, "plain") == ("plain", {})
     with pytest.raises(UnknownName, match="mean"):
         tta.choose(variants(1, 1), "means")
+
+
+def test_views_are_read_in_full_precision_whatever_the_network_computes_in():
+    seen = {}
+
+    class Answers(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.ones(1))
+
+        def forward(self, x):
+            seen["x"], seen["product"] = x, (x.mean((2, 3)) @ torch.ones(3, 2)).dtype
+            return x.mean((2, 3)) * self.weight
+
+    pixels = np.random.default_rng(0).integers(0, 255, (4, 40, 40, 3), dtype=np.uint8)
+    augment = Augment((32, 32), (0.5,) * 3, (0.5,) * 3)
+    predict_net(Answers(), pixels, np.arange(4), view=augment.plain, precision="bf16")
+    torch.testing.assert_close(seen["x"], augment.plain(torch.from_numpy(pixels)), rtol=0, atol=1e-6)
+    assert seen["product"] == torch.bfloat16

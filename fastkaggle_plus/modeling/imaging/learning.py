@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import itertools
 import time
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from ...exceptions import MissingExtra
 from .. import progress
+from ..fastai_import import import_fastai
 from ..model import Array
 from .archs import Arch
 from .augment import Augment
@@ -21,8 +20,6 @@ from .half import autocast, half_precision, predicting_precision, training_preci
 from .nets import make_net
 from .targets import Targets
 from .weights import fetch_weights
-
-_PREDICT_BS = 128
 
 
 @dataclass(frozen=True)
@@ -61,7 +58,7 @@ def learn_net(recipe: Recipe, examples: Examples, targets: Targets, augment: Aug
 def _learn(recipe: Recipe, examples: Examples, targets: Targets, augment: Augment) -> tuple[Any, dict[str, Any]]:
     import torch
 
-    fastai, start = fastai_vision(), time.perf_counter()
+    fastai, start = import_fastai("vision"), time.perf_counter()
     device = fastai.default_device()
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
@@ -99,27 +96,21 @@ def predict_net(
     rows: Array,                    # (n,) places of the images to answer
     *,
     view: Callable[[Any], Any],     # bytes of a batch -> what the network takes
+    bs: int = 128,                  # images at once
     precision: str = "auto",
 ) -> Array:
     "Return the network's (n, n_out) raw answers."
     import torch
 
     device = next(net.parameters()).device
-    parts = [rows[i:i + _PREDICT_BS] for i in range(0, len(rows), _PREDICT_BS)]
-    with torch.inference_mode(), autocast(predicting_precision(precision, device), device):
-        answers = [net(view(batch)).float().cpu().numpy() for batch in on_device(pixels, parts, device)]
+    parts = [rows[i:i + bs] for i in range(0, len(rows), bs)]
+    half, answers = predicting_precision(precision, device), []
+    with torch.inference_mode():
+        for batch in on_device(pixels, parts, device):
+            seen = view(batch)   # in full precision: half of it would shake the places that are read
+            with autocast(half, device):
+                answers.append(net(seen).float().cpu().numpy())
     return np.concatenate(answers) if answers else np.empty((0, 0), dtype=np.float32)
-
-
-def fastai_vision() -> Any:
-    "Import fastai without the deprecation notices of its own imports. Raises MissingExtra."
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            import fastai.vision.all as fastai
-    except ImportError as e:
-        raise MissingExtra(e.name or "fastai", "vision") from e
-    return fastai
 
 
 def _tell_epochs(fastai: Any, n_epochs: int) -> Any:

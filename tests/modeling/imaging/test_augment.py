@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from fastkaggle_plus.modeling.fastai_import import import_fastai
 from fastkaggle_plus.modeling.imaging.augment import Augment
 from fastkaggle_plus.modeling.imaging.batches import Batches, Examples
-from fastkaggle_plus.modeling.imaging.learning import fastai_vision
 
 RAW = dict(mean=(0.0,) * 3, std=(1.0,) * 3)
 
@@ -46,7 +46,7 @@ def test_crops_keep_the_share_of_the_area_that_was_asked_for():
 
 def test_turns_are_as_large_as_fastais():
     torch.manual_seed(0)
-    fastai, pixels = fastai_vision(), places(512)
+    fastai, pixels = import_fastai("vision"), places(512)
     ours = Augment((96, 96), **RAW, min_scale=1.0).random(pixels)
     pipe = fastai.Pipeline(fastai.aug_transforms(), split_idx=0)
     theirs = pipe(fastai.TensorImage(pixels.permute(0, 3, 1, 2).float() / 255))
