@@ -18,7 +18,7 @@ def archs(
     free_size: Annotated[bool | None, typer.Option("--free-size/--fixed-size", help="Only nets that take any size, or only those that do not.")] = None,
     family: Annotated[list[str] | None, typer.Option(help="Only this family, as in convnext. May be repeated.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the models into this file: .png, .svg or .pdf.")] = None,
-    top: Annotated[int | None, typer.Option(help="At most so many rows, best first.")] = None,
+    top: Annotated[int | None, typer.Option(min=1, help="At most so many rows, best first.")] = None,
     as_json: AsJson = False,
 ) -> None:
     "List image models of timm with accuracy, speed and size, best first. Names go into a trial as they are."

@@ -44,6 +44,8 @@ def sweep(
     show_sweep(swept, to_stderr=as_json)
     if as_json:
         show_json(swept.as_json(), one_line=True)
+    if swept.failed and not swept.rows:
+        raise typer.Exit(1)   # nothing was measured
 
 
 def board(slug: Slug, dest: Dest = None, as_json: AsJson = False) -> None:
@@ -55,7 +57,8 @@ def board(slug: Slug, dest: Dest = None, as_json: AsJson = False) -> None:
     found, failed = vault_of(slug, dest)
     rows = make_board(found)
     if as_json:
-        show_json([*({**r.as_json(), "error": ""} for r in rows), *({"name": name, "error": last_line(error)} for name, error in failed.items())])
+        show_json([*({**r.as_json(), "error": "", "traceback": ""} for r in rows),
+                   *({"name": name, "error": last_line(error), "traceback": error} for name, error in failed.items())])
         return
     show_board(rows, metric=found[0].metric if found else "", failed=failed)
     if spreads := repeat_spread(found):

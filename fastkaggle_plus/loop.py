@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from .competition import Competition, load_comp
 from .data import Data
@@ -30,6 +30,8 @@ from .sweeps.run_local import run_local
 from .sweeps.trial import Sweep, Trial
 from .vault import Vault
 from .watching import Watcher
+
+_SEEDS = 2**32   # numpy's and scikit-learn's are below that
 
 
 def run(
@@ -104,7 +106,8 @@ class Stage:
     "Where a run or a push happens: Kaggle, or a rehearsal of it."
     comp: Competition
     home: Path                 # what the user gets
-    place: Path                # what belongs to this very Kaggle: data, journal
+    place: Path                # what belongs to this very Kaggle: its journal
+    data: Path                 # the competition's files
     box: Rehearsal | None      # None: the real one
     clock: Clock
 
@@ -129,17 +132,34 @@ def staged(
     "Find the competition and serve its rehearsal, unless the real Kaggle is meant; one run or push at a time in a folder."
     if live and (bundles or data):
         raise ConfigError("live means the real Kaggle; bundles and data are for a rehearsal. Give one of them.")
+    if not 0 <= seed < _SEEDS:
+        raise ConfigError(f"seed = {seed}: a seed is a whole number from 0 to {_SEEDS - 1}.")
     clock, comp = Clock(), load_comp(slug, bundles=bundles)
     home = Path(dest or Path("runs") / comp.slug)
     home.mkdir(parents=True, exist_ok=True)
-    with FileLock(home / "run.lock"), contextlib.ExitStack() as stack:
+    with _alone(home, watcher), contextlib.ExitStack() as stack:
         if live:
-            yield Stage(comp, home, home / "live", None, clock)
+            yield Stage(comp, home, home / "live", home / "live/data", None, clock)
             return
         box = stack.enter_context(rehearsal(comp, bundles=bundles, data=data, dest=home, seed=seed))
         clock.lap("sandbox")
         watcher.step("sandbox", f"{comp.slug} served at {box.url}, nothing leaves this machine")
-        yield Stage(comp, home, box.place, box, clock)
+        yield Stage(comp, home, box.place, box.data, box, clock)
+
+
+@contextlib.contextmanager
+def _alone(home: Path, watcher: Watcher) -> Iterator[None]:
+    "Hold a folder while the block runs; say so where another run has to end first."
+    lock = FileLock(home / "run.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        watcher.step("waiting", f"for another run in {home} to end; --dest names another folder")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _enough_folds(n_folds: int) -> None:
@@ -155,8 +175,8 @@ def _named(trials: tuple[Trial, ...], names: Sequence[str] | None) -> tuple[Tria
 
 
 def _download(stage: Stage, watcher: Watcher) -> tuple[Path, Data]:
-    was_there = (stage.place / "data").exists()
-    path = setup_comp(stage.comp.slug, dest=stage.place / "data")
+    was_there = stage.data.exists()
+    path = setup_comp(stage.comp.slug, dest=stage.data)
     stage.clock.lap("download")
     watcher.step("download", f"{'already in' if was_there else 'verified and unpacked to'} {path}")
     read = stage.comp.read(path)

@@ -16,13 +16,15 @@ from .exceptions import ConfigError, UnknownName
 from .sandbox import rehearse, running
 
 _WHOLE_FILE = 16 * 2**20  # larger files are told apart by size and time, not by content
+_NO_SOURCE = ("trials.py", "notebook.py", "README.md", "results.csv")   # of a competition's folder, and of no rehearsal's rows
 
 
 @dataclass(frozen=True)
 class Rehearsal:
     "A sandbox that is running."
     url: str
-    place: Path     # folder for what belongs to this very bundle: its state, its data, its journal
+    place: Path     # folder for what belongs to this very Kaggle: its state, its journal
+    data: Path      # folder for the competition's data, the same while its rows are
     server: Any     # the organiser's view: rank, private_score, leaderboard
     comp: Competition   # the facts as they are served, which a rehearsal may have changed
 
@@ -43,18 +45,19 @@ def rehearsal(
     if bundles is not None and data is not None:
         raise ConfigError("bundles and data are two ways to rehearse. Give one of them.")
     comp = load_comp(comp, bundles=bundles) if isinstance(comp, str) else comp
-    served, place = _bundle(comp, Path(dest or Path("runs") / comp.slug), bundles, data, seed)
+    served, place, files = _bundle(comp, Path(dest or Path("runs") / comp.slug), bundles, data, seed)
     with running(served, state=place / "sandbox") as server, rehearsing(server.url, user=server.user, key=server.key, token=server.token):
-        yield Rehearsal(server.url, place, server, read_competition(served / comp.slug / FACTS))
+        yield Rehearsal(server.url, place, files, server, read_competition(served / comp.slug / FACTS))
 
 
-def _bundle(comp: Competition, home: Path, bundles: str | Path | None, data: str | Path | None, seed: int) -> tuple[Path, Path]:
-    "Return (folder of bundles to serve, folder for what belongs to this very bundle)."
+def _bundle(comp: Competition, home: Path, bundles: str | Path | None, data: str | Path | None, seed: int) -> tuple[Path, Path, Path]:
+    "Return (folder of bundles to serve, folder for what belongs to this very Kaggle, folder for the data)."
     if bundles is not None:
         if not (folder := Path(bundles) / comp.slug).is_dir():
             there = [p.parent.name for p in Path(bundles).glob("*/competition.toml")]
             raise UnknownName("bundle", comp.slug, there, f"A bundle is a folder in {bundles} with competition.toml, files/ and solution.csv.")
-        return Path(bundles), home / f"bundle-{_fingerprint(folder)}"
+        place = home / f"bundle-{_fingerprint(_hashes(folder))}"
+        return Path(bundles), place, place / "data"
     own = comp.module("rehearsal") if data is None else None
     source = Path(data) if data is not None else comp.folder
     if own is None and (source is None or not (source / comp.train).exists()):
@@ -63,21 +66,34 @@ def _bundle(comp: Competition, home: Path, bundles: str | Path | None, data: str
     assert source is not None
     named = getattr(own, "DATA", "")   # files elsewhere that the competition's rehearsal.py takes its rows from
     beside = comp.folder / named if comp.folder and named else None
-    place = home / f"rehearsal-{_fingerprint(source, comp.folder, beside)}-seed{seed}"
+    hashes = _hashes(source, comp.folder, beside)
+    place = home / f"rehearsal-{_fingerprint({f: h for f, h in hashes.items() if _is_source(f, comp, source, own is not None)})}-seed{seed}"
     if not (served := place / "bundles").exists():
         part = place / ".bundles.part"
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
         own.make(part, seed=seed) if own is not None else rehearse(comp, source, part, seed=seed)
         part.rename(served)
-    return served, place
+    return served, place / f"code-{_fingerprint(hashes)}", place / "data"   # other trials meet a Kaggle that has had no submission today
 
 
-def _fingerprint(*folders: Path | None) -> str:
-    digest = hashlib.sha256()
+def _is_source(file: Path, comp: Competition, source: Path, is_made: bool) -> bool:
+    "Say whether a rehearsal may depend on a file: of the competition's folder on the facts and what its rehearsal.py may use, but on no trial."
+    if file.parent != comp.folder or file.name == FACTS:
+        return True
+    return file.name not in _NO_SOURCE and (is_made or (source == comp.folder and file.suffix != ".py"))
+
+
+def _hashes(*folders: Path | None) -> dict[Path, bytes]:
+    "The hash of each file's place in its folder and its content."
+    found = {}
     for folder in dict.fromkeys(f for f in folders if f is not None):
         for file in sorted(p for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts):
             stat = file.stat()
             content = file.read_bytes() if stat.st_size <= _WHOLE_FILE else f"{stat.st_size} {stat.st_mtime_ns}".encode()
-            digest.update(f"{file.relative_to(folder)}\0".encode() + content)
-    return digest.hexdigest()[:8]
+            found[file] = hashlib.sha256(f"{file.relative_to(folder)}\0".encode() + content).digest()
+    return found
+
+
+def _fingerprint(hashes: dict[Path, bytes]) -> str:
+    return hashlib.sha256(b"".join(hashes.values())).hexdigest()[:8]

@@ -166,7 +166,8 @@ def show_outcome(outcome: Outcome, *, to_stderr: bool = False) -> None:
     if where.entries:
         rank = f"rank {where.public_rank} public" + (f", {where.private_rank} private" if where.private_rank else "")
         others = "; ".join(f"{e['team']} {_score(e['public_score'])} / {_score(e['private_score'])}" for e in where.entries if not e.get("ours"))
-        out.print(f"{'':<10}{rank}, of {len(where.entries)} entries (public / private: {others})", soft_wrap=True)
+        among = f"of {len(where.entries)} entries (public / private: {others})" if others else "the only entry"
+        out.print(f"{'':<10}{rank}, {among}", soft_wrap=True)
     out.print(f"report    {outcome.report}", soft_wrap=True)
     out.print(_times(outcome.seconds), soft_wrap=True)
 

@@ -15,10 +15,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from filelock import FileLock
 
 from fastkaggle_plus import Vault, load_comp, sweep
 from fastkaggle_plus.exceptions import ConfigError, UnknownName
 from fastkaggle_plus.sweeps import in_vault
+from fastkaggle_plus.watching import Watcher
 
 FACTS = """title = "Toy"
 kind = "tabular"
@@ -140,6 +142,13 @@ def test_a_folder_with_labelled_rows_is_rehearsed(place):
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1])["private_score"] > 0.6
 
+    (make / "toy/trials.py").write_text(TRIALS.replace("30", "20"))   # other trials, the same rows
+    done = fkp("run", "toy", "--data", "bundles/toy/files", "--json", cwd=place)
+    assert "download  already in" in done.stderr and "2 of 3 trials were in the vault already" in done.stderr and submissions(place) == 2
+    assert len(list(place.glob("runs/toy/rehearsal-*"))) == 1
+    edit(place / "bundles/toy/files/train.csv", a=0.0)
+    assert "download  verified and unpacked" in fkp("run", "toy", "--data", "bundles/toy/files", cwd=place).stdout
+
 
 def test_a_sweep_measures_into_the_vault_that_a_run_uses(place):
     broken = 'Trial("broken", "forest.forest_model", {"n_estimators": -1}, in_ensemble=False),\n    Trial("one rule"'
@@ -157,9 +166,30 @@ def test_a_sweep_measures_into_the_vault_that_a_run_uses(place):
 
     rows = json.loads(fkp("board", "toy", "--json", cwd=place).stdout)
     assert [r["name"] for r in rows][2:] == ["one rule", "broken"] and rows[0]["verdict"] == "best" and "n_estimators" in rows[-1]["error"]
-    assert "Traceback" not in rows[-1]["error"] and rows[1]["test"] == "exact McNemar"
+    assert "Traceback" not in rows[-1]["error"] and "Traceback" in rows[-1]["traceback"] and rows[1]["test"] == "exact McNemar"
     shown = fkp("board", "toy", cwd=place).stdout
     assert "peak MB" in shown and "oof_score (accuracy)" in shown and shown.index("one rule") < shown.index("broken") < shown.index("failed: ")
+
+
+def test_a_sweep_that_measured_nothing_says_so_by_its_exit_status(place):
+    (place / "bundles/toy/trials.py").write_text('from fastkaggle_plus import Trial\nTRIALS = (Trial("broken", "forest.forest_model", {"n_trees": 1}),)')
+    done = fkp("sweep", "toy", "--bundles", "bundles", "--json", "--workers", 0, cwd=place)
+    assert done.returncode == 1 and "n_trees" in json.loads(done.stdout.splitlines()[-1])["failed"]["broken"]
+
+
+def test_who_waits_for_another_run_says_so(place):
+    told, lock = [], FileLock(place / "home/run.lock")
+    watcher = Watcher()
+    watcher.step = lambda name, detail="": (told.append(name), lock.release() if name == "waiting" else None)
+    (place / "home").mkdir()
+    with lock:
+        sweep("toy", bundles=place / "bundles", dest=place / "home", trials=["one rule"], workers=0, watcher=watcher)
+    assert told[0] == "waiting"
+
+
+def test_a_seed_that_is_none_is_refused(place):
+    with pytest.raises(ConfigError, match="seed = -1"):
+        sweep("toy", bundles=place / "bundles", dest=place / "home", seed=-1)
 
 
 def test_a_sweep_of_chosen_trials_on_a_holdout_with_repeats(place):

@@ -128,6 +128,13 @@ def test_images_and_their_names(tmp_path):
     assert (comp.images.train_folder, comp.images.test_folder, comp.images.name) == ("train", "test", "{breed}/{id}.jpg")
     assert comp.test == "sample_submission.csv" and comp.id == "pic"
     assert comp.read(data).train.x["mean_r"].notna().all()
+    train = pd.read_csv(data / "train.csv", dtype=str)
+    train.assign(pic=train["pic"].map(lambda pic: f"elsewhere/{pic}")).rename(columns={"breed": "box.x{0}"}).to_csv(data / "train.csv", index=False)
+    comp = load_comp(new_comp("d", kind="images", dest=tmp_path / "d", data=data, target="box.x{0}"))   # what no template may hold
+    assert comp.images.name == "{id}" and comp.read(data).train.x["mean_r"].notna().all()
+    train[:0].to_csv(data / "train.csv", index=False)
+    with pytest.raises(ConfigError, match="no rows"):
+        new_comp("e", kind="images", dest=tmp_path / "e", data=data, target="breed", task="multiclass")
 
 
 def test_text_columns_and_context(tmp_path):

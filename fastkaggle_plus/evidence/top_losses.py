@@ -24,7 +24,9 @@ def top_losses(
     *,
     largest: bool = True,    # False: the rows that were predicted best come first
 ) -> pd.DataFrame:
-    """Return the training rows with the worst out-of-fold predictions, worst first; a column `action` makes of it what `apply_cleaning` takes.
+    """Return the training rows with the worst out-of-fold predictions, worst first.
+
+    With a column `action` added to it (keep, remove, or the right class), it is what `apply_cleaning` takes.
 
     Columns: id, file (where there are images), label, predicted, loss, and fold; for classes also probability (given to the label) and
     confidence (given to what was predicted). The loss is the log loss of the label, or the squared error, a mean over several targets.

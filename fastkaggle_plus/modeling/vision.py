@@ -15,7 +15,9 @@ from . import tta as views
 from .imaging.archs import resolve_arch
 from .imaging.augment import Augment
 from .imaging.batches import Examples
-from .imaging.learning import Recipe, as_size, learn_net, predict_net
+from .imaging.half import known_precision
+from .imaging.learning import Recipe, learn_net, predict_net
+from .imaging.limits import as_size, check_batches, check_range, check_whole
 from .imaging.sizes import check_size
 from .imaging.targets import Targets
 from .model import Array, Model
@@ -39,7 +41,7 @@ def vision_model(
     min_scale: float = 0.75,                # smallest share of the area that a random crop keeps
     flip_vert: bool = False,                # whether images may be turned upside down
     mult: float = 1.0,                      # strength of turning, warping, zooming and lighting
-    tta: str = "auto",                      # auto | plain | mean | max | beta: see tta.choose
+    tta: str = "auto",                      # plain: the whole image alone | mean | max | beta: with random views | auto: beta where a paired test says so
     n_tta: int = 4,                         # random views an image
     also: str | Sequence[str] = (),         # columns that only training rows have, to be learned too: as in Part 4 of Road to the Top
     pretrained: bool = True,
@@ -49,13 +51,18 @@ def vision_model(
     """Return fastai's fine-tuning of a pretrained network, with its probabilities averaged over random views where a paired test finds that this helps.
 
     Rows whose image cannot be read are not learned from, and are answered with the share of each class. Out of memory is met once with half the
-    batch, accumulated to the same step. Raises UnknownName, ConfigError for settings that cannot be, such as a size the network cannot take,
+    batch, accumulated to the same step. Raises UnknownName, ConfigError for numbers that cannot be and a size the network cannot take,
     WeightsMissing, MissingExtra, and DataError for a table without images. Source: fast.ai, Road to the Top, parts 1 to 4.
     """
     if method not in METHODS:
         raise UnknownName("resize method", method, METHODS)
     if tta not in ("auto", *views.MIXES):
         raise UnknownName("way of mixing (tta)", tta, ("auto", *views.MIXES))
+    known_precision(precision)
+    check_whole(0, epochs=epochs, freeze_epochs=freeze_epochs, n_tta=n_tta, seed=seed)
+    check_range(0, lr=lr, wd=wd, mult=mult)
+    check_range(0.01, 1, min_scale=min_scale)
+    check_batches(bs, accum)
     if n_tta < 0 or (n_tta == 0 and tta not in ("auto", "plain")):
         raise ConfigError(f"tta = {tta!r} mixes random views, and n_tta = {n_tta} of them came. Give their number, or tta = \"plain\".")
     wanted = (also,) if isinstance(also, str) else tuple(also)
@@ -155,10 +162,12 @@ def augmented(
 ) -> Array:
     """Return what a network sees of some images: (n_rows, 1 + n_views, height, width, 3) bytes, the whole image first, then random views.
 
-    Raises DataError for rows that are not there, and UnreadableImage.
+    Raises UnknownName, ConfigError for numbers that cannot be, DataError for rows that are not there and a table without images, and UnreadableImage.
     """
     import torch
 
+    check_whole(0, n_views=n_views, seed=seed)
+    check_range(0.01, 1, min_scale=min_scale)
     if not len(rows) or not all(-len(table) <= row < len(table) for row in rows):
         raise DataError(f"rows are positions in a table of {len(table)} rows, and {list(rows)} came.")
     taken, kept = table.take(np.asarray(rows)), as_size(item)

@@ -133,6 +133,8 @@ def _time_column(train: pd.DataFrame, test: pd.DataFrame, id: str, target: tuple
 
 
 def _images(folder: Path, train: pd.DataFrame, id: str) -> dict[str, str]:
+    from .images import named
+
     having = [d for d in sorted(folder.rglob("*")) if d.is_dir() and any(f.suffix.lower() in SUFFIXES for f in d.rglob("*"))]
     tops = [d for d in having if d.parent not in having]
     only = tops[0] if len(tops) == 1 else None
@@ -140,12 +142,14 @@ def _images(folder: Path, train: pd.DataFrame, id: str) -> dict[str, str]:
     if within["train"] is None:
         raise ConfigError(f"{folder} holds no folder of training images; folders with images: {', '.join(d.name for d in having) or 'none'}. "
                           "Write the folder without --data and fill in its [images], or give images={\"train_folder\": ..., ...} to new_comp.")
-    first = {str(c): train[c].iloc[0] for c in train}
+    if train.empty:
+        raise ConfigError(f"The train file in {folder} has no rows, so nothing tells how its images are named. Download the competition's files again.")
+    first = train[:1]
     files = {f.relative_to(within["train"]).as_posix() for f in within["train"].rglob("*") if f.suffix.lower() in SUFFIXES}
     labels = [c for c in train.columns if c != id]
     suffixes = ["", *sorted({Path(f).suffix for f in files})]
     names = [f"{where}{{id}}{suffix}" for where in ("", *(f"{{{c}}}/" for c in labels)) for suffix in suffixes]
-    name = next((n for n in names if n.format(**{**first, "id": first[id]}) in files), "{id}")
+    name = next((n for n in names if named(first, id=id, name=n)[0] in files), "{id}")
     where = {f"{which}_folder": (d or within["train"]).relative_to(folder).as_posix() for which, d in within.items()}
     return {**where, "name": name}
 

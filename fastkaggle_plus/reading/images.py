@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,8 @@ def read_images(
     for (part, folder), those in zip(folders.items(), images, strict=True):
         frames.append(features.iloc[those.rows].reset_index(drop=True))
         lost = [str(i) for i, bad in zip(raws[part][id], np.isnan(frames[-1]["width_px"]), strict=True) if bad]
+        if len(lost) == len(those) and (there := next(filter(None, those), "")):
+            raise DataError(f"None of the {part} images in {folder} decodes, {there} among them. `check_images` says why of each. Download them again.")
         if len(lost) == len(those):
             raise DataError(f"None of the {len(lost)} {part} images can be read from {folder}, the first of {id} {lost[0]}. "
                             "Check train_folder, test_folder and name in [images] of competition.toml.")
@@ -69,16 +71,25 @@ def find_images(
     id: str,     # the id column
     name: str,   # the template, see `read_images`
 ) -> list[Path | None]:
-    "Return each row's image, or None: by the template, else anywhere in the folder by the last part of the template or by the id."
+    """Return each row's image, or None: by the template, else anywhere in the folder by the last parts of the template or by the id.
+
+    A name that files in several folders have finds none of them: it could be any.
+    """
     known = _index(folder)
+    keys = ((*ends_of(wanted), this) for wanted, this in zip(named(rows, id=id, name=name), rows[id].astype(str), strict=True))
+    return [next((known[key] for key in those if known.get(key)), None) for those in keys]
+
+
+def named(
+    rows: pd.DataFrame,
+    *,
+    id: str,     # the id column
+    name: str,   # the template, see `read_images`
+) -> list[str]:
+    "Return the template filled in for each row; what names a column that is not there stays as it is."
     columns = {c: rows[c].astype("string").fillna("").tolist() for c in set(re.findall(r"{(\w+)}", name)) & set(rows.columns)}
-    ids = rows[id].astype(str).tolist()
-    found = []
-    for i, this in enumerate(ids):
-        values = {**{c: v[i] for c, v in columns.items()}, "id": this}
-        wanted = re.sub(r"{(\w+)}", lambda m, v=values: v.get(m[1], m[0]), name)  # type: ignore[misc]
-        found.append(next((known[key] for key in (wanted, wanted.rsplit("/", 1)[-1], this) if key in known), None))
-    return found
+    columns["id"] = rows[id].astype(str).tolist()
+    return [re.sub(r"{(\w+)}", lambda m, i=i: columns[m[1]][i] if m[1] in columns else m[0], name) for i in range(len(rows))]  # type: ignore[misc]
 
 
 def image_features(
@@ -119,11 +130,24 @@ def _shared(*parts: list[Path | None]) -> list[ImageFiles]:
     return [ImageFiles(shared, np.array([place[f] for f in files], dtype=np.int64)) for files in names]
 
 
-def _index(folder: Path) -> dict[str, Path]:
-    "Every image below a folder, by path, by name, and by both without the suffix; the first in order wins."
-    known: dict[str, Path] = {}
-    for file in images_below(folder):
+def ends_of(path: str) -> Iterator[str]:
+    "A path, and what is left of it without its first folders."
+    parts = path.split("/")
+    return ("/".join(parts[i:]) for i in range(len(parts)))
+
+
+def _index(folder: Path) -> dict[str, Path | None]:
+    "Every image below a folder by path and by name, also without the suffix, where the first in order wins; None for a name in several folders."
+    known: dict[str, Path | None] = {}
+    files = images_below(folder)
+    for file in files:
         inside = file.relative_to(folder)
-        for key in (inside.as_posix(), inside.with_suffix("").as_posix(), file.name, file.stem):
+        for key in (inside.as_posix(), inside.with_suffix("").as_posix()):
             known.setdefault(key, file)
-    return known
+    names: dict[str, Path | None] = {}
+    for file in files:
+        for key in (file.name, file.stem):
+            first = names.setdefault(key, file)
+            if first is not None and first.parent != file.parent:
+                names[key] = None
+    return {**names, **known}

@@ -6,6 +6,7 @@ import io
 import os
 import platform
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import resources
@@ -50,7 +51,8 @@ def write_report(
 def as_svg(figure: Figure) -> str:
     "Return a figure as SVG to stand inside HTML; the same figure gives the same bytes."
     out = io.StringIO()
-    with rc_context({"svg.hashsalt": "fastkaggle_plus", "svg.fonttype": "none"}):
+    with rc_context({"svg.hashsalt": "fastkaggle_plus", "svg.fonttype": "none"}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")   # text stays text: the browser has fonts for what matplotlib's lacks
         figure.savefig(out, format="svg", metadata={"Date": None}, transparent=True)
     return re.sub(r"^.*?(?=<svg)", "", out.getvalue(), flags=re.S)
 

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..competition import FACTS, Competition
+from ..competition import FACTS, Competition, Images
 from ..exceptions import DataError
 from ..labels import columns_of_classes
 from ..metrics import get_metric
 from ..reading import as_time, need_columns, parse_csv, values_of
+from ..reading.images import ends_of, find_images, named
 
 Array = np.ndarray[Any, Any]
 
@@ -57,7 +58,7 @@ def rehearse(
     solution = test[[comp.id, *comp.target]].assign(Usage=np.where(is_public, "Public", "Private"))
     _write(solution, folder / "solution.csv")
     (folder / FACTS).write_text(_facts(comp), encoding="utf-8")
-    if comp.images is not None:
+    if comp.kind == "images":
         _link_images(comp, path, files, rest, test)
     return folder
 
@@ -120,18 +121,27 @@ def _facts(comp: Competition) -> str:
 
 
 def _link_images(comp: Competition, path: Path, files: Path, rest: pd.DataFrame, test: pd.DataFrame) -> None:
-    "Put each row's image where a competitor finds it; held-out ones lie flat in the test folder, so that no folder tells the label."
-    assert comp.images is not None
-    known = {p.name: p for p in (path / comp.images.train_folder).rglob("*") if p.is_file()}
-    known |= {p.stem: p for p in known.values()}
-    for rows, hidden in ((rest, False), (test, True)):
-        for row in rows.to_dict("records"):
-            source = known.get(str(row[comp.id]))
-            if source is None:
-                raise DataError(f"No image of {comp.id} = {row[comp.id]!r} is in {path / comp.images.train_folder}.")
-            target = files / comp.images.test_folder / source.name if hidden else files / source.relative_to(path)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source, target)
+    "Put each row's image where a competitor finds it. Held-out ones lie flat, unless test rows tell their folder, so that none tells the label."
+    where = comp.images or Images()
+    folder = path / where.train_folder
+    told = test[[c for c in parse_csv(files / comp.test, nrows=0) if c in test and c not in comp.target]]   # a test file may be the sample, with the target
+    found = {part: find_images(rows, folder, id=comp.id, name=where.name) for part, rows in (("rest", rest), ("test", test))}
+    if not any(file for sources in found.values() for file in sources):
+        raise DataError(f"No image of {comp.id} = {rest[comp.id].iloc[0]!r}, nor of any other row, is in {folder}. "
+                        f"Check train_folder and name in [images] of {comp.facts_file}.")
+    for source in found["rest"]:
+        if source is not None:   # a row without an image stays so: the reader tells
+            _copy(source, files / source.relative_to(path))
+    for source, wanted in zip(found["test"], named(told, id=comp.id, name=where.name), strict=True):
+        if source is not None:
+            inside = source.relative_to(folder)
+            is_told = not {inside.as_posix(), inside.with_suffix("").as_posix()}.isdisjoint(ends_of(wanted))
+            _copy(source, files / where.test_folder / (inside if is_told else source.name))
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(source, target)
 
 
 def _read(file: Path) -> pd.DataFrame:

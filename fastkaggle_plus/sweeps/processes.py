@@ -108,7 +108,8 @@ class _Server:
     @property
     def obituary(self) -> str:
         code = self.process.exitcode or 0
-        guard = ' A script that starts trials does so under `if __name__ == "__main__":`.' if code > 0 else ""
+        guard = (' A script that starts trials does so under `if __name__ == "__main__":`.' if code > 0 else
+                 " It imports the packages that they need: is there memory enough for those?" if code < 0 else "")
         return f"The process that starts the trials died ({_how(code)}).{guard}"
 
 
@@ -132,8 +133,7 @@ def _serve(pipe: Connection, run: Run) -> None:
                     kind, said = ready.recv()
                 except (EOFError, OSError):   # it died before it said how it ended
                     process.join(_END_S)
-                    kind, said = "end", (f"The worker process died while this trial ran ({_how(process.exitcode)}). "
-                                         "Out of memory is the usual cause: run it alone with workers=1.")
+                    kind, said = "end", f"The worker process died while this trial ran ({_how(process.exitcode)}). {_advice(process.exitcode)}"
                 if kind == "end":
                     del running[ready]
                     ready.close()
@@ -234,6 +234,15 @@ def _n_threads() -> int:
         return len(list(Path("/proc/self/task").iterdir()))
     except OSError:
         return threading.active_count()
+
+
+def _advice(code: int | None) -> str:
+    "What to do about a process that ended like this."
+    if code == -getattr(signal, "SIGKILL", 9):
+        return "Out of memory is the usual cause: run it alone (--workers 1, workers=1), with smaller batches or images."
+    if code is not None and code >= 0:
+        return "Its code, or a library, ended the process: look for sys.exit, and at what it printed before."
+    return "A library crashed: look at what it printed before, and try it with one thread, or on fewer rows."
 
 
 def _how(code: int | None) -> str:

@@ -67,6 +67,8 @@ def run_local(
     """
     if threads < 1:
         raise ConfigError(f"threads = {threads}: a trial computes on at least one. More than one suits few large trials.")
+    if workers is not None and workers < 0:
+        raise ConfigError(f"workers = {workers}: at least one trial runs at once, and 0 runs them in this process. Leave it out for one a core.")
     data = data or comp.read(path)
     folds = folds_for(comp, data, n_folds=sweep.n_folds, seed=sweep.seed, holdout=sweep.holdout)
     prints = dict(data=data.fingerprint(), split=folds.fingerprint(), environment=environment_fingerprint())

@@ -11,6 +11,7 @@ from fastkaggle_plus.exceptions import ConfigError, DataError, UnknownName
 from fastkaggle_plus.folds import Folds, make_folds
 from fastkaggle_plus.modeling import augmented, cross_validate, vision_model
 from fastkaggle_plus.modeling.imaging.half import predicting_precision, training_precision
+from fastkaggle_plus.modeling.imaging.targets import Targets
 from tests.modeling.pictures import make_pictures, read_pictures
 
 TINY = dict(item=32, batch=32, epochs=1, bs=16, pretrained=False, method="squish")
@@ -81,7 +82,7 @@ def test_rows_without_a_readable_image_are_answered_with_the_shares_and_not_lear
     np.testing.assert_allclose(preds.test[2], shares, atol=0.02)
     for file in (folder / "train_images").iterdir():
         file.write_bytes(b"no image")
-    with pytest.raises(DataError, match=r"None of the 60 train images"):
+    with pytest.raises(DataError, match=r"None of the train images in .* decodes"):
         read_pictures(folder)
 
 
@@ -89,6 +90,9 @@ def test_a_second_label_is_learned_along_and_told_by_its_own_accuracy(data):
     preds = cross_validate(vision_model("test_resnet", **{**TINY, "epochs": 3}, also="shade", tta="plain"), data, holdout(data))
     assert preds.oof.shape[1] == 3 and preds.about["also"] == ["shade"]
     assert 0 <= preds.about["fits"][0]["shade_accuracy"] <= 1
+    targets, answer = Targets(data.train, ["shade"]), np.zeros((len(data.train), 5))   # says dark of all
+    half = dataclasses.replace(data.train, also=data.train.also.where(data.train.also == "dark"))
+    assert targets.scores_also(answer, half, np.ones(len(half), dtype=bool)) == {"shade_accuracy": 1.0}   # rows that have it
     with pytest.raises(UnknownName, match="shade"):
         cross_validate(vision_model("test_resnet", **TINY, also="shades"), data, holdout(data))
 
@@ -164,6 +168,16 @@ def test_wrong_words_are_refused_at_once():
         vision_model("resnet26e")
 
 
+@pytest.mark.parametrize(("given", "words"), [
+    (dict(bs=0), "bs = 0"), (dict(bs=4, accum=9), "accum = 2 at most"), (dict(accum=0), "accum = 0"), (dict(epochs=-1), "epochs = -1"),
+    (dict(epochs=1.5), "epochs = 1.5"), (dict(lr="0.01"), "lr = '0.01'"), (dict(lr=float("nan")), "lr = nan"), (dict(min_scale=2.0), "min_scale = 2.0"),
+    (dict(n_tta=-1), "n_tta = -1"), (dict(item="big"), "'big' came"), (dict(batch=[32, 32, 3]), r"\[32, 32, 3\] came"), (dict(seed=None), "seed = None"),
+])
+def test_numbers_that_cannot_be_are_refused_at_once(given, words):
+    with pytest.raises(ConfigError, match=words):
+        vision_model("test_resnet", **{**TINY, **given})
+
+
 def test_half_precision_is_used_where_the_hardware_computes_it():
     cpu = torch.device("cpu")
     native = any(getattr(torch.cpu, f"_is_{n}_supported")() for n in ("amx_tile", "avx512_bf16"))
@@ -179,6 +193,8 @@ def test_what_a_network_sees_can_be_looked_at(data):
     seen = augmented(data.train, [0, 5], 3, item=32, batch=(24, 16), method="pad")
     assert seen.shape == (2, 4, 24, 16, 3) and seen.dtype == np.uint8
     assert not np.array_equal(seen[0, 1], seen[0, 2])
+    with pytest.raises(ConfigError, match="n_views = -1"):
+        augmented(data.train, [0], -1)
     np.testing.assert_array_equal(seen, augmented(data.train, [0, 5], 3, item=32, batch=(24, 16), method="pad"))
 
 

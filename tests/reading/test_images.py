@@ -61,7 +61,18 @@ def test_the_template_decides_between_two_images_of_one_name(tmp_path):
     rows = pd.DataFrame({"id": [1, 1, 2], "label": ["a", "b", "a"]})
     assert find_images(rows, tmp_path, id="id", name="{label}/{id}.png") == [tmp_path / "a" / "1.png", tmp_path / "b" / "1.png", None]
     assert find_images(rows, tmp_path, id="id", name="{label}/{id}")[1] == tmp_path / "b" / "1.png"
-    assert find_images(rows.assign(label=np.nan), tmp_path, id="id", name="{label}/{id}")[0] == tmp_path / "a" / "1.png"   # a sample with empty answers
+    assert find_images(rows.assign(label=np.nan), tmp_path, id="id", name="{label}/{id}")[0] is None   # a sample with empty answers: it could be either
+    (tmp_path / "b" / "1.png").unlink()
+    assert find_images(rows.assign(label=np.nan), tmp_path, id="id", name="{label}/{id}")[0] == tmp_path / "a" / "1.png"
+
+
+def test_a_name_in_several_folders_finds_no_wrong_image(tmp_path):
+    for label in ("r", "b"):
+        paint(tmp_path / "train_images" / label / "1.png", 9)
+    rows = pd.DataFrame({"id": ["train_images/r/1.png", "train_images/b/1"], "n": ["1.png", "1"]})
+    found = find_images(rows, tmp_path / "train_images", id="id", name="{id}")
+    assert found == [tmp_path / "train_images/r/1.png", tmp_path / "train_images/b/1.png"]
+    assert find_images(rows, tmp_path / "train_images", id="n", name="{n}") == [None, None]
 
 
 def test_some_unreadable_images_are_named_and_all_of_them_are_fatal(tmp_path):
@@ -75,6 +86,10 @@ def test_some_unreadable_images_are_named_and_all_of_them_are_fatal(tmp_path):
     assert data.train.x["mean_r"].isna().sum() == 3 and len(data.train) == N
     with pytest.raises(DataError, match=r"None of the 24 train images can be read from .*nowhere, the first of id 000\.png\. Check train_folder"):
         read(tmp_path, train_folder="nowhere")
+    for file in (tmp_path / "test_images").iterdir():
+        file.write_bytes(b"no image")
+    with pytest.raises(DataError, match=r"None of the test images in .*test_images decodes, .*100\.png among them\. `check_images`"):
+        read(tmp_path)
 
 
 def test_each_row_has_its_image_though_rows_and_images_are_missing(tmp_path):

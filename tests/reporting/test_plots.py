@@ -6,6 +6,7 @@ from matplotlib.colors import to_hex
 
 from fastkaggle_plus.reporting import plot_scores
 from fastkaggle_plus.reporting.plots import ORANGE
+from fastkaggle_plus.reporting.report import as_svg
 from fastkaggle_plus.sweeps import board
 
 from ..making import make_predictions, make_values
@@ -19,6 +20,11 @@ def test_a_tie_is_shown_as_on_the_board():
         assert shown == [row.name for row in board(members)] == ["first", "second", "worst"]
         colors = {round(c[0].get_ydata()[0]): to_hex(c[0].get_color()) for c in axes.containers}
         assert [len(shown) - 1 - y for y, color in colors.items() if color == ORANGE] == [0]
+
+
+def test_words_in_any_script_are_drawn_without_a_warning(recwarn):
+    figure = plot_scores([make_predictions("\u7a3b"), make_predictions("b")])
+    assert "\u7a3b" in as_svg(figure) and not recwarn.list
 
 
 def test_one_holdout_is_called_so():

@@ -1,8 +1,11 @@
 """rehearse: held-out rows make a bundle that the sandbox serves, whatever the files look like; and what is wrong is said of the user's own files."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from fastkaggle_plus.competition import read_competition
 from fastkaggle_plus.exceptions import DataError
@@ -94,3 +97,34 @@ def test_groups_are_held_out_whole_and_many_of_them_take_no_time_each(tmp_path):
     bundle = rehearse(make(tmp_path, frame, split='[split]\nkind = "group"\ncolumn = "team"'), tmp_path / "toy", tmp_path / "bundles")
     train, test = (pd.read_csv(bundle / "files" / f) for f in ("train.csv", "test.csv"))
     assert not set(train["team"]) & set(test["team"]) and len(test) == pytest.approx(0.3 * n, abs=10)
+
+
+IMAGES = '[split]\nkind = "stratified"\n[images]\nname = "{name}"\n'
+
+
+def pictures(comp, files):
+    for file in files:
+        (comp.folder / "train_images" / file).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (4, 4)).save(comp.folder / "train_images" / file)
+
+
+def test_one_image_that_is_not_there_stops_no_rehearsal(tmp_path):
+    comp = make(tmp_path, rows(["a", "b"] * 30), kind="images", test="sample_submission.csv", split=IMAGES.format(name="{y}/{id}"))
+    pictures(comp, [f"{'ab'[i % 2]}/{i}.{'jpg' if i % 3 else 'png'}" for i in range(N) if i not in (3, 4)])
+    bundle = bundle_of(comp, tmp_path)
+    assert len(list((bundle.folder / "files/train_images").rglob("*.*"))) + len(list((bundle.folder / "files/test_images").glob("*.*"))) == N - 2
+    with pytest.raises(DataError, match=r"No image of id = '0', nor of any other row"):
+        rehearse(comp.model_copy(update={"images": comp.images.model_copy(update={"train_folder": "elsewhere"})}), comp.folder, tmp_path / "none")
+
+
+@pytest.mark.parametrize("above", ["", "train_images/"])
+def test_held_out_images_of_one_name_stay_apart_where_their_ids_tell_the_folder(tmp_path, above):
+    "Also where nothing is said of images: the folders and the template are then the usual ones."
+    names = [f"s{i % 3}/{i // 3}.png" for i in range(N)]
+    comp = make(tmp_path, rows(["a", "b"] * 30).assign(id=[above + name for name in names]), kind="images")
+    pictures(comp, names)
+    bundle = bundle_of(comp, tmp_path)
+    held_out = bundle.folder / "files/test_images"
+    assert {above + f.relative_to(held_out).as_posix() for f in held_out.rglob("*.png")} == set(bundle.solution["id"])
+    data = comp.read(bundle.folder / "files")
+    assert [Path(f).relative_to(held_out).as_posix() for f in data.test.images] == [i.removeprefix(above) for i in data.test_ids]

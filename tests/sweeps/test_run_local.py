@@ -64,6 +64,17 @@ def test_a_worker_that_dies_does_not_end_the_sweep(toy, tmp_path):
     assert "worker process died" in results[0].error and all(r.predictions is not None for r in results[1:])
 
 
+def test_a_process_that_ends_itself_is_not_said_to_be_out_of_memory(toy, tmp_path):
+    killed, ended = sweep(toy, (Trial("dies", "models.dies"), Trial("ends", "models.ends")), tmp_path, workers=2)
+    assert "killed by SIGKILL" in killed.error and "Out of memory" in killed.error
+    assert "exit status 3" in ended.error and "memory" not in ended.error and "sys.exit" in ended.error
+
+
+def test_fewer_than_no_workers_are_refused(toy, tmp_path):
+    with pytest.raises(ConfigError, match="workers = -1"):
+        sweep(toy, counted(toy, 4), tmp_path, workers=-1)
+
+
 def test_each_trial_has_a_process_of_its_own(toy, tmp_path):
     sweep(toy, counted(toy, 2, 3, 4, 5, 6), tmp_path, workers=2)
     pids = {int(line.split()[1]) for line in (tmp_path / "log").read_text().splitlines()}
@@ -78,7 +89,7 @@ def test_a_process_that_is_killed_fails_its_own_trial_alone(toy, tmp_path):
 
 def test_when_the_server_dies_another_goes_on(toy, tmp_path):
     first, second = sweep(toy, (Trial("kills", "models.kills_the_server"), *counted(toy, 4)), tmp_path, workers=1)
-    assert "process that starts the trials died (killed by SIGKILL)" in first.error and second.predictions is not None
+    assert "process that starts the trials died (killed by SIGKILL). It imports the packages" in first.error and second.predictions is not None
 
 
 @pytest.mark.parametrize(("preload", "n"), [('PRELOAD = ("torch",)', 2), ("", 2), ("", 1)])

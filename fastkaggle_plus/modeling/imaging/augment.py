@@ -10,8 +10,6 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from ...exceptions import ConfigError
-
 P_AFFINE = P_LIGHTING = 0.75    # of an image to be turned, warped, zoomed; to be lit
 MAX_ROTATE_DEG = 10.0
 MAX_WARP = MAX_LIGHTING = 0.2
@@ -28,10 +26,6 @@ class Augment:
     min_scale: float = 0.75         # smallest share of the area that a random crop keeps; 1: no crop
     flip_vert: bool = False         # whether up is as good as down: then all eight turns and mirrors are drawn
     mult: float = 1.0               # strength of everything but the crop; 0: crop and mirror only
-
-    def __post_init__(self) -> None:
-        if not 0 < self.min_scale <= 1:
-            raise ConfigError(f"min_scale is the smallest share of an image's area that a crop keeps, above 0 and up to 1, and {self.min_scale!r} came.")
 
     def plain(self, pixels: Any) -> Any:
         "Return the whole images at the network's size, normalised; `pixels` is (n, height, width, 3) of bytes. Sampled as the views are: no smoother."

@@ -4,30 +4,28 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from ...exceptions import ConfigError
 from .. import progress
 from ..fastai_import import import_fastai
 from ..model import Array
 from .archs import Arch
 from .augment import Augment
 from .batches import Batches, Examples, on_device
-from .half import autocast, half_precision, known_precision, predicting_precision, training_precision
+from .half import autocast, half_precision, predicting_precision, training_precision
+from .limits import LEAST_BS
 from .nets import make_net
 from .targets import Targets
 from .weights import fetch_weights
 
-LEAST_BS = 2   # images a batch: batch norm takes their mean
-
 
 @dataclass(frozen=True)
 class Recipe:
-    "How a network is trained. Raises ConfigError for what cannot be, and UnknownName for a precision."
+    "How a network is trained."
     arch: Arch
     size: tuple[int, int]     # (height, width) in pixels that it sees
     pretrained: bool = True
@@ -38,16 +36,6 @@ class Recipe:
     accum: int = 1            # batches a step
     wd: float = 0.01
     precision: str = "auto"
-
-    def __post_init__(self) -> None:
-        known_precision(self.precision)
-        for name in ("epochs", "freeze_epochs", "bs", "accum"):
-            value, least = getattr(self, name), 0 if name.endswith("epochs") else 1
-            if not isinstance(value, int | np.integer) or value < least:
-                raise ConfigError(f"{name} is a whole number from {least}, and {value!r} came.")
-        if self.bs // self.accum < LEAST_BS:
-            raise ConfigError(f"bs = {self.bs} in accum = {self.accum} batches came: that is fewer than {LEAST_BS} images a batch, and batch norm needs two. "
-                              "Raise bs, or lower accum.")
 
 
 def learn_net(recipe: Recipe, examples: Examples, targets: Targets, augment: Augment) -> tuple[Any, dict[str, Any]]:
@@ -126,14 +114,6 @@ def predict_net(
             with autocast(predicting_precision(precision, device, size=seen.shape[-2:]), device):
                 answers.append(net(seen).float().cpu().numpy())
     return np.concatenate(answers) if answers else np.empty((0, 0), dtype=np.float32)
-
-
-def as_size(size: int | Sequence[int]) -> tuple[int, int]:
-    "Return (height, width) of a size in pixels; one number is a square. Raises ConfigError."
-    sides: tuple[Any, ...] = tuple(size) if np.iterable(size) else (size, size)
-    if len(sides) != 2 or not all(isinstance(side, int | np.integer) and side >= 1 for side in sides):
-        raise ConfigError(f"A size in pixels is a whole number for a square, or two of them, (height, width), and {size!r} came.")
-    return int(sides[0]), int(sides[1])
 
 
 def _tell_epochs(fastai: Any, n_epochs: int) -> Any:

@@ -8,7 +8,8 @@ from typing import Any
 
 from ...exceptions import DataError
 from .archs import resolve_arch
-from .learning import LEAST_BS, as_size, is_out_of_memory
+from .learning import is_out_of_memory
+from .limits import LEAST_BS, as_size, check_batches, check_whole
 from .nets import make_net
 
 
@@ -33,11 +34,13 @@ def gpu_fit(
 ) -> GpuFit:
     """Train two steps on random pixels in half precision and return the peak of GPU memory, and the accumulation with which it fits.
 
-    Without a GPU nothing runs and the record says so. Raises DataError when two images do not fit: batch norm needs so many.
+    Without a GPU nothing runs and the record says so. Raises ConfigError, and DataError when two images do not fit: batch norm needs so many.
     Source: fast.ai, Road to the Top, part 3.
     """
     import torch
 
+    check_batches(bs, accum)
+    check_whole(1, n_out=n_out)
     found, seen = resolve_arch(arch), as_size(size)
     if not torch.cuda.is_available():
         return GpuFit(found.full_name, seen, bs, accum, skipped="no GPU here: memory was not measured")

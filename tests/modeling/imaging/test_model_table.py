@@ -138,6 +138,7 @@ def test_the_command_lists_filters_and_draws(tmp_path):
     assert (tmp_path / "models.png").read_bytes().startswith(b"\x89PNG")
     told = json.loads(fkp("--max-params", "30", "--top", "2", "--json", cwd=tmp_path).stdout)
     assert [set(row) for row in told] == [set(model_table().columns)] * 2 and told[0]["top1"] >= told[1]["top1"]
+    assert fkp("--top", "-3", cwd=tmp_path).returncode == 2
     assert "Did you mean 'levit'" in fkp("--family", "levi", cwd=tmp_path).stderr
 
 
