@@ -7,8 +7,8 @@ INSTALLED := .venv/.installed
 demo: $(INSTALLED)  ## Titanic, from data to a scored submission in the sandbox
 	.venv/bin/fkp run titanic
 
-test: $(INSTALLED)  ## the whole suite
-	$(PY) -m pytest
+test: $(INSTALLED)  ## the whole suite, a file of tests on each core
+	$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 check: $(INSTALLED)  ## ruff and mypy
 	$(PY) -m ruff check .
