@@ -63,7 +63,7 @@ def vision_model(
     check_range(0, lr=lr, wd=wd, mult=mult)
     check_range(0.01, 1, min_scale=min_scale)
     check_batches(bs, accum)
-    if n_tta < 0 or (n_tta == 0 and tta not in ("auto", "plain")):
+    if n_tta == 0 and tta not in ("auto", "plain"):
         raise ConfigError(f"tta = {tta!r} mixes random views, and n_tta = {n_tta} of them came. Give their number, or tta = \"plain\".")
     wanted = (also,) if isinstance(also, str) else tuple(also)
     found = _resolved(arch)
@@ -77,7 +77,7 @@ def vision_model(
             raise ConfigError("tta = 'max' takes the largest probability of several views, and targets came that are values. Take mean or beta.")
         pixels, rows, readable = _pixels(table, kept, method)
         if not len(rows):
-            raise DataError(f"None of the {len(table)} images to learn from can be read.")
+            raise DataError(f"None of the {len(table)} images to learn from can be read. `check_images(path)` names each file and why.")
         targets = Targets(table, wanted)
         with repeatable(seed, threads=None):
             net, notes = learn_net(recipe, Examples(pixels, rows, targets.take(readable)), targets, augment)
