@@ -46,6 +46,7 @@ class Table:
     task: str                     # binary | multiclass | regression
     vocab: tuple[Any, ...] = ()   # class labels by code; () for a regression
     images: ImageFiles | None = None   # the image of each row, where the competition has them
+    texts: pd.DataFrame | None = None  # the texts of each row as they are written, one column a text; "" where there is none
     also: pd.DataFrame | None = None   # columns that only training rows have: no features, but a model may learn to predict them too
 
     def __len__(self) -> int:
@@ -62,7 +63,7 @@ class Table:
         "Return the rows at the positions `rows`."
         return dataclasses.replace(
             self, x=self.x.iloc[rows].reset_index(drop=True), targs=None if self.targs is None else self.targs[rows],
-            images=self.images and self.images.take(rows), also=None if self.also is None else self.also.iloc[rows].reset_index(drop=True))
+            images=self.images and self.images.take(rows), texts=_rows_of(self.texts, rows), also=_rows_of(self.also, rows))
 
     def only(self, columns: Sequence[str]) -> Table:
         "Return the table with these features alone. Raises UnknownName."
@@ -104,6 +105,7 @@ class Data:
     raw_train: pd.DataFrame         # the files as they were read
     raw_test: pd.DataFrame
     groups: Array | None = None     # (n_train,) values of the split's group column
+    group_name: str = ""            # how that column is called
     time: Array | None = None       # (n_train,) values of the split's time column
     left_out: dict[str, str] = field(default_factory=dict)  # column -> why no model sees it
     in_fold: InFold | None = None
@@ -157,12 +159,17 @@ class Data:
         for table, ids in ((self.train, self.ids), (self.test, self.test_ids)):
             digest.update(pd.util.hash_pandas_object(table.x, index=False).to_numpy().tobytes())
             digest.update(repr(np.asarray(ids).tolist()).encode())
-            if table.also is not None:
-                digest.update(pd.util.hash_pandas_object(table.also, index=False).to_numpy().tobytes())
+            for more in (table.texts, table.also):
+                if more is not None:
+                    digest.update(pd.util.hash_pandas_object(more, index=False).to_numpy().tobytes())
             for content in _contents(table.images):
                 digest.update(content)
         digest.update(np.ascontiguousarray(self.targs).tobytes())
         return digest.hexdigest()[:16]
+
+
+def _rows_of(frame: pd.DataFrame | None, rows: Array) -> pd.DataFrame | None:
+    return None if frame is None else frame.iloc[rows].reset_index(drop=True)
 
 
 def _contents(images: ImageFiles | None) -> Iterator[bytes]:

