@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .preloads import preload_of
     from .scratch import deep_net_model, linear_model, net_model, sigmoid_model
     from .tabular import tabular_model
+    from .text import text_model
     from .validation import cross_validate
     from .vision import augmented, vision_model
 
@@ -40,6 +41,7 @@ _HOME = {
     "preload_of": "preloads",
     "deep_net_model": "scratch", "linear_model": "scratch", "net_model": "scratch", "sigmoid_model": "scratch",
     "tabular_model": "tabular",
+    "text_model": "text",
     "cross_validate": "validation",
     "augmented": "vision", "vision_model": "vision",
 }
@@ -47,7 +49,7 @@ _HOME = {
 __all__ = [
     "Arch", "Bag", "FewDeepTrees", "FittedFunction", "Model", "augmented", "bag", "bag_model", "catboost_model", "cross_validate", "deep_net_model",
     "find_model", "forest_model", "gpu_fit", "hist_gradient_boosting_model", "lightgbm_model", "linear_model", "model_table", "net_model", "one_r_model",
-    "preload_of", "resolve_arch", "ridge_model", "sigmoid_model", "split_score", "tabular_model", "tree_curve", "tree_model", "vision_model", "xgboost_model",
+    "preload_of", "resolve_arch", "ridge_model", "sigmoid_model", "split_score", "tabular_model", "text_model", "tree_curve", "tree_model", "vision_model", "xgboost_model",
 ]
 
 
