@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from .imaging.archs import Arch, resolve_arch
     from .imaging.memory import gpu_fit
     from .imaging.model_table import model_table
+    from .language.inputs import write_texts
+    from .language.weights import default_arch
     from .linear import ridge_model
     from .model import FittedFunction, Model
     from .preloads import preload_of
@@ -36,6 +38,7 @@ _HOME = {
     "catboost_model": "boosting", "hist_gradient_boosting_model": "boosting", "lightgbm_model": "boosting", "xgboost_model": "boosting",
     "FewDeepTrees": "forest", "forest_model": "forest", "one_r_model": "forest", "split_score": "forest", "tree_curve": "forest", "tree_model": "forest",
     "Arch": "imaging.archs", "resolve_arch": "imaging.archs", "gpu_fit": "imaging.memory", "model_table": "imaging.model_table",
+    "write_texts": "language.inputs", "default_arch": "language.weights",
     "ridge_model": "linear",
     "FittedFunction": "model", "Model": "model",
     "preload_of": "preloads",
@@ -48,8 +51,9 @@ _HOME = {
 
 __all__ = [
     "Arch", "Bag", "FewDeepTrees", "FittedFunction", "Model", "augmented", "bag", "bag_model", "catboost_model", "cross_validate", "deep_net_model",
-    "find_model", "forest_model", "gpu_fit", "hist_gradient_boosting_model", "lightgbm_model", "linear_model", "model_table", "net_model", "one_r_model",
-    "preload_of", "resolve_arch", "ridge_model", "sigmoid_model", "split_score", "tabular_model", "text_model", "tree_curve", "tree_model", "vision_model", "xgboost_model",
+    "default_arch", "find_model", "forest_model", "gpu_fit", "hist_gradient_boosting_model", "lightgbm_model", "linear_model", "model_table", "net_model",
+    "one_r_model", "preload_of", "resolve_arch", "ridge_model", "sigmoid_model", "split_score", "tabular_model", "text_model", "tree_curve", "tree_model",
+    "vision_model", "write_texts", "xgboost_model",
 ]
 
 
