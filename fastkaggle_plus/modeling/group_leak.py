@@ -17,8 +17,10 @@ from ..folds import Folds, make_folds
 from ..predictions import Predictions
 from ..reading.groups import group_candidates
 from . import progress
+from .model import Model
 
-MOST_ROWS = 3_000    # measured on: whole groups
+MOST_ROWS = 3_000    # measured on, in whole groups
+MOST_TEXTS = 2_000   # and where the texts are read
 MOST_FITS = 5        # by the split as it is, and as many by the grouped one
 _TREES = 40          # of all classes together
 _MOST_CANDIDATES = 2
@@ -77,15 +79,15 @@ def warn_of_groups(
     metric: str,
     stacklevel: int = 3,
 ) -> None:
-    "Warn (GroupsOverlap) where `group_leak` finds one, once for the same data and folds."
+    "Warn (GroupsOverlap) where `find_group_leak` finds one, once for the same data and folds."
     told = _TOLD.setdefault(data, set())
     if folds.fingerprint() not in told:
         told.add(folds.fingerprint())
-        if (leak := group_leak(data, folds, metric=metric)) is not None:
+        if (leak := find_group_leak(data, folds, metric=metric)) is not None:
             warnings.warn(str(leak), GroupsOverlap, stacklevel=stacklevel)
 
 
-def group_leak(
+def find_group_leak(
     data: Data,
     folds: Folds,
     *,
@@ -94,7 +96,8 @@ def group_leak(
     """Return what it is worth that the folds tear groups apart; None where they do not, and for a split along time.
 
     The groups are the data's; where it names none they are looked for, and then only a flattery that is no chance (p < 0.01) counts.
-    Measured are out-of-fold predictions of a few boosted trees on whole groups of some 3,000 rows, by the folds and by grouped ones.
+    Measured are out-of-fold predictions, by the folds and by grouped ones, on whole groups of some 3,000 rows: of a few boosted trees, or of
+    `letters_model` where the table has texts.
     """
     if folds.kind == "time":
         return None
@@ -128,15 +131,13 @@ def _measured(data: Data, folds: Folds, group: Array, metric: str) -> tuple[Pred
     "A quick model's predictions of the same rows, by the folds and by grouped ones."
     from threadpoolctl import threadpool_limits  # comes with scikit-learn
 
-    from .boosting import hist_gradient_boosting_model
     from .validation import validated
 
-    rows = _whole_groups(group)
-    if not (data.train.cat_names or data.train.cont_names) or len(np.unique(group[rows])) < 2:
+    data = _with_texts(data)
+    rows = _whole_groups(group, MOST_ROWS if data.train.texts is None else MOST_TEXTS)
+    if (model := _quick_model(data)) is None or len(np.unique(group[rows])) < 2:
         return None, None
     few = _only(data, rows)
-    trees = max(_TREES // max(len(data.vocab) if len(data.vocab) > 2 else 1, 1), 5)
-    model = hist_gradient_boosting_model(trees, learning_rate=0.1)
     as_it_is = _renumbered(folds.assignment[rows])
     n_folds = as_it_is.max() + 1
     if n_folds < 1:
@@ -153,17 +154,34 @@ def _measured(data: Data, folds: Folds, group: Array, metric: str) -> tuple[Pred
     return by_split, dataclasses.replace(by_group, oof=oof)
 
 
-def _whole_groups(group: Array) -> Array:
-    "Rows of as many whole groups, drawn at random, as make some MOST_ROWS; of larger groups some of their rows."
-    if len(group) <= MOST_ROWS:
+def _quick_model(data: Data) -> Model | None:
+    from .boosting import hist_gradient_boosting_model
+    from .letters import letters_model
+
+    if data.train.texts is not None:
+        return letters_model()
+    n_trees = max(_TREES // max(len(data.vocab) - 1, 1), 5)   # each class has its own
+    return hist_gradient_boosting_model(n_trees, learning_rate=0.1) if data.train.cat_names or data.train.cont_names else None
+
+
+def _with_texts(data: Data) -> Data:
+    "The data without an empty frame of texts."
+    if data.train.texts is None or data.train.texts.shape[1]:
+        return data
+    return dataclasses.replace(data, train=dataclasses.replace(data.train, texts=None), test=dataclasses.replace(data.test, texts=None))
+
+
+def _whole_groups(group: Array, most: int) -> Array:
+    "Rows of as many whole groups, drawn at random, as make up so many; of larger groups some of their rows."
+    if len(group) <= most:
         return np.arange(len(group))
     rng = np.random.default_rng(0)
     place = np.empty(group.max() + 1, dtype=int)
     place[rng.permutation(group.max() + 1)] = np.arange(group.max() + 1)
     sizes = np.bincount(place[group])
-    n_whole = max(int(np.searchsorted(np.cumsum(sizes), MOST_ROWS)), min(len(sizes), 2 * MOST_FITS))
+    n_whole = max(int(np.searchsorted(np.cumsum(sizes), most)), min(len(sizes), 2 * MOST_FITS))
     rows = np.flatnonzero(place[group] < n_whole)
-    return rows if len(rows) <= 2 * MOST_ROWS else np.sort(rng.choice(rows, MOST_ROWS, replace=False))
+    return rows if len(rows) <= 2 * most else np.sort(rng.choice(rows, most, replace=False))
 
 
 def _renumbered(assignment: Array) -> Array:

@@ -37,7 +37,7 @@ def cross_validate(
     """Fit the model once a fold, and return its out-of-fold predictions with the mean of the folds' test predictions.
 
     Features that need targets are computed inside each fold. For rmsle the model is fitted to log(1 + target).
-    Whoever listens (see `progress`) hears how far it is. Warns (GroupsOverlap) where the split flatters, see `group_leak`.
+    Whoever listens (see `progress`) hears how far it is. Warns (GroupsOverlap) where the split flatters, see `find_group_leak`.
     Raises DataError for folds of other rows, grouped folds that split a group of this data, and predictions that cannot be.
     """
     check_rows(folds, data)

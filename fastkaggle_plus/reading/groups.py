@@ -30,7 +30,7 @@ def group_candidates(
         if not FEW_GROUPS <= n <= len(column) / ROWS_A_VALUE or len(column) < MOSTLY * len(train):
             continue
         numbers = is_written_as_number(train[name])
-        if numbers and (column % 1 != 0).any() or column_kind(str(name), train[name]) == "date":
+        if (numbers and (column % 1 != 0).any()) or column_kind(str(name), train[name]) == "date":
             continue
         seen = share_known(train[name], test[name]) if len(test[name].dropna()) >= ENOUGH_ROWS else 1.0
         is_phrase = not numbers and column.head(MANY_ROWS).astype(str).str.count(r"\S+").mean() > WORDS
