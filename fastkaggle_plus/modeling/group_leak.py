@@ -165,10 +165,12 @@ def _quick_model(data: Data) -> Model | None:
 
 
 def _with_texts(data: Data) -> Data:
-    "The data without an empty frame of texts."
-    if data.train.texts is None or data.train.texts.shape[1]:
+    "The data with the texts that its files hold, or none: what a reader wrote beside them costs time and tells the quick model little."
+    if data.train.texts is None:
         return data
-    return dataclasses.replace(data, train=dataclasses.replace(data.train, texts=None), test=dataclasses.replace(data.test, texts=None))
+    own = [c for c in data.train.texts if c in data.raw_train] or list(data.train.texts)
+    train, test = (dataclasses.replace(t, texts=t.texts[own] if own and t.texts is not None else None) for t in (data.train, data.test))
+    return dataclasses.replace(data, train=train, test=test)
 
 
 def _whole_groups(group: Array, most: int) -> Array:
