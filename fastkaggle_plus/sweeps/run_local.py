@@ -27,7 +27,8 @@ from .processes import Job, Place, in_processes, using_threads
 from .results import TrialResult
 from .trial import Sweep, Trial
 
-_VERSIONS = ("numpy", "pandas", "scikit-learn", "scipy", "torch", "torchvision", "timm", "fastai", "lightgbm", "xgboost", "catboost")
+_VERSIONS = ("numpy", "pandas", "scikit-learn", "scipy", "torch", "torchvision", "timm", "fastai", "transformers", "tokenizers", "lightgbm", "xgboost",
+             "catboost")
 _PRELOAD = ("fastkaggle_plus.modeling.validation", "sklearn.metrics", "sqlite_utils", "threadpoolctl")   # what every trial needs
 
 
