@@ -19,7 +19,7 @@ LIGHT = """from fastkaggle_plus import Trial
 ENSEMBLE = "mean"
 TRIALS = (Trial("forest", "forest.forest_model", {"n_estimators": 20}), Trial("ridge", "linear.ridge_model"))
 """
-SINGLE, PAIR = ('[text]\ncolumns = "what it says: all!"', '[text]\ncolumns = ["first", "other"]\ncontext = "topic"')
+SINGLE, PAIR = ('[text]\ncolumns = "what it says: all!"', '[text]\ncolumns = ["first", "other"]\ncontext = "topic"\n[split]\nkind = "group"\ncolumn = "first"')
 KINDS = {   # task, metric, targets, [text]
     "accuracy": ("binary", "accuracy", ["y"], ""),
     "log_loss": ("binary", "log_loss", ["y"], SINGLE),
@@ -70,7 +70,7 @@ def test_from_the_facts_to_a_score(tmp_path, monkeypatch, name):
     assert not [r.error for r in done.results if r.failed]
     assert [e["ours"] for e in done.standing.entries] == [True, False] and done.standing.private_rank == 1   # before the sample submission
     columns = [c for c in rows if c not in ("id", *comp.target)]
-    assert ("texts", ", ".join(columns)) in said
+    assert ("texts", f"in the column{'s' if len(columns) > 1 else ''} {', '.join(columns)}") in said
     sent = cells(done.submission)
     assert sent["id"].str.fullmatch(r"\d{3}").all() and len(sent) == pytest.approx(0.3 * len(rows) * 0.95, abs=2)
 

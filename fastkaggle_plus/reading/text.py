@@ -19,7 +19,7 @@ from .tables import read_tabular
 
 TOPICS = 16            # components kept of each column's word and letter counts
 MAX_TERMS = 20_000     # words, and as many letter groups, counted
-GROUPED_LETTERS = 300  # of the beginning of a text, in groups: more of an essay costs minutes and tells little
+GROUPED_LETTERS = 300  # of the beginning of a text are counted in groups: more of an essay costs minutes and tells little
 FEW_LEVELS = 20        # a column of so few texts, each many times over, is a category
 MANY_TIMES = 10
 # One word, or one letter of a script that puts no blanks between words: Thai, Lao, Japanese, Chinese
@@ -83,7 +83,7 @@ def _looks_like_text(column: pd.Series) -> bool:
     counts = column.value_counts()
     if counts.empty or (len(counts) <= FEW_LEVELS and counts.mean() > MANY_TIMES):
         return False
-    words = np.array([len(_WORD.findall(text)) for text in counts.index])
+    words = np.array([len(_WORD.findall(text[:GROUPED_LETTERS])) for text in counts.index])
     return bool(np.average(words, weights=counts) > 1.5)
 
 
