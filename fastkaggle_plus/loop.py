@@ -180,6 +180,9 @@ def _download(stage: Stage, watcher: Watcher) -> tuple[Path, Data]:
     stage.clock.lap("download")
     watcher.step("download", f"{'already in' if was_there else 'verified and unpacked to'} {path}")
     read = stage.comp.read(path)
+    if read.train.texts is not None:
+        columns = list(map(str, read.train.texts))
+        watcher.step("texts", f"in the column{'s'[:len(columns) - 1]} {', '.join(columns)}")
     if unseen := [f"{c} ({why})" for c, why in read.left_out.items() if c != stage.comp.id]:
         watcher.step("columns", f"left out: {', '.join(unseen)}")
     return path, read

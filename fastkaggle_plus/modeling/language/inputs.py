@@ -98,7 +98,7 @@ class Encoder:
         "Return the tokens of each row. Raises DataError where there are no texts, UnknownName, ConfigError."
         if texts is None or not len(texts.columns):
             raise DataError("This table has no texts. Read the data with kind = \"text\" and name its columns in [text], or give Table.texts.")
-        parts = write_texts(texts, self.style or plain_style(map(str, texts)))
+        parts = write_texts(texts, self.style) if self.style else [texts[c].tolist() for c in texts]
         if self.lower:
             parts = [[row.lower() for row in part] for part in parts]
         return self._numbered(parts)
