@@ -57,7 +57,7 @@ def test_frozen_layers_stay_as_they_are(models, family):
 
 
 def test_something_has_to_learn(models):
-    with pytest.raises(ConfigError, match="freeze = 3.*2 layers"):
+    with pytest.raises(ConfigError, match=r"freeze = 3.*2 layers"):
         text_model(str(models["bert"]), epochs=1, freeze=3).fit(pairs(16))
 
 

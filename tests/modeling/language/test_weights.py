@@ -120,7 +120,8 @@ def test_a_model_whose_tokenizer_is_sentencepiece_alone(tmp_path):
         (tmp_path / "deberta" / file).unlink()
     (tmp_path / "words.txt").write_text("\n".join(f"{a} {b}" for a in ("seed", "valve", "pump", "gear") for b in ("drill", "lens", "wire")) * 9)
     sentencepiece.SentencePieceTrainer.train(input=str(tmp_path / "words.txt"), model_prefix=str(tmp_path / "deberta/spm"), vocab_size=40,
-                                             hard_vocab_limit=False, pad_id=0, bos_id=1, eos_id=2, unk_id=3, pad_piece="[PAD]", bos_piece="[CLS]", eos_piece="[SEP]", unk_piece="[UNK]")
+                                             hard_vocab_limit=False, pad_id=0, bos_id=1, eos_id=2, unk_id=3,
+                                             pad_piece="[PAD]", bos_piece="[CLS]", eos_piece="[SEP]", unk_piece="[UNK]")
     (tmp_path / "deberta/tokenizer_config.json").write_text('{"tokenizer_class": "DebertaV2Tokenizer", "do_lower_case": false, "vocab_type": "spm"}')
     copy, table = copy_weights(str(tmp_path / "deberta"), tmp_path / "copy"), pairs(24)
     assert (copy / "tokenizer.json").is_file(), "in a notebook without internet nothing has to be converted"
