@@ -26,7 +26,4 @@ def make(dest: str | Path, *, seed: int = 42) -> Path:
     rows.insert(0, "id", [rng.bytes(8).hex() for _ in range(len(rows))])
     with tempfile.TemporaryDirectory() as folder:
         rows.to_csv(Path(folder) / comp.train, index=False, columns=["id", "anchor", "target", "context", "score"], lineterminator="\n")
-        bundle = rehearse(comp, folder, dest, seed=seed)
-    facts = bundle / "competition.toml"  # until there is a notebook to submit, this rehearsal takes a csv
-    facts.write_text(facts.read_text(encoding="utf-8").replace("code_competition = true", "code_competition = false"), encoding="utf-8")
-    return bundle
+        return rehearse(comp, folder, dest, seed=seed)
