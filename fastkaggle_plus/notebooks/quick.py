@@ -69,24 +69,31 @@ def quick_trials(
 
 
 def is_replaced(
-    params: dict[str, Any],   # of a trial
+    model: str,               # "file.function", as in Trial.model
+    params: dict[str, Any],   # of the trial
 ) -> bool:
     "Say whether QUICK puts another network in the place of a trial's own, so that a dry run does not tell how long that one takes."
-    return "arch" in params or any(is_replaced(value) for value in params.values() if isinstance(value, dict))
+    inner = str(params.get("model", ""))
+    return (_looks(model) and "arch" in params) or any(is_replaced(inner, value) for value in params.values() if isinstance(value, dict))
 
 
 def _smaller(model: str, params: dict[str, Any]) -> dict[str, Any]:
     inner = str(params.get("model", ""))   # a bag names what it repeats
-    smaller = {name: _smaller(inner, value) if isinstance(value, dict) else _least(name, value) for name, value in params.items()}
+    smaller = {name: _smaller(inner, value) if isinstance(value, dict) else _least(model, name, value) for name, value in params.items()}
     return {**smaller, **_IMAGES} if model == "vision.vision_model" else smaller
 
 
-def _least(name: str, value: Any) -> Any:
-    if name == "arch":
+def _least(model: str, name: str, value: Any) -> Any:
+    if name == "arch" and _looks(model):
         return _tiny(str(value))
     if name in SIZES_PX:
         return _small_px(value, SIZES_PX[name])
     return min(value, SMALL[name]) if name in SMALL and isinstance(value, (int, float)) else value
+
+
+def _looks(model: str) -> bool:
+    "Say whether a model's `arch` is a network that looks at images: a language model, in a file named like text.py, keeps its own, which is attached."
+    return not model.partition(".")[0].endswith("text")
 
 
 def _tiny(arch: str) -> str:
