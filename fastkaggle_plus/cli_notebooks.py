@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +18,8 @@ Dest = Annotated[Path | None, typer.Option("--dest", help="Where a run keeps its
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value, for programs.")]
 Quick = Annotated[bool, typer.Option("--quick", help="A dry run: a slice of the rows and small models.")]
 Title = Annotated[str, typer.Option(help="5 to 50 characters; the notebook's URL name is made of it. Default: from the competition's name.")]
+Datasets = Annotated[list[str] | None, typer.Option("--dataset", help="OWNER/NAME of a dataset to attach; may be given several times.")]
+Models = Annotated[list[str] | None, typer.Option("--model", help="OWNER/MODEL/FRAMEWORK/VARIATION/VERSION to attach; may be given several times.")]
 Seed = Annotated[int, typer.Option(help="Seed of the folds, and of the rehearsal.")]
 Folds = Annotated[int, typer.Option(help="Number of folds.")]
 
@@ -40,6 +43,8 @@ def notebook(
     title: Title = "",
     user: Annotated[str, typer.Option(help="Your Kaggle user name. Default: that of KAGGLE_USERNAME.")] = "",
     libs: Annotated[str, typer.Option(help="OWNER/NAME of the dataset of wheels, as `fkp libs` makes it.")] = "",
+    datasets: Datasets = None,
+    models: Models = None,
     seed: Seed = 42,
     folds: Folds = 5,
     as_json: AsJson = False,
@@ -50,17 +55,24 @@ def notebook(
     from .notebooks import check_notebook, render_notebook
     from .notebooks.metadata import PLACEHOLDER
     from .terminal import show_json
+    from .weights_along import weights_needed, weights_to_bring
 
     comp = load_comp(slug)
     owner = user or credential_variables().get("user", "") or PLACEHOLDER
     libs = libs or f"{owner}/library-fastkaggle-plus"
     folder = dest or Path("runs") / comp.slug / "notebook"
-    rendered = render_notebook(comp, dest=folder, quick=quick, params={"SEED": seed, "N_FOLDS": folds}, owner=owner, title=title, libs_dataset=libs)
-    check_notebook(rendered.notebook, metadata=rendered.metadata, comp=comp, for_push=owner != PLACEHOLDER)
+    render = partial(render_notebook, comp, quick=quick, params={"SEED": seed, "N_FOLDS": folds}, owner=owner, title=title, libs_dataset=libs,
+                     models=tuple(models or ()))
+    draft = render(datasets=tuple(datasets or ()))
+    needed = weights_needed(comp, draft.notebook, quick=quick)
+    brought = [f"{owner}/{name}" for name in weights_to_bring(needed, draft.metadata).values()]
+    rendered = render(datasets=(*(datasets or ()), *brought), dest=folder)
+    check_notebook(rendered.notebook, metadata=rendered.metadata, comp=comp, for_push=owner != PLACEHOLDER, weights=needed)
     if as_json:
         show_json({"file": str(rendered.file), "cells": len(rendered.notebook.cells), "metadata": rendered.metadata})
     else:
         wheels = f"It installs from the dataset {libs}, which `fkp libs` makes."
+        wheels += f" It reads the models in {', '.join(brought)}, which `fkp push` makes." if brought else ""
         if owner == PLACEHOLDER:
             state = (f"but has no owner yet and cannot be pushed. Give --user or KAGGLE_USERNAME, or write your user name for {PLACEHOLDER} in "
                      f"kernel-metadata.json. {wheels}")
@@ -82,11 +94,16 @@ def push(
     title: Title = "",
     gpu: Annotated[bool | None, typer.Option("--gpu/--cpu", help="Default: a GPU for images and text.")] = None,
     internet: Annotated[bool | None, typer.Option("--internet/--no-internet", help="Default: on, but off for a code competition.")] = None,
+    datasets: Datasets = None,
+    models: Models = None,
     seed: Seed = 42,
     folds: Folds = 5,
     as_json: AsJson = False,
 ) -> None:
-    "Run a competition's notebook on Kaggle and submit what it writes: in the sandbox, unless --live is given."
+    """Run a competition's notebook on Kaggle and submit what it writes: in the sandbox, unless --live is given.
+
+    Without internet the language models that its trials name come along as private datasets. Of a code competition Kaggle runs it again on hidden rows.
+    """
     from .exceptions import FastkaggleError
     from .pushes import push as push_all
     from .terminal import PushShower, show_json, show_pushed
@@ -94,7 +111,8 @@ def push(
     try:
         with PushShower(to_stderr=as_json) as watcher:
             done = push_all(slug, bundles=bundles, data=data, dest=dest, live=live, wait=wait, send=not no_submit, quick=quick, try_first=try_first,
-                            seed=seed, n_folds=folds, watcher=watcher, title=title, gpu=gpu, internet=internet)
+                            seed=seed, n_folds=folds, watcher=watcher, title=title, gpu=gpu, internet=internet,
+                            datasets=tuple(datasets or ()), models=tuple(models or ()))
     except FastkaggleError as e:
         if as_json:
             show_json({"slug": slug, "error": str(e), "log": getattr(e, "log", "") or None}, one_line=True)

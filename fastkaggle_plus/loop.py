@@ -46,10 +46,13 @@ def run(
     workers: int | None = None,
     watcher: Watcher | None = None,
 ) -> Outcome:
-    "Run the whole loop once; what an earlier call finished is not done again. Raises FastkaggleError."
+    """Run the whole loop once; what an earlier call finished is not done again. Raises FastkaggleError.
+
+    Of a code competition a rehearsal answers the hidden rows from a file; the real one takes a notebook, see `push`.
+    """
     _enough_folds(n_folds)
     watcher = watcher or Watcher()
-    with staged(slug, bundles=bundles, data=data, dest=dest, live=live, seed=seed, watcher=watcher) as stage:
+    with staged(slug, bundles=bundles, data=data, dest=dest, live=live, seed=seed, watcher=watcher, as_files=True) as stage:
         comp, home, place, clock = stage.comp, stage.home, stage.place, stage.clock
         _takes_files(stage.box.comp if stage.box else comp)
         path, read = _download(stage, watcher)
@@ -93,7 +96,7 @@ def sweep(
     if holdout is None:
         _enough_folds(n_folds)
     watcher = watcher or Watcher()
-    with staged(slug, bundles=bundles, data=data, dest=dest, live=live, seed=seed, watcher=watcher) as stage:
+    with staged(slug, bundles=bundles, data=data, dest=dest, live=live, seed=seed, watcher=watcher, as_files=True) as stage:
         comp = stage.comp
         chosen = repeated(_named(trials_of(comp, declared), trials), repeats, comp=comp)
         path, read = _download(stage, watcher)
@@ -128,6 +131,7 @@ def staged(
     live: bool,
     seed: int,
     watcher: Watcher,
+    as_files: bool = False,   # a rehearsed code competition takes files, see `rehearsal`
 ) -> Iterator[Stage]:
     "Find the competition and serve its rehearsal, unless the real Kaggle is meant; one run or push at a time in a folder."
     if live and (bundles or data):
@@ -141,9 +145,12 @@ def staged(
         if live:
             yield Stage(comp, home, home / "live", home / "live/data", None, clock)
             return
-        box = stack.enter_context(rehearsal(comp, bundles=bundles, data=data, dest=home, seed=seed))
+        box = stack.enter_context(rehearsal(comp, bundles=bundles, data=data, dest=home, seed=seed, as_files=as_files))
         clock.lap("sandbox")
         watcher.step("sandbox", f"{comp.slug} served at {box.url}, nothing leaves this machine")
+        if box.as_files:
+            watcher.step("notebook", f"{comp.slug} is a code competition: this run answers its hidden rows from a file; `fkp push {comp.slug}` rehearses "
+                                     "the notebook")
         yield Stage(comp, home, box.place, box.data, box, clock)
 
 
@@ -200,7 +207,8 @@ def _measure(stage: Stage, declared: Sweep, path: Path, data: Data, watcher: Wat
 def _takes_files(comp: Competition) -> None:
     if comp.code_competition:
         raise ConfigError(f"{comp.facts_file}: code_competition = true: {comp.slug} takes a notebook that Kaggle runs, not a file of answers. "
-                          "Push a notebook (fkp notebook, fkp push), or rehearse with code_competition = false in the bundle.")
+                          f"`fkp push {comp.slug} --live` runs its notebook there and submits it; `fkp sweep {comp.slug} --live` measures its trials here "
+                          "on the real rows and submits nothing.")
 
 
 def _check_the_end(comp: Competition, data: Data, path: Path) -> None:

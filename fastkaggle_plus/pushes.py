@@ -1,10 +1,12 @@
-"""Push, end to end: render -> check -> library dataset -> push -> run -> output -> submission; in the sandbox, unless the real Kaggle is meant."""
+"""Push, end to end: render -> check -> models and libraries as datasets -> push -> run -> output -> submission; in the sandbox, or the real Kaggle."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import shutil
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from .kaggle_client import (
     Submission,
     create_libs_datasets,
     import_kaggle,
+    keep_dataset,
     kernel_logs,
     kernel_output,
     push_notebook,
@@ -30,6 +33,7 @@ from .outcomes import Standing
 from .secret_scan import env_values
 from .sweeps.defaults import trials_of
 from .watching import PushWatcher
+from .weights_along import weights_needed, weights_to_bring
 
 OWN = "fastkaggle_plus"
 # Kaggle's image has these in versions that fit each other; everything else that we need is small and comes along.
@@ -45,6 +49,7 @@ class Pushed:
     rendered: Rendered
     kernel: KernelVersion
     libs_dataset: str                       # owner/name
+    weights_datasets: tuple[str, ...]       # owner/name, one a pretrained model that has to come along
     forecast_s: float | None                # expected run time, None where nothing was measured
     status: KernelStatus | None = None      # None: not waited for
     output: KernelOutput | None = None
@@ -60,6 +65,7 @@ class Pushed:
         sent = ours and {"path": self.file and str(self.file.resolve()), "sha256": self.sha256, "ref": ours.ref, "sent": ours.sent}
         return {
             "slug": self.comp.slug, "notebook": str(self.rendered.file), "kernel": asdict(self.kernel), "libs_dataset": self.libs_dataset,
+            "weights_datasets": list(self.weights_datasets),
             "forecast_s": self.forecast_s and round(self.forecast_s, 1), "status": self.status and self.status.status,
             "output": self.output and {"path": self.output.path, "files": len(self.output.files), "log": self.output.log}, "submission": sent,
             "public_score": self.standing and self.standing.public_score, "private_score": self.standing and self.standing.private_score,
@@ -91,19 +97,21 @@ def push(
     with staged(slug, bundles=bundles, data=data, dest=dest, live=live, seed=seed, watcher=watcher) as stage:
         comp, clock, client = stage.comp, stage.clock, import_kaggle()
         one = _Push(comp, stage.home, stage.place / "journal", client, str(client.config_values["username"]), live, seed, n_folds, watcher, clock)
-        rendered = one.render(quick, {"libs_dataset": f"{one.owner}/library-{OWN.replace('_', '-')}", **kernel_facts})
+        rendered, weights = one.render(quick, {"libs_dataset": f"{one.owner}/library-{OWN.replace('_', '-')}", **kernel_facts})
         expected = one.check(rendered, quick, try_first)
+        made = one.bring_weights(weights)
         libs = one.bring_libs()
         version = one.push(rendered)
+        pushed = partial(Pushed, comp, rendered, version, libs, made, expected, seconds=clock.laps)
         if live and not wait:
-            return Pushed(comp, rendered, version, libs, expected, seconds=clock.laps)
+            return pushed()
         status, output = one.follow(version)
         if not (send and status.is_done):
-            return Pushed(comp, rendered, version, libs, expected, status, output, seconds=clock.laps)
+            return pushed(status, output)
         submission, file, sha256 = one.submit(version, output)
         standing = stage.standing(submission)
         clock.lap("submit")
-        return Pushed(comp, rendered, version, libs, expected, status, output, submission, file, sha256, standing, clock.laps)
+        return pushed(status, output, submission, file, sha256, standing)
 
 
 @dataclass
@@ -119,11 +127,17 @@ class _Push:
     n_folds: int
     watcher: PushWatcher
     clock: Clock
+    weights: dict[str, set[str]] = field(default_factory=dict)   # see `weights_needed`
 
-    def render(self, quick: bool, kernel_facts: dict[str, Any]) -> Rendered:
-        rendered = render_notebook(self.comp, dest=self.home / "notebook", quick=quick, params=self.params, owner=self.owner, **kernel_facts)
+    def render(self, quick: bool, kernel_facts: dict[str, Any]) -> tuple[Rendered, list[str]]:
+        "Return the notebook, and the pretrained models that have to come along."
+        render = partial(render_notebook, self.comp, quick=quick, params=self.params, owner=self.owner)
+        self.weights = weights_needed(self.comp, (draft := render(**kernel_facts)).notebook, quick=quick)
+        missing = weights_to_bring(self.weights, draft.metadata)
+        datasets = (*kernel_facts.pop("datasets", ()), *(f"{self.owner}/{name}" for name in missing.values()))
+        rendered = render(dest=self.home / "notebook", datasets=datasets, **kernel_facts)
         self.told("render", f"{rendered.file}, {len(rendered.notebook.cells)} cells")
-        return rendered
+        return rendered, list(missing)
 
     @property
     def params(self) -> dict[str, Any]:
@@ -140,7 +154,8 @@ class _Push:
             expected = expected or forecast_from_dry_run(took, trials, rows=self.rows_to_fit(), kept=rows_kept(self.comp))
             self.told("try", f"the notebook ran here in QUICK mode, {took:.0f} s")
         known = (*env_values(Path.cwd()), *env_values(self.home), *(v for k in ("key", "token") if (v := self.client.config_values.get(k))))
-        check_notebook(rendered.notebook, metadata=rendered.metadata, comp=self.comp, forecast_s=None if quick else expected, known_secrets=known)
+        check_notebook(rendered.notebook, metadata=rendered.metadata, comp=self.comp, forecast_s=None if quick else expected, known_secrets=known,
+                       weights=self.weights)
         about = "" if quick or expected is None else f"; about {max(expected / 60, 1):.0f} min expected on Kaggle"
         self.told("check", f"compiles, no secrets, no outputs, no local paths, inputs declared{about}")
         return expected
@@ -152,6 +167,20 @@ class _Push:
                 return max(sum(1 for _ in f) - 1, 1)
         except OSError:
             return 1
+
+    def bring_weights(self, archs: list[str]) -> tuple[str, ...]:
+        "Bring a private dataset of each pretrained model up to date."
+        from .modeling.language.weights import copy_weights, dataset_name
+
+        made = []
+        for arch in archs:
+            folder = self.home / "weights" / dataset_name(arch)
+            shutil.rmtree(folder, ignore_errors=True)
+            copy_weights(arch, folder)
+            kept = keep_dataset(folder, folder.name, client=self.client, journal=self.journal, poll_s=self.poll_s)
+            self.told("weights", f"{arch} as {kept.handle}, version {kept.version} {'made' if kept.sent else 'is up to date'}")
+            made.append(str(kept.handle))
+        return tuple(made)
 
     def bring_libs(self) -> str:
         "Bring the dataset of wheels up to date; a rehearsal's kernels run in this environment and need no other wheel than ours."
@@ -201,12 +230,12 @@ class _Push:
 
     def submit(self, version: KernelVersion, output: KernelOutput) -> tuple[Submission, Path | None, str]:
         what = f"fkp push: {version.handle} version {version.version}, {self.n_folds} folds, seed {self.seed}"
-        if self.comp.code_competition:
-            return submit_code(version, None, what, competition=self.comp.slug, client=self.client, journal=self.journal, poll_s=self.poll_s), None, ""
         file = Path(output.path) / "submission.csv"
-        if not file.is_file():
+        if not file.is_file():   # a code competition too takes no version that has not written it
             raise NotebookError(f"{version.handle} version {version.version} wrote no submission.csv. It wrote: {', '.join(output.files) or 'nothing'}. "
                                 "End it with write_submission(preds, comp, path).")
+        if self.comp.code_competition:
+            return submit_code(version, None, what, competition=self.comp.slug, client=self.client, journal=self.journal, poll_s=self.poll_s), None, ""
         sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
         sent = submit(file, f"{what} [{sha256[:12]}]", self.comp.slug, client=self.client, journal=self.journal, poll_s=self.poll_s)
         return sent, file, sha256

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from .competition import FACTS, Competition, load_comp, read_competition
 from .environment import rehearsing
 from .exceptions import ConfigError, UnknownName
-from .sandbox import rehearse, running
+from .sandbox import answered_by_file, rehearse, running
 
 _WHOLE_FILE = 16 * 2**20  # larger files are told apart by size and time, not by content
 _NO_SOURCE = ("trials.py", "notebook.py", "README.md", "results.csv")   # of a competition's folder, and of no rehearsal's rows
@@ -27,6 +27,7 @@ class Rehearsal:
     data: Path      # folder for the competition's data, the same while its rows are
     server: Any     # the organiser's view: rank, private_score, leaderboard
     comp: Competition   # the facts as they are served, which a rehearsal may have changed
+    as_files: bool = False   # a code competition whose hidden rows are answered from a file, see `rehearsal`
 
 
 @contextlib.contextmanager
@@ -37,6 +38,7 @@ def rehearsal(
     data: str | Path | None = None,      # or: a folder with the competition's own files, of which labelled rows are held out
     dest: str | Path | None = None,      # where everything goes; default: runs/<slug>
     seed: int = 42,
+    as_files: bool = False,              # let a code competition take files: its hidden rows are then the test rows that are seen
 ) -> Iterator[Rehearsal]:
     """Serve a competition on this machine while the block runs; `setup_comp`, `submit` and any Kaggle client in it talk to that.
 
@@ -46,8 +48,19 @@ def rehearsal(
         raise ConfigError("bundles and data are two ways to rehearse. Give one of them.")
     comp = load_comp(comp, bundles=bundles) if isinstance(comp, str) else comp
     served, place, files = _bundle(comp, Path(dest or Path("runs") / comp.slug), bundles, data, seed)
+    facts = read_competition(served / comp.slug / FACTS)
+    if as_files := as_files and facts.code_competition:
+        served, place, files = _as_files(served / comp.slug, place, files)
+        facts = read_competition(served / comp.slug / FACTS)
     with running(served, state=place / "sandbox") as server, rehearsing(server.url, user=server.user, key=server.key, token=server.token):
-        yield Rehearsal(server.url, place, files, server, read_competition(served / comp.slug / FACTS))
+        yield Rehearsal(server.url, place, files, server, facts, as_files)
+
+
+def _as_files(bundle: Path, place: Path, files: Path) -> tuple[Path, Path, Path]:
+    "What `_bundle` returns, of a twin of a code competition's bundle that takes files: made once, beside the data of the other."
+    beside = files.with_name("as-files")
+    _made_once(beside / "bundles", lambda part: answered_by_file(bundle, part))
+    return beside / "bundles", place / "as-files", beside / "data"
 
 
 def _bundle(comp: Competition, home: Path, bundles: str | Path | None, data: str | Path | None, seed: int) -> tuple[Path, Path, Path]:
@@ -68,13 +81,20 @@ def _bundle(comp: Competition, home: Path, bundles: str | Path | None, data: str
     beside = comp.folder / named if comp.folder and named else None
     hashes = _hashes(source, comp.folder, beside)
     place = home / f"rehearsal-{_fingerprint({f: h for f, h in hashes.items() if _is_source(f, comp, source, own is not None)})}-seed{seed}"
-    if not (served := place / "bundles").exists():
-        part = place / ".bundles.part"
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
-        own.make(part, seed=seed) if own is not None else rehearse(comp, source, part, seed=seed)
-        part.rename(served)
+    served = place / "bundles"
+    _made_once(served, lambda part: own.make(part, seed=seed) if own is not None else rehearse(comp, source, part, seed=seed))
     return served, place / f"code-{_fingerprint(hashes)}", place / "data"   # other trials meet a Kaggle that has had no submission today
+
+
+def _made_once(folder: Path, make: Callable[[Path], object]) -> None:
+    "Make a folder, whole or not at all, unless it is there."
+    if folder.exists():
+        return
+    part = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    make(part)
+    part.rename(folder)
 
 
 def _is_source(file: Path, comp: Competition, source: Path, is_made: bool) -> bool:

@@ -11,7 +11,7 @@ LAYERS = [
     {"exceptions", "watching"}, {"environment", "secret_scan"}, {"metrics", "labels"}, {"data"}, {"reading"},
     {"competition", "folds", "predictions"}, {"evidence"},
     {"kaggle_client", "modeling", "notebooks", "sandbox", "ensembling", "submission", "vault", "new"}, {"reporting"},
-    {"sweeps", "rehearsals"}, {"outcomes"}, {"loop", "doctor"}, {"pushes"}, {"terminal"}, {"cli"}, {"__init__", "__main__"},
+    {"sweeps", "rehearsals"}, {"outcomes"}, {"loop", "doctor", "weights_along"}, {"pushes"}, {"terminal"}, {"cli"}, {"__init__", "__main__"},
 ]
 TOGETHER = ("cli",)   # files that begin alike count as one
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -219,7 +219,6 @@ def edit(file, **changes):
     ({"task": "regression", "metric": "rmsle"}, {"y": -1.5}, {}, [], "rmsle needs targets of zero or more, and the smallest is -1.5"),
     ({"task": "multiclass", "metric": "log_loss"}, {"y": ["a", "b"] * 200}, {"c": 0}, [], "has the columns y, c, and the classes are a, b"),
     ({"task": "multiclass", "metric": "map@3"}, {"y": ["big cat", "b"] * 200}, {}, [], "the label 'big cat' holds a blank"),
-    ({"code_competition": True}, {}, {}, [], "takes a notebook that Kaggle runs, not a file"),
     ({}, {}, {}, ["--folds", "1"], "at least 2 folds, and 1 came"),
 ])
 def test_what_would_fail_at_the_end_fails_before_the_first_trial(place, facts, train, sample, arguments, words):
@@ -231,6 +230,37 @@ def test_what_would_fail_at_the_end_fails_before_the_first_trial(place, facts, t
     done = fkp(*FAST, *arguments, cwd=place)
     assert done.returncode == 1 and words in done.stderr and "Traceback" not in done.stderr, done.stderr
     assert "trials " not in done.stdout, done.stdout
+
+
+def as_code_competition(place) -> None:
+    "Make the toy take notebooks only, and hide all but three of its test rows."
+    toy = place / "bundles/toy"
+    (toy / "competition.toml").write_text(FACTS.replace("max_daily", "code_competition = true\nmax_daily"))
+    (toy / "hidden").mkdir()
+    for name in ("test.csv", "sample_submission.csv"):
+        (toy / "files" / name).rename(toy / "hidden" / name)
+        pd.read_csv(toy / "hidden" / name).head(3).to_csv(toy / "files" / name, index=False)
+
+
+def test_a_code_competition_is_rehearsed_with_a_file_for_its_hidden_rows(place):
+    as_code_competition(place)
+    (place / "bundles/toy/trials.py").write_text('from fastkaggle_plus import Trial\nTRIALS = (Trial("tree", "forest.tree_model", {"max_leaf_nodes": 4}),)')
+    done = fkp("run", "toy", "--bundles", "bundles", "--json", "--workers", 0, cwd=place)
+    assert done.returncode == 0, done.stderr
+    outcome = json.loads(done.stdout.splitlines()[-1])
+    assert "toy is a code competition" in done.stderr and "`fkp push toy` rehearses the notebook" in done.stderr
+    assert len(pd.read_csv(place / "runs/toy/submission.csv")) == 200 and len(pd.read_csv(place / "bundles/toy/files/test.csv")) == 3
+    assert [outcome["public_score"], outcome["private_score"]] == pytest.approx(expected_scores(place), abs=1e-5) and outcome["private_score"] > 0.6
+
+    swept = json.loads(fkp("sweep", "toy", "--bundles", "bundles", "--json", "--workers", 0, cwd=place).stdout.splitlines()[-1])
+    assert all(t["reused"] for t in swept["trials"]) and submissions(place) == 1
+
+
+def test_the_real_code_competition_takes_no_file_and_that_is_said_before_any_work(place):
+    as_code_competition(place)
+    done = fkp("run", place / "bundles/toy", "--live", "--dest", "runs/live", cwd=place)
+    assert done.returncode == 1 and "takes a notebook that Kaggle runs, not a file" in done.stderr, done.stderr
+    assert "`fkp push toy --live`" in done.stderr and "`fkp sweep toy --live`" in done.stderr and not (place / "runs/live/vault").exists()
 
 
 def test_columns_left_out_are_named_and_brackets_are_shown_as_they_are(place):

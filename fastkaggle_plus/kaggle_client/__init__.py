@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from ..environment import iskaggle
     from .competitions import LeaderboardRow, leaderboard, setup_comp
     from .datasets.api import check_ds_exists, get_dataset, mk_dataset, push_dataset
+    from .datasets.keeping import keep_dataset
     from .datasets.versions import Dataset
     from .journal import Journal
     from .kernels.code_submitting import submit_code
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Dataset", "Journal", "KernelOutput", "KernelStatus", "KernelVersion", "LeaderboardRow", "LibraryDataset", "LogEvent", "Quota",
            "Submission", "check_ds_exists", "competition_submit", "connect", "create_libs_datasets", "create_requirements_dataset", "get_dataset",
-           "get_local_ds_ver", "get_pip_libraries", "get_pip_library", "import_kaggle", "iskaggle", "kernel_logs", "kernel_output", "kernel_status",
-           "leaderboard", "mk_dataset", "nb_meta", "push_dataset", "push_notebook", "quota", "setup_comp", "submissions", "submit", "submit_code",
-           "wait_kernel"]
+           "get_local_ds_ver", "get_pip_libraries", "get_pip_library", "import_kaggle", "iskaggle", "keep_dataset", "kernel_logs", "kernel_output",
+           "kernel_status", "leaderboard", "mk_dataset", "nb_meta", "push_dataset", "push_notebook", "quota", "setup_comp", "submissions", "submit",
+           "submit_code", "wait_kernel"]
 
 _HOME = {
     "iskaggle": "..environment",
@@ -40,6 +41,7 @@ _HOME = {
     "kernel_logs": ".kernels.logs", "LogEvent": ".kernels.logs", "kernel_output": ".kernels.outputs", "KernelOutput": ".kernels.outputs",
     "submit_code": ".kernels.code_submitting",
     **dict.fromkeys(("check_ds_exists", "mk_dataset", "get_dataset", "push_dataset"), ".datasets.api"), "Dataset": ".datasets.versions",
+    "keep_dataset": ".datasets.keeping",
     **dict.fromkeys(("create_libs_datasets", "create_requirements_dataset", "get_local_ds_ver", "get_pip_library", "get_pip_libraries"), ".libraries.api"),
     "LibraryDataset": ".libraries.sync",
 }

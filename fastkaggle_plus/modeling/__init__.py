@@ -2,7 +2,8 @@
 
     from fastkaggle_plus.modeling import cross_validate, forest_model, tabular_model
 
-A new family is a new file: `Trial("mine", "file.function")` finds it; its PRELOAD, see `preloads`, makes many trials of it start fast.
+A new family is a new file: `Trial("mine", "file.function")` finds it; its PRELOAD, see `preloads`, makes many trials of it start fast, and
+its ATTACH takes the language models that it needs to Kaggle.
 The table below only makes names importable from here.
 """
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from .letters import letters_model
     from .linear import ridge_model
     from .model import FittedFunction, Model
-    from .preloads import preload_of
+    from .preloads import language_models, preload_of
     from .scratch import deep_net_model, linear_model, net_model, sigmoid_model
     from .tabular import tabular_model
     from .text import text_model
@@ -44,7 +45,7 @@ _HOME = {
     "write_texts": "language.inputs", "default_arch": "language.weights",
     "letters_model": "letters", "ridge_model": "linear",
     "FittedFunction": "model", "Model": "model",
-    "preload_of": "preloads",
+    "language_models": "preloads", "preload_of": "preloads",
     "deep_net_model": "scratch", "linear_model": "scratch", "net_model": "scratch", "sigmoid_model": "scratch",
     "tabular_model": "tabular",
     "text_model": "text",
@@ -54,9 +55,9 @@ _HOME = {
 
 __all__ = [
     "Arch", "Bag", "FewDeepTrees", "FittedFunction", "GroupLeak", "Model", "augmented", "bag", "bag_model", "catboost_model", "cross_validate",
-    "deep_net_model", "default_arch", "find_group_leak", "find_model", "forest_model", "gpu_fit", "hist_gradient_boosting_model", "letters_model",
-    "lightgbm_model", "linear_model", "model_table", "net_model", "one_r_model", "preload_of", "resolve_arch", "ridge_model", "sigmoid_model", "split_score",
-    "tabular_model", "text_model", "tree_curve", "tree_model", "vision_model", "write_texts", "xgboost_model",
+    "deep_net_model", "default_arch", "find_group_leak", "find_model", "forest_model", "gpu_fit", "hist_gradient_boosting_model", "language_models",
+    "letters_model", "lightgbm_model", "linear_model", "model_table", "net_model", "one_r_model", "preload_of", "resolve_arch", "ridge_model",
+    "sigmoid_model", "split_score", "tabular_model", "text_model", "tree_curve", "tree_model", "vision_model", "write_texts", "xgboost_model",
 ]
 
 

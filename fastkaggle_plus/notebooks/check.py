@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from ..competition import Competition
 from ..exceptions import NotebookError
 from ..secret_scan import find_secrets
 from .check_code import input_faults, internet_faults, writes_submission
-from .check_metadata import Declared, metadata_faults
+from .check_metadata import Declared, metadata_faults, weights_faults
 from .forecast import limit_s
 from .magics import PYTHON_MAGICS, without_magic
 
@@ -30,7 +30,7 @@ _HOME = re.compile(rf"""(?:^|(?<=[\s"'=(,]))~/{_REST}|\bPath\.home\(\)|\bexpandu
 @dataclass(frozen=True)
 class Finding:
     "One thing that is wrong."
-    rule: str      # syntax | secret | output | path | input | metadata | internet | submission | runtime
+    rule: str      # syntax | secret | output | path | input | metadata | internet | weights | submission | runtime
     cell: int      # counted from 1 over all cells; 0: the metadata, or the notebook as a whole
     line: int      # within the cell, counted from 1; 0 where no single line is to blame
     message: str   # what is wrong, and what to do
@@ -49,9 +49,10 @@ def check_notebook(
     forecast_s: float | None = None,       # expected run time, see `forecast_s` and `dry_run`
     known_secrets: Iterable[str] = (),     # values that are secret here, like those of a .env file
     for_push: bool = True,                 # False: it is only written, and its owner may still be filled in
+    weights: Mapping[str, Collection[str]] | None = None,   # pretrained model that its trials name -> names of a dataset or model that brings it
 ) -> None:
     "Raise NotebookError if the notebook should not be pushed: it names the first finding and counts the others."
-    if found := find_faults(notebook, metadata=metadata, comp=comp, forecast_s=forecast_s, known_secrets=known_secrets, for_push=for_push):
+    if found := find_faults(notebook, metadata=metadata, comp=comp, forecast_s=forecast_s, known_secrets=known_secrets, for_push=for_push, weights=weights):
         more = f" There {'is 1 more finding' if len(found) == 2 else f'are {len(found) - 1} more findings'}." if len(found) > 1 else ""
         raise NotebookError(f"The notebook has {len(found)} finding{'s' * (len(found) > 1)}; nothing was sent. In {found[0]}{more}")
 
@@ -64,6 +65,7 @@ def find_faults(
     forecast_s: float | None = None,
     known_secrets: Iterable[str] = (),
     for_push: bool = True,
+    weights: Mapping[str, Collection[str]] | None = None,
 ) -> list[Finding]:
     "Return every finding, those of the cells first, in their order."
     cells, known = _cells(notebook), tuple(known_secrets)
@@ -74,6 +76,7 @@ def find_faults(
     if not writes_submission(code):
         found.append(Finding("submission", 0, 0, "no cell writes submission.csv, which is what Kaggle scores. End with write_submission(preds, comp, path)."))
     found += [Finding("metadata", 0, 0, message) for message in metadata_faults(metadata, comp, for_push=for_push)]
+    found += [Finding("weights", 0, 0, message) for message in weights_faults(weights or {}, declared)]
     if forecast_s is not None and forecast_s > (limit := limit_s(comp, metadata)):
         found.append(Finding("runtime", 0, 0, f"it is expected to run {forecast_s / 3600:.1f} h, and Kaggle stops it after {limit / 3600:.0f} h. "
                                               "Run fewer trials or folds, or push it in parts."))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -31,6 +31,10 @@ class Declared:
     def has_dataset(self, handle: str) -> bool:
         "Say whether a dataset, with or without its version, is declared."
         return _versionless(handle) in map(_versionless, self.datasets)
+
+    def brings(self, names: Iterable[str]) -> bool:
+        "Say whether a dataset or a model has one of these names, as a part of its own."
+        return not {slugify(part) for source in (*self.datasets, *self.models) for part in source.split("/")}.isdisjoint(names)
 
     def mounts(self, below_input: str) -> bool:
         "Say whether a path below /kaggle/input is there, in the layout of 2026 or the older one."
@@ -71,6 +75,16 @@ def metadata_faults(metadata: Mapping[str, Any], comp: Competition, *, for_push:
             yield f"the source {handle!r} is not written as owner/name."
     if comp.code_competition and declared.internet:
         yield f"enable_internet is on, and {comp.slug} takes submissions only from notebooks without internet. Switch it off."
+
+
+def weights_faults(weights: Mapping[str, Collection[str]], declared: Declared) -> Iterator[str]:
+    "Yield each pretrained model that trials name and that nothing attached brings, in words. With internet it may come from its hub."
+    for arch, names in weights.items():
+        if not declared.internet and not declared.brings(names):
+            yield (f"a trial names the model {arch!r}, the internet is off, and neither dataset_sources nor model_sources has one called "
+                   f"{' or '.join(sorted(names, key=len, reverse=True))}. Attach one that holds config.json, the weights and the tokenizer "
+                   "(fkp push --dataset OWNER/NAME or --model ..., datasets= or models= here), or put the model where the trial finds it on this machine: "
+                   "then `fkp push` makes and attaches the dataset.")
 
 
 def _machine(shape: str, *, gpu: bool, tpu: bool) -> Iterator[str]:

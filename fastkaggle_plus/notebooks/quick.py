@@ -20,7 +20,6 @@ _IMAGES = {"pretrained": False, "freeze_epochs": 0, "n_tta": 2, "bs": 32}   # be
 _TINY = {"convnext": "test_convnext", "efficientnet": "test_efficientnet", "tf_efficientnet": "test_efficientnet", "vit": "test_vit", "deit": "test_vit",
          "beit": "test_vit", "swin": "test_mambaout", "maxvit": "test_maxvit"}   # like swin's, mambaout's features are channels last
 _SMALLEST = "test_resnet"
-_TEXT_MODELS = "text"   # how the files are called of models whose `arch` is a language model: none of these is tiny, and QUICK keeps it
 
 
 def rows_kept(comp: Competition) -> int:
@@ -70,13 +69,12 @@ def quick_trials(
 
 
 def is_replaced(
-    model: str,               # of a trial: "file.function"
-    params: dict[str, Any],   # of a trial
+    model: str,               # "file.function", as in Trial.model
+    params: dict[str, Any],   # of the trial
 ) -> bool:
     "Say whether QUICK puts another network in the place of a trial's own, so that a dry run does not tell how long that one takes."
     inner = str(params.get("model", ""))   # a bag names what it repeats
-    own = "arch" in params and not model.startswith(_TEXT_MODELS)
-    return own or any(is_replaced(inner, value) for value in params.values() if isinstance(value, dict))
+    return (_looks(model) and "arch" in params) or any(is_replaced(inner, value) for value in params.values() if isinstance(value, dict))
 
 
 def _smaller(model: str, params: dict[str, Any]) -> dict[str, Any]:
@@ -86,11 +84,16 @@ def _smaller(model: str, params: dict[str, Any]) -> dict[str, Any]:
 
 
 def _least(model: str, name: str, value: Any) -> Any:
-    if name == "arch":
-        return value if model.startswith(_TEXT_MODELS) else _tiny(str(value))
+    if name == "arch" and _looks(model):
+        return _tiny(str(value))
     if name in SIZES_PX:
         return _small_px(value, SIZES_PX[name])
     return min(value, SMALL[name]) if name in SMALL and isinstance(value, (int, float)) else value
+
+
+def _looks(model: str) -> bool:
+    "Say whether a model's `arch` is a network that looks at images: a language model, in a file named like text.py, keeps its own, which is attached."
+    return not model.partition(".")[0].endswith("text")
 
 
 def _tiny(arch: str) -> str:

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from .kernels.quota import Limits
     from .server import Sandbox, running, serve
 
-__all__ = ["Limits", "Sandbox", "rehearse", "running", "serve"]
+__all__ = ["Limits", "Sandbox", "answered_by_file", "rehearse", "running", "serve"]
 
-_HOME = {"Limits": "kernels.quota", "rehearse": "holdout", "Sandbox": "server", "running": "server", "serve": "server"}
+_HOME = {"Limits": "kernels.quota", "Sandbox": "server", "answered_by_file": "hidden_rows", "rehearse": "holdout", "running": "server", "serve": "server"}
 
 
 def __getattr__(name: str) -> Any:

@@ -14,8 +14,10 @@ from ..competition import FACTS, Competition, Images
 from ..exceptions import DataError
 from ..labels import columns_of_classes
 from ..metrics import get_metric
-from ..reading import as_time, need_columns, parse_csv, quoting_of, values_of
+from ..reading import as_time, need_columns, parse_csv, values_of
 from ..reading.images import ends_of, find_images, named
+from .hidden_rows import hide_rows
+from .rows import read_rows, write_rows
 
 Array = np.ndarray[Any, Any]
 
@@ -31,11 +33,11 @@ def rehearse(
 ) -> Path:
     """Make a sandbox bundle and return its folder. The competition's real test rows are not used.
 
-    Held out by the competition's split: at random, by class, whole groups, or the latest rows; Kaggle does it alike. Cells are
-    copied as they are written. Raises DataError.
+    Held out by the competition's split: at random, by class, whole groups, or the latest rows; Kaggle does it alike. Of a code competition
+    few of the test rows are to be seen: its notebook meets all of them when it runs again. Cells are copied as they are written. Raises DataError.
     """
     path, folder = Path(path), Path(dest) / comp.slug
-    train = _read(path / comp.train)
+    train = read_rows(path / comp.train)
     split_column = tuple(filter(None, [comp.split.column]))
     need_columns(train, {"id": (comp.id,), "target": comp.target, "[split] column": split_column}, path / comp.train, comp.facts_file)
     train = train[(train[list(comp.target)] != "").all(axis=1)].reset_index(drop=True)
@@ -50,16 +52,18 @@ def rehearse(
                         "out, and a submission is joined by id. Name the column that tells every row apart.")
     files = folder / "files"
     files.mkdir(parents=True, exist_ok=True)
-    _write(rest, files / comp.train)
-    asked = _read(path / comp.test).columns if (path / comp.test).exists() else [c for c in train.columns if c not in comp.target]
-    _write(test[[c for c in train.columns if c in asked and c not in comp.target]], files / comp.test)
-    _write(_sample(comp, path, rest, test), files / comp.sample_submission)
+    write_rows(rest, files / comp.train)
+    asked = read_rows(path / comp.test).columns if (path / comp.test).exists() else [c for c in train.columns if c not in comp.target]
+    write_rows(test[[c for c in train.columns if c in asked and c not in comp.target]], files / comp.test)
+    write_rows(_sample(comp, path, rest, test), files / comp.sample_submission)
     is_public = np.random.default_rng(seed + 1).permutation(len(test)) < public * len(test)
     solution = test[[comp.id, *comp.target]].assign(Usage=np.where(is_public, "Public", "Private"))
-    _write(solution, folder / "solution.csv")
+    write_rows(solution, folder / "solution.csv")
     (folder / FACTS).write_text(_facts(comp), encoding="utf-8")
     if comp.kind == "images":
         _link_images(comp, path, files, rest, test)
+    if comp.code_competition:
+        hide_rows(comp, folder, seed=seed + 2)
     return folder
 
 
@@ -142,18 +146,3 @@ def _link_images(comp: Competition, path: Path, files: Path, rest: pd.DataFrame,
 def _copy(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy2(source, target)
-
-
-def _read(file: Path) -> pd.DataFrame:
-    try:
-        return parse_csv(file, dtype=str, keep_default_na=False)
-    except FileNotFoundError as e:
-        raise DataError(f"{file} is not there. rehearse needs the competition's training file: give the folder that holds it.") from e
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeError) as e:
-        raise DataError(f"{file} does not read as csv: {e}") from e
-
-
-def _write(frame: pd.DataFrame, file: Path) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    packed: Any = {"method": "gzip", "mtime": 0} if file.suffix == ".gz" else "infer"   # no date: the seed decides every byte
-    frame.to_csv(file, index=False, lineterminator="\n", compression=packed, quoting=quoting_of(frame))

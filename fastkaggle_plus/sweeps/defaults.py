@@ -34,6 +34,12 @@ def trials_of(
     return Sweep(comp.slug, tuple(trials)).trials  # which refuses two of one name
 
 
+def trial_lists(comp: Competition) -> dict[str, tuple[Trial, ...]]:
+    "Return every list of trials of a competition's trials.py by its name, or the default trials as TRIALS where it has none."
+    module = comp.module("trials")
+    return {name: tuple(getattr(module, name)) for name in _lists(module)} if module else {"TRIALS": default_trials(comp)}
+
+
 def _lists(module: ModuleType | None) -> list[str]:
     "The names of a module that hold trials."
     return [name for name, value in vars(module).items() if isinstance(value, (tuple, list)) and value and all(isinstance(t, Trial) for t in value)] \

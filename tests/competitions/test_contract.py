@@ -79,10 +79,14 @@ def test_no_file_holds_a_path_of_a_machine_or_a_key(comp):
 
 def test_the_rehearsal_is_a_whole_bundle(comp, bundle):
     assert bundle.name == comp.slug and load_comp(bundle).metric == comp.metric
-    solution, sample, train = table(bundle / "solution.csv"), table(bundle / "files" / comp.sample_submission), table(bundle / "files" / comp.train)
+    whole = bundle / ("hidden" if comp.code_competition else "files")   # what a notebook meets when it runs again
+    solution, sample, train = table(bundle / "solution.csv"), table(whole / comp.sample_submission), table(bundle / "files" / comp.train)
     assert sample[comp.id].tolist() and set(sample[comp.id]) == set(solution[comp.id]) and sample[comp.id].is_unique
     assert set(solution["Usage"]) == {"Public", "Private"} and set(comp.target) <= set(solution)
-    assert set(table(bundle / "files" / comp.test)[comp.id]) == set(sample[comp.id])
+    assert set(table(whole / comp.test)[comp.id]) == set(sample[comp.id])
+    seen = set(table(bundle / "files" / comp.test)[comp.id])
+    assert seen == set(table(bundle / "files" / comp.sample_submission)[comp.id]) <= set(sample[comp.id])
+    assert not comp.code_competition or 1 <= len(seen) <= len(sample) / 5
     assert not set(train[comp.id]) & set(sample[comp.id]) and set(comp.target) <= set(train)
 
 

@@ -214,6 +214,7 @@ def test_a_dry_run_tells_nothing_of_networks_that_it_replaced():
     assert forecast_from_dry_run(10, [words], rows=600, kept=600) > 4 * 10
     assert forecast_from_dry_run(10, [forest, net], rows=600) is None and forecast_from_dry_run(10, [], rows=600) is None
     assert forecast_from_dry_run(10, [Trial("bag", "bagging.bag_model", {"params": {"arch": "x"}})], rows=600) is None
+    assert forecast_from_dry_run(10, [Trial("reader", "text.text_model", {"arch": "x"})], rows=600) is not None   # QUICK keeps a language model
 
 
 def test_a_notebook_of_other_lists_is_not_taken_for_one_of_trials():

@@ -9,7 +9,7 @@ from PIL import Image
 
 from fastkaggle_plus.competition import read_competition
 from fastkaggle_plus.exceptions import DataError
-from fastkaggle_plus.sandbox import rehearse
+from fastkaggle_plus.sandbox import answered_by_file, rehearse
 from fastkaggle_plus.sandbox.bundles import read_bundle
 from fastkaggle_plus.sandbox.scoring import score
 
@@ -17,11 +17,11 @@ N = 60
 RNG = np.random.default_rng(5)
 
 
-def make(folder, frame, *, sample=None, encoding="utf-8", split="", **facts):
+def make(folder, frame, *, sample=None, encoding="utf-8", split="", extra="", **facts):
     "Write a competition's folder with its train file in it, and return the competition."
     facts = {"task": "binary", "metric": "accuracy", "id": "id", "target": "y", **facts}
     (folder / "toy").mkdir()
-    (folder / "toy/competition.toml").write_text("".join(f'{k} = "{v}"\n' for k, v in facts.items()) + split)
+    (folder / "toy/competition.toml").write_text("".join(f'{k} = "{v}"\n' for k, v in facts.items()) + extra + split)
     frame.to_csv(folder / "toy/train.csv", index=False, encoding=encoding)
     if sample is not None:
         sample.to_csv(folder / "toy/sample_submission.csv", index=False)
@@ -106,6 +106,36 @@ def pictures(comp, files):
     for file in files:
         (comp.folder / "train_images" / file).parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (4, 4)).save(comp.folder / "train_images" / file)
+
+
+@pytest.mark.parametrize(("n", "shown"), [(60, 2), (2000, 36)])
+def test_of_a_code_competition_few_rows_are_seen_and_all_are_asked_again(tmp_path, n, shown):
+    frame = pd.DataFrame({"id": range(n), "x": RNG.normal(size=n), "y": RNG.integers(0, 2, n)})
+    bundle = bundle_of(make(tmp_path, frame, extra="code_competition = true\n"), tmp_path)
+    seen, asked = ({f: pd.read_csv(bundle.folder / part / f) for f in ("test.csv", "sample_submission.csv")} for part in ("files", "hidden"))
+    assert len(seen["test.csv"]) == shown and len(asked["test.csv"]) == 0.3 * n == len(bundle.solution)
+    for rows in (seen, asked):
+        assert list(rows["test.csv"]["id"]) == list(rows["sample_submission.csv"]["id"]) and list(rows["test.csv"]) == ["id", "x"]
+    assert set(seen["test.csv"]["id"]) < set(asked["test.csv"]["id"]) and bundle.comp.code_competition
+    assert best(bundle, ["y"], lambda _: "1") == (1, 1)
+
+
+def test_a_bundle_of_hidden_rows_answered_by_file_shows_them_all(tmp_path):
+    bundle = bundle_of(make(tmp_path, rows(), extra='"code_competition"  = true   # only notebooks\n'), tmp_path)
+    twin = read_bundle(answered_by_file(bundle.folder, tmp_path / "twin"))
+    assert not twin.comp.code_competition and twin.hidden is None and len(pd.read_csv(twin.folder / "files/test.csv")) == 18
+    assert list(twin.sample["id"]) == list(bundle.sample["id"]) and "go" not in twin.files and bundle.hidden is not None
+    for name in ("test.csv", "sample_submission.csv"):
+        assert (twin.folder / "files" / name).read_bytes() == (bundle.folder / "hidden" / name).read_bytes()
+
+
+def test_images_of_hidden_rows_are_hidden_too(tmp_path):
+    comp = make(tmp_path, rows(["a", "b"] * 30), kind="images", split=IMAGES.format(name="{id}.jpg"), extra="code_competition = true\n")
+    pictures(comp, [f"{i}.jpg" for i in range(N)])
+    bundle = bundle_of(comp, tmp_path).folder
+    [shown] = pd.read_csv(bundle / "files/test.csv")["id"].tolist()[:1]
+    seen, hidden = ({p.stem for p in (bundle / part / "test_images").glob("*")} for part in ("files", "hidden"))
+    assert str(shown) in seen and len(seen) == 2 and len(hidden) == 16 and not seen & hidden
 
 
 def test_one_image_that_is_not_there_stops_no_rehearsal(tmp_path):

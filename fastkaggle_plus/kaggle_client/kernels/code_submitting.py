@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from .. import looking, once, service, session
 from ..journal import Entry, Journal
 from ..looking import Submission
-from . import calls, causes, watching
+from . import calls, causes, hints, watching
 from .calls import Kernel
 
 if TYPE_CHECKING:
@@ -44,9 +44,8 @@ def submit_code(
 
     def failed(record: Submission) -> str:
         why = record.error_description.rstrip(".") or "no reason given"
-        return (f"Kaggle scored {kernel} in {slug} as an error: {why}. Its re-run on the hidden test set failed, or wrote no sound {file_name}. "
-                "Compare it with the sample submission, and do not rely on the visible test set's rows, size or the internet. An unchanged "
-                "version is only sent again if asked to (--again, again=True).")
+        return (f"Kaggle scored {kernel} in {slug} as an error: {why}. {hints.after_scoring(why, file_name)} An unchanged version is only sent again "
+                "if asked to (--again, again=True).")
 
     with book.lock(timeout_s):
         old = None if again else looking.look_back(client, book, new, min(poll_s, 5.0))

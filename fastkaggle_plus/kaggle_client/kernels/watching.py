@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...exceptions import KaggleError, KaggleUnavailable, KernelFailed, RateLimited
 from .. import messages, service, session
-from . import calls, logs
+from . import calls, hints, logs
 from .calls import Kernel
 
 if TYPE_CHECKING:
@@ -136,7 +136,8 @@ def _failed(client: Any, kernel: Kernel, status: KernelStatus) -> KernelFailed:
         tail = f"(the log could not be read: {e})"
     secrets = service.secrets_of(client)
     why = f": {status.failure_message.rstrip('.')}" if status.failure_message else ""
-    what, tail = messages.scrub(f"{kernel} {how}{why}.", secrets), messages.scrub(tail, secrets)
+    hint = hints.after_a_run(f"{tail}\n{status.failure_message}") if status.status == "ERROR" else ""
+    what, tail = messages.scrub(f"{kernel} {how}{why}.{hint and f' {hint}'}", secrets), messages.scrub(tail, secrets)
     end = f" The end of its log:\n{tail}\n" if tail else " It left no log. "
     # A sandbox's notebook has no page to look at.
     whole = "" if service.is_local(client) else f"The whole log: {kernel.url}/log, or "

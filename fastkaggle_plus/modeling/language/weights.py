@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from ...environment import kaggle_input
 from ...exceptions import MissingExtra, WeightsMissing
 from ..hub import hub_url, out_of_reach, weights_folder
 
-__all__ = ["LanguageWeights", "copy_weights", "dataset_name", "default_arch", "fetch_weights", "find_weights", "full_name"]
+__all__ = ["LanguageWeights", "copy_weights", "dataset_name", "default_arch", "fetch_weights", "find_weights", "full_name", "is_folder", "names_attached"]
 
 PREFERRED = "microsoft/deberta-v3-small"                  # lesson 4's
 SMALL = "sentence-transformers/all-MiniLM-L6-v2"          # what the extra `offline` brings
@@ -23,6 +24,7 @@ _WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.
 _TOKENIZERS = ("tokenizer.json", "vocab.txt", "spm.model", "sentencepiece.bpe.model", "spiece.model", "vocab.json")
 _PARTS = {"config.json": ("config.json",), "weights (model.safetensors)": _WEIGHTS, "a tokenizer (tokenizer.json)": _TOKENIZERS}
 _DOWNLOADED = ["*.json", "*.model", "vocab.txt", "merges.txt"]   # beside the weights
+_LONGEST_NAME = 50   # of a dataset on Kaggle
 _DEEPEST = 6   # folders below the mount: models/OWNER/MODEL/FRAMEWORK/VARIATION/VERSION
 
 
@@ -47,19 +49,30 @@ def default_arch() -> str:
 
 def dataset_name(arch: str) -> str:
     "Return the name of the dataset that takes a model to Kaggle: a folder of that name is found there."
-    return f"weights-{_slug(_last(arch))}"
+    name = f"weights-{_slug(_last(arch))}"
+    if len(name) <= _LONGEST_NAME:
+        return name
+    return f"{name[:_LONGEST_NAME - 9].rstrip('-')}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def names_attached(arch: str) -> set[str]:
+    "Return the names of which one tells that a dataset or a model holds these weights."
+    return {_slug(_last(arch)), dataset_name(arch)}
 
 
 def find_weights(arch: str) -> LanguageWeights | None:
-    """Say where a model is, without going to the network; None for the path of a folder that is not there.
+    """Say where a model is, without going to the network; None for the path of a folder that is not there and not attached under its last name.
 
     In this order: the folder itself, a dataset or model that is attached on Kaggle, `weights_folder`, what the hub's library downloaded before,
     a package of the extra `offline`, the hub. A folder that lacks a part is passed over.
     """
     arch = full_name(arch)
-    if _is_path(arch):
+    if is_folder(arch):
         folder = Path(arch).expanduser()
-        return LanguageWeights(arch, f"folder {folder.name}", folder) if folder.is_dir() and not missing_parts(folder) else None
+        if folder.is_dir() and not missing_parts(folder):
+            return LanguageWeights(arch, f"folder {folder.name}", folder)
+        attached = None if folder.is_dir() else _attached(arch)   # a folder of somebody's own has become a dataset of its name
+        return LanguageWeights(arch, f"attached {attached.name}", attached) if attached else None
     if (attached := _attached(arch)) is not None:
         return LanguageWeights(arch, f"attached {attached.name}", attached)
     if not missing_parts(own := weights_folder() / arch.replace("/", "--")):
@@ -81,7 +94,8 @@ def fetch_weights(arch: str) -> LanguageWeights:
         folder = Path(full_name(arch)).expanduser()
         lacks = f"lacks {', '.join(missing_parts(folder))}" if folder.is_dir() else "is not there"
         raise WeightsMissing(f"The model folder {folder} {lacks}. A model is a folder with config.json, model.safetensors and tokenizer.json, as "
-                             "save_pretrained writes them; or give its name on the hub.")
+                             f"save_pretrained writes them; or give its name on the hub. On Kaggle attach a dataset called {dataset_name(arch)} (Add Input) "
+                             "that holds the folder, as `fkp push` does.")
     if found.folder is not None:
         return found
     if reason := _out_of_reach(found.arch):
@@ -127,7 +141,8 @@ def missing_parts(folder: Path) -> list[str]:
     return [what for what, names in _PARTS.items() if not any((folder / n).is_file() for n in names)]
 
 
-def _is_path(arch: str) -> bool:
+def is_folder(arch: str) -> bool:
+    "Say whether a model is named by the path of its folder, and not as on the hub."
     return arch.startswith((".", "/", "~")) or Path(arch).is_dir() or arch.count("/") > 1
 
 
@@ -141,7 +156,7 @@ def _slug(name: str) -> str:
 
 def _attached(arch: str) -> Path | None:
     "The folder below Kaggle's input that holds the model: it, or one around it, has the model's name."
-    mount, names = kaggle_input(), {_slug(_last(arch)), dataset_name(arch)}
+    mount, names = kaggle_input(), names_attached(arch)
     if not mount.is_dir():
         return None
     for depth in range(1, _DEEPEST + 1):
