@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ..exceptions import UnknownName
 
 if TYPE_CHECKING:
+    from .awd_lstm import awd_lstm_model
     from .bagging import Bag, bag, bag_model
     from .boosting import catboost_model, hist_gradient_boosting_model, lightgbm_model, xgboost_model
     from .forest import FewDeepTrees, forest_model, one_r_model, split_score, tree_curve, tree_model
@@ -24,30 +25,36 @@ if TYPE_CHECKING:
     from .imaging.model_table import model_table
     from .linear import ridge_model
     from .model import FittedFunction, Model
+    from .overlap_text import cosine_model, overlap_model
     from .preloads import preload_of
     from .scratch import deep_net_model, linear_model, net_model, sigmoid_model
+    from .static_text import static_text_model
     from .tabular import tabular_model
     from .validation import cross_validate
     from .vision import augmented, vision_model
 
 _HOME = {
+    "awd_lstm_model": "awd_lstm",
     "Bag": "bagging", "bag": "bagging", "bag_model": "bagging",
     "catboost_model": "boosting", "hist_gradient_boosting_model": "boosting", "lightgbm_model": "boosting", "xgboost_model": "boosting",
     "FewDeepTrees": "forest", "forest_model": "forest", "one_r_model": "forest", "split_score": "forest", "tree_curve": "forest", "tree_model": "forest",
     "Arch": "imaging.archs", "resolve_arch": "imaging.archs", "gpu_fit": "imaging.memory", "model_table": "imaging.model_table",
     "ridge_model": "linear",
     "FittedFunction": "model", "Model": "model",
+    "cosine_model": "overlap_text", "overlap_model": "overlap_text",
     "preload_of": "preloads",
     "deep_net_model": "scratch", "linear_model": "scratch", "net_model": "scratch", "sigmoid_model": "scratch",
+    "static_text_model": "static_text",
     "tabular_model": "tabular",
     "cross_validate": "validation",
     "augmented": "vision", "vision_model": "vision",
 }
 
 __all__ = [
-    "Arch", "Bag", "FewDeepTrees", "FittedFunction", "Model", "augmented", "bag", "bag_model", "catboost_model", "cross_validate", "deep_net_model",
-    "find_model", "forest_model", "gpu_fit", "hist_gradient_boosting_model", "lightgbm_model", "linear_model", "model_table", "net_model", "one_r_model",
-    "preload_of", "resolve_arch", "ridge_model", "sigmoid_model", "split_score", "tabular_model", "tree_curve", "tree_model", "vision_model", "xgboost_model",
+    "Arch", "Bag", "FewDeepTrees", "FittedFunction", "Model", "augmented", "awd_lstm_model", "bag", "bag_model", "catboost_model", "cosine_model",
+    "cross_validate", "deep_net_model", "find_model", "forest_model", "gpu_fit", "hist_gradient_boosting_model", "lightgbm_model", "linear_model",
+    "model_table", "net_model", "one_r_model", "overlap_model", "preload_of", "resolve_arch", "ridge_model", "sigmoid_model", "split_score",
+    "static_text_model", "tabular_model", "tree_curve", "tree_model", "vision_model", "xgboost_model",
 ]
 
 
