@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -96,7 +96,8 @@ class _Answers:
         targs = np.asarray(table.targs)
         self.classes = np.unique(targs) if table.vocab else None
         self.low, self.high = targs.min(0), targs.max(0)
-        self.center, self.scale = (0.0, 1.0) if table.vocab else (targs.mean(0), targs.std(0) + 1e-9)
+        self.center: Any = 0.0 if table.vocab else targs.mean(0)
+        self.scale: Any = 1.0 if table.vocab else targs.std(0) + 1e-9
         self.wanted: Array = (((targs - self.center) / self.scale).reshape(len(targs), -1).astype(np.float32) if self.classes is None
                               else np.searchsorted(self.classes, targs))
         self.n_out = self.wanted.shape[1] if self.classes is None else len(self.classes)
@@ -171,8 +172,7 @@ class _Learning:
 def _fit(learn: Any, epochs: int, lr: float, spread: float) -> None:
     if epochs:
         learn.create_opt()
-        below: Callable[[int], float] = lambda n: lr / spread ** (n - 1)   # noqa: E731
-        learn.fit_one_cycle(epochs, slice(below(len(learn.opt.param_lists)), lr), cbs=progress.epoch_callback())
+        learn.fit_one_cycle(epochs, slice(lr / spread ** (len(learn.opt.param_lists) - 1), lr), cbs=progress.epoch_callback())
 
 
 def _outputs(net: Any, rows: list[list[int]], bs: int, seq_len: int, n_out: int) -> Any:

@@ -59,6 +59,7 @@ class SentenceVectors:
             except ImportError as e:
                 raise MissingExtra(e.name or "transformers", "text") from e
             folder = fetch_weights(self.arch or default_arch()).folder
+            assert folder is not None   # fetched
             device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
             with _without_bars():
                 net = AutoModel.from_pretrained(str(folder), local_files_only=True, dtype=torch.float32).eval().to(device)

@@ -26,7 +26,8 @@ class Wikitext:
 def find_wikitext() -> Wikitext | None:
     "Return the weights if they are on this machine: attached on Kaggle, in `weights_folder`, or where fastai keeps its downloads."
     mount = kaggle_input()
-    attached = [p for depth in range(1, _DEEPEST + 1) for p in sorted(mount.glob("/".join(["*"] * depth))) if p.name in (NAME, DATASET)] if mount.is_dir() else []
+    inside = [p for depth in range(1, _DEEPEST + 1) for p in sorted(mount.glob("/".join(["*"] * depth)))] if mount.is_dir() else []
+    attached = [p for p in inside if p.name in (NAME, DATASET)]
     for folder in (*attached, *(deeper for p in attached for deeper in sorted(p.glob("*"))), weights_folder() / NAME, _downloads()):
         weights, vocab = (sorted(folder.glob(f"*.{ending}")) for ending in ("pth", "pkl"))
         if weights and vocab:
