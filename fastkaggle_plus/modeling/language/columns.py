@@ -18,7 +18,7 @@ def chosen_texts(
 ) -> pd.DataFrame:
     "Return the table's texts, one column a text. Raises DataError for a table without texts, UnknownName."
     if table.texts is None or not len(table.texts.columns):
-        raise DataError("This table has no texts. Read the data with kind = \"text\" and name its columns under [text] in competition.toml, or give Table.texts.")
+        raise DataError("This table has no texts. Read the data with kind = \"text\" and its columns under [text] in competition.toml, or give Table.texts.")
     for c in columns:
         if c not in table.texts:
             raise UnknownName("text column", c, tuple(map(str, table.texts)))
