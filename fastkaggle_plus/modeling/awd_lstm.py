@@ -14,7 +14,9 @@ from . import progress
 from .fastai_import import import_fastai
 from .imaging.limits import check_range, check_whole
 from .language.columns import chosen_texts
-from .language.tokens import Words
+from .language.tokens import SPECIAL, Words
+from .language.vectors import NarrowVectors, load_vectors
+from .language.weights import default_arch, find_weights
 from .language.wikitext import Wikitext, fetch_wikitext, find_wikitext
 from .model import Array, FittedFunction, Model, class_columns
 from .tabular import repeatable
@@ -22,39 +24,44 @@ from .tabular import repeatable
 PRELOAD = ("torch", "fastai.text.all")
 
 _SMALL = {"emb_sz": 96, "n_hid": 192, "n_layers": 2}   # without pretrained weights: what a few thousand texts can teach
+_DEVIATION = 0.3   # of the words' vectors at the start
 
 
 def awd_lstm_model(
     columns: Sequence[str] = (),        # text columns; () = all. They are joined by fastai's field markers
     *,
-    lm_epochs: int = 3,                 # of the language model, on the texts alone
-    lm_lr: float = 1e-2,
+    lm_epochs: int = 2,                 # of the language model, on the texts alone
+    lm_lr: float = 1e-2,                # its learning rate where it starts at random; a fifth of it where the words are known
     freeze_epochs: int = 1,             # of each step of the gradual unfreezing: the head, then a layer more, then another
     epochs: int = 4,                    # of the whole network after that
     lr: float = 1e-2,                   # largest learning rate of the head
     spread: float = 2.6,                # each layer learns so many times slower than the one above
     bs: int = 64,                       # texts in a batch
     seq_len: int = 72,                  # tokens that gradients go back
-    drop_mult: float = 0.5,             # strength of all kinds of dropout
+    drop_mult: float = 0.3,             # strength of all kinds of dropout
     wd: float = 0.1,                    # weight decay
-    min_freq: int = 2,                  # how often a word must be there to be in the vocabulary
+    min_freq: int = 1,                  # how often a word must be there to be in the vocabulary
     max_vocab: int = 60_000,            # words
     max_len: int = 512,                 # tokens of a row that are read
     pretrained: bool | None = None,     # start from wikitext-103's weights. None: if they are on this machine; True: download them if they are not
+    vectors: str | None = "",           # else words start from static vectors, see static_text_model; "": if they are on this machine; None: at random
     seed: int = 42,
 ) -> Model:
     """Return fastai's text learner: a language model fine-tuned on the texts of the rows to fit, then its encoder with a head, unfrozen step by step.
 
-    Without pretrained weights it is a smaller network that starts at random; `about["fits"]` of the predictions says which it was.
-    Raises WeightsMissing for pretrained=True without a network, ConfigError for numbers that cannot be, MissingExtra, and DataError for a table
-    without texts. Source: Howard and Ruder, Universal Language Model Fine-tuning (2018); fastai's tutorial of text transfer learning.
+    Without pretrained weights it is a smaller network that knows but the words' vectors, also those of words that come with the rows to predict;
+    `about["fits"]` of the predictions says which it was. Raises WeightsMissing for what was asked for and is not there, ConfigError for numbers that
+    cannot be, MissingExtra, and DataError for a table without texts.
+    Source: Howard and Ruder, Universal Language Model Fine-tuning (2018); fastai's tutorial of text transfer learning.
     """
     check_whole(0, lm_epochs=lm_epochs, freeze_epochs=freeze_epochs, epochs=epochs, seed=seed)
     check_whole(1, bs=bs, seq_len=seq_len, min_freq=min_freq, max_vocab=max_vocab, max_len=max_len)
-    check_range(0, lm_lr=lm_lr, lr=lr, drop_mult=drop_mult, wd=wd)
+    check_range(0, lm_lr=lm_lr, lr=lr, wd=wd)
+    check_range(0.01, drop_mult=drop_mult)   # fastai's net needs some
     check_range(1, spread=spread)
     about = dict(columns=list(columns), lm_epochs=lm_epochs, lm_lr=lm_lr, freeze_epochs=freeze_epochs, epochs=epochs, lr=lr, spread=spread, bs=bs,
-                 seq_len=seq_len, drop_mult=drop_mult, wd=wd, min_freq=min_freq, max_vocab=max_vocab, max_len=max_len, pretrained=pretrained, seed=seed)
+                 seq_len=seq_len, drop_mult=drop_mult, wd=wd, min_freq=min_freq, max_vocab=max_vocab, max_len=max_len,
+                 pretrained=pretrained, vectors=vectors, seed=seed)
 
     def fit(table: Table) -> FittedText:
         texts = chosen_texts(table, columns)
@@ -62,7 +69,8 @@ def awd_lstm_model(
         wikitext = None if pretrained is False else fetch_wikitext() if pretrained else find_wikitext()
         words = Words(texts, min_freq=min_freq, max_vocab=max_vocab, max_len=max_len)
         rows, answers = words(texts), _Answers(table)
-        learning = _Learning(words.vocab, wikitext, bs, seq_len, drop_mult, wd)
+        start = _start_of(words, vectors) if wikitext is None else None
+        learning = _Learning(list(words.vocab), wikitext, start, bs, seq_len, drop_mult, wd)
         n_steps = 2 + (2 if freeze_epochs else 0)   # the language model, two of the unfreezing, the whole
         with repeatable(seed, threads=1 if wikitext is None else None):   # several threads wait for each other on so small a network
             with progress.part(0, n_steps, "step"):
@@ -76,9 +84,13 @@ def awd_lstm_model(
         net = learn.model.eval()
 
         def predict(some: Table) -> Array:
-            return answers.decode(_outputs(net, words(chosen_texts(some, columns)), bs, seq_len, answers.n_out), some)
+            texts = chosen_texts(some, columns)
+            if start is not None and (new := words.add(texts)):
+                _grow(net, start(new))
+            return answers.decode(_outputs(net, words(texts), bs, seq_len, answers.n_out), some)
 
-        return FittedText(predict, estimator=learn, notes={"weights": wikitext.origin if wikitext else "none", "vocab": len(words.vocab)})
+        notes = {"weights": wikitext.origin if wikitext else "none", "vectors": start.vectors.origin if start else "none", "vocab": len(words.vocab)}
+        return FittedText(predict, estimator=learn, notes=notes)
 
     return Model("AWD-LSTM", fit, about)
 
@@ -114,6 +126,7 @@ class _Learning:
     "fastai's two learners, alike in what both need."
     vocab: list[str]
     wikitext: Wikitext | None
+    start: NarrowVectors | None
     bs: int
     seq_len: int
     drop_mult: float
@@ -129,13 +142,17 @@ class _Learning:
                                  seq_len=self.seq_len, shuffle=True, device=fastai.default_device())
         learn = self._quiet(fastai.language_model_learner(self._loaders(dl), fastai.AWD_LSTM, config=self._config(fastai.awd_lstm_lm_config),
                                                           drop_mult=self.drop_mult, pretrained=False, wd=self.wd))
+        if self.start is not None:
+            known = [i for i, word in enumerate(self.vocab) if not word.startswith(SPECIAL)]
+            with torch.no_grad():
+                learn.model[0].encoder.weight[known] = torch.from_numpy(self.start([self.vocab[i] for i in known])).to(fastai.default_device())
         if self.wikitext is not None:
             learn.load_pretrained(self.wikitext.weights, self.wikitext.vocab)   # frozen but for the words
             if epochs:
                 learn.fit_one_cycle(1, 2 * lr)
             learn.unfreeze()
         if epochs:
-            learn.fit_one_cycle(epochs, lr if self.wikitext is None else lr / 5, cbs=progress.epoch_callback())
+            learn.fit_one_cycle(epochs, lr if self.wikitext is None and self.start is None else lr / 5, cbs=progress.epoch_callback())
         return learn
 
     def with_head(self, language: Any, rows: list[list[int]], answers: _Answers) -> Any:
@@ -167,6 +184,21 @@ class _Learning:
         fastai = import_fastai("text")
         learn.remove_cbs([cb for cb in learn.cbs if isinstance(cb, (fastai.ProgressCallback, fastai.Recorder))])   # who listens hears the epochs
         return learn
+
+
+def _start_of(words: Words, vectors: str | None) -> NarrowVectors | None:
+    "What the words' vectors are at the start; None: random."
+    known = [word for word in words.vocab if not word.startswith(SPECIAL)]
+    at_hand = vectors or (vectors is not None and (found := find_weights(default_arch())) is not None and found.folder is not None)
+    return NarrowVectors(load_vectors(vectors or ""), known, width=_SMALL["emb_sz"], deviation=_DEVIATION) if at_hand and known else None
+
+
+def _grow(net: Any, more: Array) -> None:
+    "Give a trained network the vectors of words that it has not met."
+    import torch
+
+    encoder = net[0].module.encoder
+    encoder.weight = torch.nn.Parameter(torch.cat([encoder.weight.detach(), torch.from_numpy(more).to(encoder.weight.device)]))
 
 
 def _fit(learn: Any, epochs: int, lr: float, spread: float) -> None:

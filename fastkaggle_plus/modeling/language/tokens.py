@@ -13,6 +13,8 @@ from ..fastai_import import import_fastai
 _TOKEN = re.compile(r"xx[a-z]+|\w+(?=n't)|n't|'\w+|\w+|[^\w\s]")   # as spaCy splits English: do n't, it 's
 _UNKNOWN = 0   # xxunk comes first in every vocabulary of fastai
 
+SPECIAL = "xx"   # how fastai's own tokens begin
+
 
 class Words:
     "Texts as places in a vocabulary that is made of the texts to learn from."
@@ -34,6 +36,13 @@ class Words:
     def __call__(self, texts: pd.DataFrame) -> list[list[int]]:
         "Return the tokens of each row."
         return [[self.places.get(t, _UNKNOWN) for t in row] for row in self.split(texts)]
+
+    def add(self, texts: pd.DataFrame) -> list[str]:
+        "Take in the words of more texts, in order of the alphabet, and return those that are new."
+        new = sorted({t for row in self.split(texts) for t in row} - self.places.keys())
+        self.places.update({word: len(self.vocab) + i for i, word in enumerate(new)})
+        self.vocab += new
+        return new
 
     def split(self, texts: pd.DataFrame) -> list[list[str]]:
         "Return the words of each row: several texts are joined by the field markers of fastai, xxfld 1 ... xxfld 2 ..."

@@ -30,13 +30,32 @@ class StaticVectors:
     matrix: Any                                        # tensor (n_tokens, width), in the precision of its file
 
     def pooled(self, texts: pd.Series) -> Array:
-        "Return (n, width) unit vectors: the direction of the mean of each text's tokens; zeros for a text without any."
+        "Return (n, width) unit vectors: the direction of each text."
         places, distinct = pd.factorize(texts)
-        means = np.zeros((len(distinct), self.matrix.shape[1]), np.float32)
-        for i, tokens in enumerate(self.encode(list(distinct))):
+        return unit(self.means(list(distinct)))[places]
+
+    def means(self, texts: list[str]) -> Array:
+        "Return (n, width): the mean over each text's tokens; zeros for a text without any."
+        means = np.zeros((len(texts), self.matrix.shape[1]), np.float32)
+        for i, tokens in enumerate(self.encode(texts) if texts else []):
             if tokens:
                 means[i] = self.matrix[tokens].float().mean(0).numpy()
-        return unit(means)[places]
+        return means
+
+
+class NarrowVectors:
+    "Static vectors of words as another network's embeddings: the directions in which a vocabulary differs most, in the size those start with."
+
+    def __init__(self, vectors: StaticVectors, words: list[str], *, width: int, deviation: float):
+        means = vectors.means(words)
+        self.vectors, self.width, self.center = vectors, width, means.mean(0)
+        self.basis = np.linalg.svd(means - self.center, full_matrices=False)[2][:width].T
+        self.scale = deviation / max(float(((means - self.center) @ self.basis).std()), 1e-9)
+
+    def __call__(self, words: list[str]) -> Array:
+        "Return (n, width) floats."
+        narrow: Array = (self.vectors.means(words) - self.center) @ self.basis * self.scale
+        return np.pad(narrow, ((0, 0), (0, self.width - narrow.shape[1]))).astype(np.float32)
 
 
 def unit(vectors: Array) -> Array:
@@ -54,7 +73,7 @@ def load_vectors(
     found = fetch_weights(name or default_arch())
     assert found.folder is not None   # fetched
     tokenizer = load_tokenizer(found.folder)
-    return StaticVectors(found.origin, lambda texts: tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"] if texts else [],
+    return StaticVectors(found.origin, lambda texts: tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"],
                          _input_embeddings(found.folder))
 
 
