@@ -72,7 +72,8 @@ def awd_lstm_model(
         start = _start_of(words, vectors) if wikitext is None else None
         learning = _Learning(list(words.vocab), wikitext, start, bs, seq_len, drop_mult, wd)
         n_steps = 2 + (2 if freeze_epochs else 0)   # the language model, two of the unfreezing, the whole
-        with repeatable(seed, threads=1 if wikitext is None else None):   # several threads wait for each other on so small a network
+        threads = 1 if wikitext is None else None   # several wait for each other on so small a network
+        with repeatable(seed, threads=threads):
             with progress.part(0, n_steps, "step"):
                 language = learning.language_model(rows, lm_epochs, lm_lr)
             learn = learning.with_head(language, rows, answers)
@@ -87,7 +88,9 @@ def awd_lstm_model(
             texts = chosen_texts(some, columns)
             if start is not None and (new := words.add(texts)):
                 _grow(net, start(new))
-            return answers.decode(_outputs(net, words(texts), bs, seq_len, answers.n_out), some)
+            with repeatable(seed, threads=threads):
+                out = _outputs(net, words(texts), bs, seq_len, answers.n_out)
+            return answers.decode(out, some)
 
         notes = {"weights": wikitext.origin if wikitext else "none", "vectors": start.vectors.origin if start else "none", "vocab": len(words.vocab)}
         return FittedText(predict, estimator=learn, notes=notes)
@@ -162,7 +165,7 @@ class _Learning:
         fastai = import_fastai("text")
         at = np.resize(np.arange(len(rows)), max(2, len(rows)))   # batch norm needs two
         items = [(fastai.TensorText(rows[i]), torch.as_tensor(answers.wanted[i])) for i in at]
-        dl = fastai.SortedDL(items, res=[len(rows[i]) for i in at], bs=min(self.bs, len(items)), shuffle=True, drop_last=True,
+        dl = fastai.SortedDL(items, res=[len(rows[i]) for i in at], bs=min(self.bs, len(items)), shuffle=True, drop_last=True, num_workers=0,
                              before_batch=partial(fastai.pad_input_chunk, seq_len=self.seq_len), device=fastai.default_device())
         loss = fastai.MSELossFlat() if answers.classes is None else fastai.CrossEntropyLossFlat()
         learn = self._quiet(fastai.text_classifier_learner(
