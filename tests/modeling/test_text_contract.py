@@ -18,7 +18,8 @@ QUICK = {"awd_lstm_model": dict(lm_epochs=1, freeze_epochs=1, epochs=6, bs=16, l
 NAMES = ("awd_lstm_model", "cosine_model", "overlap_model", "static_text_model")
 PAIRS_ONLY = {"cosine_model", "overlap_model"}
 EVERY = pytest.mark.parametrize("name", NAMES)
-ODD = ["", " ", "\n", "...", "naïve “quotes”, 'n' \"all\"", "👍🏽 gear 👍🏽", "日本語", "line\nbreak\ttab", "x" * 500, "gear " * 600, "xxbos xxpad xxunk", "<br /> & ©"]
+ODD = ["", " ", "\n", "...", "naïve “quotes”, 'n' \"all\"", "👍🏽 gear 👍🏽", "日本語", "line\nbreak\ttab",
+       "x" * 500, "gear " * 600, "xxbos xxpad xxunk", "<br /> & ©"]
 
 
 @cache   # what a model has read of a file, and what its network said of a text, is read and said once
