@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ..exceptions import UnknownName
 
 if TYPE_CHECKING:
+    from .awd_lstm import awd_lstm_model
     from .bagging import Bag, bag, bag_model
     from .boosting import catboost_model, hist_gradient_boosting_model, lightgbm_model, xgboost_model
     from .forest import FewDeepTrees, forest_model, one_r_model, split_score, tree_curve, tree_model
@@ -29,14 +30,17 @@ if TYPE_CHECKING:
     from .letters import letters_model
     from .linear import ridge_model
     from .model import FittedFunction, Model
+    from .overlap_text import cosine_model, overlap_model
     from .preloads import language_models, preload_of
     from .scratch import deep_net_model, linear_model, net_model, sigmoid_model
+    from .static_text import static_text_model
     from .tabular import tabular_model
     from .text import text_model
     from .validation import cross_validate
     from .vision import augmented, vision_model
 
 _HOME = {
+    "awd_lstm_model": "awd_lstm",
     "Bag": "bagging", "bag": "bagging", "bag_model": "bagging",
     "catboost_model": "boosting", "hist_gradient_boosting_model": "boosting", "lightgbm_model": "boosting", "xgboost_model": "boosting",
     "FewDeepTrees": "forest", "forest_model": "forest", "one_r_model": "forest", "split_score": "forest", "tree_curve": "forest", "tree_model": "forest",
@@ -45,8 +49,10 @@ _HOME = {
     "write_texts": "language.inputs", "default_arch": "language.weights",
     "letters_model": "letters", "ridge_model": "linear",
     "FittedFunction": "model", "Model": "model",
+    "cosine_model": "overlap_text", "overlap_model": "overlap_text",
     "language_models": "preloads", "preload_of": "preloads",
     "deep_net_model": "scratch", "linear_model": "scratch", "net_model": "scratch", "sigmoid_model": "scratch",
+    "static_text_model": "static_text",
     "tabular_model": "tabular",
     "text_model": "text",
     "cross_validate": "validation",
@@ -54,10 +60,11 @@ _HOME = {
 }
 
 __all__ = [
-    "Arch", "Bag", "FewDeepTrees", "FittedFunction", "GroupLeak", "Model", "augmented", "bag", "bag_model", "catboost_model", "cross_validate",
-    "deep_net_model", "default_arch", "find_group_leak", "find_model", "forest_model", "gpu_fit", "hist_gradient_boosting_model", "language_models",
-    "letters_model", "lightgbm_model", "linear_model", "model_table", "net_model", "one_r_model", "preload_of", "resolve_arch", "ridge_model",
-    "sigmoid_model", "split_score", "tabular_model", "text_model", "tree_curve", "tree_model", "vision_model", "write_texts", "xgboost_model",
+    "Arch", "Bag", "FewDeepTrees", "FittedFunction", "GroupLeak", "Model", "augmented", "awd_lstm_model", "bag", "bag_model", "catboost_model",
+    "cosine_model", "cross_validate", "deep_net_model", "default_arch", "find_group_leak", "find_model", "forest_model", "gpu_fit",
+    "hist_gradient_boosting_model", "language_models", "letters_model", "lightgbm_model", "linear_model", "model_table", "net_model", "one_r_model",
+    "overlap_model", "preload_of", "resolve_arch", "ridge_model", "sigmoid_model", "split_score", "static_text_model", "tabular_model", "text_model",
+    "tree_curve", "tree_model", "vision_model", "write_texts", "xgboost_model",
 ]
 
 
