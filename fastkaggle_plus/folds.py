@@ -69,8 +69,8 @@ def make_folds(
 ) -> Folds:
     """Assign each training row to one fold.
 
-    Values are stratified by ten quantiles, or by their levels where these are few. Along time the rows fall into n_folds + 1 blocks; the first is only
-    trained on.
+    Values are stratified by ten quantiles, or by their levels where these are few. Along time the rows
+    fall into n_folds + 1 blocks; the first is only trained on.
     A holdout is drawn by the same rules, of groups to the nearest twentieth; along time it is the latest rows.
     Raises DataError, UnknownName.
     """

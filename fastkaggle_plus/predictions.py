@@ -69,9 +69,9 @@ class Predictions:
 
     @property
     def fold_scores(self) -> list[float]:
-        "Score within each fold."
+        "Score within each fold; NaN for one that nothing was trained for, so that no other's stands in its place."
         metric, rows = get_metric(self.metric), self.validated
-        return [metric.score(self.targs[m], self.oof[m]) for k in range(int(self.folds.max()) + 1) if (m := rows & (self.folds == k)).any()]
+        return [metric.score(self.targs[m], self.oof[m]) if (m := rows & (self.folds == k)).any() else float("nan") for k in range(int(self.folds.max()) + 1)]
 
     def __str__(self) -> str:
         return f"{self.name}: {self.metric} {self.oof_score:.4f} ± {self.oof_score_se:.4f} ({int(self.validated.sum())} rows)"

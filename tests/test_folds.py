@@ -59,6 +59,14 @@ def test_stratified_values_have_every_fold_see_low_and_high_ones_alike():
     assert uneven[0] <= 1 < uneven[1]
 
 
+@pytest.mark.parametrize("kind", ["stratified", "stratified-group"])
+def test_values_in_few_levels_are_stratified_by_level_also_the_rare_ones(kind):
+    scores = np.random.default_rng(0).permutation(np.repeat([0, 0.25, 0.5, 0.75, 1], [1000, 700, 220, 50, 30]))   # nine of ten quantiles are 0 or 0.25
+    folds = make_folds(scores, kind=kind, groups=np.arange(2000) // 4)
+    for score, n in zip([0.5, 0.75, 1], [220, 50, 30], strict=True):
+        assert np.ptp(np.bincount(folds.assignment[scores == score], minlength=5)) <= (1 if kind == "stratified" else 0.05 * n + 2)
+
+
 @pytest.mark.parametrize("kind", ["group", "stratified-group"])
 def test_groups_stay_whole(kind):
     folds = make_folds(CODES, kind=kind, groups=GROUPS)

@@ -15,12 +15,12 @@ from ..evidence import Comparison, compare
 from ..exceptions import DataError, GroupsOverlap
 from ..folds import Folds, make_folds
 from ..predictions import Predictions
-from ..reading.groups import group_candidates
+from ..reading.groups import WORDS, group_candidates
 from . import progress
 from .model import Model
 
 MOST_ROWS = 3_000    # measured on, in whole groups
-MOST_TEXTS = 2_000   # and where the texts are read
+MOST_TEXTS = 3_000   # and where the texts are read
 MOST_FITS = 5        # by the split as it is, and as many by the grouped one
 _TREES = 40          # of all classes together
 _MOST_CANDIDATES = 2
@@ -168,7 +168,8 @@ def _with_texts(data: Data) -> Data:
     "The data with the texts that its files hold, or none: what a reader wrote beside them costs time and tells the quick model little."
     if data.train.texts is None:
         return data
-    own = [c for c in data.train.texts if c in data.raw_train] or list(data.train.texts)
+    phrases = [c for c in data.train.texts if data.train.texts[c].str.count(r"\S+").mean() > WORDS]
+    own = [c for c in phrases if c in data.raw_train] or phrases
     train, test = (dataclasses.replace(t, texts=t.texts[own] if own and t.texts is not None else None) for t in (data.train, data.test))
     return dataclasses.replace(data, train=train, test=test)
 

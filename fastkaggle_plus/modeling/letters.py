@@ -59,7 +59,7 @@ class _Letters:
         self.letters = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 4), sublinear_tf=True, dtype=np.float32)
         self.words = TfidfVectorizer(token_pattern=r"(?u)\b\w+\b", dtype=np.float32)
         for counter in (self.letters, self.words):
-            counter.fit([*_joined(texts), " a "])   # a word of its own: texts may be empty
+            counter.fit([*pd.unique(texts.to_numpy(dtype=str).ravel()), " a "])   # a word of its own: texts may be empty
         self.counts, alike = self._of(texts)
         self.mean, self.std = alike.mean(0), alike.std(0) + 1e-9
         self.alike = (alike - self.mean) / self.std
@@ -75,19 +75,19 @@ class _Letters:
         return near
 
     def _of(self, texts: pd.DataFrame) -> tuple[Any, Array]:
-        counts = self.letters.transform(_joined(texts))
-        alike = []
-        for counter in (self.letters, self.words) if texts.shape[1] > 1 else ():
-            one = {c: counter.transform(texts[c]) for c in texts}
-            alike += [np.asarray(one[a].multiply(one[b]).sum(1)).ravel() for a, b in combinations(one, 2)]
-        return counts, np.column_stack(alike) if alike else np.empty((len(texts), 0))
+        letters = [_each_once(self.letters, texts[c]) for c in texts]
+        words = [_each_once(self.words, texts[c]) for c in texts] if len(letters) > 1 else []
+        alike = [np.asarray(a.multiply(b).sum(1)).ravel() for one in (letters, words) for a, b in combinations(one, 2)]
+        return sum(letters) / len(letters) ** 0.5, np.column_stack(alike) if alike else np.empty((len(texts), 0))
+
+
+def _each_once(counter: Any, texts: pd.Series) -> Any:
+    "Count each distinct text once: those of a group repeat."
+    codes, distinct = pd.factorize(texts.to_numpy(dtype=str))
+    return counter.transform(distinct)[codes]
 
 
 def _texts(table: Table) -> pd.DataFrame:
     if table.texts is None or not table.texts.shape[1]:
         raise DataError("letters_model reads the texts of a table, and this one has none. Use kind = \"text\" in competition.toml, or another model.")
     return table.texts
-
-
-def _joined(texts: pd.DataFrame) -> list[str]:
-    return [" ".join(row) for row in texts.to_numpy(dtype=str)]

@@ -1,5 +1,6 @@
 """Sweeps run each trial once, keep what finished, and turn a failure into a row. The models here live in the competition's folder."""
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fastkaggle_plus.exceptions import ConfigError
+from fastkaggle_plus.exceptions import ConfigError, GroupsOverlap
 from fastkaggle_plus.sweeps import Sweep, Trial, board, run_local, write_results
 from fastkaggle_plus.vault import Vault
 
@@ -133,6 +134,24 @@ def test_a_package_that_starts_threads_when_imported_is_met_with_processes_from_
     assert [r.error for r in results] == ["", ""]
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_split_that_tears_groups_apart_is_told_once_before_the_first_trial(toy, tmp_path, workers, recwarn):
+    train = pd.read_csv(toy.folder / "train.csv")
+    level = np.random.default_rng(1).random(40)[np.arange(200) % 40]
+    train.assign(patient=np.arange(200) % 40, a=level, y=(level > 0.5).astype(int)).to_csv(toy.folder / "train.csv", index=False)
+    pd.read_csv(toy.folder / "test.csv").assign(patient=np.arange(100) % 20 + 100).to_csv(toy.folder / "test.csv", index=False)
+    told = []
+    data = dataclasses.replace(toy.read(toy.folder), groups=np.arange(200) % 40, group_name="patient")
+    options = dict(data=data, workers=workers, on_start=lambda trial: told.append(trial.name))
+    sweep(toy, counted(toy, 2, 4), tmp_path, on_split=told.append, **options)
+    assert "share their 'patient'" in told[0] and told[1:] == ["tree2", "tree4"]
+    sweep(toy, counted(toy, 2, 4), tmp_path, on_split=told.append, **options)
+    assert len(told) == 3   # nothing ran
+    assert not [w for w in recwarn if issubclass(w.category, GroupsOverlap)]
+    with pytest.warns(GroupsOverlap, match="'patient'"):
+        sweep(toy, counted(toy, 8), tmp_path, **options)
+
+
 def test_board_compares_each_with_the_best(toy, tmp_path):
     rows = board(sweep(toy, (*counted(toy, 2, 8), Trial("guess", "forest.forest_model", {"n_estimators": 1, "min_samples_leaf": 100})), tmp_path, workers=0))
     assert rows[0].to_best is None and rows[0].verdict == "best"
@@ -143,7 +162,7 @@ def test_board_compares_each_with_the_best(toy, tmp_path):
 def test_killed_and_run_again_repeats_only_what_was_in_flight(toy, tmp_path):
     code = f"""
 from fastkaggle_plus.competition import load_comp
-from fastkaggle_plus.exceptions import ConfigError
+from fastkaggle_plus.exceptions import ConfigError, GroupsOverlap
 from fastkaggle_plus.sweeps import Sweep, Trial, run_local
 from fastkaggle_plus.vault import Vault
 if __name__ == "__main__":
