@@ -191,7 +191,8 @@ def _download(stage: Stage, watcher: Watcher) -> tuple[Path, Data]:
 def _measure(stage: Stage, declared: Sweep, path: Path, data: Data, watcher: Watcher, **limits: Any) -> list[TrialResult]:
     watcher.sweep_starts(declared)
     results = run_local(declared, stage.comp, path, vault=Vault(stage.home / "vault"), data=data, on_start=watcher.trial_starts,
-                        on_progress=watcher.trial_progress, on_result=watcher.trial_ends, **limits)
+                        on_progress=watcher.trial_progress, on_result=watcher.trial_ends,
+                        on_split=lambda said: watcher.step("split", said), **limits)
     stage.clock.lap("trials")
     return results
 

@@ -66,6 +66,7 @@ def read_tabular(
         sample=read_sample(folder, sample_submission, raw_test[id], target),
         raw_train=raw, raw_test=raw_test,
         groups=raw[group_column].astype(object).where(raw[group_column].notna(), "(missing)").to_numpy() if group_column else None,
+        group_name=group_column,
         time=as_time(raw[time_column], folder / train, facts_file) if time_column else None,
         left_out=left_out, in_fold=level_means(many, of_log=metric == "rmsle"), metric=metric,
     )

@@ -38,6 +38,7 @@ def make_net(
         raise UnknownName("pool", pool, POOLS)
     try:
         import torch
+        from safetensors import SafetensorError
         from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification
         from transformers.utils import logging
     except ImportError as e:
@@ -54,7 +55,7 @@ def make_net(
             plain = {"attn_implementation": "eager"} if device.type == "cpu" else {}
             kind = AutoModelForSequenceClassification if pool == "own" else AutoModel
             body = kind.from_pretrained(str(folder), config=config, local_files_only=True, dtype=torch.float32, **plain)
-        except (OSError, ValueError, KeyError, RuntimeError) as e:
+        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as e:
             raise WeightsMissing(f"{folder} does not load as a language model ({type(e).__name__}: {str(e).splitlines()[0]}). It needs config.json and "
                                  "model.safetensors of one architecture, as save_pretrained writes them.") from e
         if n_tokens > body.get_input_embeddings().num_embeddings:

@@ -88,7 +88,7 @@ def known_loss(loss: str, *, classes: bool) -> str:
 def _correlation(a: Any, b: Any) -> Any:
     "Pearson's, of each column; of a column without spread 0."
     a, b = a - a.mean(0), b - b.mean(0)
-    return (a * b).sum(0) / ((a * a).sum(0).sqrt() * (b * b).sum(0).sqrt()).clamp_min(_TINY)
+    return (a * b).sum(0) / ((a * a).sum(0) * (b * b).sum(0)).clamp_min(_TINY**2).sqrt()   # before the root, whose slope at zero is infinite
 
 
 def _sigmoid(x: Array) -> Array:
