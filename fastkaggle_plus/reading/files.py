@@ -52,13 +52,29 @@ def quoting_of(frame: pd.DataFrame) -> Literal[0, 1]:
 
 
 def parse_csv(file: str | Path, **options: Any) -> pd.DataFrame:
-    "Return a csv as pandas reads it, be it in UTF-8, in UTF-16 with its mark, or in what spreadsheets of western Europe write."
+    """Return a csv as pandas reads it, be it in UTF-8, in UTF-16 with its mark, or in what spreadsheets of western Europe write.
+
+    A few bytes in UTF-8 that are none of its letters become U+FFFD each, and the other letters stay what they are.
+    """
     with open(file, "rb") as f:
         wide = f.read(2) in (b"\xff\xfe", b"\xfe\xff")
-    for encoding in ("utf-16",) if wide else ("utf-8", "cp1252"):
-        with contextlib.suppress(UnicodeDecodeError):
-            return pd.read_csv(file, encoding=encoding, **options)
+    if wide:
+        return pd.read_csv(file, encoding="utf-16", **options)
+    with contextlib.suppress(UnicodeDecodeError):
+        return pd.read_csv(file, encoding="utf-8", **options)
+    if _is_mostly_utf8(file):
+        return pd.read_csv(file, encoding="utf-8", encoding_errors="replace", **options)
+    with contextlib.suppress(UnicodeDecodeError):
+        return pd.read_csv(file, encoding="cp1252", **options)
     return pd.read_csv(file, encoding="latin-1", **options)   # in which every byte is a letter
+
+
+def _is_mostly_utf8(file: str | Path) -> bool:
+    "Say whether most of what is not ASCII reads as UTF-8."
+    cells = pd.read_csv(file, encoding="utf-8", encoding_errors="replace", dtype=str, keep_default_na=False)
+    words = [pd.Series(cells.columns, dtype=str), *(cells[c] for c in cells)]
+    broken, odd = (sum(w.str.count(letters).sum() for w in words) for letters in ("\ufffd", r"[^\x00-\x7f]"))
+    return bool(broken < odd / 2)
 
 
 def _separators(file: Path) -> str:

@@ -125,6 +125,15 @@ def test_files_in_other_encodings(tmp_path, encoding, text):
     assert read(tmp_path, columns=("first",)).test.texts["first"].tolist() == [text, "NA"] * 20
 
 
+def test_one_broken_letter_garbles_no_other(tmp_path):
+    make(tmp_path)
+    for file in (tmp_path / "train.csv", tmp_path / "test.csv"):
+        pd.read_csv(file).assign(first="שלום 😀 naïve @").to_csv(file, index=False)
+        file.write_bytes(file.read_bytes().replace(b"@", b"\xe9", 1).replace(b"@", "é".encode()))
+    texts = read(tmp_path, columns=("first",)).train.texts["first"].tolist()
+    assert texts[0] == "שלום 😀 naïve \ufffd" and set(texts[1:]) == {"שלום 😀 naïve é"}
+
+
 @pytest.mark.parametrize(("train", "test"), [(["", ""], ["", ""]), (["two words", "or three words"], ["", ""]), (["", ""], ["new words", ""]),
                                              (["1", "2"], ["x", "3"]), (["2020-01-02", "2020-01-03"], ["", "2020-01-04"])])
 def test_columns_that_are_empty_or_look_like_something_else_stay_texts(tmp_path, train, test):

@@ -1,10 +1,14 @@
 """The trials of a competition: its own, or one of each family that is installed."""
 
+from pathlib import Path
+
 import pytest
 
 from fastkaggle_plus.competition import Competition, load_comp
 from fastkaggle_plus.exceptions import ConfigError
 from fastkaggle_plus.modeling import find_model
+from fastkaggle_plus.modeling.language import weights
+from fastkaggle_plus.modeling.language.weights import find_weights
 from fastkaggle_plus.sweeps import defaults
 from fastkaggle_plus.sweeps.defaults import default_trials, trials_of
 from fastkaggle_plus.sweeps.trial import Trial
@@ -34,6 +38,20 @@ def test_default_trials_leave_out_what_is_not_installed(monkeypatch):
     monkeypatch.setattr(defaults, "find_spec", lambda name: True)
     assert [t.name for t in default_trials(Competition(**FACTS))][-4:] == ["lightgbm", "xgboost", "catboost", "tabular"]
     assert "tabular" not in {t.name for t in default_trials(Competition(**FACTS, kind="images"))}
+
+
+def test_a_language_model_is_a_default_trial_where_it_is_at_hand(monkeypatch):
+    words = Competition(**FACTS, kind="text")
+    [trial] = [t for t in default_trials(words) if t.name == "language model"]
+    found = find_weights(trial.params["arch"])
+    assert found.arch == trial.params["arch"] and found.folder.is_dir() and callable(find_model(trial.model, words))
+    assert "language model" not in {t.name for t in default_trials(Competition(**FACTS))}
+    monkeypatch.setattr(weights, "PACKAGES", {})
+    monkeypatch.setattr(weights, "_cached", lambda arch: None)
+    monkeypatch.setattr(weights, "weights_folder", lambda: Path("nowhere"))
+    assert "language model" not in {t.name for t in default_trials(words)}
+    monkeypatch.setattr(defaults, "find_spec", lambda name: name == "xgboost" or None)
+    assert [t.name for t in default_trials(words)] == ["one_r", "forest", "hist_gb", "ridge", "xgboost"]
 
 
 def test_without_own_trials_the_defaults_run():
