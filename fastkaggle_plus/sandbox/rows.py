@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from ..exceptions import DataError
-from ..reading import parse_csv
+from ..reading import parse_csv, quoting_of
 
 
 def read_rows(file: Path) -> pd.DataFrame:
@@ -25,4 +25,4 @@ def write_rows(frame: pd.DataFrame, file: Path) -> None:
     "Write rows as csv; the same rows give the same bytes, packed or not."
     file.parent.mkdir(parents=True, exist_ok=True)
     packed: Any = {"method": "gzip", "mtime": 0} if file.suffix == ".gz" else "infer"   # no date: the seed decides every byte
-    frame.to_csv(file, index=False, lineterminator="\n", compression=packed)
+    frame.to_csv(file, index=False, lineterminator="\n", compression=packed, quoting=quoting_of(frame))
