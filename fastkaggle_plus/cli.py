@@ -50,7 +50,10 @@ def run(
     workers: Annotated[int | None, typer.Option(help="Trials at once. Default: one a core.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    "Go from data to a scored submission: in the sandbox, unless --live is given."
+    """Go from data to a scored submission: in the sandbox, unless --live is given.
+
+    A code competition takes a notebook (fkp push): here its hidden rows are answered from a file, and --live refuses.
+    """
     from .loop import run as run_loop
     from .terminal import RunWatcher, show_json, show_outcome
 

@@ -8,7 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from fastkaggle_plus.competition import builtin_folder
 from fastkaggle_plus.environment import rehearsing
@@ -17,6 +19,7 @@ from fastkaggle_plus.sandbox import running
 from .test_loop import fkp, make_toy, submissions
 
 KEY = "0123456789abcdef" * 2
+MISSING = "No module named 'not_in_the_wheels'"
 SHORT = '''# %% [markdown]
 # # Toy
 
@@ -106,13 +109,15 @@ def test_what_was_sent_is_not_sent_again_and_the_run_time_is_forecast(place):
 @pytest.mark.slow
 def test_a_notebook_that_fails_shows_the_end_of_its_log(place):
     template = place / "bundles/toy/notebook.py"
-    template.write_text(template.read_text().replace('sample.to_csv("submission.csv"', 'print("so far")\n1 / 0\nsample.to_csv("submission.csv"'))
+    last = 'sample.to_csv("submission.csv"'
+    template.write_text(template.read_text().replace(last, f'print("so far")\nimport not_in_the_wheels\n{last}'))
     done = push(place, "--try-first")
-    assert done.returncode == 1 and "dry run failed in code cell 5" in done.stderr and "ZeroDivisionError" in done.stderr and versions(place) == 0
+    assert done.returncode == 1 and "dry run failed in code cell 5" in done.stderr and MISSING in done.stderr and versions(place) == 0
     done = push(place)
-    assert done.returncode == 1 and "ended in an error" in done.stderr and "so far" in done.stdout and "ZeroDivisionError" in done.stdout
+    assert done.returncode == 1 and "ended in an error" in done.stderr and "so far" in done.stdout and MISSING in done.stdout
     log = place / "runs/toy/output/toy-with-evidence.log"
-    assert str(log.relative_to(place)) in done.stderr.splitlines()[-1] and "ZeroDivisionError" in log.read_text() and "kaggle.com" not in done.stderr
+    assert str(log.relative_to(place)) in done.stderr.splitlines()[-1] and MISSING in log.read_text() and "kaggle.com" not in done.stderr
+    assert "neither in Kaggle's image nor among the attached wheels" in done.stderr and "`fkp libs not_in_the_wheels`" in done.stderr
     assert done.stdout.count("  | so far\n") == 1 and "so far" not in done.stderr, "the end of the log is told once"
     again = push(place, "--json")
     told = json.loads(again.stdout)
@@ -130,14 +135,90 @@ def test_what_should_not_leave_stays(place, line, words):
     assert versions(place) == 0 and not list(place.rglob("*.whl"))
 
 
+READER = '''"""A model that needs a language model's folder."""
+
+from fastkaggle_plus.modeling.forest import tree_model
+from fastkaggle_plus.modeling.language.weights import fetch_weights
+
+ATTACH = ("arch",)
+
+
+def read_model(arch: str = ""):
+    print("weights:", fetch_weights(arch).origin)
+    return tree_model(max_leaf_nodes=4)
+'''
+READS = '''from fastkaggle_plus import Trial
+
+TRIALS = (
+    Trial("by name", "readtext.read_model", {"arch": "nobody/tiny-bert"}),
+    Trial("by folder", "readtext.read_model", {"arch": "./own-bert"}),
+)
+LARGE = (Trial("large", "readtext.read_model", {"arch": "nobody/not-here"}),)
+'''
+RUNS = '''
+# %% inline="readtext.py"
+
+# %%
+from fastkaggle_plus import load_comp
+from fastkaggle_plus.modeling import find_model
+comp = load_comp(code)
+for trial in comp.module("trials").TRIALS:
+    find_model(trial.model, comp)(**trial.params)
+'''
+
+
+def tiny_bert(folder: Path) -> Path:
+    "Write the folder of a language model that knows a few words."
+    folder.mkdir(parents=True)
+    (folder / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefgh"]))
+    (folder / "config.json").write_text(json.dumps({"model_type": "bert", "vocab_size": 13, "hidden_size": 16, "num_hidden_layers": 2,
+                                                    "num_attention_heads": 2, "intermediate_size": 32, "max_position_embeddings": 32}))
+    weights = np.random.default_rng(0).normal(size=(13, 16)).astype("float32")
+    save_file({"embeddings.word_embeddings.weight": weights}, folder / "model.safetensors")
+    return folder
+
+
+@pytest.fixture
+def coded(place):
+    "The toy as a code competition that shows three of its rows, trials that name two language models, and a notebook that fetches them."
+    toy = place / "bundles/toy"
+    (toy / "competition.toml").write_text((toy / "competition.toml").read_text().replace("max_daily", "code_competition = true\nmax_daily"))
+    (toy / "hidden").mkdir()
+    for name in ("test.csv", "sample_submission.csv"):
+        (toy / "files" / name).rename(toy / "hidden" / name)
+        (toy / "files" / name).write_text("".join((toy / "hidden" / name).open().readlines()[:4]))
+    (toy / "readtext.py").write_text(READER)
+    (toy / "trials.py").write_text(READS)
+    lines = SHORT.replace("import pandas as pd", 'from pathlib import Path\nimport pandas as pd\ncode = Path("code", SLUG)\ncode.mkdir(parents=True)')
+    head, tail = lines.rsplit("# %%\n", 1)
+    (toy / "notebook.py").write_text(f'"""Short."""\n\n{head}{RUNS}\n# %%\n{tail}')
+    return place
+
+
 @pytest.mark.slow
-def test_a_code_competition_takes_the_notebook_itself(place):
-    facts = place / "bundles/toy/competition.toml"
-    facts.write_text(facts.read_text().replace("max_daily", "code_competition = true\nmax_daily"))
-    done = push_json(place)
-    meta = json.loads((place / "runs/toy/notebook/kernel-metadata.json").read_text())
-    assert meta["enable_internet"] is False and meta["dataset_sources"] == ["kaggler/library-fastkaggle-plus"]
-    assert done["submission"]["path"] is None and done["submission"]["sent"] and done["private_score"] is not None and submissions(place) == 1
+def test_a_code_competition_takes_the_notebook_with_the_models_of_its_trials(coded):
+    tiny_bert(coded / "fkp_home/cache/weights/nobody--tiny-bert")
+    tiny_bert(coded / "own-bert")
+    done = push(coded, "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
+    meta = json.loads((coded / "runs/toy/notebook/kernel-metadata.json").read_text())
+    models = ["kaggler/weights-tiny-bert", "kaggler/weights-own-bert"]
+    assert meta["enable_internet"] is False and meta["dataset_sources"] == ["kaggler/library-fastkaggle-plus", *models] and told["weights_datasets"] == models
+    assert re.search(r"weights +nobody/tiny-bert as kaggler/weights-tiny-bert, version 1 made", done.stderr)
+    assert "weights: attached weights-tiny-bert" in done.stderr and "weights: attached weights-own-bert" in done.stderr and "3 rows to predict" in done.stderr
+    assert told["submission"]["path"] is None and told["submission"]["sent"] and told["private_score"] is not None and submissions(coded) == 1
+
+
+def test_a_notebook_whose_model_is_nowhere_stays_here(coded):
+    tiny_bert(coded / "fkp_home/cache/weights/nobody--tiny-bert")
+    done = push(coded)   # own-bert is not there
+    assert done.returncode == 1 and "neither dataset_sources nor model_sources has one called weights-own-bert or own-bert" in done.stderr, done.stderr
+    assert "nothing was sent" in done.stderr and "--dataset OWNER/NAME" in done.stderr and versions(coded) == 0
+    done = push(coded, "--internet", "--dataset", "kaggler/own-bert")
+    assert done.returncode == 1 and "takes submissions only from notebooks without internet" in done.stderr and versions(coded) == 0
+    told = json.loads(fkp("notebook", "bundles/toy", "--dest", "nb", "--dataset", "ada/own-bert", "--user", "ada", "--json", cwd=coded).stdout)
+    assert told["metadata"]["dataset_sources"] == ["ada/library-fastkaggle-plus", "ada/own-bert", "ada/weights-tiny-bert"]
 
 
 @pytest.mark.slow

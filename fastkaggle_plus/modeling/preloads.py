@@ -44,7 +44,7 @@ def _named(dotted: str, params: Mapping[str, Any], comp: Any) -> Iterator[str]:
             if value not in (attach[name] if isinstance(attach, dict) else ()):
                 yield str(value)
     inner, given = params.get("model"), params.get("params")
-    if isinstance(inner, str) and inner != dotted:
+    if isinstance(inner, str):
         yield from _named(inner, given if isinstance(given, Mapping) else {}, comp)
 
 

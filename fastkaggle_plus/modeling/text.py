@@ -20,6 +20,7 @@ from .model import Array, Model
 from .tabular import repeatable
 
 PRELOAD = ("torch", "transformers", "transformers.modeling_utils")
+ATTACH = ("arch",)
 ROUNDINGS = ("off", "on", "auto")
 
 

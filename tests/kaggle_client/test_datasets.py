@@ -30,7 +30,7 @@ from fastkaggle_plus.exceptions import (
     SecretFound,
     UploadFailed,
 )
-from fastkaggle_plus.kaggle_client import Journal, check_ds_exists, get_dataset, mk_dataset, push_dataset
+from fastkaggle_plus.kaggle_client import Journal, check_ds_exists, get_dataset, keep_dataset, mk_dataset, push_dataset
 from fastkaggle_plus.kaggle_client.datasets import metadata
 
 from . import faults as f
@@ -561,3 +561,18 @@ def test_the_journal_tells_datasets_from_submissions_and_holds_no_key(make, box,
     (tmp_path / "file").touch()
     with pytest.raises(KaggleError, match="journal"):
         make(journal=tmp_path / "file" / "j.jsonl")
+
+
+def test_a_dataset_is_kept_as_its_folder_is_and_sent_only_if_that_changed(client, folder, box, tmp_path):
+    def keep(journal):
+        kept = keep_dataset(folder, "kept here", client=client, poll_s=0.05, timeout_s=20, journal=tmp_path / journal)
+        return kept.handle, kept.version, kept.sent, kept.is_private
+
+    handle = f"{box.user}/kept-here"
+    assert keep("one") == (handle, 1, True, True) and keep("one") == keep("of another machine") == (handle, 1, False, True)
+    (folder / "sub/deep/b.txt").write_text("blow!")   # as many bytes
+    assert keep("of another machine") == (handle, 2, True, True) and keep("one") == (handle, 2, False, True)
+    (folder / "a.csv").unlink()
+    assert keep("one") == (handle, 3, True, True)
+    there = get_dataset(tmp_path / "there", handle, client=client)
+    assert (there / "sub/deep/b.txt").read_text() == "blow!" and not (there / "a.csv").exists()

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from fastkaggle_plus import modeling
+from fastkaggle_plus import Trial, modeling
 from fastkaggle_plus.competition import load_comp
 from fastkaggle_plus.exceptions import UnknownName
-from fastkaggle_plus.modeling import find_model, forest_model, preload_of
+from fastkaggle_plus.modeling import find_model, forest_model, language_models, preload_of
+from fastkaggle_plus.modeling.language import weights
 
 
 def test_a_model_is_found_by_file_and_function():
@@ -75,6 +76,25 @@ def test_what_a_model_wants_imported_first_is_read_and_not_imported(tmp_path):
     assert preload_of("scratch.net_model", comp) == ("timm", "torch")
     (tmp_path / "scratch.py").write_text("PRELOAD = (")
     assert preload_of("scratch.net_model", comp) == ()
+
+
+def test_the_language_models_that_trials_need_are_read_and_not_imported(tmp_path, monkeypatch):
+    monkeypatch.setattr(weights, "default_arch", lambda: "the/default")
+    (tmp_path / "competition.toml").write_text('task = "binary"\nmetric = "accuracy"\nid = "id"\ntarget = "y"\n')
+    (tmp_path / "reader.py").write_text('ATTACH = ("arch",)\ndef read_model(arch="", *, bs=2): ...\ndef rule_model(bs=2): ...\n'
+                                        'def small_model(*, arch="its/own"): ...\nraise RuntimeError("imported")\n')
+    (tmp_path / "vectors.py").write_text('ATTACH = {"vectors": ("bundled",)}\ndef mean_model(vectors=""): ...\n')
+    comp = load_comp(tmp_path)
+
+    def named(dotted, **params):
+        return language_models([Trial("x", dotted, params)], comp)
+
+    assert named("reader.read_model", arch="a/b") == ("a/b",) and named("reader.read_model", bs=1) == ("the/default",)
+    assert named("reader.small_model") == ("its/own",) and named("reader.rule_model") == named("forest.forest_model") == named("nowhere.x") == ()
+    assert named("bagging.bag_model", model="reader.read_model", n=2, params={"arch": "./mine"}) == ("./mine",)
+    assert named("bagging.bag_model", model="bagging.bag_model", params={"model": "reader.read_model"}) == ("the/default",)
+    assert named("vectors.mean_model", vectors="bundled") == () and named("vectors.mean_model") == ("the/default",)
+    assert language_models([Trial(n, "reader.read_model", {"arch": "a/b"}) for n in "xy"], comp) == ("a/b",)
 
 
 def test_what_is_imported_before_a_fork_leaves_the_gpu_and_threads_alone():

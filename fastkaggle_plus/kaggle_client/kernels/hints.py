@@ -43,8 +43,10 @@ def after_a_run(said: str) -> str:
 
 def after_scoring(said: str, file_name: str) -> str:
     "Return what to do about a submission that was scored as an error."
-    return after_a_run(said) if "Exception" in said and after_a_run(said) else next((hint for pattern, hint in _SCORED if re.search(pattern, said)),
-                                                                                     ANY.format(file_name=file_name))
+    anything = ANY.format(file_name=file_name)
+    if re.search("(?i)exception", said):   # of the author's code, whose words may be about anything
+        return after_a_run(said) or anything
+    return next((hint for pattern, hint in _SCORED if re.search(pattern, said)), anything)
 
 
 def _package(match: re.Match[str]) -> dict[str, str]:
