@@ -16,6 +16,7 @@ from .language.weights import default_arch, full_name
 from .model import Array, Fit, FittedFunction, Model
 
 PRELOAD = ("torch", "transformers", "sklearn.linear_model")
+ATTACH = ("arch",)
 
 _STRENGTH = 1e-4   # of the line's penalty: all but none
 _WORD = re.compile(r"\w+")

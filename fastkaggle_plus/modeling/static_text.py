@@ -15,6 +15,7 @@ from .language.weights import default_arch, full_name
 from .model import Array, FittedFunction, Model
 
 PRELOAD = ("torch", "transformers", "sklearn.linear_model")
+ATTACH = {"vectors": ("wordllama",)}   # which is a package
 
 
 def static_text_model(

@@ -13,6 +13,7 @@ from ..exceptions import NotebookError, UnknownName
 
 FOLDER = "code"   # below the notebook's working folder
 _MODEL = re.compile(r"[A-Za-z_]\w*\.[A-Za-z_]\w*")   # "file.function"
+_BESIDE = re.compile(r"[\w-]+\.(csv|json|txt|tsv)")   # a table, or words
 
 
 @dataclass
@@ -42,12 +43,20 @@ class Inliner:
         self.taken[name] = end
         return f"%%writefile {'-a ' if start else ''}{FOLDER}/{self.comp.slug}/{name}\n{body}"
 
+    def read_by(self, name: str) -> list[str]:
+        "Return the files beside a .py file that it names in a string, as data.py may read a table of its own: they have to be there before it is loaded."
+        if not name.endswith(".py") or not self.has(name):
+            return []
+        words = (node.value for node in ast.walk(ast.parse(self.text(name))) if isinstance(node, ast.Constant) and isinstance(node.value, str))
+        downloaded = (self.comp.train, self.comp.test, self.comp.sample_submission)
+        return [w for w in dict.fromkeys(words) if _BESIDE.fullmatch(w) and w not in (*downloaded, "results.csv") and self.has(w)]
+
     def needed(self) -> list[str]:
-        "Return the files that the notebook cannot do without: facts, reader, trials, and the models of the trials."
+        "Return the files that the notebook cannot do without: facts, reader, trials, the models of the trials, and what these read beside them."
         trials = getattr(self.comp.module("trials"), "TRIALS", ())
         named = [word for t in trials if hasattr(t, "model") for word in (t.model, *_words(t.params))]
         models = [f"{word.partition('.')[0]}.py" for word in named if _MODEL.fullmatch(word)]
-        wanted = [FACTS, "data.py", *models, "trials.py"]
+        wanted = [FACTS, *(beside for name in ("data.py", *models, "trials.py") for beside in (*self.read_by(name), name))]
         return [name for name in dict.fromkeys(wanted) if self.has(name)]
 
     def left(self) -> list[str]:

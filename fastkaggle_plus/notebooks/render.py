@@ -87,7 +87,7 @@ def _template(comp: Competition, file: str | Path | None) -> list[Any]:
 
 def _cells(template: list[Any], inliner: Inliner, words: Mapping[str, str], values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     "Yield (type, source) of the notebook's cells."
-    parameters_set = False
+    parameters_set, inlined = False, {cell.metadata.get("inline") for cell in template}
     for cell in template:
         wants = {k: str(cell.metadata[k]) for k in _DIRECTIVES if k in cell.metadata}
         if "when" in wants and not inliner.has(wants["when"]):
@@ -95,6 +95,7 @@ def _cells(template: list[Any], inliner: Inliner, words: Mapping[str, str], valu
         if wants.get("inline") == "models":
             yield from _models(inliner)
         elif "inline" in wants:
+            yield from (("code", inliner.piece(beside)) for beside in inliner.read_by(wants["inline"]) if beside in inliner.left() and beside not in inlined)
             yield "code", inliner.piece(wants["inline"], until=wants.get("until", ""))
         elif "standard" in wants:
             if wants["standard"] not in CELLS:
@@ -113,6 +114,7 @@ def _models(inliner: Inliner) -> Iterator[tuple[str, str]]:
     "A cell for each model file of the competition's own that the trials name, under what it says of itself."
     for name in inliner.left():
         if name not in ("data.py", "trials.py") and name.endswith(".py"):
+            yield from (("code", inliner.piece(beside)) for beside in inliner.read_by(name) if beside in inliner.left())
             yield "markdown", f"`{name}`: {inliner.job(name) or 'a model of this competition.'}"
             yield "code", inliner.piece(name)
 

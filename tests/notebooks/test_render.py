@@ -100,6 +100,15 @@ def test_models_of_the_folder_come_along_the_bagged_one_too(folder):
     assert any("Guess the mean." in text for text in sources(rendered, "markdown"))
 
 
+def test_a_table_that_data_py_reads_beside_it_is_written_before_it(folder):
+    (folder / "data.py").write_text((folder / "data.py").read_text() + '\nTABLE = Path(__file__).with_name("beside.csv"), "results.csv", "train.csv"\n')
+    (folder / "beside.csv").write_text("a,b\n1,2\n")
+    cells = sources(render_notebook(load_comp(folder)))
+    [table] = [i for i, c in enumerate(cells) if c.startswith("%%writefile") and c.splitlines()[0].endswith("beside.csv")]
+    assert cells[table].endswith("a,b\n1,2") and "/data.py" in cells[table + 1].splitlines()[0]
+    assert not any(c.splitlines()[0].endswith(("results.csv", "train.csv")) for c in cells if c.startswith("%%writefile"))
+
+
 def test_without_data_py_and_trials_py_the_facts_do(folder):
     for name in ("data.py", "trials.py", "notebook.py"):
         (folder / name).unlink()

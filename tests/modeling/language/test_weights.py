@@ -8,7 +8,7 @@ import pytest
 from fastkaggle_plus.exceptions import WeightsMissing
 from fastkaggle_plus.modeling import default_arch, text_model
 from fastkaggle_plus.modeling.hub import weights_folder
-from fastkaggle_plus.modeling.language.weights import PREFERRED, SMALL, copy_weights, dataset_name, fetch_weights, find_weights
+from fastkaggle_plus.modeling.language.weights import PREFERRED, SMALL, copy_weights, dataset_name, fetch_weights, find_weights, names_attached
 
 from .small import pairs, small_model
 
@@ -35,6 +35,22 @@ def test_an_attached_dataset_or_model_is_found(mount, model, place):
     shutil.copytree(model, mount / place)
     assert fetch_weights(NAME).folder == mount / place and "attached" in fetch_weights(NAME).origin
     assert dataset_name(NAME) == "weights-tiny-bert-v1-1"
+
+
+@pytest.mark.parametrize("arch", ["./own-model", "models/of/mine/own-model/", "~/own-model"])
+def test_a_folder_of_ones_own_is_found_where_it_is_attached(mount, model, tmp_path, monkeypatch, arch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(WeightsMissing, match="own-model"):
+        fetch_weights(arch)
+    shutil.copytree(model, mount / "datasets/somebody" / dataset_name(arch))
+    assert fetch_weights(arch).folder == mount / "datasets/somebody/weights-own-model" and names_attached(arch) == {"own-model", "weights-own-model"}
+    shutil.copytree(model, tmp_path / "own-model")
+    assert fetch_weights("./own-model").folder.resolve() == tmp_path / "own-model", "what is here comes first"
+
+
+def test_a_long_name_fits_the_name_of_a_dataset():
+    long = dataset_name("somebody/paraphrase-multilingual-mpnet-base-v2-with-a-very-long-tail")
+    assert len(long) == 50 and long != dataset_name("somebody/paraphrase-multilingual-mpnet-base-v2-with-a-very-long-end")
 
 
 def test_another_model_is_not_taken_for_it(mount, model):
