@@ -129,7 +129,7 @@ def test_grouped_folds_that_split_a_group_of_the_data_are_refused(tmp_path):
     frame, n = patients()
     data = read(tmp_path, frame, n, group_column="patient")
     folds = make_folds(data.targs, kind="group", groups=np.arange(n) % 50)
-    with pytest.raises(DataError, match="grouped, and yet they split 60 of the 60 groups.*'patient'"):
+    with pytest.raises(DataError, match=r"grouped, and yet they split 60 of the 60 groups.*'patient'"):
         cross_validate(tree_model(), data, folds)
 
 
@@ -147,7 +147,8 @@ def test_letters_tell_like_from_unlike(classes):
     texts = pd.DataFrame({"a": rng.choice(words, 200), "b": rng.choice(words, 200)})
     same = (texts["a"].str.split().str[1] == texts["b"].str.split().str[1]).to_numpy()
 
-    table = dataclasses.replace(make_table("multiclass" if classes else "regression", n=200), texts=texts, targs=same.astype(int) * 2 if classes else same * 1.0)
+    table = dataclasses.replace(make_table("multiclass" if classes else "regression", n=200), texts=texts,
+                                targs=same.astype(int) * 2 if classes else same * 1.0)
     fitted = letters_model().fit(table.take(np.arange(150)))
     preds = fitted.predict(table.take(np.arange(150, 200)))
     said = preds[:, 2] if classes else preds[:, 0]
