@@ -91,6 +91,11 @@ def _least(model: str, name: str, value: Any) -> Any:
     return min(value, SMALL[name]) if name in SMALL and isinstance(value, (int, float)) else value
 
 
+def _looks(model: str) -> bool:
+    "Say whether a model's `arch` is a network that looks at images: a language model, in a file named like text.py, keeps its own, which is attached."
+    return not model.partition(".")[0].endswith("text")
+
+
 def _tiny(arch: str) -> str:
     "The tiny network of the family whose name is the longest beginning of this one's."
     family = max((begin for begin in _TINY if arch.startswith(begin)), key=len, default="")
