@@ -30,6 +30,8 @@
         ├── PushRefused            a notebook version was not made, or lacks one of its inputs
         ├── QuotaReached           no accelerator session or hour left
         └── KernelFailed           a pushed notebook ended in an error
+
+    GroupsOverlap          a warning: a split that tears groups apart, and so flatters   (UserWarning)
 """
 
 from __future__ import annotations
@@ -77,6 +79,10 @@ class UnreadableImage(DataError):
     def __init__(self, file: object, why: str):
         super().__init__(f"{file} is no readable image: {why}. `check_images` names every such file of a folder, and moves them away if asked.")
         self.file, self.why = str(file), why
+
+
+class GroupsOverlap(UserWarning):
+    "A warning, no error: rows that belong together stand on both sides of a split, so its scores flatter."
 
 
 class SubmissionError(FastkaggleError, ValueError):

@@ -15,6 +15,8 @@ from .exceptions import DataError, UnknownName
 
 Array = np.ndarray[Any, Any]
 _FINEST = 20   # of groups a holdout takes whole twentieths
+_LEVELS = 20   # values with no more different ones than this are levels, like scores in quarters
+_OFTEN = 3     # and are met so often each, on average
 KINDS = ("random", "stratified", "group", "stratified-group", "time")
 
 
@@ -24,6 +26,7 @@ class Folds:
     assignment: Array  # (n_train,) integers from 0; -1: never validated (the earliest rows of a time split, all but a declared holdout)
     kind: str          # random | stratified | group | stratified-group | time
     seed: int
+    rows: str = ""     # `rows_fingerprint` of the targets in the order they were split; "": nobody said
 
     @property
     def n_folds(self) -> int:
@@ -47,6 +50,13 @@ class Folds:
         return hashlib.sha256(self.kind.encode() + self.assignment.astype(np.int64).tobytes()).hexdigest()[:16]
 
 
+def rows_fingerprint(targs: Array) -> str:
+    "Return a hash of the order of the rows, as their targets (n,) or (n, k) tell it; a logarithm, or labels for their codes, changes nothing."
+    columns = np.asarray(targs).reshape(len(targs), -1).T
+    ranks = [np.unique(c.astype(str) if c.dtype == object else c, return_inverse=True)[1] for c in columns]
+    return hashlib.sha256(np.array(ranks, dtype=np.int64).tobytes()).hexdigest()[:16]
+
+
 def make_folds(
     targs: Array,                 # (n,) class codes or values, or (n, k) values
     *,
@@ -59,7 +69,7 @@ def make_folds(
 ) -> Folds:
     """Assign each training row to one fold.
 
-    Values are stratified by ten quantiles. Along time the rows fall into n_folds + 1 blocks; the first is only trained on.
+    Values are stratified by ten quantiles, or by their levels where these are few. Along time the rows fall into n_folds + 1 blocks; the first is only trained on.
     A holdout is drawn by the same rules, of groups to the nearest twentieth; along time it is the latest rows.
     Raises DataError, UnknownName.
     """
@@ -76,7 +86,7 @@ def make_folds(
     if not 2 <= n_folds <= len(targs):
         raise DataError(f"n_folds must be between 2 and the number of rows ({len(targs)}), and {n_folds} came.")
     if kind == "time":
-        return Folds(_along_time(_given(time, "time", kind, len(targs)), n_folds), kind, seed)
+        return Folds(_along_time(_given(time, "time", kind, len(targs)), n_folds), kind, seed, rows_fingerprint(targs))
     strata = _strata(targs) if kind.startswith("stratified") else None
     if kind.endswith("group"):
         groups = pd.factorize(_given(groups, "groups", kind, len(targs)), sort=True, use_na_sentinel=False)[0]   # sklearn is slow with words
@@ -91,7 +101,7 @@ def make_folds(
                 assignment[rows] = k
         except ValueError as e:
             raise DataError(f"A {kind} split into {n_folds} folds is not possible: {e} Lower n_folds or use kind = \"random\".") from e
-    return Folds(assignment, kind, seed)
+    return Folds(assignment, kind, seed, rows_fingerprint(targs))
 
 
 def _held_out(targs: Array, share: float, *, seed: int, kind: str, groups: Array | None, time: Array | None) -> Folds:
@@ -108,7 +118,7 @@ def _held_out(targs: Array, share: float, *, seed: int, kind: str, groups: Array
         held = np.isin(folds.assignment, np.random.default_rng(seed).permutation(folds.n_folds)[:n_held])
     else:
         held = _systematic(_strata(targs) if kind == "stratified" else np.zeros(len(targs)), share, seed)
-    return Folds(np.where(held, 0, -1), kind, seed)
+    return Folds(np.where(held, 0, -1), kind, seed, rows_fingerprint(targs))
 
 
 def _systematic(strata: Array, share: float, seed: int) -> Array:
@@ -138,6 +148,9 @@ def _strata(targs: Array) -> Array:
     if np.issubdtype(targs.dtype, np.integer):
         return targs
     values = targs if targs.ndim == 1 else targs.mean(1)
+    levels, level = np.unique(values, return_inverse=True)
+    if len(levels) <= min(_LEVELS, len(values) // _OFTEN):
+        return level
     return np.searchsorted(np.unique(np.quantile(values, np.linspace(0, 1, 11)[1:-1])), values)
 
 

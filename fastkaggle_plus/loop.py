@@ -180,6 +180,9 @@ def _download(stage: Stage, watcher: Watcher) -> tuple[Path, Data]:
     stage.clock.lap("download")
     watcher.step("download", f"{'already in' if was_there else 'verified and unpacked to'} {path}")
     read = stage.comp.read(path)
+    if read.train.texts is not None:
+        columns = list(map(str, read.train.texts))
+        watcher.step("texts", f"in the column{'s'[:len(columns) - 1]} {', '.join(columns)}")
     if unseen := [f"{c} ({why})" for c, why in read.left_out.items() if c != stage.comp.id]:
         watcher.step("columns", f"left out: {', '.join(unseen)}")
     return path, read
@@ -188,7 +191,8 @@ def _download(stage: Stage, watcher: Watcher) -> tuple[Path, Data]:
 def _measure(stage: Stage, declared: Sweep, path: Path, data: Data, watcher: Watcher, **limits: Any) -> list[TrialResult]:
     watcher.sweep_starts(declared)
     results = run_local(declared, stage.comp, path, vault=Vault(stage.home / "vault"), data=data, on_start=watcher.trial_starts,
-                        on_progress=watcher.trial_progress, on_result=watcher.trial_ends, **limits)
+                        on_progress=watcher.trial_progress, on_result=watcher.trial_ends,
+                        on_split=lambda said: watcher.step("split", said), **limits)
     stage.clock.lap("trials")
     return results
 

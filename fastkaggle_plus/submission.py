@@ -13,7 +13,7 @@ from .exceptions import DataError, SubmissionError
 from .labels import columns_of_classes, places_in_order, spelled, written
 from .metrics import Metric, get_metric
 from .predictions import Predictions
-from .reading import parse_csv, read_csv, read_sample
+from .reading import parse_csv, quoting_of, read_csv, read_sample
 
 _SHOWN = 5          # rows named in an error
 _SUMS_TO_ONE = 1e-3  # tolerance of a probability row
@@ -27,7 +27,8 @@ def write_submission(
     file: str | Path = "submission.csv",
 ) -> Path:
     "Write the csv that Kaggle scores, in the sample submission's rows and columns, and return its path. Raises SubmissionError."
-    submission_of(preds, comp, path).to_csv(file, index=False, lineterminator="\n")
+    frame = submission_of(preds, comp, path)
+    frame.to_csv(file, index=False, lineterminator="\n", quoting=quoting_of(frame))
     return Path(file)
 
 

@@ -127,6 +127,8 @@ data = comp.read(path)
 print(f"{len(data.train)} rows to learn from, {len(data.test)} to predict")
 print("categories:", ", ".join(data.train.cat_names) or "none")
 print("numbers:", ", ".join(data.train.cont_names) or "none")
+if data.train.texts is not None:
+    print("texts, for language models:", ", ".join(data.train.texts))
 for column, why in data.left_out.items():
     print(f"left out: {column} ({why})")
 

@@ -28,8 +28,9 @@ def top_losses(
 
     With a column `action` added to it (keep, remove, or the right class), it is what `apply_cleaning` takes.
 
-    Columns: id, file (where there are images), label, predicted, loss, and fold; for classes also probability (given to the label) and
-    confidence (given to what was predicted). The loss is the log loss of the label, or the squared error, a mean over several targets.
+    Columns: id, file (where there are images), the texts (where there are texts), label, predicted, loss, and fold; for classes also probability
+    (given to the label) and confidence (given to what was predicted). A text column called like one of these is "NAME (text)".
+    The loss is the log loss of the label, or the squared error, a mean over several targets.
     Raises DataError when the predictions are of other rows or labels than the data. Source: fastai's `Interpretation.top_losses`.
     """
     import pandas as pd
@@ -49,7 +50,12 @@ def top_losses(
         guesses = preds.oof[at].argmax(1)
         columns |= {"label": _labels(preds, preds.targs[at]), "predicted": _labels(preds, guesses), "loss": losses[at],
                     "probability": preds.oof[at, preds.targs[at]], "confidence": preds.oof[at, guesses]}
-    return pd.DataFrame({**columns, "fold": preds.folds[at]})
+    columns["fold"] = preds.folds[at]
+    if data.train.texts is not None:
+        told = {f"{c} (text)" if c in (*columns, "action") else str(c): data.train.texts[c].iloc[at].tolist() for c in data.train.texts}
+        first = {c: columns.pop(c) for c in ("id", "file") if c in columns}
+        columns = first | told | columns
+    return pd.DataFrame(columns)
 
 
 def most_confused(

@@ -20,9 +20,13 @@ if TYPE_CHECKING:
     from .bagging import Bag, bag, bag_model
     from .boosting import catboost_model, hist_gradient_boosting_model, lightgbm_model, xgboost_model
     from .forest import FewDeepTrees, forest_model, one_r_model, split_score, tree_curve, tree_model
+    from .group_leak import GroupLeak, find_group_leak
     from .imaging.archs import Arch, resolve_arch
     from .imaging.memory import gpu_fit
     from .imaging.model_table import model_table
+    from .language.inputs import write_texts
+    from .language.weights import default_arch
+    from .letters import letters_model
     from .linear import ridge_model
     from .model import FittedFunction, Model
     from .overlap_text import cosine_model, overlap_model
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
     from .scratch import deep_net_model, linear_model, net_model, sigmoid_model
     from .static_text import static_text_model
     from .tabular import tabular_model
+    from .text import text_model
     from .validation import cross_validate
     from .vision import augmented, vision_model
 
@@ -38,23 +43,27 @@ _HOME = {
     "Bag": "bagging", "bag": "bagging", "bag_model": "bagging",
     "catboost_model": "boosting", "hist_gradient_boosting_model": "boosting", "lightgbm_model": "boosting", "xgboost_model": "boosting",
     "FewDeepTrees": "forest", "forest_model": "forest", "one_r_model": "forest", "split_score": "forest", "tree_curve": "forest", "tree_model": "forest",
+    "GroupLeak": "group_leak", "find_group_leak": "group_leak",
     "Arch": "imaging.archs", "resolve_arch": "imaging.archs", "gpu_fit": "imaging.memory", "model_table": "imaging.model_table",
-    "ridge_model": "linear",
+    "write_texts": "language.inputs", "default_arch": "language.weights",
+    "letters_model": "letters", "ridge_model": "linear",
     "FittedFunction": "model", "Model": "model",
     "cosine_model": "overlap_text", "overlap_model": "overlap_text",
     "preload_of": "preloads",
     "deep_net_model": "scratch", "linear_model": "scratch", "net_model": "scratch", "sigmoid_model": "scratch",
     "static_text_model": "static_text",
     "tabular_model": "tabular",
+    "text_model": "text",
     "cross_validate": "validation",
     "augmented": "vision", "vision_model": "vision",
 }
 
 __all__ = [
-    "Arch", "Bag", "FewDeepTrees", "FittedFunction", "Model", "augmented", "awd_lstm_model", "bag", "bag_model", "catboost_model", "cosine_model",
-    "cross_validate", "deep_net_model", "find_model", "forest_model", "gpu_fit", "hist_gradient_boosting_model", "lightgbm_model", "linear_model",
-    "model_table", "net_model", "one_r_model", "overlap_model", "preload_of", "resolve_arch", "ridge_model", "sigmoid_model", "split_score",
-    "static_text_model", "tabular_model", "tree_curve", "tree_model", "vision_model", "xgboost_model",
+    "Arch", "Bag", "FewDeepTrees", "FittedFunction", "GroupLeak", "Model", "augmented", "awd_lstm_model", "bag", "bag_model", "catboost_model",
+    "cosine_model", "cross_validate", "deep_net_model", "default_arch", "find_group_leak", "find_model", "forest_model", "gpu_fit",
+    "hist_gradient_boosting_model", "letters_model", "lightgbm_model", "linear_model", "model_table", "net_model", "one_r_model", "overlap_model",
+    "preload_of", "resolve_arch", "ridge_model", "sigmoid_model", "split_score", "static_text_model", "tabular_model", "text_model", "tree_curve",
+    "tree_model", "vision_model", "write_texts", "xgboost_model",
 ]
 
 

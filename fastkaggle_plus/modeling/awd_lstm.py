@@ -12,12 +12,12 @@ import numpy as np
 from ..data import Table
 from . import progress
 from .fastai_import import import_fastai
-from .imaging.limits import check_range, check_whole
 from .language.columns import chosen_texts
 from .language.tokens import SPECIAL, Words
 from .language.vectors import NarrowVectors, load_vectors
 from .language.weights import default_arch, find_weights
 from .language.wikitext import Wikitext, fetch_wikitext, find_wikitext
+from .limits import check_range, check_whole
 from .model import Array, FittedFunction, Model, class_columns
 from .tabular import repeatable
 

@@ -14,10 +14,11 @@ import numpy as np
 
 from ..data import Data, Table
 from ..exceptions import DataError
-from ..folds import Folds
+from ..folds import Folds, rows_fingerprint
 from ..metrics import get_metric
 from ..predictions import Predictions
 from . import progress
+from .group_leak import check_groups, warn_of_groups
 from .model import Array, Fitted, Model
 
 _SUM_TOLERANCE = 1e-3
@@ -31,15 +32,41 @@ def cross_validate(
     metric: str = "",                                 # default: the data's, else accuracy or rmse
     name: str = "",                                   # default: the model's
     on_fold: Callable[[int, float], None] | None = None,   # called with (fold, fold_score) after each fold
+    look_for_groups: bool = True,                     # warn of groups that the folds tear apart, once for the same data and folds
 ) -> Predictions:
     """Fit the model once a fold, and return its out-of-fold predictions with the mean of the folds' test predictions.
 
     Features that need targets are computed inside each fold. For rmsle the model is fitted to log(1 + target).
-    Whoever listens (see `progress`) hears how far it is.
-    Raises DataError for folds of other rows and for predictions that cannot be.
+    Whoever listens (see `progress`) hears how far it is. Warns (GroupsOverlap) where the split flatters, see `find_group_leak`.
+    Raises DataError for folds of other rows, grouped folds that split a group of this data, and predictions that cannot be.
     """
+    check_rows(folds, data)
+    if look_for_groups:
+        warn_of_groups(data, folds, metric=metric)
+    return validated(model, data, folds, metric=metric, name=name, on_fold=on_fold)
+
+
+def check_rows(folds: Folds, data: Data) -> None:
+    "Refuse folds that were made for other rows, or for these in another order. Raises DataError."
     if len(folds) != len(data.train):
         raise DataError(f"The folds are of {len(folds)} rows, and the data has {len(data.train)}. Make them from this data's targs.")
+    if folds.rows and folds.rows != rows_fingerprint(data.targs):
+        raise DataError("The folds were made for other rows, or for these in another order: the targets they were made from do not follow each other like "
+                        "this data's. A row would be validated by a model that saw it. Shuffle first and split then: make_folds(data.targs, ...). "
+                        "(Folds meant for these rows, but made from another column: dataclasses.replace(folds, rows=\"\").)")
+    check_groups(folds, data)
+
+
+def validated(
+    model: Model,
+    data: Data,
+    folds: Folds,
+    *,
+    metric: str = "",
+    name: str = "",
+    on_fold: Callable[[int, float], None] | None = None,
+) -> Predictions:
+    "Return what `cross_validate` does, of folds that were looked at."
     metric = metric or data.metric or ("rmse" if data.task == "regression" else "accuracy")
     score, targs, n_outputs = get_metric(metric), data.targs, data.train.n_outputs
     through = (np.log1p, lambda p: np.expm1(p).clip(0)) if metric == "rmsle" else None

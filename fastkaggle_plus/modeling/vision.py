@@ -12,14 +12,15 @@ from ..data import Table
 from ..exceptions import ConfigError, DataError, MissingExtra, UnknownName, UnreadableImage
 from ..reading.pixels import METHODS, resized
 from . import tta as views
+from .half import known_precision
 from .imaging.archs import resolve_arch
 from .imaging.augment import Augment
 from .imaging.batches import Examples
-from .imaging.half import known_precision
 from .imaging.learning import Recipe, learn_net, predict_net
-from .imaging.limits import as_size, check_batches, check_range, check_whole
+from .imaging.limits import as_size, check_batches
 from .imaging.sizes import check_size
 from .imaging.targets import Targets
+from .limits import check_range, check_whole
 from .model import Array, Model
 from .tabular import repeatable
 

@@ -73,7 +73,7 @@ def forecast_from_dry_run(
     None where a tiny network stood for a trial's own, or no trial is known: then the dry run does not tell.
     """
     trials = list(trials)
-    if not trials or any(is_replaced(t.params) for t in trials):
+    if not trials or any(is_replaced(t.model, t.params) for t in trials):
         return None
     return START_S + MARGIN * seconds_s * max(rows / kept, 1.0) * max(_cut(t.params) for t in trials)
 

@@ -20,6 +20,7 @@ _IMAGES = {"pretrained": False, "freeze_epochs": 0, "n_tta": 2, "bs": 32}   # be
 _TINY = {"convnext": "test_convnext", "efficientnet": "test_efficientnet", "tf_efficientnet": "test_efficientnet", "vit": "test_vit", "deit": "test_vit",
          "beit": "test_vit", "swin": "test_mambaout", "maxvit": "test_maxvit"}   # like swin's, mambaout's features are channels last
 _SMALLEST = "test_resnet"
+_TEXT_MODELS = "text"   # how the files are called of models whose `arch` is a language model: none of these is tiny, and QUICK keeps it
 
 
 def rows_kept(comp: Competition) -> int:
@@ -36,11 +37,11 @@ def quick_copy(
     seed: int = 42,
 ) -> Path:
     "Make a folder that holds a slice of the training rows and links to all other files, and return it; the submission stays whole."
-    import pandas as pd
+    from ..reading import parse_csv, quoting_of
 
     path, dest, rows = Path(path), Path(dest), rows_kept(comp) if rows is None else rows
     dest.mkdir(parents=True, exist_ok=True)
-    train = pd.read_csv(path / comp.train, dtype=str, keep_default_na=False)
+    train = parse_csv(path / comp.train, dtype=str, keep_default_na=False)
     share = min(1.0, rows / max(len(train), 1))
     shuffled = train.sample(frac=1.0, random_state=seed)
     if comp.task != "regression" and comp.target[0] in train:
@@ -53,7 +54,7 @@ def quick_copy(
         link = dest / entry.name
         if entry.name != comp.train and not link.exists():
             link.symlink_to(entry.resolve(), target_is_directory=entry.is_dir())
-    shuffled.sort_index().to_csv(dest / comp.train, index=False, lineterminator="\n")
+    shuffled.sort_index().to_csv(dest / comp.train, index=False, lineterminator="\n", quoting=quoting_of(shuffled))
     return dest
 
 
@@ -63,27 +64,30 @@ def quick_trials(
     """Return the trials with one epoch, few trees and small bags, where they say how many.
 
     A network that looks at images becomes a tiny one of its family that has learned nothing, on small images: it needs no download, and shows
-    that everything runs. What it scores says nothing.
+    that everything runs. What it scores says nothing. A language model stays what it is, and is trained for one epoch.
     """
     return tuple(dataclasses.replace(t, params=_smaller(t.model, t.params)) for t in trials)
 
 
 def is_replaced(
+    model: str,               # of a trial: "file.function"
     params: dict[str, Any],   # of a trial
 ) -> bool:
     "Say whether QUICK puts another network in the place of a trial's own, so that a dry run does not tell how long that one takes."
-    return "arch" in params or any(is_replaced(value) for value in params.values() if isinstance(value, dict))
+    inner = str(params.get("model", ""))   # a bag names what it repeats
+    own = "arch" in params and not model.startswith(_TEXT_MODELS)
+    return own or any(is_replaced(inner, value) for value in params.values() if isinstance(value, dict))
 
 
 def _smaller(model: str, params: dict[str, Any]) -> dict[str, Any]:
     inner = str(params.get("model", ""))   # a bag names what it repeats
-    smaller = {name: _smaller(inner, value) if isinstance(value, dict) else _least(name, value) for name, value in params.items()}
+    smaller = {name: _smaller(inner, value) if isinstance(value, dict) else _least(model, name, value) for name, value in params.items()}
     return {**smaller, **_IMAGES} if model == "vision.vision_model" else smaller
 
 
-def _least(name: str, value: Any) -> Any:
+def _least(model: str, name: str, value: Any) -> Any:
     if name == "arch":
-        return _tiny(str(value))
+        return value if model.startswith(_TEXT_MODELS) else _tiny(str(value))
     if name in SIZES_PX:
         return _small_px(value, SIZES_PX[name])
     return min(value, SMALL[name]) if name in SMALL and isinstance(value, (int, float)) else value

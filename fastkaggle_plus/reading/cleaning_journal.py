@@ -16,7 +16,7 @@ from typing import Any
 from filelock import FileLock
 
 from ..exceptions import DataError
-from .files import parse_csv
+from .files import parse_csv, quoting_of
 
 JOURNAL = "cleaning.csv"
 KEPT = ".orig"        # after the name of the train csv: the copy of it as it was
@@ -161,7 +161,7 @@ def _changed(kept: Path, changes: dict[str, Step], id: str, target: str) -> byte
     labels = {i: step.label_after for i, step in changes.items() if step.action == "relabel"}
     if labels:
         rows = rows.assign(**{target: rows[id].map(labels).fillna(rows[target])})
-    return str(rows.to_csv(index=False, lineterminator="\n")).encode()
+    return str(rows.to_csv(index=False, lineterminator="\n", quoting=quoting_of(rows))).encode()
 
 
 def read_text_rows(file: Path) -> Any:

@@ -28,14 +28,15 @@ def infer_features(
     *,
     id: str,                   # never a feature
     target: tuple[str, ...],   # never features
+    categories: tuple[str, ...] = (),   # columns that are categories, whatever they look like
 ) -> tuple[Features, dict[str, str]]:
     "Return (features of train, of test, cat_names, cont_names), and the columns left out with the reason for each."
     x: dict[str, Any] = {}
     x_test: dict[str, Any] = {}
     cat, left_out = [], {c: "not in the train file" for c in test.columns if c not in train.columns}
     for name in [c for c in train.columns if c not in target]:
-        kind = "not in the test file" if name not in test.columns else column_kind(name, train[name], id)
-        if kind == "category" and _strangers(train[name], test[name]):
+        kind = "not in the test file" if name not in test.columns else "category" if name in categories else column_kind(name, train[name], id)
+        if kind == "category" and name not in categories and _strangers(train[name], test[name]):
             kind = "test has other values"
         if kind == "date":
             parts, test_parts = date_parts(train[name]), date_parts(test[name], like=train[name])

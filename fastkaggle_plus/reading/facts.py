@@ -160,7 +160,7 @@ def _text(train: pd.DataFrame, test: pd.DataFrame, id: str, target: tuple[str, .
     columns = text_columns(train, test, id=id, target=target)
     if not columns:
         raise ConfigError(f"No column looks like text: {', '.join(map(str, train.columns))}. "
-                          "Write the folder without --data and fill in its [text], or give text={{\"columns\": [...]}} to new_comp.")
+                          "Write the folder without --data and fill in its [text], or give text={\"columns\": [...]} to new_comp.")
     others = [c for c in train.columns if c in test and c not in (*columns, id, *target) and column_kind(c, train[c], id) == "category"]
     return {"columns": list(columns), "context": others[0] if len(others) == 1 else ""}
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import csv
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
 from ..exceptions import DataError
+from .columns import is_written_as_number
 
 _SHOWN = 12  # file or column names listed in an error
 
@@ -19,6 +22,7 @@ def read_csv(
     *,
     as_written: tuple[str, ...] = (),   # id columns: 007 stays 007, and whole numbers become integers
     as_text: tuple[str, ...] = (),      # columns that hold words elsewhere, though here they may look like numbers
+    texts: tuple[str, ...] = (),        # columns of which each cell is what is written there: NA, 007 and " padded " too, "" where there is nothing
 ) -> pd.DataFrame:
     "Read a csv file; raise DataError that names what is in its folder when it is not there."
     if not file.is_file():
@@ -36,17 +40,25 @@ def read_csv(
             df[c] = words.where(words != "") if len(words) == len(df) else df[c]   # a line that is blank but for this column
         if df[c].str.fullmatch(r"-?[1-9]\d{0,17}|0").all():
             df[c] = df[c].astype("int64")
+    if kept := [c for c in texts if c in df.columns]:
+        df[kept] = parse_csv(file, dtype=str, keep_default_na=False)[kept]
     return df
+
+
+def quoting_of(frame: pd.DataFrame) -> Literal[0, 1]:
+    "Return to_csv's `quoting` for a csv that reads back cell by cell: a lone carriage return ends a line for readers, but makes no writer quote its cell."
+    words = [frame[c] for c in frame if not is_written_as_number(frame[c])]
+    return csv.QUOTE_ALL if any(w.astype(str).str.contains("\r", regex=False).any() for w in words) else csv.QUOTE_MINIMAL
 
 
 def parse_csv(file: str | Path, **options: Any) -> pd.DataFrame:
     "Return a csv as pandas reads it, be it in UTF-8, in UTF-16 with its mark, or in what spreadsheets of western Europe write."
     with open(file, "rb") as f:
         wide = f.read(2) in (b"\xff\xfe", b"\xfe\xff")
-    try:
-        return pd.read_csv(file, encoding="utf-16" if wide else "utf-8", **options)
-    except UnicodeDecodeError:
-        return pd.read_csv(file, encoding="latin-1", **options)
+    for encoding in ("utf-16",) if wide else ("utf-8", "cp1252"):
+        with contextlib.suppress(UnicodeDecodeError):
+            return pd.read_csv(file, encoding=encoding, **options)
+    return pd.read_csv(file, encoding="latin-1", **options)   # in which every byte is a letter
 
 
 def _separators(file: Path) -> str:

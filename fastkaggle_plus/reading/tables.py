@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..data import Data, Table, as_features
 from ..exceptions import DataError
-from .columns import as_numbers, infer_features, is_written_as_number, read_dates
+from .columns import as_numbers, as_words, infer_features, is_written_as_number, read_dates
 from .files import need_columns, parse_csv, read_csv, read_sample
 from .levels import level_means, spread_levels
 
@@ -27,6 +27,8 @@ def read_tabular(
     group_column: str = "",                             # column whose groups a split keeps together
     time_column: str = "",                              # column a split goes along
     metric: str = "",                                   # what the competition scores by, for the models
+    texts: tuple[str, ...] = (),                        # columns kept as they are written, "" where they are empty; no features
+    categories: tuple[str, ...] = (),                   # columns kept so too, which become categories whatever they look like
     keep_text: bool = False,                            # the features may be empty: the reader of texts or images fills them
     facts_file: str = "competition.toml",               # where these facts stand, for messages
 ) -> Data:
@@ -38,9 +40,12 @@ def read_tabular(
     Raises DataError when a file or a named column is not there.
     """
     folder = Path(path)
-    raw = read_csv(folder / train, as_written=(id,))
-    raw_test = read_csv(folder / test, as_written=(id,), as_text=tuple(str(c) for c in raw if not is_written_as_number(raw[c])))
+    kept = (*texts, *categories)
+    raw = read_csv(folder / train, as_written=(id,), texts=kept)
+    raw_test = read_csv(folder / test, as_written=(id,), as_text=tuple(str(c) for c in raw if not is_written_as_number(raw[c])), texts=kept)
     raw, raw_test = _with_ids(raw, raw_test, id, folder / train, folder / test, folder / sample_submission, facts_file)
+    for frame, file in ((raw, folder / train), (raw_test, folder / test)):
+        need_columns(frame, {"[text] columns": texts, "[text] context": categories}, file, facts_file)
     need_columns(raw, {"target": target, "[split] column": tuple(filter(None, (group_column, time_column)))}, folder / train, facts_file)
     if task != "regression":
         raw = raw.assign(**{c: _labels(raw[c], folder / train) for c in target})
@@ -48,7 +53,7 @@ def read_tabular(
     if raw.empty:
         raise DataError(f"{folder / train} has no row with a value in {', '.join(target)}.")
     targs, vocab = _targets(raw, target, task, folder / train)
-    features, left_out = infer_features(raw, raw_test, id=id, target=target)
+    features, left_out = infer_features(*(_for_features(f, texts, categories) for f in (raw, raw_test)), id=id, target=target, categories=categories)
     features, many = spread_levels(features)
     x, x_test, cat_names, cont_names = features
     if not (cat_names or cont_names or keep_text):
@@ -61,9 +66,15 @@ def read_tabular(
         sample=read_sample(folder, sample_submission, raw_test[id], target),
         raw_train=raw, raw_test=raw_test,
         groups=raw[group_column].astype(object).where(raw[group_column].notna(), "(missing)").to_numpy() if group_column else None,
+        group_name=group_column,
         time=as_time(raw[time_column], folder / train, facts_file) if time_column else None,
         left_out=left_out, in_fold=level_means(many, of_log=metric == "rmsle"), metric=metric,
     )
+
+
+def _for_features(frame: pd.DataFrame, texts: tuple[str, ...], categories: tuple[str, ...]) -> pd.DataFrame:
+    "The columns that become features, of those that were kept as they are written with gaps where they are empty."
+    return frame.drop(columns=list(texts)).assign(**{c: as_words(frame[c]) for c in categories})
 
 
 def _with_ids(raw: pd.DataFrame, raw_test: pd.DataFrame, id: str, train: Path, test: Path, sample: Path,

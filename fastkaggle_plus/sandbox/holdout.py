@@ -14,7 +14,7 @@ from ..competition import FACTS, Competition, Images
 from ..exceptions import DataError
 from ..labels import columns_of_classes
 from ..metrics import get_metric
-from ..reading import as_time, need_columns, parse_csv, values_of
+from ..reading import as_time, need_columns, parse_csv, quoting_of, values_of
 from ..reading.images import ends_of, find_images, named
 
 Array = np.ndarray[Any, Any]
@@ -156,4 +156,4 @@ def _read(file: Path) -> pd.DataFrame:
 def _write(frame: pd.DataFrame, file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     packed: Any = {"method": "gzip", "mtime": 0} if file.suffix == ".gz" else "infer"   # no date: the seed decides every byte
-    frame.to_csv(file, index=False, lineterminator="\n", compression=packed)
+    frame.to_csv(file, index=False, lineterminator="\n", compression=packed, quoting=quoting_of(frame))

@@ -10,6 +10,7 @@ from ..exceptions import ConfigError, UnknownName
 from .trial import Sweep, Trial
 
 _SMALL_NETWORK = {"arch": "tf_efficientnet_lite0", "item": 128, "batch": 96, "method": "squish", "epochs": 3, "bs": 32}   # minutes on a laptop
+_SHORT_TRAINING = {"epochs": 2}   # minutes on a laptop, for some thousand short texts
 _BOOSTERS = ("lightgbm", "xgboost", "catboost")
 
 
@@ -54,6 +55,18 @@ def default_trials(comp: Competition) -> tuple[Trial, ...]:
     ]
     if comp.kind == "images" and find_spec("fastai") and find_spec("timm"):
         trials.append(Trial("network", "vision.vision_model", dict(_SMALL_NETWORK), "a pretrained network sees more than colours"))
+    if comp.kind == "text" and (arch := _language_model()):
+        trials.append(Trial("language model", "text.text_model", {"arch": arch, **_SHORT_TRAINING}, "a pretrained language model knows what words mean"))
     if comp.kind == "tabular" and find_spec("fastai"):
         trials.append(Trial("tabular", "tabular.tabular_model", hypothesis="a net with embeddings errs elsewhere than trees do"))
     return tuple(trials)
+
+
+def _language_model() -> str:
+    "The name of a language model that is on this machine, \"\" if none is: a default trial waits for no download."
+    if not (find_spec("transformers") and find_spec("torch")):
+        return ""
+    from ..modeling.language.weights import default_arch, find_weights
+
+    found = find_weights(default_arch())
+    return found.arch if found and found.folder else ""

@@ -27,7 +27,8 @@ from .processes import Job, Place, in_processes, using_threads
 from .results import TrialResult
 from .trial import Sweep, Trial
 
-_VERSIONS = ("numpy", "pandas", "scikit-learn", "scipy", "torch", "torchvision", "timm", "fastai", "lightgbm", "xgboost", "catboost")
+_VERSIONS = ("numpy", "pandas", "scikit-learn", "scipy", "torch", "torchvision", "timm", "fastai", "transformers", "tokenizers", "lightgbm", "xgboost",
+             "catboost")
 _PRELOAD = ("fastkaggle_plus.modeling.validation", "sklearn.metrics", "sqlite_utils", "threadpoolctl")   # what every trial needs
 
 
@@ -58,6 +59,7 @@ def run_local(
     max_trials: int | None = None,         # budget: trials started; what the vault holds costs nothing
     max_epochs: int | None = None,         # budget: epochs of all trials on all folds
     stop_after_s: float | None = None,     # seconds after which no trial starts; those that run go on to their end
+    on_split: Callable[[str], None] | None = None,   # called before the first trial with what is wrong with the split, if anything is; default: a warning
 ) -> list[TrialResult]:
     """Run what the vault does not hold yet and return one result per trial, in their order.
 
@@ -102,6 +104,8 @@ def run_local(
             finish(TrialResult(trial, dataclasses.replace(preds, name=trial.name), reused=True))
         else:
             todo.append(trial)
+    if todo:
+        _tell_of_groups(data, folds, comp, on_split)
     if workers is None:
         wants_gpu = has_gpu() and any("torch" in _preload(t, comp) for t in todo)
         workers = 1 if wants_gpu else min(len(todo), max((os.cpu_count() or 1) // threads, 1))
@@ -114,6 +118,16 @@ def run_local(
             preds = None if error else vault.get(keys[trial.name])
             finish(TrialResult(trial, preds and dataclasses.replace(preds, name=trial.name), error))
     return [results[t.name] for t in sweep.trials]
+
+
+def _tell_of_groups(data: Data, folds: Folds, comp: Competition, on_split: Callable[[str], None] | None) -> None:
+    "Say, once for all trials, that the split tears groups apart."
+    from ..modeling.group_leak import find_group_leak, warn_of_groups
+
+    if on_split is None:
+        warn_of_groups(data, folds, metric=comp.metric, stacklevel=4)
+    elif (leak := find_group_leak(data, folds, metric=comp.metric)) is not None:
+        on_split(str(leak))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,7 +154,8 @@ def run_trial(job: TrialJob, place: Place) -> str:
         folds = folds_for(comp, data, n_folds=sweep.n_folds, seed=sweep.seed, holdout=sweep.holdout)
         start = time.perf_counter()
         with heard_by(place.tell):
-            preds = cross_validate(find_model(trial.model, comp)(**trial.params), data, folds, metric=comp.metric, name=trial.name)
+            preds = cross_validate(find_model(trial.model, comp)(**trial.params), data, folds, metric=comp.metric, name=trial.name,
+                                   look_for_groups=False)
         memory = {} if place.foreign_mb is None else {"peak_mb": _peak_mb(place.foreign_mb)}
         about = {**preds.about, **memory, "versions": environment_fingerprint(), "date": datetime.now(UTC).date().isoformat()}
         preds = dataclasses.replace(preds, about=about)

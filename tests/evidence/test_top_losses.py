@@ -43,6 +43,15 @@ def test_worst_first_joined_with_the_images():
     assert "file" not in top_losses(preds, data_of(preds)) and top_losses(preds, data_of(preds), None, largest=False)["id"].tolist() == [10, 8, 7, 9]
 
 
+def test_the_texts_stand_beside_the_rows():
+    preds, texts = four_rows(), pd.DataFrame({"anchor": ["NA", "", "a\rb", " x "], "label": list("wxyz")})
+    data = data_of(preds)
+    table = top_losses(preds, dataclasses.replace(data, train=dataclasses.replace(data.train, texts=texts)), 3)
+    assert list(table) == ["id", "anchor", "label (text)", "label", "predicted", "loss", "probability", "confidence", "fold"]
+    assert table["anchor"].tolist() == ["a\rb", "NA", ""] and table["label (text)"].tolist() == ["y", "w", "x"]
+    assert table["label"].tolist() == ["cat", "ant", "bee"]
+
+
 def test_rows_and_classes_are_joined_by_name():
     preds = four_rows()
     rows, columns = [3, 1, 0, 2], [2, 0, 1]

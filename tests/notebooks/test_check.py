@@ -210,6 +210,8 @@ def test_a_dry_run_tells_nothing_of_networks_that_it_replaced():
     forest, net = Trial("forest", "forest.forest_model", {"n_estimators": 300}), Trial("net", "vision.vision_model", {"arch": "resnet26d"})
     told = forecast_from_dry_run(10, [forest], rows=600)
     assert told > 10 * 10 * 2 and forecast_from_dry_run(10, [forest], rows=600, kept=600) < told
+    words = Trial("words", "text.text_model", {"arch": "microsoft/deberta-v3-small", "epochs": 4})   # which QUICK trains too
+    assert forecast_from_dry_run(10, [words], rows=600, kept=600) > 4 * 10
     assert forecast_from_dry_run(10, [forest, net], rows=600) is None and forecast_from_dry_run(10, [], rows=600) is None
     assert forecast_from_dry_run(10, [Trial("bag", "bagging.bag_model", {"params": {"arch": "x"}})], rows=600) is None
 

@@ -1,4 +1,4 @@
-"""Half precision where the hardware computes it: fp16 on GPUs, bf16 on CPUs that multiply in it."""
+"""Half precision for networks that look at images: which to take, and how fastai's Learner computes in it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from ...exceptions import UnknownName
+from ..half import autocast, cpu_has_bf16, known_precision
 
-PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 _NARROWEST_PX = 64   # of images in bf16 on CPUs: where a convolution steps over maps of two pixels across, oneDNN 3.12 reads memory that nobody wrote
 
 
@@ -32,13 +31,6 @@ def predicting_precision(asked: str, device: Any, *, size: tuple[int, int]) -> s
     if asked != "auto":
         return known_precision(asked)
     return "fp16" if device.type == "cuda" else "bf16" if _cpu_has_bf16(size) else "fp32"
-
-
-def autocast(half: str, device: Any) -> Any:
-    "Return the block in which torch computes in half precision; fp32 leaves it as it is."
-    import torch
-
-    return torch.autocast(device.type, torch.float16 if half == "fp16" else torch.bfloat16, enabled=half != "fp32")
 
 
 @contextlib.contextmanager
@@ -72,20 +64,11 @@ def _callback(half: str, device: Any, block: contextlib.ExitStack) -> Any:
 
 
 def _cpu_has_bf16(size: tuple[int, int]) -> bool:
-    "Whether the CPU multiplies matrices in bf16, and rightly at this size; without that it only pretends to, slowly."
-    import torch
-
-    return min(size) >= _NARROWEST_PX and any(getattr(torch.cpu, f"_is_{name}_supported", bool)() for name in ("amx_tile", "avx512_bf16"))
+    "Whether the CPU multiplies matrices in bf16, and rightly at this size."
+    return min(size) >= _NARROWEST_PX and cpu_has_bf16()
 
 
 def _has_depthwise(net: Any) -> bool:
     import torch
 
     return any(isinstance(m, torch.nn.Conv2d) and m.groups > 1 and m.groups == m.in_channels for m in net.modules())
-
-
-def known_precision(precision: str) -> str:
-    "Return the word if it means a precision. Raises UnknownName."
-    if precision not in PRECISIONS:
-        raise UnknownName("precision", precision, PRECISIONS)
-    return precision

@@ -12,11 +12,13 @@ import numpy as np
 
 from .. import progress
 from ..fastai_import import import_fastai
+from ..half import autocast
+from ..memory import clear_memory, is_out_of_memory
 from ..model import Array
 from .archs import Arch
 from .augment import Augment
 from .batches import Batches, Examples, on_device
-from .half import autocast, half_precision, predicting_precision, training_precision
+from .half import half_precision, predicting_precision, training_precision
 from .limits import LEAST_BS
 from .nets import make_net
 from .targets import Targets
@@ -50,8 +52,7 @@ def learn_net(recipe: Recipe, examples: Examples, targets: Targets, augment: Aug
     except (torch.OutOfMemoryError, RuntimeError) as e:
         if not is_out_of_memory(e) or recipe.bs // recipe.accum < 2 * LEAST_BS:
             raise
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    clear_memory()
     net, notes = _learn(replace(recipe, accum=recipe.accum * 2), examples, targets, augment)
     return net, {**notes, "out_of_memory": f"at {recipe.bs // recipe.accum} images a batch; done with half of them, accumulated"}
 
@@ -127,11 +128,3 @@ def _tell_epochs(fastai: Any, n_epochs: int) -> Any:
             progress.epoch(next(done), n_epochs)
 
     return Epochs()
-
-
-def is_out_of_memory(e: Exception) -> bool:
-    "Say whether an error means that memory ran out, on a GPU or a CPU."
-    import torch
-
-    return isinstance(e, torch.OutOfMemoryError) or "can't allocate memory" in str(e) or "not enough memory" in str(e)
-

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...exceptions import DataError
+from ..limits import check_whole
 from .archs import resolve_arch
 from .learning import is_out_of_memory
-from .limits import LEAST_BS, as_size, check_batches, check_whole
+from .limits import LEAST_BS, as_size, check_batches
 from .nets import make_net
 
 
