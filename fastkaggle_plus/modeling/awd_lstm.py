@@ -33,12 +33,12 @@ def awd_lstm_model(
     lm_epochs: int = 2,                 # of the language model, on the texts alone
     lm_lr: float = 1e-2,                # its learning rate where it starts at random; a fifth of it where the words are known
     freeze_epochs: int = 1,             # of each step of the gradual unfreezing: the head, then a layer more, then another
-    epochs: int = 4,                    # of the whole network after that
+    epochs: int = 6,                    # of the whole network after that
     lr: float = 1e-2,                   # largest learning rate of the head
     spread: float = 2.6,                # each layer learns so many times slower than the one above
     bs: int = 64,                       # texts in a batch
     seq_len: int = 72,                  # tokens that gradients go back
-    drop_mult: float = 0.3,             # strength of all kinds of dropout
+    drop_mult: float = 0.2,             # strength of all kinds of dropout
     wd: float = 0.1,                    # weight decay
     min_freq: int = 1,                  # how often a word must be there to be in the vocabulary
     max_vocab: int = 60_000,            # words

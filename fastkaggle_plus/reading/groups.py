@@ -1,4 +1,4 @@
-"""Columns that look like groups: rows that belong together, which a split that keeps them apart from nothing tears apart."""
+"""Columns that look like groups: rows that belong together, which a random split tears apart."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ import pandas as pd
 from ...exceptions import MissingExtra
 from .. import progress
 from ..model import Array
+from .learning import best_device
 from .vectors import unit
 from .weights import default_arch, fetch_weights, load_tokenizer
 
@@ -60,7 +61,7 @@ class SentenceVectors:
                 raise MissingExtra(e.name or "transformers", "text") from e
             folder = fetch_weights(self.arch or default_arch()).folder
             assert folder is not None   # fetched
-            device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+            device = best_device()
             with _without_bars():
                 net = AutoModel.from_pretrained(str(folder), local_files_only=True, dtype=torch.float32).eval().to(device)
             self._loaded = load_tokenizer(folder), net, device
