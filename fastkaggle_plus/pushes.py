@@ -39,6 +39,7 @@ OWN = "fastkaggle_plus"
 # Kaggle's image has these in versions that fit each other; everything else that we need is small and comes along.
 IN_KAGGLES_IMAGE = ("matplotlib", "numpy", "pandas", "pillow", "scikit-learn", "scipy")
 POLL_S = 15.0
+RERUN_S = 10 * 3600.0   # a re-run may take nine hours, and a rehearsal's Kaggle would end with our waiting
 LOCAL_POLL_S = 0.5   # of a sandbox, which nobody else asks
 
 
@@ -235,7 +236,9 @@ class _Push:
             raise NotebookError(f"{version.handle} version {version.version} wrote no submission.csv. It wrote: {', '.join(output.files) or 'nothing'}. "
                                 "End it with write_submission(preds, comp, path).")
         if self.comp.code_competition:
-            return submit_code(version, None, what, competition=self.comp.slug, client=self.client, journal=self.journal, poll_s=self.poll_s), None, ""
+            self.watcher.step("hidden", f"{version.handle} version {version.version} runs again on the rows that it has not seen")
+            return submit_code(version, None, what, competition=self.comp.slug, client=self.client, journal=self.journal, poll_s=self.poll_s,
+                               timeout_s=RERUN_S), None, ""
         sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
         sent = submit(file, f"{what} [{sha256[:12]}]", self.comp.slug, client=self.client, journal=self.journal, poll_s=self.poll_s)
         return sent, file, sha256

@@ -207,6 +207,7 @@ def test_a_code_competition_takes_the_notebook_with_the_models_of_its_trials(cod
     assert meta["enable_internet"] is False and meta["dataset_sources"] == ["kaggler/library-fastkaggle-plus", *models] and told["weights_datasets"] == models
     assert re.search(r"weights +nobody/tiny-bert as kaggler/weights-tiny-bert, version 1 made", done.stderr)
     assert "weights: attached weights-tiny-bert" in done.stderr and "weights: attached weights-own-bert" in done.stderr and "3 rows to predict" in done.stderr
+    assert "runs again on the rows that it has not seen" in done.stderr
     assert told["submission"]["path"] is None and told["submission"]["sent"] and told["private_score"] is not None and submissions(coded) == 1
 
 
