@@ -156,7 +156,7 @@ neat(best_first.head(16)).format({"score": "{:.2f}"})
 shares = train["score"].value_counts(normalize=True).sort_index()
 axes = shares.plot.bar(figsize=(5, 2.6), color="#2f6f9f", rot=0, width=0.7)
 axes.bar_label(axes.containers[0], fmt="{:.0%}", padding=2)
-axes.set(title="Share of each score", xlabel="score", ylabel="")
+axes.set(title="Share of each score", xlabel="score", ylabel="", ylim=(0, 1.2 * shares.max()))
 plt.show()
 
 # %% [markdown]
@@ -404,7 +404,7 @@ for member in members:
     print(f"{both.about['weights'][member.name]:.2f} of {member.name}; against it: {compare(both, member)}")
 
 # %% [markdown]
-# What it answers to pairs of each score. The correlation forgives answers that are all too timid, as long as they are in order; where boxes
+# What it answers to pairs of each score: half of the answers lie in the box, and the line in it is the middle one. The correlation forgives answers that are all too timid, as long as they are in order; where boxes
 # of neighbours overlap, it takes one score for the other.
 
 # %%
@@ -413,8 +413,8 @@ plot_levels(both)
 # %% [markdown]
 # ## Where it is wrong
 #
-# The most useful table: the pairs for which it was furthest off. Read them before thinking of a new idea. Some need a thought that no model had;
-# some were scored by a person on a Friday afternoon.
+# The most useful table: the pairs for which it was furthest off. Read them before thinking of a new idea. Some need knowledge that no model had;
+# some have a score that one may argue about.
 
 # %%
 worst = top_losses(both, data, 12)

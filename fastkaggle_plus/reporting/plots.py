@@ -106,13 +106,13 @@ def plot_levels(preds: Predictions) -> Figure | None:
     if len(levels) > _MOST_LEVELS:
         return None
     figure, axes = _axes(1.6 + 0.8 * len(levels), 3.6, "Predicted for each true value, out of fold")
-    boxes = axes.boxplot([guess[truth == level] for level in levels], widths=0.6, patch_artist=True, flierprops={"markersize": 3, "markeredgecolor": GREY},
-                         medianprops={"color": ORANGE, "linewidth": 2})
+    boxes = axes.boxplot([guess[truth == level] for level in levels], widths=0.6, patch_artist=True, showcaps=False,
+                         flierprops={"markersize": 3, "markeredgecolor": GREY}, medianprops={"color": ORANGE, "linewidth": 2})
     for box in boxes["boxes"]:
         box.set(facecolor=BLUE, alpha=0.6)
-    axes.plot(range(1, len(levels) + 1), levels, "_", color="black", markersize=22)
+    axes.plot(range(1, len(levels) + 1), levels, "D", color="black", markersize=5)
     axes.set_xticks(range(1, len(levels) + 1), [f"{level:g}\nn = {int((truth == level).sum())}" for level in levels])
-    axes.set(xlabel="true (black line: where the box should be)", ylabel="predicted")
+    axes.set(xlabel="true (diamond: the value itself)", ylabel="predicted")
     return figure
 
 
