@@ -23,6 +23,7 @@ STYLES = {   # how a row is written for a language model
     "section": "{anchor}[SEP]{target}[SEP]{section_title}",
     "others": "{anchor}[SEP]{target}[SEP]{section_title}[SEP]{others}",
 }
+PAIR = ["anchor", "target"]   # what models read that take no style
 SECTION_TOKENS = [f"[{letter}]" for letter in "ABCDEFGH"]
 
 
@@ -66,9 +67,20 @@ ENSEMBLE = "greedy"   # of those with in_ensemble: weights fitted on other folds
 LAPTOP = {"epochs": 3, "lr": 1e-4, "bs": 32}
 
 TRIALS = (   # the longest first, so that no core waits for it at the end
-    language("others", "The other targets of an anchor say how fine its scale is.", style="others", loss="bce", **LAPTOP),
-    language("section", "The section says which meaning is meant.", style="section", loss="pearson", **LAPTOP),
-    language("pair", "The two phrases alone say most of it.", style="pair", **LAPTOP),
+    language("others", "The other targets of an anchor say how fine its scale is.",
+             style="others", loss="bce", **LAPTOP),
+    language("section", "The section says which meaning is meant.",
+             style="section", loss="pearson", **LAPTOP),
+    language("pair", "The two phrases alone say most of it.",
+             style="pair", loss="bce", **LAPTOP),
+    Trial("awd-lstm", "awd_lstm.awd_lstm_model", {"columns": PAIR},
+          "A recurrent net that reads word by word errs elsewhere."),
+    Trial("untrained cosine", "overlap_text.cosine_model", {"arch": ARCH, "columns": PAIR},
+          "What the model knows of phrases before it has seen a score.", in_ensemble=False),
+    Trial("static vectors", "static_text.static_text_model", {"vectors": ARCH, "columns": PAIR},
+          "What words mean, without their order, is most of a phrase."),
     Trial("boosted overlaps", "boosting.hist_gradient_boosting_model",
-          hypothesis="Trees find more in overlaps, lengths and topics than the overlap alone."),
+          hypothesis="Lengths, overlaps and topics say what the words mean."),
+    Trial("word overlap", "overlap_text.overlap_model", {"columns": PAIR},
+          "The floor: the share of words that both phrases hold.", in_ensemble=False),
 )
