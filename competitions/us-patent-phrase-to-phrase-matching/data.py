@@ -1,4 +1,4 @@
-"""The patents' rows: pairs of phrases, what their patent class is called, and the other targets of the same anchor."""
+"""The patents' rows: pairs of phrases, what their class is called, and other targets of the same anchor."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SHOWN = 6   # other targets that a row shows, of some fifty that an anchor has
 
 
 def read(path: Path) -> Data:
-    "Read train.csv and test.csv; beside their words, each row's texts say the section, the title of its class, and other targets."
+    "Read train.csv and test.csv; a row's texts also say its section, its class's title, and other targets."
     data = COMP.read_files(path)
     train, test = data.train.texts, data.test.texts
     everything = add_texts(pd.concat([train, test], ignore_index=True))
@@ -38,18 +38,20 @@ def add_texts(pairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def titles_of(codes: pd.Series) -> pd.Series:
-    "Return what the codes are called; a class that nobody wrote down is called as its section, and a section as its code."
+    "Return what the codes are called; an unknown class as its section, an unknown section as its code."
     names = {code: TITLES.get(code, TITLES.get(code[:1], code)) for code in codes.unique()}
     if unknown := sorted(code for code in names if code not in TITLES):
-        warnings.warn(f"contexts.csv has no title for {', '.join(unknown[:5])}"
-                      f"{' and others' if len(unknown) > 5 else ''}: the section's stands in for it.", stacklevel=2)
+        more = " and others" if len(unknown) > 5 else ""
+        warnings.warn(f"contexts.csv has no title for {', '.join(unknown[:5])}{more}: "
+                      "the section's stands in for it.", stacklevel=2)
     return codes.map(names)
 
 
 def other_targets(pairs: pd.DataFrame, *, shown: int = SHOWN) -> pd.Series:
     """Return some other targets of each row's anchor and class, in an order of their own for each row.
 
-    Only words, never scores: what is shown is there for the hidden rows too. Source: the winners of the competition.
+    Only words, never scores: what is shown is there for the hidden rows too.
+    Source: the winners of the competition.
     """
     words, others = pairs["target"].to_numpy(dtype=object), np.full(len(pairs), "", dtype=object)
     for rows in pairs.groupby(["anchor", "context"], sort=False).indices.values():

@@ -11,7 +11,7 @@ from typing import Any
 from fastkaggle_plus import Trial
 from fastkaggle_plus.modeling import default_arch
 
-ARCH = default_arch()   # deberta-v3-small where its weights are at hand, else the small model that works offline
+ARCH = default_arch()   # deberta-v3-small where its weights are at hand, else the small offline model
 
 STYLES = {   # how a row is written for a language model
     "course": "TEXT1: {context}; TEXT2: {target}; ANC1: {anchor}",
@@ -29,7 +29,8 @@ SECTION_TOKENS = [f"[{letter}]" for letter in "ABCDEFGH"]
 
 def language(name: str, hypothesis: str, *, style: str, in_ensemble: bool = True, **params: Any) -> Trial:
     "Declare a pretrained language model that is fine-tuned on rows written in a style."
-    return Trial(name, "text.text_model", {"arch": ARCH, "style": STYLES[style], **params}, hypothesis, in_ensemble)
+    params = {"arch": ARCH, "style": STYLES[style], **params}
+    return Trial(name, "text.text_model", params, hypothesis, in_ensemble)
 
 
 LESSON = {"epochs": 4, "lr": 8e-5, "bs": 128, "pool": "own", "dropout": 0.1}
@@ -40,7 +41,8 @@ COURSE = (   # Getting started with NLP for absolute beginners
 
 GRANDMASTER = (   # Iterate like a grandmaster: one change at a time
     language("separator", "The baseline of the next ones.", style="separator", **LESSON),
-    language("[s]", "A separator of plain letters is better than the tokenizer's own.", style="[s]", **LESSON),
+    language("[s]", "A separator of plain letters is better than the tokenizer's own.",
+             style="[s]", **LESSON),
     language("small letters", "Capitals say nothing here.", style="separator", lower=True, **LESSON),
     language("section token", "A token of its own for each section says more than its letter.",
              style="section token", special_tokens=SECTION_TOKENS, **LESSON),
@@ -54,11 +56,13 @@ WINNERS = (   # what the best entries did, each beside the baseline
     language("bce", "A score is a probability.", style="title", loss="bce", **TUNED),
     language("pearson", "Learn what is measured.", style="title", loss="pearson", **TUNED),
     language("ordinal", "A score is a place on a scale.", style="title", loss="ordinal", **TUNED),
-    language("layers apart", "What the lower layers know should change less.", style="title", llrd=0.9, **TUNED),
-    language("rounded", "Answers on the scale's own steps score better.", style="title", rounding="auto", **TUNED),
+    language("layers apart", "What the lower layers know should change less.",
+             style="title", llrd=0.9, **TUNED),
+    language("rounded", "Answers on the scale's own steps score better.",
+             style="title", rounding="auto", **TUNED),
 )
 
-ENSEMBLE = "greedy"   # of the trials with in_ensemble: weights fitted on other folds than those they are scored on
+ENSEMBLE = "greedy"   # of those with in_ensemble: weights fitted on other folds than they are scored on
 
 LAPTOP = {"epochs": 3, "lr": 1e-4, "bs": 32}
 

@@ -13,6 +13,7 @@ from ..predictions import Predictions
 
 BLUE, ORANGE, GREY = "#2f6f9f", "#d9822b", "#9aa5ad"
 _MOST_CLASSES = 20  # more do not fit a readable confusion matrix
+_MOST_LEVELS = 12   # and more boxes no picture of values
 
 
 def _axes(width: float, height: float, title: str) -> tuple[Figure, Any]:
@@ -92,6 +93,26 @@ def plot_residuals(preds: Predictions) -> Figure | None:
     ends = [min(truth.min(), guess.min()), max(truth.max(), guess.max())]
     axes.plot(ends, ends, color=GREY, linewidth=1)
     axes.set(xlabel="true", ylabel="predicted")
+    return figure
+
+
+def plot_levels(preds: Predictions) -> Figure | None:
+    "Draw the out-of-fold predictions of each true value as a box (first target); None for classes, and for more values than boxes can be read."
+    if preds.vocab:
+        return None
+    rows = preds.validated
+    truth, guess = preds.targs.reshape(len(preds.targs), -1)[rows, 0], preds.oof[rows, 0]
+    levels = np.unique(truth)
+    if len(levels) > _MOST_LEVELS:
+        return None
+    figure, axes = _axes(1.6 + 0.8 * len(levels), 3.6, "Predicted for each true value, out of fold")
+    boxes = axes.boxplot([guess[truth == level] for level in levels], widths=0.6, patch_artist=True, showcaps=False,
+                         flierprops={"markersize": 3, "markeredgecolor": GREY}, medianprops={"color": ORANGE, "linewidth": 2})
+    for box in boxes["boxes"]:
+        box.set(facecolor=BLUE, alpha=0.6)
+    axes.plot(range(1, len(levels) + 1), levels, "D", color="black", markersize=5)
+    axes.set_xticks(range(1, len(levels) + 1), [f"{level:g}\nn = {int((truth == level).sum())}" for level in levels])
+    axes.set(xlabel="true (diamond: the value itself)", ylabel="predicted")
     return figure
 
 

@@ -15,7 +15,10 @@ from ...environment import kaggle_input
 from ...exceptions import MissingExtra, WeightsMissing
 from ..hub import hub_url, out_of_reach, weights_folder
 
-__all__ = ["LanguageWeights", "copy_weights", "dataset_name", "default_arch", "fetch_weights", "find_weights", "full_name", "is_folder", "names_attached"]
+__all__ = [
+    "LanguageWeights", "copy_weights", "dataset_name", "default_arch", "fetch_weights", "find_weights", "full_name", "is_folder", "load_tokenizer",
+    "names_attached",
+]
 
 PREFERRED = "microsoft/deberta-v3-small"                  # lesson 4's
 SMALL = "sentence-transformers/all-MiniLM-L6-v2"          # what the extra `offline` brings
