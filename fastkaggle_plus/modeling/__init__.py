@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from .imaging.model_table import model_table
     from .language.inputs import Encoder, write_texts
     from .language.weights import default_arch, fetch_weights, load_tokenizer
-    from .letters import letters_model
     from .linear import ridge_model
     from .model import FittedFunction, Model
     from .overlap_text import cosine_model, overlap_model
@@ -48,7 +47,7 @@ _HOME = {
     "Arch": "imaging.archs", "resolve_arch": "imaging.archs", "gpu_fit": "imaging.memory", "model_table": "imaging.model_table",
     "Encoder": "language.inputs", "write_texts": "language.inputs",
     "default_arch": "language.weights", "fetch_weights": "language.weights", "load_tokenizer": "language.weights",
-    "letters_model": "letters", "ridge_model": "linear",
+    "ridge_model": "linear",
     "FittedFunction": "model", "Model": "model",
     "cosine_model": "overlap_text", "overlap_model": "overlap_text",
     "language_models": "preloads", "preload_of": "preloads",
@@ -63,7 +62,7 @@ _HOME = {
 __all__ = [
     "Arch", "Bag", "Encoder", "FewDeepTrees", "FittedFunction", "GroupLeak", "Model", "augmented", "awd_lstm_model", "bag", "bag_model", "catboost_model",
     "cosine_model", "cross_validate", "deep_net_model", "default_arch", "fetch_weights", "find_group_leak", "find_model", "forest_model", "gpu_fit",
-    "hist_gradient_boosting_model", "language_models", "letters_model", "lightgbm_model", "linear_model", "load_tokenizer", "model_table", "net_model",
+    "hist_gradient_boosting_model", "language_models", "lightgbm_model", "linear_model", "load_tokenizer", "model_table", "net_model",
     "one_r_model", "overlap_model", "preload_of", "resolve_arch", "ridge_model", "sigmoid_model", "split_score", "static_text_model", "tabular_model",
     "text_model", "tree_curve", "tree_model", "vision_model", "write_texts", "xgboost_model",
 ]

@@ -15,12 +15,11 @@ from ..evidence import Comparison, compare
 from ..exceptions import DataError, GroupsOverlap
 from ..folds import Folds, make_folds
 from ..predictions import Predictions
-from ..reading.groups import WORDS, group_candidates
+from ..reading.groups import group_candidates
 from . import progress
 from .model import Model
 
 MOST_ROWS = 3_000    # measured on, in whole groups
-MOST_TEXTS = 3_000   # and where the texts are read
 MOST_FITS = 5        # by the split as it is, and as many by the grouped one
 _TREES = 40          # of all classes together
 _MOST_CANDIDATES = 2
@@ -96,8 +95,7 @@ def find_group_leak(
     """Return what it is worth that the folds tear groups apart; None where they do not, and for a split along time.
 
     The groups are the data's; where it names none they are looked for, and then only a flattery that is no chance (p < 0.01) counts.
-    Measured are out-of-fold predictions, by the folds and by grouped ones, on whole groups of some 3,000 rows: of a few boosted trees, or of
-    `letters_model` where the table has texts.
+    Measured are out-of-fold predictions of a few boosted trees, by the folds and by grouped ones, on whole groups of some 3,000 rows.
     """
     if folds.kind == "time":
         return None
@@ -133,8 +131,7 @@ def _measured(data: Data, folds: Folds, group: Array, metric: str) -> tuple[Pred
 
     from .validation import validated
 
-    data = _with_texts(data)
-    rows = _whole_groups(group, MOST_ROWS if data.train.texts is None else MOST_TEXTS)
+    rows = _whole_groups(group, MOST_ROWS)
     if (model := _quick_model(data)) is None or len(np.unique(group[rows])) < 2:
         return None, None
     few = _only(data, rows)
@@ -156,22 +153,9 @@ def _measured(data: Data, folds: Folds, group: Array, metric: str) -> tuple[Pred
 
 def _quick_model(data: Data) -> Model | None:
     from .boosting import hist_gradient_boosting_model
-    from .letters import letters_model
 
-    if data.train.texts is not None:
-        return letters_model()
     n_trees = max(_TREES // max(len(data.vocab) - 1, 1), 5)   # each class has its own
     return hist_gradient_boosting_model(n_trees, learning_rate=0.1) if data.train.cat_names or data.train.cont_names else None
-
-
-def _with_texts(data: Data) -> Data:
-    "The data with the texts that its files hold, or none: what a reader wrote beside them costs time and tells the quick model little."
-    if data.train.texts is None:
-        return data
-    phrases = [c for c in data.train.texts if data.train.texts[c].str.count(r"\S+").mean() > WORDS]
-    own = [c for c in phrases if c in data.raw_train] or phrases
-    train, test = (dataclasses.replace(t, texts=t.texts[own] if own and t.texts is not None else None) for t in (data.train, data.test))
-    return dataclasses.replace(data, train=train, test=test)
 
 
 def _whole_groups(group: Array, most: int) -> Array:

@@ -10,11 +10,9 @@ import pytest
 from fastkaggle_plus.competition import load_comp
 from fastkaggle_plus.exceptions import DataError, GroupsOverlap
 from fastkaggle_plus.folds import make_folds
-from fastkaggle_plus.modeling import cross_validate, find_group_leak, group_leak, letters_model, tree_model
+from fastkaggle_plus.modeling import cross_validate, find_group_leak, group_leak, tree_model
 from fastkaggle_plus.reading.groups import group_candidates
 from fastkaggle_plus.reading.tables import read_tabular
-
-from .tables import make_table
 
 PATENTS = load_comp("us-patent-phrase-to-phrase-matching")
 
@@ -138,20 +136,3 @@ def test_the_measure_takes_whole_groups_of_some_rows():
     rows = group_leak._whole_groups(group, 3000)
     assert 2900 < len(rows) <= 3000 and set(np.bincount(group[rows])) <= {0, 50}
     assert len(group_leak._whole_groups(np.arange(100_000) % 3, 3000)) == 3000
-
-
-@pytest.mark.parametrize("classes", [0, 3])
-def test_letters_tell_like_from_unlike(classes):
-    rng = np.random.default_rng(0)
-    words = ["seed drill", "hammer drill", "steel bridge", "road bridge", "fuel pump", "water pump"]
-    texts = pd.DataFrame({"a": rng.choice(words, 200), "b": rng.choice(words, 200)})
-    same = (texts["a"].str.split().str[1] == texts["b"].str.split().str[1]).to_numpy()
-
-    table = make_table("multiclass" if classes else "regression", n=200)
-    table = dataclasses.replace(table, texts=texts, targs=same.astype(int) * 2 if classes else same * 1.0)
-    fitted = letters_model().fit(table.take(np.arange(150)))
-    preds = fitted.predict(table.take(np.arange(150, 200)))
-    said = preds[:, 2] if classes else preds[:, 0]
-    assert said[same[150:]].min() > said[~same[150:]].max()
-    with pytest.raises(DataError, match="reads the texts"):
-        letters_model().fit(make_table())

@@ -15,10 +15,9 @@ from fastkaggle_plus.metrics import get_metric
 from .phrases import make_phrases
 
 QUICK = {"awd_lstm_model": dict(lm_epochs=1, freeze_epochs=1, epochs=6, bs=16, lr=0.02)}
-NAMES = ("awd_lstm_model", "cosine_model", "letters_model", "overlap_model", "static_text_model")
+NAMES = ("awd_lstm_model", "cosine_model", "overlap_model", "static_text_model")
 PAIRS_ONLY = {"cosine_model", "overlap_model"}
 EVERY = pytest.mark.parametrize("name", NAMES)
-BUT_LETTERS = pytest.mark.parametrize("name", sorted({*NAMES} - {"letters_model"}))   # which reads all columns, and may say a little more than it saw
 ODD = ["", " ", "\n", "...", "naïve “quotes”, 'n' \"all\"", "👍🏽 gear 👍🏽", "日本語", "line\nbreak\ttab",
        "x" * 500, "gear " * 600, "xxbos xxpad xxunk", "<br /> & ©"]
 
@@ -71,7 +70,7 @@ def test_of_a_single_text_a_pairs_model_knows_the_mean(name):
     np.testing.assert_allclose(make(name).fit(table).predict(table), table.targs.mean())
 
 
-@BUT_LETTERS
+@EVERY
 def test_columns_are_chosen_by_name(name):
     table = make_phrases(n=60, columns=3)
     model, changed = brief(name, columns=("anchor", "target")), dataclasses.replace(table, texts=table.texts.assign(more="gear pump"))
@@ -136,7 +135,7 @@ def test_the_seed_decides_every_byte_and_no_row_its_neighbours_answer(name, capf
     assert capfd.readouterr() == ("", "")
 
 
-@BUT_LETTERS
+@EVERY
 def test_values_stay_within_what_was_seen(name):
     table = make_phrases(n=80)
     preds = brief(name).fit(table).predict(make_phrases(n=100, seed=1))
