@@ -103,7 +103,9 @@ def _learn(net: Any, tokens: Tokens, objective: Objective, recipe: Recipe) -> tu
                 loss = objective.loss(answer.float(), targs[torch.from_numpy(rows).to(device)])
                 scaler.scale(loss * (len(rows) / n_rows)).backward()
             scaler.unscale_(optimizer)
-            torch.nn.utils.clip_grad_norm_(learned, _LARGEST_STEP)
+            norm = torch.nn.utils.get_total_norm([p.grad for p in learned if p.grad is not None])
+            if device.type == "cuda" or norm > _LARGEST_STEP:   # a GPU would wait for the answer, a CPU would multiply all gradients by one
+                torch.nn.utils.clip_grads_with_norm_(learned, _LARGEST_STEP, norm)
             scaler.step(optimizer)
             scaler.update()
             rates.step()
@@ -128,10 +130,9 @@ def predict_net(
     device = next(net.parameters()).device
     half, answers = resolved_precision(precision, device), []
     batches = in_order(tokens.lengths, bs)
-    with torch.inference_mode():
+    with torch.inference_mode(), autocast(half, device):   # of all batches, so that it brings the weights to half precision once
         for _, inputs in on_device(tokens, batches, device):
-            with autocast(half, device):
-                answers.append(net(*inputs).float())
+            answers.append(net(*inputs).float())
     if not answers:
         return np.empty((0, 0), dtype=np.float32)
     sorted_answers = torch.cat(answers).cpu().numpy()
