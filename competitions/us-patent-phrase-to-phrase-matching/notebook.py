@@ -284,8 +284,8 @@ print(leak or "A random split tears no anchor apart here.")
 # %% [markdown]
 # ## The trials
 #
-# Each trial is one idea with one line on what it is to find out. All of them are one network, fine-tuned on rows that are written
-# in one style.
+# Each trial is one idea with one line on what it is to find out. Most of them are the same network, fine-tuned on rows that are written
+# in a style.
 
 # %% inline="trials.py" until="language"
 
@@ -307,8 +307,9 @@ print(leak or "A random split tears no anchor apart here.")
 # %% inline="trials.py" until="WINNERS"
 
 # %% [markdown]
-# The rest runs in minutes without a GPU. Which trials join the ensemble, and how they are combined, is declared here, before anything is scored:
-# choosing members by their score would flatter.
+# The rest runs in minutes without a GPU: three styles, and light models beside them. Some of these are floors, there to be beaten: what the common
+# words tell, and what the network knows before it has seen a score. Which trials join the ensemble, and how they are combined, is declared here,
+# before anything is scored: choosing members by their score would flatter.
 
 # %% inline="trials.py"
 
@@ -404,8 +405,8 @@ for member in members:
     print(f"{both.about['weights'][member.name]:.2f} of {member.name}; against it: {compare(both, member)}")
 
 # %% [markdown]
-# What it answers to pairs of each score: half of the answers lie in the box, and the line in it is the middle one. The correlation forgives answers that are all too timid, as long as they are in order; where boxes
-# of neighbours overlap, it takes one score for the other.
+# What it answers to pairs of each score: half of the answers lie in the box, and the line in it is the middle one. The correlation forgives answers
+# that are all too timid, as long as they are in order; where boxes of neighbours overlap, it takes one score for the other.
 
 # %%
 plot_levels(both)
