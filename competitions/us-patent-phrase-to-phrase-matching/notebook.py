@@ -356,8 +356,9 @@ if not done:
 # %% [markdown]
 # ## What the differences are worth
 #
-# Best first. The verdict compares each trial with the best *on the same pairs*: pairs are drawn again, and how often does the difference turn round?
-# *Noise* means that chance alone gives a difference like this often. The best of many is partly lucky, so a tie with it is a tie.
+# Best first. The verdict compares each trial with the best *on the same pairs*: how much does each pair add to either correlation (its jackknife
+# pseudo-value), and is the mean difference more than their scatter explains (a paired t-test)? *Noise* means that chance alone gives a difference
+# like this often. The best of many is partly lucky, so a tie with it is a tie.
 
 # %%
 rows = board(results)
@@ -388,7 +389,7 @@ seen = [{"trial": p.name, "style": style_of.get(p.about["style"], p.about["style
          "max_len": p.about["max_len"], "rows cut": sum(fit["rows_cut"] for fit in p.about["fits"]),
          "weights": p.about["fits"][0]["weights_from"]}
         for p in done if "tokens_mean" in next(iter(p.about.get("fits", ())), {})]
-neat(pd.DataFrame(seen)).format({"tokens, mean": "{:.1f}"}) if seen else "No model that was fine-tuned finished."
+neat(pd.DataFrame(seen)).format({"tokens, mean": "{:.1f}"}) if seen else "No fine-tuned model finished."
 
 # %% [markdown]
 # ## The ensemble
