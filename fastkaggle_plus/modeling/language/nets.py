@@ -63,7 +63,8 @@ def make_net(
     if checkpointing:
         if not body.supports_gradient_checkpointing:
             raise ConfigError(f"checkpointing = True: {type(body).__name__} cannot compute its layers twice. Leave it out, and give a larger accum.")
-        body.gradient_checkpointing_enable({"use_reentrant": False})
+        enable = getattr(body, "activation_checkpointing_enable", None) or body.gradient_checkpointing_enable   # its name before transformers 5
+        enable({"use_reentrant": False})
     return _with_head(body, n_out, bias, pool).to(device)
 
 
