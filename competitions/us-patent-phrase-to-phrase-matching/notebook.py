@@ -66,8 +66,8 @@ from fastkaggle_plus.sweeps import trials_of, write_results
 
 # %% [markdown]
 # Everything you may want to change is in the next cell. `LIST` names one of the lists of trials below: `TRIALS` does without a GPU; `COURSE`,
-# `GRANDMASTER` and `WINNERS` want one. `QUICK = True` is a dry run on a slice of the rows with one epoch of training: a minute
-# spent on that before a long run is a minute well spent, and its scores mean nothing. `SEED` decides the split; the models keep seeds of their own.
+# `GRANDMASTER` and `WINNERS` want one. `QUICK = True` is a dry run on a slice of the rows, of their first tokens, with one epoch of training:
+# a minute spent on that before a long run is a minute well spent, and its scores mean nothing. `SEED` decides the split; the models keep seeds of their own.
 
 # %% tags=["parameters"]
 SLUG = "us-patent-phrase-to-phrase-matching"
