@@ -40,7 +40,7 @@ def add_texts(pairs: pd.DataFrame) -> pd.DataFrame:
 def titles_of(codes: pd.Series) -> pd.Series:
     "Return what the codes are called; an unknown class as its section, an unknown section as its code."
     names = {code: TITLES.get(code, TITLES.get(code[:1], code)) for code in codes.unique()}
-    if unknown := sorted(code for code in names if code not in TITLES):
+    if unknown := sorted(c for c in names if c not in TITLES and c[1:]):   # a class tells of its section too
         more = " and others" if len(unknown) > 5 else ""
         warnings.warn(f"contexts.csv has no title for {', '.join(unknown[:5])}{more}: "
                       "the section's stands in for it.", stacklevel=2)

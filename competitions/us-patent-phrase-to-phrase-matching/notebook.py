@@ -66,8 +66,8 @@ from fastkaggle_plus.sweeps import trials_of, write_results
 
 # %% [markdown]
 # Everything you may want to change is in the next cell. `LIST` names one of the lists of trials below: `TRIALS` does without a GPU; `COURSE`,
-# `GRANDMASTER` and `WINNERS` want one. `QUICK = True` is a dry run on a slice of the rows with one epoch of training: a minute
-# spent on that before a long run is a minute well spent, and its scores mean nothing. `SEED` decides the split; the models keep seeds of their own.
+# `GRANDMASTER` and `WINNERS` want one. `QUICK = True` is a dry run on a slice of the rows, of their first tokens, with one epoch of training:
+# a minute spent on that before a long run is a minute well spent, and its scores mean nothing. `SEED` decides the split; the models keep seeds of their own.
 
 # %% tags=["parameters"]
 SLUG = "us-patent-phrase-to-phrase-matching"
@@ -284,8 +284,8 @@ print(leak or "A random split tears no anchor apart here.")
 # %% [markdown]
 # ## The trials
 #
-# Each trial is one idea with one line on what it is to find out. All of them are one network, fine-tuned on rows that are written
-# in one style.
+# Each trial is one idea with one line on what it is to find out. Most of them are the same network, fine-tuned on rows that are written
+# in a style.
 
 # %% inline="trials.py" until="language"
 
@@ -307,8 +307,9 @@ print(leak or "A random split tears no anchor apart here.")
 # %% inline="trials.py" until="WINNERS"
 
 # %% [markdown]
-# The rest runs in minutes without a GPU. Which trials join the ensemble, and how they are combined, is declared here, before anything is scored:
-# choosing members by their score would flatter.
+# The rest runs in minutes without a GPU: three styles, and light models beside them. Some of these are floors, there to be beaten: what the common
+# words tell, and what the network knows before it has seen a score. Which trials join the ensemble, and how they are combined, is declared here,
+# before anything is scored: choosing members by their score would flatter.
 
 # %% inline="trials.py"
 
@@ -355,8 +356,9 @@ if not done:
 # %% [markdown]
 # ## What the differences are worth
 #
-# Best first. The verdict compares each trial with the best *on the same pairs*: pairs are drawn again, and how often does the difference turn round?
-# *Noise* means that chance alone gives a difference like this often. The best of many is partly lucky, so a tie with it is a tie.
+# Best first. The verdict compares each trial with the best *on the same pairs*: how much does each pair add to either correlation (its jackknife
+# pseudo-value), and is the mean difference more than their scatter explains (a paired t-test)? *Noise* means that chance alone gives a difference
+# like this often. The best of many is partly lucky, so a tie with it is a tie.
 
 # %%
 rows = board(results)
@@ -387,7 +389,7 @@ seen = [{"trial": p.name, "style": style_of.get(p.about["style"], p.about["style
          "max_len": p.about["max_len"], "rows cut": sum(fit["rows_cut"] for fit in p.about["fits"]),
          "weights": p.about["fits"][0]["weights_from"]}
         for p in done if "tokens_mean" in next(iter(p.about.get("fits", ())), {})]
-neat(pd.DataFrame(seen)).format({"tokens, mean": "{:.1f}"}) if seen else "No model that was fine-tuned finished."
+neat(pd.DataFrame(seen)).format({"tokens, mean": "{:.1f}"}) if seen else "No fine-tuned model finished."
 
 # %% [markdown]
 # ## The ensemble
@@ -404,8 +406,8 @@ for member in members:
     print(f"{both.about['weights'][member.name]:.2f} of {member.name}; against it: {compare(both, member)}")
 
 # %% [markdown]
-# What it answers to pairs of each score: half of the answers lie in the box, and the line in it is the middle one. The correlation forgives answers that are all too timid, as long as they are in order; where boxes
-# of neighbours overlap, it takes one score for the other.
+# What it answers to pairs of each score: half of the answers lie in the box, and the line in it is the middle one. The correlation forgives answers
+# that are all too timid, as long as they are in order; where boxes of neighbours overlap, it takes one score for the other.
 
 # %%
 plot_levels(both)

@@ -171,7 +171,8 @@ def test_quick_networks_are_tiny_ones_of_their_family_that_need_no_download():
     assert bagged["n"] == 2 and bagged["params"]["arch"] == "test_resnet" and bagged["params"]["pretrained"] is False and "bs" not in bagged
     own = small("mine.mine_model", arch="resnet26d", epochs=3)   # of parameters that nobody asked for a model of one's own may have none
     assert own == {"arch": "test_resnet", "epochs": 1}
-    assert small("text.text_model", arch="resnet26d", epochs=3) == {"arch": "resnet26d", "epochs": 1}   # a language model is attached or at hand
+    read = small("text.text_model", arch="resnet26d", epochs=3)
+    assert read == {"arch": "resnet26d", "epochs": 1, "max_len": 16}   # a language model is attached or at hand, and is kept
 
 
 def test_quick_keeps_fewer_images_than_rows_of_a_table():

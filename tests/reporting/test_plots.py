@@ -2,9 +2,10 @@
 
 import dataclasses
 
+import numpy as np
 from matplotlib.colors import to_hex
 
-from fastkaggle_plus.reporting import plot_scores
+from fastkaggle_plus.reporting import plot_levels, plot_scores
 from fastkaggle_plus.reporting.plots import ORANGE
 from fastkaggle_plus.reporting.report import as_svg
 from fastkaggle_plus.sweeps import board
@@ -31,3 +32,15 @@ def test_one_holdout_is_called_so():
     for folds, title, below in ((5, "Out-of-fold", "grey dots: single folds"), (1, "Held-out", "")):
         [axes] = plot_scores([make_predictions("a", folds=folds), make_predictions("b", folds=folds, right=0.6)]).axes
         assert axes.get_title("left").startswith(f"{title} accuracy") and axes.get_xlabel() == below
+
+
+def test_a_box_for_each_true_value_and_none_of_many():
+    made = make_values("a")
+    levels = np.round(made.targs.ravel()[: len(made.targs)] - made.targs.min()) % 3 / 2
+    few = dataclasses.replace(made, targs=levels, oof=levels[:, None] + 1)
+    [axes] = plot_levels(few).axes
+    ticks = [label.get_text().split("\n") for label in axes.get_xticklabels()]
+    assert [t[0] for t in ticks] == ["0", "0.5", "1"] and sum(int(t[1].removeprefix("n = ")) for t in ticks) == few.validated.sum()
+    medians = [line.get_ydata()[0] for line in axes.lines if line.get_color() == ORANGE]
+    assert medians == [1, 1.5, 2]
+    assert plot_levels(made) is None and plot_levels(make_predictions("b")) is None
