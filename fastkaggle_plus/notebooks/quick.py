@@ -16,7 +16,7 @@ _STEP_PX = 16                          # sides that every tiny network takes: wh
 
 # Beside what a trial says of its network. Tokens cost most in answering the test rows, which stay as many as they are.
 _BESIDE: dict[str, dict[str, Any]] = {"vision.vision_model": {"pretrained": False, "freeze_epochs": 0, "n_tta": 2, "bs": 32},
-                                      "text.text_model": {"max_len": 16}}
+                                      "text.text_model": {"max_len": 24}}
 
 # The tiny network that stands for a family, by how names begin; another family's is a small ResNet. None of them has learned anything.
 _TINY = {"convnext": "test_convnext", "efficientnet": "test_efficientnet", "tf_efficientnet": "test_efficientnet", "vit": "test_vit", "deit": "test_vit",

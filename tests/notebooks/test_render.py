@@ -172,7 +172,7 @@ def test_quick_networks_are_tiny_ones_of_their_family_that_need_no_download():
     own = small("mine.mine_model", arch="resnet26d", epochs=3)   # of parameters that nobody asked for a model of one's own may have none
     assert own == {"arch": "test_resnet", "epochs": 1}
     read = small("text.text_model", arch="resnet26d", epochs=3)
-    assert read == {"arch": "resnet26d", "epochs": 1, "max_len": 16}   # a language model is attached or at hand, and is kept
+    assert read == {"arch": "resnet26d", "epochs": 1, "max_len": 24}   # a language model is attached or at hand, and is kept
 
 
 def test_quick_keeps_fewer_images_than_rows_of_a_table():
