@@ -69,8 +69,6 @@ LAPTOP = {"epochs": 3, "lr": 1e-4, "bs": 32}
 TRIALS = (   # the longest first, so that no core waits for it at the end
     language("others", "The other targets of an anchor say how fine its scale is.",
              style="others", loss="bce", **LAPTOP),
-    language("section", "The section says which meaning is meant.",
-             style="section", loss="pearson", **LAPTOP),
     language("pair", "The two phrases alone say most of it.",
              style="pair", loss="bce", **LAPTOP),
     Trial("awd-lstm", "awd_lstm.awd_lstm_model", {"columns": PAIR},
