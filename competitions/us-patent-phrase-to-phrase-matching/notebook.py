@@ -272,9 +272,9 @@ each = pd.DataFrame({"rows": by_fold.size(), "anchors": by_fold["anchor"].nuniqu
 neat(each.reset_index()).format({"mean score": "{:.3f}"})
 
 # %% [markdown]
-# What would a random split have told? One quick model, a few boosted trees on lengths, overlaps and topics, is fitted both ways on the same rows, some 3,000 at most.
-# It knows nothing about language and learns by heart, which is just what a random split rewards. So take the difference for a warning of its size and
-# not for what a language model would gain; on 300 rows of a dry run it may well be nothing.
+# What would a random split have told? One quick model, a few boosted trees on lengths, overlaps and topics, is fitted both ways on the same rows,
+# some 3,000 at most. A language model learns more by heart, so a random split flatters it more than these trees; on 300 rows of a dry run it may well
+# be nothing.
 
 # %%
 loose = make_folds(data.targs, n_folds=N_FOLDS, kind="stratified", seed=SEED)
