@@ -15,7 +15,7 @@ from fastkaggle_plus.data import Data
 HERE = Path(__file__).parent
 COMP = read_competition(HERE / "competition.toml")
 TITLES = pd.read_csv(HERE / "contexts.csv", index_col="context")["title"].to_dict()
-SHOWN = 6   # other targets that a row shows, of some fifty that an anchor has
+SHOWN = 5   # other targets that a row shows, of some fifty that an anchor has
 
 
 def read(path: Path) -> Data:

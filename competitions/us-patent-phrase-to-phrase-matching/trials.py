@@ -21,7 +21,8 @@ STYLES = {   # how a row is written for a language model
     "pair": "{anchor}[SEP]{target}",
     "title": "{anchor}[SEP]{target}[SEP]{title}",
     "section": "{anchor}[SEP]{target}[SEP]{section_title}",
-    "others": "{anchor}[SEP]{target}[SEP]{section_title}[SEP]{others}",
+    "others": "{anchor}[SEP]{target}[SEP]{title}[SEP]{others}",
+    "pair, others": "{anchor}[SEP]{target}[SEP]{others}",
 }
 PAIR = ["anchor", "target"]   # what models read that take no style
 SECTION_TOKENS = [f"[{letter}]" for letter in "ABCDEFGH"]
@@ -68,7 +69,7 @@ LAPTOP = {"epochs": 3, "lr": 1e-4, "bs": 32}
 
 TRIALS = (   # the longest first, so that no core waits for it at the end
     language("others", "The other targets of an anchor say how fine its scale is.",
-             style="others", loss="bce", **LAPTOP),
+             style="pair, others", loss="bce", **LAPTOP),
     language("pair", "The two phrases alone say most of it.",
              style="pair", loss="bce", **LAPTOP),
     Trial("awd-lstm", "awd_lstm.awd_lstm_model", {"columns": PAIR},
