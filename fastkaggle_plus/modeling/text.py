@@ -12,9 +12,9 @@ from ..predictions import Predictions
 from .half import known_precision
 from .language.inputs import Encoder
 from .language.learning import Recipe, best_device, learn_net, predict_net
-from .language.nets import POOLS, make_net
+from .language.nets import POOLS, make_net, read_at_most
 from .language.objectives import LOSSES, Objective
-from .language.weights import default_arch, fetch_weights, load_tokenizer
+from .language.weights import default_arch, fetch_weights, last_name, load_tokenizer
 from .limits import check_range, check_whole
 from .model import Array, Model
 from .tabular import repeatable
@@ -31,7 +31,7 @@ def text_model(
     *,
     lr: float = 8e-5,                   # largest learning rate: of the head and the last layer
     bs: int = 32,                       # rows an optimizer step
-    max_len: int = 128,                 # tokens a row; longer ones are cut, which `notes` tells
+    max_len: int = 128,                 # tokens a row, at most what the model has places for; longer ones are cut, which `notes` tells
     loss: str = "auto",                 # of values: mse (auto) | bce | pearson | ordinal. Classes are learned by cross-entropy
     pool: str = "mean",                 # what the head looks at: mean of all tokens | cls, the first | own, the architecture's head
     llrd: float = 1.0,                  # layer-wise decay of the rate: 0.9 gives each layer nine tenths of the one above
@@ -63,6 +63,8 @@ def text_model(
     check_range(0, 1, warmup=warmup)
     check_range(0, 0.9, dropout=dropout)
     check_range(0.1, 1, llrd=llrd)
+    if isinstance(special_tokens, str):
+        raise ConfigError(f"special_tokens = {special_tokens!r} would make a token of each of its letters. Give a list: [{special_tokens!r}].")
     if accum > bs:
         raise ConfigError(f"accum = {accum} batches of bs = {bs} rows leave some without a row. Give accum = {bs} at most.")
     found = fetch_weights(arch or default_arch())   # before any row is read
@@ -71,11 +73,14 @@ def text_model(
     recipe = Recipe(epochs, float(lr), bs, accum, float(wd), float(warmup), float(llrd), freeze, precision, seed)
 
     def fit(table: Table) -> FittedText:
-        objective, encoder = Objective(table, loss), Encoder(load_tokenizer(folder), style, max_len=max_len, lower=lower, special_tokens=special_tokens)
+        objective = Objective(table, loss)
+        if rounding != "off":
+            objective.check_levels()   # before hours of training
+        encoder = Encoder(load_tokenizer(folder), style, max_len=min(max_len, read_at_most(folder) or max_len), lower=lower, special_tokens=special_tokens)
         tokens = encoder(table.texts)
 
         def make() -> Any:
-            return make_net(folder, objective.n_out, bias=objective.bias, pool=pool, dropout=dropout, n_tokens=len(encoder.tokenizer),
+            return make_net(folder, objective.n_out, bias=objective.bias, pool=pool, dropout=dropout, n_tokens=len(encoder.tokenizer), pad=tokens.pad,
                             checkpointing=checkpointing, device=best_device())
 
         with repeatable(seed, threads=None):
@@ -86,7 +91,7 @@ def text_model(
     about = {"arch": found.arch, "style": style, "epochs": epochs, "lr": lr, "bs": bs, "max_len": max_len, "loss": loss, "pool": pool, "llrd": llrd,
              "freeze": freeze, "accum": accum, "checkpointing": checkpointing, "wd": wd, "warmup": warmup, "dropout": dropout, "rounding": rounding,
              "lower": lower, "special_tokens": list(special_tokens), "precision": precision, "seed": seed}
-    return Model(found.arch.rpartition("/")[2], fit, about, choose=(lambda variants: _choose(variants, rounding)) if rounding != "off" else None)
+    return Model(last_name(found.arch), fit, about, choose=(lambda variants: _choose(variants, rounding)) if rounding != "off" else None)
 
 
 class FittedText:

@@ -84,6 +84,7 @@ def validated(
                 tests.setdefault(variant, []).append(preds)
             leaning.append(fitted.importances)
             notes.append(dict(getattr(fitted, "notes", {})))
+            del fitted   # two large networks need not fit into memory together
         if on_fold:
             on_fold(k, score.score(targs[rows], next(iter(oofs.values()))[rows]))
     seconds_s = time.perf_counter() - start

@@ -148,3 +148,21 @@ def test_hardly_any_rows(bert, n):
     table = pairs(n)
     for loss in ("mse", "pearson", "bce"):
         assert np.isfinite(text_model(bert, epochs=1, loss=loss).fit(table).predict(table)).all()
+
+
+def test_rounding_that_cannot_be_is_refused_before_anything_is_learned(bert, monkeypatch):
+    monkeypatch.setattr("fastkaggle_plus.modeling.text.learn_net", lambda *_: pytest.fail("it trained"))
+    for table in (pairs(16, "binary"), pairs(16, "values")):
+        for rounding in ("on", "auto"):
+            with pytest.raises(ConfigError, match="rounding is for one target"):
+                text_model(bert, rounding=rounding).fit(table)
+
+
+def test_letters_are_not_taken_for_special_tokens(bert):
+    with pytest.raises(ConfigError, match=r"each of its letters.*\['\[A\]'\]"):
+        text_model(bert, special_tokens="[A]")
+
+
+def test_a_folder_gives_its_name_however_its_path_is_written(bert, monkeypatch):
+    monkeypatch.chdir(bert)
+    assert {text_model(arch).name for arch in (bert, f"{bert}/", "../bert/", ".", "./")} == {"bert"}

@@ -1,5 +1,7 @@
 """cross_validate: honest folds, features computed from the rows fitted on, and no prediction that cannot be."""
 
+import weakref
+
 import numpy as np
 import pytest
 
@@ -153,3 +155,16 @@ def test_several_targets():
     data = make_data("values")
     preds = cross_validate(forest_model(30), data, make_folds(data.targs))
     assert preds.oof.shape == (240, 2) and preds.test.shape == (40, 2)
+
+
+def test_a_folds_model_is_gone_when_the_next_one_is_fitted():
+    data, made, alive = make_data(), [], []
+
+    def fit(table):
+        alive.append([one() is not None for one in made])
+        fitted = FittedFunction(lambda rows: np.tile([0.5, 0.5], (len(rows), 1)))
+        made.append(weakref.ref(fitted))
+        return fitted
+
+    cross_validate(Model("net", fit), data, make_folds(data.targs, n_folds=3))
+    assert alive == [[], [False], [False, False]]

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...exceptions import ConfigError, DataError, UnknownName
+from ...exceptions import ConfigError, UnknownName
 from ..model import Array
+from .columns import checked_texts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,21 +35,30 @@ def write_texts(
     Raises UnknownName for a column that is not there, ConfigError for a template that does not read.
     """
     try:
-        parts = [list(string.Formatter().parse(part)) for part in style.split(SEPARATOR)]
+        read = [list(string.Formatter().parse(part)) for part in style.split(SEPARATOR)]
     except ValueError as e:
         raise ConfigError(f"style = {style!r} does not read as a template ({e}). Write columns as {{name}}, and a brace itself twice.") from e
-    if not any(field for part in parts for _, field, _, _ in part):
+    parts = [[(literal, _named(field, spec, conversion, texts)) for literal, field, spec, conversion in part] for part in read]
+    if not any(column for part in parts for _, column in part):
         raise ConfigError(f"style = {style!r} names no column, so all rows would read alike. Write columns as {{name}}: {', '.join(map(str, texts))}.")
     written = []
     for part in parts:
         rows = [""] * len(texts)
-        for literal, column, _, _ in part:
+        for literal, column in part:
             if column is not None and column not in texts:
                 raise UnknownName("text column in a style", column, map(str, texts))
             values = [""] * len(texts) if column is None else texts[column].tolist()
             rows = [f"{row}{literal}{value}" for row, value in zip(rows, values, strict=True)]
         written.append(rows)
     return written
+
+
+def _named(field: str | None, spec: str | None, conversion: str | None, texts: pd.DataFrame) -> str | None:
+    "The column that a field of a template means, which may have colons in its name. Raises ConfigError for a format."
+    whole = f"{field}{f'!{conversion}' if conversion else ''}{f':{spec}' if spec else ''}"
+    if field is None or whole == field or whole in texts:
+        return None if field is None else whole
+    raise ConfigError(f"A style writes texts as they are, and {{{whole}}} asks for a format. Write {{{field}}}, and make the column beforehand.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,8 +106,7 @@ class Encoder:
 
     def __call__(self, texts: pd.DataFrame | None) -> Tokens:
         "Return the tokens of each row. Raises DataError where there are no texts, UnknownName, ConfigError."
-        if texts is None or not len(texts.columns):
-            raise DataError("This table has no texts. Read the data with kind = \"text\" and name its columns in [text], or give Table.texts.")
+        texts = checked_texts(texts)
         parts = write_texts(texts, self.style) if self.style else [texts[c].tolist() for c in texts]
         if self.lower:
             parts = [[row.lower() for row in part] for part in parts]
@@ -111,6 +120,10 @@ class Encoder:
         between = f" {self.tokenizer.sep_token or self.tokenizer.eos_token or ''} "
         rest = [between.join(row) for row in zip(*parts[1:], strict=True)] if len(parts) > 1 else None
         with_special = self.tokenizer(parts[0], rest, truncation=False, add_special_tokens=True, return_attention_mask=False, verbose=False)
+        n_around = self.tokenizer.num_special_tokens_to_add(pair=rest is not None)
+        if self.max_len <= n_around:   # a tokenizer would leave all rows as they are, or cut all words
+            raise ConfigError(f"max_len = {self.max_len}: the tokenizer puts {n_around} tokens around a row, so no word would be read. "
+                              f"Give at least {n_around + 1}.")
         long = [i for i, row in enumerate(with_special["input_ids"]) if len(row) > self.max_len]
         rows, types = with_special["input_ids"], with_special.get("token_type_ids") or [[0] * len(row) for row in with_special["input_ids"]]
         if long:
@@ -119,13 +132,18 @@ class Encoder:
             for place, i in enumerate(long):
                 rows[i] = cut["input_ids"][place]
                 types[i] = cut["token_type_ids"][place] if "token_type_ids" in cut else [0] * len(rows[i])
+        for i in (i for i, row in enumerate(rows) if not row):   # of a tokenizer that puts nothing around a text
+            rows[i], types[i] = [self._pad], [0]
         starts = np.concatenate([[0], np.cumsum([len(row) for row in rows])])
         return Tokens(_flat(rows), _flat(types), starts, self._pad, len(long))
 
     @property
     def _pad(self) -> int:
-        token: int | None = self.tokenizer.pad_token_id
-        return 0 if token is None else token
+        token: int | None
+        for token in (self.tokenizer.pad_token_id, self.tokenizer.eos_token_id):   # GPT-2 and its like have no token for padding
+            if token is not None:
+                return token
+        return 0
 
 
 def _flat(rows: list[list[int]]) -> Array:

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ...exceptions import ConfigError, MissingExtra, UnknownName, WeightsMissing
+from ...exceptions import ConfigError, MissingExtra, UnknownName
 from ..model import Array
+from .weights import loading
 
-__all__ = ["POOLS", "make_net", "parameter_groups"]
+__all__ = ["POOLS", "longest_row", "make_net", "parameter_groups", "read_at_most"]
 
 POOLS = ("mean", "cls", "own")   # what the head looks at
 _DROPOUTS = (   # as the configurations of families call it
@@ -18,6 +19,7 @@ _DROPOUTS = (   # as the configurations of families call it
     "dropout", "attention_dropout", "activation_dropout", "seq_classif_dropout", "embedding_dropout", "mlp_dropout",   # DistilBERT, XLNet, ModernBERT
     "summary_last_dropout", "resid_pdrop", "embd_pdrop", "attn_pdrop",                                                 # GPT-2 and its like
 )
+_POSITIONS = re.compile(r"(?:^|\.)(?:position_embeddings?|embed_positions|wpe)$")   # a vector for each place of a row
 _LAYER = re.compile(r"\.(?:layer|layers|h|block|blocks)\.(\d+)\.")
 _OF_THE_HEAD = re.compile(r"^(head|classifier|score|pooler|classification_head|sequence_summary|pre_classifier)\b|\.pooler\.")
 
@@ -30,6 +32,7 @@ def make_net(
     pool: str = "mean",     # mean: of all tokens | cls: the first token | own: the head that the architecture brings
     dropout: float = 0.0,
     n_tokens: int = 0,      # of the tokenizer, where tokens were added
+    pad: int = 0,           # the number that fills up rows, where the configuration says none
     checkpointing: bool = False,
     device: Any,
 ) -> Any:
@@ -38,13 +41,12 @@ def make_net(
         raise UnknownName("pool", pool, POOLS)
     try:
         import torch
-        from safetensors import SafetensorError
         from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification
         from transformers.utils import logging
     except ImportError as e:
         raise MissingExtra(e.name or "transformers", "text") from e
     with _quiet(logging):
-        try:
+        with loading(folder):
             config = AutoConfig.from_pretrained(str(folder), local_files_only=True)
             for name in _DROPOUTS:
                 if isinstance(getattr(config, name, None), (int, float)):
@@ -53,11 +55,10 @@ def make_net(
                 config.num_labels = n_out
             # on a CPU the fused attention's gradients are slower in bf16 than those of plain products
             plain = {"attn_implementation": "eager"} if device.type == "cpu" else {}
+            if getattr(config, "pad_token_id", None) is None:
+                config.pad_token_id = pad   # GPT-2 and its like have none, and their head looks for the last token before it
             kind = AutoModelForSequenceClassification if pool == "own" else AutoModel
             body = kind.from_pretrained(str(folder), config=config, local_files_only=True, dtype=torch.float32, **plain)
-        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as e:
-            raise WeightsMissing(f"{folder} does not load as a language model ({type(e).__name__}: {str(e).splitlines()[0]}). It needs config.json and "
-                                 "model.safetensors of one architecture, as save_pretrained writes them.") from e
         if n_tokens > body.get_input_embeddings().num_embeddings:
             body.resize_token_embeddings(n_tokens)   # new ones begin as the mean of those that are there
     if checkpointing:
@@ -66,6 +67,27 @@ def make_net(
         enable = getattr(body, "activation_checkpointing_enable", None) or body.gradient_checkpointing_enable   # its name before transformers 5
         enable({"use_reentrant": False})
     return _with_head(body, n_out, bias, pool).to(device)
+
+
+def longest_row(body: Any) -> int | None:
+    "Return how many tokens a network has places for; None where distances count, and any number will do."
+    places = [module.num_embeddings - getattr(module, "offset", 0) - (0 if module.padding_idx is None else module.padding_idx + 1)   # RoBERTa: 514 - 2
+              for name, module in body.named_modules() if _POSITIONS.search(name) and hasattr(module, "num_embeddings")]
+    return min(places, default=None)
+
+
+def read_at_most(folder: Path) -> int | None:
+    "Return `longest_row` of a model's folder, whose weights are not read; None too for a folder that does not load, which `make_net` will say."
+    try:
+        import torch
+        from transformers import AutoConfig, AutoModel
+    except ImportError as e:
+        raise MissingExtra(e.name or "transformers", "text") from e
+    try:
+        with torch.device("meta"):
+            return longest_row(AutoModel.from_config(AutoConfig.from_pretrained(str(folder), local_files_only=True)))
+    except (OSError, ValueError, KeyError, RuntimeError, NotImplementedError):
+        return None
 
 
 def parameter_groups(

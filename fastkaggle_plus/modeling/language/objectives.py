@@ -42,7 +42,7 @@ class Objective:
                 raise ConfigError(f"loss = \"ordinal\" is for one target on a scale of 2 to {MOST_LEVELS} levels, and {came} came. Use mse, bce or pearson.")
             self.targs = (values > self.levels[:-1]).astype(np.float32)   # (n, levels - 1): above each level but the last?
         else:
-            self.targs = ((values - self.low) / np.maximum(self.high - self.low, _TINY)).astype(np.float32)
+            self.targs = ((values - self.low) / np.where(self.high > self.low, self.high - self.low, 1.0)).astype(np.float32)
         self.n_out = self.targs.shape[1]
         mean = self.targs.mean(0).clip(0.01, 0.99)
         self.bias = np.log(mean / (1 - mean)) if self.name in ("bce", "ordinal") else mean   # it begins with the mean answer
@@ -71,9 +71,13 @@ class Objective:
 
     def rounded(self, preds: Array) -> Array:
         "Return the nearest levels of the target's scale. Raises ConfigError where the target has none."
+        self.check_levels()
+        return self.levels[np.abs(preds - self.levels).argmin(1)][:, None]
+
+    def check_levels(self) -> None:
+        "Raise ConfigError where the target has no scale that could be rounded to."
         if self.vocab or not 1 <= len(self.levels) <= MOST_LEVELS:
             raise ConfigError(f"rounding is for one target with at most {MOST_LEVELS} different values. Leave it off.")
-        return self.levels[np.abs(preds - self.levels).argmin(1)][:, None]
 
 
 def known_loss(loss: str, *, classes: bool) -> str:

@@ -12,9 +12,11 @@ import pandas as pd
 from ...exceptions import MissingExtra
 from .. import progress
 from ..model import Array
+from .inputs import Encoder
 from .learning import best_device
+from .nets import longest_row
 from .vectors import unit
-from .weights import default_arch, fetch_weights, load_tokenizer
+from .weights import default_arch, fetch_weights, load_tokenizer, loading
 
 
 class SentenceVectors:
@@ -34,7 +36,7 @@ class SentenceVectors:
     def __call__(self, texts: pd.Series) -> Array:
         "Return (n, width). Raises WeightsMissing, MissingExtra."
         places, distinct = pd.factorize(texts)
-        fresh = sorted({t for t in distinct if t not in self.known}, key=len)   # batches of one length waste least on padding
+        fresh = sorted({t for t in distinct if t not in self.known}, key=lambda t: (len(t), t))   # batches of one length waste least on padding
         for start in range(0, len(fresh), self.bs):
             batch = fresh[start:start + self.bs]
             self.known.update(zip(batch, self._means(batch), strict=True))
@@ -44,12 +46,12 @@ class SentenceVectors:
     def _means(self, texts: list[str]) -> Array:
         import torch
 
-        tokenizer, net, device = self._load()
-        inputs = tokenizer(texts, padding=True, truncation=True, max_length=self.max_len, return_tensors="pt").to(device)
+        encoder, net, device = self._load()
+        tokens, mask, _ = (torch.from_numpy(part).to(device) for part in encoder(pd.DataFrame({"text": texts})).padded(np.arange(len(texts))))
         with torch.inference_mode():
-            states = net(**inputs).last_hidden_state.float()
-        there = inputs["attention_mask"].unsqueeze(-1).float()
-        means: Array = ((states * there).sum(1) / there.sum(1).clamp(min=1)).cpu().numpy()
+            states = net(input_ids=tokens, attention_mask=mask).last_hidden_state.float()
+        there = mask.unsqueeze(-1).float()
+        means: Array = ((states * there).sum(1) / there.sum(1)).cpu().numpy()
         return means
 
     def _load(self) -> tuple[Any, Any, Any]:
@@ -62,9 +64,10 @@ class SentenceVectors:
             folder = fetch_weights(self.arch or default_arch()).folder
             assert folder is not None   # fetched
             device = best_device()
-            with _without_bars():
+            with _without_bars(), loading(folder):
                 net = AutoModel.from_pretrained(str(folder), local_files_only=True, dtype=torch.float32).eval().to(device)
-            self._loaded = load_tokenizer(folder), net, device
+            encoder = Encoder(load_tokenizer(folder), "", max_len=min(self.max_len, longest_row(net) or self.max_len))
+            self._loaded = encoder, net, device
         return self._loaded
 
 

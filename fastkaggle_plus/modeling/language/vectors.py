@@ -14,7 +14,7 @@ import pandas as pd
 
 from ...exceptions import MissingExtra, WeightsMissing
 from ..model import Array
-from .weights import default_arch, fetch_weights, load_tokenizer
+from .weights import default_arch, fetch_weights, load_tokenizer, loading
 
 WORDLLAMA = "wordllama"   # a package of the extra `offline`: its files are read by path
 _WORDLLAMA_FILES = ("weights/l2_supercat_256.safetensors", "tokenizers/l2_supercat_tokenizer_config.json")
@@ -101,19 +101,18 @@ def _packaged() -> StaticVectors:
 
 def _input_embeddings(folder: Path) -> Any:
     "Read the one tensor out of the file that holds it."
+    import torch
     from safetensors import safe_open
 
-    files = _shards(folder)
-    for file in files or sorted(folder.glob("*.safetensors")):
-        with safe_open(file, "pt") as tensors:
-            if name := _embeddings_name(list(tensors.keys())):
-                return tensors.get_tensor(name)
-    for file in sorted(folder.glob("pytorch_model*.bin")):
-        import torch
-
-        tensors = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
-        if name := _embeddings_name(list(tensors)):
-            return tensors[name].clone()   # without the rest of the file
+    with loading(folder):
+        for file in _shards(folder) or sorted(folder.glob("*.safetensors")):
+            with safe_open(file, "pt") as tensors:
+                if name := _embeddings_name(list(tensors.keys())):
+                    return tensors.get_tensor(name)
+        for file in sorted(folder.glob("pytorch_model*.bin")):
+            tensors = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+            if name := _embeddings_name(list(tensors)):
+                return tensors[name].clone()   # without the rest of the file
     raise WeightsMissing(f"No input embeddings were found in {folder}: a tensor is looked for whose name ends with {', '.join(_EMBEDDINGS)}. "
                          "Give the name or folder of another model as `vectors`.")
 

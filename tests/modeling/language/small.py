@@ -48,6 +48,19 @@ def small_model(folder: Path, family: str = "bert") -> Path:
     return folder
 
 
+def causal_model(folder: Path) -> Path:
+    "Write a random GPT-2, whose tokenizer has no token for padding and puts nothing around a text, and return the folder."
+    backend = small_tokenizer().backend_tokenizer
+    backend.post_processor = tokenizers.processors.TemplateProcessing(single="$A", pair="$A $B", special_tokens=[])
+    tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="[UNK]", bos_token="[CLS]", eos_token="[SEP]",
+                                                     model_input_names=["input_ids", "attention_mask"])
+    transformers.set_seed(0)
+    config = transformers.GPT2Config(vocab_size=len(tokenizer), n_embd=32, n_layer=2, n_head=2, n_positions=64, bos_token_id=2, eos_token_id=3)
+    transformers.AutoModel.from_config(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
 def pairs(n: int = 96, task: str = "regression", *, seed: int = 0) -> Table:
     "Return pairs of phrases and a target that counts how often the word `valve` stands in them: easy even without weights."
     rng = np.random.default_rng(seed)

@@ -1,14 +1,16 @@
 """Every family of language models takes the same call: a step of training, an answer a row, layers by depth."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
 from fastkaggle_plus.exceptions import ConfigError
-from fastkaggle_plus.modeling import text_model
+from fastkaggle_plus.modeling import cosine_model, text_model
 from fastkaggle_plus.modeling.language.nets import make_net, parameter_groups
 
-from .small import FAMILIES, pairs, small_model
+from .small import FAMILIES, causal_model, pairs, small_model
 
 EVERY = pytest.mark.parametrize("family", FAMILIES)
 CPU = torch.device("cpu")
@@ -71,3 +73,25 @@ def test_dropout_is_what_was_asked(models, family):
     inputs = tokens, torch.ones_like(tokens), torch.zeros_like(tokens)
     torch.testing.assert_close(none.train()(*inputs), none.train()(*inputs))
     assert not torch.equal(some.train()(*inputs), some.train()(*inputs))
+
+
+@pytest.mark.parametrize("pool", ("mean", "own"))
+def test_a_model_without_a_token_for_padding(tmp_path, pool):
+    table = pairs(40)
+    table = dataclasses.replace(table, texts=table.texts.assign(anchor=["", "seed"] * 20, target=["", "valve valve"] * 20))
+    fitted = text_model(str(causal_model(tmp_path)), epochs=1, bs=8, pool=pool, style="{anchor} {target}", precision="fp32").fit(table)
+    together = fitted.predict(table)
+    assert np.isfinite(together).all() and np.ptp(together) > 0
+    np.testing.assert_allclose(np.concatenate([fitted.predict(table.take(np.array([i]))) for i in range(4)]), together[:4], atol=1e-5)
+    assert np.isfinite(cosine_model(str(tmp_path)).fit(table).predict(table)).all()
+
+
+@EVERY
+def test_rows_longer_than_a_model_has_places_for_are_cut(models, family):
+    table = pairs(8)
+    table = dataclasses.replace(table, texts=table.texts.assign(anchor="seed " * 300))
+    fitted = text_model(str(models[family]), epochs=1, bs=8, max_len=128).fit(table)
+    read = fitted.encoder(table.texts).lengths.max()
+    assert read == {"roberta": 63, "deberta-v2": 128, "modernbert": 128}.get(family, 64)   # by place; by distance any number
+    assert fitted.notes["rows_cut"] == 8 and np.isfinite(fitted.predict(table)).all()
+    assert np.isfinite(cosine_model(str(models[family])).fit(table).predict(table)).all()

@@ -28,7 +28,8 @@ def test_separators_make_parts_and_braces_can_be_written():
 
 @pytest.mark.parametrize(("style", "error", "said"), [
     ("{ancor}", UnknownName, "Did you mean 'anchor'"), ("{anchor", ConfigError, "does not read"),
-    ("no column", ConfigError, "names no column.*anchor, target")])
+    ("no column", ConfigError, "names no column.*anchor, target"),
+    ("{anchor:.20}", ConfigError, "^A style writes texts as they are.*anchor:.20.*Write {anchor}"), ("{target!r}", ConfigError, "target!r")])
 def test_a_style_that_cannot_be(style, error, said):
     with pytest.raises(error, match=said):
         write_texts(TEXTS, style)
@@ -79,3 +80,22 @@ def test_no_rows_and_no_texts():
     assert len(encoder(TEXTS[:0])) == 0
     with pytest.raises(DataError, match=r"no texts.*\[text\]"):
         encoder(None)
+
+
+def test_columns_may_be_called_anything():
+    odd = pd.DataFrame({"first phrase": ["a"], "type: kind": ["b"], "what?": ["c"]})
+    assert write_texts(odd, "{first phrase}/{type: kind}/{what?}") == [["a/b/c"]]
+
+
+@pytest.mark.parametrize("max_len", (1, 2, 3))
+def test_a_row_of_no_words_is_refused(max_len):
+    with pytest.raises(ConfigError, match=f"max_len = {max_len}.*3 tokens around a row.*at least 4"):
+        Encoder(small_tokenizer(), "{anchor}[SEP]{target}", max_len=max_len)(TEXTS)
+
+
+@pytest.mark.parametrize("cell", (None, float("nan"), 7))
+def test_a_cell_that_is_no_text_is_named(cell):
+    texts = pd.DataFrame({"text": ["seed", cell]}, dtype=object)
+    for style in ("", "{text}"):
+        with pytest.raises(DataError, match=r"'text' holds .* in row 1.*fillna"):
+            Encoder(small_tokenizer(), style, max_len=9)(texts)

@@ -80,3 +80,10 @@ def test_rounding_takes_the_nearest_level():
 def test_several_targets_keep_their_own_ranges():
     table = pairs(40, "values")
     assert Objective(table).decode(np.array([[0.0, 0.0], [1.0, 1.0]])).tolist() == [table.targs.min(0).tolist(), table.targs.max(0).tolist()]
+
+
+def test_a_narrow_range_comes_back_as_it_went():
+    table = pairs(20)
+    narrow = dataclasses.replace(table, targs=table.targs * 1e-8 + 3e-7)
+    objective = Objective(narrow, "mse")
+    np.testing.assert_allclose(objective.decode(objective.targs)[:, 0], narrow.targs, rtol=1e-6)

@@ -30,3 +30,11 @@ def test_a_text_is_computed_once():
     assert told == [(1.0, "text 2/2")] and set(vectors.known) == {"gear", "valve"}
     vectors._loaded = None, None, None   # without them nothing more can be computed
     assert vectors(texts[::-1])[0].tobytes() == one[0].tobytes()
+
+
+def test_what_a_batch_holds_does_not_hang_on_the_hash_of_words(monkeypatch):
+    vectors, seen = SentenceVectors(SMALL, bs=2), []
+    monkeypatch.setattr(vectors, "_means", lambda batch: seen.extend(batch) or np.ones((len(batch), 2)))
+    words = [f"{a}{b}" for a in "qwertz" for b in "asdfgh"]
+    vectors(pd.Series(words))
+    assert seen == sorted(words)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fastkaggle_plus.exceptions import WeightsMissing
-from fastkaggle_plus.modeling import default_arch, text_model
+from fastkaggle_plus.modeling import cosine_model, default_arch, static_text_model, text_model
 from fastkaggle_plus.modeling.hub import weights_folder
 from fastkaggle_plus.modeling.language.weights import PREFERRED, SMALL, copy_weights, dataset_name, fetch_weights, find_weights, names_attached
 
@@ -143,3 +143,15 @@ def test_a_model_whose_tokenizer_is_sentencepiece_alone(tmp_path):
     assert (copy / "tokenizer.json").is_file(), "in a notebook without internet nothing has to be converted"
     first, second = (text_model(str(folder), epochs=1, bs=8).fit(table).predict(table) for folder in (tmp_path / "deberta", copy))
     assert np.array_equal(first, second)
+
+
+def test_half_a_download_is_told_by_every_model_that_reads_it(model, tmp_path):
+    rows, texts = tmp_path / "rows", pairs(8)
+    shutil.copytree(model, rows)
+    (rows / "model.safetensors").write_bytes(b"version https://git-lfs.github.com/spec/v1")
+    for make in (text_model, cosine_model, static_text_model):
+        with pytest.raises(WeightsMissing, match=r"rows does not load.*config.json and model.safetensors"):
+            make(str(rows)).fit(texts)
+    (rows / "tokenizer.json").write_text("{")
+    with pytest.raises(WeightsMissing, match=r"tokenizer in .*rows does not load.*save_pretrained"):
+        text_model(str(rows)).fit(texts)
