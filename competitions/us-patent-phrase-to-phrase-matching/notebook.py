@@ -467,7 +467,7 @@ neat(answers.head())
 # ## What next
 #
 # - With a GPU, set `LIST` to `COURSE`, `GRANDMASTER` or `WINNERS` and run this again; what is in the store is not trained twice. From a terminal the
-#   same is `fkp sweep {{slug}} --list WINNERS --holdout 0.25`, and `fkp push {{slug}} --wait` brings models, wheels and notebook to Kaggle,
+#   same is `fkp sweep {{slug}} --list WINNERS --holdout 0.25`, and `fkp push {{slug}} --live --wait` brings models, wheels and notebook to Kaggle,
 #   submits its version and waits for the score.
 # - Take one idea from the pairs above, add one line to the trials, and see whether the paired test believes it. If it says
 #   *noise*, that is an answer too, and cheaper than a submission.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from ..competition import Competition
 from .check_metadata import Declared
@@ -24,6 +25,16 @@ _CLIENTS, _VERBS = ("requests", "httpx"), ("get", "post", "head", "request", "st
 _WEB = re.compile(r"https?://(?!127\.0\.0\.1|localhost)")
 
 
+@dataclass(frozen=True)
+class _Text:
+    "What is plain to see of a text."
+    said: str
+    is_whole: bool   # False: more follows, which is not plain to see
+
+
+_UNKNOWN = _Text("", is_whole=False)
+
+
 def writes_submission(code: Code) -> bool:
     "Say whether the code so much as names the file that Kaggle scores; what it does there, the run shows."
     return any(_SUBMISSION.search(uncommented(source)) for _, source in code)
@@ -31,7 +42,7 @@ def writes_submission(code: Code) -> bool:
 
 def input_faults(code: Code, declared: Declared, comp: Competition) -> Iterator[Fault]:
     "Everything that a cell reads from Kaggle's input folder must be declared as an input."
-    names: dict[str, str] = {}   # variable -> the path it holds, where that is plain to see
+    names: dict[str, _Text] = {}   # variable -> the path it holds, where that is plain to see
     for i, source in code:
         told = set[int]()
         tree = parsed(source)
@@ -91,7 +102,7 @@ def _fetching_calls(source: str) -> Iterator[int]:
     "Lines of calls that read an address: of requests and urllib, and pandas' readers."
     for call in _calls(parsed(source)):
         owner = call.func.value.id if isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name) else ""
-        name, first = _name(call), _text(call.args[0], {}) if call.args else ""
+        name, first = _name(call), _text(call.args[0], {}).said if call.args else ""
         is_asking = name in _ASKING or (owner in _CLIENTS and name in _VERBS)
         if (is_asking or name.startswith("read_") or name == "download_url_to_file") and _WEB.match(first):
             yield call.lineno
@@ -101,40 +112,44 @@ def _written_paths(source: str) -> Iterator[tuple[int, str]]:
     yield from enumerate(source.splitlines(), 1)
 
 
-def _joined_paths(tree: ast.AST, names: dict[str, str]) -> Iterator[tuple[int, str]]:
+def _joined_paths(tree: ast.AST, names: dict[str, _Text]) -> Iterator[tuple[int, str]]:
     "(line, path) of every path that is put together: Path(a) / b, os.path.join(a, b), an f-string, also over variables."
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-            if _INPUT_ROOT.match(path := _text(node.value, names)):
+            if _INPUT_ROOT.match((path := _text(node.value, names)).said):
                 names[node.targets[0].id] = path
     for node in ast.walk(tree):
-        if isinstance(node, (ast.BinOp, ast.Call, ast.JoinedStr)) and (path := _text(node, names)):
-            yield node.lineno, path
+        if isinstance(node, (ast.BinOp, ast.Call, ast.JoinedStr)) and (path := _text(node, names)).said:
+            yield node.lineno, path.said
 
 
-def _text(node: ast.AST, names: dict[str, str]) -> str:
+def _text(node: ast.AST, names: dict[str, _Text]) -> _Text:
     "The text or path that an expression makes, up to the first part that is not plain to see."
-    if isinstance(node, ast.Constant):
-        return node.value if isinstance(node.value, str) else ""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return _Text(node.value, is_whole=True)
     if isinstance(node, ast.Name):
-        return names.get(node.id, "")
+        return names.get(node.id, _UNKNOWN)
     if isinstance(node, ast.FormattedValue):
         return _text(node.value, names)
     if isinstance(node, ast.JoinedStr):
-        return "".join(_until_unknown(node.values, names))
+        return _until_unknown("", node.values, names)
     if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Div, ast.Add)):
-        return ("/" if isinstance(node.op, ast.Div) else "").join(_until_unknown([node.left, node.right], names))
+        return _until_unknown("/" if isinstance(node.op, ast.Div) else "", [node.left, node.right], names)
     if isinstance(node, ast.Call) and _name(node) in ("Path", "PurePath", "PosixPath", "join", "joinpath"):
         own = [node.func.value] if _name(node) == "joinpath" and isinstance(node.func, ast.Attribute) else []
-        return "/".join(_until_unknown([*own, *node.args], names))
-    return ""
+        return _until_unknown("/", [*own, *node.args], names)
+    return _UNKNOWN
 
 
-def _until_unknown(nodes: list[ast.expr], names: dict[str, str]) -> Iterator[str]:
+def _until_unknown(between: str, nodes: list[ast.expr], names: dict[str, _Text]) -> _Text:
+    parts: list[str] = []
     for node in nodes:
-        if not (text := _text(node, names)):
-            return
-        yield text
+        part = _text(node, names)
+        if part.said:
+            parts.append(part.said)
+        if not part.is_whole:   # what stands behind it is not known to follow upon what is known
+            return _Text(between.join(parts), is_whole=False)
+    return _Text(between.join(parts), is_whole=True)
 
 
 def _calls(tree: ast.AST) -> list[ast.Call]:

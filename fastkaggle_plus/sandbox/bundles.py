@@ -140,4 +140,6 @@ def _same_ids(folder: Path, id: str, sample: pd.DataFrame, solution: pd.DataFram
     if sample.columns[0] != id:
         raise ConfigError(f"The first column of the sample submission of {folder.name} is {sample.columns[0]!r}, and id = {id!r} in {FACTS}.")
     if odd := sorted(set(sample[id]) ^ set(solution[id])):
-        raise ConfigError(f"{folder / 'solution.csv'} and the sample submission have other ids: {len(odd)} are in one of them only, like {odd[0]!r}.")
+        seen_alone = (folder / "hidden").is_dir() and set(sample[id]) < set(solution[id])
+        hint = f" Put one of all rows, those that are hidden too, into {folder / 'hidden'}, beside the test file." if seen_alone else ""
+        raise ConfigError(f"{folder / 'solution.csv'} and the sample submission have other ids: {len(odd)} are in one of them only, like {odd[0]!r}.{hint}")

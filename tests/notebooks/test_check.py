@@ -92,6 +92,8 @@ def test_a_bad_cell_is_found_with_its_line(rendered, titanic, source, rule, line
     "pip install timm", "\npip install -q timm fastai\n", "ls", "cd x", "ls -la /kaggle/working", "mkdir -p models", "whos", "rm -rf models", "cd = 3",
     "Path('/kaggle/input') / comp.slug", "Path('/kaggle/input') / 'titanic' / 'train.csv'", "os.path.join('/kaggle/input', 'datasets', 'ada', 'fkp-libs')",
     "sorted(Path('/kaggle/input').glob('*/*.whl'))", "INPUT = Path('/kaggle/input')\nINPUT / 'competitions' / 'titanic'",
+    "pd.read_csv('/kaggle/input/' + name + '/train.csv')", "p = f'/kaggle/input/competitions/{name}/'\npd.read_csv(p + 'train.csv')",
+    "root = Path('/kaggle/input') / name\nroot / 'train.csv'",
     "x = n / data / 2",
     "u = 'https://example.com/data/x'", "open('/tmp/data/x'); open('/usr/share/x'); open('/proc/cpuinfo'); open('data/x'); open('./home/x')",
     "x = ~mask", "app.get('/api/v1')", "!pip install timm", "requests.get('https://example.com')",

@@ -121,5 +121,5 @@ def test_hidden_answers_are_those_of_the_hidden_sample(bundles):
     bundle = read_bundle(bundles / "hidden-toy")
     assert len(bundle.sample) == 40 and bundle.references["sample submission"].parent.name == "hidden" and "go" not in bundle.files
     (bundle.folder / "hidden" / "sample_submission.csv").unlink()
-    with pytest.raises(ConfigError, match="other ids"):
+    with pytest.raises(ConfigError, match=r"other ids.* all rows, those that are hidden too, into .*hidden"):
         read_bundle(bundle.folder)

@@ -88,6 +88,11 @@ def test_a_script_and_a_notebook_run_where_kaggle_runs_them(go, runs):
     assert sorted(p.name for p in (runs.folder / "1").iterdir()) == ["job.json", "log.jsonl", "src", "working"]
 
 
+def test_an_error_without_words_is_its_name(go):
+    status, reason, _ = go(notebook("assert len('hidden') == 1"), kernel_type="notebook")
+    assert (status, reason) == ("ERROR", "Exit status 1: AssertionError")
+
+
 def test_an_error_keeps_what_was_written_and_names_its_cause(go, runs):
     for kind, code in (("script", "open('kept.txt', 'w').write('k')\nraise ValueError('no such thing')"),
                        ("notebook", notebook("open('kept.txt', 'w').write('k')", "raise ValueError('no such thing')", "print('not reached')"))):

@@ -37,7 +37,7 @@ def main(file: str, folder: str) -> int:
     try:
         Batch(notebook, config=config, timeout=None, kernel_name="python3", resources={"metadata": {"path": folder}}).execute()
     except CellExecutionError as e:   # its traceback is in the log already
-        sys.stderr.write(f"{e.ename}: {e.evalue}\n")
+        sys.stderr.write(f"{e.ename}: {e.evalue}".rstrip(": ") + "\n")   # an assertion may say nothing
         return 1
     except DeadKernelError:
         sys.stderr.write("The notebook's process died.\n")
