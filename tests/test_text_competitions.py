@@ -93,9 +93,9 @@ def test_a_language_model_at_hand_is_tried_and_keeps_its_name_in_a_dry_run(tmp_p
     [trial] = [t for t in default_trials(comp) if t.model == "text.text_model"]
     assert trial.params["arch"].count("/") == 1
     [small] = quick_trials([trial])
-    assert small.params == {**trial.params, "epochs": 1}
+    assert small.params == {**trial.params, "epochs": 1, "max_len": 24}
     [bagged] = quick_trials([type(trial)("bag", "bagging.bag_model", {"model": trial.model, "n": 5, "params": {**trial.params, "max_len": 48, "bs": 64}})])
-    assert bagged.params["params"] == {"arch": trial.params["arch"], "epochs": 1, "max_len": 48, "bs": 32}
+    assert bagged.params["params"] == {"arch": trial.params["arch"], "epochs": 1, "max_len": 24, "bs": 32}
 
 
 @pytest.mark.slow
