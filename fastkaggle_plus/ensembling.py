@@ -19,6 +19,7 @@ from .predictions import Predictions
 Array = np.ndarray[Any, Any]
 METHODS = ("mean", "weighted", "rank", "greedy")
 GREEDY_ROUNDS = 20
+_NO_SPREAD = 1e-9   # of the size of the values: what is left of a constant after rounding
 _OF_ORDER = ("pearson", "spearman")   # metrics of values that any scale suits
 
 
@@ -75,7 +76,7 @@ def ensemble(
         oofs = np.stack([_ranks(o, o[rows]) for o in oofs])
     shares, oof = _combine(members, oofs, method, weights)
     common = {k: v for k, v in first.about.items() if all(m.about.get(k) == v for m in members)}   # the split, the hardware, the versions
-    by_name = {m.name: round(float(w), 6) for m, w in zip(members, shares, strict=True)}
+    by_name = {m.name: float(f"{w:.6g}") for m, w in zip(members, shares, strict=True)}
     combined = replace(
         members[0], name=name, oof=oof, test=np.tensordot(shares, tests, 1), seconds_s=sum(m.seconds_s for m in members), importances={},
         about={**common, "method": method, "weights": {m.name: by_name[m.name] for m in given}})
@@ -105,11 +106,20 @@ def _combine(members: Sequence[Predictions], oofs: Array, method: str, weights: 
     if len(np.unique(folds[rows])) < 2:
         raise DataError("Greedy weights are scored on folds that did not fit them, so at least two folds need predictions, and one declared holdout "
                         "has none left over to fit on. Use method=\"mean\" or fixed weights, or predict by folds.")
-    oof = np.full(oofs.shape[1:], np.nan)
+    center, spread = np.zeros((len(oofs), 1, oofs.shape[2])), np.ones((len(oofs), 1, 1))
+    if not members[0].vocab and metric.name in _OF_ORDER:   # each on a scale of its own, as nothing in the score tells which
+        center, deviations = oofs[:, rows].mean(1, keepdims=True), np.sqrt(oofs[:, rows].var(1).mean(1))
+        spread = np.where(deviations > _NO_SPREAD * np.abs(center).max((1, 2)), deviations, np.inf)[:, None, None]   # one answer for all rows counts nothing
+        if np.isinf(spread).all():
+            spread = np.ones_like(spread)
+    scaled, some, oof = (oofs - center) / spread, np.isfinite(spread[:, 0, 0]), np.full(oofs.shape[1:], np.nan)
     for k in np.unique(folds[rows]):
         fit, valid = rows & (folds != k), rows & (folds == k)
-        oof[valid] = np.tensordot(_greedy(metric, targs[fit], oofs[:, fit]), oofs[:, valid], 1)
-    return _greedy(metric, targs[rows], oofs[:, rows]), oof
+        oof[valid] = np.tensordot(_greedy(metric, targs[fit], scaled[some][:, fit]), scaled[some][:, valid], 1)
+    shares = np.zeros(len(oofs))
+    shares[some] = _greedy(metric, targs[rows], scaled[some][:, rows]) / spread[some, 0, 0]   # of the members as they are
+    shares, unit = shares / shares.sum(), 1 / shares.sum()
+    return shares, np.tensordot(shares, center, 1) + oof * unit
 
 
 def _sorted(ids: Array) -> Array:

@@ -8,6 +8,7 @@ import pytest
 
 from fastkaggle_plus.ensembling import ensemble, write_lock
 from fastkaggle_plus.exceptions import DataError, SelectionError, UnknownName
+from fastkaggle_plus.predictions import Predictions
 
 from .making import make_predictions, make_values
 
@@ -165,3 +166,35 @@ def test_on_one_declared_holdout_the_mean_is_honest_and_fitted_weights_are_refus
         assert result.validated.sum() == 50 and result.about["nested_score"] == result.oof_score > 0.5 and len(result.test) == 20
     with pytest.raises(DataError, match="one declared holdout has none left over"):
         ensemble(both, method="greedy")
+
+
+@pytest.mark.parametrize("change", (lambda b: 1000 * b, lambda b: 0.001 * b, lambda b: b - 7, lambda b: 0.5 + 1e-6 * b))
+@pytest.mark.parametrize("metric", ("pearson", "spearman"))
+def test_for_a_score_of_order_greedy_weights_do_not_hang_on_a_members_scale(metric, change):
+    rng = np.random.default_rng(0)
+    targs, folds, ids = rng.random(300), rng.integers(0, 5, 300), np.arange(300)
+    one, other = (targs + rng.normal(0, s, 300) for s in (0.25, 0.28))
+
+    def member(name, oof):
+        return Predictions(name, metric, "regression", (), ids, targs, oof[:, None], folds, ids[:50], oof[:50, None])
+
+    plain = ensemble([member("one", one), member("other", other)], method="greedy")
+    odd = ensemble([member("one", one), member("other", change(other))], method="greedy")
+    assert odd.oof_score == pytest.approx(plain.oof_score, abs=1e-6) and odd.oof_score > member("one", one).oof_score + 0.03
+    assert np.corrcoef(odd.test[:, 0], plain.test[:, 0])[0, 1] > 0.999999
+    by_hand = odd.about["weights"]["one"] * one + odd.about["weights"]["other"] * change(other)
+    assert np.corrcoef(by_hand[:50], odd.test[:, 0])[0, 1] > 0.999
+
+
+@pytest.mark.parametrize("value", (0.0, 0.1, 7.0))
+def test_a_member_of_one_answer_changes_no_greedy_weight(value):
+    rng = np.random.default_rng(1)
+    targs, folds, ids = rng.random(300), rng.integers(0, 5, 300), np.arange(300)
+
+    def member(name, oof):
+        return Predictions(name, "pearson", "regression", (), ids, targs, oof[:, None], folds, ids[:50], oof[:50, None])
+
+    good, flat = member("good", targs + rng.normal(0, 0.3, 300)), member("flat", value * (1 + rng.normal(0, 1e-16, 300)))
+    both = ensemble([good, flat], method="greedy")
+    assert both.about["weights"] == {"good": 1.0, "flat": 0.0} and both.oof_score == pytest.approx(good.oof_score)
+    assert np.isfinite(ensemble([flat], method="greedy").test).all()
