@@ -304,7 +304,8 @@ def test_interrupted_it_says_so_and_goes_on_later(place):
     slow = TRIALS.replace('{"n_estimators": 30}', '{"n_estimators": 3000}')
     (place / "bundles/toy/trials.py").write_text(slow)
     command = [sys.executable, "-m", "fastkaggle_plus", "run", "toy", "--bundles", "bundles"]
-    run = subprocess.Popen(command, cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    listening = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)   # noqa: E731  # a shell's background jobs do not, nor what they start
+    run = subprocess.Popen(command, cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=listening)
     while "trials " not in run.stdout.readline():
         pass
     run.send_signal(signal.SIGINT)
