@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -52,22 +51,19 @@ def notebook(
     "Write a competition's notebook, complete in itself, and check it. Nothing is sent."
     from .competition import load_comp
     from .environment import credential_variables
-    from .notebooks import check_notebook, render_notebook
+    from .notebooks import check_notebook
     from .notebooks.metadata import PLACEHOLDER
     from .terminal import show_json
-    from .weights_along import weights_needed, weights_to_bring
+    from .weights_along import render_with_weights
 
     comp = load_comp(slug)
     owner = user or credential_variables().get("user", "") or PLACEHOLDER
     libs = libs or f"{owner}/library-fastkaggle-plus"
     folder = dest or Path("runs") / comp.slug / "notebook"
-    render = partial(render_notebook, comp, quick=quick, params={"SEED": seed, "N_FOLDS": folds}, owner=owner, title=title, libs_dataset=libs,
-                     models=tuple(models or ()))
-    draft = render(datasets=tuple(datasets or ()))
-    needed = weights_needed(comp, draft.notebook, quick=quick)
-    brought = [f"{owner}/{name}" for name in weights_to_bring(needed, draft.metadata).values()]
-    rendered = render(datasets=(*(datasets or ()), *brought), dest=folder)
-    check_notebook(rendered.notebook, metadata=rendered.metadata, comp=comp, for_push=owner != PLACEHOLDER, weights=needed)
+    made = render_with_weights(comp, owner=owner, dest=folder, quick=quick, params={"SEED": seed, "N_FOLDS": folds}, title=title, libs_dataset=libs,
+                               datasets=tuple(datasets or ()), models=tuple(models or ()))
+    rendered, brought = made.rendered, list(made.brought.values())
+    check_notebook(rendered.notebook, metadata=rendered.metadata, comp=comp, for_push=owner != PLACEHOLDER, weights=made.needed)
     if as_json:
         show_json({"file": str(rendered.file), "cells": len(rendered.notebook.cells), "metadata": rendered.metadata})
     else:
@@ -87,6 +83,7 @@ def push(
     live: Annotated[bool, typer.Option("--live", help="Use the real Kaggle, with your account. Without it nothing leaves this machine.")] = False,
     quick: Quick = False,
     try_first: Annotated[bool, typer.Option("--try-first", help="Run it here in QUICK mode before anything is sent, and forecast its run time.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Submit it even if the same went out before, as after a failed re-run.")] = False,
     no_submit: Annotated[bool, typer.Option("--no-submit", help="Leave what it wrote unsubmitted.")] = False,
     bundles: Annotated[Path | None, typer.Option(help="Rehearse against the sandbox bundles in this folder.")] = None,
     data: Annotated[Path | None, typer.Option(help="Rehearse by holding out labelled rows of the files in this folder.")] = None,
@@ -111,7 +108,7 @@ def push(
     try:
         with PushShower(to_stderr=as_json) as watcher:
             done = push_all(slug, bundles=bundles, data=data, dest=dest, live=live, wait=wait, send=not no_submit, quick=quick, try_first=try_first,
-                            seed=seed, n_folds=folds, watcher=watcher, title=title, gpu=gpu, internet=internet,
+                            again=again, seed=seed, n_folds=folds, watcher=watcher, title=title, gpu=gpu, internet=internet,
                             datasets=tuple(datasets or ()), models=tuple(models or ()))
     except FastkaggleError as e:
         if as_json:

@@ -33,7 +33,7 @@ from .outcomes import Standing
 from .secret_scan import env_values
 from .sweeps.defaults import trials_of
 from .watching import PushWatcher
-from .weights_along import weights_needed, weights_to_bring
+from .weights_along import render_with_weights
 
 OWN = "fastkaggle_plus"
 # Kaggle's image has these in versions that fit each other; everything else that we need is small and comes along.
@@ -85,6 +85,7 @@ def push(
     send: bool = True,                   # submit what the notebook wrote
     quick: bool = False,                 # a dry run: a slice of the rows, small models
     try_first: bool = False,             # run it here in QUICK mode before anything is sent; also forecasts the run time
+    again: bool = False,                 # submit even what was submitted before, as after a re-run on hidden rows that failed
     seed: int = 42,
     n_folds: int = 5,
     watcher: PushWatcher | None = None,
@@ -109,7 +110,7 @@ def push(
         status, output = one.follow(version)
         if not (send and status.is_done):
             return pushed(status, output)
-        submission, file, sha256 = one.submit(version, output)
+        submission, file, sha256 = one.submit(version, output, again=again)
         standing = stage.standing(submission)
         clock.lap("submit")
         return pushed(status, output, submission, file, sha256, standing)
@@ -132,13 +133,10 @@ class _Push:
 
     def render(self, quick: bool, kernel_facts: dict[str, Any]) -> tuple[Rendered, list[str]]:
         "Return the notebook, and the pretrained models that have to come along."
-        render = partial(render_notebook, self.comp, quick=quick, params=self.params, owner=self.owner)
-        self.weights = weights_needed(self.comp, (draft := render(**kernel_facts)).notebook, quick=quick)
-        missing = weights_to_bring(self.weights, draft.metadata)
-        datasets = (*kernel_facts.pop("datasets", ()), *(f"{self.owner}/{name}" for name in missing.values()))
-        rendered = render(dest=self.home / "notebook", datasets=datasets, **kernel_facts)
-        self.told("render", f"{rendered.file}, {len(rendered.notebook.cells)} cells")
-        return rendered, list(missing)
+        made = render_with_weights(self.comp, owner=self.owner, dest=self.home / "notebook", quick=quick, params=self.params, **kernel_facts)
+        self.weights = made.needed
+        self.told("render", f"{made.rendered.file}, {len(made.rendered.notebook.cells)} cells")
+        return made.rendered, list(made.brought)
 
     @property
     def params(self) -> dict[str, Any]:
@@ -229,7 +227,7 @@ class _Push:
         where = f"The whole log: {log}" if log else f"It left no log; what it wrote is in {output.path}"
         return KernelFailed(f"{error.what}{end}{where}", said=error.said, what=error.what, log_end=error.log_end, log=log)
 
-    def submit(self, version: KernelVersion, output: KernelOutput) -> tuple[Submission, Path | None, str]:
+    def submit(self, version: KernelVersion, output: KernelOutput, *, again: bool) -> tuple[Submission, Path | None, str]:
         what = f"fkp push: {version.handle} version {version.version}, {self.n_folds} folds, seed {self.seed}"
         file = Path(output.path) / "submission.csv"
         if not file.is_file():   # a code competition too takes no version that has not written it
@@ -238,9 +236,9 @@ class _Push:
         if self.comp.code_competition:
             self.watcher.step("hidden", f"{version.handle} version {version.version} runs again on the rows that it has not seen")
             return submit_code(version, None, what, competition=self.comp.slug, client=self.client, journal=self.journal, poll_s=self.poll_s,
-                               timeout_s=RERUN_S), None, ""
+                               timeout_s=RERUN_S, again=again), None, ""
         sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
-        sent = submit(file, f"{what} [{sha256[:12]}]", self.comp.slug, client=self.client, journal=self.journal, poll_s=self.poll_s)
+        sent = submit(file, f"{what} [{sha256[:12]}]", self.comp.slug, client=self.client, journal=self.journal, poll_s=self.poll_s, again=again)
         return sent, file, sha256
 
     @property

@@ -4,15 +4,42 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from .competition import Competition
 from .exceptions import ConfigError
 from .modeling import language_models
 from .modeling.language.weights import dataset_name, find_weights, is_folder, names_attached
-from .notebooks import quick_trials
+from .notebooks import Rendered, quick_trials, render_notebook
 from .notebooks.check_metadata import Declared
 from .sweeps.defaults import trial_lists
+
+
+@dataclass(frozen=True, eq=False)
+class WithWeights:
+    "A notebook whose metadata names the datasets of its models."
+    rendered: Rendered
+    needed: dict[str, set[str]]   # see `weights_needed`
+    brought: dict[str, str]       # model -> owner/name of the dataset that has to be made
+
+
+def render_with_weights(
+    comp: Competition,
+    *,
+    owner: str,                        # Kaggle user
+    dest: Path,                        # folder for the notebook and its metadata
+    quick: bool = False,
+    datasets: tuple[str, ...] = (),    # more inputs, owner/name
+    **more: Any,                       # what `render_notebook` takes
+) -> WithWeights:
+    "Render a competition's notebook, with the models that its trials name among its inputs. Raises what `render_notebook` does, ConfigError."
+    more = {**more, "owner": owner, "quick": quick}
+    draft = render_notebook(comp, datasets=datasets, **more)
+    needed = weights_needed(comp, draft.notebook, quick=quick)
+    brought = {arch: f"{owner}/{name}" for arch, name in weights_to_bring(needed, draft.metadata).items()}
+    return WithWeights(render_notebook(comp, dest=dest, datasets=(*datasets, *brought.values()), **more), needed, brought)
 
 
 def weights_needed(

@@ -101,6 +101,9 @@ def test_what_was_sent_is_not_sent_again_and_the_run_time_is_forecast(place):
     assert first["submission"]["sha256"] == again["submission"]["sha256"] and first["public_score"] == again["public_score"] is not None
     assert (place / first["output"]["path"] / first["output"]["log"]).read_text().count("200 rows to predict")
 
+    asked = push_json(place, "--again")
+    assert asked["submission"]["sent"] and submissions(place) == 2 and not asked["kernel"]["sent"] and versions(place) == 1
+
     (place / "runs/toy/results.csv").write_text("trial,n_folds,seconds\ntree,5,36000\nforest,5,36000\none rule,5,36000\n")
     done = push(place)
     assert done.returncode == 1 and "expected to run" in done.stderr and "12 h" in done.stderr and versions(place) == 1

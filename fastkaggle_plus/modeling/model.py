@@ -50,7 +50,7 @@ class FittedFunction:
 
     def predict(self, table: Table) -> Array:
         "Return (n, n_outputs) predictions."
-        return self.function(table)
+        return self.function(table) if len(table) else np.empty((0, table.n_outputs))   # libraries take no table without rows
 
 
 def shares(names: list[str], values: Any) -> dict[str, float]:

@@ -37,10 +37,10 @@ def text_model(
     llrd: float = 1.0,                  # layer-wise decay of the rate: 0.9 gives each layer nine tenths of the one above
     freeze: int = 0,                    # so many of the lowest layers stay as they are: 1 = the embeddings, 2 = and the first layer
     accum: int = 1,                     # batches a step: memory for bs // accum rows is enough
-    checkpointing: bool = False,        # compute layers twice instead of keeping them: less memory, a third more time
+    checkpointing: bool = False,        # compute layers twice instead of keeping them: less memory, more time
     wd: float = 0.01,                   # weight decay
     warmup: float = 0.1,                # share of the steps in which the rate rises
-    dropout: float = 0.0,               # of the pretrained model: it shakes values, so regressions do better without
+    dropout: float = 0.0,               # of the pretrained model: none, as is common for values
     rounding: str = "off",              # values to the nearest level of the target's scale: off | on | auto, where a paired test says so
     lower: bool = False,                # write all in small letters
     special_tokens: Sequence[str] = (), # words of the style that become tokens of their own

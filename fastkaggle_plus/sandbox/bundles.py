@@ -14,6 +14,7 @@ from ..exceptions import ConfigError
 from ..labels import columns_of_classes
 from ..metrics import ALIASES, METRICS, get_metric
 from ..reading import need_columns, parse_csv
+from .rows import read_rows
 
 Grade = Callable[[pd.DataFrame, pd.DataFrame], float]
 
@@ -128,12 +129,7 @@ def _with_class_columns(comp: Competition, solution: pd.DataFrame, sample: pd.Da
 
 
 def _read(file: Path) -> pd.DataFrame:
-    try:
-        return parse_csv(file, dtype=str, keep_default_na=False)
-    except FileNotFoundError as e:
-        raise ConfigError(f"{file} is not there. A bundle needs it: id, target column(s) and Usage = Public | Private for each test row.") from e
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeError) as e:
-        raise ConfigError(f"{file} does not read as csv: {e} Write it with commas and one heading line.") from e
+    return read_rows(file, needed="A bundle needs it: id, target column(s) and Usage = Public | Private for each test row.", error=ConfigError)
 
 
 def _same_ids(folder: Path, id: str, sample: pd.DataFrame, solution: pd.DataFrame) -> None:

@@ -7,18 +7,23 @@ from typing import Any
 
 import pandas as pd
 
-from ..exceptions import DataError
+from ..exceptions import DataError, FastkaggleError
 from ..reading import parse_csv, quoting_of
 
 
-def read_rows(file: Path) -> pd.DataFrame:
-    "Return a csv file's rows, all cells text. Raises DataError."
+def read_rows(
+    file: Path,
+    *,
+    needed: str = "rehearse needs the competition's training file: give the folder that holds it.",   # what to say where it is not there
+    error: type[FastkaggleError] = DataError,
+) -> pd.DataFrame:
+    "Return a csv file's rows, all cells text. Raises `error`."
     try:
         return parse_csv(file, dtype=str, keep_default_na=False)
     except FileNotFoundError as e:
-        raise DataError(f"{file} is not there. rehearse needs the competition's training file: give the folder that holds it.") from e
+        raise error(f"{file} is not there. {needed}") from e
     except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeError) as e:
-        raise DataError(f"{file} does not read as csv: {e}") from e
+        raise error(f"{file} does not read as csv: {e} Write it with commas and one heading line.") from e
 
 
 def write_rows(frame: pd.DataFrame, file: Path) -> None:

@@ -146,3 +146,9 @@ def test_values_stay_within_what_was_seen(name):
 def test_about_is_plain_data(name):
     about = make(name).about
     assert json.loads(json.dumps(about)) == about and all(about[k] == v for k, v in QUICK.get(name, {}).items())
+
+
+@EVERY
+def test_no_rows_are_answered_by_no_rows(name):
+    train = make_phrases("binary", n=40)
+    assert brief(name).fit(train).predict(blind(train.take(np.arange(0)))).shape == (0, 2)

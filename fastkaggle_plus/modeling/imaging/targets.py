@@ -59,11 +59,12 @@ class Targets:
 
     def decode(self, answer: Array) -> Array:
         "Return (n, n_outputs) probabilities or values of the target itself."
+        from scipy.special import softmax
+
         own = answer[:, :self.n_main].astype(np.float64)
         if not self.vocab:
             return own * self.spread + self.center
-        own = np.exp(own - own.max(1, keepdims=True))
-        return own / own.sum(1, keepdims=True)
+        return np.asarray(softmax(own, axis=1))
 
     def scores_also(self, answer: Array, table: Table, readable: Array) -> dict[str, float]:
         "Return the accuracy of each further column on the rows that have it; nothing of a column that has none."

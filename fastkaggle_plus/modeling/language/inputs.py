@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,14 +16,9 @@ from .columns import checked_texts
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["SEPARATOR", "Encoder", "Tokens", "plain_style", "write_texts"]
+__all__ = ["SEPARATOR", "Encoder", "Tokens", "write_texts"]
 
 SEPARATOR = "[SEP]"   # in a template: the tokenizer's own separator, whatever it is called
-
-
-def plain_style(columns: Iterable[str]) -> str:
-    "Return the template that writes each column, with separators between."
-    return SEPARATOR.join(f"{{{c}}}" for c in columns)
 
 
 def write_texts(

@@ -42,23 +42,21 @@ def make_net(
     try:
         import torch
         from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification
-        from transformers.utils import logging
     except ImportError as e:
         raise MissingExtra(e.name or "transformers", "text") from e
-    with _quiet(logging):
-        with loading(folder):
-            config = AutoConfig.from_pretrained(str(folder), local_files_only=True)
-            for name in _DROPOUTS:
-                if isinstance(getattr(config, name, None), (int, float)):
-                    setattr(config, name, dropout)
-            if pool == "own":
-                config.num_labels = n_out
-            # on a CPU the fused attention's gradients are slower in bf16 than those of plain products
-            plain = {"attn_implementation": "eager"} if device.type == "cpu" else {}
-            if getattr(config, "pad_token_id", None) is None:
-                config.pad_token_id = pad   # GPT-2 and its like have none, and their head looks for the last token before it
-            kind = AutoModelForSequenceClassification if pool == "own" else AutoModel
-            body = kind.from_pretrained(str(folder), config=config, local_files_only=True, dtype=torch.float32, **plain)
+    with loading(folder):
+        config = AutoConfig.from_pretrained(str(folder), local_files_only=True)
+        for name in _DROPOUTS:
+            if isinstance(getattr(config, name, None), (int, float)):
+                setattr(config, name, dropout)
+        if pool == "own":
+            config.num_labels = n_out
+        # on a CPU the fused attention's gradients are slower in bf16 than those of plain products
+        plain = {"attn_implementation": "eager"} if device.type == "cpu" else {}
+        if getattr(config, "pad_token_id", None) is None:
+            config.pad_token_id = pad   # GPT-2 and its like have none, and their head looks for the last token before it
+        kind = AutoModelForSequenceClassification if pool == "own" else AutoModel
+        body = kind.from_pretrained(str(folder), config=config, local_files_only=True, dtype=torch.float32, **plain)
         if n_tokens > body.get_input_embeddings().num_embeddings:
             body.resize_token_embeddings(n_tokens)   # new ones begin as the mean of those that are there
     if checkpointing:
@@ -156,19 +154,3 @@ def _with_head(body: Any, n_out: int, bias: Array, pool: str) -> Any:
                 return self.head(pooled)
 
     return LanguageNet()
-
-
-class _quiet:
-    "Without the reports on weights that are new: a head always is."
-
-    def __init__(self, logging: Any):
-        self.logging, self.level, self.had_bar = logging, logging.get_verbosity(), logging.is_progress_bar_enabled()
-
-    def __enter__(self) -> None:
-        self.logging.set_verbosity_error()
-        self.logging.disable_progress_bar()
-
-    def __exit__(self, *_: object) -> None:
-        self.logging.set_verbosity(self.level)
-        if self.had_bar:
-            self.logging.enable_progress_bar()

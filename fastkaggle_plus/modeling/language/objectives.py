@@ -60,13 +60,14 @@ class Objective:
 
     def decode(self, answer: Array) -> Array:
         "Return (n, n_outputs) probabilities or values."
+        from scipy.special import expit, softmax
+
         answer = answer.astype(np.float64)
         if self.vocab:
-            exp = np.exp(answer - answer.max(1, keepdims=True))
-            return exp / exp.sum(1, keepdims=True)
+            return np.asarray(softmax(answer, axis=1))
         if self.name == "ordinal":
-            return self.levels[0] + (_sigmoid(answer) * np.diff(self.levels)).sum(1, keepdims=True)
-        share = _sigmoid(answer) if self.name == "bce" else answer.clip(0, 1)
+            return self.levels[0] + (expit(answer) * np.diff(self.levels)).sum(1, keepdims=True)
+        share = expit(answer) if self.name == "bce" else answer.clip(0, 1)
         return self.low + share * (self.high - self.low)
 
     def rounded(self, preds: Array) -> Array:
@@ -93,7 +94,3 @@ def _correlation(a: Any, b: Any) -> Any:
     "Pearson's, of each column; of a column without spread 0."
     a, b = a - a.mean(0), b - b.mean(0)
     return (a * b).sum(0) / ((a * a).sum(0) * (b * b).sum(0)).clamp_min(_TINY**2).sqrt()   # before the root, whose slope at zero is infinite
-
-
-def _sigmoid(x: Array) -> Array:
-    return 1 / (1 + np.exp(-x.clip(-30, 30)))

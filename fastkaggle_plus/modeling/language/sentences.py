@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -64,22 +62,8 @@ class SentenceVectors:
             folder = fetch_weights(self.arch or default_arch()).folder
             assert folder is not None   # fetched
             device = best_device()
-            with _without_bars(), loading(folder):
+            with loading(folder):
                 net = AutoModel.from_pretrained(str(folder), local_files_only=True, dtype=torch.float32).eval().to(device)
             encoder = Encoder(load_tokenizer(folder), "", max_len=min(self.max_len, longest_row(net) or self.max_len))
             self._loaded = encoder, net, device
         return self._loaded
-
-
-@contextlib.contextmanager
-def _without_bars() -> Iterator[None]:
-    "Who listens hears the texts; the library's own bar would go to the terminal."
-    from transformers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()

@@ -147,16 +147,29 @@ def load_tokenizer(folder: str | Path) -> Any:
 
 @contextlib.contextmanager
 def loading(folder: Path) -> Iterator[None]:
-    "Read a model's configuration or weights in the block. Raises WeightsMissing for what does not load: half a download, a pointer to a file, a mixture."
+    """Read a model's configuration or weights in the block, without the library's bars and its reports on a new head.
+
+    Raises MissingExtra, and WeightsMissing for what does not load: half a download, a pointer to a file, a mixture.
+    """
     from pickle import UnpicklingError
 
-    from safetensors import SafetensorError
-
+    try:
+        from safetensors import SafetensorError
+        from transformers.utils import logging
+    except ImportError as e:
+        raise MissingExtra(e.name or "transformers", "text") from e
+    level, had_bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
     try:
         yield
     except (OSError, ValueError, KeyError, RuntimeError, EOFError, UnpicklingError, SafetensorError) as e:
         raise WeightsMissing(f"{folder} does not load as a language model ({type(e).__name__}: {(str(e).splitlines() or ['no reason given'])[0]}). It needs "
                              "config.json and model.safetensors of one architecture, as save_pretrained writes them.") from e
+    finally:
+        logging.set_verbosity(level)
+        if had_bars:
+            logging.enable_progress_bar()
 
 
 def missing_parts(folder: Path) -> list[str]:
