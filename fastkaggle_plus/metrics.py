@@ -18,13 +18,18 @@ _MOST_GRADES = 1000  # a wider range of whole numbers is no scale of grades
 @dataclass(frozen=True)
 class Metric:
     "One way to score predictions."
+
     name: str
     higher_is_better: bool
-    wants: str                                          # label | probability | value | ranking
-    compare: Callable[[Any, Any], float]                # (truth, answers) as they stand in csv files -> score
-    rowwise: Callable[[Any, Any], Array] | None = None  # the same per row, where the score is the mean over rows
-    k: int = 0                                          # answers per row, for a ranking
-    takes_any_scale: bool = False                       # only the order of the probabilities counts: ranks and logits do as well
+    wants: str  # label | probability | value | ranking
+    compare: Callable[[Any, Any], float]  # (truth, answers) as they stand in csv files -> score
+    rowwise: Callable[[Any, Any], Array] | None = (
+        None  # the same per row, where the score is the mean over rows
+    )
+    k: int = 0  # answers per row, for a ranking
+    takes_any_scale: bool = (
+        False  # only the order of the probabilities counts: ranks and logits do as well
+    )
 
     def answers(self, preds: Array) -> Array:
         """Turn model output into what `compare` takes.
@@ -47,7 +52,11 @@ class Metric:
 
     def per_row(self, targs: Array, preds: Array) -> Array | None:
         "Return (n,) scores whose mean is the score, or None when the metric is not a mean over rows."
-        return None if self.rowwise is None else np.asarray(self.rowwise(np.asarray(targs), self.answers(preds)), dtype=float)
+        return (
+            None
+            if self.rowwise is None
+            else np.asarray(self.rowwise(np.asarray(targs), self.answers(preds)), dtype=float)
+        )
 
     def gain(self, new: float, old: float) -> float:
         "Return how much better `new` is than `old`: positive is better, whatever the direction."
@@ -77,7 +86,9 @@ def _probability_rows(truth: Array, answers: Array) -> Array:
     answers = np.asarray(answers, dtype=float)
     if answers.ndim == 1:
         answers = np.column_stack([1 - answers, answers])
-    answers = np.clip(answers, 0, None) / np.clip(answers, 0, None).sum(1, keepdims=True).clip(1e-15)
+    answers = np.clip(answers, 0, None) / np.clip(answers, 0, None).sum(1, keepdims=True).clip(
+        1e-15
+    )
     return np.clip(answers[np.arange(len(answers)), np.asarray(truth, dtype=int)], 1e-15, 1)
 
 
@@ -94,7 +105,15 @@ def _auc(truth: Array, answers: Array) -> float:
         return float("nan")
     if answers.ndim == 1:
         return float(roc_auc_score(truth, answers))
-    return float(np.mean([roc_auc_score(truth == c, answers[:, c]) for c in range(answers.shape[1]) if (truth == c).any()]))
+    return float(
+        np.mean(
+            [
+                roc_auc_score(truth == c, answers[:, c])
+                for c in range(answers.shape[1])
+                if (truth == c).any()
+            ]
+        )
+    )
 
 
 def _quadratic_kappa(truth: Array, answers: Array) -> float:
@@ -108,14 +127,27 @@ def _quadratic_kappa(truth: Array, answers: Array) -> float:
     if np.issubdtype(truth.dtype, np.number) and np.issubdtype(answers.dtype, np.number):
         both = np.concatenate([truth, answers])
         if (both % 1 == 0).all() and np.ptp(both) < _MOST_GRADES:
-            truth, answers, labels = truth.astype(int), answers.astype(int), np.arange(both.min(), both.max() + 1).astype(int)
+            truth, answers, labels = (
+                truth.astype(int),
+                answers.astype(int),
+                np.arange(both.min(), both.max() + 1).astype(int),
+            )
     return float(cohen_kappa_score(truth, answers, weights="quadratic", labels=labels))
 
 
 def _rmsle(truth: Array, answers: Array) -> float:
     if np.min(truth) < 0:
-        raise DataError(f"rmsle needs targets of zero or more, and the smallest is {np.min(truth)}: use rmse, or shift the target.")
-    return float(np.sqrt(np.mean((np.log1p(np.clip(np.asarray(answers, dtype=float), 0, None)) - np.log1p(truth)) ** 2)))
+        raise DataError(
+            f"rmsle needs targets of zero or more, and the smallest is {np.min(truth)}: use rmse, or shift the target."
+        )
+    return float(
+        np.sqrt(
+            np.mean(
+                (np.log1p(np.clip(np.asarray(answers, dtype=float), 0, None)) - np.log1p(truth))
+                ** 2
+            )
+        )
+    )
 
 
 def _correlation(name: str) -> Callable[[Any, Any], float]:
@@ -138,11 +170,23 @@ def mean_columnwise_rmse(truth: Any, answers: Any) -> float:
 
 def average_precisions(truth: Sequence[Any], answers: Sequence[Sequence[Any]], k: int) -> Array:
     "Return (n,) average precisions at `k` for one true label a row: 1 / rank of the first hit within `k`, else 0."
-    return np.array([next((1 / (i + 1) for i, a in enumerate(list(row)[:k]) if a == t), 0.0) for t, row in zip(truth, answers, strict=True)])
+    return np.array(
+        [
+            next((1 / (i + 1) for i, a in enumerate(list(row)[:k]) if a == t), 0.0)
+            for t, row in zip(truth, answers, strict=True)
+        ]
+    )
 
 
 def _map_at(k: int) -> Metric:
-    return Metric(f"map@{k}", True, "ranking", lambda t, a: float(average_precisions(t, a, k).mean()), lambda t, a: average_precisions(t, a, k), k)
+    return Metric(
+        f"map@{k}",
+        True,
+        "ranking",
+        lambda t, a: float(average_precisions(t, a, k).mean()),
+        lambda t, a: average_precisions(t, a, k),
+        k,
+    )
 
 
 def _error_rows(truth: Array, answers: Array) -> Array:
@@ -153,27 +197,49 @@ def _absolute_rows(truth: Array, answers: Array) -> Array:
     return _rows(np.abs(np.asarray(truth, dtype=float) - answers))
 
 
-METRICS: dict[str, Metric] = {m.name: m for m in [
-    Metric("accuracy", True, "label", lambda t, a: float(_hit(t, a).mean()), _hit),
-    Metric("error_rate", False, "label", lambda t, a: float(_error_rows(t, a).mean()), _error_rows),
-    Metric("balanced_accuracy", True, "label", _sk("balanced_accuracy_score")),
-    Metric("f1_macro", True, "label", _sk("f1_score", average="macro", zero_division=0)),
-    Metric("quadratic_kappa", True, "label", _quadratic_kappa),
-    Metric("auc", True, "probability", _auc, takes_any_scale=True),
-    Metric("log_loss", False, "probability", lambda t, a: float(_log_losses(t, a).mean()), _log_losses),
-    Metric("mae", False, "value", lambda t, a: float(_absolute_rows(t, a).mean()), _absolute_rows),
-    Metric("rmse", False, "value", _sk("root_mean_squared_error")),
-    Metric("rmsle", False, "value", _rmsle),
-    Metric("mean_columnwise_rmse", False, "value", mean_columnwise_rmse),
-    Metric("r2", True, "value", _sk("r2_score")),
-    Metric("pearson", True, "value", _correlation("pearsonr")),
-    Metric("spearman", True, "value", _correlation("spearmanr")),
-    *(_map_at(k) for k in (3, 5, 10)),
-]}
+METRICS: dict[str, Metric] = {
+    m.name: m
+    for m in [
+        Metric("accuracy", True, "label", lambda t, a: float(_hit(t, a).mean()), _hit),
+        Metric(
+            "error_rate", False, "label", lambda t, a: float(_error_rows(t, a).mean()), _error_rows
+        ),
+        Metric("balanced_accuracy", True, "label", _sk("balanced_accuracy_score")),
+        Metric("f1_macro", True, "label", _sk("f1_score", average="macro", zero_division=0)),
+        Metric("quadratic_kappa", True, "label", _quadratic_kappa),
+        Metric("auc", True, "probability", _auc, takes_any_scale=True),
+        Metric(
+            "log_loss",
+            False,
+            "probability",
+            lambda t, a: float(_log_losses(t, a).mean()),
+            _log_losses,
+        ),
+        Metric(
+            "mae", False, "value", lambda t, a: float(_absolute_rows(t, a).mean()), _absolute_rows
+        ),
+        Metric("rmse", False, "value", _sk("root_mean_squared_error")),
+        Metric("rmsle", False, "value", _rmsle),
+        Metric("mean_columnwise_rmse", False, "value", mean_columnwise_rmse),
+        Metric("r2", True, "value", _sk("r2_score")),
+        Metric("pearson", True, "value", _correlation("pearsonr")),
+        Metric("spearman", True, "value", _correlation("spearmanr")),
+        *(_map_at(k) for k in (3, 5, 10)),
+    ]
+}
 
-ALIASES = {"map@k": "map@5", "mcrmse": "mean_columnwise_rmse", "roc_auc": "auc", "qwk": "quadratic_kappa", "logloss": "log_loss",
-           "quadratic_weighted_kappa": "quadratic_kappa", "roc_auc_score": "auc",
-           "mean_absolute_error": "mae", "f1": "f1_macro", "error": "error_rate"}
+ALIASES = {
+    "map@k": "map@5",
+    "mcrmse": "mean_columnwise_rmse",
+    "roc_auc": "auc",
+    "qwk": "quadratic_kappa",
+    "logloss": "log_loss",
+    "quadratic_weighted_kappa": "quadratic_kappa",
+    "roc_auc_score": "auc",
+    "mean_absolute_error": "mae",
+    "f1": "f1_macro",
+    "error": "error_rate",
+}
 
 
 def get_metric(name: str) -> Metric:
@@ -188,8 +254,8 @@ def get_metric(name: str) -> Metric:
 
 def pseudo_values(
     metric: Metric,
-    targs: Array,     # (n,) class codes, or (n,) or (n, k) values
-    preds: Array,     # (n, n_outputs)
+    targs: Array,  # (n,) class codes, or (n,) or (n, k) values
+    preds: Array,  # (n, n_outputs)
 ) -> Array:
     """Return values whose mean is the score and whose scatter is its error: (n,) scores of single rows where the score is their mean,
     else jackknife pseudo-values of at most 100 random groups of rows; NaN where a group left out leaves no score.
@@ -199,9 +265,16 @@ def pseudo_values(
     if (rows := metric.per_row(targs, preds)) is not None:
         return rows
     n_groups = min(JACKKNIFE_GROUPS, len(targs))
-    group = np.random.default_rng(0).permutation(np.arange(len(targs)) % n_groups)   # the same rows together for every model
+    group = np.random.default_rng(0).permutation(
+        np.arange(len(targs)) % n_groups
+    )  # the same rows together for every model
     whole = metric.score(targs, preds)
-    without = np.array([metric.score(targs[keep], preds[keep]) if (keep := group != g).any() else np.nan for g in range(n_groups)])
+    without = np.array(
+        [
+            metric.score(targs[keep], preds[keep]) if (keep := group != g).any() else np.nan
+            for g in range(n_groups)
+        ]
+    )
     return n_groups * whole - (n_groups - 1) * without
 
 

@@ -18,32 +18,41 @@ Array = np.ndarray[Any, Any]
 _ARRAYS = ("ids", "targs", "oof", "folds", "test_ids", "test")
 _FACTS = ("name", "metric", "task", "vocab", "seconds_s", "about", "importances")
 
-_SHOWN = 12   # classes listed in an error
+_SHOWN = 12  # classes listed in an error
 
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
     "Out-of-fold and test predictions of one model, or of an ensemble."
+
     name: str
-    metric: str              # a name in metrics.py
-    task: str                # binary | multiclass | regression
-    vocab: tuple[Any, ...]   # class labels in the order of the columns; () for a regression
-    ids: Array               # (n_train,)
-    targs: Array             # (n_train,) class codes, or (n_train,) or (n_train, k) values
-    oof: Array               # (n_train, n_outputs): probabilities or values by a model that did not see the row; NaN: never validated
-    folds: Array             # (n_train,) the fold that validated the row; -1: none
-    test_ids: Array          # (n_test,)
-    test: Array              # (n_test, n_outputs)
+    metric: str  # a name in metrics.py
+    task: str  # binary | multiclass | regression
+    vocab: tuple[Any, ...]  # class labels in the order of the columns; () for a regression
+    ids: Array  # (n_train,)
+    targs: Array  # (n_train,) class codes, or (n_train,) or (n_train, k) values
+    oof: Array  # (n_train, n_outputs): probabilities or values by a model that did not see the row; NaN: never validated
+    folds: Array  # (n_train,) the fold that validated the row; -1: none
+    test_ids: Array  # (n_test,)
+    test: Array  # (n_test, n_outputs)
     seconds_s: float = 0.0
-    about: dict[str, Any] = field(default_factory=dict)           # seed, hashes, versions, hardware, date: survives JSON
-    importances: dict[str, float] = field(default_factory=dict)   # feature -> share, where the model tells
+    about: dict[str, Any] = field(
+        default_factory=dict
+    )  # seed, hashes, versions, hardware, date: survives JSON
+    importances: dict[str, float] = field(
+        default_factory=dict
+    )  # feature -> share, where the model tells
 
     def __post_init__(self) -> None:
         if not len(self.ids) == len(self.targs) == len(self.oof) == len(self.folds):
-            raise DataError(f"{self.name}: ids, targs, oof and folds need one row per training row; their lengths are "
-                            f"{len(self.ids)}, {len(self.targs)}, {len(self.oof)}, {len(self.folds)}.")
+            raise DataError(
+                f"{self.name}: ids, targs, oof and folds need one row per training row; their lengths are "
+                f"{len(self.ids)}, {len(self.targs)}, {len(self.oof)}, {len(self.folds)}."
+            )
         if len(self.test_ids) != len(self.test):
-            raise DataError(f"{self.name}: {len(self.test_ids)} test ids and {len(self.test)} test predictions.")
+            raise DataError(
+                f"{self.name}: {len(self.test_ids)} test ids and {len(self.test)} test predictions."
+            )
 
     @property
     def validated(self) -> Array:
@@ -71,27 +80,49 @@ class Predictions:
     def fold_scores(self) -> list[float]:
         "Score within each fold; NaN for one that nothing was trained for, so that no other's stands in its place."
         metric, rows = get_metric(self.metric), self.validated
-        return [metric.score(self.targs[m], self.oof[m]) if (m := rows & (self.folds == k)).any() else float("nan") for k in range(int(self.folds.max()) + 1)]
+        return [
+            metric.score(self.targs[m], self.oof[m])
+            if (m := rows & (self.folds == k)).any()
+            else float("nan")
+            for k in range(int(self.folds.max()) + 1)
+        ]
 
     def __str__(self) -> str:
         return f"{self.name}: {self.metric} {self.oof_score:.4f} ± {self.oof_score_se:.4f} ({int(self.validated.sum())} rows)"
 
     def aligned(self, ids: Array, test_ids: Array, vocab: tuple[Any, ...]) -> Predictions:
         "Return the same predictions with rows in the order of these ids and columns in that of `vocab`; raise DataError if they differ."
-        if vocab == self.vocab and np.array_equal(ids, self.ids) and np.array_equal(test_ids, self.test_ids):
+        if (
+            vocab == self.vocab
+            and np.array_equal(ids, self.ids)
+            and np.array_equal(test_ids, self.test_ids)
+        ):
             return self
         columns = np.arange(self.oof.shape[1])
         if vocab != self.vocab:
             if odd := set(vocab) ^ set(self.vocab):
-                raise DataError(f"{self.name} knows the classes {_list(self.vocab)}, and {_list(vocab)} are asked for: only one of the two has "
-                                f"{_list(sorted(map(str, odd)))}. Read the data for all models with one reader, and give each all of its classes.")
+                raise DataError(
+                    f"{self.name} knows the classes {_list(self.vocab)}, and {_list(vocab)} are asked for: only one of the two has "
+                    f"{_list(sorted(map(str, odd)))}. Read the data for all models with one reader, and give each all of its classes."
+                )
             columns = np.array([self.vocab.index(v) for v in vocab])
-        rows, test_rows = _order(self.name, self.ids, ids), _order(self.name, self.test_ids, test_ids)
+        rows, test_rows = (
+            _order(self.name, self.ids, ids),
+            _order(self.name, self.test_ids, test_ids),
+        )
         targs = self.targs[rows]
         if self.vocab and vocab != self.vocab:
             targs = np.argsort(columns)[targs]
-        return replace(self, vocab=vocab, ids=self.ids[rows], targs=targs, oof=self.oof[rows][:, columns], folds=self.folds[rows],
-                                   test_ids=self.test_ids[test_rows], test=self.test[test_rows][:, columns])
+        return replace(
+            self,
+            vocab=vocab,
+            ids=self.ids[rows],
+            targs=targs,
+            oof=self.oof[rows][:, columns],
+            folds=self.folds[rows],
+            test_ids=self.test_ids[test_rows],
+            test=self.test[test_rows][:, columns],
+        )
 
     def save(self, file: str | Path) -> Path:
         "Write one .npz file that `load_predictions` reads, with no pickle in it."
@@ -106,6 +137,7 @@ class Predictions:
 
 def as_json(facts: dict[str, Any]) -> str:
     "Return facts as JSON; numbers and arrays of numpy become Python's."
+
     def plain(value: object) -> Any:
         if isinstance(value, np.generic | np.ndarray):
             return value.tolist()
@@ -119,15 +151,21 @@ def load_predictions(file: str | Path) -> Predictions:
     try:
         with np.load(Path(file), allow_pickle=False) as f:
             facts = json.loads(str(f["facts"]))
-            return Predictions(**{**facts, "vocab": tuple(facts["vocab"])}, **{k: f[k] for k in _ARRAYS})
+            return Predictions(
+                **{**facts, "vocab": tuple(facts["vocab"])}, **{k: f[k] for k in _ARRAYS}
+            )
     except FileNotFoundError:
         raise
     except Exception as e:
-        raise DataError(f"{file} does not read as predictions ({type(e).__name__}: {e}). Delete it and run the trial again.") from e
+        raise DataError(
+            f"{file} does not read as predictions ({type(e).__name__}: {e}). Delete it and run the trial again."
+        ) from e
 
 
 def _list(labels: Sequence[Any]) -> str:
-    return (", ".join(map(str, labels[:_SHOWN])) or "none") + (f" and {len(labels) - _SHOWN} more" if len(labels) > _SHOWN else "")
+    return (", ".join(map(str, labels[:_SHOWN])) or "none") + (
+        f" and {len(labels) - _SHOWN} more" if len(labels) > _SHOWN else ""
+    )
 
 
 def _order(name: str, have: Array, want: Array) -> Array:
@@ -135,9 +173,14 @@ def _order(name: str, have: Array, want: Array) -> Array:
         return np.arange(len(have))
     at = {v: i for i, v in enumerate(have.tolist())}
     if len(at) < len(have):
-        raise DataError(f"{name} holds {len(have) - len(at)} ids more than once, so its rows cannot be put in another order. Give every row an id of its own.")
+        raise DataError(
+            f"{name} holds {len(have) - len(at)} ids more than once, so its rows cannot be put in another order. Give every row an id of its own."
+        )
     if len(have) != len(want) or any(v not in at for v in want.tolist()):
         odd = [v for v in want.tolist() if v not in at][:3]
-        raise DataError(f"{name} holds other rows: {len(have)} ids against {len(want)}" + (f", without {odd}" if odd else "")
-                        + ". Use one fold assignment and one reader for all.")
+        raise DataError(
+            f"{name} holds other rows: {len(have)} ids against {len(want)}"
+            + (f", without {odd}" if odd else "")
+            + ". Use one fold assignment and one reader for all."
+        )
     return np.array([at[v] for v in want.tolist()])

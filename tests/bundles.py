@@ -19,14 +19,14 @@ rules_accepted = {accepted}
 
 
 def make_bundle(
-    dest: Path,                       # folder of bundles
+    dest: Path,  # folder of bundles
     slug: str = "toy",
     *,
-    rows: int = 40,                   # test rows
-    files: dict[str, bytes] | None = None,   # more files to serve
+    rows: int = 40,  # test rows
+    files: dict[str, bytes] | None = None,  # more files to serve
     rules_accepted: bool = True,
-    daily: int = 5,                   # submissions a day
-    deadline: str = "",               # ISO 8601, UTC
+    daily: int = 5,  # submissions a day
+    deadline: str = "",  # ISO 8601, UTC
 ) -> Path:
     "Write a bundle whose true answers are `id % 2`, every second row private, and return its folder."
     folder = dest / slug
@@ -34,13 +34,25 @@ def make_bundle(
     train = "id,x,y\n" + "".join(f"{i + 1000},{i * 7 % 5},{i % 2}\n" for i in range(100))
     ids = range(rows)
     test = "id,x\n" + "".join(f"{i},1\n" for i in ids)
-    served = {"train.csv": train.encode(), "test.csv": test.encode(), "sample_submission.csv": answers(rows, constant=0), **(files or {})}
+    served = {
+        "train.csv": train.encode(),
+        "test.csv": test.encode(),
+        "sample_submission.csv": answers(rows, constant=0),
+        **(files or {}),
+    }
     for name, content in served.items():
         (folder / "files" / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / "files" / name).write_bytes(content)
     usage = np.where(np.arange(rows) % 4 < 2, "Public", "Private")
-    (folder / "solution.csv").write_text("id,y,Usage\n" + "".join(f"{i},{i % 2},{u}\n" for i, u in zip(ids, usage, strict=True)))
-    facts = dict(title=slug.title(), daily=daily, accepted=str(rules_accepted).lower(), deadline=f'deadline = "{deadline}"' if deadline else "")
+    (folder / "solution.csv").write_text(
+        "id,y,Usage\n" + "".join(f"{i},{i % 2},{u}\n" for i, u in zip(ids, usage, strict=True))
+    )
+    facts = dict(
+        title=slug.title(),
+        daily=daily,
+        accepted=str(rules_accepted).lower(),
+        deadline=f'deadline = "{deadline}"' if deadline else "",
+    )
     (folder / "competition.toml").write_text(FACTS.format(**facts))
     return folder
 

@@ -4,7 +4,9 @@ import os
 
 import pytest
 
-if "PYTEST_XDIST_WORKER" in os.environ:   # a worker a core: with several numeric threads each they would wait for one another
+if (
+    "PYTEST_XDIST_WORKER" in os.environ
+):  # a worker a core: with several numeric threads each they would wait for one another
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
 

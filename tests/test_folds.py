@@ -15,7 +15,11 @@ TIME = RNG.integers(0, 60, N)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("targs", [CODES, VALUES, np.column_stack([VALUES, VALUES])], ids=["codes", "values", "two values"])
+@pytest.mark.parametrize(
+    "targs",
+    [CODES, VALUES, np.column_stack([VALUES, VALUES])],
+    ids=["codes", "values", "two values"],
+)
 def test_every_row_is_validated_once_by_models_that_did_not_see_it(kind, targs):
     folds = make_folds(targs, n_folds=4, kind=kind, groups=GROUPS, time=TIME)
     assert folds.n_folds == 4 and len(folds) == N and folds.kind == kind
@@ -55,16 +59,23 @@ def test_classes_are_even_by_default_and_values_are_not_stratified():
 def test_stratified_values_have_every_fold_see_low_and_high_ones_alike():
     deciles = np.digitize(VALUES, np.quantile(VALUES, np.linspace(0, 1, 11)[1:-1]))
     even, chance = (make_folds(VALUES, kind=k, n_folds=5) for k in ("stratified", "random"))
-    uneven = [max(np.ptp(np.bincount(f.assignment[deciles == d], minlength=5)) for d in range(10)) for f in (even, chance)]
+    uneven = [
+        max(np.ptp(np.bincount(f.assignment[deciles == d], minlength=5)) for d in range(10))
+        for f in (even, chance)
+    ]
     assert uneven[0] <= 1 < uneven[1]
 
 
 @pytest.mark.parametrize("kind", ["stratified", "stratified-group"])
 def test_values_in_few_levels_are_stratified_by_level_also_the_rare_ones(kind):
-    scores = np.random.default_rng(0).permutation(np.repeat([0, 0.25, 0.5, 0.75, 1], [1000, 700, 220, 50, 30]))   # nine of ten quantiles are 0 or 0.25
+    scores = np.random.default_rng(0).permutation(
+        np.repeat([0, 0.25, 0.5, 0.75, 1], [1000, 700, 220, 50, 30])
+    )  # nine of ten quantiles are 0 or 0.25
     folds = make_folds(scores, kind=kind, groups=np.arange(2000) // 4)
     for score, n in zip([0.5, 0.75, 1], [220, 50, 30], strict=True):
-        assert np.ptp(np.bincount(folds.assignment[scores == score], minlength=5)) <= (1 if kind == "stratified" else 0.05 * n + 2)
+        assert np.ptp(np.bincount(folds.assignment[scores == score], minlength=5)) <= (
+            1 if kind == "stratified" else 0.05 * n + 2
+        )
 
 
 @pytest.mark.parametrize("kind", ["group", "stratified-group"])
@@ -82,7 +93,10 @@ def test_time_trains_on_the_past_and_keeps_equal_times_together():
     for fit, valid in folds.splits():
         assert TIME[shuffled][fit].max() < TIME[shuffled][valid].min()
     days = np.datetime64("2020-01-01") + TIME.astype("timedelta64[D]")
-    assert (make_folds(VALUES, kind="time", time=days).assignment == make_folds(VALUES, kind="time", time=TIME).assignment).all()
+    assert (
+        make_folds(VALUES, kind="time", time=days).assignment
+        == make_folds(VALUES, kind="time", time=TIME).assignment
+    ).all()
 
 
 def test_time_with_few_distinct_values_has_fewer_folds():
@@ -100,14 +114,20 @@ def test_a_class_smaller_than_the_folds_is_spread_without_complaint(recwarn):
     assert not recwarn.list
 
 
-@pytest.mark.parametrize(("options", "message"), [
-    (dict(kind="group"), "needs `groups`.*none came"),
-    (dict(kind="time"), "needs `time`.*none came"),
-    (dict(kind="group", groups=GROUPS[:5]), f"each of the {N} rows, and 5 came"),
-    (dict(kind="group", groups=np.repeat(["a", "b"], N // 2)), "as many groups, and there are 2"),
-    (dict(n_folds=1), "between 2 and the number of rows"),
-    (dict(n_folds=N + 1), "between 2 and the number of rows"),
-])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (dict(kind="group"), "needs `groups`.*none came"),
+        (dict(kind="time"), "needs `time`.*none came"),
+        (dict(kind="group", groups=GROUPS[:5]), f"each of the {N} rows, and 5 came"),
+        (
+            dict(kind="group", groups=np.repeat(["a", "b"], N // 2)),
+            "as many groups, and there are 2",
+        ),
+        (dict(n_folds=1), "between 2 and the number of rows"),
+        (dict(n_folds=N + 1), "between 2 and the number of rows"),
+    ],
+)
 def test_errors_say_what_came(options, message):
     with pytest.raises(DataError, match=message):
         make_folds(VALUES, **options)
@@ -126,7 +146,9 @@ def test_unknown_kind_has_near_matches():
 def test_groups_may_be_words_numbers_and_gaps_at_once():
     mixed = np.array([3, "(missing)", 2.5, "b", None, 7] * 40, dtype=object)
     folds = make_folds(CODES, n_folds=3, kind="group", groups=mixed)
-    assert all(len(set(folds.assignment[[v is g or v == g for v in mixed]])) == 1 for g in mixed[:6])
+    assert all(
+        len(set(folds.assignment[[v is g or v == g for v in mixed]])) == 1 for g in mixed[:6]
+    )
 
 
 def test_sklearn_gets_the_groups_as_numbers(monkeypatch):
@@ -134,9 +156,15 @@ def test_sklearn_gets_the_groups_as_numbers(monkeypatch):
 
     seen = []
     split = model_selection.GroupKFold.split
-    monkeypatch.setattr(model_selection.GroupKFold, "split", lambda self, x, y, groups: seen.append(groups) or split(self, x, y, groups))
+    monkeypatch.setattr(
+        model_selection.GroupKFold,
+        "split",
+        lambda self, x, y, groups: seen.append(groups) or split(self, x, y, groups),
+    )
     make_folds(CODES, kind="group", groups=GROUPS)
-    assert np.issubdtype(seen[0].dtype, np.integer)   # with words 30,000 groups take it half a minute
+    assert np.issubdtype(
+        seen[0].dtype, np.integer
+    )  # with words 30,000 groups take it half a minute
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -144,42 +172,73 @@ def test_sklearn_gets_the_groups_as_numbers(monkeypatch):
 def test_one_declared_holdout_is_drawn_as_the_folds_are(kind, share):
     folds = make_folds(CODES, holdout=share, kind=kind, groups=GROUPS, time=TIME, seed=1)
     [(fit, held)] = folds.splits()
-    assert folds.n_folds == 1 and sorted([*fit, *held]) == list(range(N)) and len(held) / N == pytest.approx(share, abs=0.06)
+    assert (
+        folds.n_folds == 1
+        and sorted([*fit, *held]) == list(range(N))
+        and len(held) / N == pytest.approx(share, abs=0.06)
+    )
     if kind.startswith("stratified"):
-        assert np.bincount(CODES[held], minlength=3) / len(held) == pytest.approx(np.bincount(CODES) / N, abs=0.06)
+        assert np.bincount(CODES[held], minlength=3) / len(held) == pytest.approx(
+            np.bincount(CODES) / N, abs=0.06
+        )
     if kind.endswith("group"):
         assert not set(GROUPS[fit]) & set(GROUPS[held])
     if kind == "time":
         assert TIME[fit].max() < TIME[held].min()
     else:
-        assert folds.fingerprint() != make_folds(CODES, holdout=share, kind=kind, groups=GROUPS, seed=2).fingerprint()
-    assert folds.fingerprint() == make_folds(CODES, holdout=share, kind=kind, groups=GROUPS, time=TIME, seed=1).fingerprint()
+        assert (
+            folds.fingerprint()
+            != make_folds(CODES, holdout=share, kind=kind, groups=GROUPS, seed=2).fingerprint()
+        )
+    assert (
+        folds.fingerprint()
+        == make_folds(
+            CODES, holdout=share, kind=kind, groups=GROUPS, time=TIME, seed=1
+        ).fingerprint()
+    )
 
 
 def test_a_holdout_of_classes_is_exact_and_stratified_by_default():
     folds = make_folds(np.repeat([0, 1], [80, 20]), holdout=0.25)
-    assert folds.kind == "stratified" and np.bincount(np.repeat([0, 1], [80, 20])[folds.assignment == 0]).tolist() == [20, 5]
+    assert folds.kind == "stratified" and np.bincount(
+        np.repeat([0, 1], [80, 20])[folds.assignment == 0]
+    ).tolist() == [20, 5]
 
 
 def test_a_rare_class_is_neither_lost_nor_held_out_whole():
     codes = np.repeat(range(4), [100, 10, 2, 1])
-    counts = [np.bincount(codes[make_folds(codes, holdout=0.5, seed=s).assignment == 0], minlength=4) for s in range(5)]
+    counts = [
+        np.bincount(codes[make_folds(codes, holdout=0.5, seed=s).assignment == 0], minlength=4)
+        for s in range(5)
+    ]
     assert all(abs(c[0] - 50) <= 1 and abs(c[1] - 5) <= 1 and c[2] == 1 for c in counts)
 
 
 def test_a_holdout_with_few_groups_or_times_takes_whole_ones():
-    assert sorted(set(make_folds(CODES, holdout=0.2, kind="group", groups=np.repeat(["a", "b"], N // 2)).assignment.tolist())) == [-1, 0]
+    assert sorted(
+        set(
+            make_folds(
+                CODES, holdout=0.2, kind="group", groups=np.repeat(["a", "b"], N // 2)
+            ).assignment.tolist()
+        )
+    ) == [-1, 0]
     years = np.repeat([2021, 2022], [N // 3, N - N // 3])
-    assert (make_folds(CODES, holdout=0.2, kind="time", time=years).assignment == np.where(years == 2022, 0, -1)).all()
+    assert (
+        make_folds(CODES, holdout=0.2, kind="time", time=years).assignment
+        == np.where(years == 2022, 0, -1)
+    ).all()
 
 
-@pytest.mark.parametrize(("options", "message"), [
-    (dict(holdout=0), "between 0.01 and 0.9, and 0 came"),
-    (dict(holdout=20), "and 20 came"),
-    (dict(holdout=0.2, kind="group"), "needs `groups`.*none came"),
-    (dict(holdout=0.2, kind="time", time=np.ones(N)), "two different times"),
-    (dict(holdout=0.2, kind="group", groups=np.ones(N)), "as many groups, and there are 1"),
-])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (dict(holdout=0), "between 0.01 and 0.9, and 0 came"),
+        (dict(holdout=20), "and 20 came"),
+        (dict(holdout=0.2, kind="group"), "needs `groups`.*none came"),
+        (dict(holdout=0.2, kind="time", time=np.ones(N)), "two different times"),
+        (dict(holdout=0.2, kind="group", groups=np.ones(N)), "as many groups, and there are 1"),
+    ],
+)
 def test_a_holdout_that_cannot_be_says_why(options, message):
     with pytest.raises(DataError, match=message):
         make_folds(VALUES, **options)

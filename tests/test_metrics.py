@@ -22,24 +22,45 @@ GUESSES = (VALUES + RNG.normal(0, 2, 300))[:, None]
 LOWER_IS_BETTER = {"error_rate", "log_loss", "mae", "rmse", "rmsle", "mean_columnwise_rmse"}
 
 
-@pytest.mark.parametrize(("name", "targs", "preds", "expected"), [
-    ("accuracy", CODES, PROBS, sk.accuracy_score(CODES, PROBS.argmax(1))),
-    ("error_rate", CODES, PROBS, 1 - sk.accuracy_score(CODES, PROBS.argmax(1))),
-    ("balanced_accuracy", CODES, PROBS, sk.balanced_accuracy_score(CODES, PROBS.argmax(1))),
-    ("f1_macro", CODES, PROBS, sk.f1_score(CODES, PROBS.argmax(1), average="macro")),
-    ("quadratic_kappa", CODES, PROBS, sk.cohen_kappa_score(CODES, PROBS.argmax(1), weights="quadratic")),
-    ("auc", BITS, TWO, sk.roc_auc_score(BITS, TWO[:, 1])),
-    ("auc", CODES, PROBS, sk.roc_auc_score(CODES, PROBS, multi_class="ovr")),
-    ("log_loss", BITS, TWO, sk.log_loss(BITS, TWO)),
-    ("log_loss", CODES, PROBS, sk.log_loss(CODES, PROBS)),
-    ("mae", VALUES, GUESSES, sk.mean_absolute_error(VALUES, GUESSES)),
-    ("rmse", VALUES, GUESSES, np.sqrt(sk.mean_squared_error(VALUES, GUESSES))),
-    ("rmsle", VALUES, GUESSES.clip(0), np.sqrt(sk.mean_squared_log_error(VALUES, GUESSES.clip(0)))),
-    ("r2", VALUES, GUESSES, sk.r2_score(VALUES, GUESSES)),
-    ("pearson", VALUES, GUESSES, stats.pearsonr(VALUES, GUESSES[:, 0])[0]),
-    ("spearman", VALUES, GUESSES, stats.spearmanr(VALUES, GUESSES[:, 0])[0]),
-    ("map@3", CODES, PROBS, sum(sk.top_k_accuracy_score(CODES, PROBS, k=k) * w for k, w in ((1, 1 / 2), (2, 1 / 6), (3, 1 / 3)))),
-])
+@pytest.mark.parametrize(
+    ("name", "targs", "preds", "expected"),
+    [
+        ("accuracy", CODES, PROBS, sk.accuracy_score(CODES, PROBS.argmax(1))),
+        ("error_rate", CODES, PROBS, 1 - sk.accuracy_score(CODES, PROBS.argmax(1))),
+        ("balanced_accuracy", CODES, PROBS, sk.balanced_accuracy_score(CODES, PROBS.argmax(1))),
+        ("f1_macro", CODES, PROBS, sk.f1_score(CODES, PROBS.argmax(1), average="macro")),
+        (
+            "quadratic_kappa",
+            CODES,
+            PROBS,
+            sk.cohen_kappa_score(CODES, PROBS.argmax(1), weights="quadratic"),
+        ),
+        ("auc", BITS, TWO, sk.roc_auc_score(BITS, TWO[:, 1])),
+        ("auc", CODES, PROBS, sk.roc_auc_score(CODES, PROBS, multi_class="ovr")),
+        ("log_loss", BITS, TWO, sk.log_loss(BITS, TWO)),
+        ("log_loss", CODES, PROBS, sk.log_loss(CODES, PROBS)),
+        ("mae", VALUES, GUESSES, sk.mean_absolute_error(VALUES, GUESSES)),
+        ("rmse", VALUES, GUESSES, np.sqrt(sk.mean_squared_error(VALUES, GUESSES))),
+        (
+            "rmsle",
+            VALUES,
+            GUESSES.clip(0),
+            np.sqrt(sk.mean_squared_log_error(VALUES, GUESSES.clip(0))),
+        ),
+        ("r2", VALUES, GUESSES, sk.r2_score(VALUES, GUESSES)),
+        ("pearson", VALUES, GUESSES, stats.pearsonr(VALUES, GUESSES[:, 0])[0]),
+        ("spearman", VALUES, GUESSES, stats.spearmanr(VALUES, GUESSES[:, 0])[0]),
+        (
+            "map@3",
+            CODES,
+            PROBS,
+            sum(
+                sk.top_k_accuracy_score(CODES, PROBS, k=k) * w
+                for k, w in ((1, 1 / 2), (2, 1 / 6), (3, 1 / 3))
+            ),
+        ),
+    ],
+)
 def test_score_is_that_of_the_reference(name, targs, preds, expected):
     assert get_metric(name).score(targs, preds) == pytest.approx(expected)
 
@@ -51,32 +72,61 @@ def test_direction_agrees_with_better_predictions(name):
     if metric.wants == "value":
         targs, good, bad = VALUES, VALUES[:, None] + 0.1, GUESSES
     else:
-        targs, good, bad = (BITS, np.eye(2)[BITS], TWO) if name == "auc" else (CODES, np.eye(4)[CODES], PROBS)
+        targs, good, bad = (
+            (BITS, np.eye(2)[BITS], TWO) if name == "auc" else (CODES, np.eye(4)[CODES], PROBS)
+        )
     assert metric.gain(metric.score(targs, good), metric.score(targs, bad)) >= 0
     assert metric.gain(2.0, 1.0) == (1 if metric.higher_is_better else -1)
 
 
 def test_hand_worked_values():
-    assert get_metric("rmsle").score(np.array([0.0, np.e - 1]), np.array([[np.e - 1], [np.e - 1]])) == pytest.approx(np.sqrt(0.5))
+    assert get_metric("rmsle").score(
+        np.array([0.0, np.e - 1]), np.array([[np.e - 1], [np.e - 1]])
+    ) == pytest.approx(np.sqrt(0.5))
     assert get_metric("mae").score(np.array([1.0, 5.0]), np.array([[2.0], [2.0]])) == 2.0
-    assert get_metric("mean_columnwise_rmse").score(np.zeros((2, 2)), np.array([[3.0, 1.0], [3.0, 1.0]])) == 2.0
-    assert get_metric("log_loss").score(np.array([1]), np.array([[0.5, 0.5]])) == pytest.approx(np.log(2))
-    assert average_precisions(["a", "b", "c"], [["a", "x"], ["x", "b"], ["x", "y", "z", "c"]], 3).tolist() == [1.0, 0.5, 0.0]
-    assert get_metric("map@3").score(np.array([2, 0]), np.array([[0.1, 0.3, 0.6, 0], [0.2, 0.5, 0.2, 0.1]])) == pytest.approx(0.75)
+    assert (
+        get_metric("mean_columnwise_rmse").score(
+            np.zeros((2, 2)), np.array([[3.0, 1.0], [3.0, 1.0]])
+        )
+        == 2.0
+    )
+    assert get_metric("log_loss").score(np.array([1]), np.array([[0.5, 0.5]])) == pytest.approx(
+        np.log(2)
+    )
+    assert average_precisions(
+        ["a", "b", "c"], [["a", "x"], ["x", "b"], ["x", "y", "z", "c"]], 3
+    ).tolist() == [1.0, 0.5, 0.0]
+    assert get_metric("map@3").score(
+        np.array([2, 0]), np.array([[0.1, 0.3, 0.6, 0], [0.2, 0.5, 0.2, 0.1]])
+    ) == pytest.approx(0.75)
 
 
 def test_raw_answers_compare_as_they_stand_in_a_csv():
-    assert get_metric("accuracy").compare(np.array(["cat", "dog"], dtype=object), np.array(["cat", "cat"], dtype=object)) == 0.5
+    assert (
+        get_metric("accuracy").compare(
+            np.array(["cat", "dog"], dtype=object), np.array(["cat", "cat"], dtype=object)
+        )
+        == 0.5
+    )
     assert get_metric("auc").compare(np.array([0, 1, 1]), np.array([0.2, 0.9, 0.1])) == 0.5
-    assert get_metric("log_loss").compare(np.array([0, 1]), np.array([0.5, 0.5])) == pytest.approx(np.log(2))
+    assert get_metric("log_loss").compare(np.array([0, 1]), np.array([0.5, 0.5])) == pytest.approx(
+        np.log(2)
+    )
     assert get_metric("map@5").compare(["a"], [["b", "a"]]) == 0.5
 
 
 def test_kappa_keeps_the_place_of_a_grade_that_nobody_got():
-    truth, grades = np.array([0.0, 0.0, 4.0, 4.0, 1.0]), np.array([[0.2], [1.4], [4.1], [2.6], [0.9]])
-    expected = sk.cohen_kappa_score([0, 0, 4, 4, 1], [0, 1, 4, 3, 1], weights="quadratic", labels=range(5))
+    truth, grades = (
+        np.array([0.0, 0.0, 4.0, 4.0, 1.0]),
+        np.array([[0.2], [1.4], [4.1], [2.6], [0.9]]),
+    )
+    expected = sk.cohen_kappa_score(
+        [0, 0, 4, 4, 1], [0, 1, 4, 3, 1], weights="quadratic", labels=range(5)
+    )
     assert get_metric("quadratic_kappa").score(truth, grades) == pytest.approx(expected)
-    assert expected != pytest.approx(sk.cohen_kappa_score([0, 0, 4, 4, 1], [0, 1, 4, 3, 1], weights="quadratic"))
+    assert expected != pytest.approx(
+        sk.cohen_kappa_score([0, 0, 4, 4, 1], [0, 1, 4, 3, 1], weights="quadratic")
+    )
     assert get_metric("quadratic_kappa").score(np.ones(3), np.ones((3, 1))) == 1.0
 
 
@@ -90,7 +140,9 @@ def test_auc_over_the_classes_that_occur_and_none_for_a_single_one():
 
 
 def test_log_loss_rescales_rows_and_survives_a_sure_mistake():
-    assert get_metric("log_loss").score(np.array([0]), np.array([[2.0, 1.0, 1.0]])) == pytest.approx(np.log(2))
+    assert get_metric("log_loss").score(
+        np.array([0]), np.array([[2.0, 1.0, 1.0]])
+    ) == pytest.approx(np.log(2))
     assert 30 < get_metric("log_loss").score(np.array([0]), np.array([[0.0, 1.0]])) < 40
 
 
@@ -124,7 +176,15 @@ def test_jackknife_error_agrees_with_the_formula_of_pearson():
 
 
 def test_jackknife_leaves_out_groups_without_which_there_is_one_class():
-    assert 0 <= score_se(get_metric("auc"), np.array([0, 0, 0, 1]), np.array([[0.8, 0.2], [0.4, 0.6], [0.7, 0.3], [0.1, 0.9]])) < 1
+    assert (
+        0
+        <= score_se(
+            get_metric("auc"),
+            np.array([0, 0, 0, 1]),
+            np.array([[0.8, 0.2], [0.4, 0.6], [0.7, 0.3], [0.1, 0.9]]),
+        )
+        < 1
+    )
     assert np.isnan(score_se(get_metric("accuracy"), np.array([0]), np.array([[1.0, 0.0]])))
 
 
@@ -138,7 +198,12 @@ def test_names():
     assert get_metric("map@3") is METRICS["map@3"]
     for alias, name in ALIASES.items():
         assert get_metric(alias).name == name
-    for wrong, near in (("acuracy", "accuracy"), ("RMSE", "rmse"), ("logloss_", "log_loss"), ("map@0", "map@10")):
+    for wrong, near in (
+        ("acuracy", "accuracy"),
+        ("RMSE", "rmse"),
+        ("logloss_", "log_loss"),
+        ("map@0", "map@10"),
+    ):
         with pytest.raises(UnknownName, match=f"Did you mean.*'{near}'"):
             get_metric(wrong)
     with pytest.raises(UnknownName, match="Known: accuracy"):

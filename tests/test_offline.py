@@ -10,7 +10,7 @@ import pytest
 from fastkaggle_plus.environment import assert_loopback, rehearsing
 from fastkaggle_plus.exceptions import SandboxError
 
-from .test_loop import make_toy
+from .workflow.test_run import make_toy
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://localhost:99", "http://[::1]:5"])
@@ -18,7 +18,16 @@ def test_this_machine_is_fine(url):
     assert assert_loopback(url) == url
 
 
-@pytest.mark.parametrize("url", ["http://10.0.0.1:80", "http://192.0.2.7", "https://0.0.0.0:1", "", "http://no.such.host.invalid"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://10.0.0.1:80",
+        "http://192.0.2.7",
+        "https://0.0.0.0:1",
+        "",
+        "http://no.such.host.invalid",
+    ],
+)
 def test_any_other_address_is_refused(url):
     with pytest.raises(SandboxError, match="this machine"):
         assert_loopback(url)
@@ -27,16 +36,30 @@ def test_any_other_address_is_refused(url):
 
 
 def network_can_be_taken_away() -> bool:
-    return bool(shutil.which("unshare")) and subprocess.run(["unshare", "--net", "--map-root-user", "true"], capture_output=True).returncode == 0
+    return (
+        bool(shutil.which("unshare"))
+        and subprocess.run(
+            ["unshare", "--net", "--map-root-user", "true"], capture_output=True
+        ).returncode
+        == 0
+    )
 
 
-@pytest.mark.skipif(not network_can_be_taken_away(), reason="this system allows no network namespace")
+@pytest.mark.skipif(
+    not network_can_be_taken_away(), reason="this system allows no network namespace"
+)
 def test_without_a_network_the_loop_still_runs(tmp_path):
     make_toy(tmp_path / "bundles")
     command = f"ip link set lo up 2>/dev/null || {sys.executable} {tmp_path}/up.py; exec {sys.executable} -m fastkaggle_plus run toy --bundles bundles"
     (tmp_path / "up.py").write_text(  # raise the loopback device where iproute2 is not installed
-        "import fcntl, socket, struct\ns = socket.socket()\nfcntl.ioctl(s, 0x8914, struct.pack('16sh', b'lo', 0x1 | 0x40))\n")
-    done = subprocess.run(["unshare", "--net", "--map-root-user", "sh", "-c", command], cwd=tmp_path, capture_output=True, text=True)
+        "import fcntl, socket, struct\ns = socket.socket()\nfcntl.ioctl(s, 0x8914, struct.pack('16sh', b'lo', 0x1 | 0x40))\n"
+    )
+    done = subprocess.run(
+        ["unshare", "--net", "--map-root-user", "sh", "-c", command],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     assert "public 0." in done.stdout
 
@@ -57,5 +80,11 @@ with rehearsal("toy", bundles="bundles"):
 assert KaggleApi.args is before
 """
     env = {k: v for k, v in os.environ.items() if not k.startswith("KAGGLE")}
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env={**env, "HOME": str(tmp_path)}, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**env, "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0 and "train.csv" in done.stdout, done.stderr

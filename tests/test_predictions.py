@@ -17,12 +17,23 @@ def replaced(preds, **changes):
     return Predictions(**{**{k: getattr(preds, k) for k in (*FACTS, *ARRAYS)}, **changes})
 
 
-@pytest.mark.parametrize("preds", [
-    make_predictions(vocab=("cat", "dog", "eel")),
-    make_values(),
-    replaced(make_predictions(vocab=(False, True)), about={"seed": 1, "deep": {"list": [1, 2.5, None]}}, importances={"a": 0.25}, seconds_s=1.5),
-    replaced(make_predictions(), ids=np.array([f"{i:04d}.jpg" for i in range(200)], dtype=object)),
-], ids=["labels", "values", "facts", "words as ids"])
+@pytest.mark.parametrize(
+    "preds",
+    [
+        make_predictions(vocab=("cat", "dog", "eel")),
+        make_values(),
+        replaced(
+            make_predictions(vocab=(False, True)),
+            about={"seed": 1, "deep": {"list": [1, 2.5, None]}},
+            importances={"a": 0.25},
+            seconds_s=1.5,
+        ),
+        replaced(
+            make_predictions(), ids=np.array([f"{i:04d}.jpg" for i in range(200)], dtype=object)
+        ),
+    ],
+    ids=["labels", "values", "facts", "words as ids"],
+)
 def test_round_trip(tmp_path, preds):
     found = load_predictions(preds.save(tmp_path / "p.npz"))
     for fact in FACTS:
@@ -35,9 +46,16 @@ def test_round_trip(tmp_path, preds):
 def test_a_damaged_file_says_so(tmp_path):
     file = make_predictions().save(tmp_path / "p.npz")
     whole = file.read_bytes()
-    for content in (whole[: len(whole) // 2], b"", b"not a zip at all", whole[:200] + bytes(50) + whole[250:]):
+    for content in (
+        whole[: len(whole) // 2],
+        b"",
+        b"not a zip at all",
+        whole[:200] + bytes(50) + whole[250:],
+    ):
         file.write_bytes(content)
-        with pytest.raises(DataError, match=r"does not read as predictions.*Delete it and run the trial again"):
+        with pytest.raises(
+            DataError, match=r"does not read as predictions.*Delete it and run the trial again"
+        ):
             load_predictions(file)
     with pytest.raises(FileNotFoundError):
         load_predictions(tmp_path / "none.npz")
@@ -65,8 +83,16 @@ def test_rows_and_columns_are_joined_by_id_and_label():
     preds = make_predictions(vocab=("a", "b", "c"))
     rng = np.random.default_rng(5)
     rows, test_rows, columns = rng.permutation(200), rng.permutation(20), np.array([2, 0, 1])
-    moved = replaced(preds, ids=preds.ids[rows], oof=preds.oof[rows][:, columns], folds=preds.folds[rows], targs=np.argsort(columns)[preds.targs[rows]],
-                     vocab=("c", "a", "b"), test_ids=preds.test_ids[test_rows], test=preds.test[test_rows][:, columns])
+    moved = replaced(
+        preds,
+        ids=preds.ids[rows],
+        oof=preds.oof[rows][:, columns],
+        folds=preds.folds[rows],
+        targs=np.argsort(columns)[preds.targs[rows]],
+        vocab=("c", "a", "b"),
+        test_ids=preds.test_ids[test_rows],
+        test=preds.test[test_rows][:, columns],
+    )
     assert moved.oof_score == preds.oof_score
     back = moved.aligned(preds.ids, preds.test_ids, preds.vocab)
     for array in ARRAYS:

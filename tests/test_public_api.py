@@ -9,12 +9,24 @@ import pytest
 import fastkaggle_plus
 
 # fastkaggle's names keep their argument order for ever.
-LONG_BY_HERITAGE = {"create_libs_datasets": 4, "create_requirements_dataset": 6, "get_dataset": 4, "mk_dataset": 4, "nb_meta": 9, "push_notebook": 10}
+LONG_BY_HERITAGE = {
+    "create_libs_datasets": 4,
+    "create_requirements_dataset": 6,
+    "get_dataset": 4,
+    "mk_dataset": 4,
+    "nb_meta": 9,
+    "push_notebook": 10,
+}
 HEAVY = ("torch", "pandas", "sklearn", "kaggle", "numpy", "fastai", "matplotlib", "starlette")
 
 
 def loaded_by(code: str) -> set[str]:
-    out = subprocess.run([sys.executable, "-c", f"{code}\nimport sys; print('\\n'.join(sys.modules))"], capture_output=True, text=True, check=True).stdout
+    out = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys; print('\\n'.join(sys.modules))"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
     return {name.split(".")[0] for name in out.splitlines()}
 
 
@@ -31,7 +43,9 @@ def test_every_public_name_exists_and_says_what_it_is():
         if inspect.isfunction(value):
             for i, parameter in enumerate(inspect.signature(value).parameters.values()):
                 is_named = parameter.kind in (parameter.KEYWORD_ONLY, parameter.VAR_KEYWORD)
-                assert i < LONG_BY_HERITAGE.get(name, 3) or is_named, f"{name}({parameter.name}) should be keyword-only"
+                assert i < LONG_BY_HERITAGE.get(name, 3) or is_named, (
+                    f"{name}({parameter.name}) should be keyword-only"
+                )
 
 
 def test_star_import_gives_exactly_all():
@@ -53,14 +67,25 @@ def test_star_import_loads_no_torch_and_no_kaggle():
 
 
 def test_help_loads_nothing_heavy():
-    code = "import sys; sys.argv = ['fkp', '--help']\nfrom fastkaggle_plus.cli import main\ntry: main()\nexcept SystemExit: pass"
+    code = "import sys; sys.argv = ['fkp', '--help']\nfrom fastkaggle_plus.cli.app import main\ntry: main()\nexcept SystemExit: pass"
     assert not loaded_by(code) & set(HEAVY)
 
 
-@pytest.mark.parametrize("verb", [["list"], ["list", "--json"], ["board", "titanic"], ["submissions", "-c", "titanic"], ["sandbox", "serve", "--help"]])
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ["list"],
+        ["list", "--json"],
+        ["board", "titanic"],
+        ["submissions", "-c", "titanic"],
+        ["sandbox", "serve", "--help"],
+    ],
+)
 def test_a_verb_that_needs_no_model_loads_no_heavy_package(verb, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
-    code = f"import sys; sys.argv = ['fkp', *{verb!r}]\nfrom fastkaggle_plus.cli import main\ntry: main()\nexcept SystemExit: pass"
-    heavy = {"torch", "pandas", "sklearn", "fastai", "matplotlib", "starlette"} | ({"kaggle"} if verb[0] != "submissions" else set())
+    code = f"import sys; sys.argv = ['fkp', *{verb!r}]\nfrom fastkaggle_plus.cli.app import main\ntry: main()\nexcept SystemExit: pass"
+    heavy = {"torch", "pandas", "sklearn", "fastai", "matplotlib", "starlette"} | (
+        {"kaggle"} if verb[0] != "submissions" else set()
+    )
     assert not loaded_by(code) & heavy

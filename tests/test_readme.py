@@ -18,7 +18,9 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 @pytest.mark.slow
 def test_the_code_prints_what_the_readme_shows(tmp_path, monkeypatch):
-    code, output = re.search(r"```python\n(from fastkaggle_plus import \*.*?)```\n+```text\n(.*?)```", README, re.S).groups()
+    code, output = re.search(
+        r"```python\n(from fastkaggle_plus import \*.*?)```\n+```text\n(.*?)```", README, re.S
+    ).groups()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FKP_HOME", str(tmp_path / "home"))
     printed = io.StringIO()
@@ -29,7 +31,10 @@ def test_the_code_prints_what_the_readme_shows(tmp_path, monkeypatch):
     for a, b in zip(shown, came, strict=True):
         if re.fullmatch(r"[-+±]?\d+\.\d+[,)]?", a):
             number = re.compile(r"\d+\.\d+")
-            assert abs(float(number.search(a)[0]) - float(number.search(b)[0])) < 0.02, (a, b)  # nets differ a little between machines
+            assert abs(float(number.search(a)[0]) - float(number.search(b)[0])) < 0.02, (
+                a,
+                b,
+            )  # nets differ a little between machines
 
 
 def test_every_folder_and_file_named_in_the_map_exists():
@@ -50,7 +55,7 @@ def test_every_score_quoted_is_a_row_of_results():
 def test_commands_named_are_commands():
     from typer.main import get_command
 
-    from fastkaggle_plus.cli import app
+    from fastkaggle_plus.cli.app import app
 
     known = get_command(app).commands
     for command in re.findall(r"\bfkp ([a-z]+)", README):
@@ -60,7 +65,19 @@ def test_commands_named_are_commands():
 def test_every_client_and_operation_of_the_table_has_its_test():
     table = re.search(r"^\| \| kaggle CLI .*?(?=\n\n)", README, re.S | re.M)[0]
     assert table == matrix.table(), "print it anew with python -m tests.sandbox.matrix"
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
-    shown = {(client, operation) for operation, *calls in rows for client, call in zip(matrix.CLIENTS, calls, strict=True) if call != "–"}
-    tested = {tuple(one.values[:2]) for mark in test_matrix.test_matrix.pytestmark if mark.name == "parametrize" for one in mark.args[1]}
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]
+    ]
+    shown = {
+        (client, operation)
+        for operation, *calls in rows
+        for client, call in zip(matrix.CLIENTS, calls, strict=True)
+        if call != "–"
+    }
+    tested = {
+        tuple(one.values[:2])
+        for mark in test_matrix.test_matrix.pytestmark
+        if mark.name == "parametrize"
+        for one in mark.args[1]
+    }
     assert shown == tested and len(shown) > 40

@@ -12,7 +12,20 @@ from fastkaggle_plus.competition import Images
 DATA = ""  # folder of the competition's own files, seen from this one; "": the rows are made up, and their scores say nothing
 N_ROWS = 400
 LEVELS = ("ash", "birch", "cedar")
-WORDS = ("gear", "lens", "valve", "cable", "pump", "blade", "sensor", "frame", "motor", "filter", "nozzle", "spring")
+WORDS = (
+    "gear",
+    "lens",
+    "valve",
+    "cable",
+    "pump",
+    "blade",
+    "sensor",
+    "frame",
+    "motor",
+    "filter",
+    "nozzle",
+    "spring",
+)
 
 
 def make(dest: str | Path, *, seed: int = 42) -> Path:
@@ -32,22 +45,30 @@ def write_rows(comp: Competition, folder: Path, rng: np.random.Generator) -> Non
     if comp.kind == "tabular":
         rows["size"] = (hidden + rng.normal(0, 1, N_ROWS)).round(3)
         rows["wood"] = np.array(LEVELS)[np.digitize(hidden + rng.normal(0, 1, N_ROWS), (-0.6, 0.6))]
-        rows["seen"] = pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 365, N_ROWS), unit="D")
+        rows["seen"] = pd.Timestamp("2024-01-01") + pd.to_timedelta(
+            rng.integers(0, 365, N_ROWS), unit="D"
+        )
         rows.loc[rng.random(N_ROWS) < 0.05, "size"] = None
     elif comp.kind == "text":
         first, *others = (comp.text.columns if comp.text else ()) or ("text",)
         texts = rng.choice(WORDS, (N_ROWS, 4))
         rows[first] = [" ".join(t) for t in texts]
         for c in others:  # the more the two texts share, the larger the hidden quantity
-            rows[c] = [" ".join([*t[:n], *rng.choice(WORDS, 4 - n)]) for t, n in zip(texts, np.digitize(hidden, (-1, 0, 1)), strict=True)]
+            rows[c] = [
+                " ".join([*t[:n], *rng.choice(WORDS, 4 - n)])
+                for t, n in zip(texts, np.digitize(hidden, (-1, 0, 1)), strict=True)
+            ]
         if comp.text and comp.text.context:
             rows[comp.text.context] = rng.choice(LEVELS, N_ROWS)
         if not others:
             rows[first] += np.where(hidden + rng.normal(0, 0.5, N_ROWS) > 0, " new", " old")
     for i, name in enumerate(comp.target):
         values = hidden + rng.normal(0, 0.3 + 0.1 * i, N_ROWS)
-        wanted = {"regression": (np.exp(values / 2) * 10).round(3), "binary": (values > 0).astype(int),
-                  "multiclass": np.array(LEVELS)[np.digitize(values, (-0.6, 0.6))]}
+        wanted = {
+            "regression": (np.exp(values / 2) * 10).round(3),
+            "binary": (values > 0).astype(int),
+            "multiclass": np.array(LEVELS)[np.digitize(values, (-0.6, 0.6))],
+        }
         rows[name] = wanted[comp.task]
     if comp.split.column and comp.split.column not in rows:
         rows[comp.split.column] = rng.integers(0, 40, N_ROWS)
@@ -56,14 +77,26 @@ def write_rows(comp: Competition, folder: Path, rng: np.random.Generator) -> Non
         write_images(comp, rows, hidden, folder, rng)
 
 
-def write_images(comp: Competition, rows: pd.DataFrame, hidden: np.ndarray, folder: Path, rng: np.random.Generator) -> None:
+def write_images(
+    comp: Competition,
+    rows: pd.DataFrame,
+    hidden: np.ndarray,
+    folder: Path,
+    rng: np.random.Generator,
+) -> None:
     "Write a small noisy picture for each row, the redder the larger the hidden quantity."
     from PIL import Image
 
     where = comp.images or Images()
     for (_, row), h in zip(rows.iterrows(), hidden, strict=True):
-        pixels = rng.normal((128 + 40 * h, 128, 128 - 20 * h), 30, (24, 32, 3)).clip(0, 255).astype("uint8")
-        file = folder / where.train_folder / where.name.format(**{**row.to_dict(), "id": row[comp.id]})
+        pixels = (
+            rng.normal((128 + 40 * h, 128, 128 - 20 * h), 30, (24, 32, 3))
+            .clip(0, 255)
+            .astype("uint8")
+        )
+        file = (
+            folder / where.train_folder / where.name.format(**{**row.to_dict(), "id": row[comp.id]})
+        )
         file = file if file.suffix else file.with_suffix(".png")
         file.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels).save(file)

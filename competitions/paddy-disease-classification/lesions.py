@@ -17,15 +17,18 @@ STRAW = (206, 184, 132)
 @dataclass
 class Blade:
     "The pixels of one blade. Lengths are in short sides of the image."
-    along: Array        # (n,) distance from the tip
-    across: Array       # (n,) signed distance from the midrib
-    v: Array            # (n,) `across` in half widths: -1 and 1 are the margins
-    rgb: Array          # (n, 3) colours 0-255, painted on in place
-    half_width: float
-    length: float       # of what can be seen
-    is_heart: bool      # the youngest blade, in front of the others
 
-    def blend(self, colour: Colour | Array, alpha: Array, where: Array | slice = slice(None)) -> None:
+    along: Array  # (n,) distance from the tip
+    across: Array  # (n,) signed distance from the midrib
+    v: Array  # (n,) `across` in half widths: -1 and 1 are the margins
+    rgb: Array  # (n, 3) colours 0-255, painted on in place
+    half_width: float
+    length: float  # of what can be seen
+    is_heart: bool  # the youngest blade, in front of the others
+
+    def blend(
+        self, colour: Colour | Array, alpha: Array, where: Array | slice = slice(None)
+    ) -> None:
         "Mix a colour in, by each pixel's share of it."
         self.rgb[where] += alpha[:, None] * (np.asarray(colour, dtype="f4") - self.rgb[where])
 
@@ -35,7 +38,7 @@ def noise(
     x: Array,
     y: Array,
     *,
-    cell_x: float,   # size of a cell, in the unit of x
+    cell_x: float,  # size of a cell, in the unit of x
     cell_y: float,
 ) -> Array:
     "Return smooth noise at points, about -1 to 1."
@@ -53,19 +56,28 @@ def specks(blade: Blade, rng: np.random.Generator) -> None:
     "Dust, dew and scars that harm nobody, in every class."
     colours = ((235, 235, 225), (90, 60, 40), (190, 176, 140), (196, 140, 60))
     for _ in range(rng.poisson(4)):
-        colour, a, c = colours[rng.integers(len(colours))], rng.uniform(0, blade.length), rng.uniform(-1, 1) * blade.half_width
+        colour, a, c = (
+            colours[rng.integers(len(colours))],
+            rng.uniform(0, blade.length),
+            rng.uniform(-1, 1) * blade.half_width,
+        )
         near, da, dc = _near(blade, a, c, 0.02)
         long, wide = rng.uniform(0.004, 0.011), rng.uniform(0.004, 0.008)
-        blade.blend(colour, rng.uniform(0.4, 0.8) * smooth(1.8 - np.hypot(da / long, dc / wide)), near)
+        blade.blend(
+            colour, rng.uniform(0.4, 0.8) * smooth(1.8 - np.hypot(da / long, dc / wide)), near
+        )
 
 
 def blast(blade: Blade, severity: float, rng: np.random.Generator) -> None:
     "Spindles with pointed ends: an ashen centre in a brown rim."
     ashen, rim = _varied((186, 176, 158), rng), _varied((112, 66, 36), rng)
     for a, c in _places(blade, rng.poisson(2 + 6 * severity), rng):
-        long, wide = rng.uniform(0.05, 0.12) * (0.6 + 0.5 * severity), rng.uniform(0.020, 0.036) * (0.7 + 0.4 * severity)
+        long, wide = (
+            rng.uniform(0.05, 0.12) * (0.6 + 0.5 * severity),
+            rng.uniform(0.020, 0.036) * (0.7 + 0.4 * severity),
+        )
         near, da, dc = _near(blade, a, c, 1.5 * long)
-        r = np.abs(da) / long + (np.abs(dc) / wide) ** 1.5   # 1 at the outline
+        r = np.abs(da) / long + (np.abs(dc) / wide) ** 1.5  # 1 at the outline
         blade.blend((196, 176, 84), 0.5 * severity * smooth(2.4 - 1.4 * r), near)
         blade.blend(rim, _strength(severity) * smooth((1.15 - r) * 5), near)
         blade.blend(ashen, _strength(severity) * smooth((0.68 - r) * 5), near)
@@ -87,24 +99,45 @@ def hispa(blade: Blade, severity: float, rng: np.random.Generator) -> None:
     pale = _varied((226, 226, 204), rng)
     for a, c in _places(blade, rng.poisson(2 + 4 * severity), rng):
         for beside in np.arange(rng.integers(3, 7)) * 0.019:
-            _streak(blade, (a + rng.uniform(-0.03, 0.03), c + beside), (rng.uniform(0.04, 0.11), rng.uniform(0.005, 0.008)), pale, _strength(severity))
+            _streak(
+                blade,
+                (a + rng.uniform(-0.03, 0.03), c + beside),
+                (rng.uniform(0.04, 0.11), rng.uniform(0.005, 0.008)),
+                pale,
+                _strength(severity),
+            )
 
 
 def leaf_streak(blade: Blade, severity: float, rng: np.random.Generator) -> None:
     "Thin orange streaks along the veins, beaded and far apart from each other."
     orange = _varied((194, 122, 44), rng)
-    beads = 0.55 + 0.45 * np.sign(noise(rng, blade.along, blade.across, cell_x=0.02, cell_y=0.03) + 0.3)
+    beads = 0.55 + 0.45 * np.sign(
+        noise(rng, blade.along, blade.across, cell_x=0.02, cell_y=0.03) + 0.3
+    )
     for a, c in _places(blade, rng.poisson(5 + 15 * severity), rng):
-        _streak(blade, (a, c), (rng.uniform(0.08, 0.24), rng.uniform(0.006, 0.010)), orange, _strength(severity) * beads)
+        _streak(
+            blade,
+            (a, c),
+            (rng.uniform(0.08, 0.24), rng.uniform(0.006, 0.010)),
+            orange,
+            _strength(severity) * beads,
+        )
 
 
 def leaf_blight(blade: Blade, severity: float, rng: np.random.Generator) -> None:
     "Margins that dry from the tip down, with a wavy border to the green."
-    wave = noise(rng, blade.along, np.zeros_like(blade.along), cell_x=0.07, cell_y=1) + 0.4 * noise(rng, blade.along, blade.v, cell_x=0.03, cell_y=2)
+    wave = noise(rng, blade.along, np.zeros_like(blade.along), cell_x=0.07, cell_y=1) + 0.4 * noise(
+        rng, blade.along, blade.v, cell_x=0.03, cell_y=2
+    )
     sides = rng.choice([(1, 1), (1, 0.3), (0.3, 1)], p=(0.5, 0.25, 0.25))
     side = np.where(blade.v > 0, sides[1], sides[0])
     reach = (0.25 + 0.75 * severity) * blade.length
-    depth = side * (0.1 + 0.9 * severity) * (0.66 + 0.30 * wave) * smooth((reach - blade.along) / (0.5 * reach) + 0.2)
+    depth = (
+        side
+        * (0.1 + 0.9 * severity)
+        * (0.66 + 0.30 * wave)
+        * smooth((reach - blade.along) / (0.5 * reach) + 0.2)
+    )
     inside = np.abs(blade.v) - (1 - depth)
     blade.blend(_varied((214, 190, 88), rng), 0.8 * smooth(inside / 0.10 + 1) * (depth > 0.04))
     blade.blend(_varied(STRAW, rng), 0.95 * smooth(inside / 0.10) * (depth > 0.04))
@@ -120,14 +153,23 @@ def tungro(blade: Blade, severity: float, rng: np.random.Generator) -> None:
 def dead_heart(blade: Blade, severity: float, rng: np.random.Generator) -> None:
     "The youngest blade dries up as a whole and rolls in, between others that stay green."
     if blade.is_heart:
-        folds = 1 + 0.22 * np.sin(blade.v * rng.uniform(5, 9) + 2 * noise(rng, blade.along, blade.across, cell_x=0.3, cell_y=1))
+        folds = 1 + 0.22 * np.sin(
+            blade.v * rng.uniform(5, 9)
+            + 2 * noise(rng, blade.along, blade.across, cell_x=0.3, cell_y=1)
+        )
         dried = smooth((0.2 + 1.3 * severity) * 1.2 - blade.along / blade.length)
         blade.blend(_varied((186, 156, 104), rng) * folds[:, None], 0.95 * dried)
 
 
 def downy_mildew(blade: Blade, severity: float, rng: np.random.Generator) -> None:
     "Pale patches without a rim, fraying out, with a whitish down."
-    patches = noise(rng, blade.along + rng.uniform(0, 2), blade.across + blade.half_width, cell_x=0.10, cell_y=0.055)
+    patches = noise(
+        rng,
+        blade.along + rng.uniform(0, 2),
+        blade.across + blade.half_width,
+        cell_x=0.10,
+        cell_y=0.055,
+    )
     down = noise(rng, blade.along, blade.across, cell_x=0.012, cell_y=0.012)
     share = smooth((patches + 0.15 * down - 0.65 + 0.8 * severity) / 0.6)
     blade.blend(_varied((208, 212, 152), rng), 0.75 * _strength(severity) * share)
@@ -151,8 +193,16 @@ def normal(blade: Blade, severity: float, rng: np.random.Generator) -> None:
 
 
 DISEASES: dict[str, Callable[[Blade, float, np.random.Generator], None]] = {
-    "bacterial_leaf_blight": leaf_blight, "bacterial_leaf_streak": leaf_streak, "bacterial_panicle_blight": panicle_blight, "blast": blast,
-    "brown_spot": brown_spot, "dead_heart": dead_heart, "downy_mildew": downy_mildew, "hispa": hispa, "normal": normal, "tungro": tungro,
+    "bacterial_leaf_blight": leaf_blight,
+    "bacterial_leaf_streak": leaf_streak,
+    "bacterial_panicle_blight": panicle_blight,
+    "blast": blast,
+    "brown_spot": brown_spot,
+    "dead_heart": dead_heart,
+    "downy_mildew": downy_mildew,
+    "hispa": hispa,
+    "normal": normal,
+    "tungro": tungro,
 }
 
 
@@ -167,7 +217,10 @@ def _varied(colour: Colour, rng: np.random.Generator) -> Array:
 
 def _places(blade: Blade, n: int, rng: np.random.Generator) -> list[tuple[float, float]]:
     "Where lesions sit: (along, across)."
-    return [(rng.uniform(0.05, 0.95) * blade.length, rng.uniform(-0.85, 0.85) * blade.half_width) for _ in range(n)]
+    return [
+        (rng.uniform(0.05, 0.95) * blade.length, rng.uniform(-0.85, 0.85) * blade.half_width)
+        for _ in range(n)
+    ]
 
 
 def _near(blade: Blade, a: float, c: float, reach: float) -> tuple[Array, Array, Array]:
@@ -176,7 +229,13 @@ def _near(blade: Blade, a: float, c: float, reach: float) -> tuple[Array, Array,
     return near, blade.along[near] - a, blade.across[near] - c
 
 
-def _streak(blade: Blade, place: tuple[float, float], size: tuple[float, float], colour: Array, alpha: float | Array) -> None:
+def _streak(
+    blade: Blade,
+    place: tuple[float, float],
+    size: tuple[float, float],
+    colour: Array,
+    alpha: float | Array,
+) -> None:
     "A straight line along the blade, soft at its sides: (half its length, its width)."
     near, da, dc = _near(blade, *place, size[0])
     share = smooth((1 - np.abs(da) / size[0]) * 8) * smooth((1.3 - np.abs(dc) / size[1]) * 2)

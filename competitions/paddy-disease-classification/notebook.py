@@ -117,7 +117,7 @@ def neat(frame):
 comp = load_comp(code)
 path = setup_comp(comp.slug)
 if QUICK:
-    path = quick_copy(comp, path, tempfile.mkdtemp(), seed=SEED)   # links are no output
+    path = quick_copy(comp, path, tempfile.mkdtemp(), seed=SEED)  # links are no output
 sorted(p.name for p in path.iterdir())
 
 # %% [markdown]
@@ -136,8 +136,11 @@ data.raw_train.head()
 # %%
 first = data.raw_train.groupby(comp.target[0], sort=True).head(2).sort_values(comp.target[0])
 places = data.train.images.take(first.index.to_numpy())
-contact_sheet(resized(list(places), (192, 144), method="pad").array,
-              titles=list(first[comp.target[0]]), columns=4)
+contact_sheet(
+    resized(list(places), (192, 144), method="pad").array,
+    titles=list(first[comp.target[0]]),
+    columns=4,
+)
 
 # %% [markdown]
 # How many there are of each. The rarest class has few images to learn from, and few to be scored on.
@@ -173,8 +176,11 @@ neat(odd) if len(odd) else print("Every image decodes, and none is odd.")
 # %%
 rows = data.raw_train.groupby(comp.target[0]).head(1).index[:3]
 seen = augmented(data.train, rows, 5, item=192, batch=128, method="crop", seed=SEED)
-contact_sheet(seen.reshape(-1, *seen.shape[2:]), columns=seen.shape[1],
-              titles=[t for row in rows for t in (data.raw_train[comp.target[0]][row], *[""] * 5)])
+contact_sheet(
+    seen.reshape(-1, *seen.shape[2:]),
+    columns=seen.shape[1],
+    titles=[t for row in rows for t in (data.raw_train[comp.target[0]][row], *[""] * 5)],
+)
 
 # %% [markdown]
 # ## The split
@@ -185,8 +191,10 @@ contact_sheet(seen.reshape(-1, *seen.shape[2:]), columns=seen.shape[1],
 # %%
 folds = folds_for(comp, data, n_folds=N_FOLDS, seed=SEED, holdout=HOLDOUT)
 pd.DataFrame({comp.id: data.ids, "fold": folds.assignment}).to_csv("folds.csv", index=False)
-print(f"{(folds.assignment >= 0).sum()} of {len(folds)} images are predicted by a model that did "
-      f"not see them: {folds.kind}, seed {folds.seed}, fingerprint {folds.fingerprint()}")
+print(
+    f"{(folds.assignment >= 0).sum()} of {len(folds)} images are predicted by a model that did "
+    f"not see them: {folds.kind}, seed {folds.seed}, fingerprint {folds.fingerprint()}"
+)
 
 # %% [markdown]
 # ## The trials
@@ -232,6 +240,7 @@ print(f"{(folds.assignment >= 0).sum()} of {len(folds)} images are predicted by 
 # All training happens in this one function. It fits a list of trials, on a GPU one after the other, and keeps what finished in a small store: run a
 # cell again, and nothing is trained twice. A trial that fails says why, and the others go on.
 
+
 # %%
 def train_all(declared):
     "Fit a list of trials; return what came of each, and nothing for a part that is left out."
@@ -239,8 +248,15 @@ def train_all(declared):
         return []
     trials = trials_of(comp, declared)
     sweep = Sweep(comp.slug, quick_trials(trials) if QUICK else trials, N_FOLDS, SEED, HOLDOUT)
-    results = run_local(sweep, comp, path, vault=Vault("vault"), data=data,
-                        on_start=lambda trial: print(f"{trial.name} starts"), on_result=tell)
+    results = run_local(
+        sweep,
+        comp,
+        path,
+        vault=Vault("vault"),
+        data=data,
+        on_start=lambda trial: print(f"{trial.name} starts"),
+        on_result=tell,
+    )
     if not finished(results):
         print(f"No trial of {declared} finished, so there is nothing to compare here.")
     return results
@@ -280,12 +296,16 @@ def show_board(results):
         return None
     ties = [r.name for r in rows[1:] if r.to_best.is_noise]
     print(f"Best: {rows[0].name}." + (f" A tie with it: {'; '.join(ties)}." if ties else ""))
-    table = pd.DataFrame({"trial": [r.name for r in rows],
-                          f"held-out {comp.metric}": [r.oof_score for r in rows],
-                          "standard error": [r.oof_score_se for r in rows],
-                          "seconds": [r.seconds_s for r in rows],
-                          "to the best": [r.to_best.gain if r.to_best else 0.0 for r in rows],
-                          "verdict": [r.verdict for r in rows]})
+    table = pd.DataFrame(
+        {
+            "trial": [r.name for r in rows],
+            f"held-out {comp.metric}": [r.oof_score for r in rows],
+            "standard error": [r.oof_score_se for r in rows],
+            "seconds": [r.seconds_s for r in rows],
+            "to the best": [r.to_best.gain if r.to_best else 0.0 for r in rows],
+            "verdict": [r.verdict for r in rows],
+        }
+    )
     styles = {"seconds": "{:.0f}", "to the best": "{:+.4f}"}
     return neat(table).format(styles, precision=4)
 
@@ -315,13 +335,17 @@ def show_tta(results):
     facts = {p.name: p.about.get("tta") for p in finished(results)}
     asked = {name: fact for name, fact in facts.items() if isinstance(fact, dict)}
     told = asked.values()
-    table = pd.DataFrame({"trial": list(asked),
-                          "whole image": [t["scores"]["plain"] for t in told],
-                          "with views": [t["scores"][t["against"]] for t in told],
-                          "mended": [t["wrong_to_right"] for t in told],
-                          "spoiled": [t["right_to_wrong"] for t in told],
-                          "p": [t["p_value"] for t in told],
-                          "used": ["whole" if t["chosen"] == "plain" else "views" for t in told]})
+    table = pd.DataFrame(
+        {
+            "trial": list(asked),
+            "whole image": [t["scores"]["plain"] for t in told],
+            "with views": [t["scores"][t["against"]] for t in told],
+            "mended": [t["wrong_to_right"] for t in told],
+            "spoiled": [t["right_to_wrong"] for t in told],
+            "p": [t["p_value"] for t in told],
+            "used": ["whole" if t["chosen"] == "plain" else "views" for t in told],
+        }
+    )
     return neat(table).format({"p": "{:.2g}"}, precision=4) if asked else None
 
 
@@ -360,8 +384,12 @@ show_board(part_2)
 # within one standard error of each other, and a table sorted by score made it look like a finding.
 
 # %%
-show_pairs(part_2, ("convnext, crop", "resnet26d, crop"), ("convnext, squish", "convnext, crop"),
-           ("convnext, pad", "convnext, crop"))
+show_pairs(
+    part_2,
+    ("convnext, crop", "resnet26d, crop"),
+    ("convnext, squish", "convnext, crop"),
+    ("convnext, pad", "convnext, crop"),
+)
 
 # %% [markdown]
 # Do random views help?
@@ -379,8 +407,10 @@ if "3" in PARTS:
     trials = quick_trials(trials_of(comp, "PART_3")) if QUICK else trials_of(comp, "PART_3")
     for t in trials:
         fit = gpu_fit(t.params["arch"], t.params["batch"], accum=t.params.get("accum", 1))
-        print(f"{t.name}, {fit.size[0]}x{fit.size[1]} px, accum {fit.accum}:",
-              fit.skipped or f"{fit.peak_mb} MB")
+        print(
+            f"{t.name}, {fit.size[0]}x{fit.size[1]} px, accum {fit.accum}:",
+            fit.skipped or f"{fit.peak_mb} MB",
+        )
 
 # %% [markdown]
 # Now train them. If you have nine hours, write `PART_3_LARGE`.
@@ -441,8 +471,10 @@ always = data.raw_train["variety"].value_counts(normalize=True)
 for preds in finished(part_4):
     for fold in preds.about.get("fits", ()):
         if "variety_accuracy" in fold:
-            print(f"variety: {fold['variety_accuracy']:.4f}; "
-                  f"always {always.index[0]}: {always.iloc[0]:.4f}")
+            print(
+                f"variety: {fold['variety_accuracy']:.4f}; "
+                f"always {always.index[0]}: {always.iloc[0]:.4f}"
+            )
 
 # %% [markdown]
 # ## All together
@@ -493,8 +525,9 @@ neat(worst[shown]).format(precision=3)
 # `apply_cleaning` takes, so that others can read what was changed, and undo it.
 
 # %%
-said = [f"{r.label} {r.probability:.2f}\n{r.predicted}? {r.confidence:.2f}"
-        for r in worst.itertuples()]
+said = [
+    f"{r.label} {r.probability:.2f}\n{r.predicted}? {r.confidence:.2f}" for r in worst.itertuples()
+]
 contact_sheet(resized(list(worst["file"]), (256, 192), method="pad").array, titles=said, columns=4)
 
 # %% [markdown]
@@ -521,8 +554,12 @@ neat(pd.DataFrame([{"trial": p.name, **{f: str(p.about.get(f, "")) for f in fact
 # %%
 file = write_submission(both, comp, path, file="submission.csv")
 answers = check_file(file, comp, path, labels=data.vocab)
-shares = pd.DataFrame({"in train": data.raw_train[comp.target[0]].value_counts(normalize=True),
-                       "in the answers": answers[comp.target[0]].value_counts(normalize=True)})
+shares = pd.DataFrame(
+    {
+        "in train": data.raw_train[comp.target[0]].value_counts(normalize=True),
+        "in the answers": answers[comp.target[0]].value_counts(normalize=True),
+    }
+)
 print(f"{len(answers)} images are named")
 shares.fillna(0).style.format("{:.1%}")
 

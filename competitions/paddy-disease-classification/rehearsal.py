@@ -23,53 +23,83 @@ from fastkaggle_plus.environment import home
 
 HERE = Path(__file__).parent
 SOURCE = Path(__file__).read_bytes()
-WRONG_LABELS = 0.05   # share of images under the label of another class, so that no model reaches 1.0
-LINKED = 0.15         # share of images whose variety is the one that the disease favours
-LANDSCAPE = 0.01      # share of images that are wider than high
+WRONG_LABELS = (
+    0.05  # share of images under the label of another class, so that no model reaches 1.0
+)
+LINKED = 0.15  # share of images whose variety is the one that the disease favours
+LANDSCAPE = 0.01  # share of images that are wider than high
 
 # images in the real training set, and the variety that the stand-in favours
 CLASSES = {
-    "bacterial_leaf_blight": (479, "IR20"), "bacterial_leaf_streak": (380, "Zonal"), "bacterial_panicle_blight": (337, "Ponni"),
-    "blast": (1738, "KarnatakaPonni"), "brown_spot": (965, "AndraPonni"), "dead_heart": (1442, "AtchayaPonni"), "downy_mildew": (620, "RR"),
-    "hispa": (1594, "Onthanel"), "normal": (1764, "Ponni"), "tungro": (1088, "Surya"),
+    "bacterial_leaf_blight": (479, "IR20"),
+    "bacterial_leaf_streak": (380, "Zonal"),
+    "bacterial_panicle_blight": (337, "Ponni"),
+    "blast": (1738, "KarnatakaPonni"),
+    "brown_spot": (965, "AndraPonni"),
+    "dead_heart": (1442, "AtchayaPonni"),
+    "downy_mildew": (620, "RR"),
+    "hispa": (1594, "Onthanel"),
+    "normal": (1764, "Ponni"),
+    "tungro": (1088, "Surya"),
 }
 # share among the images that are not linked, made up: one variety dominates as in the real training set, some are rare
-VARIETIES = {"ADT45": 0.75, "KarnatakaPonni": 0.08, "Ponni": 0.05, "AtchayaPonni": 0.03, "Zonal": 0.03, "AndraPonni": 0.02, "Onthanel": 0.02,
-             "IR20": 0.01, "RR": 0.005, "Surya": 0.005}
+VARIETIES = {
+    "ADT45": 0.75,
+    "KarnatakaPonni": 0.08,
+    "Ponni": 0.05,
+    "AtchayaPonni": 0.03,
+    "Zonal": 0.03,
+    "AndraPonni": 0.02,
+    "Onthanel": 0.02,
+    "IR20": 0.01,
+    "RR": 0.005,
+    "Surya": 0.005,
+}
 
-COLUMNS = ["image_id", "label", "variety", "age", "shown", "is_landscape"]   # the first four are those of train.csv
+COLUMNS = [
+    "image_id",
+    "label",
+    "variety",
+    "age",
+    "shown",
+    "is_landscape",
+]  # the first four are those of train.csv
 
 
 def make(
     dest: str | Path,
     *,
     seed: int = 42,
-    n_images: int = 600,     # before the holdout, which takes three in ten
-    height_px: int = 192,    # Paddy's own photographs have 640
-    width_px: int = 144,     # and 480
+    n_images: int = 600,  # before the holdout, which takes three in ten
+    height_px: int = 192,  # Paddy's own photographs have 640
+    width_px: int = 144,  # and 480
 ) -> Path:
     "Write a bundle for the sandbox into `dest`; a smaller `n_images` makes fewer of the same images. Raises DataError on too few to hold any out."
     comp, rows = load_comp(HERE), draw_rows(seed, n_images)
     painting = comp.module("painting")
-    assert painting is not None   # beside this file
+    assert painting is not None  # beside this file
     with tempfile.TemporaryDirectory() as folder:
         rows[COLUMNS[:4]].to_csv(Path(folder) / comp.train, index=False, lineterminator="\n")
-        files = [Path(folder) / "train_images" / label / image_id for label, image_id in zip(rows["label"], rows["image_id"], strict=True)]
+        files = [
+            Path(folder) / "train_images" / label / image_id
+            for label, image_id in zip(rows["label"], rows["image_id"], strict=True)
+        ]
         for file in files:
             file.parent.mkdir(parents=True, exist_ok=True)
-        kept = _cache(SOURCE + painting.SOURCE, f"seed {seed}, {n_images} images of {height_px} x {width_px}")
+        kept = _cache(
+            SOURCE + painting.SOURCE, f"seed {seed}, {n_images} images of {height_px} x {width_px}"
+        )
         if not _unpack(kept, files):
             _paint_all(painting, files, rows, seed=seed, size_px=(height_px, width_px))
             _pack(kept, files)
         return rehearse(comp, folder, dest, seed=seed)
 
 
-def draw_rows(
-    seed: int,
-    n_images: int,
-) -> pd.DataFrame:
+def draw_rows(seed: int, n_images: int) -> pd.DataFrame:
     "Return what each image shows and what train.csv says of it; row i depends on (seed, i) alone."
-    return pd.DataFrame([_row(np.random.default_rng([seed, i, 0]), i) for i in range(n_images)], columns=COLUMNS)
+    return pd.DataFrame(
+        [_row(np.random.default_rng([seed, i, 0]), i) for i in range(n_images)], columns=COLUMNS
+    )
 
 
 def _row(rng: np.random.Generator, i: int) -> dict[str, Any]:
@@ -77,19 +107,44 @@ def _row(rng: np.random.Generator, i: int) -> dict[str, Any]:
     shown = list(CLASSES)[rng.choice(len(CLASSES), p=counts / counts.sum())]
     label = rng.choice([c for c in CLASSES if c != shown]) if rng.random() < WRONG_LABELS else shown
     shares = np.array(list(VARIETIES.values()))
-    variety = CLASSES[shown][1] if rng.random() < LINKED else list(VARIETIES)[rng.choice(len(VARIETIES), p=shares / shares.sum())]
-    return {"image_id": f"{100001 + i}.jpg", "label": str(label), "variety": variety, "age": int(rng.integers(45, 83)), "shown": shown,
-            "is_landscape": bool(rng.random() < LANDSCAPE)}
+    variety = (
+        CLASSES[shown][1]
+        if rng.random() < LINKED
+        else list(VARIETIES)[rng.choice(len(VARIETIES), p=shares / shares.sum())]
+    )
+    return {
+        "image_id": f"{100001 + i}.jpg",
+        "label": str(label),
+        "variety": variety,
+        "age": int(rng.integers(45, 83)),
+        "shown": shown,
+        "is_landscape": bool(rng.random() < LANDSCAPE),
+    }
 
 
-def _paint_all(painting: ModuleType, files: list[Path], rows: pd.DataFrame, *, seed: int, size_px: tuple[int, int]) -> None:
+def _paint_all(
+    painting: ModuleType,
+    files: list[Path],
+    rows: pd.DataFrame,
+    *,
+    seed: int,
+    size_px: tuple[int, int],
+) -> None:
     def paint_one(i: int) -> None:
         row = rows.iloc[i]
         height_px, width_px = size_px[::-1] if row["is_landscape"] else size_px
-        image = painting.paint(row["shown"], row["variety"], np.random.default_rng([seed, i, 1]), height_px=height_px, width_px=width_px)
+        image = painting.paint(
+            row["shown"],
+            row["variety"],
+            np.random.default_rng([seed, i, 1]),
+            height_px=height_px,
+            width_px=width_px,
+        )
         image.save(files[i], quality=90)
 
-    with ThreadPoolExecutor() as pool:   # numpy and PIL release the interpreter lock on large pictures
+    with (
+        ThreadPoolExecutor() as pool
+    ):  # numpy and PIL release the interpreter lock on large pictures
         list(pool.map(paint_one, range(len(files))))
 
 
@@ -106,7 +161,15 @@ def _unpack(kept: Path, files: list[Path]) -> bool:
         with zipfile.ZipFile(kept) as packed:
             for file in files:
                 file.write_bytes(packed.read(file.name))
-    except (OSError, KeyError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):   # not there, or damaged in any way
+    except (
+        OSError,
+        KeyError,
+        ValueError,
+        EOFError,
+        RuntimeError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ):  # not there, or damaged in any way
         return False
     return True
 
@@ -120,6 +183,6 @@ def _pack(kept: Path, files: list[Path]) -> None:
             for file in files:
                 packed.write(file, file.name)
         part.replace(kept)
-    except OSError:   # a full disk or a read-only home costs the painting again, nothing else
+    except OSError:  # a full disk or a read-only home costs the painting again, nothing else
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)

@@ -21,8 +21,18 @@ NEEDED = ("Pclass", "Name", "Sex", "Age", "SibSp", "Parch", "Ticket", "Fare", "C
 TITLES = {"Mlle": "Miss", "Ms": "Miss", "Mme": "Mrs"}
 KNOWN = ("Mr", "Mrs", "Miss", "Master")
 CAT = ("Sex", "Pclass", "Embarked", "Deck", "Title")
-CONT = ("Age", "SibSp", "Parch", "LogFare", "FarePerHead", "Family", "Alone", "TicketFreq", "WomanOrChild")
-PARTY = "party"   # the number of one's party: never a feature itself
+CONT = (
+    "Age",
+    "SibSp",
+    "Parch",
+    "LogFare",
+    "FarePerHead",
+    "Family",
+    "Alone",
+    "TicketFreq",
+    "WomanOrChild",
+)
+PARTY = "party"  # the number of one's party: never a feature itself
 # Where no companion's fate is known; a constant: a mean of targets would tell each row a little of its own.
 EVEN = 0.5
 
@@ -32,13 +42,20 @@ def read(path: Path) -> Data:
     data = COMP.read_files(path)
     train, test = data.raw_train, data.raw_test
     if missing := [c for c in NEEDED if c not in train or c not in test]:
-        raise DataError(f"{path} lacks the column {', '.join(missing)}. "
-                        f"Titanic's train.csv and test.csv have {', '.join(NEEDED)}.")
+        raise DataError(
+            f"{path} lacks the column {', '.join(missing)}. "
+            f"Titanic's train.csv and test.csv have {', '.join(NEEDED)}."
+        )
     everyone = pd.concat([train, test], ignore_index=True)
     features = add_features(everyone, train)
     n = len(train)
-    return data.with_features(features[:n], features[n:].reset_index(drop=True), cat_names=CAT,
-                              cont_names=(*CONT, PARTY), in_fold=add_companions)
+    return data.with_features(
+        features[:n],
+        features[n:].reset_index(drop=True),
+        cat_names=CAT,
+        cont_names=(*CONT, PARTY),
+        in_fold=add_companions,
+    )
 
 
 def add_features(everyone: pd.DataFrame, train: pd.DataFrame) -> pd.DataFrame:
@@ -50,13 +67,25 @@ def add_features(everyone: pd.DataFrame, train: pd.DataFrame) -> pd.DataFrame:
     ticket_freq = everyone["Ticket"].map(everyone["Ticket"].value_counts())
     family = everyone["SibSp"] + everyone["Parch"]
     protected = (everyone["Sex"] == "female") | (title == "Master")
-    return pd.DataFrame({
-        "Sex": everyone["Sex"], "Embarked": everyone["Embarked"],
-        "Deck": decks(everyone["Cabin"]), "Title": title,
-        "Pclass": everyone["Pclass"], "Age": age, "SibSp": everyone["SibSp"], "Parch": everyone["Parch"],
-        "LogFare": np.log1p(fare), "FarePerHead": np.log1p(fare / ticket_freq),
-        "Family": family, "Alone": (family == 0).astype(int),
-        "TicketFreq": ticket_freq, "WomanOrChild": protected.astype(int), PARTY: parties(everyone)})
+    return pd.DataFrame(
+        {
+            "Sex": everyone["Sex"],
+            "Embarked": everyone["Embarked"],
+            "Deck": decks(everyone["Cabin"]),
+            "Title": title,
+            "Pclass": everyone["Pclass"],
+            "Age": age,
+            "SibSp": everyone["SibSp"],
+            "Parch": everyone["Parch"],
+            "LogFare": np.log1p(fare),
+            "FarePerHead": np.log1p(fare / ticket_freq),
+            "Family": family,
+            "Alone": (family == 0).astype(int),
+            "TicketFreq": ticket_freq,
+            "WomanOrChild": protected.astype(int),
+            PARTY: parties(everyone),
+        }
+    )
 
 
 def titles(names: pd.Series) -> pd.Series:
@@ -75,13 +104,24 @@ def decks(cabins: pd.Series) -> pd.Series:
 def parties(everyone: pd.DataFrame) -> pd.Series:
     "Number the parties: a ticket shared, or a surname with class, port and all but the ticket's last digit."
     name, ticket, port = (everyone[c].astype("string") for c in ("Name", "Ticket", "Embarked"))
-    family = (name.str.split(",").str[0] + "|" + everyone["Pclass"].astype(str) + "|" + port.fillna("")
-              + "|" + ticket.str[:-1])
+    family = (
+        name.str.split(",").str[0]
+        + "|"
+        + everyone["Pclass"].astype(str)
+        + "|"
+        + port.fillna("")
+        + "|"
+        + ticket.str[:-1]
+    )
     # a missing ticket is shared with none
-    nobody = pd.Series([f"?{i}" for i in range(len(everyone))], index=everyone.index, dtype="string")
+    nobody = pd.Series(
+        [f"?{i}" for i in range(len(everyone))], index=everyone.index, dtype="string"
+    )
     ticket, family = ticket.fillna(nobody), family.fillna(nobody)
     party = pd.Series(np.arange(len(everyone)), index=everyone.index)
-    while True:   # let the smallest number spread along shared tickets and families until nothing changes
+    while (
+        True
+    ):  # let the smallest number spread along shared tickets and families until nothing changes
         spread = party.groupby(ticket).transform("min")
         spread = spread.groupby(family).transform("min")
         if spread.equals(party):
@@ -98,10 +138,14 @@ def add_companions(fit: Table, rows: Table) -> tuple[Table, Table]:
     def with_companions(table: Table, own: np.ndarray | None) -> Table:
         found = alive.reindex(table.x[PARTY].to_numpy()).fillna(0.0)
         total, count = found["sum"].to_numpy(), found["count"].to_numpy()
-        if own is not None:   # leave each row's own fate out
+        if own is not None:  # leave each row's own fate out
             total, count = total - np.where(known, own, 0.0), count - known
-        columns = pd.DataFrame({"companions": (total + EVEN) / (count + 1), "companions_known": count})
-        kept = dataclasses.replace(table, cont_names=tuple(c for c in table.cont_names if c != PARTY))
+        columns = pd.DataFrame(
+            {"companions": (total + EVEN) / (count + 1), "companions_known": count}
+        )
+        kept = dataclasses.replace(
+            table, cont_names=tuple(c for c in table.cont_names if c != PARTY)
+        )
         return kept.with_columns(columns)
 
     return with_companions(fit, survived), with_companions(rows, None)

@@ -45,7 +45,12 @@ from fastkaggle_plus import (
     write_submission,
 )
 from fastkaggle_plus.notebooks import quick_copy, quick_trials
-from fastkaggle_plus.reporting import plot_calibration, plot_confusion, plot_importances, plot_scores
+from fastkaggle_plus.reporting import (
+    plot_calibration,
+    plot_confusion,
+    plot_importances,
+    plot_scores,
+)
 from fastkaggle_plus.sweeps import trials_of, write_results
 
 # %% [markdown]
@@ -188,8 +193,10 @@ titles.round(2)
 # %%
 folds = folds_for(comp, data, n_folds=N_FOLDS, seed=SEED)
 pd.DataFrame({comp.id: data.ids, "fold": folds.assignment}).to_csv("folds.csv", index=False)
-print(f"{len(folds)} rows in {folds.n_folds} folds, {folds.kind}, seed {folds.seed}, "
-      f"fingerprint {folds.fingerprint()}")
+print(
+    f"{len(folds)} rows in {folds.n_folds} folds, {folds.kind}, seed {folds.seed}, "
+    f"fingerprint {folds.fingerprint()}"
+)
 
 # %% [markdown]
 # ## The trials
@@ -209,8 +216,15 @@ print(f"{len(folds)} rows in {folds.n_folds} folds, {folds.kind}, seed {folds.se
 
 # %%
 trials = quick_trials(trials_of(comp)) if QUICK else trials_of(comp)
-neat(pd.DataFrame({"trial": [t.name for t in trials], "hypothesis": [t.hypothesis for t in trials],
-                   "in the ensemble": ["yes" if t.in_ensemble else "" for t in trials]}))
+neat(
+    pd.DataFrame(
+        {
+            "trial": [t.name for t in trials],
+            "hypothesis": [t.hypothesis for t in trials],
+            "in the ensemble": ["yes" if t.in_ensemble else "" for t in trials],
+        }
+    )
+)
 
 # %% [markdown]
 # ## Training
@@ -222,8 +236,11 @@ neat(pd.DataFrame({"trial": [t.name for t in trials], "hypothesis": [t.hypothesi
 # %%
 def train_all(trials, *, n_folds=N_FOLDS, seed=SEED):
     "Fit each trial once a fold; return one result a trial: predictions, or why it failed."
+
     def tell(result):
-        print(result.predictions or f"{result.name} failed: {result.error.strip().splitlines()[-1]}")
+        print(
+            result.predictions or f"{result.name} failed: {result.error.strip().splitlines()[-1]}"
+        )
 
     sweep = Sweep(comp.slug, tuple(trials), n_folds, seed)
     return run_local(sweep, comp, path, vault=Vault("vault"), on_result=tell)
@@ -242,13 +259,19 @@ done = [r.predictions for r in results if r.predictions is not None]
 
 # %%
 rows = board(results)
-table = pd.DataFrame({"trial": [r.name for r in rows],
-                      f"out-of-fold {comp.metric}": [r.oof_score for r in rows],
-                      "standard error": [r.oof_score_se for r in rows],
-                      "seconds": [r.seconds_s for r in rows],
-                      "to the best": [r.to_best.gain if r.to_best else 0.0 for r in rows],
-                      "verdict": [r.verdict for r in rows]})
-neat(table).format(precision=4).format("{:.1f}", subset=["seconds"]).format("{:+.4f}", subset=["to the best"])
+table = pd.DataFrame(
+    {
+        "trial": [r.name for r in rows],
+        f"out-of-fold {comp.metric}": [r.oof_score for r in rows],
+        "standard error": [r.oof_score_se for r in rows],
+        "seconds": [r.seconds_s for r in rows],
+        "to the best": [r.to_best.gain if r.to_best else 0.0 for r in rows],
+        "verdict": [r.verdict for r in rows],
+    }
+)
+neat(table).format(precision=4).format("{:.1f}", subset=["seconds"]).format(
+    "{:+.4f}", subset=["to the best"]
+)
 
 # %% [markdown]
 # The same as a picture. The grey dots are single folds: look how far apart they are for one and the same model, and how little
@@ -298,7 +321,9 @@ plot_confusion(both)
 
 # %%
 truth = both.oof[np.arange(len(both.targs)), both.targs]
-surprises = data.raw_train.assign(**{"given to the truth": truth}).nsmallest(8, "given to the truth")
+surprises = data.raw_train.assign(**{"given to the truth": truth}).nsmallest(
+    8, "given to the truth"
+)
 shown = ["Name", "Sex", "Age", "Pclass", "Ticket", "Survived", "given to the truth"]
 neat(surprises[shown]).format(precision=2)
 
@@ -327,7 +352,9 @@ neat(pd.read_csv("results.csv")[columns].head(3))
 file = write_submission(both, comp, path, file="submission.csv")
 answers = check_file(file, comp, path, labels=data.vocab)
 survive = answers[comp.target[0]].astype(int).mean()
-print(f"{len(answers)} rows; {survive:.0%} survive, {np.mean(data.targs):.0%} did in the training rows")
+print(
+    f"{len(answers)} rows; {survive:.0%} survive, {np.mean(data.targs):.0%} did in the training rows"
+)
 answers.head()
 
 # %% [markdown]

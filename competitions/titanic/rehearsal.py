@@ -18,9 +18,16 @@ def make(dest: Path, seed: int = 42) -> Path:
     comp = read_competition(HERE / "competition.toml")
     bundle = rehearse(comp, HERE, dest, seed=seed)
     data = comp.read_files(bundle / "files")
-    plain = data.train.only(("Sex", "Embarked", "Pclass", "Age", "SibSp", "Parch", "Fare"))   # the course's columns
+    plain = data.train.only(
+        ("Sex", "Embarked", "Pclass", "Age", "SibSp", "Parch", "Fare")
+    )  # the course's columns
     (bundle / "references").mkdir(exist_ok=True)
-    for team, model in {"OneR": one_r_model(), "course tree": tree_model(min_samples_leaf=50)}.items():
+    for team, model in {
+        "OneR": one_r_model(),
+        "course tree": tree_model(min_samples_leaf=50),
+    }.items():
         answers = model.fit(plain).predict(data.test).argmax(1)
-        pd.DataFrame({comp.id: data.test_ids, comp.target[0]: answers}).to_csv(bundle / "references" / f"{team}.csv", index=False)
+        pd.DataFrame({comp.id: data.test_ids, comp.target[0]: answers}).to_csv(
+            bundle / "references" / f"{team}.csv", index=False
+        )
     return bundle

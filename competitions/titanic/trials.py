@@ -4,39 +4,109 @@ from __future__ import annotations
 
 from fastkaggle_plus import Trial
 
-COURSE_COLUMNS = ["Age", "SibSp", "Parch", "LogFare", "Sex", "Pclass", "Embarked"]   # what lesson 5 uses
+COURSE_COLUMNS = [
+    "Age",
+    "SibSp",
+    "Parch",
+    "LogFare",
+    "Sex",
+    "Pclass",
+    "Embarked",
+]  # what lesson 5 uses
 
-ENSEMBLE = "mean"   # of the trials with in_ensemble, declared before anything was scored on the leaderboard
+ENSEMBLE = (
+    "mean"  # of the trials with in_ensemble, declared before anything was scored on the leaderboard
+)
 
 TRIALS = (
-    Trial("one rule", "forest.one_r_model",
-          hypothesis="One column already says most of it.", in_ensemble=False),
-    Trial("tree, 4 leaves", "forest.tree_model", {"max_leaf_nodes": 4},
-          "Two questions say more than one.", in_ensemble=False),
-    Trial("tree, 50 a leaf", "forest.tree_model", {"min_samples_leaf": 50},
-          "A larger tree with crowded leaves does not overfit.", in_ensemble=False),
-    Trial("linear from scratch", "scratch.linear_model", {"columns": COURSE_COLUMNS},
-          "Lesson 5: coefficients and a mean absolute error.", in_ensemble=False),
-    Trial("net from scratch", "scratch.net_model", {"columns": COURSE_COLUMNS},
-          "Lesson 5: a hidden layer beats the linear model.", in_ensemble=False),
-    Trial("deep net from scratch", "scratch.deep_net_model", {"columns": COURSE_COLUMNS},
-          "Lesson 5: two hidden layers beat one.", in_ensemble=False),
-    Trial("fastai net", "tabular.tabular_model", {"layers": [10, 10], "epochs": 16, "lr": 0.03},
-          "A framework and engineered features beat the nets from scratch.", in_ensemble=False),
-    Trial("bag of 5 fastai nets", "bagging.bag_model",
-          {"model": "tabular.tabular_model", "n": 5,
-           "params": {"layers": [10, 10], "epochs": 16, "lr": 0.03}},
-          "Bagging works for nets as it does for trees.", in_ensemble=False),
-    Trial("women and children", "women_and_children.women_and_children_model",
-          hypothesis="Families live or die together; men die."),
-    Trial("random forest", "forest.forest_model", {"n_estimators": 100, "min_samples_leaf": 5},
-          "Many trees beat one."),
-    Trial("hist gradient boosting", "boosting.hist_gradient_boosting_model",
-          hypothesis="Trees that mend each other's errors beat trees that vote."),
-    Trial("lightgbm", "boosting.lightgbm_model",
-          hypothesis="The same idea, another library: they err differently."),
-    Trial("xgboost", "boosting.xgboost_model",
-          hypothesis="The same idea, another library: they err differently."),
-    Trial("catboost", "boosting.catboost_model",
-          hypothesis="Ordered boosting suffers least from few rows."),
+    Trial(
+        "one rule",
+        "forest.one_r_model",
+        hypothesis="One column already says most of it.",
+        in_ensemble=False,
+    ),
+    Trial(
+        "tree, 4 leaves",
+        "forest.tree_model",
+        {"max_leaf_nodes": 4},
+        "Two questions say more than one.",
+        in_ensemble=False,
+    ),
+    Trial(
+        "tree, 50 a leaf",
+        "forest.tree_model",
+        {"min_samples_leaf": 50},
+        "A larger tree with crowded leaves does not overfit.",
+        in_ensemble=False,
+    ),
+    Trial(
+        "linear from scratch",
+        "scratch.linear_model",
+        {"columns": COURSE_COLUMNS},
+        "Lesson 5: coefficients and a mean absolute error.",
+        in_ensemble=False,
+    ),
+    Trial(
+        "net from scratch",
+        "scratch.net_model",
+        {"columns": COURSE_COLUMNS},
+        "Lesson 5: a hidden layer beats the linear model.",
+        in_ensemble=False,
+    ),
+    Trial(
+        "deep net from scratch",
+        "scratch.deep_net_model",
+        {"columns": COURSE_COLUMNS},
+        "Lesson 5: two hidden layers beat one.",
+        in_ensemble=False,
+    ),
+    Trial(
+        "fastai net",
+        "tabular.tabular_model",
+        {"layers": [10, 10], "epochs": 16, "lr": 0.03},
+        "A framework and engineered features beat the nets from scratch.",
+        in_ensemble=False,
+    ),
+    Trial(
+        "bag of 5 fastai nets",
+        "bagging.bag_model",
+        {
+            "model": "tabular.tabular_model",
+            "n": 5,
+            "params": {"layers": [10, 10], "epochs": 16, "lr": 0.03},
+        },
+        "Bagging works for nets as it does for trees.",
+        in_ensemble=False,
+    ),
+    Trial(
+        "women and children",
+        "women_and_children.women_and_children_model",
+        hypothesis="Families live or die together; men die.",
+    ),
+    Trial(
+        "random forest",
+        "forest.forest_model",
+        {"n_estimators": 100, "min_samples_leaf": 5},
+        "Many trees beat one.",
+    ),
+    Trial(
+        "hist gradient boosting",
+        "boosting.hist_gradient_boosting_model",
+        hypothesis="Trees that mend each other's errors beat trees that vote.",
+    ),
+    Trial(
+        "lightgbm",
+        "boosting.lightgbm_model",
+        hypothesis="The same idea, another library: they err differently.",
+    ),
+    Trial(
+        "xgboost",
+        "boosting.xgboost_model",
+        hypothesis="The same idea, another library: they err differently.",
+    ),
+    Trial(
+        "catboost",
+        "boosting.catboost_model",
+        hypothesis="Ordered boosting suffers least from few rows.",
+    ),
 )

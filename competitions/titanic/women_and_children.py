@@ -10,7 +10,7 @@ import numpy as np
 from fastkaggle_plus.data import Table
 from fastkaggle_plus.modeling import FittedFunction, Model
 
-EVEN = 0.5   # what `companions` counts beside the companions, see data.py
+EVEN = 0.5  # what `companions` counts beside the companions, see data.py
 
 
 def women_and_children_model() -> Model:
@@ -18,12 +18,16 @@ def women_and_children_model() -> Model:
 
     def fit(table: Table) -> FittedFunction:
         survived, kind = np.asarray(table.targs, dtype=float), kinds(table)
-        rates = np.array([survived[kind == k].mean() if (kind == k).any() else 0.5 for k in range(3)])
+        rates = np.array(
+            [survived[kind == k].mean() if (kind == k).any() else 0.5 for k in range(3)]
+        )
 
         def predict(rows: Table) -> np.ndarray:
             kind, known = kinds(rows), rows.x["companions_known"].to_numpy()
             prior = rates[kind]
-            saved = rows.x["companions"].to_numpy() * (known + 1) - EVEN   # how many companions survived
+            saved = (
+                rows.x["companions"].to_numpy() * (known + 1) - EVEN
+            )  # how many companions survived
             yes = np.where(kind == 0, prior, (saved + prior) / (known + 1))
             return np.column_stack([1 - yes, yes])
 

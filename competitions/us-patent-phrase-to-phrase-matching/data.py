@@ -15,7 +15,7 @@ from fastkaggle_plus.data import Data
 HERE = Path(__file__).parent
 COMP = read_competition(HERE / "competition.toml")
 TITLES = pd.read_csv(HERE / "contexts.csv", index_col="context")["title"].to_dict()
-SHOWN = 5   # other targets that a row shows, of some fifty that an anchor has
+SHOWN = 5  # other targets that a row shows, of some fifty that an anchor has
 
 
 def read(path: Path) -> Data:
@@ -27,23 +27,33 @@ def read(path: Path) -> Data:
     return dataclasses.replace(
         data,
         train=dataclasses.replace(data.train, texts=everything[:n]),
-        test=dataclasses.replace(data.test, texts=everything[n:].reset_index(drop=True)))
+        test=dataclasses.replace(data.test, texts=everything[n:].reset_index(drop=True)),
+    )
 
 
 def add_texts(pairs: pd.DataFrame) -> pd.DataFrame:
     "Return the pairs with `section` (A to H), `section_title`, `title` of the class, and `others`."
     section = pairs["context"].str[:1]
-    return pairs.assign(section=section, section_title=titles_of(section),
-                        title=titles_of(pairs["context"]), others=other_targets(pairs))
+    return pairs.assign(
+        section=section,
+        section_title=titles_of(section),
+        title=titles_of(pairs["context"]),
+        others=other_targets(pairs),
+    )
 
 
 def titles_of(codes: pd.Series) -> pd.Series:
     "Return what the codes are called; an unknown class as its section, an unknown section as its code."
     names = {code: TITLES.get(code, TITLES.get(code[:1], code)) for code in codes.unique()}
-    if unknown := sorted(c for c in names if c not in TITLES and c[1:]):   # a class tells of its section too
+    if unknown := sorted(
+        c for c in names if c not in TITLES and c[1:]
+    ):  # a class tells of its section too
         more = " and others" if len(unknown) > 5 else ""
-        warnings.warn(f"contexts.csv has no title for {', '.join(unknown[:5])}{more}: "
-                      "the section's stands in for it.", stacklevel=2)
+        warnings.warn(
+            f"contexts.csv has no title for {', '.join(unknown[:5])}{more}: "
+            "the section's stands in for it.",
+            stacklevel=2,
+        )
     return codes.map(names)
 
 

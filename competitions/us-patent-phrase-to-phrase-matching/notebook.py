@@ -80,7 +80,9 @@ N_FOLDS = 5
 # The seed is set here and nowhere else. The folder will hold the pieces of code that worker processes load, and `neat` shows a table without row numbers.
 
 # %%
-warnings.filterwarnings("ignore", message="IProgress not found")   # of a progress bar that is not shown
+warnings.filterwarnings(
+    "ignore", message="IProgress not found"
+)  # of a progress bar that is not shown
 random.seed(SEED)
 np.random.seed(SEED)
 plt.rcParams.update({"figure.dpi": 100, "axes.spines.top": False, "axes.spines.right": False})
@@ -124,7 +126,7 @@ print(weights.arch, "from", weights.origin)
 comp = load_comp(code)
 path = setup_comp(comp.slug)
 if QUICK:
-    path = quick_copy(comp, path, tempfile.mkdtemp(), seed=SEED)   # links are no output
+    path = quick_copy(comp, path, tempfile.mkdtemp(), seed=SEED)  # links are no output
 sorted(p.name for p in path.iterdir())
 
 # %% [markdown]
@@ -135,8 +137,10 @@ sorted(p.name for p in path.iterdir())
 
 # %%
 train, test = pd.read_csv(path / comp.train), pd.read_csv(path / comp.test)
-print(f"{len(train)} pairs to learn from, of {train['anchor'].nunique()} anchors "
-      f"in {train['context'].nunique()} contexts; {len(test)} to answer")
+print(
+    f"{len(train)} pairs to learn from, of {train['anchor'].nunique()} anchors "
+    f"in {train['context'].nunique()} contexts; {len(test)} to answer"
+)
 train.head()
 
 # %% [markdown]
@@ -164,11 +168,19 @@ plt.show()
 # something else: that is the gap that a model must fill which has read more than these pairs.
 
 # %%
-words = [[set(phrase.lower().split()) for phrase in train[c].astype(str)] for c in ("anchor", "target")]
-shared = pd.Series([len(a & b) / max(len(a | b), 1) for a, b in zip(*words, strict=True)], train.index)
-by_score = pd.DataFrame({"pairs": train.groupby("score").size(),
-                         "without a common word": (shared == 0).groupby(train["score"]).mean(),
-                         "words in common": shared.groupby(train["score"]).mean()})
+words = [
+    [set(phrase.lower().split()) for phrase in train[c].astype(str)] for c in ("anchor", "target")
+]
+shared = pd.Series(
+    [len(a & b) / max(len(a | b), 1) for a, b in zip(*words, strict=True)], train.index
+)
+by_score = pd.DataFrame(
+    {
+        "pairs": train.groupby("score").size(),
+        "without a common word": (shared == 0).groupby(train["score"]).mean(),
+        "words in common": shared.groupby(train["score"]).mean(),
+    }
+)
 print(f"Correlation of the share of common words with the score: {shared.corr(train['score']):.3f}")
 share = dict.fromkeys(["without a common word", "words in common"], "{:.0%}")
 neat(by_score.reset_index()).format({"score": "{:.2f}", **share})
@@ -242,7 +254,7 @@ neat(pd.DataFrame({"style": list(STYLES), "what the model reads": written}))
 # %%
 tokenizer = load_tokenizer(weights.folder)
 for style in ("course", "separator", "section token"):
-    if style == "section token":   # from here on they are words of its list
+    if style == "section token":  # from here on they are words of its list
         tokenizer.add_tokens([f"[{letter}]" for letter in "ABCDEFGH"], special_tokens=True)
     tokens = Encoder(tokenizer, STYLES[style], max_len=128)(row).flat
     print(f"{style}, {len(tokens)} tokens: {' '.join(tokenizer.convert_ids_to_tokens(tokens))}")
@@ -258,17 +270,27 @@ for style in ("course", "separator", "section token"):
 folds = folds_for(comp, data, n_folds=N_FOLDS, seed=SEED)
 pairs = data.raw_train.assign(fold=folds.assignment)
 pairs[[comp.id, "anchor", "fold"]].to_csv("folds.csv", index=False)
-print(f"{len(folds)} rows in {folds.n_folds} folds, {folds.kind}, seed {folds.seed}, "
-      f"fingerprint {folds.fingerprint()}")
+print(
+    f"{len(folds)} rows in {folds.n_folds} folds, {folds.kind}, seed {folds.seed}, "
+    f"fingerprint {folds.fingerprint()}"
+)
 
 # %% [markdown]
 # Is no anchor in two folds? In lesson 4's second notebook rows were shuffled after the anchors had been split, and nobody saw that they leaked. So look.
 
 # %%
-print("folds that the anchor with most of them is in:", pairs.groupby("anchor")["fold"].nunique().max())
+print(
+    "folds that the anchor with most of them is in:",
+    pairs.groupby("anchor")["fold"].nunique().max(),
+)
 by_fold = pairs.groupby("fold")
-each = pd.DataFrame({"rows": by_fold.size(), "anchors": by_fold["anchor"].nunique(),
-                     "mean score": by_fold["score"].mean()})
+each = pd.DataFrame(
+    {
+        "rows": by_fold.size(),
+        "anchors": by_fold["anchor"].nunique(),
+        "mean score": by_fold["score"].mean(),
+    }
+)
 neat(each.reset_index()).format({"mean score": "{:.3f}"})
 
 # %% [markdown]
@@ -321,10 +343,17 @@ trials = quick_trials(trials_of(comp, LIST)) if QUICK else trials_of(comp, LIST)
 for arch in language_models(trials, comp):
     fetch_weights(arch)
 style_of = {template: name for name, template in STYLES.items()}
-neat(pd.DataFrame({"trial": [t.name for t in trials], "hypothesis": [t.hypothesis for t in trials],
-                   "style": [style_of.get(t.params.get("style"), "") for t in trials],
-                   "loss": [t.params.get("loss", "") for t in trials],
-                   "in the ensemble": ["yes" if t.in_ensemble else "" for t in trials]}))
+neat(
+    pd.DataFrame(
+        {
+            "trial": [t.name for t in trials],
+            "hypothesis": [t.hypothesis for t in trials],
+            "style": [style_of.get(t.params.get("style"), "") for t in trials],
+            "loss": [t.params.get("loss", "") for t in trials],
+            "in the ensemble": ["yes" if t.in_ensemble else "" for t in trials],
+        }
+    )
+)
 
 # %% [markdown]
 # ## Training
@@ -336,6 +365,7 @@ neat(pd.DataFrame({"trial": [t.name for t in trials], "hypothesis": [t.hypothesi
 # %%
 def train_all(trials, *, n_folds=N_FOLDS, seed=SEED):
     "Fit each trial once a fold; return one result a trial: predictions, or why it failed."
+
     def tell(result):
         print(result.predictions or f"{result.name} failed: {reason(result)}")
 
@@ -351,7 +381,9 @@ def reason(result):
 results = train_all(trials)
 done = [r.predictions for r in results if r.predictions is not None]
 if not done:
-    raise RuntimeError("\n".join(["Nothing finished, so there is nothing to submit.", *map(reason, results)]))
+    raise RuntimeError(
+        "\n".join(["Nothing finished, so there is nothing to submit.", *map(reason, results)])
+    )
 
 # %% [markdown]
 # ## What the differences are worth
@@ -362,13 +394,19 @@ if not done:
 
 # %%
 rows = board(results)
-table = pd.DataFrame({"trial": [r.name for r in rows],
-                      f"out-of-fold {comp.metric}": [r.oof_score for r in rows],
-                      "standard error": [r.oof_score_se for r in rows],
-                      "seconds": [r.seconds_s for r in rows],
-                      "to the best": [r.to_best.gain if r.to_best else 0.0 for r in rows],
-                      "verdict": [r.verdict for r in rows]})
-neat(table).format(precision=4).format("{:.1f}", subset=["seconds"]).format("{:+.4f}", subset=["to the best"])
+table = pd.DataFrame(
+    {
+        "trial": [r.name for r in rows],
+        f"out-of-fold {comp.metric}": [r.oof_score for r in rows],
+        "standard error": [r.oof_score_se for r in rows],
+        "seconds": [r.seconds_s for r in rows],
+        "to the best": [r.to_best.gain if r.to_best else 0.0 for r in rows],
+        "verdict": [r.verdict for r in rows],
+    }
+)
+neat(table).format(precision=4).format("{:.1f}", subset=["seconds"]).format(
+    "{:+.4f}", subset=["to the best"]
+)
 
 # %% [markdown]
 # The same as a picture. The grey dots are single folds: other anchors, and for one and the same model another score. One split into training and
@@ -384,12 +422,22 @@ plot_scores(done)
 # So this is how long rows were in tokens, and how many were cut, over all folds. Rows of one length go into one batch, so that little is filled up.
 
 # %%
-seen = [{"trial": p.name, "style": style_of.get(p.about["style"], p.about["style"]), "loss": p.about["loss"],
-         "tokens, mean": np.mean([fit["tokens_mean"] for fit in p.about["fits"]]),
-         "max_len": p.about["max_len"], "rows cut": sum(fit["rows_cut"] for fit in p.about["fits"]),
-         "weights": p.about["fits"][0]["weights_from"]}
-        for p in done if "tokens_mean" in next(iter(p.about.get("fits", ())), {})]
-neat(pd.DataFrame(seen)).format({"tokens, mean": "{:.1f}"}) if seen else "No fine-tuned model finished."
+seen = [
+    {
+        "trial": p.name,
+        "style": style_of.get(p.about["style"], p.about["style"]),
+        "loss": p.about["loss"],
+        "tokens, mean": np.mean([fit["tokens_mean"] for fit in p.about["fits"]]),
+        "max_len": p.about["max_len"],
+        "rows cut": sum(fit["rows_cut"] for fit in p.about["fits"]),
+        "weights": p.about["fits"][0]["weights_from"],
+    }
+    for p in done
+    if "tokens_mean" in next(iter(p.about.get("fits", ())), {})
+]
+neat(pd.DataFrame(seen)).format(
+    {"tokens, mean": "{:.1f}"}
+) if seen else "No fine-tuned model finished."
 
 # %% [markdown]
 # ## The ensemble
@@ -399,11 +447,15 @@ neat(pd.DataFrame(seen)).format({"tokens, mean": "{:.1f}"}) if seen else "No fin
 # them? The paired test says; where it says *noise*, the hypothesis at the top is not shown.
 
 # %%
-members = [r.predictions for r in results if r.predictions is not None and r.trial.in_ensemble] or done
+members = [
+    r.predictions for r in results if r.predictions is not None and r.trial.in_ensemble
+] or done
 both = ensemble(members, method=getattr(comp.module("trials"), "ENSEMBLE", "greedy"))
 print(both)
 for member in members:
-    print(f"{both.about['weights'][member.name]:.2f} of {member.name}; against it: {compare(both, member)}")
+    print(
+        f"{both.about['weights'][member.name]:.2f} of {member.name}; against it: {compare(both, member)}"
+    )
 
 # %% [markdown]
 # What it answers to pairs of each score: half of the answers lie in the box, and the line in it is the middle one. The correlation forgives answers
@@ -420,7 +472,9 @@ plot_levels(both)
 
 # %%
 worst = top_losses(both, data, 12)
-shown = worst[["anchor", "target", "title", "label", "predicted"]].rename(columns={"label": "score"})
+shown = worst[["anchor", "target", "title", "label", "predicted"]].rename(
+    columns={"label": "score"}
+)
 neat(shown).format({"score": "{:.2f}", "predicted": "{:.2f}"})
 
 # %% [markdown]
@@ -428,7 +482,9 @@ neat(shown).format({"score": "{:.2f}", "predicted": "{:.2f}"})
 
 # %%
 rest = top_losses(both, data, None).assign(above=lambda f: f["predicted"] - f["label"])
-anchors = rest.groupby("anchor").agg(pairs=("loss", "size"), error=("loss", "mean"), above=("above", "mean"))
+anchors = rest.groupby("anchor").agg(
+    pairs=("loss", "size"), error=("loss", "mean"), above=("above", "mean")
+)
 few = anchors[anchors["pairs"] >= min(5, anchors["pairs"].max())].nlargest(6, "error").reset_index()
 few = few.rename(columns={"error": "mean squared error", "above": "predicted above the truth"})
 neat(few).format({"mean squared error": "{:.3f}", "predicted above the truth": "{:+.2f}"})
@@ -459,8 +515,10 @@ neat(pd.read_csv("results.csv")[columns]).format(precision=4)
 file = write_submission(both, comp, path, file="submission.csv")
 answers = check_file(file, comp, path)
 said = answers["score"]
-print(f"{len(answers)} pairs are answered, from {said.min():.2f} to {said.max():.2f}; "
-      f"mean {said.mean():.3f}, and {np.mean(data.targs):.3f} in the training rows")
+print(
+    f"{len(answers)} pairs are answered, from {said.min():.2f} to {said.max():.2f}; "
+    f"mean {said.mean():.3f}, and {np.mean(data.targs):.3f} in the training rows"
+)
 neat(answers.head())
 
 # %% [markdown]

@@ -19,16 +19,17 @@ POWER = 0.8
 @dataclass(frozen=True)
 class Comparison:
     "What the difference between two trials is worth."
+
     a: str
     b: str
     metric: str
-    gain: float         # how much better a is than b; positive is better, whatever the metric's direction
-    se: float           # standard error of the gain, paired
-    p_value: float      # two-sided
+    gain: float  # how much better a is than b; positive is better, whatever the metric's direction
+    se: float  # standard error of the gain, paired
+    p_value: float  # two-sided
     n_rows: int
-    test: str           # the test that gave p_value
-    wins: int           # rows, or groups of rows, where a is better
-    losses: int         # and where b is
+    test: str  # the test that gave p_value
+    wins: int  # rows, or groups of rows, where a is better
+    losses: int  # and where b is
 
     @property
     def is_noise(self) -> bool:
@@ -51,7 +52,9 @@ class Comparison:
         factor = self.rows_factor
         if not np.isfinite(factor):
             return f"{head}: noise, no number of rows would tell"
-        return f"{head}: noise, " + (f"needs about {factor:.0f}x the rows" if factor >= 1.5 else "one more repeat may tell")
+        return f"{head}: noise, " + (
+            f"needs about {factor:.0f}x the rows" if factor >= 1.5 else "one more repeat may tell"
+        )
 
 
 def compare(a: Predictions, b: Predictions) -> Comparison:
@@ -61,16 +64,24 @@ def compare(a: Predictions, b: Predictions) -> Comparison:
     pseudo-values. Source: Dietterich, Approximate statistical tests for comparing supervised classification learning algorithms (1998).
     """
     if a.metric != b.metric:
-        raise DataError(f"{a.name} is scored by {a.metric} and {b.name} by {b.metric}. Compare two trials on one metric.")
+        raise DataError(
+            f"{a.name} is scored by {a.metric} and {b.name} by {b.metric}. Compare two trials on one metric."
+        )
     b = b.aligned(a.ids, a.test_ids, a.vocab)
     if not np.array_equal(a.targs, b.targs):
-        raise DataError(f"{a.name} and {b.name} have other targets for the same ids: they come from different versions of the data.")
+        raise DataError(
+            f"{a.name} and {b.name} have other targets for the same ids: they come from different versions of the data."
+        )
     if not (rows := a.validated & b.validated).any():
-        raise DataError(f"{a.name} and {b.name} share no validated row. Use one fold assignment for both.")
+        raise DataError(
+            f"{a.name} and {b.name} share no validated row. Use one fold assignment for both."
+        )
     metric = get_metric(a.metric)
     diff = _values(a, rows) - _values(b, rows)
     diff = diff[~np.isnan(diff)] * (1 if metric.higher_is_better else -1)
-    gain = metric.gain(metric.score(a.targs[rows], a.oof[rows]), metric.score(b.targs[rows], b.oof[rows]))
+    gain = metric.gain(
+        metric.score(a.targs[rows], a.oof[rows]), metric.score(b.targs[rows], b.oof[rows])
+    )
     wins, losses, counted = int((diff > 0).sum()), int((diff < 0).sum()), np.unique(np.abs(diff))
     if metric.rowwise is None:
         p, test = _paired_t(diff), "paired t on jackknife pseudo-values"
@@ -78,13 +89,15 @@ def compare(a: Predictions, b: Predictions) -> Comparison:
         p, test = _mcnemar(wins, losses), "exact McNemar"
     else:
         p, test = _paired_t(diff), "paired t"
-    return Comparison(a.name, b.name, a.metric, gain, standard_error(diff), p, int(rows.sum()), test, wins, losses)
+    return Comparison(
+        a.name, b.name, a.metric, gain, standard_error(diff), p, int(rows.sum()), test, wins, losses
+    )
 
 
 def _values(preds: Predictions, rows: Array) -> Array:
     "The predictions' values by row or group of rows, on these rows alone."
     if np.array_equal(rows, preds.validated):
-        return preds.pseudo_values   # kept from an earlier comparison
+        return preds.pseudo_values  # kept from an earlier comparison
     return pseudo_values(get_metric(preds.metric), preds.targs[rows], preds.oof[rows])
 
 

@@ -19,10 +19,10 @@ Array = np.ndarray[Any, Any]
 
 def top_losses(
     preds: Predictions,
-    data: Data,              # what was cross-validated: it tells the images
-    n: int | None = 50,      # rows; None = all that were validated
+    data: Data,  # what was cross-validated: it tells the images
+    n: int | None = 50,  # rows; None = all that were validated
     *,
-    largest: bool = True,    # False: the rows that were predicted best come first
+    largest: bool = True,  # False: the rows that were predicted best come first
 ) -> pd.DataFrame:
     """Return the training rows with the worst out-of-fold predictions, worst first.
 
@@ -37,7 +37,9 @@ def top_losses(
 
     preds = preds.aligned(data.ids, preds.test_ids, data.vocab)
     if not np.array_equal(preds.targs, data.targs):
-        raise DataError(f"{preds.name} was scored on other labels than the data holds: they come from different versions of the data. Cross-validate again.")
+        raise DataError(
+            f"{preds.name} was scored on other labels than the data holds: they come from different versions of the data. Cross-validate again."
+        )
     losses = _losses(preds)
     at = np.flatnonzero(preds.validated)
     at = at[np.argsort(-losses[at] if largest else losses[at], kind="stable")][:n]
@@ -45,14 +47,28 @@ def top_losses(
     if data.train.images is not None:
         columns["file"] = list(data.train.images.take(at))
     if not preds.vocab:
-        columns |= {"label": _values(preds.targs[at]), "predicted": _values(preds.oof[at]), "loss": losses[at]}
+        columns |= {
+            "label": _values(preds.targs[at]),
+            "predicted": _values(preds.oof[at]),
+            "loss": losses[at],
+        }
     else:
         guesses = preds.oof[at].argmax(1)
-        columns |= {"label": _labels(preds, preds.targs[at]), "predicted": _labels(preds, guesses), "loss": losses[at],
-                    "probability": preds.oof[at, preds.targs[at]], "confidence": preds.oof[at, guesses]}
+        columns |= {
+            "label": _labels(preds, preds.targs[at]),
+            "predicted": _labels(preds, guesses),
+            "loss": losses[at],
+            "probability": preds.oof[at, preds.targs[at]],
+            "confidence": preds.oof[at, guesses],
+        }
     columns["fold"] = preds.folds[at]
     if data.train.texts is not None:
-        told = {f"{c} (text)" if c in (*columns, "action") else str(c): data.train.texts[c].iloc[at].tolist() for c in data.train.texts}
+        told = {
+            f"{c} (text)" if c in (*columns, "action") else str(c): data.train.texts[c]
+            .iloc[at]
+            .tolist()
+            for c in data.train.texts
+        }
         first = {c: columns.pop(c) for c in ("id", "file") if c in columns}
         columns = first | told | columns
     return pd.DataFrame(columns)
@@ -60,7 +76,7 @@ def top_losses(
 
 def most_confused(
     preds: Predictions,
-    min_count: int = 1,   # of the rows that a pair needs
+    min_count: int = 1,  # of the rows that a pair needs
 ) -> pd.DataFrame:
     """Return label, predicted and count of the confusions in the out-of-fold predictions, the most frequent first.
 
@@ -69,13 +85,21 @@ def most_confused(
     import pandas as pd
 
     if not preds.vocab:
-        raise DataError(f"{preds.name} predicts values, and only classes are confused. Look at top_losses instead.")
+        raise DataError(
+            f"{preds.name} predicts values, and only classes are confused. Look at top_losses instead."
+        )
     rows, n = preds.validated, len(preds.vocab)
     counts = np.bincount(preds.targs[rows] * n + preds.oof[rows].argmax(1), minlength=n * n)
-    counts[:: n + 1] = 0   # what was right
+    counts[:: n + 1] = 0  # what was right
     pairs = np.argsort(-counts, kind="stable")
     pairs = pairs[counts[pairs] >= max(min_count, 1)]
-    return pd.DataFrame({"label": _labels(preds, pairs // n), "predicted": _labels(preds, pairs % n), "count": counts[pairs]})
+    return pd.DataFrame(
+        {
+            "label": _labels(preds, pairs // n),
+            "predicted": _labels(preds, pairs % n),
+            "count": counts[pairs],
+        }
+    )
 
 
 def _losses(preds: Predictions) -> Array:
@@ -84,10 +108,12 @@ def _losses(preds: Predictions) -> Array:
     rows = preds.validated
     if preds.vocab:
         rowwise = get_metric("log_loss").rowwise
-        assert rowwise is not None   # the log loss is a mean over rows
+        assert rowwise is not None  # the log loss is a mean over rows
         losses[rows] = rowwise(preds.targs[rows], preds.oof[rows])
     else:
-        losses[rows] = ((preds.oof[rows] - preds.targs[rows].reshape(int(rows.sum()), -1)) ** 2).mean(1)
+        losses[rows] = (
+            (preds.oof[rows] - preds.targs[rows].reshape(int(rows.sum()), -1)) ** 2
+        ).mean(1)
     return losses
 
 

@@ -8,7 +8,7 @@ from kaggle.api.kaggle_api_extended import KaggleApi
 from kagglesdk.kaggle_client import KaggleClient
 
 from ..environment import assert_loopback, is_rehearsal
-from .transport import guard
+from .http import guard
 
 
 class Client(KaggleApi):
@@ -17,10 +17,10 @@ class Client(KaggleApi):
     def __init__(
         self,
         *,
-        endpoint: str = "",         # "" = the one kaggle chooses
-        local: bool = False,        # the endpoint is a sandbox on this machine
-        timeout_s: float = 60.0,    # longest silence of one request
-        tries: int = 7,             # how often a read is tried
+        endpoint: str = "",  # "" = the one kaggle chooses
+        local: bool = False,  # the endpoint is a sandbox on this machine
+        timeout_s: float = 60.0,  # longest silence of one request
+        tries: int = 7,  # how often a read is tried
         deadline_s: float = 300.0,  # all tries of one read together
     ):
         super().__init__()

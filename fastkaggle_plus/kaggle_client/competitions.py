@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock
 
 from .. import environment
-from . import downloads, marker, mounted, placing, service, session
+from .. import files as placing
+from . import api, completeness, downloads, inputs, session
 
 if TYPE_CHECKING:
     from kaggle.api.kaggle_api_extended import KaggleApi
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class LeaderboardRow:
     "One team's place on the public leaderboard, or on the private one once it is out."
+
     rank: int
     team: str
     score: float | None
@@ -28,12 +30,15 @@ class LeaderboardRow:
 
 
 def setup_comp(
-    competition: str,   # its slug, or a Competition
+    competition: str,  # its slug, or a Competition
     install: str = "",  # packages for pip, used inside Kaggle only
     *,
-    dest: str | Path | None = None,     # the data's folder; None = ./SLUG as in fastkaggle; inside Kaggle the mount is returned instead
-    client: KaggleApi | None = None,    # from `connect`; None = import_kaggle() when it comes to a download
-    keep_zip: bool = False,             # leave SLUG.zip beside the folder
+    dest: str
+    | Path
+    | None = None,  # the data's folder; None = ./SLUG as in fastkaggle; inside Kaggle the mount is returned instead
+    client: KaggleApi
+    | None = None,  # from `connect`; None = import_kaggle() when it comes to a download
+    keep_zip: bool = False,  # leave SLUG.zip beside the folder
     progress: downloads.Progress | None = None,  # called with (bytes so far, bytes in all)
 ) -> Path:
     """Return the path to the data of `competition`, downloading it if it is not there or not whole.
@@ -42,41 +47,62 @@ def setup_comp(
     is compared with the service's list of files: complete, it is adopted; else the data is fetched and put in, files of other
     names stay, and a file of the same name with other content is kept as NAME.old.
     """
-    slug = service.slug_of(competition)
+    slug = api.slug_of(competition)
     if environment.iskaggle:
         if install:
-            mounted.pip_install(install)
-        return mounted.find_mounted(slug)
+            inputs.pip_install(install)
+        return inputs.find_mounted(slug)
     dest = Path(dest) if dest else Path(slug)
-    origin = service.origin(client) if client else session.origin()
+    origin = api.origin(client) if client else session.origin()
     work, lock = dest.parent / f".{dest.name}.download", dest.parent / f".{dest.name}.lock"
-    if marker.is_complete(dest, slug, origin=origin) and not work.exists():
+    if completeness.is_complete(dest, slug, origin=origin) and not work.exists():
         return dest
     with placing.disk_errors(dest, "setup_comp another `dest`"):
         dest.parent.mkdir(parents=True, exist_ok=True)
         # No time limit: the system frees the lock of a process that dies, and a big download takes hours.
         with FileLock(lock):
-            if not marker.is_complete(dest, slug, origin=origin):
-                _set_up(slug, dest, client or session.import_kaggle(), work, origin=origin, keep_zip=keep_zip, progress=progress)
-            shutil.rmtree(work, ignore_errors=True)   # also what a kill at the last moment left
+            if not completeness.is_complete(dest, slug, origin=origin):
+                _set_up(
+                    slug,
+                    dest,
+                    client or session.import_kaggle(),
+                    work,
+                    origin=origin,
+                    keep_zip=keep_zip,
+                    progress=progress,
+                )
+            shutil.rmtree(work, ignore_errors=True)  # also what a kill at the last moment left
             lock.unlink(missing_ok=True)
     return dest
 
 
 def leaderboard(
-    competition: str,   # its slug, or a Competition
+    competition: str,  # its slug, or a Competition
     *,
     client: KaggleApi | None = None,
-    top: int | None = None,     # the first so many teams, None = all
+    top: int | None = None,  # the first so many teams, None = all
 ) -> list[LeaderboardRow]:
     "Return the leaderboard, best first, every page of it."
     from kagglesdk.competitions.types.competition_api_service import ApiGetLeaderboardRequest
 
-    slug = service.slug_of(competition)
-    teams = service.pages(client or session.import_kaggle(), "get_leaderboard", _about(ApiGetLeaderboardRequest, slug), "submissions",
-                          slug=slug, doing="read the leaderboard of")
-    return [LeaderboardRow(i, t.team_name, _number(t.score), t.submission_date.isoformat() if t.submission_date else "")
-            for i, t in enumerate(islice(teams, top), 1)]
+    slug = api.slug_of(competition)
+    teams = api.pages(
+        client or session.import_kaggle(),
+        "get_leaderboard",
+        _about(ApiGetLeaderboardRequest, slug),
+        "submissions",
+        slug=slug,
+        doing="read the leaderboard of",
+    )
+    return [
+        LeaderboardRow(
+            i,
+            t.team_name,
+            _number(t.score),
+            t.submission_date.isoformat() if t.submission_date else "",
+        )
+        for i, t in enumerate(islice(teams, top), 1)
+    ]
 
 
 def list_files(slug: str, client: KaggleApi) -> dict[str, int]:
@@ -84,52 +110,72 @@ def list_files(slug: str, client: KaggleApi) -> dict[str, int]:
     from kagglesdk.competitions.types.competition_api_service import ApiListDataFilesRequest
 
     request = _about(ApiListDataFilesRequest, slug)
-    return {f.name: f.total_bytes for f in service.pages(client, "list_data_files", request, "files", slug=slug, doing="list the files of")}
+    return {
+        f.name: f.total_bytes
+        for f in api.pages(
+            client, "list_data_files", request, "files", slug=slug, doing="list the files of"
+        )
+    }
 
 
 def _set_up(
     slug: str,
     dest: Path,
     client: KaggleApi,
-    work: Path,   # beside the folder: a rename within one file system is atomic
+    work: Path,  # beside the folder: a rename within one file system is atomic
     *,
     origin: str,
     keep_zip: bool,
     progress: downloads.Progress | None,
 ) -> None:
     is_new = not dest.exists()
-    if not is_new and marker.fits(dest, listed := list_files(slug, client)):
-        marker.write(dest, slug, origin=origin, files=listed)
+    if not is_new and completeness.fits(dest, listed := list_files(slug, client)):
+        completeness.write(dest, slug, origin=origin, files=listed)
         return
     work.mkdir(exist_ok=True)
     part, fresh = work / f"{slug}.zip.part", work / "unpacked"
     md5 = _download(slug, client, part, fresh, progress)
-    files = marker.files_in(fresh)
+    files = completeness.files_in(fresh)
     if is_new:
-        marker.write(fresh, slug, origin=origin, files=files, md5=md5)
+        completeness.write(fresh, slug, origin=origin, files=files, md5=md5)
         fresh.rename(dest)
     else:
         _merge(fresh, dest, files)
-        marker.write(dest, slug, origin=origin, files=files, md5=md5)
+        completeness.write(dest, slug, origin=origin, files=files, md5=md5)
     if keep_zip:
         part.replace(dest.parent / f"{slug}.zip")
 
 
-def _download(slug: str, client: KaggleApi, part: Path, fresh: Path, progress: downloads.Progress | None) -> str:
+def _download(
+    slug: str, client: KaggleApi, part: Path, fresh: Path, progress: downloads.Progress | None
+) -> str:
     "Fetch and unpack the bundle, anew if its bytes are wrong; return its MD5."
     from kagglesdk.competitions.types.competition_api_service import ApiDownloadDataFilesRequest
 
     def ask() -> downloads.Source:
-        answer = service.read(client, "download_data_files", _about(ApiDownloadDataFilesRequest, slug), slug=slug, doing="download")
+        answer = api.read(
+            client,
+            "download_data_files",
+            _about(ApiDownloadDataFilesRequest, slug),
+            slug=slug,
+            doing="download",
+        )
         return downloads.source_of(answer)
 
     def once() -> str:
-        with service.transfers(client) as transfers, service.explained(client, slug=slug, doing="download"):
-            md5 = downloads.fetch(ask, part, transfers, stalls=getattr(client, "tries", 7), progress=progress)
+        with api.transfers(client) as transfers, api.explained(client, slug=slug, doing="download"):
+            md5 = downloads.fetch(
+                ask, part, transfers, stalls=getattr(client, "tries", 7), progress=progress
+            )
         downloads.unpack(part, fresh)
         return md5
 
-    return downloads.until_sound(once, part, what=f"The data of {slug!r}", then=f"report it at https://www.kaggle.com/competitions/{slug}/discussion")
+    return downloads.until_sound(
+        once,
+        part,
+        what=f"The data of {slug!r}",
+        then=f"report it at https://www.kaggle.com/competitions/{slug}/discussion",
+    )
 
 
 def _merge(fresh: Path, dest: Path, files: dict[str, int]) -> None:

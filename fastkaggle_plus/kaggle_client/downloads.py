@@ -28,42 +28,71 @@ from . import retry
 
 T = TypeVar("T")
 CHUNK_BYTES = 1 << 20
-BOMB_BYTES, BOMB_RATIO = 1 << 30, 500   # unpacked, and that to packed: tables reach 100 times, only what is made to fill disks goes past both
-_DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, NotImplementedError, RuntimeError, ValueError)
-_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE, errno.EIO}   # what is not the archive's fault
+BOMB_BYTES, BOMB_RATIO = (
+    1 << 30,
+    500,
+)  # unpacked, and that to packed: tables reach 100 times, only what is made to fill disks goes past both
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+)
+_DISK = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EMFILE,
+    errno.EIO,
+}  # what is not the archive's fault
 Progress = Callable[[int, int], None]  # bytes so far, bytes in all (0 = unknown)
 
 
 @dataclass(frozen=True)
 class Source:
     "Where the bytes are now, and what they must be."
-    url: str        # signed, expires
-    size: int       # bytes, -1 = not told
+
+    url: str  # signed, expires
+    size: int  # bytes, -1 = not told
     validator: str  # strong ETag or Last-Modified, "" = none: then nothing is resumed
-    md5: str        # hex, "" = not told
+    md5: str  # hex, "" = not told
 
 
 def source_of(answer: requests.Response) -> Source:
     "Return what the headers of a redirected download tell. Raises KaggleUnavailable for a web page in place of the data."
     headers = answer.headers
     if "text/html" in headers.get("Content-Type", ""):
-        raise KaggleUnavailable("A web page came where the data was to be. Something in between answered, like the login page of a network: "
-                                "open kaggle.com in a browser, then call again.")
+        raise KaggleUnavailable(
+            "A web page came where the data was to be. Something in between answered, like the login page of a network: "
+            "open kaggle.com in a browser, then call again."
+        )
     size = headers.get("Content-Length", "")
-    hashes = dict(h.strip().split("=", 1) for h in headers.get("x-goog-hash", "").split(",") if "=" in h)
+    hashes = dict(
+        h.strip().split("=", 1) for h in headers.get("x-goog-hash", "").split(",") if "=" in h
+    )
     etag = headers.get("ETag", "")
     weak = not etag or etag.startswith("W/")
-    return Source(answer.url, int(size) if size.isdigit() else -1, headers.get("Last-Modified", "") if weak else etag,
-                  base64.b64decode(hashes["md5"]).hex() if "md5" in hashes else "")
+    return Source(
+        answer.url,
+        int(size) if size.isdigit() else -1,
+        headers.get("Last-Modified", "") if weak else etag,
+        base64.b64decode(hashes["md5"]).hex() if "md5" in hashes else "",
+    )
 
 
 def fetch(
     ask: Callable[[], Source],  # gets a fresh link; called again when one expires
-    part: Path,                 # the bytes so far; kept when this fails, so that a later call goes on
+    part: Path,  # the bytes so far; kept when this fails, so that a later call goes on
     session: requests.Session,
     *,
-    stalls: int = 7,            # tries in a row that bring nothing new before giving up
-    wait_s: float = 1.0,        # first pause between them, doubled each time
+    stalls: int = 7,  # tries in a row that bring nothing new before giving up
+    wait_s: float = 1.0,  # first pause between them, doubled each time
     longest_wait_s: float = 300.0,  # asked to wait longer, it gives up: that is for the user to decide
     progress: Progress | None = None,
 ) -> str:
@@ -73,7 +102,10 @@ def fetch(
     """
     source: Source | None = None
     failure: requests.RequestException | None = None
-    stalled, most = 0, 0   # the most bytes that were here: a transfer that starts anew each time gets nowhere
+    stalled, most = (
+        0,
+        0,
+    )  # the most bytes that were here: a transfer that starts anew each time gets nowhere
     while stalled < stalls:
         if failure is not None and stalled:
             asked = retry.retry_after_s(failure)
@@ -94,7 +126,11 @@ def fetch(
             if not retry.is_transient(e) and retry.status_of(e) not in (403, 404, 410, 416):
                 raise
             source, failure = None, e  # an expired link, or a service in trouble: ask for a new one
-        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as e:
+        except (
+            requests.ConnectionError,
+            requests.Timeout,
+            requests.exceptions.ChunkedEncodingError,
+        ) as e:
             failure = e
         now = part.stat().st_size if part.exists() else 0
         stalled, most = (0, now) if now > most else (stalled + 1, most)
@@ -102,11 +138,13 @@ def fetch(
 
 
 def until_sound(
-    once: Callable[[], T],      # fetches into `part` and checks it; DownloadCorrupt = the bytes are wrong
+    once: Callable[
+        [], T
+    ],  # fetches into `part` and checks it; DownloadCorrupt = the bytes are wrong
     part: Path,
     *,
-    what: str,                  # that came damaged, for the message
-    then: str,                  # what else to do, for the message: "look at ADDRESS"
+    what: str,  # that came damaged, for the message
+    then: str,  # what else to do, for the message: "look at ADDRESS"
     tries: int = 3,
 ) -> T:
     "Return what `once` returns, called anew with its bytes forgotten while they are wrong. Raises DownloadCorrupt."
@@ -116,7 +154,9 @@ def until_sound(
         except DownloadCorrupt as e:
             forget(part)
             if not left:
-                raise DownloadCorrupt(f"{what} came damaged {tries} times. {e} Try another network, or {then}.") from e
+                raise DownloadCorrupt(
+                    f"{what} came damaged {tries} times. {e} Try another network, or {then}."
+                ) from e
     raise ValueError(f"tries must be at least 1, and {tries} came.")
 
 
@@ -139,24 +179,36 @@ def unpack(archive: Path, folder: Path) -> None:
                 _refuse_outside(member, archive)
             needed, free = sum(m.file_size for m in members), shutil.disk_usage(folder).free
             if needed > max(BOMB_BYTES, BOMB_RATIO * archive.stat().st_size):
-                raise KaggleError(f"{archive.name.removesuffix('.part')} would grow from {archive.stat().st_size / 1e6:.1f} to {needed / 1e6:.0f} MB: that is "
-                                  "how a zip made to fill the disk looks. Nothing was unpacked. Look at the list of its files on Kaggle first.")
+                raise KaggleError(
+                    f"{archive.name.removesuffix('.part')} would grow from {archive.stat().st_size / 1e6:.1f} to {needed / 1e6:.0f} MB: that is "
+                    "how a zip made to fill the disk looks. Nothing was unpacked. Look at the list of its files on Kaggle first."
+                )
             if needed > free:
-                raise OSError(errno.ENOSPC, f"unpacked it takes {needed / 1e6:.0f} MB and {free / 1e6:.0f} MB are free", str(folder))
+                raise OSError(
+                    errno.ENOSPC,
+                    f"unpacked it takes {needed / 1e6:.0f} MB and {free / 1e6:.0f} MB are free",
+                    str(folder),
+                )
             for member in members:
                 _extract(z, member, folder)
     except KaggleError:
         raise
-    except OSError as e:   # the folder is new and ours: names that clash or are too long are the archive's doing, as is a bad bzip2 stream
+    except OSError as e:  # the folder is new and ours: names that clash or are too long are the archive's doing, as is a bad bzip2 stream
         if e.errno in _DISK:
             raise
         at = f" ({e.filename})"[:200] if e.filename else ""
-        raise DownloadCorrupt(f"{archive.name.removesuffix('.part')} does not unpack: {e.strerror or e}{at}.") from e
+        raise DownloadCorrupt(
+            f"{archive.name.removesuffix('.part')} does not unpack: {e.strerror or e}{at}."
+        ) from e
     except _DAMAGED as e:
-        raise DownloadCorrupt(f"{archive.name.removesuffix('.part')} is not a sound zip: {e}.") from e
+        raise DownloadCorrupt(
+            f"{archive.name.removesuffix('.part')} is not a sound zip: {e}."
+        ) from e
 
 
-def _stream(source: Source, part: Path, session: requests.Session, had: int, progress: Progress | None) -> None:
+def _stream(
+    source: Source, part: Path, session: requests.Session, had: int, progress: Progress | None
+) -> None:
     headers = {"Accept-Encoding": "identity"}
     if had:
         headers |= {"Range": f"bytes={had}-", "If-Range": source.validator}
@@ -195,7 +247,9 @@ def _verify(part: Path, source: Source) -> str:
         md5 = hashlib.file_digest(f, "md5").hexdigest()
     if source.md5 and md5 != source.md5:
         forget(part)
-        raise DownloadCorrupt(f"{part.name.removesuffix('.part')} came with MD5 {md5}; Kaggle says {source.md5}.")
+        raise DownloadCorrupt(
+            f"{part.name.removesuffix('.part')} came with MD5 {md5}; Kaggle says {source.md5}."
+        )
     return md5
 
 
@@ -203,7 +257,9 @@ def _refuse_longer(part: Path, source: Source) -> None:
     "Raise if more came than was told: no pause and no other try with this link mends that."
     if (came := part.stat().st_size) > source.size:
         forget(part)
-        raise DownloadCorrupt(f"{part.name.removesuffix('.part')} came with {came} bytes; Kaggle said {source.size}.")
+        raise DownloadCorrupt(
+            f"{part.name.removesuffix('.part')} came with {came} bytes; Kaggle said {source.size}."
+        )
 
 
 def _note(part: Path) -> Path:
@@ -213,9 +269,16 @@ def _note(part: Path) -> Path:
 def _refuse_outside(member: zipfile.ZipInfo, archive: Path) -> None:
     path = PurePosixPath(member.filename.replace("\\", "/"))
     is_link = stat.S_ISLNK(member.external_attr >> 16)
-    if path.is_absolute() or ".." in path.parts or re.match(r"[A-Za-z]:", member.filename) or is_link:
-        raise KaggleError(f"{archive.name.removesuffix('.part')} has a member that would leave its folder: {member.filename!r}. "
-                          "Nothing was unpacked. Tell who offers it on Kaggle; do not unpack it by hand.")
+    if (
+        path.is_absolute()
+        or ".." in path.parts
+        or re.match(r"[A-Za-z]:", member.filename)
+        or is_link
+    ):
+        raise KaggleError(
+            f"{archive.name.removesuffix('.part')} has a member that would leave its folder: {member.filename!r}. "
+            "Nothing was unpacked. Tell who offers it on Kaggle; do not unpack it by hand."
+        )
 
 
 def _extract(z: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> None:

@@ -13,16 +13,16 @@ import requests
 import stamina
 
 T = TypeVar("T")
-LONGEST_WAIT_S = 30 * 86_400.0   # what asks for more means "not today"
+LONGEST_WAIT_S = 30 * 86_400.0  # what asks for more means "not today"
 
 # stamina logs each retry; without a handler of the user's own, logging would put a bare word on stderr.
 logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 
 def read(
-    call: Callable[[], T],      # does one request; must be safe to repeat
+    call: Callable[[], T],  # does one request; must be safe to repeat
     *,
-    tries: int = 7,             # at most
+    tries: int = 7,  # at most
     deadline_s: float = 300.0,  # all tries together
 ) -> T:
     "Return what `call` returns, trying again while its failure is one that passes; the last failure is raised as it came."
@@ -37,7 +37,9 @@ def read(
         # A wait that outlasts the deadline is for the user to decide.
         return pause if time.monotonic() + pause < ends else False
 
-    for attempt in stamina.retry_context(on=worth_a_retry, attempts=tries, timeout=deadline_s, wait_initial=0.5, wait_max=30.0):
+    for attempt in stamina.retry_context(
+        on=worth_a_retry, attempts=tries, timeout=deadline_s, wait_initial=0.5, wait_max=30.0
+    ):
         with attempt:
             return call()
     raise RuntimeError("stamina gave no attempt")
@@ -50,7 +52,9 @@ def is_transient(e: Exception) -> bool:
     if isinstance(e, requests.HTTPError):
         status = status_of(e) or 0
         return status in (408, 425, 429) or status >= 500
-    return isinstance(e, (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError))
+    return isinstance(
+        e, (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
+    )
 
 
 def status_of(e: Exception) -> int | None:
@@ -73,7 +77,7 @@ def retry_after_s(e: Exception) -> float | None:
     if not asked:
         return None
     try:
-        return min(max(0.0, float(asked)), LONGEST_WAIT_S)   # a "nan" compares as 0
+        return min(max(0.0, float(asked)), LONGEST_WAIT_S)  # a "nan" compares as 0
     except ValueError:
         pass
     try:

@@ -10,8 +10,8 @@ from typing import Any
 import requests
 
 from ..exceptions import UploadFailed
-from . import messages, retry, service
-from .datasets import calls
+from . import api, errors, retry
+from .datasets import lookup
 from .upload_sessions import Sessions, Slot
 
 
@@ -27,9 +27,13 @@ def upload(
 
     def start() -> Slot:
         request = ApiStartSubmissionUploadRequest()
-        request.competition_name, request.file_name, request.content_length = slug, path.name, path.stat().st_size
+        request.competition_name, request.file_name, request.content_length = (
+            slug,
+            path.name,
+            path.stat().st_size,
+        )
         request.last_modified_epoch_seconds = int(path.stat().st_mtime)
-        slot = service.read(client, "start_submission_upload", request, slug=slug, doing="submit to")
+        slot = api.read(client, "start_submission_upload", request, slug=slug, doing="submit to")
         return Slot(slot.token, slot.create_url)
 
     return _bring(client, path, start, tries=tries, call="submit", nothing="nothing was submitted")
@@ -39,8 +43,8 @@ def upload_blob(
     client: Any,
     path: Path,
     *,
-    handle: str,        # owner/slug of the dataset, for messages
-    sessions: Sessions, # open uploads of earlier calls: one that a kill cut goes on
+    handle: str,  # owner/slug of the dataset, for messages
+    sessions: Sessions,  # open uploads of earlier calls: one that a kill cut goes on
     tries: int = 3,
 ) -> str:
     "Upload `path` as a file of a dataset and return the token that stands for it."
@@ -48,12 +52,31 @@ def upload_blob(
 
     def start() -> Slot:
         request = ApiStartBlobUploadRequest()
-        request.type, request.name, request.content_length = ApiBlobType.DATASET, path.name, path.stat().st_size
+        request.type, request.name, request.content_length = (
+            ApiBlobType.DATASET,
+            path.name,
+            path.stat().st_size,
+        )
         request.last_modified_epoch_seconds = int(path.stat().st_mtime)
-        slot = calls.read(client, "start_blob_upload", request, handle=handle, doing="upload to", api="blobs.blob_api_client")
+        slot = lookup.read(
+            client,
+            "start_blob_upload",
+            request,
+            handle=handle,
+            doing="upload to",
+            api="blobs.blob_api_client",
+        )
         return sessions.add(path, Slot(slot.token, slot.create_url))
 
-    return _bring(client, path, start, tries=tries, open_slot=sessions.find(path), call="it", nothing="no version was made")
+    return _bring(
+        client,
+        path,
+        start,
+        tries=tries,
+        open_slot=sessions.find(path),
+        call="it",
+        nothing="no version was made",
+    )
 
 
 def _bring(
@@ -63,8 +86,8 @@ def _bring(
     *,
     tries: int,
     open_slot: Slot | None = None,
-    call: str,          # what to call again, for the message
-    nothing: str,       # what did not happen, for the message
+    call: str,  # what to call again, for the message
+    nothing: str,  # what did not happen, for the message
 ) -> str:
     slot, is_begun = open_slot or start(), open_slot is not None
     for nth in range(tries):
@@ -75,21 +98,37 @@ def _bring(
                 return slot.token
         except requests.RequestException as e:
             status = retry.status_of(e)
-            why = f"the storage answered {status}" if status else f"the connection failed ({type(e).__name__})"
-            raise UploadFailed(f"{path.name} ({path.stat().st_size / 1e6:.1f} MB) did not reach Kaggle: {why}. Check the network and call "
-                               f"{call} again; {nothing}.", status=status, said=messages.said(e)) from None
-    raise UploadFailed(f"Kaggle dropped the upload of {path.name} {tries} times before it was complete. Try again in some minutes; {nothing}.")
+            why = (
+                f"the storage answered {status}"
+                if status
+                else f"the connection failed ({type(e).__name__})"
+            )
+            raise UploadFailed(
+                f"{path.name} ({path.stat().st_size / 1e6:.1f} MB) did not reach Kaggle: {why}. Check the network and call "
+                f"{call} again; {nothing}.",
+                status=status,
+                said=errors.said(e),
+            ) from None
+    raise UploadFailed(
+        f"Kaggle dropped the upload of {path.name} {tries} times before it was complete. Try again in some minutes; {nothing}."
+    )
 
 
 def _put(client: Any, path: Path, url: str, *, is_begun: bool) -> bool:
     "Send the bytes, going on from where a cut left them; return False if the upload session is gone."
-    size, have, is_known = path.stat().st_size, 0, not is_begun     # bytes the storage has, and whether that is known
+    size, have, is_known = (
+        path.stat().st_size,
+        0,
+        not is_begun,
+    )  # bytes the storage has, and whether that is known
 
     def once() -> bool:
         nonlocal have, is_known
-        with service.transfers(client) as session:
+        with api.transfers(client) as session:
             if not is_known:
-                answer = session.put(url, headers={"Content-Range": f"bytes */{size}", "Content-Length": "0"})
+                answer = session.put(
+                    url, headers={"Content-Range": f"bytes */{size}", "Content-Length": "0"}
+                )
                 if answer.status_code in (200, 201):
                     return True
                 if answer.status_code in (404, 410):
@@ -97,7 +136,7 @@ def _put(client: Any, path: Path, url: str, *, is_begun: bool) -> bool:
                 if retry.is_transient(requests.HTTPError(response=answer)):
                     answer.raise_for_status()
                 have = _arrived(answer)
-            is_known = False    # whatever goes wrong from here on: ask before sending more
+            is_known = False  # whatever goes wrong from here on: ask before sending more
             with open(path, "rb") as f:
                 f.seek(have)
                 headers = {"Content-Range": f"bytes {have}-{size - 1}/{size}"} if have else {}
@@ -111,10 +150,14 @@ def _put(client: Any, path: Path, url: str, *, is_begun: bool) -> bool:
             return True
 
     before = -1
-    while before < have:    # it got on: a long upload over a bad line is not given up
+    while before < have:  # it got on: a long upload over a bad line is not given up
         before = have
         try:
-            return retry.read(once, tries=getattr(client, "tries", 7), deadline_s=getattr(client, "deadline_s", 300.0))
+            return retry.read(
+                once,
+                tries=getattr(client, "tries", 7),
+                deadline_s=getattr(client, "deadline_s", 300.0),
+            )
         except requests.RequestException as e:
             failure = e
     raise failure
@@ -122,5 +165,9 @@ def _put(client: Any, path: Path, url: str, *, is_begun: bool) -> bool:
 
 def _arrived(answer: requests.Response) -> int:
     "Return how many bytes the storage says it has."
-    span = re.fullmatch(r"(?:bytes=)?0-(\d+)", answer.headers.get("Range", "")) if answer.status_code == 308 else None
+    span = (
+        re.fullmatch(r"(?:bytes=)?0-(\d+)", answer.headers.get("Range", ""))
+        if answer.status_code == 308
+        else None
+    )
     return int(span[1]) + 1 if span else 0

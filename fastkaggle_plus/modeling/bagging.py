@@ -21,7 +21,8 @@ class Bag(FittedFunction):
         raise SelectionError(
             f"Dropping members {[members] if isinstance(members, int) else sorted(members)} would keep those that were lucky on their out-of-bag "
             "rows, and the bag's error would look smaller than it is. "
-            "A bag is good because its members err independently: keep all of them, or fit more.")
+            "A bag is good because its members err independently: keep all of them, or fit more."
+        )
 
     def keep(self, *, best: int) -> Bag:
         "Refuse: see `drop`."
@@ -31,9 +32,9 @@ class Bag(FittedFunction):
 def bag(
     model: Model | Fit,
     n: int = 10,
-    frac: float = 0.75,        # rows each member is fitted on, as a share of all
+    frac: float = 0.75,  # rows each member is fitted on, as a share of all
     *,
-    replace: bool = True,      # draw rows with replacement
+    replace: bool = True,  # draw rows with replacement
     seed: int = 42,
 ) -> Model:
     """Return a model that averages `n` fits on random rows. It works for any fit function.
@@ -43,7 +44,9 @@ def bag(
     """
     fit_one = model.fit if isinstance(model, Model) else model
     if n < 1 or not 0 < frac <= 1:
-        raise ConfigError(f"bag needs at least one member and a frac above 0 and up to 1; n={n}, frac={frac} came.")
+        raise ConfigError(
+            f"bag needs at least one member and a frac above 0 and up to 1; n={n}, frac={frac} came."
+        )
 
     def fit(table: Table) -> Bag:
         rng, members = np.random.default_rng(seed), list[Fitted]()
@@ -57,16 +60,30 @@ def bag(
                 total[unseen] += members[-1].predict(table.take(unseen))
                 count[unseen] += 1
         oob = total / np.where(count == 0, np.nan, count)[:, None]
-        leaning = {c: float(np.mean([m.importances.get(c, 0.0) for m in members])) for c in members[0].importances}
-        return Bag(lambda rows: _mean(members, rows), leaning, oob, oob_score(oob, table), members=[m.predict for m in members])
+        leaning = {
+            c: float(np.mean([m.importances.get(c, 0.0) for m in members]))
+            for c in members[0].importances
+        }
+        return Bag(
+            lambda rows: _mean(members, rows),
+            leaning,
+            oob,
+            oob_score(oob, table),
+            members=[m.predict for m in members],
+        )
 
-    about: dict[str, Any] = {**(model.about if isinstance(model, Model) else {}), "bag": n, "frac": frac, "bag_seed": seed}
+    about: dict[str, Any] = {
+        **(model.about if isinstance(model, Model) else {}),
+        "bag": n,
+        "frac": frac,
+        "bag_seed": seed,
+    }
     return Model(f"bag of {n} {model.name if isinstance(model, Model) else 'fits'}", fit, about)
 
 
 def bag_model(
-    model: str,                              # "file.function", as in a Trial
-    params: dict[str, Any] | None = None,    # its keyword arguments
+    model: str,  # "file.function", as in a Trial
+    params: dict[str, Any] | None = None,  # its keyword arguments
     *,
     n: int = 10,
     frac: float = 0.75,

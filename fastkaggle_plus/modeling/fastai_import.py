@@ -10,7 +10,7 @@ from ..exceptions import MissingExtra
 
 
 def import_fastai(
-    part: str,   # tabular | vision: the extra that brings it has the same name
+    part: str,  # tabular | vision: the extra that brings it has the same name
 ) -> Any:
     "Return `fastai.PART.all`. Raises MissingExtra."
     try:

@@ -18,7 +18,8 @@ Array = np.ndarray[Any, Any]
 
 class Fitted(Protocol):
     "A fitted model."
-    importances: dict[str, float]   # feature -> share; empty where the model does not tell
+
+    importances: dict[str, float]  # feature -> share; empty where the model does not tell
 
     def predict(self, table: Table) -> Array:
         "Return (n, n_outputs): a probability a class in the order of the vocab, or a value a target."
@@ -26,37 +27,51 @@ class Fitted(Protocol):
 
 
 Fit = Callable[[Table], Fitted]
-Choose = Callable[[dict[str, Predictions]], tuple[str, dict[str, Any]]]   # predictions by variant -> (the one to use, why)
+Choose = Callable[
+    [dict[str, Predictions]], tuple[str, dict[str, Any]]
+]  # predictions by variant -> (the one to use, why)
 
 
 @dataclass(frozen=True)
 class Model:
     "A declared model. To write your own, give a name and a fit function."
+
     name: str
     fit: Fit
-    about: dict[str, Any] = field(default_factory=dict)   # its parameters
-    choose: Choose | None = None   # between what the fitted model's `variants(table)` gives; without it `predict` is asked
+    about: dict[str, Any] = field(default_factory=dict)  # its parameters
+    choose: Choose | None = (
+        None  # between what the fitted model's `variants(table)` gives; without it `predict` is asked
+    )
 
 
 @dataclass
 class FittedFunction:
     "A fitted model made of a predict function."
+
     function: Callable[[Table], Array]
     importances: dict[str, float] = field(default_factory=dict)
-    oob: Array | None = None          # (n_fit, n_outputs) predictions by members that did not see the row; NaN where all did
+    oob: Array | None = (
+        None  # (n_fit, n_outputs) predictions by members that did not see the row; NaN where all did
+    )
     oob_score: float | None = None
-    estimator: Any = None             # what is inside
-    members: list[Callable[[Table], Array]] = field(default_factory=list)   # the predict functions it averages
+    estimator: Any = None  # what is inside
+    members: list[Callable[[Table], Array]] = field(
+        default_factory=list
+    )  # the predict functions it averages
 
     def predict(self, table: Table) -> Array:
         "Return (n, n_outputs) predictions."
-        return self.function(table) if len(table) else np.empty((0, table.n_outputs))   # libraries take no table without rows
+        return (
+            self.function(table) if len(table) else np.empty((0, table.n_outputs))
+        )  # libraries take no table without rows
 
 
 def shares(names: list[str], values: Any) -> dict[str, float]:
     "Return importances as shares of one."
     values = np.clip(np.asarray(values, dtype=float), 0, None)
-    return {n: round(float(v), 6) for n, v in zip(names, values / max(values.sum(), 1e-12), strict=True)}
+    return {
+        n: round(float(v), 6) for n, v in zip(names, values / max(values.sum(), 1e-12), strict=True)
+    }
 
 
 def class_columns(probabilities: Array, classes: Any, table: Table) -> Array:
@@ -97,8 +112,14 @@ class Coding:
         "Return (n, n_features) floats: categories by code, -1 for missing or unknown."
         numbers = table.x[list(self.cont)]
         gaps = numbers[self.gappy].isna().to_numpy(dtype=float)
-        codes = np.column_stack([table.x[c].cat.codes for c in self.cat]) if self.cat else np.empty((len(table), 0))
-        return np.hstack([codes.astype(float), numbers.fillna(self.fillings).to_numpy(dtype=float), gaps])
+        codes = (
+            np.column_stack([table.x[c].cat.codes for c in self.cat])
+            if self.cat
+            else np.empty((len(table), 0))
+        )
+        return np.hstack(
+            [codes.astype(float), numbers.fillna(self.fillings).to_numpy(dtype=float), gaps]
+        )
 
 
 class OneHot:
@@ -114,12 +135,18 @@ class OneHot:
         "Return a sparse matrix of (n, n_columns) floats: it holds one entry a category and row, however many levels there are."
         from scipy import sparse
 
-        levels = [sparse.eye_array(len(column.cat.categories) + 1, format="csr")[column.cat.codes.to_numpy(), :-1]   # the last row, -1, is missing
-                  for column in (table.x[c] for c in self.coding.cat)]
-        return sparse.hstack([*levels, sparse.csr_array((self._numbers(table) - self.mean) / self.std)], format="csr")
+        levels = [
+            sparse.eye_array(len(column.cat.categories) + 1, format="csr")[
+                column.cat.codes.to_numpy(), :-1
+            ]  # the last row, -1, is missing
+            for column in (table.x[c] for c in self.coding.cat)
+        ]
+        return sparse.hstack(
+            [*levels, sparse.csr_array((self._numbers(table) - self.mean) / self.std)], format="csr"
+        )
 
     def _numbers(self, table: Table) -> Array:
-        return self.coding(table)[:, len(self.coding.cat):]
+        return self.coding(table)[:, len(self.coding.cat) :]
 
 
 def as_frame(table: Table) -> pd.DataFrame:

@@ -1,8 +1,8 @@
 """How far a model is: what it tells while it fits, and who hears it.
 
-    with progress.heard_by(print):            # run_trial, a notebook
-        with progress.part(1, 5, "fold"):     # cross_validate: the second of five folds
-            progress.epoch(3, 8)              # a model: 3 of 8 epochs are done -> 0.275, "fold 2/5, epoch 3/8"
+with progress.heard_by(print):            # run_trial, a notebook
+    with progress.part(1, 5, "fold"):     # cross_validate: the second of five folds
+        progress.epoch(3, 8)              # a model: 3 of 8 epochs are done -> 0.275, "fold 2/5, epoch 3/8"
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any
 
-Hear = Callable[[float, str], None]   # (share done, from 0 to 1; where it is, in words)
+Hear = Callable[[float, str], None]  # (share done, from 0 to 1; where it is, in words)
 
 _HEAR: ContextVar[Hear | None] = ContextVar("hear", default=None)
 
@@ -28,9 +28,9 @@ def heard_by(hear: Hear) -> Iterator[None]:
 
 
 def tell(
-    done: float,    # what is done, in any unit
-    total: float,   # of how much
-    what: str,      # where that is, as in "epoch 3/8"
+    done: float,  # what is done, in any unit
+    total: float,  # of how much
+    what: str,  # where that is, as in "epoch 3/8"
 ) -> None:
     "Tell how far the work at hand is. It costs nothing where nobody listens."
     if (hear := _HEAR.get()) is not None:
@@ -44,9 +44,9 @@ def epoch(done: int, n: int) -> None:
 
 @contextlib.contextmanager
 def part(
-    k: int,      # from 0
-    n: int,      # of so many equal parts
-    what: str,   # fold | member | seed
+    k: int,  # from 0
+    n: int,  # of so many equal parts
+    what: str,  # fold | member | seed
 ) -> Iterator[None]:
     "Let what is told in the block count as the k-th of n equal parts."
     outer, where = _HEAR.get(), f"{what} {k + 1}/{n}"

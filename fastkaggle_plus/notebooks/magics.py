@@ -7,20 +7,22 @@ import io
 import re
 import tokenize
 
-PYTHON_MAGICS = ("time", "timeit", "capture", "prun")   # cell magics whose body is Python
+PYTHON_MAGICS = ("time", "timeit", "capture", "prun")  # cell magics whose body is Python
 _SHELLS = ("bash", "sh", "script", "system", "sx", "!")
 _LINE_MAGIC = re.compile(r"^(\s*)([%!?]|[\w.]+\?{1,2}\s*$)")
 _ASSIGNED_MAGIC = re.compile(r"^(\s*[\w., ]+=\s*)[%!](?!=).*$")
 # IPython takes these without their % or !, but only where they are the cell's one line.
-_AUTOMAGIC = re.compile(r"\s*(?:cat|cd|conda|cp|env|less|load_ext|ls|man|matplotlib|mkdir|more|mv|pip|pwd|reset|rm|rmdir|run|time|timeit|uv|who|whos)"
-                        r"(?:\s+(?![=(\[]).*)?\s*")
+_AUTOMAGIC = re.compile(
+    r"\s*(?:cat|cd|conda|cp|env|less|load_ext|ls|man|matplotlib|mkdir|more|mv|pip|pwd|reset|rm|rmdir|run|time|timeit|uv|who|whos)"
+    r"(?:\s+(?![=(\[]).*)?\s*"
+)
 
 
 def without_magic(source: str) -> str:
     "Return Python of as many lines, in which nothing stands for the magics."
     if len(source.strip().splitlines()) == 1 and _AUTOMAGIC.fullmatch(source):
         return "pass"
-    made, goes_on = list[str](), False   # a magic may go on over lines that end in a backslash
+    made, goes_on = list[str](), False  # a magic may go on over lines that end in a backslash
     for line in source.splitlines():
         made.append("" if goes_on else _line_without_magic(line))
         goes_on = line.endswith("\\") and (goes_on or made[-1] != line)
@@ -36,7 +38,7 @@ def uncommented(source: str) -> str:
                 row, column = token.start
                 lines[row - 1] = lines[row - 1][:column]
     except (tokenize.TokenError, SyntaxError, IndexError):
-        pass   # no Python from here on: it is told elsewhere, or a shell's
+        pass  # no Python from here on: it is told elsewhere, or a shell's
     return "\n".join(lines)
 
 
@@ -46,7 +48,7 @@ def parsed(source: str) -> ast.AST:
         try:
             return ast.parse(text)
         except (SyntaxError, ValueError):
-            continue   # told elsewhere
+            continue  # told elsewhere
     return ast.Module([], [])
 
 

@@ -9,27 +9,32 @@ from ..competition import Competition
 from ..exceptions import ConfigError
 
 TITLE_LENGTH = (5, 50)
-GPU = "NvidiaTeslaT4"   # without machine_shape a push may land on a P100, on which Kaggle's torch runs no CUDA call
-PLACEHOLDER = "your-user-name"   # the owner in metadata that was written without one
+GPU = "NvidiaTeslaT4"  # without machine_shape a push may land on a P100, on which Kaggle's torch runs no CUDA call
+PLACEHOLDER = "your-user-name"  # the owner in metadata that was written without one
 FILE = "kernel-metadata.json"
 
 
 def kernel_metadata(
     comp: Competition,
     *,
-    owner: str = "",             # Kaggle user; "": to be filled in before a push
-    title: str = "",             # 5 to 50 characters; its slug is the notebook's name in the URL
-    libs_dataset: str = "",      # owner/name of the dataset of wheels
-    gpu: bool | None = None,     # None: for images and text
-    internet: bool | None = None,   # None: on, but off for a code competition
-    datasets: tuple[str, ...] = (), # more inputs, owner/name
-    models: tuple[str, ...] = (),   # owner/model/framework/variation/version
+    owner: str = "",  # Kaggle user; "": to be filled in before a push
+    title: str = "",  # 5 to 50 characters; its slug is the notebook's name in the URL
+    libs_dataset: str = "",  # owner/name of the dataset of wheels
+    gpu: bool | None = None,  # None: for images and text
+    internet: bool | None = None,  # None: on, but off for a code competition
+    datasets: tuple[str, ...] = (),  # more inputs, owner/name
+    models: tuple[str, ...] = (),  # owner/model/framework/variation/version
 ) -> dict[str, Any]:
     "Return the metadata of a private notebook on `comp`. Raises ConfigError for a title that Kaggle would refuse."
     title = title or default_title(comp)
-    if not TITLE_LENGTH[0] <= len(title) <= TITLE_LENGTH[1] or len(slugify(title)) < TITLE_LENGTH[0]:
-        raise ConfigError(f"The title {title!r} has {len(title)} characters. Give one of {TITLE_LENGTH[0]} to {TITLE_LENGTH[1]}, with letters or digits: "
-                          "the notebook's name in the URL is made of it.")
+    if (
+        not TITLE_LENGTH[0] <= len(title) <= TITLE_LENGTH[1]
+        or len(slugify(title)) < TITLE_LENGTH[0]
+    ):
+        raise ConfigError(
+            f"The title {title!r} has {len(title)} characters. Give one of {TITLE_LENGTH[0]} to {TITLE_LENGTH[1]}, with letters or digits: "
+            "the notebook's name in the URL is made of it."
+        )
     gpu = comp.kind != "tabular" if gpu is None else gpu
     slug = slugify(title)
     return {

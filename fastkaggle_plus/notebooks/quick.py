@@ -9,18 +9,35 @@ from typing import Any
 
 from ..competition import Competition
 
-ROWS, ROWS_WITH_IMAGES = 300, 150   # an image takes longer than a row of a table
-SMALL = {"epochs": 1, "n_epochs": 1, "n_estimators": 30, "iterations": 30, "n": 2, "bs": 32}   # parameters of models that cost time
-SIZES_PX = {"item": 64, "batch": 48}   # longer side of the images that a network is given
-_STEP_PX = 16                          # sides that every tiny network takes: whole patches of a transformer
+ROWS, ROWS_WITH_IMAGES = 300, 150  # an image takes longer than a row of a table
+SMALL = {
+    "epochs": 1,
+    "n_epochs": 1,
+    "n_estimators": 30,
+    "iterations": 30,
+    "n": 2,
+    "bs": 32,
+}  # parameters of models that cost time
+SIZES_PX = {"item": 64, "batch": 48}  # longer side of the images that a network is given
+_STEP_PX = 16  # sides that every tiny network takes: whole patches of a transformer
 
 # Beside what a trial says of its network. Tokens cost most in answering the test rows, which stay as many as they are.
-_BESIDE: dict[str, dict[str, Any]] = {"vision.vision_model": {"pretrained": False, "freeze_epochs": 0, "n_tta": 2, "bs": 32},
-                                      "text.text_model": {"max_len": 24}}
+_BESIDE: dict[str, dict[str, Any]] = {
+    "vision.vision_model": {"pretrained": False, "freeze_epochs": 0, "n_tta": 2, "bs": 32},
+    "text.text_model": {"max_len": 24},
+}
 
 # The tiny network that stands for a family, by how names begin; another family's is a small ResNet. None of them has learned anything.
-_TINY = {"convnext": "test_convnext", "efficientnet": "test_efficientnet", "tf_efficientnet": "test_efficientnet", "vit": "test_vit", "deit": "test_vit",
-         "beit": "test_vit", "swin": "test_mambaout", "maxvit": "test_maxvit"}   # like swin's, mambaout's features are channels last
+_TINY = {
+    "convnext": "test_convnext",
+    "efficientnet": "test_efficientnet",
+    "tf_efficientnet": "test_efficientnet",
+    "vit": "test_vit",
+    "deit": "test_vit",
+    "beit": "test_vit",
+    "swin": "test_mambaout",
+    "maxvit": "test_maxvit",
+}  # like swin's, mambaout's features are channels last
 _SMALLEST = "test_resnet"
 
 
@@ -31,10 +48,11 @@ def rows_kept(comp: Competition) -> int:
 
 def quick_copy(
     comp: Competition,
-    path: str | Path,            # the competition's data
+    path: str | Path,  # the competition's data
     dest: str | Path = "quick",  # folder to make
     *,
-    rows: int | None = None,     # training rows to keep, about; each class keeps a few. None: 300, or 150 with images
+    rows: int
+    | None = None,  # training rows to keep, about; each class keeps a few. None: 300, or 150 with images
     seed: int = 42,
 ) -> Path:
     "Make a folder that holds a slice of the training rows and links to all other files, and return it; the submission stays whole."
@@ -55,12 +73,14 @@ def quick_copy(
         link = dest / entry.name
         if entry.name != comp.train and not link.exists():
             link.symlink_to(entry.resolve(), target_is_directory=entry.is_dir())
-    shuffled.sort_index().to_csv(dest / comp.train, index=False, lineterminator="\n", quoting=quoting_of(shuffled))
+    shuffled.sort_index().to_csv(
+        dest / comp.train, index=False, lineterminator="\n", quoting=quoting_of(shuffled)
+    )
     return dest
 
 
 def quick_trials(
-    trials: Iterable[Any],   # Trial records
+    trials: Iterable[Any],  # Trial records
 ) -> tuple[Any, ...]:
     """Return the trials with one epoch, few trees and small bags, where they say how many.
 
@@ -71,17 +91,22 @@ def quick_trials(
 
 
 def is_replaced(
-    model: str,               # "file.function", as in Trial.model
-    params: dict[str, Any],   # of the trial
+    model: str,  # "file.function", as in Trial.model
+    params: dict[str, Any],  # of the trial
 ) -> bool:
     "Say whether QUICK puts another network in the place of a trial's own, so that a dry run does not tell how long that one takes."
-    inner = str(params.get("model", ""))   # a bag names what it repeats
-    return (_looks(model) and "arch" in params) or any(is_replaced(inner, value) for value in params.values() if isinstance(value, dict))
+    inner = str(params.get("model", ""))  # a bag names what it repeats
+    return (_looks(model) and "arch" in params) or any(
+        is_replaced(inner, value) for value in params.values() if isinstance(value, dict)
+    )
 
 
 def _smaller(model: str, params: dict[str, Any]) -> dict[str, Any]:
-    inner = str(params.get("model", ""))   # a bag names what it repeats
-    smaller = {name: _smaller(inner, value) if isinstance(value, dict) else _least(model, name, value) for name, value in params.items()}
+    inner = str(params.get("model", ""))  # a bag names what it repeats
+    smaller = {
+        name: _smaller(inner, value) if isinstance(value, dict) else _least(model, name, value)
+        for name, value in params.items()
+    }
     return {**smaller, **_BESIDE.get(model, {})}
 
 
@@ -108,4 +133,6 @@ def _small_px(size: Any, longer_px: int) -> Any:
     "A square or (height, width), in about its shape."
     if isinstance(size, int):
         return min(size, longer_px)
-    return [max(_STEP_PX, round(side * longer_px / max(size) / _STEP_PX) * _STEP_PX) for side in size]
+    return [
+        max(_STEP_PX, round(side * longer_px / max(size) / _STEP_PX) * _STEP_PX) for side in size
+    ]

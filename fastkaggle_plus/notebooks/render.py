@@ -15,20 +15,21 @@ from typing import Any
 from ..competition import Competition, builtin_folder, load_comp
 from ..exceptions import ConfigError, MissingExtra, NotebookError, UnknownName
 from . import metadata as kernel
-from .inlining import Inliner
-from .standard import CELLS
+from .inline import Inliner
+from .setup_cells import CELLS
 
 TEMPLATE = "notebook.py"
-_PARAMETERS = "parameters"   # papermill's tag
+_PARAMETERS = "parameters"  # papermill's tag
 _DIRECTIVES = ("inline", "until", "standard", "when")
 
 
 @dataclass(frozen=True, eq=False)
 class Rendered:
     "A notebook ready to be checked and pushed."
-    notebook: Any                 # nbformat's NotebookNode
-    metadata: dict[str, Any]      # of the kernel, as kernel-metadata.json takes it
-    file: Path | None = None      # where it was written
+
+    notebook: Any  # nbformat's NotebookNode
+    metadata: dict[str, Any]  # of the kernel, as kernel-metadata.json takes it
+    file: Path | None = None  # where it was written
 
     @property
     def text(self) -> str:
@@ -37,13 +38,18 @@ class Rendered:
 
 
 def render_notebook(
-    comp: Competition | str,             # or its slug
+    comp: Competition | str,  # or its slug
     *,
-    dest: str | Path | None = None,      # folder for the notebook and kernel-metadata.json; None: nothing is written
-    quick: bool = False,                 # a dry run: a slice of the rows, small models
-    params: Mapping[str, Any] | None = None,   # values for the parameters cell, by name, as in {"SEED": 7}
-    template: str | Path | None = None,  # percent-format file; default: the folder's notebook.py, else the template's
-    **kernel_facts: Any,                 # owner, title, libs_dataset, gpu, internet, datasets, models: see `kernel_metadata`
+    dest: str
+    | Path
+    | None = None,  # folder for the notebook and kernel-metadata.json; None: nothing is written
+    quick: bool = False,  # a dry run: a slice of the rows, small models
+    params: Mapping[str, Any]
+    | None = None,  # values for the parameters cell, by name, as in {"SEED": 7}
+    template: str
+    | Path
+    | None = None,  # percent-format file; default: the folder's notebook.py, else the template's
+    **kernel_facts: Any,  # owner, title, libs_dataset, gpu, internet, datasets, models: see `kernel_metadata`
 ) -> Rendered:
     """Return the notebook, with facts, features and trials inlined as cells that can be read.
 
@@ -55,8 +61,10 @@ def render_notebook(
     values = {"SLUG": comp.slug, "QUICK": quick, **(params or {})}
     cells = list(_cells(_template(comp, template), inliner, _words(comp, about["title"]), values))
     if left := inliner.left():
-        raise NotebookError(f"The notebook of {comp.slug} never inlines {', '.join(left)} to its end, so it would not run elsewhere. "
-                            f"Add a cell: # %% inline=\"{left[0]}\"")
+        raise NotebookError(
+            f"The notebook of {comp.slug} never inlines {', '.join(left)} to its end, so it would not run elsewhere. "
+            f'Add a cell: # %% inline="{left[0]}"'
+        )
     notebook = _notebook(cells)
     file = None
     if dest is not None:
@@ -74,18 +82,24 @@ def _template(comp: Competition, file: str | Path | None) -> list[Any]:
     except ModuleNotFoundError as e:
         raise MissingExtra("jupytext", "notebooks") from e
     own = (comp.folder or Path()) / TEMPLATE
-    file = Path(file) if file else own if own.is_file() else builtin_folder() / "_template" / TEMPLATE
+    file = (
+        Path(file) if file else own if own.is_file() else builtin_folder() / "_template" / TEMPLATE
+    )
     try:
         text = file.read_text(encoding="utf-8")
     except OSError as e:
         raise ConfigError(f"The notebook template {file} cannot be read ({e.strerror}).") from e
     start = re.search(r"(?m)^# %%", text)
     if not start:
-        raise NotebookError(f"{file} has no cells. Each begins with a line # %% or # %% [markdown].")
-    return list(jupytext.reads(text[start.start():], fmt="py:percent").cells)
+        raise NotebookError(
+            f"{file} has no cells. Each begins with a line # %% or # %% [markdown]."
+        )
+    return list(jupytext.reads(text[start.start() :], fmt="py:percent").cells)
 
 
-def _cells(template: list[Any], inliner: Inliner, words: Mapping[str, str], values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _cells(
+    template: list[Any], inliner: Inliner, words: Mapping[str, str], values: Mapping[str, Any]
+) -> Iterator[tuple[str, str]]:
     "Yield (type, source) of the notebook's cells."
     parameters_set, inlined = False, {cell.metadata.get("inline") for cell in template}
     for cell in template:
@@ -95,7 +109,11 @@ def _cells(template: list[Any], inliner: Inliner, words: Mapping[str, str], valu
         if wants.get("inline") == "models":
             yield from _models(inliner)
         elif "inline" in wants:
-            yield from (("code", inliner.piece(beside)) for beside in inliner.read_by(wants["inline"]) if beside in inliner.left() and beside not in inlined)
+            yield from (
+                ("code", inliner.piece(beside))
+                for beside in inliner.read_by(wants["inline"])
+                if beside in inliner.left() and beside not in inlined
+            )
             yield "code", inliner.piece(wants["inline"], until=wants.get("until", ""))
         elif "standard" in wants:
             if wants["standard"] not in CELLS:
@@ -105,43 +123,75 @@ def _cells(template: list[Any], inliner: Inliner, words: Mapping[str, str], valu
             parameters_set = True
             yield "code", set_parameters(cell.source, values)
         elif cell.source.strip():
-            yield cell.cell_type, _filled(cell.source, words) if cell.cell_type == "markdown" else cell.source
+            yield (
+                cell.cell_type,
+                _filled(cell.source, words) if cell.cell_type == "markdown" else cell.source,
+            )
     if not parameters_set:
-        raise NotebookError(f"The template has no cell # %% tags=[\"{_PARAMETERS}\"] that sets {', '.join(values)}.")
+        raise NotebookError(
+            f'The template has no cell # %% tags=["{_PARAMETERS}"] that sets {", ".join(values)}.'
+        )
 
 
 def _models(inliner: Inliner) -> Iterator[tuple[str, str]]:
     "A cell for each model file of the competition's own that the trials name, under what it says of itself."
     for name in inliner.left():
         if name not in ("data.py", "trials.py") and name.endswith(".py"):
-            yield from (("code", inliner.piece(beside)) for beside in inliner.read_by(name) if beside in inliner.left())
+            yield from (
+                ("code", inliner.piece(beside))
+                for beside in inliner.read_by(name)
+                if beside in inliner.left()
+            )
             yield "markdown", f"`{name}`: {inliner.job(name) or 'a model of this competition.'}"
             yield "code", inliner.piece(name)
 
 
 def set_parameters(source: str, values: Mapping[str, Any]) -> str:
     "Return the cell with other values for its names; comments stay. Raises UnknownName, ConfigError."
-    assigned = [(target, node.value) for node in ast.parse(source).body if isinstance(node, ast.Assign) for target in node.targets]
+    assigned = [
+        (target, node.value)
+        for node in ast.parse(source).body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+    ]
     spans = {target.id: value for target, value in assigned if isinstance(target, ast.Name)}
     lines = source.splitlines()
     for name, value in values.items():
         if name not in spans:
             raise UnknownName("parameter of the notebook", name, spans)
         if not isinstance(value, (str, int, float, bool, list, dict, type(None))):
-            raise ConfigError(f"The parameter {name} = {value!r} is no plain data. Give a number, string, boolean, list or dictionary.")
+            raise ConfigError(
+                f"The parameter {name} = {value!r} is no plain data. Give a number, string, boolean, list or dictionary."
+            )
         node = spans[name]
         if node.lineno != node.end_lineno:
-            raise NotebookError(f"The parameter {name} stands on several lines. Write it on one, so that it can be set.")
-        line, written = lines[node.lineno - 1].encode(), json.dumps(value) if isinstance(value, str) else repr(value)
-        lines[node.lineno - 1] = (line[:node.col_offset] + written.encode() + line[node.end_col_offset:]).decode()
+            raise NotebookError(
+                f"The parameter {name} stands on several lines. Write it on one, so that it can be set."
+            )
+        line, written = (
+            lines[node.lineno - 1].encode(),
+            json.dumps(value) if isinstance(value, str) else repr(value),
+        )
+        lines[node.lineno - 1] = (
+            line[: node.col_offset] + written.encode() + line[node.end_col_offset :]
+        ).decode()
     return "\n".join(lines)
 
 
 def _words(comp: Competition, title: str) -> dict[str, str]:
     "What {{name}} stands for in a template's prose."
     better = {"binary": "two classes", "multiclass": "several classes", "regression": "a number"}
-    return {"title": comp.title or title, "slug": comp.slug, "page": comp.page, "metric": comp.metric, "task": better[comp.task], "id": comp.id,
-            "target": ", ".join(comp.target), "split": comp.split.kind + (f" by {comp.split.column}" if comp.split.column else ""), "version": _version()}
+    return {
+        "title": comp.title or title,
+        "slug": comp.slug,
+        "page": comp.page,
+        "metric": comp.metric,
+        "task": better[comp.task],
+        "id": comp.id,
+        "target": ", ".join(comp.target),
+        "split": comp.split.kind + (f" by {comp.split.column}" if comp.split.column else ""),
+        "version": _version(),
+    }
 
 
 def _filled(text: str, words: Mapping[str, str]) -> str:
@@ -167,8 +217,15 @@ def _notebook(cells: list[tuple[str, str]]) -> Any:
     made, v4 = [], nbformat.v4
     for i, (kind, source) in enumerate(cells):
         id = hashlib.sha256(f"{i}\0{source}".encode()).hexdigest()[:12]
-        made.append(v4.new_markdown_cell(source, id=id) if kind == "markdown" else v4.new_code_cell(source, id=id))
-    facts = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}, "language_info": {"name": "python"}}
+        made.append(
+            v4.new_markdown_cell(source, id=id)
+            if kind == "markdown"
+            else v4.new_code_cell(source, id=id)
+        )
+    facts = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
     notebook = v4.new_notebook(cells=made, metadata=facts)
     nbformat.validate(notebook)
     return notebook

@@ -16,24 +16,25 @@ from typing import Any
 from filelock import FileLock
 
 from ..exceptions import DataError
-from .files import parse_csv, quoting_of
+from .csv import parse_csv, quoting_of
 
 JOURNAL = "cleaning.csv"
-KEPT = ".orig"        # after the name of the train csv: the copy of it as it was
+KEPT = ".orig"  # after the name of the train csv: the copy of it as it was
 _NAMES = {"start": "from", "end": "to"}
 
 
 @dataclass(frozen=True)
 class Step:
-    "One row of the journal. Paths are relative to the data folder; \"\" for a row without an image."
-    action: str         # original (the copy of the train csv) | remove | relabel | undo
+    'One row of the journal. Paths are relative to the data folder; "" for a row without an image.'
+
+    action: str  # original (the copy of the train csv) | remove | relabel | undo
     id: str
-    file: str           # where the image was in its folder at first
-    start: str          # "from" in the journal
-    end: str            # "to" in the journal
+    file: str  # where the image was in its folder at first
+    start: str  # "from" in the journal
+    end: str  # "to" in the journal
     label_before: str
-    label_after: str    # "" where the row is removed
-    date: str           # ISO, UTC
+    label_after: str  # "" where the row is removed
+    date: str  # ISO, UTC
 
 
 def read_steps(folder: Path) -> list[Step]:
@@ -43,10 +44,20 @@ def read_steps(folder: Path) -> list[Step]:
         return []
     try:
         with file.open(newline="", encoding="utf-8") as f:
-            return [Step(**{n: _cell(row, _NAMES.get(n, n)) for n in (field.name for field in fields(Step))}) for row in csv.DictReader(f)]
+            return [
+                Step(
+                    **{
+                        n: _cell(row, _NAMES.get(n, n))
+                        for n in (field.name for field in fields(Step))
+                    }
+                )
+                for row in csv.DictReader(f)
+            ]
     except (KeyError, UnicodeError, csv.Error) as e:
-        raise DataError(f"{file} does not read as the journal of a cleaning ({type(e).__name__}: {e}). Put it back as it was, or take it away "
-                        f"together with the {KEPT} file beside it to start afresh from the data as it is now.") from e
+        raise DataError(
+            f"{file} does not read as the journal of a cleaning ({type(e).__name__}: {e}). Put it back as it was, or take it away "
+            f"together with the {KEPT} file beside it to start afresh from the data as it is now."
+        ) from e
 
 
 def _cell(row: dict[str, Any], column: str) -> str:
@@ -64,7 +75,9 @@ def write_steps(folder: Path, steps: Sequence[Step]) -> None:
     "Write the whole journal at once."
     part = folder / (JOURNAL + ".part")
     with part.open("w", newline="", encoding="utf-8") as f:
-        writer = csv.DictWriter(f, [_NAMES.get(name.name, name.name) for name in fields(Step)], lineterminator="\n")
+        writer = csv.DictWriter(
+            f, [_NAMES.get(name.name, name.name) for name in fields(Step)], lineterminator="\n"
+        )
         writer.writeheader()
         writer.writerows(as_rows(steps))
     os.replace(part, folder / JOURNAL)
@@ -87,7 +100,7 @@ def settle(
     folder: Path,
     steps: Sequence[Step],
     *,
-    id: str = "",       # columns of the train csv; "" where every step is undone
+    id: str = "",  # columns of the train csv; "" where every step is undone
     target: str = "",
 ) -> None:
     "Bring files and train csv to the state that the steps say, whatever part of it is done. Raises DataError."
@@ -114,8 +127,10 @@ def alone(folder: Path) -> Iterator[None]:
         with FileLock(folder / f".{JOURNAL}.lock"):
             yield
     except OSError as e:
-        raise DataError(f"Cannot write {e.filename or folder}: {e.strerror or e}. Cleaning moves files of the data folder: make it writable, or clean a copy. "
-                        "What was begun goes on with the next call.") from e
+        raise DataError(
+            f"Cannot write {e.filename or folder}: {e.strerror or e}. Cleaning moves files of the data folder: make it writable, or clean a copy. "
+            "What was begun goes on with the next call."
+        ) from e
 
 
 def _keep(file: Path, kept: Path) -> None:
@@ -129,7 +144,9 @@ def _move(source: Path, target: Path) -> None:
     "Move a file, never over another; a target of the same bytes is what a killed move between two disks left."
     if target.exists():
         if not filecmp.cmp(source, target, shallow=False):
-            raise DataError(f"{source} belongs to {target}, and another file is there. Move one of the two away and call again.")
+            raise DataError(
+                f"{source} belongs to {target}, and another file is there. Move one of the two away and call again."
+            )
         source.unlink()
         return
     target.parent.mkdir(parents=True, exist_ok=True)

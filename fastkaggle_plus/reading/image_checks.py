@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 
 def image_sizes(
-    path: str | Path,              # a folder; its sub-folders count
+    path: str | Path,  # a folder; its sub-folders count
     *,
-    workers: int | None = None,    # threads; default: PIL's work is mostly waiting, so a few more than cores
+    workers: int
+    | None = None,  # threads; default: PIL's work is mostly waiting, so a few more than cores
 ) -> pd.DataFrame:
     """Return the size of every image below a folder, as it is shown, from the files' headers alone.
 
@@ -36,14 +37,18 @@ def image_sizes(
             return None, None, "", e.why
 
     rows = list(_each(Path(path), one, workers))
-    return pd.DataFrame(rows, columns=["file", "width_px", "height_px", "mode", "problem"]).astype({"width_px": "Int64", "height_px": "Int64"})
+    return pd.DataFrame(rows, columns=["file", "width_px", "height_px", "mode", "problem"]).astype(
+        {"width_px": "Int64", "height_px": "Int64"}
+    )
 
 
 def check_images(
-    path: str | Path,                        # a folder; its sub-folders count
+    path: str | Path,  # a folder; its sub-folders count
     *,
-    move_to: str | Path | None = None,       # folder, outside of `path`, for the files that do not decode; None leaves them where they are
-    workers: int | None = None,              # threads
+    move_to: str
+    | Path
+    | None = None,  # folder, outside of `path`, for the files that do not decode; None leaves them where they are
+    workers: int | None = None,  # threads
 ) -> pd.DataFrame:
     """Decode every image below a folder, and return a row for each that has a problem or is odd.
 
@@ -56,7 +61,9 @@ def check_images(
 
     folder, to = Path(path), None if move_to is None else Path(move_to)
     if to is not None and to.resolve().is_relative_to(folder.resolve()):
-        raise DataError(f"move_to = {to} lies in {folder}, whose images are checked: they would be found again. Give a folder outside of it.")
+        raise DataError(
+            f"move_to = {to} lies in {folder}, whose images are checked: they would be found again. Give a folder outside of it."
+        )
 
     def one(file: Path) -> tuple[str, str]:
         try:
@@ -68,15 +75,22 @@ def check_images(
             return e.why, ""
 
     rows = [row for row in _each(folder, one, workers) if any(row[1:])]
-    moved = [str(_move(folder / file, to / file)) if to is not None and problem else "" for file, problem, _ in rows]
+    moved = [
+        str(_move(folder / file, to / file)) if to is not None and problem else ""
+        for file, problem, _ in rows
+    ]
     return pd.DataFrame(rows, columns=["file", "problem", "note"]).assign(moved_to=moved)
 
 
-def _each(folder: Path, one: Callable[[Path], tuple[Any, ...]], workers: int | None) -> Iterator[tuple[Any, ...]]:
+def _each(
+    folder: Path, one: Callable[[Path], tuple[Any, ...]], workers: int | None
+) -> Iterator[tuple[Any, ...]]:
     "The path inside the folder, and what `one` says, of each image."
     files = images_below(folder)
     if not files:
-        raise DataError(f"{folder} {'holds no image file' if folder.is_dir() else 'is no folder'}. Name the folder that holds the images, or one above it.")
+        raise DataError(
+            f"{folder} {'holds no image file' if folder.is_dir() else 'is no folder'}. Name the folder that holds the images, or one above it."
+        )
     with ThreadPoolExecutor(workers) as pool:
         for file, said in zip(files, pool.map(one, files), strict=True):
             yield file.relative_to(folder).as_posix(), *said
@@ -88,7 +102,8 @@ def _note(image: Image.Image) -> str:
         "grey": image.mode in ("1", "L", "LA", "La") or is_wide_grey(image.mode),
         "16 bits": is_wide_grey(image.mode),
         "palette": image.mode in ("P", "PA"),
-        "transparent": image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info,
+        "transparent": image.mode in ("RGBA", "LA", "PA", "RGBa", "La")
+        or "transparency" in image.info,
         "CMYK": image.mode == "CMYK",
         f"turned by EXIF ({lies})": lies != 1,
         "several frames": getattr(image, "n_frames", 1) > 1,
@@ -104,7 +119,7 @@ def _move(file: Path, wanted: Path) -> Path:
     place, n = wanted, 1
     while True:
         try:
-            place.touch(exist_ok=False)   # taken for us, so that no other process takes it meanwhile
+            place.touch(exist_ok=False)  # taken for us, so that no other process takes it meanwhile
             break
         except FileExistsError:
             place, n = wanted.with_stem(f"{wanted.stem}-{n}"), n + 1

@@ -14,15 +14,16 @@ if TYPE_CHECKING:
     from PIL import Image
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
-_ORIENTATION = 0x0112   # the EXIF tag
-_SIDEWAYS = (5, 6, 7, 8)   # its values that exchange width and height
+_ORIENTATION = 0x0112  # the EXIF tag
+_SIDEWAYS = (5, 6, 7, 8)  # its values that exchange width and height
 _WHITE_16_BIT = 65535
 
 
 def open_image(
     file: str | Path,
     *,
-    draft_px: tuple[int, int] | None = None,   # (height, width) that is needed: a JPEG is decoded at the smallest scale that covers it
+    draft_px: tuple[int, int]
+    | None = None,  # (height, width) that is needed: a JPEG is decoded at the smallest scale that covers it
 ) -> Image.Image:
     """Open an image in RGB and upright, as its EXIF orientation says.
 
@@ -33,7 +34,9 @@ def open_image(
     with opened(file) as image:
         if draft_px is not None:
             height, width = draft_px
-            image.draft(None, (height, width) if orientation(image) in _SIDEWAYS else (width, height))
+            image.draft(
+                None, (height, width) if orientation(image) in _SIDEWAYS else (width, height)
+            )
         image.load()
         return _upright(_as_rgb(image), orientation(image))
 
@@ -48,7 +51,7 @@ def opened(file: str | Path) -> Iterator[Image.Image]:
             yield image
     except (UnreadableImage, MemoryError):
         raise
-    except Exception as e:   # PIL's readers raise whatever a damaged file makes them stumble over
+    except Exception as e:  # PIL's readers raise whatever a damaged file makes them stumble over
         raise UnreadableImage(file, _reason(Path(file), e)) from e
 
 
@@ -57,15 +60,21 @@ def orientation(image: Image.Image) -> int:
     from PIL import Image
 
     try:
-        return int(Image.Image.getexif(image).get(_ORIENTATION, 1))   # a PNG's own method would decode it
-    except Exception:   # damaged EXIF data: the pixels may still be sound
+        return int(
+            Image.Image.getexif(image).get(_ORIENTATION, 1)
+        )  # a PNG's own method would decode it
+    except Exception:  # damaged EXIF data: the pixels may still be sound
         return 1
 
 
 def size_px(image: Image.Image) -> tuple[int, int]:
     "Return (height, width) as the image is shown."
-    width, height = image.size   # PIL has turned the size of a TIFF already
-    return (width, height) if image.format != "TIFF" and orientation(image) in _SIDEWAYS else (height, width)
+    width, height = image.size  # PIL has turned the size of a TIFF already
+    return (
+        (width, height)
+        if image.format != "TIFF" and orientation(image) in _SIDEWAYS
+        else (height, width)
+    )
 
 
 def images_below(folder: Path) -> list[Path]:
@@ -83,11 +92,15 @@ def _as_rgb(image: Image.Image) -> Image.Image:
     from PIL import Image
 
     if image.mode == "F":
-        raise ValueError("it holds floating-point numbers, of which nobody says what is black and what is white")
+        raise ValueError(
+            "it holds floating-point numbers, of which nobody says what is black and what is white"
+        )
     if is_wide_grey(image.mode):
         grey = np.asarray(image).clip(0, _WHITE_16_BIT).astype(float) * (255 / _WHITE_16_BIT)
         return Image.fromarray(grey.round().astype(np.uint8)).convert("RGB")
-    if image.mode == "P" and "transparency" in image.info:   # the same colours, without PIL's warning
+    if (
+        image.mode == "P" and "transparency" in image.info
+    ):  # the same colours, without PIL's warning
         return image.convert("RGBA").convert("RGB")
     return image.convert("RGB")
 
@@ -95,7 +108,15 @@ def _as_rgb(image: Image.Image) -> Image.Image:
 def _upright(image: Image.Image, lies: int) -> Image.Image:
     from PIL.Image import Transpose as T
 
-    turns = {2: T.FLIP_LEFT_RIGHT, 3: T.ROTATE_180, 4: T.FLIP_TOP_BOTTOM, 5: T.TRANSPOSE, 6: T.ROTATE_270, 7: T.TRANSVERSE, 8: T.ROTATE_90}
+    turns = {
+        2: T.FLIP_LEFT_RIGHT,
+        3: T.ROTATE_180,
+        4: T.FLIP_TOP_BOTTOM,
+        5: T.TRANSPOSE,
+        6: T.ROTATE_270,
+        7: T.TRANSVERSE,
+        8: T.ROTATE_90,
+    }
     return image.transpose(turns[lies]) if lies in turns else image
 
 

@@ -4,10 +4,25 @@ from __future__ import annotations
 
 from .contact_sheet import contact_sheet, show_augs
 from .model_plot import plot_models
-from .plots import plot_calibration, plot_confusion, plot_importances, plot_levels, plot_residuals, plot_scores
+from .plots import (
+    plot_calibration,
+    plot_confusion,
+    plot_importances,
+    plot_levels,
+    plot_residuals,
+    plot_scores,
+)
 from .report import write_report
 
 __all__ = [
-    "contact_sheet", "plot_calibration", "plot_confusion", "plot_importances", "plot_levels", "plot_models", "plot_residuals", "plot_scores",
-    "show_augs", "write_report",
+    "contact_sheet",
+    "plot_calibration",
+    "plot_confusion",
+    "plot_importances",
+    "plot_levels",
+    "plot_models",
+    "plot_residuals",
+    "plot_scores",
+    "show_augs",
+    "write_report",
 ]

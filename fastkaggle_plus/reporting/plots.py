@@ -13,7 +13,7 @@ from ..predictions import Predictions
 
 BLUE, ORANGE, GREY = "#2f6f9f", "#d9822b", "#9aa5ad"
 _MOST_CLASSES = 20  # more do not fit a readable confusion matrix
-_MOST_LEVELS = 12   # and more boxes no picture of values
+_MOST_LEVELS = 12  # and more boxes no picture of values
 
 
 def _axes(width: float, height: float, title: str) -> tuple[Figure, Any]:
@@ -27,14 +27,28 @@ def _axes(width: float, height: float, title: str) -> tuple[Figure, Any]:
 def plot_scores(members: Sequence[Predictions]) -> Figure:
     "Draw each oof_score with two standard errors, and the fold scores behind it, best on top."
     metric = get_metric(members[0].metric)
-    ranked = sorted(members, key=lambda p: -metric.gain(p.oof_score, 0))[::-1]   # of equals the first is best, as on the board
+    ranked = sorted(members, key=lambda p: -metric.gain(p.oof_score, 0))[
+        ::-1
+    ]  # of equals the first is best, as on the board
     better = "higher" if metric.higher_is_better else "lower"
     is_holdout = all(len(p.fold_scores) == 1 for p in ranked)
-    figure, axes = _axes(7, 0.9 + 0.32 * len(ranked), f"{'Held-out' if is_holdout else 'Out-of-fold'} {metric.name} ({better} is better), ± 2 standard errors")
+    figure, axes = _axes(
+        7,
+        0.9 + 0.32 * len(ranked),
+        f"{'Held-out' if is_holdout else 'Out-of-fold'} {metric.name} ({better} is better), ± 2 standard errors",
+    )
     for i, preds in enumerate(ranked):
         axes.scatter(preds.fold_scores, [i] * len(preds.fold_scores), s=12, color=GREY, zorder=1)
         color = ORANGE if i == len(ranked) - 1 else BLUE
-        axes.errorbar(preds.oof_score, i, xerr=2 * preds.oof_score_se, fmt="o", color=color, capsize=3, zorder=2)
+        axes.errorbar(
+            preds.oof_score,
+            i,
+            xerr=2 * preds.oof_score_se,
+            fmt="o",
+            color=color,
+            capsize=3,
+            zorder=2,
+        )
     axes.set_yticks(range(len(ranked)), [p.name for p in ranked])
     axes.set_xlabel("" if is_holdout else "grey dots: single folds")
     return figure
@@ -53,8 +67,21 @@ def plot_confusion(preds: Predictions) -> Figure | None:
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for i in range(n):
         for j in range(n):
-            axes.text(j, i, counts[i, j], ha="center", va="center", fontsize=9, color="white" if shares[i, j] > 0.6 else "black")
-    axes.set_xticks(range(n), [str(v) for v in preds.vocab], rotation=45 if n > 4 else 0, ha="right" if n > 4 else "center")
+            axes.text(
+                j,
+                i,
+                counts[i, j],
+                ha="center",
+                va="center",
+                fontsize=9,
+                color="white" if shares[i, j] > 0.6 else "black",
+            )
+    axes.set_xticks(
+        range(n),
+        [str(v) for v in preds.vocab],
+        rotation=45 if n > 4 else 0,
+        ha="right" if n > 4 else "center",
+    )
     axes.set_yticks(range(n), [str(v) for v in preds.vocab])
     axes.set_xlabel("predicted")
     return figure
@@ -70,14 +97,30 @@ def plot_calibration(preds: Predictions, *, bins: int = 10) -> Figure | None:
     probability = oof[:, 1] if binary else oof.max(1)
     happened = (targs == 1) if binary else (targs == oof.argmax(1))
     which = np.clip((probability * bins).astype(int), 0, bins - 1)
-    figure, axes = _axes(4.2, 3.8, f"Calibration, out of fold ({f'class {preds.vocab[1]}' if binary else 'likeliest class'})")
+    figure, axes = _axes(
+        4.2,
+        3.8,
+        f"Calibration, out of fold ({f'class {preds.vocab[1]}' if binary else 'likeliest class'})",
+    )
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1)
     for k in np.unique(which):
         m = which == k
         share, n = happened[m].mean(), int(m.sum())
         se = np.sqrt(max(share * (1 - share), 1 / n / 4) / n)
-        axes.errorbar(probability[m].mean(), share, yerr=2 * se, fmt="o", color=BLUE, markersize=3 + 7 * n / len(which))
-    axes.set(xlabel="predicted probability", ylabel="share that happened, ± 2 standard errors", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+        axes.errorbar(
+            probability[m].mean(),
+            share,
+            yerr=2 * se,
+            fmt="o",
+            color=BLUE,
+            markersize=3 + 7 * n / len(which),
+        )
+    axes.set(
+        xlabel="predicted probability",
+        ylabel="share that happened, ± 2 standard errors",
+        xlim=(-0.02, 1.02),
+        ylim=(-0.02, 1.02),
+    )
     return figure
 
 
@@ -86,7 +129,9 @@ def plot_residuals(preds: Predictions) -> Figure | None:
     if preds.vocab:
         return None
     rows = np.flatnonzero(preds.validated)
-    rows = rows[np.random.default_rng(0).permutation(len(rows))[:3000]]  # more dots only make the file larger
+    rows = rows[
+        np.random.default_rng(0).permutation(len(rows))[:3000]
+    ]  # more dots only make the file larger
     truth, guess = preds.targs.reshape(len(preds.targs), -1)[rows, 0], preds.oof[rows, 0]
     figure, axes = _axes(4.2, 3.8, "Predicted against true, out of fold")
     axes.scatter(truth, guess, s=6, alpha=0.4, color=BLUE, linewidths=0)
@@ -106,12 +151,21 @@ def plot_levels(preds: Predictions) -> Figure | None:
     if len(levels) > _MOST_LEVELS:
         return None
     figure, axes = _axes(1.6 + 0.8 * len(levels), 3.6, "Predicted for each true value, out of fold")
-    boxes = axes.boxplot([guess[truth == level] for level in levels], widths=0.6, patch_artist=True, showcaps=False,
-                         flierprops={"markersize": 3, "markeredgecolor": GREY}, medianprops={"color": ORANGE, "linewidth": 2})
+    boxes = axes.boxplot(
+        [guess[truth == level] for level in levels],
+        widths=0.6,
+        patch_artist=True,
+        showcaps=False,
+        flierprops={"markersize": 3, "markeredgecolor": GREY},
+        medianprops={"color": ORANGE, "linewidth": 2},
+    )
     for box in boxes["boxes"]:
         box.set(facecolor=BLUE, alpha=0.6)
     axes.plot(range(1, len(levels) + 1), levels, "D", color="black", markersize=5)
-    axes.set_xticks(range(1, len(levels) + 1), [f"{level:g}\nn = {int((truth == level).sum())}" for level in levels])
+    axes.set_xticks(
+        range(1, len(levels) + 1),
+        [f"{level:g}\nn = {int((truth == level).sum())}" for level in levels],
+    )
     axes.set(xlabel="true (diamond: the value itself)", ylabel="predicted")
     return figure
 

@@ -24,25 +24,38 @@ from .plots import plot_calibration, plot_confusion, plot_importances, plot_resi
 def write_report(
     file: str | Path,
     *,
-    comp: Any,                             # the Competition
-    rows: Sequence[Any],                   # the board, best first
-    members: Sequence[Predictions],        # every finished trial
+    comp: Any,  # the Competition
+    rows: Sequence[Any],  # the board, best first
+    members: Sequence[Predictions],  # every finished trial
     ensemble: Predictions,
-    standing: Any = None,                  # public_score, private_score, ranks and entries, where a submission was scored
-    failed: Mapping[str, str] | None = None,    # trial -> traceback
+    standing: Any = None,  # public_score, private_score, ranks and entries, where a submission was scored
+    failed: Mapping[str, str] | None = None,  # trial -> traceback
     left_out: Mapping[str, str] | None = None,  # column -> why no model saw it
-    seconds: Mapping[str, float] | None = None, # step -> seconds
+    seconds: Mapping[str, float] | None = None,  # step -> seconds
 ) -> Path:
     "Write the report and return its path. It loads nothing from anywhere."
     leaning = _leaning(members)
     figures = {
-        "scores": plot_scores([*members, ensemble]), "confusion": plot_confusion(ensemble), "calibration": plot_calibration(ensemble),
-        "residuals": plot_residuals(ensemble), "importances": plot_importances(leaning) if leaning else None,
+        "scores": plot_scores([*members, ensemble]),
+        "confusion": plot_confusion(ensemble),
+        "calibration": plot_calibration(ensemble),
+        "residuals": plot_residuals(ensemble),
+        "importances": plot_importances(leaning) if leaning else None,
     }
     html = _template().render(
-        comp=comp, rows=rows, ensemble=ensemble, standing=standing, failed=failed or {}, left_out=left_out or {}, seconds=dict(seconds or {}),
-        figures={k: as_svg(f) for k, f in figures.items() if f is not None}, n_rows=int(ensemble.validated.sum()), n_folds=len(ensemble.fold_scores),
-        hardware=f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}", date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"))
+        comp=comp,
+        rows=rows,
+        ensemble=ensemble,
+        standing=standing,
+        failed=failed or {},
+        left_out=left_out or {},
+        seconds=dict(seconds or {}),
+        figures={k: as_svg(f) for k, f in figures.items() if f is not None},
+        n_rows=int(ensemble.validated.sum()),
+        n_folds=len(ensemble.fold_scores),
+        hardware=f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
+        date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    )
     part = Path(file).with_suffix(".part")
     part.write_text(html, encoding="utf-8")
     return part.replace(file)
@@ -51,8 +64,13 @@ def write_report(
 def as_svg(figure: Figure) -> str:
     "Return a figure as SVG to stand inside HTML; the same figure gives the same bytes."
     out = io.StringIO()
-    with rc_context({"svg.hashsalt": "fastkaggle_plus", "svg.fonttype": "none"}), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph")   # text stays text: the browser has fonts for what matplotlib's lacks
+    with (
+        rc_context({"svg.hashsalt": "fastkaggle_plus", "svg.fonttype": "none"}),
+        warnings.catch_warnings(),
+    ):
+        warnings.filterwarnings(
+            "ignore", "Glyph"
+        )  # text stays text: the browser has fonts for what matplotlib's lacks
         figure.savefig(out, format="svg", metadata={"Date": None}, transparent=True)
     return re.sub(r"^.*?(?=<svg)", "", out.getvalue(), flags=re.S)
 

@@ -25,9 +25,13 @@ from ..exceptions import ConfigError, UnknownName
 REFUSING = ("429", "500", "502", "503", "504")
 CHANGING = ("truncate", "truncate-silently", "corrupt")
 KINDS = (*REFUSING, *CHANGING, "drop-before", "drop-after", "delay", "expired-upload")
-HOOKS = ("slow-scoring", "slow-processing", "kernel-dies")   # not of a request: asked by the service that does the work
+HOOKS = (
+    "slow-scoring",
+    "slow-processing",
+    "kernel-dies",
+)  # not of a request: asked by the service that does the work
 SHAPES = ("rpc", "gateway", "html")
-PLACES = ("download", "upload")     # GET on a signed link, PUT on an upload session
+PLACES = ("download", "upload")  # GET on a signed link, PUT on an upload session
 _OPTIONS = ("nth", "times", "retry_after", "shape", "after", "seconds", "at", "no_md5", "path")
 _DEFAULT_PLACE = {**dict.fromkeys(CHANGING, "download"), "expired-upload": "upload"}
 
@@ -35,20 +39,21 @@ _DEFAULT_PLACE = {**dict.fromkeys(CHANGING, "download"), "expired-upload": "uplo
 @dataclass(frozen=True)
 class Fault:
     "One fault: what happens to which requests."
-    spec: str                       # as it was written
-    kind: str                       # of KINDS or HOOKS
-    where: str = "*"                # an RPC method, a pattern of them, or one of PLACES
-    nth: int = 1                    # the first request it happens to, counted from when it was set
-    times: int | None = 1           # to how many requests; None: to all from then on
+
+    spec: str  # as it was written
+    kind: str  # of KINDS or HOOKS
+    where: str = "*"  # an RPC method, a pattern of them, or one of PLACES
+    nth: int = 1  # the first request it happens to, counted from when it was set
+    times: int | None = 1  # to how many requests; None: to all from then on
     retry_after: float | None = None  # s, in the header Retry-After
-    shape: str = "rpc"              # of the body of a refusal
-    after: bool = False             # refuse only after the request was processed
-    seconds: float = 1.0            # of delay, or of a slow hook
-    at: int | None = None           # byte where it is cut or corrupted; default: the middle
-    no_md5: bool = False            # a changed body comes without its MD5
-    path: str = ""                  # only requests whose path contains this
-    seen: int = 0                   # matching requests so far
-    done: int = 0                   # times it happened
+    shape: str = "rpc"  # of the body of a refusal
+    after: bool = False  # refuse only after the request was processed
+    seconds: float = 1.0  # of delay, or of a slow hook
+    at: int | None = None  # byte where it is cut or corrupted; default: the middle
+    no_md5: bool = False  # a changed body comes without its MD5
+    path: str = ""  # only requests whose path contains this
+    seen: int = 0  # matching requests so far
+    done: int = 0  # times it happened
 
     @property
     def is_due(self) -> bool:
@@ -57,7 +62,13 @@ class Fault:
 
     def matches(self, method: str, path: str) -> bool:
         "Say whether a request, by HTTP method and path, is one it can happen to."
-        place = "download" if path.startswith("/transfer/") else "upload" if path.startswith("/upload/") else path.rsplit("/", 1)[-1]
+        place = (
+            "download"
+            if path.startswith("/transfer/")
+            else "upload"
+            if path.startswith("/upload/")
+            else path.rsplit("/", 1)[-1]
+        )
         if (place == "download" and method != "GET") or self.path not in path:
             return False
         return fnmatchcase(place, self.where)
@@ -104,7 +115,9 @@ class Faults:
                 if fault.is_due and taken is None:
                     taken = fault
                     self._set[i] = replace(fault, seen=fault.seen + 1, done=fault.done + 1)
-                elif not fault.is_due:   # one that is due waits for a request that nothing else happens to
+                elif (
+                    not fault.is_due
+                ):  # one that is due waits for a request that nothing else happens to
                     self._set[i] = replace(fault, seen=fault.seen + 1)
         return taken
 
@@ -118,9 +131,9 @@ class Faults:
 
 
 def parse_fault(
-    spec: str,                        # KIND[:WHERE][:option=value,...] or HOOK[=seconds]
+    spec: str,  # KIND[:WHERE][:option=value,...] or HOOK[=seconds]
     *,
-    methods: Collection[str] = (),    # RPC methods there are; none: a place is not checked
+    methods: Collection[str] = (),  # RPC methods there are; none: a place is not checked
 ) -> Fault:
     "Read a fault. Raises UnknownName for a kind, place or option there is not, ConfigError for a value that does not fit."
     kind, *rest = spec.strip().split(":")
@@ -128,15 +141,27 @@ def parse_fault(
     if hook in HOOKS and not rest:
         return Fault(spec, hook, seconds=_number(spec, "seconds", seconds) if given else 1.0)
     if kind not in KINDS:
-        raise UnknownName("fault", kind, [*KINDS, *HOOKS], hint="A fault is written KIND[:WHERE][:option=value,...], as in 503:CreateSubmission:nth=2.")
+        raise UnknownName(
+            "fault",
+            kind,
+            [*KINDS, *HOOKS],
+            hint="A fault is written KIND[:WHERE][:option=value,...], as in 503:CreateSubmission:nth=2.",
+        )
     if len(rest) > 2:
-        raise ConfigError(f"The fault {spec!r} has {len(rest) + 1} parts. It is written KIND[:WHERE][:option=value,...].")
-    if len(rest) == 1 and ("=" in rest[0] or rest[0] in _OPTIONS):   # options, and no place
+        raise ConfigError(
+            f"The fault {spec!r} has {len(rest) + 1} parts. It is written KIND[:WHERE][:option=value,...]."
+        )
+    if len(rest) == 1 and ("=" in rest[0] or rest[0] in _OPTIONS):  # options, and no place
         rest.insert(0, "")
     where = (rest[0] if rest else "") or _DEFAULT_PLACE.get(kind, "*")
     known = {*PLACES, *methods}
     if methods and not any(fnmatchcase(name, where) for name in known):
-        raise UnknownName("place of a fault", where, known, hint="A place is an RPC method, a pattern of them such as Create*, download or upload.")
+        raise UnknownName(
+            "place of a fault",
+            where,
+            known,
+            hint="A place is an RPC method, a pattern of them such as Create*, download or upload.",
+        )
     return Fault(spec, kind, where, **_options(spec, rest[1] if len(rest) > 1 else ""))
 
 
@@ -148,12 +173,18 @@ def _options(spec: str, text: str) -> dict[str, Any]:
             raise UnknownName("option of a fault", name, _OPTIONS)
         if name in ("nth", "times", "at"):
             is_always = name == "times" and value == "always"
-            options[name] = None if is_always else int(_number(spec, name, value, whole=True, least=0 if name == "at" else 1))
+            options[name] = (
+                None
+                if is_always
+                else int(_number(spec, name, value, whole=True, least=0 if name == "at" else 1))
+            )
         elif name in ("retry_after", "seconds"):
             options[name] = _number(spec, name, value)
         elif name in ("after", "no_md5"):
             if value not in ("", "true", "false"):
-                raise ConfigError(f"{name} = {value!r} in the fault {spec!r} is neither true nor false.")
+                raise ConfigError(
+                    f"{name} = {value!r} in the fault {spec!r} is neither true nor false."
+                )
             options[name] = value != "false"
         elif name == "shape" and value not in SHAPES:
             raise UnknownName("shape of a fault", value, SHAPES)
@@ -168,5 +199,7 @@ def _number(spec: str, name: str, value: str, *, whole: bool = False, least: int
         if not least <= number < float("inf"):
             raise ValueError
     except ValueError as e:
-        raise ConfigError(f"{name} = {value!r} in the fault {spec!r} is not a {'whole number' if whole else 'number'} of at least {least}.") from e
+        raise ConfigError(
+            f"{name} = {value!r} in the fault {spec!r} is not a {'whole number' if whole else 'number'} of at least {least}."
+        ) from e
     return number

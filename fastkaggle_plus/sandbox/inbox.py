@@ -15,6 +15,7 @@ from .transfers import Transfers
 @dataclass
 class InboxService(Service):
     "The methods of InboxFileService, by their RPC names."
+
     transfers: Transfers
 
     def rpc_create_inbox_file(self, request: Request, f: Fields) -> Fields:

@@ -33,7 +33,11 @@ class Service:
     @property
     def methods(self) -> list[str]:
         "The names of its methods in the protocol."
-        return ["".join(part.title() for part in name.split("_")[1:]) for name in dir(type(self)) if name.startswith("rpc_")]
+        return [
+            "".join(part.title() for part in name.split("_")[1:])
+            for name in dir(type(self))
+            if name.startswith("rpc_")
+        ]
 
     def routes(self) -> Sequence[BaseRoute]:
         "Return what is served beside the RPC methods."

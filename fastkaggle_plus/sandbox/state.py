@@ -45,20 +45,28 @@ class State:
         try:
             self._only.acquire(timeout=2)
         except Timeout as e:
-            raise SandboxError(f"Another sandbox is using {folder}. Stop it, or give this one another state folder.") from e
+            raise SandboxError(
+                f"Another sandbox is using {folder}. Stop it, or give this one another state folder."
+            ) from e
         self._guard = threading.RLock()
-        self._db = sqlite3.connect(folder / "state.db", check_same_thread=False, isolation_level=None)
+        self._db = sqlite3.connect(
+            folder / "state.db", check_same_thread=False, isolation_level=None
+        )
         self._db.row_factory = sqlite3.Row
         self._db.execute("pragma journal_mode = wal")
         self._db.executescript(_SCHEMA)
-        if "purpose" not in {r["name"] for r in self.rows("pragma table_info(uploads)")}:   # a state of before there was this column
+        if "purpose" not in {
+            r["name"] for r in self.rows("pragma table_info(uploads)")
+        }:  # a state of before there was this column
             self.update("alter table uploads add column purpose text")
         self._clear()
 
     def _clear(self) -> None:
         "Forget uploads that nobody finished or used for a week, as the storage does, and what kills left."
         for row in self.rows("select token from uploads where not used"):
-            if (file := self.blob(row["token"])).exists() and time.time() - file.stat().st_mtime > UPLOAD_LIFE_S:
+            if (
+                file := self.blob(row["token"])
+            ).exists() and time.time() - file.stat().st_mtime > UPLOAD_LIFE_S:
                 file.unlink()
                 self.update("delete from uploads where token = ?", row["token"])
         for part in (self.folder / "zips").glob("*/*.part"):
@@ -91,7 +99,12 @@ class State:
         "Insert a row and return its number."
         with self._guard:
             marks = ", ".join("?" * len(row))
-            return int(self._db.execute(f"insert into {table} ({', '.join(row)}) values ({marks})", tuple(row.values())).lastrowid or 0)
+            return int(
+                self._db.execute(
+                    f"insert into {table} ({', '.join(row)}) values ({marks})", tuple(row.values())
+                ).lastrowid
+                or 0
+            )
 
     def update(self, sql: str, *values: Any) -> None:
         "Run one changing statement."
@@ -105,17 +118,27 @@ class State:
     def secrets(self) -> dict[str, str]:
         "Return what kernels get from kaggle_secrets: the labels and values in secrets.json, written by hand."
         file = self.folder / "secrets.json"
-        return {str(k): str(v) for k, v in json.loads(file.read_text(encoding="utf-8")).items()} if file.exists() else {}
+        return (
+            {str(k): str(v) for k, v in json.loads(file.read_text(encoding="utf-8")).items()}
+            if file.exists()
+            else {}
+        )
 
-    def credentials(self, *, user: str | None, key: str | None, token: str | None) -> dict[str, str]:
+    def credentials(
+        self, *, user: str | None, key: str | None, token: str | None
+    ) -> dict[str, str]:
         "Return user, key and token: those given, else those of before, else new random ones; kept for the next start."
         file = self.folder / "credentials.json"
         try:
             before = json.loads(file.read_text())
-        except (OSError, ValueError):   # none yet
+        except (OSError, ValueError):  # none yet
             before = {}
-        kept = {"user": user or before.get("user") or "kaggler", "key": key or before.get("key") or secrets.token_hex(16),
-                "token": token or before.get("token") or f"KGAT_{secrets.token_hex(16)}", "signing": before.get("signing") or secrets.token_hex(32)}
+        kept = {
+            "user": user or before.get("user") or "kaggler",
+            "key": key or before.get("key") or secrets.token_hex(16),
+            "token": token or before.get("token") or f"KGAT_{secrets.token_hex(16)}",
+            "signing": before.get("signing") or secrets.token_hex(32),
+        }
         part = file.with_suffix(".part")
         part.touch(mode=0o600)
         part.write_text(json.dumps(kept))

@@ -17,12 +17,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
+from .archives import pack
 from .bundles import Bundle
-from .packing import pack
 from .rpc import Fields, Refused, Service
 from .state import State
 
-LINK_S = 3600       # life of a download link
+LINK_S = 3600  # life of a download link
 _CHUNK = 1 << 20
 
 
@@ -40,8 +40,14 @@ class Transfers(Service):
 
     def routes(self) -> Sequence[BaseRoute]:
         "Return the routes of bytes in and out."
-        return (Route("/transfer/{ticket}/{expires}/{signature}/{name:path}", self.send, methods=["GET", "HEAD"]),
-                Route("/upload/{token}", self.receive, methods=["PUT"]))
+        return (
+            Route(
+                "/transfer/{ticket}/{expires}/{signature}/{name:path}",
+                self.send,
+                methods=["GET", "HEAD"],
+            ),
+            Route("/upload/{token}", self.receive, methods=["PUT"]),
+        )
 
     def link(self, request: Request, file: Path, name: str) -> str:
         "Return a URL that gives `file` to whoever holds it, for an hour; its last segment is `name`."
@@ -53,21 +59,26 @@ class Transfers(Service):
         self,
         request: Request,
         file_name: str,
-        size: int,           # bytes
+        size: int,  # bytes
         *,
-        purpose: str = "",   # the competition a submission is for; "": a dataset's or model's file
+        purpose: str = "",  # the competition a submission is for; "": a dataset's or model's file
     ) -> dict[str, str]:
         "Open an upload session and return token and createUrl. Raises Refused."
         if size < 0:
             raise Refused(400, f"contentLength = {size} is no size.")
         token = secrets.token_urlsafe(24)
-        self.state.insert("uploads", token=token, file_name=Path(file_name).name, size=size, purpose=purpose)
+        self.state.insert(
+            "uploads", token=token, file_name=Path(file_name).name, size=size, purpose=purpose
+        )
         return {"token": token, "createUrl": f"{_root(request)}/upload/{token}"}
 
     def take(self, token: str) -> str:
         "Mark a complete upload as used, once, and return its file's name; '' for one that is not there to take."
         with self.state.writing():
-            free = self.state.rows("select file_name from uploads where token = ? and done and not used and purpose = ''", token)
+            free = self.state.rows(
+                "select file_name from uploads where token = ? and done and not used and purpose = ''",
+                token,
+            )
             self.state.update("update uploads set used = 1 where token = ?", token if free else "")
         return str(free[0]["file_name"]) if free else ""
 
@@ -75,8 +86,12 @@ class Transfers(Service):
         "Answer GET and HEAD on a link: whole, a range, or why not."
         p = request.path_params
         expires = int(p["expires"]) if re.fullmatch(r"\d{1,12}", p["expires"]) else 0
-        if expires < time.time() or not hmac.compare_digest(self._sign(p["ticket"], expires).encode(), p["signature"].encode()):
-            return JSONResponse({"code": 403, "message": "The link is not valid, or no longer."}, 403)
+        if expires < time.time() or not hmac.compare_digest(
+            self._sign(p["ticket"], expires).encode(), p["signature"].encode()
+        ):
+            return JSONResponse(
+                {"code": 403, "message": "The link is not valid, or no longer."}, 403
+            )
         file = Path(base64.urlsafe_b64decode(p["ticket"] + "=" * (-len(p["ticket"]) % 4)).decode())
         if not file.is_file():
             return JSONResponse({"code": 404, "message": "The file is gone."}, 404)
@@ -86,7 +101,7 @@ class Transfers(Service):
         "Answer PUT on an upload session: whole, a part, or a question how far it came."
         try:
             return await self._receive(request)
-        except ClientDisconnect:   # what came is kept: the client asks how far it got and goes on
+        except ClientDisconnect:  # what came is kept: the client asks how far it got and goes on
             return Response(status_code=400)
 
     async def _receive(self, request: Request) -> Response:
@@ -96,7 +111,9 @@ class Transfers(Service):
             return JSONResponse({"code": 404, "message": "No such upload session."}, 404)
         file, size = self.state.blob(token), session["size"]
         if session["done"]:
-            return JSONResponse({}, 200)   # what is complete stays as it is: a repeated request changes nothing
+            return JSONResponse(
+                {}, 200
+            )  # what is complete stays as it is: a repeated request changes nothing
         file.touch()
         said = request.headers.get("content-range", "")
         span = re.fullmatch(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)", said)
@@ -104,7 +121,13 @@ class Transfers(Service):
             return self._so_far(token, size)
         start, stop = (int(span[1]), int(span[2]) + 1) if span else (0, size)
         if (said and span is None) or stop > size or (span and span[3] not in ("*", str(size))):
-            return JSONResponse({"code": 400, "message": f"Content-Range {said!r} does not fit a file of {size} bytes."}, 400)
+            return JSONResponse(
+                {
+                    "code": 400,
+                    "message": f"Content-Range {said!r} does not fit a file of {size} bytes.",
+                },
+                400,
+            )
         if start > file.stat().st_size:
             return self._so_far(token, size)
         with file.open("r+b") as out:
@@ -113,10 +136,16 @@ class Transfers(Service):
             came = 0
             async for chunk in request.stream():
                 came += len(chunk)
-                out.write(chunk[:max(0, stop - start - came + len(chunk))])
+                out.write(chunk[: max(0, stop - start - came + len(chunk))])
             if came != stop - start:
-                out.truncate(start)   # a body of another length is not a part of the file
-                return JSONResponse({"code": 400, "message": f"{came} bytes arrived, and {stop - start} were announced."}, 400)
+                out.truncate(start)  # a body of another length is not a part of the file
+                return JSONResponse(
+                    {
+                        "code": 400,
+                        "message": f"{came} bytes arrived, and {stop - start} were announced.",
+                    },
+                    400,
+                )
         return self._so_far(token, size)
 
     def bundle_zip(self, bundle: Bundle) -> Path:
@@ -157,14 +186,22 @@ def _root(request: Request) -> str:
 def _file_response(request: Request, file: Path, md5: str) -> Response:
     size, modified = file.stat().st_size, formatdate(file.stat().st_mtime, usegmt=True)
     etag = f'"{base64.b64decode(md5).hex()}"'
-    headers = {"Accept-Ranges": "bytes", "ETag": etag, "Last-Modified": modified, "x-goog-hash": f"md5={md5}", "Content-Type": "application/octet-stream"}
+    headers = {
+        "Accept-Ranges": "bytes",
+        "ETag": etag,
+        "Last-Modified": modified,
+        "x-goog-hash": f"md5={md5}",
+        "Content-Type": "application/octet-stream",
+    }
     start, end, status = 0, size - 1, 200
     wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", request.headers.get("range", ""))
     is_range = wanted is not None and (not wanted[2] or int(wanted[1]) <= int(wanted[2]))
     if wanted and is_range and request.headers.get("if-range", etag) in (etag, modified):
         start, end = int(wanted[1]), min(int(wanted[2] or size - 1), size - 1)
         if start >= size:
-            return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{size}"})
+            return Response(
+                status_code=416, headers={**headers, "Content-Range": f"bytes */{size}"}
+            )
         status, headers["Content-Range"] = 206, f"bytes {start}-{end}/{size}"
     headers["Content-Length"] = str(end - start + 1)
     if request.method == "HEAD":

@@ -12,13 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .packing import BadArchive, expand, is_archive, unpacked_name
+from .archives import BadArchive, expand, is_archive, unpacked_name
 from .rpc import Fields, Refused, text
 from .state import State, now
 
-WHOLE = "archive.zip"     # kagglehub packs a folder of many files under this name
-_DEEPEST = 40             # folders in folders of an upload
-_OPEN = ("BLOBS_RECEIVED", "BLOBS_DECOMPRESSED")   # states that processing goes on from
+WHOLE = "archive.zip"  # kagglehub packs a folder of many files under this name
+_DEEPEST = 40  # folders in folders of an upload
+_OPEN = ("BLOBS_RECEIVED", "BLOBS_DECOMPRESSED")  # states that processing goes on from
 
 
 class NotMade(ValueError):
@@ -28,11 +28,15 @@ class NotMade(ValueError):
 class Versions:
     "The items of every kind, and the thread that makes their versions ready."
 
-    def __init__(self, state: State, *, delay_s: float = 0.1, slow_s: Callable[[], float] = lambda: 0.0):
+    def __init__(
+        self, state: State, *, delay_s: float = 0.1, slow_s: Callable[[], float] = lambda: 0.0
+    ):
         self.state, self.delay_s, self._slow_s = state, delay_s, slow_s
         self._waiting: queue.Queue[tuple[int, int] | None] = queue.Queue()
         self._stopping = threading.Event()
-        for row in state.rows(f"select item, number from versions where status in {_OPEN} order by date"):   # left over by a stop
+        for row in state.rows(
+            f"select item, number from versions where status in {_OPEN} order by date"
+        ):  # left over by a stop
             self._waiting.put((row["item"], row["number"]))
         self._thread = threading.Thread(target=self._process_all, daemon=True, name="versions")
         self._thread.start()
@@ -65,11 +69,12 @@ class Versions:
 
     def create(
         self,
-        kind: str,                     # datasets, models, ...: its folder in the state
-        handle: str,                   # owner/name..., checked by the caller
+        kind: str,  # datasets, models, ...: its folder in the state
+        handle: str,  # owner/name..., checked by the caller
         facts: Fields,
         *,
-        files: Fields | None = None,   # the request's `files` and `directories`; None: an item without versions
+        files: Fields
+        | None = None,  # the request's `files` and `directories`; None: an item without versions
         notes: str = "",
     ) -> Fields:
         "Enter an item with its first version and return it. Raises NotMade."
@@ -77,7 +82,14 @@ class Versions:
             if self.item(kind, handle):
                 raise NotMade(f"{handle} exists already.")
             moment = now()
-            number = self.state.insert("items", kind=kind, handle=handle.lower(), facts=json.dumps(facts), created=moment, changed=moment)
+            number = self.state.insert(
+                "items",
+                kind=kind,
+                handle=handle.lower(),
+                facts=json.dumps(facts),
+                created=moment,
+                changed=moment,
+            )
             if files is not None:
                 self._enter(number, files, notes, replaces_all=False)
         if files is not None:
@@ -87,11 +99,11 @@ class Versions:
     def add(
         self,
         item: Fields,
-        files: Fields,                 # the request's `files` and `directories`
+        files: Fields,  # the request's `files` and `directories`
         *,
         notes: str = "",
-        replaces_all: bool = False,    # older versions go once this one is ready
-        facts: Fields | None = None,   # that change with it
+        replaces_all: bool = False,  # older versions go once this one is ready
+        facts: Fields | None = None,  # that change with it
     ) -> int:
         "Enter the next version of an item and return its number. Raises NotMade."
         with self.state.writing():
@@ -118,17 +130,28 @@ class Versions:
         with self.state.writing():
             self.state.update("delete from items where id = ?", item["id"])
             self.state.update("delete from versions where item = ?", item["id"])
-        with self.state.writing():   # a kill in between leaves files without an item, never an item without its files
+        with (
+            self.state.writing()
+        ):  # a kill in between leaves files without an item, never an item without its files
             if self.item(item["kind"], item["handle"]) is None:
                 shutil.rmtree(self._path(item), ignore_errors=True)
 
     def all(self, item: Fields) -> list[Fields]:
         "Return the versions of an item, newest first."
-        return self.state.rows("select * from versions where item = ? order by number desc", item["id"])
+        return self.state.rows(
+            "select * from versions where item = ? order by number desc", item["id"]
+        )
 
     def ready(self, item: Fields, number: int | None = None) -> Fields | None:
         "Return the newest version that is ready, or the numbered one if it is."
-        return next((v for v in self.all(item) if v["status"] == "READY" and number in (None, 0, v["number"])), None)
+        return next(
+            (
+                v
+                for v in self.all(item)
+                if v["status"] == "READY" and number in (None, 0, v["number"])
+            ),
+            None,
+        )
 
     def folder(self, kind: str, handle: str, number: int | None = None) -> Path | None:
         "Return the folder with the files of a version that is ready, the newest by default."
@@ -139,10 +162,17 @@ class Versions:
     def files(self, kind: str, handle: str, number: int | None = None) -> dict[str, Path]:
         "Return the files of a version that is ready, by their path in it."
         root = self.folder(kind, handle, number)
-        return {p.relative_to(root).as_posix(): p for p in sorted(root.rglob("*")) if p.is_file()} if root else {}
+        return (
+            {p.relative_to(root).as_posix(): p for p in sorted(root.rglob("*")) if p.is_file()}
+            if root
+            else {}
+        )
 
     def _items(self, where: str, *values: Any) -> list[Fields]:
-        return [{**r, "facts": json.loads(r["facts"])} for r in self.state.rows(f"select * from items where {where}", *values)]
+        return [
+            {**r, "facts": json.loads(r["facts"])}
+            for r in self.state.rows(f"select * from items where {where}", *values)
+        ]
 
     def _path(self, item: Fields) -> Path:
         return self.state.folder / item["kind"] / item["handle"]
@@ -153,7 +183,12 @@ class Versions:
 
     def _change(self, item: Fields, facts: Fields) -> None:
         kept = self._items("id = ?", item["id"])[0]["facts"]
-        self.state.update("update items set facts = ?, changed = ? where id = ?", json.dumps({**kept, **facts}), now(), item["id"])
+        self.state.update(
+            "update items set facts = ?, changed = ? where id = ?",
+            json.dumps({**kept, **facts}),
+            now(),
+            item["id"],
+        )
 
     def _enter(self, item: int, files: Fields, notes: str, *, replaces_all: bool) -> int:
         plan = self._plan(files)
@@ -161,10 +196,20 @@ class Versions:
             raise NotMade("There are no files. Upload at least one.")
         for entry in plan:
             self.state.update("update uploads set used = 1 where token = ?", entry["token"])
-        self.state.update("update items set last = last + 1 where id = ?", item)   # a deleted version's number is not given again
+        self.state.update(
+            "update items set last = last + 1 where id = ?", item
+        )  # a deleted version's number is not given again
         number = int(self.state.rows("select last from items where id = ?", item)[0]["last"])
-        self.state.insert("versions", item=item, number=number, status=_OPEN[0], date=now(), notes=notes, plan=json.dumps(plan),
-                          replaces_all=int(replaces_all))
+        self.state.insert(
+            "versions",
+            item=item,
+            number=number,
+            status=_OPEN[0],
+            date=now(),
+            notes=notes,
+            plan=json.dumps(plan),
+            replaces_all=int(replaces_all),
+        )
         return number
 
     def _plan(self, files: Fields) -> list[Fields]:
@@ -177,16 +222,25 @@ class Versions:
                 raise NotMade(f"Folders lie more than {_DEEPEST} deep.")
             for file in folder.get("files") or []:
                 token = text(file, "token")
-                upload = next(iter(self.state.rows("select * from uploads where token = ?", token)), None)
+                upload = next(
+                    iter(self.state.rows("select * from uploads where token = ?", token)), None
+                )
                 if upload is None or not upload["done"] or upload["purpose"]:
-                    raise NotMade("A file's token is unknown, or its upload is not complete. Upload the file again.")
+                    raise NotMade(
+                        "A file's token is unknown, or its upload is not complete. Upload the file again."
+                    )
                 path = at + _one_name(upload["file_name"])
                 if upload["used"] or token in tokens:
                     raise NotMade(f"The upload of {path} was used before. Upload the file again.")
                 if path in plan:
                     raise NotMade(f"Two files are called {path}.")
                 tokens.add(token)
-                plan[path] = {"path": path, "token": token, "description": text(file, "description"), "columns": file.get("columns") or []}
+                plan[path] = {
+                    "path": path,
+                    "token": token,
+                    "description": text(file, "description"),
+                    "columns": file.get("columns") or [],
+                }
             for inner in folder.get("directories") or []:
                 walk(inner, f"{at}{_one_name(text(inner, 'name'))}/", depth + 1)
 
@@ -199,14 +253,14 @@ class Versions:
                 return
             try:
                 self._process(*waiting)
-            except Exception as e:   # one odd archive must not stop the others
+            except Exception as e:  # one odd archive must not stop the others
                 said = str(e) if isinstance(e, BadArchive) else f"{type(e).__name__}: {e}"
                 self._fail(*waiting, f"The files could not be processed. {said}")
 
     def _process(self, number: int, version: int) -> None:
         "Lay out the files of a version and say READY. Repeating it after a kill does no harm."
         item, row = self._waiting_row(number, version)
-        if item is None or row is None:   # deleted meanwhile
+        if item is None or row is None:  # deleted meanwhile
             return
         made, plan = self._path(item) / str(version), json.loads(row["plan"])
         part = made.with_name(f"{version}.part")
@@ -214,7 +268,12 @@ class Versions:
         part.mkdir(parents=True)
         for entry in plan:
             self._lay_out(entry, part, is_whole=len(plan) == 1 and entry["path"] == WHOLE)
-        self.state.update("update versions set status = ? where item = ? and number = ?", _OPEN[1], number, version)
+        self.state.update(
+            "update versions set status = ? where item = ? and number = ?",
+            _OPEN[1],
+            number,
+            version,
+        )
         size = sum(p.stat().st_size for p in part.rglob("*") if p.is_file())
         with self.state.writing():
             if self._waiting_row(number, version)[1] is None:
@@ -222,7 +281,12 @@ class Versions:
                 return
             shutil.rmtree(made, ignore_errors=True)
             part.replace(made)
-            self.state.update("update versions set status = 'READY', size = ? where item = ? and number = ?", size, number, version)
+            self.state.update(
+                "update versions set status = 'READY', size = ? where item = ? and number = ?",
+                size,
+                number,
+                version,
+            )
             for old in self.all(item) if row["replaces_all"] else ():
                 if old["number"] < version:
                     self._drop(item, old["number"])
@@ -232,12 +296,19 @@ class Versions:
         item, row = self._waiting_row(number, version)
         if item and row:
             shutil.rmtree(self._path(item) / f"{version}.part", ignore_errors=True)
-            self.state.update("update versions set status = 'FAILED', error = ? where item = ? and number = ?", error, number, version)
+            self.state.update(
+                "update versions set status = 'FAILED', error = ? where item = ? and number = ?",
+                error,
+                number,
+                version,
+            )
             self._forget_uploads(json.loads(row["plan"]))
 
     def _waiting_row(self, number: int, version: int) -> tuple[Fields | None, Fields | None]:
         items = self._items("id = ?", number)
-        rows = self.state.rows("select * from versions where item = ? and number = ?", number, version)
+        rows = self.state.rows(
+            "select * from versions where item = ? and number = ?", number, version
+        )
         return (items[0] if items else None), (rows[0] if items and rows else None)
 
     def _forget_uploads(self, plan: list[Fields]) -> None:
@@ -254,7 +325,7 @@ class Versions:
             raise BadArchive(f"Two files are called {entry['path']}.")
         try:
             os.link(blob, file)
-        except OSError:   # a file system without links
+        except OSError:  # a file system without links
             shutil.copyfile(blob, file)
 
 
@@ -268,6 +339,11 @@ def split_version(handle: str, parts: int) -> tuple[list[str], int | None]:
 
 def _one_name(name: str) -> str:
     "A file or folder name that stays where it is put."
-    if not name or name in (".", "..") or len(name.encode()) > 255 or any(c in name for c in "/\\\0"):
+    if (
+        not name
+        or name in (".", "..")
+        or len(name.encode()) > 255
+        or any(c in name for c in "/\\\0")
+    ):
         raise NotMade(f"{name!r} cannot be the name of a file or folder.")
     return name

@@ -19,13 +19,19 @@ class Budget:
         sweep: Sweep,
         comp: Competition,
         *,
-        max_trials: int | None = None,       # trials started, what the vault holds not counted
-        max_epochs: int | None = None,       # their epochs on all folds
-        stop_after_s: float | None = None,   # seconds from now after which nothing more starts
+        max_trials: int | None = None,  # trials started, what the vault holds not counted
+        max_epochs: int | None = None,  # their epochs on all folds
+        stop_after_s: float | None = None,  # seconds from now after which nothing more starts
     ):
-        for name, limit in (("max_trials", max_trials), ("max_epochs", max_epochs), ("stop_after_s", stop_after_s)):
+        for name, limit in (
+            ("max_trials", max_trials),
+            ("max_epochs", max_epochs),
+            ("stop_after_s", stop_after_s),
+        ):
             if limit is not None and limit < 0:
-                raise ConfigError(f"{name} = {limit}: a budget is 0 or more. Leave it out for no limit.")
+                raise ConfigError(
+                    f"{name} = {limit}: a budget is 0 or more. Leave it out for no limit."
+                )
         self.comp, self.n_fits = comp, 1 if sweep.holdout else sweep.n_folds
         self.max_trials, self.max_epochs, self.stop_after_s = max_trials, max_epochs, stop_after_s
         self.trials, self.epochs, self.start = 0, 0, time.monotonic()
@@ -39,7 +45,7 @@ class Budget:
         if self.max_epochs is not None:
             cost = epochs_of(trial, self.comp) * self.n_fits
             if cost > (left := self.max_epochs - self.epochs):
-                return f"not run: it needs {cost} epochs on {self.n_fits} fold{'s'[:self.n_fits - 1]}, and the budget of {self.max_epochs} has {left} left"
+                return f"not run: it needs {cost} epochs on {self.n_fits} fold{'s'[: self.n_fits - 1]}, and the budget of {self.max_epochs} has {left} left"
             self.epochs += cost
         self.trials += 1
         return ""
@@ -52,9 +58,13 @@ def epochs_of(trial: Trial, comp: Competition) -> int:
 
 def _epochs(model: str, params: dict[str, Any], comp: Competition) -> int:
     given = {**defaults_of(model, comp), **params}
-    if isinstance(given.get("model"), str):   # a bag names what it repeats
+    if isinstance(given.get("model"), str):  # a bag names what it repeats
         return int(given.get("n") or 1) * _epochs(given["model"], given.get("params") or {}, comp)
-    return sum(int(given[name] or 0) for name in ("epochs", "freeze_epochs") if isinstance(given.get(name), (int, float)))
+    return sum(
+        int(given[name] or 0)
+        for name in ("epochs", "freeze_epochs")
+        if isinstance(given.get(name), (int, float))
+    )
 
 
 def defaults_of(model: str, comp: Competition) -> dict[str, Any]:
@@ -65,4 +75,6 @@ def defaults_of(model: str, comp: Competition) -> dict[str, Any]:
         signature = inspect.signature(find_model(model, comp))
     except (FastkaggleError, ImportError, ValueError):
         return {}
-    return {p.name: None if p.default is p.empty else p.default for p in signature.parameters.values()}
+    return {
+        p.name: None if p.default is p.empty else p.default for p in signature.parameters.values()
+    }

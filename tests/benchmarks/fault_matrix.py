@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[2]))   # a script finds what lies beside it, and not the tests' other folders
+sys.path.insert(
+    0, str(Path(__file__).parents[2])
+)  # a script finds what lies beside it, and not the tests' other folders
 
 from tests.faultmatrix.cells import ASKS, BAD, FAULTS, LIMIT_S, attempt_apart, judge, make_template
 
@@ -27,7 +29,15 @@ def matrix(at: Path) -> dict[tuple[str, str, str], str]:
         clean = None
         for i, fault in enumerate(FAULTS):
             place = at / f"{client} {operation} {i}".replace(" ", "-")
-            verdicts[client, operation, fault], came = judge(client, operation, fault, template=at, place=place, attempt=attempt_apart, clean=clean)
+            verdicts[client, operation, fault], came = judge(
+                client,
+                operation,
+                fault,
+                template=at,
+                place=place,
+                attempt=attempt_apart,
+                clean=clean,
+            )
             clean = clean or came
 
     with ThreadPoolExecutor(2) as pool:
@@ -54,13 +64,22 @@ if __name__ == "__main__":
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, stderr_in(NOISE):
         verdicts = matrix(Path(folder))
-    print(f"Each cell is a call under one fault, judged by what the server and the disk hold after it and, if it failed, after one more call "
-          f"without the fault. A call has {LIMIT_S} s, ours and kaggle's alike. ours / kaggle where they differ; {time.monotonic() - start:.0f} s in all, "
-          f"stderr in {NOISE}.\nEach fault happens once; hang is an answer after {LIMIT_S + 1} s.")
+    print(
+        f"Each cell is a call under one fault, judged by what the server and the disk hold after it and, if it failed, after one more call "
+        f"without the fault. A call has {LIMIT_S} s, ours and kaggle's alike. ours / kaggle where they differ; {time.monotonic() - start:.0f} s in all, "
+        f"stderr in {NOISE}.\nEach fault happens once; hang is an answer after {LIMIT_S + 1} s."
+    )
     print(" " * 18 + "".join(f"{f:18}" for f in FAULTS).rstrip())
     for operation in ASKS:
-        cells = [" / ".join(dict.fromkeys(verdicts[c, operation, f] for c in CLIENTS)) for f in FAULTS]
+        cells = [
+            " / ".join(dict.fromkeys(verdicts[c, operation, f] for c in CLIENTS)) for f in FAULTS
+        ]
         print(f"{operation:18}" + "".join(f"{c:18}" for c in cells).rstrip())
     for client in CLIENTS:
-        counts = Counter(v for (c, _, f), v in verdicts.items() if c == client and v != "-" and f != "none")
-        print(f"{client:7} {sum(counts.values())} cells: " + ", ".join(f"{counts[v]} {v}" for v in ("ok", "told", *BAD)))
+        counts = Counter(
+            v for (c, _, f), v in verdicts.items() if c == client and v != "-" and f != "none"
+        )
+        print(
+            f"{client:7} {sum(counts.values())} cells: "
+            + ", ".join(f"{counts[v]} {v}" for v in ("ok", "told", *BAD))
+        )

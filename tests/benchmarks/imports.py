@@ -18,7 +18,12 @@ COMMANDS = {
 def seconds(arguments: list[str]) -> float:
     "Time one process."
     start = time.perf_counter()
-    subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run(
+        [sys.executable, *arguments],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     return time.perf_counter() - start
 
 
@@ -30,7 +35,9 @@ def main() -> None:
             times[name].append(seconds(arguments))
     median = {name: statistics.median(t) for name, t in times.items()}
     for name, s in median.items():
-        print(f"{name:32} {s * 1000:6.0f} ms   {s / median['import fastkaggle']:.2f} x import fastkaggle")
+        print(
+            f"{name:32} {s * 1000:6.0f} ms   {s / median['import fastkaggle']:.2f} x import fastkaggle"
+        )
 
 
 if __name__ == "__main__":

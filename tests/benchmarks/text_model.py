@@ -33,7 +33,7 @@ SLUG = "us-patent-phrase-to-phrase-matching"
 ARCH = "sentence-transformers/all-MiniLM-L6-v2"
 STYLE = "TEXT1: {title}; TEXT2: {target}; ANC1: {anchor}"
 LR, BS, MAX_LEN, WD, WARMUP = 8e-5, 32, 128, 0.01, 0.1
-N_WARM = 2 * BS   # rows that a first, unmeasured call learns
+N_WARM = 2 * BS  # rows that a first, unmeasured call learns
 
 
 def read_rows(folder: Path, n: int) -> tuple[Table, Table]:
@@ -42,7 +42,12 @@ def read_rows(folder: Path, n: int) -> tuple[Table, Table]:
     bundle = comp.module("rehearsal").make(folder, seed=42)
     data = comp.read(next(Path(bundle).rglob("train.csv")).parent)
     table, groups = data.train, data.groups
-    valid = make_folds(table.targs, kind="stratified-group", groups=groups, n_folds=5, seed=42).assignment == 0
+    valid = (
+        make_folds(
+            table.targs, kind="stratified-group", groups=groups, n_folds=5, seed=42
+        ).assignment
+        == 0
+    )
     order = np.random.default_rng(0).permutation(len(table))[:n]
     return table.take(order[~valid[order]]), table.take(order[valid[order]])
 
@@ -68,13 +73,32 @@ class Plain:
         import torch
         from transformers import AutoTokenizer, TrainingArguments
 
-        self.folder, self.padding, self.tokenizer = folder, padding, AutoTokenizer.from_pretrained(str(folder))
+        self.folder, self.padding, self.tokenizer = (
+            folder,
+            padding,
+            AutoTokenizer.from_pretrained(str(folder)),
+        )
         self.seed = seed
         known = inspect.signature(TrainingArguments).parameters
-        renamed = {"warmup_ratio" if "warmup_ratio" in known else "warmup_steps": WARMUP}   # below 1 it is a share, since 5.2
-        self.args = TrainingArguments(str(out), learning_rate=LR, lr_scheduler_type="cosine", fp16=torch.cuda.is_available(), num_train_epochs=epochs,
-                                      per_device_train_batch_size=BS, per_device_eval_batch_size=2 * BS, weight_decay=WD, report_to="none", seed=seed,
-                                      save_strategy="no", logging_strategy="no", disable_tqdm=True, **renamed)
+        renamed = {
+            "warmup_ratio" if "warmup_ratio" in known else "warmup_steps": WARMUP
+        }  # below 1 it is a share, since 5.2
+        self.args = TrainingArguments(
+            str(out),
+            learning_rate=LR,
+            lr_scheduler_type="cosine",
+            fp16=torch.cuda.is_available(),
+            num_train_epochs=epochs,
+            per_device_train_batch_size=BS,
+            per_device_eval_batch_size=2 * BS,
+            weight_decay=WD,
+            report_to="none",
+            seed=seed,
+            save_strategy="no",
+            logging_strategy="no",
+            disable_tqdm=True,
+            **renamed,
+        )
 
     def rows(self, table: Table) -> list[dict[str, Any]]:
         texts = [STYLE.format(**row) for row in table.texts.to_dict("records")]
@@ -83,12 +107,19 @@ class Plain:
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
     def fit(self, table: Table) -> "Plain":
-        from transformers import AutoModelForSequenceClassification, PrinterCallback, Trainer, set_seed
+        from transformers import (
+            AutoModelForSequenceClassification,
+            PrinterCallback,
+            Trainer,
+            set_seed,
+        )
 
         set_seed(self.seed)
         net = AutoModelForSequenceClassification.from_pretrained(str(self.folder), num_labels=1)
         taken = inspect.signature(Trainer).parameters
-        tokenizer = {"processing_class" if "processing_class" in taken else "tokenizer": self.tokenizer}
+        tokenizer = {
+            "processing_class" if "processing_class" in taken else "tokenizer": self.tokenizer
+        }
         self.trainer = Trainer(net, self.args, train_dataset=self.rows(table), **tokenizer)
         self.trainer.remove_callback(PrinterCallback)
         self.trainer.train()
@@ -104,23 +135,28 @@ class Floor:
     def __init__(self, folder: Path, table: Table):
         import torch
 
-        from fastkaggle_plus.modeling.language.batches import in_order
-        from fastkaggle_plus.modeling.language.inputs import Encoder
-        from fastkaggle_plus.modeling.language.learning import best_device, resolved_precision
-        from fastkaggle_plus.modeling.language.nets import make_net
-        from fastkaggle_plus.modeling.language.objectives import Objective
-        from fastkaggle_plus.modeling.language.weights import load_tokenizer
+        from fastkaggle_plus.modeling.text.batches import in_order
+        from fastkaggle_plus.modeling.text.encoding import Encoder
+        from fastkaggle_plus.modeling.text.network import make_net
+        from fastkaggle_plus.modeling.text.objectives import Objective
+        from fastkaggle_plus.modeling.text.training import best_device, resolved_precision
+        from fastkaggle_plus.modeling.text.weights import load_tokenizer
 
         self.device, objective = best_device(), Objective(table)
         self.half = resolved_precision("auto", self.device)
         self.tokens = Encoder(load_tokenizer(folder), STYLE, max_len=MAX_LEN)(table.texts)
-        self.make = lambda: make_net(folder, objective.n_out, bias=objective.bias, device=self.device)
+        self.make = lambda: make_net(
+            folder, objective.n_out, bias=objective.bias, device=self.device
+        )
 
         def ready(bs: int) -> list[tuple[Any, Any]]:
             def there(*parts: Any) -> tuple[Any, ...]:
                 return tuple(torch.from_numpy(part).to(self.device) for part in parts)
 
-            return [(there(*self.tokens.padded(rows)), *there(objective.targs[rows])) for rows in in_order(self.tokens.lengths, bs)]
+            return [
+                (there(*self.tokens.padded(rows)), *there(objective.targs[rows]))
+                for rows in in_order(self.tokens.lengths, bs)
+            ]
 
         self.train_batches, self.large_batches = ready(BS), ready(4 * BS)
 
@@ -130,8 +166,8 @@ class Floor:
 
         import torch
 
-        from fastkaggle_plus.modeling.half import autocast
-        from fastkaggle_plus.modeling.language.words import only_words
+        from fastkaggle_plus.modeling.precision import autocast
+        from fastkaggle_plus.modeling.text.embedding_trim import only_words
 
         net = self.make().train()
         with nullcontext() if all_words else only_words(net, self.tokens.flat):
@@ -154,7 +190,7 @@ class Floor:
         "Return the seconds of an answer to each row."
         import torch
 
-        from fastkaggle_plus.modeling.half import autocast
+        from fastkaggle_plus.modeling.precision import autocast
 
         net = self.make().eval()
 
@@ -173,19 +209,21 @@ def correlation(preds: np.ndarray, table: Table) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seeds", type=int, default=3, help="of training; the split is the same")
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--rows", type=int, default=3000, help="a fifth of them to validate on")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     asked = parser.parse_args()
     warnings.simplefilter("ignore")
-    os.environ["HF_HUB_OFFLINE"] = "1"   # a benchmark downloads nothing
+    os.environ["HF_HUB_OFFLINE"] = "1"  # a benchmark downloads nothing
     import torch
     from transformers.utils import logging
 
     from fastkaggle_plus.modeling import text_model
-    from fastkaggle_plus.modeling.language.weights import fetch_weights
+    from fastkaggle_plus.modeling.text.weights import fetch_weights
 
     torch.set_num_threads(asked.threads)
     logging.set_verbosity_error()
@@ -198,13 +236,15 @@ def main() -> None:
             return Plain(folder, padding, seed, epochs, Path(tmp) / "out")
 
         def ours(seed: int, epochs: int = asked.epochs) -> Any:
-            return text_model(ARCH, STYLE, epochs, lr=LR, bs=BS, max_len=MAX_LEN, wd=WD, warmup=WARMUP, seed=seed)
+            return text_model(
+                ARCH, STYLE, epochs, lr=LR, bs=BS, max_len=MAX_LEN, wd=WD, warmup=WARMUP, seed=seed
+            )
 
         first = learn.take(np.arange(N_WARM))
         for side in (plain(True, 0, 1), ours(0, 1)):
             side.fit(first).predict(first)
         floor = Floor(folder, learn)
-        train: dict[str, list[float]] = {}    # pairs a second
+        train: dict[str, list[float]] = {}  # pairs a second
         answer: dict[str, list[float]] = {}
         pearson: dict[str, list[float]] = {"plain": [], "ours": []}
 
@@ -223,10 +263,18 @@ def main() -> None:
             note(train, "floor, all words", len(learn), floor.train(all_words=True))
             note(answer, "floor", len(learn), floor.predict())
             pearson["ours"].append(correlation(measure("ours", ours(seed), asked.epochs), valid))
-            pearson["plain"].append(correlation(measure("plain, longest", plain(True, seed), asked.epochs), valid))
+            pearson["plain"].append(
+                correlation(measure("plain, longest", plain(True, seed), asked.epochs), valid)
+            )
             if seed == 0:
                 measure("plain, 128 tokens", plain("max_length", seed, 1), 1)
-            print(f"seed {seed}: " + ", ".join(f"{side} {pace[-1]:.0f}" for side, pace in train.items()) + " pairs/s", file=sys.stderr, flush=True)
+            print(
+                f"seed {seed}: "
+                + ", ".join(f"{side} {pace[-1]:.0f}" for side, pace in train.items())
+                + " pairs/s",
+                file=sys.stderr,
+                flush=True,
+            )
     report(learn, valid, asked, train, answer, pearson)
 
 
@@ -238,16 +286,34 @@ def report(
     answer: dict[str, list[float]],
     pearson: dict[str, list[float]],
 ) -> None:
-    print(f"text model: {ARCH}; {len(learn)} pairs learned, {len(valid)} of other anchors held out; {asked.epochs} epochs, {BS} pairs a batch; "
-          f"{asked.threads} threads, {asked.seeds} seed{'s' if asked.seeds > 1 else ''}")
+    print(
+        f"text model: {ARCH}; {len(learn)} pairs learned, {len(valid)} of other anchors held out; {asked.epochs} epochs, {BS} pairs a batch; "
+        f"{asked.threads} threads, {asked.seeds} seed{'s' if asked.seeds > 1 else ''}"
+    )
     for what, paces in (("training", train), ("inference", answer)):
         pace = {side: float(np.mean(values)) for side, values in paces.items()}
-        print(f"{what}, pairs a second: " + ", ".join(f"{side} {value:.0f}" for side, value in pace.items()))
-        ratios = [f"ours takes {pace[side] / pace['ours']:.2f} x the {side}" for side in pace if side.startswith("floor")]
-        ratios += [f"{side} takes {pace['ours'] / pace[side]:.2f} x ours" for side in pace if side.startswith("plain")]
+        print(
+            f"{what}, pairs a second: "
+            + ", ".join(f"{side} {value:.0f}" for side, value in pace.items())
+        )
+        ratios = [
+            f"ours takes {pace[side] / pace['ours']:.2f} x the {side}"
+            for side in pace
+            if side.startswith("floor")
+        ]
+        ratios += [
+            f"{side} takes {pace['ours'] / pace[side]:.2f} x ours"
+            for side in pace
+            if side.startswith("plain")
+        ]
         print(f"  {'; '.join(ratios)}")
-    shown = {side: f"{np.mean(values):.4f} ± {np.std(values, ddof=min(1, len(values) - 1)):.4f}" for side, values in pearson.items()}
-    print(f"Pearson on the held-out pairs, mean ± sd of {asked.seeds} seeds: {shown['ours']} ours, {shown['plain']} plain")
+    shown = {
+        side: f"{np.mean(values):.4f} ± {np.std(values, ddof=min(1, len(values) - 1)):.4f}"
+        for side, values in pearson.items()
+    }
+    print(
+        f"Pearson on the held-out pairs, mean ± sd of {asked.seeds} seeds: {shown['ours']} ours, {shown['plain']} plain"
+    )
 
 
 if __name__ == "__main__":

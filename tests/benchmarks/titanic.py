@@ -5,24 +5,57 @@ import time
 
 import numpy as np
 import torch
-from fastai.tabular.all import Categorify, CategoryBlock, FillMissing, Normalize, RandomSplitter, TabularDataLoaders, accuracy, tabular_learner
+from fastai.tabular.all import (
+    Categorify,
+    CategoryBlock,
+    FillMissing,
+    Normalize,
+    RandomSplitter,
+    TabularDataLoaders,
+    accuracy,
+    tabular_learner,
+)
 from sklearn.ensemble import RandomForestClassifier
 
 from fastkaggle_plus import ensemble, load_comp, make_folds
-from fastkaggle_plus.modeling import FittedFunction, Model, cross_validate, find_model, tabular_model
+from fastkaggle_plus.modeling import (
+    FittedFunction,
+    Model,
+    cross_validate,
+    find_model,
+    tabular_model,
+)
 
 SEEDS = (42, 43, 44)
 ROUNDS = 3
-COURSE = ("Sex", "Embarked", "Age", "SibSp", "Parch", "LogFare", "Pclass")   # what lesson 6's forest sees
+COURSE = (
+    "Sex",
+    "Embarked",
+    "Age",
+    "SibSp",
+    "Parch",
+    "LogFare",
+    "Pclass",
+)  # what lesson 6's forest sees
 
 
 def plain_forest() -> Model:
     "Lesson 6's forest as it is written there: category codes, medians, no features."
+
     def fit(table):
         def coded(rows):
-            return np.column_stack([rows.x[c].cat.codes if c in table.cat_names else rows.x[c].fillna(table.x[c].median()) for c in COURSE])
+            return np.column_stack(
+                [
+                    rows.x[c].cat.codes
+                    if c in table.cat_names
+                    else rows.x[c].fillna(table.x[c].median())
+                    for c in COURSE
+                ]
+            )
 
-        forest = RandomForestClassifier(100, min_samples_leaf=5, random_state=42).fit(coded(table), table.targs)
+        forest = RandomForestClassifier(100, min_samples_leaf=5, random_state=42).fit(
+            coded(table), table.targs
+        )
         return FittedFunction(lambda rows: forest.predict_proba(coded(rows)))
 
     return Model("plain forest", fit)
@@ -34,12 +67,21 @@ def accuracies(comp, data) -> None:
     for seed in SEEDS:
         folds = make_folds(data.targs, n_folds=5, seed=seed)
         trials = [t for t in comp.module("trials").TRIALS if t.in_ensemble]
-        ours.append(ensemble([cross_validate(find_model(t.model, comp)(**t.params), data, folds, name=t.name) for t in trials]))
+        ours.append(
+            ensemble(
+                [
+                    cross_validate(find_model(t.model, comp)(**t.params), data, folds, name=t.name)
+                    for t in trials
+                ]
+            )
+        )
         plain.append(cross_validate(plain_forest(), data, folds))
     for name, preds in (("ensemble", ours), ("plain forest", plain)):
         scores = [p.oof_score for p in preds]
-        print(f"{name:14} accuracy {statistics.mean(scores):.4f} (folds of seeds {', '.join(map(str, SEEDS))}: {', '.join(f'{s:.4f}' for s in scores)}), "
-              f"SE {preds[0].oof_score_se:.4f}, {len(preds[0].ids)} rows")
+        print(
+            f"{name:14} accuracy {statistics.mean(scores):.4f} (folds of seeds {', '.join(map(str, SEEDS))}: {', '.join(f'{s:.4f}' for s in scores)}), "
+            f"SE {preds[0].oof_score_se:.4f}, {len(preds[0].ids)} rows"
+        )
 
 
 def net_seconds(data) -> None:
@@ -49,8 +91,16 @@ def net_seconds(data) -> None:
     valid = RandomSplitter(seed=42)(range(len(table)))[1]
 
     def plain() -> float:
-        dls = TabularDataLoaders.from_df(frame, procs=[Categorify, FillMissing, Normalize], cat_names=list(table.cat_names), cont_names=list(table.cont_names),
-                                         y_names="Survived", y_block=CategoryBlock(), valid_idx=list(valid), bs=64)
+        dls = TabularDataLoaders.from_df(
+            frame,
+            procs=[Categorify, FillMissing, Normalize],
+            cat_names=list(table.cat_names),
+            cont_names=list(table.cont_names),
+            y_names="Survived",
+            y_block=CategoryBlock(),
+            valid_idx=list(valid),
+            bs=64,
+        )
         learn = tabular_learner(dls, metrics=accuracy, layers=[10, 10])
         with learn.no_bar(), learn.no_logging():
             learn.fit(16, lr=0.03)
@@ -60,7 +110,9 @@ def net_seconds(data) -> None:
     def ours() -> float:
         rest = np.setdiff1d(np.arange(len(table)), valid)
         fitted = tabular_model(layers=[10, 10], epochs=16, lr=0.03).fit(table.take(rest))
-        return float((fitted.predict(table.take(np.asarray(valid))).argmax(1) == table.targs[valid]).mean())
+        return float(
+            (fitted.predict(table.take(np.asarray(valid))).argmax(1) == table.targs[valid]).mean()
+        )
 
     seconds, said = {"plain fastai": [], "tabular_model": []}, {}
     for _ in range(ROUNDS):
@@ -71,11 +123,15 @@ def net_seconds(data) -> None:
     median = {name: statistics.median(s) for name, s in seconds.items()}
     for name, s in median.items():
         faster = median["plain fastai"] / s
-        print(f"{name:14} {s:.2f} s a fit of 16 epochs, {faster:.1f} x as fast as plain fastai; accuracy {said[name]:.4f} on {len(valid)} rows")
+        print(
+            f"{name:14} {s:.2f} s a fit of 16 epochs, {faster:.1f} x as fast as plain fastai; accuracy {said[name]:.4f} on {len(valid)} rows"
+        )
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)   # as in a sweep: two threads on a net this small only wait for each other
+    torch.set_num_threads(
+        1
+    )  # as in a sweep: two threads on a net this small only wait for each other
     comp = load_comp("titanic")
     data = comp.read(comp.folder)
     accuracies(comp, data)

@@ -60,15 +60,22 @@ Path(facts["out"]).write_text(json.dumps(out))
 
 def make_data(folder: Path, n: int) -> Path:
     "Write the stand-in at Paddy's size and return the folder that a competitor would have downloaded."
-    bundle = load_comp(SLUG).module("rehearsal").make(folder / "bundle", seed=42, n_images=n, height_px=160, width_px=120)
+    bundle = (
+        load_comp(SLUG)
+        .module("rehearsal")
+        .make(folder / "bundle", seed=42, n_images=n, height_px=160, width_px=120)
+    )
     from PIL import Image
 
-    files = next(p for p in (bundle, bundle / SLUG, folder / "bundle" / SLUG) if (p / "files").is_dir()) / "files"
+    files = (
+        next(p for p in (bundle, bundle / SLUG, folder / "bundle" / SLUG) if (p / "files").is_dir())
+        / "files"
+    )
 
     def enlarge(file: Path) -> None:
         with Image.open(file) as image:
             large = image.resize((image.width * 4, image.height * 4), Image.Resampling.BICUBIC)
-        file.unlink()   # it may be linked to a cache
+        file.unlink()  # it may be linked to a cache
         large.save(file, quality=90)
 
     with ThreadPoolExecutor() as pool:
@@ -76,16 +83,28 @@ def make_data(folder: Path, n: int) -> Path:
     return files
 
 
-def time_plain(files: Path, folder: Path, archs: list[str], valid: np.ndarray, seed: int) -> tuple[float, dict]:
+def time_plain(
+    files: Path, folder: Path, archs: list[str], valid: np.ndarray, seed: int
+) -> tuple[float, dict]:
     "Run the plain script on files resized to 256 pixels and return (seconds, right or wrong by row)."
     small = folder / "small"
     if not small.exists():
         resize = "import sys; from fastai.vision.all import *; resize_images(Path(sys.argv[1]), max_size=256, recurse=True, dest=Path(sys.argv[2]))"
-        subprocess.run([sys.executable, "-W", "ignore", "-c", resize, str(files), str(small)], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", resize, str(files), str(small)],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
         (small / "train.csv").write_bytes((files / "train.csv").read_bytes())
     np.save(folder / "valid.npy", valid)
-    facts = {"path": str(small), "archs": archs, "seed": seed, "valid": str(folder / "valid.npy"), "out": str(folder / "plain.json"),
-             "weights": weights_of(archs)}
+    facts = {
+        "path": str(small),
+        "archs": archs,
+        "seed": seed,
+        "valid": str(folder / "valid.npy"),
+        "out": str(folder / "plain.json"),
+        "weights": weights_of(archs),
+    }
     start = time.perf_counter()
     subprocess.run([sys.executable, "-c", PLAIN, json.dumps(facts)], check=True)
     return time.perf_counter() - start, json.loads((folder / "plain.json").read_text())
@@ -94,26 +113,51 @@ def time_plain(files: Path, folder: Path, archs: list[str], valid: np.ndarray, s
 def weights_of(archs: list[str]) -> dict[str, dict]:
     "The same weights for both: those of packages where they are installed, else none, as a benchmark downloads nothing."
     from fastkaggle_plus.modeling import resolve_arch
-    from fastkaggle_plus.modeling.imaging.weights import find_weights
+    from fastkaggle_plus.modeling.vision.weights import find_weights
 
     files = {arch: getattr(find_weights(resolve_arch(arch)), "file", "") for arch in archs}
-    return {arch: {"pretrained_cfg_overlay": {"file": file}} if file else {"pretrained": False} for arch, file in files.items()}
+    return {
+        arch: {"pretrained_cfg_overlay": {"file": file}} if file else {"pretrained": False}
+        for arch, file in files.items()
+    }
 
 
 def time_ours(files: Path, folder: Path, archs: list[str], seed: int) -> tuple[float, dict]:
     "Run the sweep on the files as they are and return (seconds, predictions by arch)."
-    weights = weights_of(archs)   # converted once a machine: not this sweep's time
-    trials = tuple(Trial(a, "vision.vision_model", {"arch": a, "pretrained": weights[a].get("pretrained", True), "tta": "beta", "seed": seed, **RECIPE})
-                   for a in archs)
+    weights = weights_of(archs)  # converted once a machine: not this sweep's time
+    trials = tuple(
+        Trial(
+            a,
+            "vision.vision_model",
+            {
+                "arch": a,
+                "pretrained": weights[a].get("pretrained", True),
+                "tta": "beta",
+                "seed": seed,
+                **RECIPE,
+            },
+        )
+        for a in archs
+    )
     comp = load_comp(SLUG)
     threads = os.cpu_count() or 1
     start = time.perf_counter()
-    results = run_local(Sweep(SLUG, trials, seed=42, holdout=HOLDOUT), comp, files, vault=Vault(folder / f"vault{seed}"), threads=threads)
+    results = run_local(
+        Sweep(SLUG, trials, seed=42, holdout=HOLDOUT),
+        comp,
+        files,
+        vault=Vault(folder / f"vault{seed}"),
+        threads=threads,
+    )
     took = time.perf_counter() - start
     for r in results:
         if r.predictions is None:
             raise SystemExit(f"{r.name}: {r.error}")
-        print(f"  {r.name}: {r.predictions.seconds_s:.1f} s, {r.predictions.about['fits']}", file=sys.stderr, flush=True)
+        print(
+            f"  {r.name}: {r.predictions.seconds_s:.1f} s, {r.predictions.about['fits']}",
+            file=sys.stderr,
+            flush=True,
+        )
     return took, {r.name: r.predictions for r in results}
 
 
@@ -122,7 +166,7 @@ import json, sys, time, warnings
 warnings.simplefilter("ignore")
 import torch
 from fastkaggle_plus.modeling import resolve_arch
-from fastkaggle_plus.modeling.imaging.nets import make_net
+from fastkaggle_plus.modeling.vision.network import make_net
 
 facts = json.loads(sys.argv[1])
 device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -162,7 +206,9 @@ print(total)
 def time_floor(archs: list[str], n_fit: int, n_seen: int) -> float:
     "Return the seconds of the forward and backward passes alone: a frozen and a full epoch, and five views of what is predicted."
     facts = {"archs": archs, "steps": n_fit // RECIPE["bs"], "seen": n_seen}
-    done = subprocess.run([sys.executable, "-c", FLOOR, json.dumps(facts)], check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", FLOOR, json.dumps(facts)], check=True, capture_output=True, text=True
+    )
     return float(done.stdout.split()[-1])
 
 
@@ -176,9 +222,13 @@ def paired(ours: np.ndarray, plain: np.ndarray) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seeds", type=int, default=1, help="of training; the split is the same")
-    parser.add_argument("--archs", default="resnet26d,tf_efficientnet_lite0,tf_efficientnet_lite1", help="of timm")
+    parser.add_argument(
+        "--archs", default="resnet26d,tf_efficientnet_lite0,tf_efficientnet_lite1", help="of timm"
+    )
     parser.add_argument("--images", type=int, default=800)
     asked = parser.parse_args()
     archs = asked.archs.split(",")
@@ -195,24 +245,39 @@ def main() -> None:
         right: dict[str, list] = {a: [] for a in archs}
         seconds: dict[str, list] = {"plain": [], "ours": [], "floor": []}
         for seed in range(42, 42 + asked.seeds):
-            os.environ["FKP_HOME"] = str(folder / f"home{seed}")   # nothing decoded before
+            os.environ["FKP_HOME"] = str(folder / f"home{seed}")  # nothing decoded before
             took, preds = time_ours(files, folder, archs, seed)
             seconds["ours"].append(took)
-            seconds["floor"].append(time_floor(archs, int((~valid).sum()), int(valid.sum()) + len(data.test)))
+            seconds["floor"].append(
+                time_floor(archs, int((~valid).sum()), int(valid.sum()) + len(data.test))
+            )
             took, theirs = time_plain(files, folder, archs, in_file, seed)
             seconds["plain"].append(took)
-            print(f"seed {seed}: " + ", ".join(f"{side} {times[-1]:.1f} s" for side, times in seconds.items()), file=sys.stderr, flush=True)
+            print(
+                f"seed {seed}: "
+                + ", ".join(f"{side} {times[-1]:.1f} s" for side, times in seconds.items()),
+                file=sys.stderr,
+                flush=True,
+            )
             for a in archs:
                 p = preds[a]
                 order = {i: k for k, i in enumerate(p.ids)}
                 rows = [order[i] for i in pd.read_csv(files / "train.csv")["image_id"][in_file]]
-                right[a].append((p.oof[rows].argmax(1) == p.targs[rows], np.array(theirs[a]["tta"])))
+                right[a].append(
+                    (p.oof[rows].argmax(1) == p.targs[rows], np.array(theirs[a]["tta"]))
+                )
     plain, ours, floor = (float(np.mean(seconds[k])) for k in ("plain", "ours", "floor"))
-    print(f"vision sweep: {', '.join(archs)}; {len(valid)} images, {int(valid.sum())} held out, {len(data.test)} test, TTA of 4 views; {os.cpu_count()} cores, "
-          f"{asked.seeds} seed{'s' if asked.seeds > 1 else ''}")
-    print(f"plain fastai {plain:.1f} s, ours {ours:.1f} s, floor {floor:.1f} s: ours is {ours / floor:.2f} x the floor, plain is {plain / ours:.2f} x ours")
+    print(
+        f"vision sweep: {', '.join(archs)}; {len(valid)} images, {int(valid.sum())} held out, {len(data.test)} test, TTA of 4 views; {os.cpu_count()} cores, "
+        f"{asked.seeds} seed{'s' if asked.seeds > 1 else ''}"
+    )
+    print(
+        f"plain fastai {plain:.1f} s, ours {ours:.1f} s, floor {floor:.1f} s: ours is {ours / floor:.2f} x the floor, plain is {plain / ours:.2f} x ours"
+    )
     for a in archs:
-        print(f"  {a:<26} accuracy with TTA: {paired(*(np.concatenate(side) for side in zip(*right[a], strict=True)))}")
+        print(
+            f"  {a:<26} accuracy with TTA: {paired(*(np.concatenate(side) for side in zip(*right[a], strict=True)))}"
+        )
 
 
 if __name__ == "__main__":

@@ -12,11 +12,14 @@ from fastkaggle_plus.competition import builtin_folder, load_comp
 from fastkaggle_plus.data import Data
 from fastkaggle_plus.modeling import find_model
 from fastkaggle_plus.sweeps import folds_for, trials_of
-from fastkaggle_plus.sweeps.results import RESULTS
+from fastkaggle_plus.sweeps.board import RESULTS
 from fastkaggle_plus.sweeps.trial import Sweep, Trial, sweep_from_json
 
 FOLDERS = sorted(p.parent for p in builtin_folder().glob("*/competition.toml"))
-PRIVATE = re.compile(r"""(^|[\s"'=(])(/(home|root|tmp|Users|kaggle|mnt|srv|var|workspace)/|[A-Z]:\\)|KAGGLE_KEY\s*=|"key"\s*:\s*"[0-9a-f]{32}"|KGAT_""", re.M)
+PRIVATE = re.compile(
+    r"""(^|[\s"'=(])(/(home|root|tmp|Users|kaggle|mnt|srv|var|workspace)/|[A-Z]:\\)|KAGGLE_KEY\s*=|"key"\s*:\s*"[0-9a-f]{32}"|KGAT_""",
+    re.M,
+)
 
 
 @pytest.fixture(scope="module", params=FOLDERS, ids=lambda f: f.name)
@@ -36,11 +39,20 @@ def table(file: Path) -> pd.DataFrame:
 
 
 def content(folder: Path) -> dict[str, str]:
-    return {p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.rglob("*")) if p.is_file()}
+    return {
+        p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file()
+    }
 
 
 def test_the_template_and_a_competition_of_each_kind_are_there():
-    assert {"_template", "titanic", "paddy-disease-classification", "us-patent-phrase-to-phrase-matching"} <= {f.name for f in FOLDERS}
+    assert {
+        "_template",
+        "titanic",
+        "paddy-disease-classification",
+        "us-patent-phrase-to-phrase-matching",
+    } <= {f.name for f in FOLDERS}
 
 
 def test_the_folder_name_is_the_slug_and_the_facts_say_what_it_is(comp):
@@ -68,24 +80,44 @@ def test_results_come_with_their_circumstances(comp):
         rows = table(file)
         assert tuple(rows.columns) == RESULTS and len(rows)
         told = [c for c in RESULTS if c not in ("public_score", "private_score")]
-        assert (rows[told] != "").all(axis=None) and (rows["metric"] == comp.metric).all() and rows["date"].str.fullmatch(r"\d{4}-\d\d-\d\d").all()
+        assert (
+            (rows[told] != "").all(axis=None)
+            and (rows["metric"] == comp.metric).all()
+            and rows["date"].str.fullmatch(r"\d{4}-\d\d-\d\d").all()
+        )
 
 
 def test_no_file_holds_a_path_of_a_machine_or_a_key(comp):
     for file in comp.folder.rglob("*"):
         if file.suffix in (".py", ".toml", ".md", ".csv", ".json"):
-            assert not (found := PRIVATE.search(file.read_text(encoding="utf-8"))), f"{file}: {found and found[0]}"
+            assert not (found := PRIVATE.search(file.read_text(encoding="utf-8"))), (
+                f"{file}: {found and found[0]}"
+            )
 
 
 def test_the_rehearsal_is_a_whole_bundle(comp, bundle):
     assert bundle.name == comp.slug and load_comp(bundle).metric == comp.metric
-    whole = bundle / ("hidden" if comp.code_competition else "files")   # what a notebook meets when it runs again
-    solution, sample, train = table(bundle / "solution.csv"), table(whole / comp.sample_submission), table(bundle / "files" / comp.train)
-    assert sample[comp.id].tolist() and set(sample[comp.id]) == set(solution[comp.id]) and sample[comp.id].is_unique
+    whole = bundle / (
+        "hidden" if comp.code_competition else "files"
+    )  # what a notebook meets when it runs again
+    solution, sample, train = (
+        table(bundle / "solution.csv"),
+        table(whole / comp.sample_submission),
+        table(bundle / "files" / comp.train),
+    )
+    assert (
+        sample[comp.id].tolist()
+        and set(sample[comp.id]) == set(solution[comp.id])
+        and sample[comp.id].is_unique
+    )
     assert set(solution["Usage"]) == {"Public", "Private"} and set(comp.target) <= set(solution)
     assert set(table(whole / comp.test)[comp.id]) == set(sample[comp.id])
     seen = set(table(bundle / "files" / comp.test)[comp.id])
-    assert seen == set(table(bundle / "files" / comp.sample_submission)[comp.id]) <= set(sample[comp.id])
+    assert (
+        seen
+        == set(table(bundle / "files" / comp.sample_submission)[comp.id])
+        <= set(sample[comp.id])
+    )
     assert not comp.code_competition or 1 <= len(seen) <= len(sample) / 5
     assert not set(train[comp.id]) & set(sample[comp.id]) and set(comp.target) <= set(train)
 
@@ -97,8 +129,14 @@ def test_no_file_that_is_served_tells_the_answers(comp, bundle):
         rows = table(file)
         if comp.id in rows and set(comp.target) <= set(rows):
             rows = rows[rows[comp.id].isin(solution.index)].set_index(comp.id)[list(comp.target)]
-            assert rows.empty or (not rows.equals(solution.loc[rows.index]) and (rows.nunique() == 1).all()), file.name  # a sample answers all rows alike
-    for file in [p for p in (bundle / "files").rglob("*") if comp.images and p.is_file() and p.name in set(solution.index)]:
+            assert rows.empty or (
+                not rows.equals(solution.loc[rows.index]) and (rows.nunique() == 1).all()
+            ), file.name  # a sample answers all rows alike
+    for file in [
+        p
+        for p in (bundle / "files").rglob("*")
+        if comp.images and p.is_file() and p.name in set(solution.index)
+    ]:
         label = solution.loc[file.name].iloc[0]
         assert label not in file.relative_to(bundle).parent.parts
 
@@ -118,9 +156,15 @@ def test_the_reader_gives_the_same_features_in_train_and_test(comp, bundle):
     assert sorted(data.train.x) == sorted((*data.train.cat_names, *data.train.cont_names))
     for c in data.train.cat_names:
         assert data.train.x[c].dtype == data.test.x[c].dtype == "category"
-    assert np.isfinite(data.train.x[list(data.train.cont_names)].fillna(0).to_numpy(dtype=float)).all()
+    assert np.isfinite(
+        data.train.x[list(data.train.cont_names)].fillna(0).to_numpy(dtype=float)
+    ).all()
     assert not {comp.id, *comp.target} & {*data.train.x} or comp.kind == "text"
-    assert len(data.ids) == len(data.train) and len(data.test_ids) == len(data.test) and set(data.sample[comp.id]) == set(data.test_ids)
+    assert (
+        len(data.ids) == len(data.train)
+        and len(data.test_ids) == len(data.test)
+        and set(data.sample[comp.id]) == set(data.test_ids)
+    )
     assert comp.read(bundle / "files").fingerprint() == data.fingerprint()
 
 

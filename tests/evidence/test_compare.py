@@ -24,34 +24,55 @@ def pair(wins, losses, both=100):
     return compare(with_hits("a", a), with_hits("b", b))
 
 
-@pytest.mark.parametrize("wins, losses, p", [(7, 0, 0.015625), (20, 27, 0.3817), (5, 5, 1.0), (0, 0, 1.0)])
+@pytest.mark.parametrize(
+    "wins, losses, p", [(7, 0, 0.015625), (20, 27, 0.3817), (5, 5, 1.0), (0, 0, 1.0)]
+)
 def test_mcnemar_is_exact(wins, losses, p):
     result = pair(wins, losses)
-    assert result.p_value == pytest.approx(p, abs=1e-4) and (result.wins, result.losses) == (wins, losses) and result.test == "exact McNemar"
+    assert (
+        result.p_value == pytest.approx(p, abs=1e-4)
+        and (result.wins, result.losses) == (wins, losses)
+        and result.test == "exact McNemar"
+    )
     assert result.gain == pytest.approx((wins - losses) / result.n_rows)
 
 
 def test_words_say_what_the_gain_is_worth():
     assert str(pair(30, 5)).endswith("a is better") and str(pair(5, 30)).endswith("b is better")
-    assert "noise, needs about" in str(pair(12, 9)) and str(pair(12, 9)).startswith("+0.025, paired p = 0.66")
+    assert "noise, needs about" in str(pair(12, 9)) and str(pair(12, 9)).startswith(
+        "+0.025, paired p = 0.66"
+    )
     assert "no number of rows" in str(pair(4, 4))
 
 
 def test_rows_factor_is_the_power_calculation():
     result = pair(12, 9)
-    assert result.rows_factor == pytest.approx(((1.95996 + 0.84162) * result.se / result.gain) ** 2, rel=1e-4)
+    assert result.rows_factor == pytest.approx(
+        ((1.95996 + 0.84162) * result.se / result.gain) ** 2, rel=1e-4
+    )
 
 
 def test_mean_over_rows_is_a_paired_t():
-    a, b = make_values("a", noise=0.5, metric="mae"), make_values("b", noise=0.6, seed=1, metric="mae")
+    a, b = (
+        make_values("a", noise=0.5, metric="mae"),
+        make_values("b", noise=0.6, seed=1, metric="mae"),
+    )
     result = compare(a, b)
     expected = stats.ttest_rel(np.abs(a.oof[:, 0] - a.targs), np.abs(b.oof[:, 0] - b.targs)).pvalue
-    assert result.p_value == pytest.approx(expected) and result.test == "paired t" and result.gain > 0
+    assert (
+        result.p_value == pytest.approx(expected) and result.test == "paired t" and result.gain > 0
+    )
 
 
 def test_score_of_all_rows_is_compared_by_jackknife():
-    good, bad, twin = make_values("good", noise=0.4), make_values("bad", noise=0.8, seed=1), make_values("twin", noise=0.4, seed=2)
-    assert compare(good, bad).p_value < 0.01 and compare(good, bad).gain > 0 > compare(bad, good).gain
+    good, bad, twin = (
+        make_values("good", noise=0.4),
+        make_values("bad", noise=0.8, seed=1),
+        make_values("twin", noise=0.4, seed=2),
+    )
+    assert (
+        compare(good, bad).p_value < 0.01 and compare(good, bad).gain > 0 > compare(bad, good).gain
+    )
     assert compare(good, twin).is_noise and compare(good, good).p_value == 1
 
 
@@ -60,20 +81,25 @@ def test_jackknife_agrees_with_a_bootstrap():
     rng, gains = np.random.default_rng(0), []
     for _ in range(2000):
         i = rng.integers(0, 400, 400)
-        gains.append(np.sqrt(np.mean((bad.oof[i, 0] - bad.targs[i]) ** 2)) - np.sqrt(np.mean((good.oof[i, 0] - good.targs[i]) ** 2)))
+        gains.append(
+            np.sqrt(np.mean((bad.oof[i, 0] - bad.targs[i]) ** 2))
+            - np.sqrt(np.mean((good.oof[i, 0] - good.targs[i]) ** 2))
+        )
     assert compare(good, bad).se == pytest.approx(np.std(gains), rel=0.15)
 
 
 def test_a_comparison_of_nothing_is_noise_most_of_the_time():
     twins = [make_values(f"t{i}", metric="spearman", seed=i) for i in range(40)]
     found = [not compare(a, b).is_noise for a, b in zip(twins[::2], twins[1::2], strict=True)]
-    assert sum(found) <= 4   # 5% of 20 is 1
+    assert sum(found) <= 4  # 5% of 20 is 1
 
 
 def test_rows_are_joined_by_id():
     a, b = make_predictions("a"), make_predictions("b", seed=1)
     order = np.random.default_rng(0).permutation(200)
-    shuffled = dataclasses.replace(b, ids=b.ids[order], targs=b.targs[order], oof=b.oof[order], folds=b.folds[order])
+    shuffled = dataclasses.replace(
+        b, ids=b.ids[order], targs=b.targs[order], oof=b.oof[order], folds=b.folds[order]
+    )
     assert compare(a, shuffled) == compare(a, b)
 
 

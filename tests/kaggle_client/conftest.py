@@ -20,7 +20,11 @@ ROWS = 60
 @pytest.fixture(autouse=True)
 def nobody(tmp_path, monkeypatch):
     "Hide every real account; keep the journal in the test's own folder."
-    for name in [n for n in os.environ if n.upper().startswith(("KAGGLE", "FKP_")) or n.lower().endswith("_proxy")]:
+    for name in [
+        n
+        for n in os.environ
+        if n.upper().startswith(("KAGGLE", "FKP_")) or n.lower().endswith("_proxy")
+    ]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("FKP_HOME", str(tmp_path / "fkp_home"))
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -48,8 +52,12 @@ def files() -> dict[str, bytes]:
 def bundles(tmp_path_factory, files) -> Path:
     "Four competitions: open, rules not accepted, over, and with two submissions a day."
     folder = tmp_path_factory.mktemp("bundles")
-    for slug, more in {"toy": "", "locked": "rules_accepted = false", "over": 'deadline = "2020-01-01T00:00:00Z"',
-                       "limited": "max_daily_submissions = 2"}.items():
+    for slug, more in {
+        "toy": "",
+        "locked": "rules_accepted = false",
+        "over": 'deadline = "2020-01-01T00:00:00Z"',
+        "limited": "max_daily_submissions = 2",
+    }.items():
         for name, body in files.items():
             (folder / slug / "files" / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / slug / "files" / name).write_bytes(body)
@@ -57,7 +65,8 @@ def bundles(tmp_path_factory, files) -> Path:
         (folder / slug / "solution.csv").write_bytes(csv("id,y,Usage", usage))
         (folder / slug / "competition.toml").write_text(
             f'title = "{slug}"\nkind = "tabular"\ntask = "binary"\nmetric = "accuracy"\nid = "id"\ntarget = "y"\n'
-            f'max_daily_submissions = 100\n[split]\nkind = "stratified"\n[sandbox]\n{more}\n')
+            f'max_daily_submissions = 100\n[split]\nkind = "stratified"\n[sandbox]\n{more}\n'
+        )
     return folder
 
 
@@ -95,13 +104,16 @@ def plain(box):
 def send(client, slug, answers):
     def sending(message="first", file=answers, **more):
         return submit(file, message, slug, client=client, **{"poll_s": 0.05, **more})
+
     return sending
 
 
 @pytest.fixture
 def count(faults, slug):
     "Count the submissions that arrived, asking past the proxy."
-    return lambda: len(submissions(slug, client=connect(faults.upstream, user=faults.box.user, key=faults.box.key)))
+    return lambda: len(
+        submissions(slug, client=connect(faults.upstream, user=faults.box.user, key=faults.box.key))
+    )
 
 
 @pytest.fixture

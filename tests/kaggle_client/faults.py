@@ -20,9 +20,12 @@ HOP = {"connection", "transfer-encoding", "keep-alive", "content-length"}
 @dataclass
 class Faults:
     "Where the proxy listens, what passed, and what to do to what passes next."
+
     upstream: str
     url: str = ""
-    log: list[str] = field(default_factory=list)  # METHOD path?query, plus Range where there was one
+    log: list[str] = field(
+        default_factory=list
+    )  # METHOD path?query, plus Range where there was one
     rules: list[list[Any]] = field(default_factory=list)
 
     def on(self, part: str, action: Action, *, nth: int = 1, times: int = 1) -> None:
@@ -56,49 +59,67 @@ def drop_after(handler: Any, forward: Callable[[], Reply]) -> None:
     handler.close_connection = True
 
 
-def status(code: int, message: str = "", headers: dict[str, str] | None = None, body: bytes | None = None) -> Action:
+def status(
+    code: int, message: str = "", headers: dict[str, str] | None = None, body: bytes | None = None
+) -> Action:
     def act(handler: Any, forward: Callable[[], Reply]) -> None:
         text = json.dumps({"code": code, "message": message}).encode() if body is None else body
         answer(handler, code, {"Content-Type": "application/json", **(headers or {})}, text)
+
     return act
 
 
 def status_after(code: int) -> Action:
     "The request is processed; the gateway answers with an error all the same."
+
     def act(handler: Any, forward: Callable[[], Reply]) -> None:
         forward()
         answer(handler, code, {"Content-Type": "text/html"}, b"<h1>Bad gateway</h1>")
+
     return act
 
 
 def body_of(change: Callable[[bytes], bytes], *, tell_md5: bool = True) -> Action:
     "Change the body, Content-Length included."
+
     def act(handler: Any, forward: Callable[[], Reply]) -> None:
         code, headers, body = forward()
-        answer(handler, code, {k: v for k, v in headers.items() if tell_md5 or k.lower() != "x-goog-hash"}, change(body))
+        answer(
+            handler,
+            code,
+            {k: v for k, v in headers.items() if tell_md5 or k.lower() != "x-goog-hash"},
+            change(body),
+        )
+
     return act
 
 
 def cut(size: int) -> Action:
     "Send the first `size` bytes of the body and hang up."
+
     def act(handler: Any, forward: Callable[[], Reply]) -> None:
         code, headers, body = forward()
         answer(handler, code, headers, body[:size], length=len(body))
         handler.close_connection = True
+
     return act
 
 
 def hang(until: threading.Event, *, after: bool = False) -> Action:
     "Never answer, before or after the request is processed."
+
     def act(handler: Any, forward: Callable[[], Reply]) -> None:
         if after:
             forward()
         until.wait(30)
         handler.close_connection = True
+
     return act
 
 
-def answer(handler: Any, code: int, headers: dict[str, str], body: bytes, *, length: int | None = None) -> None:
+def answer(
+    handler: Any, code: int, headers: dict[str, str], body: bytes, *, length: int | None = None
+) -> None:
     handler.send_response_only(code)
     for name, value in headers.items():
         handler.send_header(name, value)
@@ -127,9 +148,18 @@ def between(upstream: str) -> Iterator[Faults]:
             def forward() -> Reply:
                 link = http.client.HTTPConnection(urlsplit(faults.upstream).netloc, timeout=30)
                 try:
-                    link.request(self.command, path, sent, {k: v for k, v in self.headers.items() if k.lower() not in HOP})
+                    link.request(
+                        self.command,
+                        path,
+                        sent,
+                        {k: v for k, v in self.headers.items() if k.lower() not in HOP},
+                    )
                     got = link.getresponse()
-                    return got.status, {k: v for k, v in got.getheaders() if k.lower() not in HOP}, got.read()
+                    return (
+                        got.status,
+                        {k: v for k, v in got.getheaders() if k.lower() not in HOP},
+                        got.read(),
+                    )
                 finally:
                     link.close()
 

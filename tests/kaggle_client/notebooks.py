@@ -10,10 +10,21 @@ from fastkaggle_plus.kaggle_client import connect
 
 def write_notebook(file: Path, *cells: str, **metadata: object) -> Path:
     "Write a notebook of code cells that have outputs; a cell that starts with # is Markdown."
-    made = [{"cell_type": "markdown", "metadata": {}, "source": [c]} if c.startswith("# ") else
-            {"cell_type": "code", "metadata": {}, "execution_count": 7, "source": c.splitlines(keepends=True),
-             "outputs": [{"output_type": "stream", "name": "stdout", "text": ["an old output"]}]} for c in cells]
-    file.write_text(json.dumps({"cells": made, "metadata": metadata, "nbformat": 4, "nbformat_minor": 4}))
+    made = [
+        {"cell_type": "markdown", "metadata": {}, "source": [c]}
+        if c.startswith("# ")
+        else {
+            "cell_type": "code",
+            "metadata": {},
+            "execution_count": 7,
+            "source": c.splitlines(keepends=True),
+            "outputs": [{"output_type": "stream", "name": "stdout", "text": ["an old output"]}],
+        }
+        for c in cells
+    ]
+    file.write_text(
+        json.dumps({"cells": made, "metadata": metadata, "nbformat": 4, "nbformat_minor": 4})
+    )
     return file
 
 

@@ -17,8 +17,14 @@ from types import SimpleNamespace
 import pytest
 
 from fastkaggle_plus import environment
-from fastkaggle_plus.exceptions import DownloadCorrupt, KaggleError, NotFound, RateLimited, RulesNotAccepted
-from fastkaggle_plus.kaggle_client import connect, leaderboard, marker, setup_comp, submit
+from fastkaggle_plus.exceptions import (
+    DownloadCorrupt,
+    KaggleError,
+    NotFound,
+    RateLimited,
+    RulesNotAccepted,
+)
+from fastkaggle_plus.kaggle_client import completeness, connect, leaderboard, setup_comp, submit
 
 from . import faults as f
 from .test_session import ROOT
@@ -27,7 +33,11 @@ ZIP = ".zip"  # in the line of a request for the bundle's bytes
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file() and p.name != marker.NAME}
+    return {
+        p.relative_to(folder).as_posix(): p.read_bytes()
+        for p in folder.rglob("*")
+        if p.is_file() and p.name != completeness.NAME
+    }
 
 
 def test_downloads_once_and_then_needs_nobody(box, slug, files, tmp_path, monkeypatch):
@@ -35,9 +45,14 @@ def test_downloads_once_and_then_needs_nobody(box, slug, files, tmp_path, monkey
     with environment.rehearsing(box.url, user=box.user, key=box.key, token=box.token):
         path = setup_comp(slug)
     assert path == Path(slug) and content(path) == files
-    assert [p.name for p in tmp_path.iterdir() if slug in p.name] == [slug], "nothing is left beside the data"
-    note = json.loads((path / marker.NAME).read_text())
-    assert note["files"] == {name: len(body) for name, body in files.items()} and len(note["md5"]) == 32
+    assert [p.name for p in tmp_path.iterdir() if slug in p.name] == [slug], (
+        "nothing is left beside the data"
+    )
+    note = json.loads((path / completeness.NAME).read_text())
+    assert (
+        note["files"] == {name: len(body) for name, body in files.items()}
+        and len(note["md5"]) == 32
+    )
     # No sandbox and no key from here on: only the folder itself can answer.
     with environment.rehearsing("http://127.0.0.1:9", user="", key=""):
         assert setup_comp(slug, "") == path
@@ -45,7 +60,13 @@ def test_downloads_once_and_then_needs_nobody(box, slug, files, tmp_path, monkey
 
 def test_dest_keep_zip_and_progress(slug, files, client, tmp_path):
     heard: list[tuple[int, int]] = []
-    path = setup_comp(slug, dest=str(tmp_path / "deep" / "data"), client=client, keep_zip=True, progress=lambda *n: heard.append(n))
+    path = setup_comp(
+        slug,
+        dest=str(tmp_path / "deep" / "data"),
+        client=client,
+        keep_zip=True,
+        progress=lambda *n: heard.append(n),
+    )
     assert path == tmp_path / "deep" / "data" and content(path) == files
     with zipfile.ZipFile(tmp_path / "deep" / f"{slug}.zip") as z:
         assert set(z.namelist()) == set(files)
@@ -53,10 +74,16 @@ def test_dest_keep_zip_and_progress(slug, files, client, tmp_path):
     assert heard[-1] == (size, size) and heard == sorted(heard)
 
 
-def test_a_download_folder_set_for_kaggles_client_changes_nothing(slug, files, client, tmp_path, monkeypatch):
+def test_a_download_folder_set_for_kaggles_client_changes_nothing(
+    slug, files, client, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
-    client.config_values["path"] = str(tmp_path / "elsewhere")   # as `kaggle config set -n path` does
-    assert client.get_default_download_dir("competitions", slug).startswith(str(tmp_path / "elsewhere"))
+    client.config_values["path"] = str(
+        tmp_path / "elsewhere"
+    )  # as `kaggle config set -n path` does
+    assert client.get_default_download_dir("competitions", slug).startswith(
+        str(tmp_path / "elsewhere")
+    )
     assert setup_comp(slug, client=client) == Path(slug) and content(tmp_path / slug) == files
     assert not (tmp_path / "elsewhere" / "competitions" / slug / f"{slug}.zip").exists()
 
@@ -68,7 +95,9 @@ def test_an_address_or_a_record_is_as_good_as_a_slug(slug, files, client, tmp_pa
     comp = Comp()
     comp.slug = slug
     path = setup_comp(comp, dest=tmp_path / "a", client=client)
-    assert path == setup_comp(f"https://www.kaggle.com/competitions/{slug}/", dest=tmp_path / "a", client=client)
+    assert path == setup_comp(
+        f"https://www.kaggle.com/competitions/{slug}/", dest=tmp_path / "a", client=client
+    )
 
 
 def test_a_changed_or_missing_file_is_fetched_again(slug, files, client, tmp_path):
@@ -87,11 +116,17 @@ def test_a_whole_folder_of_other_make_is_adopted(slug, files, client, faults, tm
         (path / name).write_bytes(body)
     (path / "my-notes.txt").write_text("mine")
     assert setup_comp(slug, dest=path, client=client) == path
-    assert not faults.seen("DownloadDataFiles") and (path / marker.NAME).exists() and (path / "my-notes.txt").read_text() == "mine"
+    assert (
+        not faults.seen("DownloadDataFiles")
+        and (path / completeness.NAME).exists()
+        and (path / "my-notes.txt").read_text() == "mine"
+    )
 
 
 @pytest.mark.parametrize("left", ["empty", "half"])
-def test_an_interrupted_folder_is_completed_and_nothing_of_it_lost(slug, files, client, tmp_path, left):
+def test_an_interrupted_folder_is_completed_and_nothing_of_it_lost(
+    slug, files, client, tmp_path, left
+):
     path = tmp_path / "data"
     path.mkdir()
     if left == "half":
@@ -101,7 +136,9 @@ def test_an_interrupted_folder_is_completed_and_nothing_of_it_lost(slug, files, 
     there = content(path)
     assert {name: there[name] for name in files} == files
     if left == "half":
-        assert there["my-model.pkl"] == b"mine" and there["train.csv.old"] == files["train.csv"][:40]
+        assert (
+            there["my-model.pkl"] == b"mine" and there["train.csv.old"] == files["train.csv"][:40]
+        )
 
 
 def test_the_same_folder_for_other_data_is_refused(slug, client, tmp_path):
@@ -144,7 +181,9 @@ def test_a_killed_process_keeps_the_bytes_for_the_next_one(box, slug, files, fau
 from fastkaggle_plus.kaggle_client import connect, setup_comp
 setup_comp({slug!r}, dest={str(tmp_path / "data")!r}, client=connect({faults.url!r}, user={box.user!r}, key={box.key!r}))
 """
-    process = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(ROOT)})
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
     part = tmp_path / ".data.download" / f"{slug}.zip.part"
     until = time.monotonic() + 60
     while not (part.exists() and part.stat().st_size >= 1_000_000) and time.monotonic() < until:
@@ -166,8 +205,16 @@ print("ready", flush=True)
 input()
 print(setup_comp({slug!r}, dest={str(tmp_path / "data")!r}, client=client))
 """
-    both = [subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                             env={**os.environ, "PYTHONPATH": str(ROOT)}) for _ in range(2)]
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", code],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        for _ in range(2)
+    ]
     for process in both:
         assert process.stdout and process.stdout.readline() == "ready\n"
     for process in both:
@@ -181,9 +228,18 @@ print(setup_comp({slug!r}, dest={str(tmp_path / "data")!r}, client=client))
 
 
 @pytest.mark.parametrize("tell_md5", [True, False], ids=["md5", "crc only"])
-@pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b[:1000] + bytes([b[1000] ^ 255]) + b[1001:],
-                                    lambda b: b"<html>login</html>"], ids=["truncated", "one byte", "a page"])
-def test_damage_is_found_and_the_bytes_fetched_again(slug, files, client, faults, tmp_path, damage, tell_md5):
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda b: b[: len(b) // 2],
+        lambda b: b[:1000] + bytes([b[1000] ^ 255]) + b[1001:],
+        lambda b: b"<html>login</html>",
+    ],
+    ids=["truncated", "one byte", "a page"],
+)
+def test_damage_is_found_and_the_bytes_fetched_again(
+    slug, files, client, faults, tmp_path, damage, tell_md5
+):
     # Both the redirect's own GET and ours see the damaged file, so that sizes agree.
     faults.on("GET /", f.body_of(damage, tell_md5=tell_md5), times=2)
     assert content(setup_comp(slug, dest=tmp_path / "data", client=client)) == files
@@ -197,14 +253,20 @@ def test_damage_each_time_is_an_error_and_leaves_nothing(slug, client, faults, t
     assert faults.seen("DownloadDataFiles") == 3 and not (tmp_path / "data").exists()
 
 
-@pytest.mark.parametrize("times, asked", [(1, 2), (2, 3), (99, 3)], ids=["once", "twice", "each time"])
-def test_a_size_that_was_told_wrong_costs_whole_tries_and_no_waits(slug, files, client, faults, tmp_path, monkeypatch, times, asked):
+@pytest.mark.parametrize(
+    "times, asked", [(1, 2), (2, 3), (99, 3)], ids=["once", "twice", "each time"]
+)
+def test_a_size_that_was_told_wrong_costs_whole_tries_and_no_waits(
+    slug, files, client, faults, tmp_path, monkeypatch, times, asked
+):
     waits: list[float] = []
     monkeypatch.setattr("time.sleep", waits.append)
     half, turn = f.body_of(lambda b: b[: len(b) // 2]), itertools.count()
 
     def first_half(handler, forward):
-        (half if next(turn) % 2 == 0 else f.passed)(handler, forward)   # the look at the headers, not the transfer after it
+        (half if next(turn) % 2 == 0 else f.passed)(
+            handler, forward
+        )  # the look at the headers, not the transfer after it
 
     faults.on("GET /", first_half, times=2 * times)
     if times == 99:
@@ -213,15 +275,23 @@ def test_a_size_that_was_told_wrong_costs_whole_tries_and_no_waits(slug, files, 
         assert not (tmp_path / "data").exists()
     else:
         assert content(setup_comp(slug, dest=tmp_path / "data", client=client)) == files
-    assert faults.seen("DownloadDataFiles") == asked and faults.seen("GET /") == 2 * asked and not waits
+    assert (
+        faults.seen("DownloadDataFiles") == asked
+        and faults.seen("GET /") == 2 * asked
+        and not waits
+    )
 
 
-def test_a_body_that_ends_early_without_an_error_is_asked_about_anew(slug, files, client, faults, tmp_path, monkeypatch):
+def test_a_body_that_ends_early_without_an_error_is_asked_about_anew(
+    slug, files, client, faults, tmp_path, monkeypatch
+):
     waits: list[float] = []
     monkeypatch.setattr("time.sleep", waits.append)
     faults.on("GET /", f.body_of(lambda b: b[:1_500_000]), nth=2)
     assert content(setup_comp(slug, dest=tmp_path / "data", client=client)) == files
-    assert faults.seen("DownloadDataFiles") == 2 and faults.seen("bytes=1500000-") == 1 and not waits
+    assert (
+        faults.seen("DownloadDataFiles") == 2 and faults.seen("bytes=1500000-") == 1 and not waits
+    )
 
 
 def test_a_member_outside_the_folder_is_refused(slug, client, faults, tmp_path):
@@ -249,8 +319,11 @@ def test_what_passes_by_itself_is_not_noticed(slug, files, client, faults, tmp_p
     assert content(setup_comp(slug, dest=tmp_path / "data", client=client)) == files
 
 
-@pytest.mark.parametrize("first", [f.status(503), f.status(429, headers={"Retry-After": "0"}), f.status(429), f.drop_before],
-                         ids=["503", "429 when", "429", "cut"])
+@pytest.mark.parametrize(
+    "first",
+    [f.status(503), f.status(429, headers={"Retry-After": "0"}), f.status(429), f.drop_before],
+    ids=["503", "429 when", "429", "cut"],
+)
 def test_the_first_get_of_a_download_may_fail_too(slug, files, client, faults, tmp_path, first):
     faults.on("GET /", first, times=2)
     assert content(setup_comp(slug, dest=tmp_path / "data", client=client)) == files
@@ -290,7 +363,9 @@ def test_leaderboard_has_every_team(box, slug, client, answers):
     assert leaderboard(slug, client=client) == leaderboard(slug, client=client, top=10_000)
     submit(answers, "mine", slug, client=client)
     rows = leaderboard(slug, client=client)
-    assert [r.rank for r in rows] == list(range(1, len(rows) + 1)) and all(isinstance(r.score, float) and r.team and r.date for r in rows)
+    assert [r.rank for r in rows] == list(range(1, len(rows) + 1)) and all(
+        isinstance(r.score, float) and r.team and r.date for r in rows
+    )
     assert leaderboard(slug, client=client, top=1) == rows[:1]
 
 
@@ -299,4 +374,6 @@ def test_reading_the_leaderboard_leaves_the_data_alone(slug, client, tmp_path, m
     setup_comp(slug, client=client, keep_zip=True)
     before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
     assert tmp_path / f"{slug}.zip" in before and leaderboard(slug, client=client)
-    assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before, "kaggle's own download of it would have replaced the zip"
+    assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before, (
+        "kaggle's own download of it would have replaced the zip"
+    )

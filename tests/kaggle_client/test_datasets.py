@@ -30,11 +30,18 @@ from fastkaggle_plus.exceptions import (
     SecretFound,
     UploadFailed,
 )
-from fastkaggle_plus.kaggle_client import Journal, check_ds_exists, get_dataset, keep_dataset, mk_dataset, push_dataset
+from fastkaggle_plus.kaggle_client import (
+    Journal,
+    check_ds_exists,
+    get_dataset,
+    keep_dataset,
+    mk_dataset,
+    push_dataset,
+)
 from fastkaggle_plus.kaggle_client.datasets import metadata
 
 from . import faults as f
-from .test_submitting import start
+from .test_submissions import start
 
 TITLE, SLUG = "My wheels and data", "my-wheels-and-data"
 NOISE = os.urandom(1_500_000)
@@ -58,14 +65,20 @@ def folder(tmp_path) -> Path:
 @pytest.fixture
 def make(client, folder):
     def making(title=TITLE, **more):
-        return mk_dataset(folder, title, True, client=client, **{"poll_s": 0.05, "timeout_s": 20, **more})
+        return mk_dataset(
+            folder, title, True, client=client, **{"poll_s": 0.05, "timeout_s": 20, **more}
+        )
+
     return making
 
 
 @pytest.fixture
 def push(client, folder):
     def pushing(comment="next", **more):
-        return push_dataset(folder, comment, client=client, **{"poll_s": 0.05, "timeout_s": 20, **more})
+        return push_dataset(
+            folder, comment, client=client, **{"poll_s": 0.05, "timeout_s": 20, **more}
+        )
+
     return pushing
 
 
@@ -85,20 +98,39 @@ def versions(plain, handle) -> list[str]:
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file() and p.name != metadata.METADATA}
+    return {
+        p.relative_to(folder).as_posix(): p.read_bytes()
+        for p in folder.rglob("*")
+        if p.is_file() and p.name != metadata.METADATA
+    }
 
 
 def change(folder: Path, text="x,y\n3,4\n") -> None:
     (folder / "a.csv").write_text(text)
 
 
-def test_makes_a_private_dataset_with_its_folders_and_fetches_the_same(make, folder, plain, handle, tmp_path):
+def test_makes_a_private_dataset_with_its_folders_and_fetches_the_same(
+    make, folder, plain, handle, tmp_path
+):
     made = make()
-    assert (made.handle, made.title, made.version, made.status, made.is_private, made.sent) == (handle, TITLE, 1, "READY", True, True)
+    assert (made.handle, made.title, made.version, made.status, made.is_private, made.sent) == (
+        handle,
+        TITLE,
+        1,
+        "READY",
+        True,
+        True,
+    )
     assert service(plain, "GetDataset", handle).is_private and made.url.endswith(handle)
     fetched = get_dataset(tmp_path / "copy", handle, client=plain)
-    assert content(fetched) == content(folder) and set(content(folder)) == {"a.csv", "sub/deep/b.txt", "sub/noise.bin"}
-    assert [p.name for p in tmp_path.iterdir() if "copy" in p.name] == ["copy"], "nothing is left beside it"
+    assert content(fetched) == content(folder) and set(content(folder)) == {
+        "a.csv",
+        "sub/deep/b.txt",
+        "sub/noise.bin",
+    }
+    assert [p.name for p in tmp_path.iterdir() if "copy" in p.name] == ["copy"], (
+        "nothing is left beside it"
+    )
 
 
 def test_public_only_if_asked(make, plain, handle):
@@ -108,17 +140,30 @@ def test_public_only_if_asked(make, plain, handle):
 
 def test_an_empty_one_and_one_that_stays_here(client, plain, box, tmp_path):
     kept = mk_dataset(tmp_path / "kept", TITLE, upload=False, client=client)
-    assert (kept.version, kept.status) == (0, "NOT_SENT") and not check_ds_exists(kept.handle, client=plain)
+    assert (kept.version, kept.status) == (0, "NOT_SENT") and not check_ds_exists(
+        kept.handle, client=plain
+    )
     assert json.loads((tmp_path / "kept" / "dataset-metadata.json").read_text()) == {
-        "title": TITLE, "id": f"{box.user}/{SLUG}", "licenses": [{"name": "CC0-1.0"}], "isPrivate": True}
+        "title": TITLE,
+        "id": f"{box.user}/{SLUG}",
+        "licenses": [{"name": "CC0-1.0"}],
+        "isPrivate": True,
+    }
     made = mk_dataset(tmp_path / "new", "Another title", client=client, poll_s=0.05)
     assert made.status == "READY" and content(tmp_path / "new") == {"empty.txt": b""}
     with pytest.raises(DataError, match="force=True"):
         mk_dataset(tmp_path / "new", "A third title", client=client)
 
 
-@pytest.mark.parametrize("title, said", [("short", "6 to 50.*'short' has 5"), ("x" * 51, "has 51"), ("---- !! ----", "slug.*'' has 0"),
-                                         ("a??????b", "slug.*'a-b' has 3")])
+@pytest.mark.parametrize(
+    "title, said",
+    [
+        ("short", "6 to 50.*'short' has 5"),
+        ("x" * 51, "has 51"),
+        ("---- !! ----", "slug.*'' has 0"),
+        ("a??????b", "slug.*'a-b' has 3"),
+    ],
+)
 def test_titles_are_checked_before_anything_is_sent(make, faults, folder, title, said):
     with pytest.raises(DataError, match=said):
         make(title)
@@ -134,7 +179,11 @@ def test_an_update_of_what_was_fetched_updates(make, client, plain, handle, tmp_
     again = get_dataset(tmp_path / "again", handle, client=client)
     assert content(again) == content(copy) and versions(plain, handle)[1] == "nines"
     facts = service(plain, "GetDataset", handle)
-    assert (facts.subtitle, facts.description, facts.is_private) == ("What a forest needs to grow", "Long.\nText.", True)
+    assert (facts.subtitle, facts.description, facts.is_private) == (
+        "What a forest needs to grow",
+        "Long.\nText.",
+        True,
+    )
     old = get_dataset(tmp_path / "old", f"{handle}/versions/1", client=client)
     assert (old / "a.csv").read_text() == "x,y\n1,2\n"
 
@@ -147,13 +196,21 @@ def test_metadata_as_the_kaggle_client_writes_it_can_be_pushed(make, push, plain
     assert push().version == 2
 
 
-def test_the_kaggle_client_goes_on_where_we_left_off_and_we_where_it_did(make, push, plain, folder, handle, tmp_path):
+def test_the_kaggle_client_goes_on_where_we_left_off_and_we_where_it_did(
+    make, push, plain, folder, handle, tmp_path
+):
     make()
     copy = get_dataset(tmp_path / "copy", handle, client=plain)
     (copy / "a.csv").write_text("by,kaggle\n")
-    assert plain.dataset_create_version(str(copy), "by kaggle", quiet=True, dir_mode="zip").status == "ok"
+    assert (
+        plain.dataset_create_version(str(copy), "by kaggle", quiet=True, dir_mode="zip").status
+        == "ok"
+    )
     change(folder)
-    assert push("ours again").version == 3 and versions(plain, handle)[1:] == ["by kaggle", "ours again"]
+    assert push("ours again").version == 3 and versions(plain, handle)[1:] == [
+        "by kaggle",
+        "ours again",
+    ]
     assert content(get_dataset(tmp_path / "second", f"{handle}/2", client=plain)) == content(copy)
 
 
@@ -174,11 +231,22 @@ def test_fastkaggles_calls_in_a_rehearsal(box, folder, handle, tmp_path, monkeyp
 def test_existence_is_told_apart_from_could_not_ask(make, client, faults, plain, box, handle):
     assert check_ds_exists(handle, client=client) is False
     faults.on("GetDataset", f.status(403, "Permission 'datasets.get' was denied"))
-    assert check_ds_exists(handle, client=client) is False, "of one's own datasets Kaggle lists all: this one is not among them"
+    assert check_ds_exists(handle, client=client) is False, (
+        "of one's own datasets Kaggle lists all: this one is not among them"
+    )
     make()
     assert check_ds_exists(f"https://www.kaggle.com/datasets/{handle}", client=client) is True
-    for code, error in ((401, BadCredentials), (429, RateLimited), (500, KaggleUnavailable), (403, PermissionDenied)):
-        faults.on("DatasetApiService/GetDataset", f.status(code, "Permission 'datasets.get' was denied" if code == 403 else "no"), times=99)
+    for code, error in (
+        (401, BadCredentials),
+        (429, RateLimited),
+        (500, KaggleUnavailable),
+        (403, PermissionDenied),
+    ):
+        faults.on(
+            "DatasetApiService/GetDataset",
+            f.status(code, "Permission 'datasets.get' was denied" if code == 403 else "no"),
+            times=99,
+        )
         with pytest.raises(error):
             check_ds_exists(handle, client=client)
         faults.rules.clear()
@@ -201,7 +269,13 @@ def test_a_name_that_is_taken(make, folder, plain, handle, tmp_path):
 
 
 def test_a_title_that_is_taken_under_another_slug(make, faults, handle):
-    faults.on("CreateDataset", f.status(200, body=b'{"status": "error", "error": "The requested title is already in use by a dataset."}'))
+    faults.on(
+        "CreateDataset",
+        f.status(
+            200,
+            body=b'{"status": "error", "error": "The requested title is already in use by a dataset."}',
+        ),
+    )
     with pytest.raises(NameTaken, match="already in use") as caught:
         make()
     assert caught.value.said and faults.seen("CreateDataset") == 1
@@ -214,7 +288,9 @@ def test_push_without_a_dataset_or_metadata(push, make, folder, handle):
     make(upload=False)
     with pytest.raises(NotFound, match=f"no dataset {handle}.*mk_dataset"):
         push()
-    (folder / "dataset-metadata.json").write_text('{"id": "me/INSERT_SLUG_HERE", "title": "INSERT_TITLE_HERE"}')
+    (folder / "dataset-metadata.json").write_text(
+        '{"id": "me/INSERT_SLUG_HERE", "title": "INSERT_TITLE_HERE"}'
+    )
     with pytest.raises(DataError, match="OWNER/SLUG"):
         push()
     (folder / "dataset-metadata.json").write_text("{")
@@ -245,7 +321,12 @@ def test_the_same_again_is_found_not_sent(make, push, folder, plain, handle):
     assert len(versions(plain, handle)) == 5
 
 
-LOST = {"drop": f.drop_after, "502": f.status_after(502), "html": f.body_of(lambda _: b"<html>"), "empty": f.body_of(lambda _: b"{}")}
+LOST = {
+    "drop": f.drop_after,
+    "502": f.status_after(502),
+    "html": f.body_of(lambda _: b"<html>"),
+    "empty": f.body_of(lambda _: b"{}"),
+}
 
 
 @pytest.mark.parametrize("lost", LOST)
@@ -266,14 +347,22 @@ def test_a_request_that_never_arrived_is_sent_once_more(make, push, faults, fold
     assert push().version == 2 and len(versions(plain, handle)) == 2
 
 
-def test_what_is_seen_late_and_refused_the_second_time_was_made_by_the_first(make, push, faults, folder, plain, handle):
+def test_what_is_seen_late_and_refused_the_second_time_was_made_by_the_first(
+    make, push, faults, folder, plain, handle
+):
     faults.on("CreateDataset", f.drop_after)
-    faults.on("GetDataset", f.status(404, "Not found"), nth=2, times=3)    # the first is asked before anything is sent
+    faults.on(
+        "GetDataset", f.status(404, "Not found"), nth=2, times=3
+    )  # the first is asked before anything is sent
     assert make().version == 1 and faults.seen("CreateDataset") == 2
     change(folder)
     faults.on("CreateDatasetVersion", f.drop_after)
     faults.on("DatasetApiService/GetDataset", f.status(404, "Not found"), nth=4, times=3)
-    assert push().version == 2 and faults.seen("CreateDatasetVersion") == 2 and len(versions(plain, handle)) == 2
+    assert (
+        push().version == 2
+        and faults.seen("CreateDatasetVersion") == 2
+        and len(versions(plain, handle)) == 2
+    )
 
 
 @pytest.mark.parametrize("after", [True, False], ids=["processed", "lost"])
@@ -301,10 +390,16 @@ def test_a_dead_line_after_the_answer_got_lost(make, push, faults, folder, plain
         push(timeout_s=0.5)
     faults.rules.clear()
     found = push()
-    assert (found.version, found.sent) == (2, False) and faults.seen("CreateDatasetVersion") == 1 and len(versions(plain, handle)) == 2
+    assert (
+        (found.version, found.sent) == (2, False)
+        and faults.seen("CreateDatasetVersion") == 1
+        and len(versions(plain, handle)) == 2
+    )
 
 
-def test_anothers_version_is_not_taken_for_a_lost_one(make, push, faults, folder, plain, handle, tmp_path):
+def test_anothers_version_is_not_taken_for_a_lost_one(
+    make, push, faults, folder, plain, handle, tmp_path
+):
     make()
     copy = tmp_path / "copy"
     shutil.copytree(folder, copy)
@@ -325,14 +420,26 @@ client = connect({url!r}, user={user!r}, key={key!r})
 {call}
 print(done.version, flush=True)
 """
-CALLS = {"create": "done = mk_dataset({folder!r}, {title!r}, True, client=client, poll_s=0.05)",
-         "version": "done = push_dataset({folder!r}, 'killed', client=client, poll_s=0.05)"}
+CALLS = {
+    "create": "done = mk_dataset({folder!r}, {title!r}, True, client=client, poll_s=0.05)",
+    "version": "done = push_dataset({folder!r}, 'killed', client=client, poll_s=0.05)",
+}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("call, step, after", [
-    ("create", "StartBlobUpload", True), ("create", "PUT ", True), ("create", "CreateDataset", False), ("create", "CreateDataset", True),
-    ("version", "PUT ", False), ("version", "CreateDatasetVersion", False), ("version", "CreateDatasetVersion", True), ("version", "GetDatasetStatus", True)])
+@pytest.mark.parametrize(
+    "call, step, after",
+    [
+        ("create", "StartBlobUpload", True),
+        ("create", "PUT ", True),
+        ("create", "CreateDataset", False),
+        ("create", "CreateDataset", True),
+        ("version", "PUT ", False),
+        ("version", "CreateDatasetVersion", False),
+        ("version", "CreateDatasetVersion", True),
+        ("version", "GetDatasetStatus", True),
+    ],
+)
 def test_a_kill_between_any_two_steps(box, folder, faults, plain, handle, call, step, after):
     if call == "version":
         mk_dataset(folder, TITLE, True, client=plain, poll_s=0.05)
@@ -345,8 +452,15 @@ def test_a_kill_between_any_two_steps(box, folder, faults, plain, handle, call, 
         reached.set()
         f.hang(never)(handler, forward)
 
-    faults.on(step, stall, nth=2 if step == "GetDatasetStatus" else 1)  # the first look is before the upload
-    code = KILLED.format(url=faults.url, user=box.user, key=box.key, call=CALLS[call].format(folder=str(folder), title=TITLE))
+    faults.on(
+        step, stall, nth=2 if step == "GetDatasetStatus" else 1
+    )  # the first look is before the upload
+    code = KILLED.format(
+        url=faults.url,
+        user=box.user,
+        key=box.key,
+        call=CALLS[call].format(folder=str(folder), title=TITLE),
+    )
     process = start(code)
     assert reached.wait(60)
     process.send_signal(signal.SIGKILL)
@@ -361,30 +475,48 @@ def test_a_kill_between_any_two_steps(box, folder, faults, plain, handle, call, 
 def test_two_processes_at_once_make_one_version(box, folder, faults, plain, handle):
     mk_dataset(folder, TITLE, True, client=plain, poll_s=0.05)
     change(folder)
-    code = KILLED.format(url=faults.url, user=box.user, key=box.key, call=CALLS["version"].format(folder=str(folder)))
+    code = KILLED.format(
+        url=faults.url, user=box.user, key=box.key, call=CALLS["version"].format(folder=str(folder))
+    )
     both = [start(code), start(code)]
-    assert [p.communicate(timeout=120)[0] for p in both] == ["2\n"] * 2 and len(versions(plain, handle)) == 2
+    assert [p.communicate(timeout=120)[0] for p in both] == ["2\n"] * 2 and len(
+        versions(plain, handle)
+    ) == 2
 
 
 def cut_after(faults, size: int):
     "Let the storage take in the first `size` bytes of an upload, and hang up."
+
     def act(handler, forward):
-        sent = next(c.cell_contents for c in forward.__closure__ if isinstance(c.cell_contents, bytes))
+        sent = next(
+            c.cell_contents for c in forward.__closure__ if isinstance(c.cell_contents, bytes)
+        )
         with requests.Session() as session:
             session.trust_env = False
-            answer = session.put(faults.upstream + handler.path, data=sent[:size], headers={"Content-Range": f"bytes 0-{size - 1}/{len(sent)}"}, timeout=20)
+            answer = session.put(
+                faults.upstream + handler.path,
+                data=sent[:size],
+                headers={"Content-Range": f"bytes 0-{size - 1}/{len(sent)}"},
+                timeout=20,
+            )
         assert answer.status_code == 308
         handler.close_connection = True
+
     return act
 
 
-def test_a_cut_upload_goes_on_where_it_was(make, folder, faults, plain, handle, tmp_path, monkeypatch):
+def test_a_cut_upload_goes_on_where_it_was(
+    make, folder, faults, plain, handle, tmp_path, monkeypatch
+):
     (folder / "noise.bin").write_bytes(NOISE)
-    faults.on("PUT ", cut_after(faults, 1_000_000), nth=2)   # a.csv comes first
+    faults.on("PUT ", cut_after(faults, 1_000_000), nth=2)  # a.csv comes first
     arrived = spy_on_puts(monkeypatch)
     assert make().version == 1
     assert content(get_dataset(tmp_path / "copy", handle, client=plain))["noise.bin"] == NOISE
-    assert f"bytes */{len(NOISE)}" in arrived and f"bytes 1000000-{len(NOISE) - 1}/{len(NOISE)}" in arrived
+    assert (
+        f"bytes */{len(NOISE)}" in arrived
+        and f"bytes 1000000-{len(NOISE) - 1}/{len(NOISE)}" in arrived
+    )
 
 
 def spy_on_puts(monkeypatch) -> list[str]:
@@ -417,13 +549,17 @@ def test_an_expired_upload_session_starts_anew(make, faults, plain, handle, at):
     assert faults.seen("StartBlobUpload") == 3, "two parcels, and one anew"
 
 
-def test_an_upload_that_never_arrives_makes_no_version_and_its_session_is_used_by_the_next_call(make, faults, plain, handle):
+def test_an_upload_that_never_arrives_makes_no_version_and_its_session_is_used_by_the_next_call(
+    make, faults, plain, handle
+):
     faults.on("PUT ", f.status(500), nth=2, times=99)
     with pytest.raises(UploadFailed, match="no version was made"):
         make()
     assert not faults.seen("CreateDataset") and faults.seen("StartBlobUpload") == 2
     faults.rules.clear()
-    assert make().sent and faults.seen("StartBlobUpload") == 2, "both uploads went on where they were"
+    assert make().sent and faults.seen("StartBlobUpload") == 2, (
+        "both uploads went on where they were"
+    )
 
 
 def test_waits_for_the_version_before_and_for_its_own(make, push, faults, folder, plain, handle):
@@ -436,7 +572,9 @@ def test_waits_for_the_version_before_and_for_its_own(make, push, faults, folder
 
 
 def test_a_deadline_says_so_and_the_next_call_waits_on(make, faults, plain, handle):
-    faults.on("GetDatasetStatus", f.status(200, body=b'{"status": "BLOBS_DECOMPRESSED"}'), times=999)
+    faults.on(
+        "GetDatasetStatus", f.status(200, body=b'{"status": "BLOBS_DECOMPRESSED"}'), times=999
+    )
     with pytest.raises(DatasetFailed, match=r"still processing.*BLOBS_DECOMPRESSED"):
         make(timeout_s=0.3)
     faults.rules.clear()
@@ -453,36 +591,49 @@ def test_processing_that_fails_is_told_and_can_be_mended(make, push, folder, pla
     (folder / "bad.zip").unlink()
     change(folder)
     mended = push()
-    assert mended.sent and mended.status == "READY" and content_of(plain, handle) == {"a.csv", "sub/deep/b.txt", "sub/noise.bin"}
+    assert (
+        mended.sent
+        and mended.status == "READY"
+        and content_of(plain, handle) == {"a.csv", "sub/deep/b.txt", "sub/noise.bin"}
+    )
 
 
 def content_of(plain, handle) -> set[str]:
     return {file.name for file in service(plain, "ListDatasetFiles", handle).files}
 
 
-@pytest.mark.parametrize("said, error, hint", [
-    ((401, "bad key"), BadCredentials, "token or key"),
-    ((403, "You must verify your phone number"), PermissionDenied, "settings"),
-    ((403, "no"), PermissionDenied, "browser"),
-    ((400, "Storage quota exceeded"), DatasetFailed, "too big"),
-    ((400, "A blob token is not known"), UploadFailed, "Call again"),
-    ((400, "Bad Request"), DatasetFailed, "malformed"),
-    ((404, "Not found"), NotFound, "no dataset"),
-])
+@pytest.mark.parametrize(
+    "said, error, hint",
+    [
+        ((401, "bad key"), BadCredentials, "token or key"),
+        ((403, "You must verify your phone number"), PermissionDenied, "settings"),
+        ((403, "no"), PermissionDenied, "browser"),
+        ((400, "Storage quota exceeded"), DatasetFailed, "too big"),
+        ((400, "A blob token is not known"), UploadFailed, "Call again"),
+        ((400, "Bad Request"), DatasetFailed, "malformed"),
+        ((404, "Not found"), NotFound, "no dataset"),
+    ],
+)
 def test_each_refusal_has_its_words_and_sends_nothing_twice(make, faults, said, error, hint):
     faults.on("CreateDataset", f.status(*said))
     with pytest.raises(error, match=hint) as caught:
         make()
-    assert type(caught.value) is error and said[1] in str(caught.value) and faults.seen("CreateDataset") == 1
+    assert (
+        type(caught.value) is error
+        and said[1] in str(caught.value)
+        and faults.seen("CreateDataset") == 1
+    )
     assert make().sent, "a refusal is no obstacle for the next try"
 
 
 def test_a_cut_or_damaged_download(make, faults, folder, client, handle, tmp_path):
     (folder / "noise.bin").write_bytes(NOISE)
     make()
-    faults.on("/transfer/", f.cut(1_200_000), nth=2)      # the first request only asks for the headers
+    faults.on("/transfer/", f.cut(1_200_000), nth=2)  # the first request only asks for the headers
     whole = get_dataset(tmp_path / "cut", handle, client=client)
-    assert content(whole) == content(folder) and any("bytes=1048576-" in line for line in faults.log), "it goes on where it was cut"
+    assert content(whole) == content(folder) and any(
+        "bytes=1048576-" in line for line in faults.log
+    ), "it goes on where it was cut"
     faults.on("/transfer/", f.body_of(lambda b: b[:5000] + b"?" + b[5001:]), nth=2)
     assert content(get_dataset(tmp_path / "mended", handle, client=client)) == content(folder)
     faults.on("/transfer/", f.body_of(lambda b: b[:5000] + b"?" + b[5001:]), times=99)
@@ -493,14 +644,18 @@ def test_a_cut_or_damaged_download(make, faults, folder, client, handle, tmp_pat
     assert content(get_dataset(tmp_path / "bad", handle, client=client)) == content(folder)
 
 
-def test_one_damaged_file_is_fetched_anew(make, faults, folder, client, handle, tmp_path, monkeypatch):
+def test_one_damaged_file_is_fetched_anew(
+    make, faults, folder, client, handle, tmp_path, monkeypatch
+):
     from fastkaggle_plus.kaggle_client.datasets.api import fetch_file
 
     (folder / "noise.bin").write_bytes(NOISE)
     make()
     waits: list[float] = []
     monkeypatch.setattr("time.sleep", waits.append)
-    faults.on("/transfer/", f.body_of(lambda b: b[:-1000]), times=1)     # of the look at the headers: the size told is wrong
+    faults.on(
+        "/transfer/", f.body_of(lambda b: b[:-1000]), times=1
+    )  # of the look at the headers: the size told is wrong
     (tmp_path / "one").mkdir()
     assert fetch_file(client, handle, "noise.bin", tmp_path / "one").read_bytes() == NOISE
     assert faults.seen("/transfer/") == 4
@@ -516,7 +671,7 @@ def test_a_download_goes_on_in_the_next_call(make, faults, folder, client, handl
     (folder / "noise.bin").write_bytes(NOISE)
     make()
     faults.on("/transfer/", f.cut(1_200_000), nth=2)
-    faults.on("/transfer/", f.drop_before, nth=2, times=99)     # counted without the one before
+    faults.on("/transfer/", f.drop_before, nth=2, times=99)  # counted without the one before
     client.tries = 2
     with pytest.raises(KaggleUnavailable):
         get_dataset(tmp_path / "copy", handle, client=client)
@@ -556,22 +711,49 @@ def test_the_journal_tells_datasets_from_submissions_and_holds_no_key(make, box,
     journal = Journal(tmp_path / "j.jsonl")
     make(journal=journal)
     [entry] = journal.entries()
-    assert (entry.kind, entry.slug, entry.state, entry.ref, entry.before) == ("dataset", handle, "sent", 1, (0,))
-    assert box.key not in journal.path.read_text() and not list((tmp_path / "uploads").glob("*")), "used-up sessions are forgotten"
+    assert (entry.kind, entry.slug, entry.state, entry.ref, entry.before) == (
+        "dataset",
+        handle,
+        "sent",
+        1,
+        (0,),
+    )
+    assert box.key not in journal.path.read_text() and not list((tmp_path / "uploads").glob("*")), (
+        "used-up sessions are forgotten"
+    )
     (tmp_path / "file").touch()
     with pytest.raises(KaggleError, match="journal"):
         make(journal=tmp_path / "file" / "j.jsonl")
 
 
-def test_a_dataset_is_kept_as_its_folder_is_and_sent_only_if_that_changed(client, folder, box, tmp_path):
+def test_a_dataset_is_kept_as_its_folder_is_and_sent_only_if_that_changed(
+    client, folder, box, tmp_path
+):
     def keep(journal):
-        kept = keep_dataset(folder, "kept here", client=client, poll_s=0.05, timeout_s=20, journal=tmp_path / journal)
+        kept = keep_dataset(
+            folder,
+            "kept here",
+            client=client,
+            poll_s=0.05,
+            timeout_s=20,
+            journal=tmp_path / journal,
+        )
         return kept.handle, kept.version, kept.sent, kept.is_private
 
     handle = f"{box.user}/kept-here"
-    assert keep("one") == (handle, 1, True, True) and keep("one") == keep("of another machine") == (handle, 1, False, True)
-    (folder / "sub/deep/b.txt").write_text("blow!")   # as many bytes
-    assert keep("of another machine") == (handle, 2, True, True) and keep("one") == (handle, 2, False, True)
+    assert keep("one") == (handle, 1, True, True) and keep("one") == keep("of another machine") == (
+        handle,
+        1,
+        False,
+        True,
+    )
+    (folder / "sub/deep/b.txt").write_text("blow!")  # as many bytes
+    assert keep("of another machine") == (handle, 2, True, True) and keep("one") == (
+        handle,
+        2,
+        False,
+        True,
+    )
     (folder / "a.csv").unlink()
     assert keep("one") == (handle, 3, True, True)
     there = get_dataset(tmp_path / "there", handle, client=client)

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from fastkaggle_plus.exceptions import DownloadCorrupt, KaggleError, KaggleUnavailable, RateLimited
-from fastkaggle_plus.kaggle_client import downloads, marker, setup_comp
+from fastkaggle_plus.kaggle_client import completeness, downloads, setup_comp
 
 from . import faults as f
 
@@ -18,11 +18,22 @@ ZIP = ".zip"
 
 def bare(action):
     "What `action` answers, without what would make it resumable."
+
     def act(handler, forward):
         def stripped():
             code, headers, body = forward()
-            return code, {k: v for k, v in headers.items() if k.lower() not in ("etag", "last-modified", "x-goog-hash")}, body
+            return (
+                code,
+                {
+                    k: v
+                    for k, v in headers.items()
+                    if k.lower() not in ("etag", "last-modified", "x-goog-hash")
+                },
+                body,
+            )
+
         action(handler, stripped)
+
     return act
 
 
@@ -36,7 +47,11 @@ def test_a_transfer_that_starts_anew_each_time_ends(slug, client, faults, tmp_pa
 
 
 def test_a_login_page_is_called_one(slug, client, faults, tmp_path):
-    faults.on("DownloadDataFiles", f.status(200, headers={"Content-Type": "text/html"}, body=b"<html>please log in</html>"), times=99)
+    faults.on(
+        "DownloadDataFiles",
+        f.status(200, headers={"Content-Type": "text/html"}, body=b"<html>please log in</html>"),
+        times=99,
+    )
     with pytest.raises(KaggleUnavailable, match="web page"):
         setup_comp(slug, dest=tmp_path / "data", client=client)
 
@@ -63,16 +78,26 @@ def zipped(*members, method=zipfile.ZIP_DEFLATED):
 
 
 def overwritten(content, at=60):
-    return content[:at] + b"?" * 40 + content[at + 40:]
+    return content[:at] + b"?" * 40 + content[at + 40 :]
 
 
 DICE = random.Random(0)
 NOISE = DICE.randbytes(5000)
 DAMAGED = {
-    "no file": zipped(), "only a folder": zipped(("folder/", b"")), "a and a/b": zipped(("a", b"1"), ("a/b", b"2")), "a long name": zipped(("n" * 300, b"1")),
-    "a long path": zipped(("/".join(["folder"] * 800), b"1")), "a bad name": zipped(("é.csv", b"1")).replace("é".encode(), b"\xff\xfe"),
-    **{f"bad {name}": overwritten(zipped(("a", NOISE), method=method)) for name, method in
-       {"deflate": zipfile.ZIP_DEFLATED, "lzma": zipfile.ZIP_LZMA, "bzip2": zipfile.ZIP_BZIP2}.items()},
+    "no file": zipped(),
+    "only a folder": zipped(("folder/", b"")),
+    "a and a/b": zipped(("a", b"1"), ("a/b", b"2")),
+    "a long name": zipped(("n" * 300, b"1")),
+    "a long path": zipped(("/".join(["folder"] * 800), b"1")),
+    "a bad name": zipped(("é.csv", b"1")).replace("é".encode(), b"\xff\xfe"),
+    **{
+        f"bad {name}": overwritten(zipped(("a", NOISE), method=method))
+        for name, method in {
+            "deflate": zipfile.ZIP_DEFLATED,
+            "lzma": zipfile.ZIP_LZMA,
+            "bzip2": zipfile.ZIP_BZIP2,
+        }.items()
+    },
 }
 
 
@@ -101,9 +126,16 @@ def test_what_a_kill_at_the_last_moment_left_is_cleared_away(slug, client, tmp_p
     (tmp_path / ".data.download").mkdir()
     (tmp_path / ".data.download" / "toy.zip.part").write_bytes(b"left")
     assert setup_comp(slug, dest=path, client=client) == path
-    assert sorted(p.name for p in tmp_path.iterdir() if "data" in p.name) == ["data"] and (path / marker.NAME).exists()
+    assert (
+        sorted(p.name for p in tmp_path.iterdir() if "data" in p.name) == ["data"]
+        and (path / completeness.NAME).exists()
+    )
 
 
 def test_source_of_tells_what_the_headers_say():
-    headers = requests.structures.CaseInsensitiveDict({"content-length": "7", "etag": '"x"', "x-goog-hash": "crc32c=AAAA,md5=AAAA"})
-    assert downloads.source_of(SimpleNamespace(url="u", headers=headers)) == downloads.Source("u", 7, '"x"', "000000")
+    headers = requests.structures.CaseInsensitiveDict(
+        {"content-length": "7", "etag": '"x"', "x-goog-hash": "crc32c=AAAA,md5=AAAA"}
+    )
+    assert downloads.source_of(SimpleNamespace(url="u", headers=headers)) == downloads.Source(
+        "u", 7, '"x"', "000000"
+    )

@@ -17,7 +17,15 @@ def template(tmp_path_factory):
 @pytest.mark.parametrize("operation", ASKS)
 def test_nothing_is_lost_or_doubled(template, operation, tmp_path):
     def cell(fault, clean=None, attempt=attempt_here):
-        return judge("ours", operation, fault, template=template, place=tmp_path / fault, attempt=attempt, clean=clean)
+        return judge(
+            "ours",
+            operation,
+            fault,
+            template=template,
+            place=tmp_path / fault,
+            attempt=attempt,
+            clean=clean,
+        )
 
     verdict, clean = cell("none")
     assert verdict == "ok"
@@ -41,15 +49,29 @@ def test_the_judge_sees_what_is_doubled_or_only_claimed(template, tmp_path):
         return said
 
     def seen(name, operation, attempt, clean=None):
-        return judge("ours", operation, "none", template=template, place=tmp_path / name, attempt=attempt, clean=clean,
-                     patience_s=0.1)
+        return judge(
+            "ours",
+            operation,
+            "none",
+            template=template,
+            place=tmp_path / name,
+            attempt=attempt,
+            clean=clean,
+            patience_s=0.1,
+        )
 
     clean = seen("clean", "download", attempt_here)[1]
     assert seen("twice", "submit", twice)[0] == "DOUBLED"
     assert [seen(f"lying {o}", o, lying)[0] for o in MAKES] == ["silent"] * len(MAKES)
-    assert seen("half", "download", half, clean)[0] == "WRONG" and seen("nothing", "download", lying, clean)[0] == "silent"
+    assert (
+        seen("half", "download", half, clean)[0] == "WRONG"
+        and seen("nothing", "download", lying, clean)[0] == "silent"
+    )
 
 
 def test_what_cannot_happen_has_no_cell():
     assert spec_of("submit", "one byte") is None and spec_of("push", "expired upload") is None
-    assert spec_of("download", "truncated") == "truncate:download" and spec_of("submit", "truncated") == "truncate:CreateSubmission"
+    assert (
+        spec_of("download", "truncated") == "truncate:download"
+        and spec_of("submit", "truncated") == "truncate:CreateSubmission"
+    )

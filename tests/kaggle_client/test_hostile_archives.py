@@ -8,7 +8,14 @@ import zipfile
 import pytest
 
 from fastkaggle_plus.exceptions import BadCredentials, KaggleError
-from fastkaggle_plus.kaggle_client import connect, downloads, get_dataset, mk_dataset, setup_comp, submissions
+from fastkaggle_plus.kaggle_client import (
+    connect,
+    downloads,
+    get_dataset,
+    mk_dataset,
+    setup_comp,
+    submissions,
+)
 
 from . import faults as f
 
@@ -23,9 +30,14 @@ def packed(name="a.csv", body=b"id\n1\n", *, is_link=False):
     return archive.getvalue()
 
 
-HOSTILE = {"outside": (packed("../../evil.txt"), r"leave its folder.*evil\.txt"), "absolute": (packed("/tmp/evil.txt"), "leave its folder"),
-           "drive": (packed("C:evil.txt"), "leave its folder"), "backslashes": (packed("..\\evil.txt"), "leave its folder"),
-           "link": (packed("data", b"/etc", is_link=True), "leave its folder.*data"), "bomb": (packed("zeros.csv", bytes(5_000_000)), "fill the disk")}
+HOSTILE = {
+    "outside": (packed("../../evil.txt"), r"leave its folder.*evil\.txt"),
+    "absolute": (packed("/tmp/evil.txt"), "leave its folder"),
+    "drive": (packed("C:evil.txt"), "leave its folder"),
+    "backslashes": (packed("..\\evil.txt"), "leave its folder"),
+    "link": (packed("data", b"/etc", is_link=True), "leave its folder.*data"),
+    "bomb": (packed("zeros.csv", bytes(5_000_000)), "fill the disk"),
+}
 
 
 @pytest.fixture
@@ -52,7 +64,9 @@ def test_nothing_is_unpacked(of, what, slug, client, api, faults, box, tmp_path,
 
 
 def test_what_packs_well_is_no_bomb(tmp_path, small_limit):
-    (tmp_path / "toy.zip").write_bytes(packed("table.csv", "".join(f"{i},0.5,cat\n" for i in range(100_000)).encode()))
+    (tmp_path / "toy.zip").write_bytes(
+        packed("table.csv", "".join(f"{i},0.5,cat\n" for i in range(100_000)).encode())
+    )
     downloads.unpack(tmp_path / "toy.zip", tmp_path / "out")
     assert (tmp_path / "out" / "table.csv").stat().st_size > 1_300_000
 
@@ -72,9 +86,17 @@ def test_a_token_that_expires_in_the_middle_of_a_session(box, slug, tmp_path):
     assert submissions(slug, client=client) == []
     import requests
 
-    answer = requests.post(f"{box.url}/api/v1/users.AccountService/ExpireApiToken", json={"token": box.token}, auth=(box.user, box.key), timeout=20)
+    answer = requests.post(
+        f"{box.url}/api/v1/users.AccountService/ExpireApiToken",
+        json={"token": box.token},
+        auth=(box.user, box.key),
+        timeout=20,
+    )
     assert answer.status_code == 200, answer.text
-    for call in (lambda: submissions(slug, client=client), lambda: setup_comp(slug, dest=tmp_path / "data", client=client)):
+    for call in (
+        lambda: submissions(slug, client=client),
+        lambda: setup_comp(slug, dest=tmp_path / "data", client=client),
+    ):
         with pytest.raises(BadCredentials, match=r"(?i)token|credentials|key") as caught:
             call()
         assert box.token not in str(caught.value)

@@ -26,7 +26,16 @@ from fastkaggle_plus.exceptions import (
     PermissionDenied,
     RateLimited,
 )
-from fastkaggle_plus.kaggle_client import connect, kernel_logs, kernel_output, kernel_status, push_notebook, quota, service, wait_kernel
+from fastkaggle_plus.kaggle_client import (
+    api,
+    connect,
+    kernel_logs,
+    kernel_output,
+    kernel_status,
+    push_notebook,
+    quota,
+    wait_kernel,
+)
 from fastkaggle_plus.sandbox import running
 
 from . import faults as f
@@ -52,11 +61,17 @@ def box(bundles, tmp_path_factory):
     with running(bundles, state=folder / "state") as box:
         client = connect(box.url, user=box.user, key=box.key)
         write_notebook(folder / "nb.ipynb", WRITES)
-        (folder / "bad.py").write_text("print('before the end', flush=True)\nraise ValueError('no such column')\n")
+        (folder / "bad.py").write_text(
+            "print('before the end', flush=True)\nraise ValueError('no such column')\n"
+        )
         with pytest.MonkeyPatch.context() as patched:
             patched.setenv("FKP_HOME", str(folder / "home"))
-            good = push_notebook(box.user, "writes-files", "Writes files", "nb.ipynb", folder, client=client)
-            bad = push_notebook(box.user, "fails-early", "Fails early", "bad.py", folder, client=client)
+            good = push_notebook(
+                box.user, "writes-files", "Writes files", "nb.ipynb", folder, client=client
+            )
+            bad = push_notebook(
+                box.user, "fails-early", "Fails early", "bad.py", folder, client=client
+            )
         assert wait_kernel(good, client=client, poll_s=0.1, timeout_s=90).status == "COMPLETE"
         with pytest.raises(KernelFailed):
             wait_kernel(bad, client=client, poll_s=0.1, timeout_s=90)
@@ -65,21 +80,33 @@ def box(bundles, tmp_path_factory):
 
 
 def here(folder: Path) -> dict[str, bytes]:
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    return {
+        p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()
+    }
 
 
 def script(folder: Path, box, code: str, client, slug="live-script"):
     folder.mkdir(exist_ok=True)
     (folder / "run.py").write_text(code)
-    return push_notebook(box.user, slug, slug.replace("-", " ").capitalize(), "run.py", folder, client=client)
+    return push_notebook(
+        box.user, slug, slug.replace("-", " ").capitalize(), "run.py", folder, client=client
+    )
 
 
 def test_status_of_each_way_to_name_a_notebook(box, client):
     good = box.good
-    for handle in (good, good.handle, f"{good.handle}/1", f"https://www.kaggle.com/code/{good.handle}", good.handle.split("/")[1]):
+    for handle in (
+        good,
+        good.handle,
+        f"{good.handle}/1",
+        f"https://www.kaggle.com/code/{good.handle}",
+        good.handle.split("/")[1],
+    ):
         status = kernel_status(handle, client=client)
         assert (status.handle, status.status, status.is_done) == (good.handle, "COMPLETE", True)
-    assert kernel_status(f"{good.handle}/7", 1, client=client).version == 1, "the version that is given wins"
+    assert kernel_status(f"{good.handle}/7", 1, client=client).version == 1, (
+        "the version that is given wins"
+    )
     assert kernel_status(good, client=client).version == 1 and json.dumps(asdict(status))
     assert kernel_status(box.bad, client=client).status == "ERROR"
     with environment.rehearsing(box.url, user=box.user, key=box.key, token=box.token):
@@ -92,41 +119,79 @@ def test_the_status_is_that_of_the_version_asked_for(box, client, tmp_path):
     second = script(tmp_path / "s", box, "raise SystemExit('two')", client, slug="two-versions")
     with pytest.raises(KernelFailed):
         wait_kernel(second, client=client, poll_s=0.1, timeout_s=60)
-    assert [kernel_status(first.handle, n, client=client).status for n in (1, 2)] == ["COMPLETE", "ERROR"]
+    assert [kernel_status(first.handle, n, client=client).status for n in (1, 2)] == [
+        "COMPLETE",
+        "ERROR",
+    ]
     assert "".join(e.text for e in kernel_logs(first.handle, 1, client=client)).strip() == "1"
 
 
-@pytest.mark.parametrize("handle, version, error, hint", [
-    ("{user}/no-such-notebook", None, NotFound, "no notebook"), ("{user}/writes-file", None, NotFound, "Did you mean .*writes-files"),
-    ("{user}/writes-files", 99, NotFound, "has no .*version 99"), ("a/b/c/d", None, NotFound, "OWNER/NAME"), ("", None, NotFound, "OWNER/NAME"),
-    ("me/../x", None, NotFound, "OWNER/NAME"), ("{user}/writes-files", "latest", NotFound, "as a number"),
-])
+@pytest.mark.parametrize(
+    "handle, version, error, hint",
+    [
+        ("{user}/no-such-notebook", None, NotFound, "no notebook"),
+        ("{user}/writes-file", None, NotFound, "Did you mean .*writes-files"),
+        ("{user}/writes-files", 99, NotFound, "has no .*version 99"),
+        ("a/b/c/d", None, NotFound, "OWNER/NAME"),
+        ("", None, NotFound, "OWNER/NAME"),
+        ("me/../x", None, NotFound, "OWNER/NAME"),
+        ("{user}/writes-files", "latest", NotFound, "as a number"),
+    ],
+)
 def test_a_notebook_that_is_not_there(box, client, tmp_path, handle, version, error, hint):
     handle = handle.format(user=box.user)
-    for ask in (lambda: kernel_status(handle, version, client=client), lambda: kernel_logs(handle, version, client=client),
-                lambda: kernel_output(handle, tmp_path / "out", version, client=client)):
+    for ask in (
+        lambda: kernel_status(handle, version, client=client),
+        lambda: kernel_logs(handle, version, client=client),
+        lambda: kernel_output(handle, tmp_path / "out", version, client=client),
+    ):
         with pytest.raises(error, match=hint):
             ask()
 
 
-@pytest.mark.parametrize("said, error, hint", [
-    ((401, "Unauthenticated"), BadCredentials, "settings/api"), ((403, "Permission 'kernels.get' was denied"), NotFound, "no notebook"),
-    ((403, "Not today"), PermissionDenied, "browser"), ((429, ""), RateLimited, "asks to wait"), ((500, ""), KaggleUnavailable, "later"),
-    ((418, "I am a teapot"), KaggleError, "418"),
-])
+@pytest.mark.parametrize(
+    "said, error, hint",
+    [
+        ((401, "Unauthenticated"), BadCredentials, "settings/api"),
+        ((403, "Permission 'kernels.get' was denied"), NotFound, "no notebook"),
+        ((403, "Not today"), PermissionDenied, "browser"),
+        ((429, ""), RateLimited, "asks to wait"),
+        ((500, ""), KaggleUnavailable, "later"),
+        ((418, "I am a teapot"), KaggleError, "418"),
+    ],
+)
 def test_each_refusal_has_its_words(box, client, faults, said, error, hint):
     faults.on("GetKernelSessionStatus", f.status(*said), times=99)
     with pytest.raises(error, match=hint) as caught:
         kernel_status(box.good, client=client)
-    assert type(caught.value) is error and caught.value.said == said[1] and caught.value.status == said[0]
+    assert (
+        type(caught.value) is error
+        and caught.value.said == said[1]
+        and caught.value.status == said[0]
+    )
 
 
-@pytest.mark.parametrize("fault", [f.drop_before, f.status(503), f.status(429, headers={"Retry-After": "0"}), f.status(429), f.drop_after])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        f.drop_before,
+        f.status(503),
+        f.status(429, headers={"Retry-After": "0"}),
+        f.status(429),
+        f.drop_after,
+    ],
+)
 def test_a_read_outlives_what_passes(box, client, faults, fault):
-    for method in ("GetKernelSessionStatus", "ListKernelSessionOutput", "GetAcceleratorQuotaStatistics"):
+    for method in (
+        "GetKernelSessionStatus",
+        "ListKernelSessionOutput",
+        "GetAcceleratorQuotaStatistics",
+    ):
         faults.on(method, fault, times=2)
     assert kernel_status(box.good, client=client).status == "COMPLETE"
-    assert [e.text.strip() for e in kernel_logs(box.good, client=client) if "written" in e.text] == ["written"]
+    assert [
+        e.text.strip() for e in kernel_logs(box.good, client=client) if "written" in e.text
+    ] == ["written"]
     assert [q.accelerator for q in quota(client=client)] == ["GPU", "TPU"]
 
 
@@ -134,12 +199,21 @@ def test_a_read_that_is_never_answered_is_asked_again(box, client, faults):
     never = threading.Event()
     faults.on("GetKernelSessionStatus", f.hang(never))
     client.timeout_s = 1
-    assert kernel_status(box.good, client=client).status == "COMPLETE" and faults.seen("GetKernelSessionStatus") == 2
+    assert (
+        kernel_status(box.good, client=client).status == "COMPLETE"
+        and faults.seen("GetKernelSessionStatus") == 2
+    )
     never.set()
 
 
 def test_a_log_is_followed_through_silence(box, client, tmp_path):
-    made = script(tmp_path / "s", box, "import time\nprint('a', flush=True); time.sleep(3); print('b', flush=True)", client, slug="long-silence")
+    made = script(
+        tmp_path / "s",
+        box,
+        "import time\nprint('a', flush=True); time.sleep(3); print('b', flush=True)",
+        client,
+        slug="long-silence",
+    )
     direct = connect(box.url, user=box.user, key=box.key, timeout_s=0.5, tries=2)
     seen = "".join(e.text for e in kernel_logs(made, follow=True, client=direct, poll_s=0.05))
     assert seen.split() == ["a", "b"], "silence longer than the time limit of a request is no end"
@@ -153,22 +227,35 @@ def test_quota(box, client):
 def test_a_failure_shows_the_end_of_the_log(box, client):
     with pytest.raises(KernelFailed, match="no such column") as caught:
         wait_kernel(box.bad, client=client)
-    assert "before the end" in str(caught.value) and f"{box.bad.handle} version 1 ended in an error" in str(caught.value)
-    assert f"`fkp output {box.bad.handle} --version 1`" in str(caught.value) and "kaggle.com" not in str(caught.value)   # a sandbox has no pages
+    assert "before the end" in str(
+        caught.value
+    ) and f"{box.bad.handle} version 1 ended in an error" in str(caught.value)
+    assert f"`fkp output {box.bad.handle} --version 1`" in str(
+        caught.value
+    ) and "kaggle.com" not in str(caught.value)  # a sandbox has no pages
     assert caught.value.what.count(".") == 1 and "no such column" in caught.value.log_end
 
 
 def test_a_notebooks_failure_is_told_without_colours(box, client, tmp_path):
     (tmp_path / "s").mkdir()
     write_notebook(tmp_path / "s" / "nb.ipynb", "x = 1", "print(x)\nraise KeyError('Survived')")
-    made = push_notebook(box.user, "fails-in-cell-two", "Fails in cell two", "nb.ipynb", tmp_path / "s", client=client)
+    made = push_notebook(
+        box.user,
+        "fails-in-cell-two",
+        "Fails in cell two",
+        "nb.ipynb",
+        tmp_path / "s",
+        client=client,
+    )
     with pytest.raises(KernelFailed, match=r"KeyError.*Survived") as caught:
         wait_kernel(made, client=client, poll_s=0.1, timeout_s=90)
     assert "\x1b" not in str(caught.value)
 
 
 def test_waiting_outlives_a_dead_line_and_has_an_end(box, client, faults, tmp_path):
-    made = script(tmp_path / "s", box, "import time; time.sleep(1.5)", client, slug="sleeps-a-little")
+    made = script(
+        tmp_path / "s", box, "import time; time.sleep(1.5)", client, slug="sleeps-a-little"
+    )
     assert not wait_kernel(made, client=client, timeout_s=0.0).is_done
     faults.on("GetKernelSessionStatus", f.drop_before, times=8)  # more than one read's tries
     assert wait_kernel(made, client=client, poll_s=0.05, timeout_s=60).status == "COMPLETE"
@@ -179,10 +266,14 @@ def test_waiting_outlives_a_dead_line_and_has_an_end(box, client, faults, tmp_pa
 
 def test_the_version_that_is_waited_for_stays_the_same(box, client, faults, tmp_path):
     direct, second = connect(box.url, user=box.user, key=box.key), []
-    first = script(tmp_path / "s", box, "import time; time.sleep(1)", direct, slug="pushed-meanwhile")
+    first = script(
+        tmp_path / "s", box, "import time; time.sleep(1)", direct, slug="pushed-meanwhile"
+    )
 
     def push_another(handler, forward):
-        second.append(script(tmp_path / "s", box, "raise SystemExit('two')", direct, slug="pushed-meanwhile"))
+        second.append(
+            script(tmp_path / "s", box, "raise SystemExit('two')", direct, slug="pushed-meanwhile")
+        )
         f.passed(handler, forward)
 
     faults.on("GetKernelSessionStatus", push_another)
@@ -214,9 +305,13 @@ def test_a_log_is_followed_while_the_notebook_runs(box, tmp_path):
     for event in kernel_logs(made, follow=True, client=client, poll_s=0.1):
         seen += event.text if event.stream == "stdout" else ""
         was_running = was_running or not kernel_status(made, client=client).is_done
-    assert seen.splitlines() == [f"line {n}" for n in range(6)] and was_running, "heard before it had ended"
+    assert seen.splitlines() == [f"line {n}" for n in range(6)] and was_running, (
+        "heard before it had ended"
+    )
     stored = "".join(e.text for e in kernel_logs(made, client=client) if e.stream == "stdout")
-    assert seen == stored and any("to stderr" in e.text for e in kernel_logs(made, client=client) if e.stream == "stderr")
+    assert seen == stored and any(
+        "to stderr" in e.text for e in kernel_logs(made, client=client) if e.stream == "stderr"
+    )
 
 
 @pytest.mark.parametrize("size", [0, 30, 75, 170, 1000])
@@ -225,20 +320,28 @@ def test_a_followed_log_is_taken_up_again_without_repeating(box, client, faults,
     faults.on("logs/stream", f.cut(size), times=3)
     faults.on("logs/stream", f.status(503), nth=2)
     seen = [e for e in kernel_logs(made, follow=True, client=client, poll_s=0.05)]
-    assert "".join(e.text for e in seen if e.stream == "stdout").splitlines() == [f"line {n}" for n in range(6)]
+    assert "".join(e.text for e in seen if e.stream == "stdout").splitlines() == [
+        f"line {n}" for n in range(6)
+    ]
     assert "".join(e.text for e in seen if e.stream == "stderr").count("to stderr") == 1
 
 
 def test_following_what_has_ended_and_what_is_not_there(box, client, faults):
-    assert [e.text for e in kernel_logs(box.good, follow=True, client=client)] == [e.text for e in kernel_logs(box.good, client=client) if e.text]
+    assert [e.text for e in kernel_logs(box.good, follow=True, client=client)] == [
+        e.text for e in kernel_logs(box.good, client=client) if e.text
+    ]
     faults.on("logs/stream", f.status(404))
-    assert "written" in "".join(e.text for e in kernel_logs(box.good, follow=True, client=client)), "the stored log takes its place"
+    assert "written" in "".join(
+        e.text for e in kernel_logs(box.good, follow=True, client=client)
+    ), "the stored log takes its place"
     faults.on("logs/stream", f.status(401, "Unauthenticated"), times=99)
     with pytest.raises(BadCredentials):
         list(kernel_logs(box.good, follow=True, client=client, poll_s=0.01))
     faults.rules.clear()
     faults.on("logs/stream", f.drop_before, times=99)
-    assert "written" in "".join(e.text for e in kernel_logs(box.good, follow=True, client=client, poll_s=0.01))
+    assert "written" in "".join(
+        e.text for e in kernel_logs(box.good, follow=True, client=client, poll_s=0.01)
+    )
     faults.on("GetKernelSessionStatus", f.drop_before, times=999)
     with pytest.raises(KaggleUnavailable):
         list(kernel_logs(box.good, follow=True, client=client, poll_s=0.01))
@@ -246,23 +349,34 @@ def test_following_what_has_ended_and_what_is_not_there(box, client, faults):
 
 def test_output_comes_whole(box, client, tmp_path):
     out = kernel_output(box.good, tmp_path / "out", client=client)
-    assert set(out.files) == FILES and (out.handle, out.version, out.log) == (box.good.handle, 1, "writes-files.log")
+    assert set(out.files) == FILES and (out.handle, out.version, out.log) == (
+        box.good.handle,
+        1,
+        "writes-files.log",
+    )
     assert {n for n in here(tmp_path / "out") if not n.startswith(".")} == FILES | {out.log}
-    assert (tmp_path / "out" / "part 3.csv").read_text() == "n,3\n" * 10 and not (tmp_path / "out" / "empty.txt").stat().st_size
+    assert (tmp_path / "out" / "part 3.csv").read_text() == "n,3\n" * 10 and not (
+        tmp_path / "out" / "empty.txt"
+    ).stat().st_size
     assert any("written" in e["data"] for e in json.loads((tmp_path / "out" / out.log).read_text()))
     json.dumps(asdict(out))
 
 
 def test_output_of_many_pages_and_of_a_failure(box, client, faults, tmp_path, monkeypatch):
-    monkeypatch.setattr(service, "PAGE_SIZE", 2)
-    assert set(kernel_output(box.good, tmp_path / "out", client=client).files) == FILES and faults.seen("ListKernelSessionOutput") >= 4
+    monkeypatch.setattr(api, "PAGE_SIZE", 2)
+    assert (
+        set(kernel_output(box.good, tmp_path / "out", client=client).files) == FILES
+        and faults.seen("ListKernelSessionOutput") >= 4
+    )
     bad = kernel_output(box.bad, tmp_path / "bad", client=client)
     assert bad.files == () and "no such column" in (tmp_path / "bad" / bad.log).read_text()
 
 
 def test_a_list_of_sizes_that_is_wrong_or_not_there_is_no_obstacle(box, client, faults, tmp_path):
     faults.on("ListKernelFiles", f.body_of(lambda body: body.replace(b"3000000", b"2999999")))
-    assert set(kernel_output(box.good, tmp_path / "one", client=client).files) == FILES, "the MD5 was right"
+    assert set(kernel_output(box.good, tmp_path / "one", client=client).files) == FILES, (
+        "the MD5 was right"
+    )
     faults.on("ListKernelFiles", f.status(404))
     assert set(kernel_output(box.good, tmp_path / "two", client=client).files) == FILES
 
@@ -270,27 +384,60 @@ def test_a_list_of_sizes_that_is_wrong_or_not_there_is_no_obstacle(box, client, 
 def test_output_that_is_there_is_not_fetched_again(box, client, faults, tmp_path):
     first = kernel_output(box.good, tmp_path / "out", client=client)
     faults.log.clear()
-    assert kernel_output(box.good, tmp_path / "out", client=client) == first and not any("GET " in line for line in faults.log)
+    assert kernel_output(box.good, tmp_path / "out", client=client) == first and not any(
+        "GET " in line for line in faults.log
+    )
     (tmp_path / "out" / "part 0.csv").write_text("n,0\n" * 9 + "n,9\n")  # the size is right
     (tmp_path / "out" / "part 1.csv").unlink()
     faults.log.clear()
     kernel_output(box.good, tmp_path / "out", client=client)
-    assert (tmp_path / "out" / "part 0.csv").read_text() == "n,0\n" * 10 and (tmp_path / "out" / "part 1.csv").exists()
-    assert (tmp_path / "out" / "part 0.csv.old").exists() and not any("noise" in line for line in faults.log)
+    assert (tmp_path / "out" / "part 0.csv").read_text() == "n,0\n" * 10 and (
+        tmp_path / "out" / "part 1.csv"
+    ).exists()
+    assert (tmp_path / "out" / "part 0.csv.old").exists() and not any(
+        "noise" in line for line in faults.log
+    )
 
 
-CORRUPT, TRUNCATED = f.body_of(lambda b: b[:9] + b"x" + b[10:]), f.body_of(lambda b: b[:-1], tell_md5=False)
+CORRUPT, TRUNCATED = (
+    f.body_of(lambda b: b[:9] + b"x" + b[10:]),
+    f.body_of(lambda b: b[:-1], tell_md5=False),
+)
 
 
-@pytest.mark.parametrize("fault", [f.cut(1_000_000), f.cut(0), f.status(503), f.drop_before, f.body_of(lambda b: b[:-1]), CORRUPT, TRUNCATED,
-                                   f.status(403, body=b"<Error>expired</Error>"), f.status(429)],
-                         ids=["cut", "cut at once", "503", "drop", "truncated", "corrupt", "truncated, no MD5", "expired", "429"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        f.cut(1_000_000),
+        f.cut(0),
+        f.status(503),
+        f.drop_before,
+        f.body_of(lambda b: b[:-1]),
+        CORRUPT,
+        TRUNCATED,
+        f.status(403, body=b"<Error>expired</Error>"),
+        f.status(429),
+    ],
+    ids=[
+        "cut",
+        "cut at once",
+        "503",
+        "drop",
+        "truncated",
+        "corrupt",
+        "truncated, no MD5",
+        "expired",
+        "429",
+    ],
+)
 def test_a_damaged_transfer_is_mended(box, client, faults, tmp_path, fault):
     faults.on("noise.bin", fault, nth=2)  # the first look is for the headers
     kernel_output(box.good, tmp_path / "out", client=client)
     import random
 
-    assert (tmp_path / "out" / "images" / "noise.bin").read_bytes() == random.Random(0).randbytes(3_000_000)
+    assert (tmp_path / "out" / "images" / "noise.bin").read_bytes() == random.Random(0).randbytes(
+        3_000_000
+    )
 
 
 def test_a_link_that_has_expired_is_replaced(box, client, faults, tmp_path):
@@ -345,20 +492,48 @@ def test_a_kill_in_the_middle_of_an_output(box, faults, tmp_path):
         never.wait(30)
 
     faults.on("noise.bin", stall, nth=2)
-    code = KILLED.format(url=faults.url, user=box.user, key=box.key, handle=box.good.handle, dest=str(tmp_path / "out"))
+    code = KILLED.format(
+        url=faults.url,
+        user=box.user,
+        key=box.key,
+        handle=box.good.handle,
+        dest=str(tmp_path / "out"),
+    )
     start = [sys.executable, "-c", code]
-    process = subprocess.Popen(start, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        start, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, text=True
+    )
     assert reached.wait(60)
     process.send_signal(signal.SIGKILL)
     process.wait()
     never.set()
     assert "images/noise.bin" not in here(tmp_path / "out")
-    done = subprocess.run(start, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout == f"{len(FILES)}\n" and len(here(tmp_path / "out")["images/noise.bin"]) == 3_000_000
+    done = subprocess.run(
+        start,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert (
+        done.stdout == f"{len(FILES)}\n"
+        and len(here(tmp_path / "out")["images/noise.bin"]) == 3_000_000
+    )
 
 
-@pytest.mark.parametrize("name", ["../outside.txt", "/etc/outside.txt", "a/../../outside.txt", "..\\outside.txt", "C:\\outside.txt", ".fkp-output.json",
-                                  "link/outside.txt"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../outside.txt",
+        "/etc/outside.txt",
+        "a/../../outside.txt",
+        "..\\outside.txt",
+        "C:\\outside.txt",
+        ".fkp-output.json",
+        "link/outside.txt",
+    ],
+)
 def test_a_name_that_leaves_the_folder_is_refused(box, client, faults, tmp_path, name):
     def renamed(body):
         listed = json.loads(body)
@@ -372,22 +547,41 @@ def test_a_name_that_leaves_the_folder_is_refused(box, client, faults, tmp_path,
     faults.on("ListKernelSessionOutput", f.body_of(renamed), times=99)
     with pytest.raises(KaggleError, match="leave"):
         kernel_output(box.good, tmp_path / "out", client=client)
-    assert not list(tmp_path.rglob("outside.txt")) and not [n for n in here(tmp_path / "out") if not n.startswith(".fkp")]
+    assert not list(tmp_path.rglob("outside.txt")) and not [
+        n for n in here(tmp_path / "out") if not n.startswith(".fkp")
+    ]
 
 
 def test_files_of_others_are_kept_and_those_of_another_version_go(box, client, tmp_path):
-    made = script(tmp_path / "s", box, "open('one.txt', 'w').write('1'); open('both.txt', 'w').write('v1')", client, slug="two-outputs")
+    made = script(
+        tmp_path / "s",
+        box,
+        "open('one.txt', 'w').write('1'); open('both.txt', 'w').write('v1')",
+        client,
+        slug="two-outputs",
+    )
     wait_kernel(made, client=client, poll_s=0.1, timeout_s=60)
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "both.txt").write_text("mine")
     kernel_output(made, tmp_path / "out", client=client)
-    assert (tmp_path / "out" / "both.txt").read_text() == "v1" and (tmp_path / "out" / "both.txt.old").read_text() == "mine"
-    second = script(tmp_path / "s", box, "open('both.txt', 'w').write('v2')", client, slug="two-outputs")
+    assert (tmp_path / "out" / "both.txt").read_text() == "v1" and (
+        tmp_path / "out" / "both.txt.old"
+    ).read_text() == "mine"
+    second = script(
+        tmp_path / "s", box, "open('both.txt', 'w').write('v2')", client, slug="two-outputs"
+    )
     wait_kernel(second, client=client, poll_s=0.1, timeout_s=60)
     out = kernel_output(second, tmp_path / "out", client=client)
-    left = {n: b for n, b in here(tmp_path / "out").items() if not n.startswith(".fkp") and n != out.log}
-    assert left == {"both.txt": b"v2", "both.txt.old": b"mine"}, "one.txt was never written by version 2"
-    assert kernel_output(made.handle, tmp_path / "first", 1, client=client).files == ("both.txt", "one.txt")
+    left = {
+        n: b for n, b in here(tmp_path / "out").items() if not n.startswith(".fkp") and n != out.log
+    }
+    assert left == {"both.txt": b"v2", "both.txt.old": b"mine"}, (
+        "one.txt was never written by version 2"
+    )
+    assert kernel_output(made.handle, tmp_path / "first", 1, client=client).files == (
+        "both.txt",
+        "one.txt",
+    )
 
 
 def test_output_of_what_still_runs_is_not_taken_for_whole(box, client, tmp_path):
@@ -418,8 +612,12 @@ def test_in_a_rehearsal_and_with_a_token(box, tmp_path):
     with environment.rehearsing(box.url, user=box.user, key=box.key, token=box.token):
         for n, client in enumerate((None, connect(box.url, token=box.token))):
             assert kernel_status(box.good.handle, client=client).status == "COMPLETE"
-            assert "written" in "".join(e.text for e in kernel_logs(box.good.handle, follow=True, client=client))
-            assert set(kernel_output(box.good.handle, tmp_path / str(n), client=client).files) == FILES
+            assert "written" in "".join(
+                e.text for e in kernel_logs(box.good.handle, follow=True, client=client)
+            )
+            assert (
+                set(kernel_output(box.good.handle, tmp_path / str(n), client=client).files) == FILES
+            )
             assert len(quota(client=client)) == 2
 
 
@@ -434,4 +632,6 @@ def test_md5_is_what_the_twin_tells(box, client, faults, tmp_path):
 
     faults.on("noise.bin", spy, times=9)
     kernel_output(box.good, tmp_path / "out", client=client)
-    assert all(base64.b64encode(hashlib.md5(body).digest()).decode() in text for text, body in told.items())
+    assert all(
+        base64.b64encode(hashlib.md5(body).digest()).decode() in text for text, body in told.items()
+    )

@@ -11,7 +11,9 @@ import requests
 from fastkaggle_plus.kaggle_client.retry import is_transient, read, retry_after_s, status_of
 
 
-def failure(status: int, headers: dict[str, str] | None = None, body: bytes = b"") -> requests.HTTPError:
+def failure(
+    status: int, headers: dict[str, str] | None = None, body: bytes = b""
+) -> requests.HTTPError:
     answer = requests.Response()
     answer.status_code, answer._content = status, body
     answer.headers.update(headers or {})
@@ -25,16 +27,36 @@ def failing(*failures: Exception):
         if left:
             raise left.pop(0)
         return "answer"
+
     return call
 
 
-@pytest.mark.parametrize("passing", [failure(429), failure(500), failure(503, {"Retry-After": "0"}), requests.ConnectionError(),
-                                     requests.ReadTimeout(), requests.exceptions.ChunkedEncodingError()])
+@pytest.mark.parametrize(
+    "passing",
+    [
+        failure(429),
+        failure(500),
+        failure(503, {"Retry-After": "0"}),
+        requests.ConnectionError(),
+        requests.ReadTimeout(),
+        requests.exceptions.ChunkedEncodingError(),
+    ],
+)
 def test_what_passes_is_tried_again(passing):
     assert read(failing(passing, passing)) == "answer"
 
 
-@pytest.mark.parametrize("final", [failure(400), failure(401), failure(403), failure(404), requests.exceptions.SSLError(), ValueError()])
+@pytest.mark.parametrize(
+    "final",
+    [
+        failure(400),
+        failure(401),
+        failure(403),
+        failure(404),
+        requests.exceptions.SSLError(),
+        ValueError(),
+    ],
+)
 def test_what_stays_is_raised_as_it_came(final):
     with pytest.raises(type(final)) as caught:
         read(failing(final, RuntimeError("asked twice")))
@@ -62,4 +84,6 @@ def test_retry_after_is_seconds_or_a_date():
 
 def test_the_code_in_the_body_counts_where_http_says_fine():
     assert status_of(failure(200, body=b'{"code": 503, "message": "later"}')) == 503
-    assert is_transient(failure(200, body=b'{"code": 503}')) and not is_transient(failure(200, body=b'{"code": 404}'))
+    assert is_transient(failure(200, body=b'{"code": 503}')) and not is_transient(
+        failure(200, body=b'{"code": 404}')
+    )

@@ -13,7 +13,12 @@ from pathlib import Path
 import pytest
 
 from fastkaggle_plus import environment
-from fastkaggle_plus.exceptions import BadCredentials, KaggleUnavailable, NoCredentials, SandboxError
+from fastkaggle_plus.exceptions import (
+    BadCredentials,
+    KaggleUnavailable,
+    NoCredentials,
+    SandboxError,
+)
 from fastkaggle_plus.kaggle_client import connect, import_kaggle, session, submissions
 
 from .faults import between, status
@@ -23,14 +28,30 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def python(code: str, home: Path, **env: str) -> subprocess.CompletedProcess[str]:
     "Run `code` in a process of its own, with an empty home and no Kaggle variables but `env`."
-    clean = {k: v for k, v in os.environ.items() if not k.upper().startswith(("KAGGLE", "FKP")) and not k.lower().endswith("_proxy")}
+    clean = {
+        k: v
+        for k, v in os.environ.items()
+        if not k.upper().startswith(("KAGGLE", "FKP")) and not k.lower().endswith("_proxy")
+    }
     # A closed local port instead of the internet: whatever would leave this machine is refused at once.
-    clean |= {"HOME": str(home), "PYTHONPATH": str(ROOT), "https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"}
-    return subprocess.run([sys.executable, "-c", textwrap.dedent(code)], env={**clean, **env}, capture_output=True, text=True, timeout=120)
+    clean |= {
+        "HOME": str(home),
+        "PYTHONPATH": str(ROOT),
+        "https_proxy": "http://127.0.0.1:9",
+        "http_proxy": "http://127.0.0.1:9",
+    }
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        env={**clean, **env},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
 
 
 def test_import_loads_no_kaggle(tmp_path):
-    done = python("""
+    done = python(
+        """
         import sys
         import fastkaggle_plus.kaggle_client as k
         assert k.iskaggle == ""
@@ -39,26 +60,32 @@ def test_import_loads_no_kaggle(tmp_path):
         from fastkaggle_plus.kaggle_client import submissions, setup_comp
         assert callable(submissions) and sorted(k.__all__) == k.__all__
         assert "kaggle" not in sys.modules
-    """, tmp_path)
+    """,
+        tmp_path,
+    )
     assert done.returncode == 0, done.stderr
 
 
 def test_no_credentials_raise_and_print_nothing(tmp_path):
-    done = python("""
+    done = python(
+        """
         from fastkaggle_plus.exceptions import NoCredentials
         from fastkaggle_plus.kaggle_client import import_kaggle
         import sys
         try: import_kaggle()
         except NoCredentials as e: open("said", "w").write(str(e))
         assert not sys.stdin.closed, "kaggle's exit() closes it"
-    """.replace('"said"', repr(str(tmp_path / "said"))), tmp_path)
+    """.replace('"said"', repr(str(tmp_path / "said"))),
+        tmp_path,
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     said = (tmp_path / "said").read_text()
     assert all(way in said for way in ("KAGGLE_API_TOKEN", "kaggle.json", "kaggle auth login"))
 
 
 def test_a_missing_six_says_what_to_install(tmp_path):
-    done = python("""
+    done = python(
+        """
         import sys
         sys.modules["six"] = None
         from fastkaggle_plus.exceptions import MissingExtra
@@ -66,14 +93,17 @@ def test_a_missing_six_says_what_to_install(tmp_path):
         try: import_kaggle()
         except MissingExtra as e: assert "six" in str(e) and "pip install" in str(e)
         else: raise SystemExit("no error")
-    """, tmp_path)
+    """,
+        tmp_path,
+    )
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
 
 def test_a_stale_token_file_is_named_but_never_quoted(tmp_path):
     (tmp_path / ".kaggle").mkdir()
     (tmp_path / ".kaggle" / "access_token").write_text("KGAT_very_secret_0123")
-    done = python("""
+    done = python(
+        """
         import traceback
         from kagglesdk.kaggle_http_client import KaggleHttpClient
         from fastkaggle_plus.exceptions import BadCredentials
@@ -86,15 +116,19 @@ def test_a_stale_token_file_is_named_but_never_quoted(tmp_path):
             text = traceback.format_exc()
             assert "access_token" in text and "KGAT" not in text, text
         else: raise SystemExit("no error")
-    """.replace("client, session", "session"), tmp_path)
+    """.replace("client, session", "session"),
+        tmp_path,
+    )
     assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
 
 
 def test_inside_kaggle_the_secrets_come_last(tmp_path):
-    (tmp_path / "kaggle_secrets.py").write_text(textwrap.dedent("""
+    (tmp_path / "kaggle_secrets.py").write_text(
+        textwrap.dedent("""
         class UserSecretsClient:
             def get_secret(self, label): return {"kaggle_username": "ann", "kaggle_key": "k3y-of-ann"}[label]
-    """))
+    """)
+    )
     code = """
         from fastkaggle_plus.kaggle_client import import_kaggle
         api = import_kaggle()
@@ -103,29 +137,47 @@ def test_inside_kaggle_the_secrets_come_last(tmp_path):
     path = f"{ROOT}{os.pathsep}{tmp_path}"
     by_secret = python(code, tmp_path, KAGGLE_KERNEL_RUN_TYPE="Interactive", PYTHONPATH=path)
     assert by_secret.stdout == "ann k3y-of-ann\n", by_secret.stderr
-    by_variable = python(code, tmp_path, KAGGLE_KERNEL_RUN_TYPE="Interactive", PYTHONPATH=path, KAGGLE_USERNAME="bob", KAGGLE_KEY="b")
+    by_variable = python(
+        code,
+        tmp_path,
+        KAGGLE_KERNEL_RUN_TYPE="Interactive",
+        PYTHONPATH=path,
+        KAGGLE_USERNAME="bob",
+        KAGGLE_KEY="b",
+    )
     assert by_variable.stdout == "bob b\n", by_variable.stderr
 
 
 def test_inside_kaggle_without_secrets(tmp_path):
-    done = python("""
+    done = python(
+        """
         from fastkaggle_plus.exceptions import NoCredentials
         from fastkaggle_plus.kaggle_client import import_kaggle
         try: import_kaggle()
         except NoCredentials as e: assert "kaggle_username" in str(e)
         else: raise SystemExit("no error")
-    """, tmp_path, KAGGLE_KERNEL_RUN_TYPE="Batch")
+    """,
+        tmp_path,
+        KAGGLE_KERNEL_RUN_TYPE="Batch",
+    )
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
 
 def test_inside_kaggle_a_token_is_enough(box, tmp_path):
     (tmp_path / "token").write_text(box.token + "\n")
     for token in (box.token, str(tmp_path / "token")):
-        done = python("""
+        done = python(
+            """
             from fastkaggle_plus.kaggle_client import import_kaggle
             api = import_kaggle()
             print(api.config_values["username"], [f.name for f in api.competition_list_files("toy").files][:1])
-        """, tmp_path, KAGGLE_KERNEL_RUN_TYPE="Batch", KAGGLE_API_TOKEN=token, KAGGLE_API_ENVIRONMENT="LOCALHOST", http_proxy=box.url)
+        """,
+            tmp_path,
+            KAGGLE_KERNEL_RUN_TYPE="Batch",
+            KAGGLE_API_TOKEN=token,
+            KAGGLE_API_ENVIRONMENT="LOCALHOST",
+            http_proxy=box.url,
+        )
         assert done.stdout == f"{box.user} ['images/noise.bin']\n", done.stdout + done.stderr
 
 
@@ -133,26 +185,32 @@ def test_kaggle_json_works_and_its_warning_is_a_warning(tmp_path):
     (tmp_path / ".kaggle").mkdir()
     (tmp_path / ".kaggle" / "kaggle.json").write_text(json.dumps({"username": "ann", "key": "k3y"}))
     (tmp_path / ".kaggle" / "kaggle.json").chmod(0o644)
-    done = python("""
+    done = python(
+        """
         import warnings
         from fastkaggle_plus.kaggle_client import import_kaggle
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             assert import_kaggle().config_values["key"] == "k3y"
         assert any("readable by other" in str(w.message) for w in caught)
-    """, tmp_path)
+    """,
+        tmp_path,
+    )
     assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
 
 
 def test_a_client_of_the_users_own_works_and_gets_time_limits(box, slug, tmp_path):
-    done = python(f"""
+    done = python(
+        f"""
         from fastkaggle_plus import environment
         with environment.rehearsing({box.url!r}, user={box.user!r}, key={box.key!r}):
             from kaggle import api
             from fastkaggle_plus.kaggle_client import setup_comp, submissions
             assert submissions({slug!r}, client=api) == []
             print(setup_comp({slug!r}, dest={str(tmp_path / "data")!r}, client=api))
-    """, tmp_path)
+    """,
+        tmp_path,
+    )
     assert done.stdout.strip() == str(tmp_path / "data"), done.stderr
 
 
@@ -215,10 +273,14 @@ def test_a_rehearsal_cannot_reach_kaggle(box):
     with environment.rehearsing(box.url, user=box.user, key=box.key, token=box.token):
         with pytest.raises(SandboxError):
             connect("https://192.0.2.1", user="real", key="real-key")
-        before.endpoint = "https://192.0.2.1"  # stands for api.kaggle.com, without asking a name server
+        before.endpoint = (
+            "https://192.0.2.1"  # stands for api.kaggle.com, without asking a name server
+        )
         with pytest.raises(SandboxError):
             submissions("toy", client=before)
-        with pytest.MonkeyPatch.context() as inside:   # the test's own would put back the rehearsal's value after its end
+        with (
+            pytest.MonkeyPatch.context() as inside
+        ):  # the test's own would put back the rehearsal's value after its end
             inside.setenv("KAGGLE_API_ENVIRONMENT", "PROD")
             with pytest.raises(SandboxError, match="production"):
                 connect()
@@ -238,7 +300,9 @@ def test_a_rehearsal_follows_no_redirect_and_no_proxy_off_this_machine(box, slug
 def test_the_token_file_of_a_real_account_stays_at_home(box, tmp_path):
     (tmp_path / ".kaggle").mkdir()
     (tmp_path / ".kaggle" / "access_token").write_text("KGAT_real_account")
-    (tmp_path / ".kaggle" / "kaggle.json").write_text(json.dumps({"username": "real", "key": "real-key"}))
+    (tmp_path / ".kaggle" / "kaggle.json").write_text(
+        json.dumps({"username": "real", "key": "real-key"})
+    )
     with between(box.url) as faults:
         seen: list[str] = []
 
@@ -247,12 +311,15 @@ def test_the_token_file_of_a_real_account_stays_at_home(box, tmp_path):
             status(500)(handler, forward)
 
         faults.on("", note, times=99)
-        python(f"""
+        python(
+            f"""
             from fastkaggle_plus import environment
             from fastkaggle_plus.kaggle_client import connect, submissions
             with environment.rehearsing({faults.url!r}, user="ann", key="sandbox-key"):
                 submissions("toy", client=connect(tries=1))
-        """, tmp_path)
+        """,
+            tmp_path,
+        )
     assert seen and set(seen) == {"Basic " + base64.b64encode(b"ann:sandbox-key").decode()}
 
 
@@ -282,6 +349,10 @@ os.makedirs = too_late
 from fastkaggle_plus.kaggle_client import connect
 print(connect("http://127.0.0.1:9", user="somebody", key="0").config_values["username"], os.makedirs is make)
 """
-    env = {**{k: v for k, v in os.environ.items() if not k.startswith("XDG")}, "HOME": str(tmp_path / "nobody"), "PYTHONPATH": str(ROOT)}
+    env = {
+        **{k: v for k, v in os.environ.items() if not k.startswith("XDG")},
+        "HOME": str(tmp_path / "nobody"),
+        "PYTHONPATH": str(ROOT),
+    }
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
     assert done.stdout == "somebody True\n", done.stderr

@@ -5,7 +5,15 @@ import pytest
 
 from fastkaggle_plus.data import Table
 from fastkaggle_plus.exceptions import ConfigError, SelectionError, UnknownName
-from fastkaggle_plus.modeling import FittedFunction, Model, bag, bag_model, forest_model, tabular_model, tree_model
+from fastkaggle_plus.modeling import (
+    FittedFunction,
+    Model,
+    bag,
+    bag_model,
+    forest_model,
+    tabular_model,
+    tree_model,
+)
 
 from .tables import make_table
 
@@ -30,7 +38,14 @@ class Recording:
 def numbered(n=100):
     "A table whose size column numbers the rows."
     table = make_table(n=n)
-    return Table(table.x.assign(size=np.arange(n, dtype=float)), table.targs, table.cat_names, table.cont_names, "binary", (0, 1))
+    return Table(
+        table.x.assign(size=np.arange(n, dtype=float)),
+        table.targs,
+        table.cat_names,
+        table.cont_names,
+        "binary",
+        (0, 1),
+    )
 
 
 @pytest.mark.parametrize("replace", [True, False])
@@ -52,10 +67,16 @@ def test_a_row_is_judged_only_by_members_that_did_not_see_it():
     np.testing.assert_array_equal(np.isnan(fitted.oob).any(1), judges == 0)
 
 
-@pytest.mark.parametrize("model, n", [
-    (tree_model(min_samples_leaf=5), 30), (forest_model(40), 6), (tabular_model((20,), epochs=8), 8),
-    (lambda table: tree_model(min_samples_leaf=5).fit(table), 30),
-], ids=["tree", "forest", "fastai learner", "a function"])
+@pytest.mark.parametrize(
+    "model, n",
+    [
+        (tree_model(min_samples_leaf=5), 30),
+        (forest_model(40), 6),
+        (tabular_model((20,), epochs=8), 8),
+        (lambda table: tree_model(min_samples_leaf=5).fit(table), 30),
+    ],
+    ids=["tree", "forest", "fastai learner", "a function"],
+)
 def test_out_of_bag_is_close_to_hold_out(model, n):
     table, other = make_table(n=300), make_table(n=400, seed=1)
     fitted = bag(model, n, 0.75).fit(table)

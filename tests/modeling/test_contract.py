@@ -16,13 +16,30 @@ from fastkaggle_plus.metrics import get_metric
 from .tables import CAT, blind, make_table
 
 QUICK = {
-    **{f"{name}_model": dict(n_estimators=30, learning_rate=0.2) for name in ("hist_gradient_boosting", "lightgbm", "xgboost", "catboost")},
-    "forest_model": dict(n_estimators=30), "tabular_model": dict(layers=[20], epochs=8, bs=32),
-    "deep_net_model": dict(epochs=200, lr=1.0), "bag_model": dict(model="forest.tree_model", params=dict(min_samples_leaf=5), n=8),
+    **{
+        f"{name}_model": dict(n_estimators=30, learning_rate=0.2)
+        for name in ("hist_gradient_boosting", "lightgbm", "xgboost", "catboost")
+    },
+    "forest_model": dict(n_estimators=30),
+    "tabular_model": dict(layers=[20], epochs=8, bs=32),
+    "deep_net_model": dict(epochs=200, lr=1.0),
+    "bag_model": dict(model="forest.tree_model", params=dict(min_samples_leaf=5), n=8),
 }
-LOOKS_AT_IMAGES = {"vision_model"}   # which these tables have none of: see test_vision.py and test_vision_edges.py
-LOOKS_AT_TEXTS = {"awd_lstm_model", "cosine_model", "overlap_model", "static_text_model", "text_model"}   # see test_text_contract.py
-NAMES = sorted(n for n in modeling.__all__ if n.endswith("_model") and n != "find_model" and n not in LOOKS_AT_IMAGES | LOOKS_AT_TEXTS)
+LOOKS_AT_IMAGES = {
+    "vision_model"
+}  # which these tables have none of: see test_vision.py and test_vision_edges.py
+LOOKS_AT_TEXTS = {
+    "awd_lstm_model",
+    "cosine_model",
+    "overlap_model",
+    "static_text_model",
+    "text_model",
+}  # see test_text_contract.py
+NAMES = sorted(
+    n
+    for n in modeling.__all__
+    if n.endswith("_model") and n != "find_model" and n not in LOOKS_AT_IMAGES | LOOKS_AT_TEXTS
+)
 TWO_CLASSES_ONLY = LESSON5 = {"linear_model", "sigmoid_model", "net_model", "deep_net_model"}
 TASKS = ("binary", "multiclass", "regression", "values")
 ODD = ["a[0]", "a]0[", "a<0", '{"a": 0}', "a 0", "a_0", "é", "__target__", "n0", "c0", "0", ""]
@@ -44,7 +61,11 @@ def fitted(name, table):
 
 def check(preds, table):
     "Finite, in shape, and rows of probabilities that sum to one."
-    assert isinstance(preds, np.ndarray) and preds.shape == (len(table), table.n_outputs) and np.isfinite(preds).all()
+    assert (
+        isinstance(preds, np.ndarray)
+        and preds.shape == (len(table), table.n_outputs)
+        and np.isfinite(preds).all()
+    )
     if table.vocab:
         assert (preds >= 0).all() and (preds <= 1 + 1e-6).all()
         np.testing.assert_allclose(preds.sum(1), 1, atol=1e-5)
@@ -69,9 +90,15 @@ def test_it_beats_a_constant_on_an_easy_problem(name, task):
     preds = model.predict(blind(rows)) if task != "values" else model.predict(rows)
     check(preds, rows)
     metric = get_metric("accuracy" if rows.vocab else "rmse")
-    base = np.bincount(train.targs, minlength=len(rows.vocab)) / len(train) if rows.vocab else train.targs.mean(0)
+    base = (
+        np.bincount(train.targs, minlength=len(rows.vocab)) / len(train)
+        if rows.vocab
+        else train.targs.mean(0)
+    )
     constant = metric.score(rows.targs, np.tile(base, (len(rows), 1)))
-    assert metric.gain(metric.score(rows.targs, preds), constant) > (0.1 if rows.vocab else 0.1 * constant)
+    assert metric.gain(metric.score(rows.targs, preds), constant) > (
+        0.1 if rows.vocab else 0.1 * constant
+    )
     assert set(model.importances) <= {*rows.x, "size missing", "weight missing"}
     assert not model.importances or sum(model.importances.values()) == pytest.approx(1, abs=1e-4)
 
@@ -83,7 +110,9 @@ def test_gaps_and_levels_never_seen(name):
     whole = table.take(np.flatnonzero(table.x.notna().all(axis=1)))
     model = fitted(name, whole)
     rows = make_table(n=60, seed=1)
-    rows = dataclasses.replace(rows, x=rows.x.assign(weight=np.nan, color=rows.x["color"].mask(rows.x["size"] > 0)))
+    rows = dataclasses.replace(
+        rows, x=rows.x.assign(weight=np.nan, color=rows.x["color"].mask(rows.x["size"] > 0))
+    )
     check(model.predict(rows), rows)
 
 
@@ -91,10 +120,14 @@ def test_gaps_and_levels_never_seen(name):
 def test_constant_and_empty_columns(name):
     table = make_table(n=120)
     one, none = pd.Categorical(["a"] * 120), pd.Categorical([None] * 120, categories=["a"])
-    table = table.with_columns(pd.DataFrame({"same": 7.0, "empty": np.nan, "one": one, "none": none}), cat=("one", "none"))
+    table = table.with_columns(
+        pd.DataFrame({"same": 7.0, "empty": np.nan, "one": one, "none": none}), cat=("one", "none")
+    )
     model = fitted(name, table)
     check(model.predict(table), table)
-    assert name in LESSON5 or (model.predict(table).argmax(1) == table.targs).mean() > 0.7   # lesson 5's rates suit its own rows
+    assert (
+        name in LESSON5 or (model.predict(table).argmax(1) == table.targs).mean() > 0.7
+    )  # lesson 5's rates suit its own rows
 
 
 @pytest.mark.parametrize("kind", ["no categories", "no numbers"])
@@ -104,7 +137,11 @@ def test_columns_of_one_kind(name, kind):
     model = fitted(name, table)
     preds = model.predict(table)
     check(preds, table)
-    assert name in LESSON5 or (preds.argmax(1) == table.targs).mean() > np.bincount(table.targs).max() / len(table) + 0.05
+    assert (
+        name in LESSON5
+        or (preds.argmax(1) == table.targs).mean()
+        > np.bincount(table.targs).max() / len(table) + 0.05
+    )
 
 
 @EVERY
@@ -153,9 +190,18 @@ def test_few_rows(name, task, n):
 def test_odd_column_names(name):
     "Brackets, JSON, names alike once cleaned, and the names that models use inside."
     rng = np.random.default_rng(0)
-    x = pd.DataFrame({c: rng.normal(size=80) if i % 2 else rng.choice(["p", "q"], 80) for i, c in enumerate(ODD)})
+    x = pd.DataFrame(
+        {c: rng.normal(size=80) if i % 2 else rng.choice(["p", "q"], 80) for i, c in enumerate(ODD)}
+    )
     cat, cont = tuple(ODD[::2]), tuple(ODD[1::2])
-    table = Table(as_features(x, x, cat, cont), (x["a]0["] > 0).to_numpy().astype(int), cat, cont, "binary", (0, 1))
+    table = Table(
+        as_features(x, x, cat, cont),
+        (x["a]0["] > 0).to_numpy().astype(int),
+        cat,
+        cont,
+        "binary",
+        (0, 1),
+    )
     model = fitted(name, table)
     check(model.predict(table), table)
     assert set(model.importances) <= set(ODD)
@@ -211,10 +257,12 @@ def test_it_knows_no_columns_but_its_own(name):
 def test_many_levels_take_memory_by_the_row_and_not_by_the_level():
     n = 20_000
     rng = np.random.default_rng(0)
-    x = pd.DataFrame({c: pd.Categorical([f"k{v}" for v in rng.integers(0, 15_000, n)]) for c in "abcd"})
+    x = pd.DataFrame(
+        {c: pd.Categorical([f"k{v}" for v in rng.integers(0, 15_000, n)]) for c in "abcd"}
+    )
     table = Table(x, rng.integers(0, 2, n), tuple("abcd"), (), "binary", (0, 1))
     tracemalloc.start()
     check(modeling.ridge_model().fit(table).predict(table), table)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 200 * 2**20   # a dense column a level would take 7 GB
+    assert peak < 200 * 2**20  # a dense column a level would take 7 GB

@@ -8,7 +8,14 @@ import pytest
 from fastkaggle_plus.exceptions import DataError
 from fastkaggle_plus.folds import make_folds
 from fastkaggle_plus.metrics import get_metric
-from fastkaggle_plus.modeling import FittedFunction, Model, cross_validate, forest_model, ridge_model, tree_model
+from fastkaggle_plus.modeling import (
+    FittedFunction,
+    Model,
+    cross_validate,
+    forest_model,
+    ridge_model,
+    tree_model,
+)
 
 from .tables import make_data
 
@@ -25,7 +32,11 @@ def test_every_row_is_predicted_by_the_fold_that_did_not_see_it():
     def fit(table):
         seen.append(table)
         known = set(table.x["weight"].dropna())
-        return FittedFunction(lambda rows: np.tile([0.0, 1.0] if set(rows.x["weight"].dropna()) & known else [1.0, 0.0], (len(rows), 1)))
+        return FittedFunction(
+            lambda rows: np.tile(
+                [0.0, 1.0] if set(rows.x["weight"].dropna()) & known else [1.0, 0.0], (len(rows), 1)
+            )
+        )
 
     preds = cross_validate(Model("spy", fit), data, folds)
     assert (preds.oof[:, 0] == 1).all() and len(seen) == 5
@@ -34,11 +45,19 @@ def test_every_row_is_predicted_by_the_fold_that_did_not_see_it():
 
 
 def test_the_record_is_whole():
-    data, folds = make_data("multiclass"), make_folds(make_data("multiclass").targs, n_folds=4, seed=7)
+    data, folds = (
+        make_data("multiclass"),
+        make_folds(make_data("multiclass").targs, n_folds=4, seed=7),
+    )
     preds = cross_validate(forest_model(30), data, folds, name="mine")
     assert preds.name == "mine" and preds.metric == "accuracy" and preds.vocab == ("a", "b", "c")
     assert preds.oof.shape == (240, 3) and preds.test.shape == (40, 3) and preds.seconds_s > 0
-    assert preds.about["n_folds"] == 4 and preds.about["split_seed"] == 7 and preds.about["model"] == "forest" and "cores" in preds.about["hardware"]
+    assert (
+        preds.about["n_folds"] == 4
+        and preds.about["split_seed"] == 7
+        and preds.about["model"] == "forest"
+        and "cores" in preds.about["hardware"]
+    )
     assert preds.importances["size"] > preds.importances["weight"]
     np.testing.assert_allclose(preds.test.sum(1), 1)
     np.testing.assert_array_equal(preds.test_ids, data.test_ids)
@@ -47,7 +66,10 @@ def test_the_record_is_whole():
 def test_the_test_rows_get_the_mean_of_the_folds():
     data, folds = make_data(), make_folds(make_data().targs, n_folds=3)
     preds = cross_validate(tree_model(min_samples_leaf=10), data, folds)
-    each = [tree_model(min_samples_leaf=10).fit(data.train.take(rows)).predict(data.test) for rows, _ in folds.splits()]
+    each = [
+        tree_model(min_samples_leaf=10).fit(data.train.take(rows)).predict(data.test)
+        for rows, _ in folds.splits()
+    ]
     np.testing.assert_allclose(preds.test, np.mean(each, 0))
 
 
@@ -56,14 +78,21 @@ def test_folds_of_other_rows_are_refused():
         cross_validate(tree_model(), make_data(), make_folds(np.arange(100) % 2))
 
 
-@pytest.mark.parametrize("answer, match", [
-    (lambda rows: np.full((len(rows), 2), np.nan), "predicted NaN in 48 of 48 rows"),
-    (lambda rows: np.tile([0.0, np.inf], (len(rows), 1)), "predicted infinity"),
-    (lambda rows: np.full((len(rows), 2), 0.7), r"sum to 1\.4"),
-    (lambda rows: np.full((len(rows), 3), 1 / 3), r"shape \(48, 3\) for 48 rows; \(48, 2\) is wanted"),
-    (lambda rows: np.full(len(rows), 0.5), r"shape \(48,\)"),
-    (lambda rows: np.full((5, 2), 0.5), r"shape \(5, 2\)"),
-], ids=["NaN", "infinity", "sum", "columns", "flat", "rows"])
+@pytest.mark.parametrize(
+    "answer, match",
+    [
+        (lambda rows: np.full((len(rows), 2), np.nan), "predicted NaN in 48 of 48 rows"),
+        (lambda rows: np.tile([0.0, np.inf], (len(rows), 1)), "predicted infinity"),
+        (lambda rows: np.full((len(rows), 2), 0.7), r"sum to 1\.4"),
+        (
+            lambda rows: np.full((len(rows), 3), 1 / 3),
+            r"shape \(48, 3\) for 48 rows; \(48, 2\) is wanted",
+        ),
+        (lambda rows: np.full(len(rows), 0.5), r"shape \(48,\)"),
+        (lambda rows: np.full((5, 2), 0.5), r"shape \(5, 2\)"),
+    ],
+    ids=["NaN", "infinity", "sum", "columns", "flat", "rows"],
+)
 def test_answers_that_cannot_be_are_refused(answer, match):
     data = make_data()
     with pytest.raises(DataError, match=match):
@@ -82,7 +111,9 @@ def test_test_rows_need_as_many_columns_as_there_are_targets(width):
 def test_rmsle_is_fitted_to_the_logarithm():
     data = make_data("regression", metric="rmsle")
     positive = np.expm1(np.abs(data.targs))
-    data = type(data)(**{**vars(data), "train": type(data.train)(**{**vars(data.train), "targs": positive})})
+    data = type(data)(
+        **{**vars(data), "train": type(data.train)(**{**vars(data.train), "targs": positive})}
+    )
     seen = []
 
     def fit(table):
@@ -115,7 +146,9 @@ def test_features_that_need_targets_come_from_the_rows_fitted_on():
         import pandas as pd
 
         mean = fit.targs.mean()
-        return tuple(t.with_columns(pd.DataFrame({"rate": np.full(len(t), mean)})) for t in (fit, rows))
+        return tuple(
+            t.with_columns(pd.DataFrame({"rate": np.full(len(t), mean)})) for t in (fit, rows)
+        )
 
     data = make_data(in_fold=in_fold)
     means = []
@@ -136,19 +169,29 @@ def test_features_that_need_targets_come_from_the_rows_fitted_on():
 
 def test_each_fold_is_told_as_it_ends():
     data, told = make_data(), []
-    preds = cross_validate(tree_model(min_samples_leaf=10), data, make_folds(data.targs), on_fold=lambda k, score: told.append((k, score)))
+    preds = cross_validate(
+        tree_model(min_samples_leaf=10),
+        data,
+        make_folds(data.targs),
+        on_fold=lambda k, score: told.append((k, score)),
+    )
     assert [k for k, _ in told] == list(range(5))
     assert [score for _, score in told] == pytest.approx(preds.fold_scores)
 
 
-@pytest.mark.parametrize("task, metric, expected", [("binary", "", "accuracy"), ("regression", "", "rmse"), ("binary", "auc", "auc")])
+@pytest.mark.parametrize(
+    "task, metric, expected",
+    [("binary", "", "accuracy"), ("regression", "", "rmse"), ("binary", "auc", "auc")],
+)
 def test_the_metric_is_the_datas_or_the_tasks(task, metric, expected):
     data = make_data(task, metric=metric)
     folds = make_folds(data.targs)
     assert cross_validate(ridge_model(), data, folds).metric == expected
     other = "logloss" if task == "binary" else "mae"
     preds = cross_validate(ridge_model(), data, folds, metric=other)
-    assert preds.metric == other and preds.oof_score == pytest.approx(get_metric(other).score(data.targs, preds.oof))
+    assert preds.metric == other and preds.oof_score == pytest.approx(
+        get_metric(other).score(data.targs, preds.oof)
+    )
 
 
 def test_several_targets():

@@ -3,7 +3,7 @@
 import pytest
 
 from fastkaggle_plus.competition import builtin_folder, load_comp
-from fastkaggle_plus.new import new_comp
+from fastkaggle_plus.workflow.new_competition import new_comp
 
 OWNER, LIBS = "ada", "ada/fkp-libs"
 WITH_NOTEBOOK = sorted(p.parent for p in builtin_folder().glob("*/notebook.py"))
@@ -18,7 +18,11 @@ def comp(request):
 def folder(tmp_path):
     "A new competition's folder, with a model of its own."
     folder = new_comp("some-comp", dest=tmp_path / "some-comp", title="Some comp")
-    (folder / "mine.py").write_text('"""Guess the mean."""\n\nfrom fastkaggle_plus.modeling import forest_model as guess_model\n\n__all__ = ["guess_model"]\n')
-    (folder / "trials.py").write_text('"""Two trials."""\n\nfrom fastkaggle_plus import Trial\n\nTRIALS = (\n    Trial("mine", "mine.guess_model"),\n'
-                                      '    Trial("bag", "bagging.bag_model", {"model": "mine.guess_model", "n": 2}),\n)\n')
+    (folder / "mine.py").write_text(
+        '"""Guess the mean."""\n\nfrom fastkaggle_plus.modeling import forest_model as guess_model\n\n__all__ = ["guess_model"]\n'
+    )
+    (folder / "trials.py").write_text(
+        '"""Two trials."""\n\nfrom fastkaggle_plus import Trial\n\nTRIALS = (\n    Trial("mine", "mine.guess_model"),\n'
+        '    Trial("bag", "bagging.bag_model", {"model": "mine.guess_model", "n": 2}),\n)\n'
+    )
     return folder

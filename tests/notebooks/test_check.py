@@ -44,90 +44,179 @@ def faults(rendered, comp, *, source=None, markdown=None, metadata=None, **optio
         notebook.cells.append(v4.new_code_cell(source))
     if markdown is not None:
         notebook.cells.append(v4.new_markdown_cell(markdown))
-    return find_faults(notebook, metadata={**rendered.metadata, **(metadata or {})}, comp=comp, **options)
+    return find_faults(
+        notebook, metadata={**rendered.metadata, **(metadata or {})}, comp=comp, **options
+    )
 
 
 def test_the_notebook_of_every_folder_passes(comp, tmp_path):
     rendered = render_notebook(comp, owner=OWNER, libs_dataset=LIBS, dest=tmp_path)
-    assert find_faults(rendered.notebook, metadata=rendered.metadata, comp=comp, forecast_s=600) == []
-    check_notebook(rendered.file, metadata=json.loads((tmp_path / "kernel-metadata.json").read_text()), comp=comp)
+    assert (
+        find_faults(rendered.notebook, metadata=rendered.metadata, comp=comp, forecast_s=600) == []
+    )
+    check_notebook(
+        rendered.file,
+        metadata=json.loads((tmp_path / "kernel-metadata.json").read_text()),
+        comp=comp,
+    )
 
 
-@pytest.mark.parametrize(("source", "rule", "line"), [
-    ("x = 1\ny = )", "syntax", 2),
-    ("%%writefile code/titanic/x.py\ndef f(:\n    pass", "syntax", 2),
-    ("%%writefile code/titanic/x.toml\na = 1\nb = = 1", "syntax", 3),
-    ("%%time\nfor x in range(3)\n    pass", "syntax", 2),
-    (f"import os\nKEY = '{KEY}'", "secret", 2),
-    ("x = 1\ntoken = 'KGAT_" + KEY + "'", "secret", 2),
-    ("from pathlib import Path\nPath('/home/ada/titanic')", "path", 2),
-    ("p = r'C:\\Users\\ada\\data'", "path", 1),
-    (f"x = 0\np = '{Path.cwd()}/train.csv'", "path", 2),
-    ("import pandas as pd\npd.read_csv('/kaggle/input/other-data/x.csv')", "input", 2),
-    ("open('../input/datasets/bob/words/list.txt')", "input", 1),
-    ("path = setup_comp('spaceship-titanic')", "input", 1),
-    ("import kagglehub\nkagglehub.dataset_download('bob/words')", "input", 2),
-    *[(f"x = 0\ntrain = pd.read_csv('{path}')", "path", 2) for path in (
-        "/data/titanic/train.csv", "/mnt/d/train.csv", "/content/drive/MyDrive/train.csv", "/media/ada/usb", "/Volumes/disk/x", "/workspace/x", "/data",
-        "/workspaces/x/y", "/srv/x", "/scratch/ada/x", "file:///data/x", "~/titanic/train.csv")],
-    ("x = 0\n!cp /data/train.csv .", "path", 2), ("!ls ~/titanic", "path", 1), ("home = Path.home() / 'titanic'", "path", 1),
-    ("p = os.path.expanduser(folder)", "path", 1), ("p = Path(folder).expanduser()", "path", 1),
-    ("x = 0\nfolder = Path('/kaggle/input') / 'other-data'", "input", 2), ("os.path.join('/kaggle/input', 'other-data', name)", "input", 1),
-    ("Path('../input', 'other-data', 'x.csv')", "input", 1), ("Path('/kaggle/input') / 'datasets' / 'bob' / 'words' / name", "input", 1),
-    ("INPUT = Path('/kaggle/input')\npd.read_csv(INPUT / 'other-data' / 'x.csv')", "input", 2),
-    ("INPUT = '/kaggle/input'\npd.read_csv(f'{INPUT}/other-data/{name}')", "input", 2), ("x = 1\npip install timm", "syntax", 2),
-])
+@pytest.mark.parametrize(
+    ("source", "rule", "line"),
+    [
+        ("x = 1\ny = )", "syntax", 2),
+        ("%%writefile code/titanic/x.py\ndef f(:\n    pass", "syntax", 2),
+        ("%%writefile code/titanic/x.toml\na = 1\nb = = 1", "syntax", 3),
+        ("%%time\nfor x in range(3)\n    pass", "syntax", 2),
+        (f"import os\nKEY = '{KEY}'", "secret", 2),
+        ("x = 1\ntoken = 'KGAT_" + KEY + "'", "secret", 2),
+        ("from pathlib import Path\nPath('/home/ada/titanic')", "path", 2),
+        ("p = r'C:\\Users\\ada\\data'", "path", 1),
+        (f"x = 0\np = '{Path.cwd()}/train.csv'", "path", 2),
+        ("import pandas as pd\npd.read_csv('/kaggle/input/other-data/x.csv')", "input", 2),
+        ("open('../input/datasets/bob/words/list.txt')", "input", 1),
+        ("path = setup_comp('spaceship-titanic')", "input", 1),
+        ("import kagglehub\nkagglehub.dataset_download('bob/words')", "input", 2),
+        *[
+            (f"x = 0\ntrain = pd.read_csv('{path}')", "path", 2)
+            for path in (
+                "/data/titanic/train.csv",
+                "/mnt/d/train.csv",
+                "/content/drive/MyDrive/train.csv",
+                "/media/ada/usb",
+                "/Volumes/disk/x",
+                "/workspace/x",
+                "/data",
+                "/workspaces/x/y",
+                "/srv/x",
+                "/scratch/ada/x",
+                "file:///data/x",
+                "~/titanic/train.csv",
+            )
+        ],
+        ("x = 0\n!cp /data/train.csv .", "path", 2),
+        ("!ls ~/titanic", "path", 1),
+        ("home = Path.home() / 'titanic'", "path", 1),
+        ("p = os.path.expanduser(folder)", "path", 1),
+        ("p = Path(folder).expanduser()", "path", 1),
+        ("x = 0\nfolder = Path('/kaggle/input') / 'other-data'", "input", 2),
+        ("os.path.join('/kaggle/input', 'other-data', name)", "input", 1),
+        ("Path('../input', 'other-data', 'x.csv')", "input", 1),
+        ("Path('/kaggle/input') / 'datasets' / 'bob' / 'words' / name", "input", 1),
+        ("INPUT = Path('/kaggle/input')\npd.read_csv(INPUT / 'other-data' / 'x.csv')", "input", 2),
+        ("INPUT = '/kaggle/input'\npd.read_csv(f'{INPUT}/other-data/{name}')", "input", 2),
+        ("x = 1\npip install timm", "syntax", 2),
+    ],
+)
 def test_a_bad_cell_is_found_with_its_line(rendered, titanic, source, rule, line):
     found = faults(rendered, titanic, source=source)
-    assert [(f.rule, f.cell, f.line) for f in found] == [(rule, len(rendered.notebook.cells) + 1, line)], found
+    assert [(f.rule, f.cell, f.line) for f in found] == [
+        (rule, len(rendered.notebook.cells) + 1, line)
+    ], found
     assert KEY not in str(found[0])
 
 
-@pytest.mark.parametrize("source", [
-    "%matplotlib inline\n!ls -l\nfiles = !ls\nx = %env HOME\nprint(files)", "%%bash\nif true; then echo hi; fi", "%%html\n<b>bold</b>",
-    "%%capture out\nprint(1)", "train?\nlen??", "if True:\n    %time x = 1\n    !ls", "text = '''\n%d of !them\n'''", "await something()", "",
-    "url = 'https://www.kaggle.com/home/ada'", "pd.read_csv('/kaggle/input/competitions/titanic/train.csv')", "pd.read_csv('../input/titanic/train.csv')",
-    "w = '/kaggle/input/datasets/ada/fkp-libs/x.whl'", "w = '/kaggle/input/fkp-libs/x.whl'", "Path('/kaggle/working/x'); Path('/tmp/x')",
-    "setup_comp(comp.slug)", "ratio = a % b\nx = a !=b",
-    "pip install timm", "\npip install -q timm fastai\n", "ls", "cd x", "ls -la /kaggle/working", "mkdir -p models", "whos", "rm -rf models", "cd = 3",
-    "Path('/kaggle/input') / comp.slug", "Path('/kaggle/input') / 'titanic' / 'train.csv'", "os.path.join('/kaggle/input', 'datasets', 'ada', 'fkp-libs')",
-    "sorted(Path('/kaggle/input').glob('*/*.whl'))", "INPUT = Path('/kaggle/input')\nINPUT / 'competitions' / 'titanic'",
-    "pd.read_csv('/kaggle/input/' + name + '/train.csv')", "p = f'/kaggle/input/competitions/{name}/'\npd.read_csv(p + 'train.csv')",
-    "root = Path('/kaggle/input') / name\nroot / 'train.csv'",
-    "x = n / data / 2",
-    "u = 'https://example.com/data/x'", "open('/tmp/data/x'); open('/usr/share/x'); open('/proc/cpuinfo'); open('data/x'); open('./home/x')",
-    "x = ~mask", "app.get('/api/v1')", "!pip install timm", "requests.get('https://example.com')",
-])
+@pytest.mark.parametrize(
+    "source",
+    [
+        "%matplotlib inline\n!ls -l\nfiles = !ls\nx = %env HOME\nprint(files)",
+        "%%bash\nif true; then echo hi; fi",
+        "%%html\n<b>bold</b>",
+        "%%capture out\nprint(1)",
+        "train?\nlen??",
+        "if True:\n    %time x = 1\n    !ls",
+        "text = '''\n%d of !them\n'''",
+        "await something()",
+        "",
+        "url = 'https://www.kaggle.com/home/ada'",
+        "pd.read_csv('/kaggle/input/competitions/titanic/train.csv')",
+        "pd.read_csv('../input/titanic/train.csv')",
+        "w = '/kaggle/input/datasets/ada/fkp-libs/x.whl'",
+        "w = '/kaggle/input/fkp-libs/x.whl'",
+        "Path('/kaggle/working/x'); Path('/tmp/x')",
+        "setup_comp(comp.slug)",
+        "ratio = a % b\nx = a !=b",
+        "pip install timm",
+        "\npip install -q timm fastai\n",
+        "ls",
+        "cd x",
+        "ls -la /kaggle/working",
+        "mkdir -p models",
+        "whos",
+        "rm -rf models",
+        "cd = 3",
+        "Path('/kaggle/input') / comp.slug",
+        "Path('/kaggle/input') / 'titanic' / 'train.csv'",
+        "os.path.join('/kaggle/input', 'datasets', 'ada', 'fkp-libs')",
+        "sorted(Path('/kaggle/input').glob('*/*.whl'))",
+        "INPUT = Path('/kaggle/input')\nINPUT / 'competitions' / 'titanic'",
+        "pd.read_csv('/kaggle/input/' + name + '/train.csv')",
+        "p = f'/kaggle/input/competitions/{name}/'\npd.read_csv(p + 'train.csv')",
+        "root = Path('/kaggle/input') / name\nroot / 'train.csv'",
+        "x = n / data / 2",
+        "u = 'https://example.com/data/x'",
+        "open('/tmp/data/x'); open('/usr/share/x'); open('/proc/cpuinfo'); open('data/x'); open('./home/x')",
+        "x = ~mask",
+        "app.get('/api/v1')",
+        "!pip install timm",
+        "requests.get('https://example.com')",
+    ],
+)
 def test_what_is_sound_is_left_alone(rendered, titanic, source):
     assert faults(rendered, titanic, source=source) == []
 
 
 def test_prose_is_scanned_too_and_values_known_to_be_secret(rendered, titanic):
-    assert [f.rule for f in faults(rendered, titanic, markdown="My key is {\"key\": \"" + KEY + "\"}, at /home/ada.")] == ["secret", "path"]
-    assert [f.rule for f in faults(rendered, titanic, source="login('correct horse')", known_secrets=["correct horse"])] == ["secret"]
+    assert [
+        f.rule
+        for f in faults(
+            rendered, titanic, markdown='My key is {"key": "' + KEY + '"}, at /home/ada.'
+        )
+    ] == ["secret", "path"]
+    assert [
+        f.rule
+        for f in faults(
+            rendered, titanic, source="login('correct horse')", known_secrets=["correct horse"]
+        )
+    ] == ["secret"]
 
 
 def test_outputs_are_found(rendered, titanic):
     notebook = copy.deepcopy(rendered.notebook)
     assert notebook.cells[2].cell_type == "code"
     notebook.cells[2]["execution_count"] = 1
-    assert [(f.rule, f.cell) for f in find_faults(notebook, metadata=rendered.metadata, comp=titanic)] == [("output", 3)]
+    assert [
+        (f.rule, f.cell) for f in find_faults(notebook, metadata=rendered.metadata, comp=titanic)
+    ] == [("output", 3)]
     notebook.cells[2]["execution_count"] = 0
-    assert [(f.rule, f.cell) for f in find_faults(notebook, metadata=rendered.metadata, comp=titanic)] == [("output", 3)]
+    assert [
+        (f.rule, f.cell) for f in find_faults(notebook, metadata=rendered.metadata, comp=titanic)
+    ] == [("output", 3)]
     notebook.cells[2]["execution_count"] = None
     notebook.cells[0]["attachments"] = {"image.png": {"image/png": "aGVsbG8="}}
-    assert [(f.rule, f.cell) for f in find_faults(notebook, metadata=rendered.metadata, comp=titanic)] == [("output", 1)]
+    assert [
+        (f.rule, f.cell) for f in find_faults(notebook, metadata=rendered.metadata, comp=titanic)
+    ] == [("output", 1)]
 
 
-@pytest.mark.parametrize(("change", "words"), [
-    ({"title": "Another title"}, "Make them agree"), ({"title": "abc"}, "3 characters"), ({"id": "titanic-with-evidence"}, "no owner"),
-    ({"enable_gpu": True}, "P100"), ({"enable_gpu": True, "machine_shape": "NvidiaTeslaP100"}, "retired"),
-    ({"machine_shape": "NvidiaTeslaT4"}, "enable_gpu is off"),
-    ({"competition_sources": ["competitions/titanic"]}, "bare name"), ({"competition_sources": []}, "without its data"),
-    ({"dataset_sources": ["fkp-libs"]}, "owner/name"), ({"language": "r"}, "language"),
-    ({"enable_gpu": True, "machine_shape": "NvidiaTeslaT44"}, "Did you mean 'NvidiaTeslaT4'"), ({"machine_shape": "big"}, "'big' is unknown. Everybody"),
-    ({"id": "your-user-name/titanic-with-evidence"}, "no real owner"),
-])
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"title": "Another title"}, "Make them agree"),
+        ({"title": "abc"}, "3 characters"),
+        ({"id": "titanic-with-evidence"}, "no owner"),
+        ({"enable_gpu": True}, "P100"),
+        ({"enable_gpu": True, "machine_shape": "NvidiaTeslaP100"}, "retired"),
+        ({"machine_shape": "NvidiaTeslaT4"}, "enable_gpu is off"),
+        ({"competition_sources": ["competitions/titanic"]}, "bare name"),
+        ({"competition_sources": []}, "without its data"),
+        ({"dataset_sources": ["fkp-libs"]}, "owner/name"),
+        ({"language": "r"}, "language"),
+        ({"enable_gpu": True, "machine_shape": "NvidiaTeslaT44"}, "Did you mean 'NvidiaTeslaT4'"),
+        ({"machine_shape": "big"}, "'big' is unknown. Everybody"),
+        ({"id": "your-user-name/titanic-with-evidence"}, "no real owner"),
+    ],
+)
 def test_metadata_is_held_against_itself(rendered, titanic, change, words):
     found = faults(rendered, titanic, metadata=change)
     assert any(f.rule == "metadata" and words in f.message for f in found), found
@@ -144,15 +233,30 @@ def test_a_code_competition_has_no_internet_and_its_libraries_with_it(titanic, r
     assert (found.rule, found.line) == ("internet", 2)
 
 
-@pytest.mark.parametrize(("source", "lines"), [
-    ("subprocess.run([sys.executable,'-m','pip','install','x'])", [1]), ('subprocess.run([\n"-m",\n"pip","install","x"])', [3]), ("pip install timm", [1]),
-    ("!pip install --no-index --find-links /kaggle/input/fkp-libs a\n!pip install b", [2]), ("!pip install -q b \\\n    --no-index -f .", []),
-    ("x = 1\n!wget https://example.com/x", [2]), ("!curl -LO https://example.com/x", [1]), ("files = !curl https://example.com/x", [1]),
-    ("!git clone https://example.com/x", [1]), ("%%bash\necho x\ngit clone https://example.com/x", [3]), ("os.system('wget https://example.com/x')", [1]),
-    ("subprocess.run(['git', 'clone', url])", [1]), ("import requests\nr = requests.get('https://example.com/x')", [2]),
-    ("from urllib.request import urlopen\nurlopen('http://example.com')", [2]), ("pd.read_csv('https://example.com/x.csv')", [1]),
-    ("# pip install x\nx = 1  # !wget y", []), ("requests.get('http://127.0.0.1:5000/x')", []), ("curl = field.curl(wget)", []), ("d.get('x')", []),
-])
+@pytest.mark.parametrize(
+    ("source", "lines"),
+    [
+        ("subprocess.run([sys.executable,'-m','pip','install','x'])", [1]),
+        ('subprocess.run([\n"-m",\n"pip","install","x"])', [3]),
+        ("pip install timm", [1]),
+        ("!pip install --no-index --find-links /kaggle/input/fkp-libs a\n!pip install b", [2]),
+        ("!pip install -q b \\\n    --no-index -f .", []),
+        ("x = 1\n!wget https://example.com/x", [2]),
+        ("!curl -LO https://example.com/x", [1]),
+        ("files = !curl https://example.com/x", [1]),
+        ("!git clone https://example.com/x", [1]),
+        ("%%bash\necho x\ngit clone https://example.com/x", [3]),
+        ("os.system('wget https://example.com/x')", [1]),
+        ("subprocess.run(['git', 'clone', url])", [1]),
+        ("import requests\nr = requests.get('https://example.com/x')", [2]),
+        ("from urllib.request import urlopen\nurlopen('http://example.com')", [2]),
+        ("pd.read_csv('https://example.com/x.csv')", [1]),
+        ("# pip install x\nx = 1  # !wget y", []),
+        ("requests.get('http://127.0.0.1:5000/x')", []),
+        ("curl = field.curl(wget)", []),
+        ("d.get('x')", []),
+    ],
+)
 def test_without_internet_nothing_is_fetched(titanic, source, lines):
     strict = titanic.model_copy(update={"code_competition": True})
     found = faults(render_notebook(strict, owner=OWNER, libs_dataset=LIBS), strict, source=source)
@@ -161,8 +265,14 @@ def test_without_internet_nothing_is_fetched(titanic, source, lines):
 
 def test_a_missing_library_hides_no_other_finding(titanic):
     strict = titanic.model_copy(update={"code_competition": True})
-    found = faults(render_notebook(strict, owner=OWNER), strict, source="import fastkaggle_plus\n!wget https://example.com/x\n!pip install timm")
-    assert [f.rule for f in found] == ["internet"] * 3 and ["fkp libs" in f.message for f in found] == [True, False, False]
+    found = faults(
+        render_notebook(strict, owner=OWNER),
+        strict,
+        source="import fastkaggle_plus\n!wget https://example.com/x\n!pip install timm",
+    )
+    assert [f.rule for f in found] == ["internet"] * 3 and [
+        "fkp libs" in f.message for f in found
+    ] == [True, False, False]
 
 
 def test_an_owner_still_to_be_filled_in_stops_a_push_alone(rendered, titanic):
@@ -172,25 +282,54 @@ def test_an_owner_still_to_be_filled_in_stops_a_push_alone(rendered, titanic):
         check_notebook(rendered.notebook, metadata=unowned, comp=titanic)
 
 
-@pytest.mark.parametrize(("source", "is_written"), [
-    ("FILE = 'submission.csv'; sub.to_csv(FILE)", True), ("sub.to_csv(Path('submission.csv'))", True), ("sub.to_csv(f'{out}/submission.csv')", True),
-    ("Path('submission.csv').write_text(t)", True), ("shutil.copy('a.csv', 'submission.csv')", True), ("%%writefile submission.csv\na,b", True),
-    ("!cp a.csv submission.csv", True), ("write_submission(preds, comp, path)", True), ("%%bash\n# copy\ncp a.csv submission.csv", True),
-    ("x = 1  # submission.csv", False), ("# write_submission(preds, comp, path)", False), ("sub.to_csv('sample_submission.csv')", False),
-    ("%%writefile code/x.py\n# to_csv('submission.csv')\nx = 1", False),
-])
+@pytest.mark.parametrize(
+    ("source", "is_written"),
+    [
+        ("FILE = 'submission.csv'; sub.to_csv(FILE)", True),
+        ("sub.to_csv(Path('submission.csv'))", True),
+        ("sub.to_csv(f'{out}/submission.csv')", True),
+        ("Path('submission.csv').write_text(t)", True),
+        ("shutil.copy('a.csv', 'submission.csv')", True),
+        ("%%writefile submission.csv\na,b", True),
+        ("!cp a.csv submission.csv", True),
+        ("write_submission(preds, comp, path)", True),
+        ("%%bash\n# copy\ncp a.csv submission.csv", True),
+        ("x = 1  # submission.csv", False),
+        ("# write_submission(preds, comp, path)", False),
+        ("sub.to_csv('sample_submission.csv')", False),
+        ("%%writefile code/x.py\n# to_csv('submission.csv')\nx = 1", False),
+    ],
+)
 def test_any_code_that_names_the_submission_will_do(rendered, titanic, source, is_written):
     notebook = copy.deepcopy(rendered.notebook)
-    notebook.cells = [c for c in notebook.cells if "submission" not in c.source or c.source.startswith("from ")]
-    notebook.cells[-1] = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None, "source": source}
-    assert [f.rule for f in find_faults(notebook, metadata=rendered.metadata, comp=titanic)] == ([] if is_written else ["submission"])
+    notebook.cells = [
+        c for c in notebook.cells if "submission" not in c.source or c.source.startswith("from ")
+    ]
+    notebook.cells[-1] = {
+        "cell_type": "code",
+        "metadata": {},
+        "outputs": [],
+        "execution_count": None,
+        "source": source,
+    }
+    assert [f.rule for f in find_faults(notebook, metadata=rendered.metadata, comp=titanic)] == (
+        [] if is_written else ["submission"]
+    )
 
 
 def test_a_notebook_that_writes_no_submission_is_found(rendered, titanic):
     notebook = copy.deepcopy(rendered.notebook)
     notebook.cells = [c for c in notebook.cells if "write_submission(" not in c.source]
-    assert [f.rule for f in find_faults(notebook, metadata=rendered.metadata, comp=titanic)] == ["submission"]
-    notebook.cells[-1] = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None, "source": ["sub.to_csv(\n", "'submission.csv')"]}
+    assert [f.rule for f in find_faults(notebook, metadata=rendered.metadata, comp=titanic)] == [
+        "submission"
+    ]
+    notebook.cells[-1] = {
+        "cell_type": "code",
+        "metadata": {},
+        "outputs": [],
+        "execution_count": None,
+        "source": ["sub.to_csv(\n", "'submission.csv')"],
+    }
     assert find_faults(notebook, metadata=rendered.metadata, comp=titanic) == []
 
 
@@ -198,37 +337,67 @@ def test_the_run_time_is_forecast_from_measured_trials(rendered, titanic, tmp_pa
     file = tmp_path / "results.csv"
     file.write_text("trial,n_folds,seconds\nnet,5,3600\nforest,5,7200\n")
     measured = measured_seconds(file)
-    short, long = forecast_s(measured, ["forest"], n_folds=5), forecast_s(measured, ["net", "forest", "new"], n_folds=10)
+    short, long = (
+        forecast_s(measured, ["forest"], n_folds=5),
+        forecast_s(measured, ["net", "forest", "new"], n_folds=10),
+    )
     assert short is not None and long is not None and 7200 < short < 4 * 3600 and long > 2 * short
     assert forecast_s(measured, ["new"]) is None and measured_seconds(tmp_path / "none.csv") == {}
     [found] = faults(rendered, titanic, forecast_s=13 * 3600)
     assert found.rule == "runtime" and "13.0 h" in found.message and "12 h" in found.message
     strict = titanic.model_copy(update={"code_competition": True})
     assert "runtime" in [f.rule for f in faults(rendered, strict, forecast_s=10 * 3600)]
-    assert "runtime" in [f.rule for f in faults(rendered, titanic, metadata={"session_timeout_seconds": 60}, forecast_s=61)]
+    assert "runtime" in [
+        f.rule
+        for f in faults(rendered, titanic, metadata={"session_timeout_seconds": 60}, forecast_s=61)
+    ]
 
 
 def test_a_dry_run_tells_nothing_of_networks_that_it_replaced():
-    forest, net = Trial("forest", "forest.forest_model", {"n_estimators": 300}), Trial("net", "vision.vision_model", {"arch": "resnet26d"})
+    forest, net = (
+        Trial("forest", "forest.forest_model", {"n_estimators": 300}),
+        Trial("net", "vision.vision_model", {"arch": "resnet26d"}),
+    )
     told = forecast_from_dry_run(10, [forest], rows=600)
     assert told > 10 * 10 * 2 and forecast_from_dry_run(10, [forest], rows=600, kept=600) < told
-    words = Trial("words", "text.text_model", {"arch": "microsoft/deberta-v3-small", "epochs": 4})   # which QUICK trains too
+    words = Trial(
+        "words", "text.text_model", {"arch": "microsoft/deberta-v3-small", "epochs": 4}
+    )  # which QUICK trains too
     assert forecast_from_dry_run(10, [words], rows=600, kept=600) > 4 * 10
-    assert forecast_from_dry_run(10, [forest, net], rows=600) is None and forecast_from_dry_run(10, [], rows=600) is None
-    assert forecast_from_dry_run(10, [Trial("bag", "bagging.bag_model", {"params": {"arch": "x"}})], rows=600) is None
-    assert forecast_from_dry_run(10, [Trial("reader", "text.text_model", {"arch": "x"})], rows=600) is not None   # QUICK keeps a language model
+    assert (
+        forecast_from_dry_run(10, [forest, net], rows=600) is None
+        and forecast_from_dry_run(10, [], rows=600) is None
+    )
+    assert (
+        forecast_from_dry_run(
+            10, [Trial("bag", "bagging.bag_model", {"params": {"arch": "x"}})], rows=600
+        )
+        is None
+    )
+    assert (
+        forecast_from_dry_run(10, [Trial("reader", "text.text_model", {"arch": "x"})], rows=600)
+        is not None
+    )  # QUICK keeps a language model
 
 
 def test_a_notebook_of_other_lists_is_not_taken_for_one_of_trials():
-    said = {slug: runs_trials(render_notebook(slug).notebook) for slug in ("titanic", "paddy-disease-classification")}
+    said = {
+        slug: runs_trials(render_notebook(slug).notebook)
+        for slug in ("titanic", "paddy-disease-classification")
+    }
     assert said == {"titanic": True, "paddy-disease-classification": False}
 
 
 def test_the_error_names_the_first_finding_and_the_count(rendered, titanic):
     notebook = copy.deepcopy(rendered.notebook)
     notebook.cells[2]["source"] += "\nx = '/home/ada'"
-    with pytest.raises(NotebookError, match=r"2 findings; nothing was sent\. In cell 3, line \d+ \(path\): /home/ada .*1 more"):
-        check_notebook(notebook, metadata={**rendered.metadata, "title": "Another title"}, comp=titanic)
+    with pytest.raises(
+        NotebookError,
+        match=r"2 findings; nothing was sent\. In cell 3, line \d+ \(path\): /home/ada .*1 more",
+    ):
+        check_notebook(
+            notebook, metadata={**rendered.metadata, "title": "Another title"}, comp=titanic
+        )
     with pytest.raises(NotebookError, match="does not read"):
         find_faults("no-such-file.ipynb", metadata={}, comp=titanic)
     with pytest.raises(NotebookError, match="no notebook"):
@@ -238,9 +407,17 @@ def test_the_error_names_the_first_finding_and_the_count(rendered, titanic):
 def test_a_dry_run_is_timed_and_says_which_cell_failed(tmp_path):
     from nbformat import v4
 
-    notebook = v4.new_notebook(cells=[v4.new_code_cell("open('out.txt', 'w').write('1')"), v4.new_markdown_cell("x"), v4.new_code_cell("1 / 0")])
+    notebook = v4.new_notebook(
+        cells=[
+            v4.new_code_cell("open('out.txt', 'w').write('1')"),
+            v4.new_markdown_cell("x"),
+            v4.new_code_cell("1 / 0"),
+        ]
+    )
     with pytest.raises(NotebookError, match=r"code cell 2 .*ZeroDivisionError"):
         dry_run(notebook, folder=tmp_path)
-    assert (tmp_path / "out.txt").read_text() == "1" and all(not c.outputs for c in notebook.cells if c.cell_type == "code")
+    assert (tmp_path / "out.txt").read_text() == "1" and all(
+        not c.outputs for c in notebook.cells if c.cell_type == "code"
+    )
     del notebook.cells[2]
     assert dry_run(notebook, folder=tmp_path) > 0

@@ -10,7 +10,14 @@ import pytest
 
 from fastkaggle_plus.competition import builtin_folder, load_comp
 from fastkaggle_plus.exceptions import ConfigError, NotebookError, UnknownName
-from fastkaggle_plus.notebooks import kernel_metadata, quick_copy, quick_trials, render_notebook, rows_kept, slugify
+from fastkaggle_plus.notebooks import (
+    kernel_metadata,
+    quick_copy,
+    quick_trials,
+    render_notebook,
+    rows_kept,
+    slugify,
+)
 from fastkaggle_plus.notebooks.render import set_parameters
 from fastkaggle_plus.sweeps.trial import Trial
 
@@ -46,32 +53,61 @@ def test_the_folders_files_are_inlined_whole(comp):
 def test_every_code_cell_has_prose_before_it_and_none_has_output(comp):
     cells = render_notebook(comp).notebook.cells
     kinds = [c.cell_type for c in cells]
-    assert kinds[0] == "markdown" and cells[0].source.startswith("# ") and "**Hypothesis:**" in cells[0].source
+    assert (
+        kinds[0] == "markdown"
+        and cells[0].source.startswith("# ")
+        and "**Hypothesis:**" in cells[0].source
+    )
     assert [i for i in range(1, len(kinds)) if kinds[i] == kinds[i - 1] == "code"] == []
     assert all(not c.outputs and c.execution_count is None for c in cells if c.cell_type == "code")
     assert not any("{{" in c.source for c in cells if not c.source.startswith("%%"))
 
 
-@pytest.mark.parametrize("folder", [*sorted(p.parent for p in builtin_folder().glob("[!_]*/competition.toml")), builtin_folder() / "_template"],
-                         ids=lambda f: f.name)
+@pytest.mark.parametrize(
+    "folder",
+    [
+        *sorted(p.parent for p in builtin_folder().glob("[!_]*/competition.toml")),
+        builtin_folder() / "_template",
+    ],
+    ids=lambda f: f.name,
+)
 def test_code_is_not_cut_off_in_a_browser(folder):
-    lines = [line for source in sources(render_notebook(load_comp(folder))) for line in source.splitlines()]
+    lines = [
+        line
+        for source in sources(render_notebook(load_comp(folder)))
+        for line in source.splitlines()
+    ]
     assert len(lines) > 100 and [line for line in lines if len(line) > 110] == []
 
 
-@pytest.mark.parametrize("words", [
-    ("pip", "--no-index", "glob", "fastkaggle_plus-*.whl"), ("setup_comp(comp.slug)",), ('device="cuda"', "get_device_name"), ("random.seed(SEED)",),
-    ("if QUICK", "quick_copy"), ("folds.csv", "folds_for"), ("def train_all",), ("standard error", "board(results)"), (".save(kept",),
-    ("write_submission(both, comp, path", "check_file")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("pip", "--no-index", "glob", "fastkaggle_plus-*.whl"),
+        ("setup_comp(comp.slug)",),
+        ('device="cuda"', "get_device_name"),
+        ("random.seed(SEED)",),
+        ("if QUICK", "quick_copy"),
+        ("folds.csv", "folds_for"),
+        ("def train_all",),
+        ("standard error", "board(results)"),
+        (".save(kept",),
+        ("write_submission(both, comp, path", "check_file"),
+    ],
+)
 def test_what_every_notebook_must_hold(comp, words):
     assert any(all(w in source for w in words) for source in sources(render_notebook(comp))), words
 
 
 def test_the_same_input_gives_the_same_bytes_in_another_process(comp, tmp_path):
     here = render_notebook(comp, owner=OWNER, libs_dataset=LIBS, params={"SEED": 7}, dest=tmp_path)
-    code = ("import sys; from fastkaggle_plus import load_comp; from fastkaggle_plus.notebooks import render_notebook as r; from pathlib import Path; "
-            f"sys.stdout.write(r(load_comp(Path({str(comp.folder)!r})), owner={OWNER!r}, libs_dataset={LIBS!r}, params={{'SEED': 7}}).text)")
-    there = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path).stdout
+    code = (
+        "import sys; from fastkaggle_plus import load_comp; from fastkaggle_plus.notebooks import render_notebook as r; from pathlib import Path; "
+        f"sys.stdout.write(r(load_comp(Path({str(comp.folder)!r})), owner={OWNER!r}, libs_dataset={LIBS!r}, params={{'SEED': 7}}).text)"
+    )
+    there = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
+    ).stdout
     assert here.text == there == here.file.read_text()
     assert json.loads((tmp_path / "kernel-metadata.json").read_text()) == here.metadata
     nbformat.validate(nbformat.read(here.file, as_version=4))
@@ -81,7 +117,10 @@ def test_the_same_input_gives_the_same_bytes_in_another_process(comp, tmp_path):
 
 def test_parameters_are_set_in_their_cell_and_comments_stay():
     cell = 'SLUG = "x"\nQUICK = False   # a dry run\nN = 5'
-    assert set_parameters(cell, {"QUICK": True, "N": 3}) == 'SLUG = "x"\nQUICK = True   # a dry run\nN = 3'
+    assert (
+        set_parameters(cell, {"QUICK": True, "N": 3})
+        == 'SLUG = "x"\nQUICK = True   # a dry run\nN = 3'
+    )
     with pytest.raises(UnknownName, match="QUICK"):
         set_parameters(cell, {"QUIK": True})
     with pytest.raises(ConfigError, match="plain data"):
@@ -94,19 +133,32 @@ def test_quick_and_slug_reach_the_parameters(comp):
 
 
 def test_models_of_the_folder_come_along_the_bagged_one_too(folder):
-    (folder / "trials.py").write_text((folder / "trials.py").read_text().replace('    Trial("mine", "mine.guess_model"),\n', ""))
+    (folder / "trials.py").write_text(
+        (folder / "trials.py").read_text().replace('    Trial("mine", "mine.guess_model"),\n', "")
+    )
     rendered = render_notebook(load_comp(folder))
     assert "guess_model" in written_files(rendered)["code/some-comp/mine.py"]
     assert any("Guess the mean." in text for text in sources(rendered, "markdown"))
 
 
 def test_a_table_that_data_py_reads_beside_it_is_written_before_it(folder):
-    (folder / "data.py").write_text((folder / "data.py").read_text() + '\nTABLE = Path(__file__).with_name("beside.csv"), "results.csv", "train.csv"\n')
+    (folder / "data.py").write_text(
+        (folder / "data.py").read_text()
+        + '\nTABLE = Path(__file__).with_name("beside.csv"), "results.csv", "train.csv"\n'
+    )
     (folder / "beside.csv").write_text("a,b\n1,2\n")
     cells = sources(render_notebook(load_comp(folder)))
-    [table] = [i for i, c in enumerate(cells) if c.startswith("%%writefile") and c.splitlines()[0].endswith("beside.csv")]
+    [table] = [
+        i
+        for i, c in enumerate(cells)
+        if c.startswith("%%writefile") and c.splitlines()[0].endswith("beside.csv")
+    ]
     assert cells[table].endswith("a,b\n1,2") and "/data.py" in cells[table + 1].splitlines()[0]
-    assert not any(c.splitlines()[0].endswith(("results.csv", "train.csv")) for c in cells if c.startswith("%%writefile"))
+    assert not any(
+        c.splitlines()[0].endswith(("results.csv", "train.csv"))
+        for c in cells
+        if c.startswith("%%writefile")
+    )
 
 
 def test_without_data_py_and_trials_py_the_facts_do(folder):
@@ -125,7 +177,9 @@ def test_a_template_that_leaves_a_file_out_is_refused(folder):
     template.write_text("x = 1\n")
     with pytest.raises(NotebookError, match="no cells"):
         render_notebook(load_comp(folder))
-    template.write_text('# %% inline="nothing.py"\n\n# %% tags=["parameters"]\nSLUG = ""\nQUICK = False\n')
+    template.write_text(
+        '# %% inline="nothing.py"\n\n# %% tags=["parameters"]\nSLUG = ""\nQUICK = False\n'
+    )
     with pytest.raises(NotebookError, match=r"has no nothing\.py"):
         render_notebook(load_comp(folder))
     template.write_text('# %% inline="data.py" until="raed"\n')
@@ -135,8 +189,17 @@ def test_a_template_that_leaves_a_file_out_is_refused(folder):
 
 def test_metadata_of_a_table_of_images_and_of_a_code_competition():
     plain = kernel_metadata(load_comp("titanic"), owner=OWNER, libs_dataset=LIBS)
-    assert plain["id"] == f"{OWNER}/{slugify(plain['title'])}" and plain["competition_sources"] == ["titanic"] and plain["dataset_sources"] == [LIBS]
-    assert (plain["enable_gpu"], plain["machine_shape"], plain["enable_internet"], plain["is_private"]) == (False, "", True, True)
+    assert (
+        plain["id"] == f"{OWNER}/{slugify(plain['title'])}"
+        and plain["competition_sources"] == ["titanic"]
+        and plain["dataset_sources"] == [LIBS]
+    )
+    assert (
+        plain["enable_gpu"],
+        plain["machine_shape"],
+        plain["enable_internet"],
+        plain["is_private"],
+    ) == (False, "", True, True)
     images = kernel_metadata(load_comp("paddy-disease-classification"), owner=OWNER)
     assert (images["enable_gpu"], images["machine_shape"]) == (True, "NvidiaTeslaT4")
     code = kernel_metadata(load_comp("us-patent-phrase-to-phrase-matching"), owner=OWNER)
@@ -146,13 +209,29 @@ def test_metadata_of_a_table_of_images_and_of_a_code_competition():
 
 
 def test_quick_trials_are_small_and_quick_rows_keep_every_class(folder, tmp_path):
-    [small] = quick_trials([Trial("bag", "bagging.bag_model", {"model": "tabular.tabular_model", "n": 5, "params": {"epochs": 16, "lr": 0.1}})])
-    assert small.params == {"model": "tabular.tabular_model", "n": 2, "params": {"epochs": 1, "lr": 0.1}}
+    [small] = quick_trials(
+        [
+            Trial(
+                "bag",
+                "bagging.bag_model",
+                {"model": "tabular.tabular_model", "n": 5, "params": {"epochs": 16, "lr": 0.1}},
+            )
+        ]
+    )
+    assert small.params == {
+        "model": "tabular.tabular_model",
+        "n": 2,
+        "params": {"epochs": 1, "lr": 0.1},
+    }
     comp = load_comp(folder)
     files = comp.module("rehearsal").make(tmp_path / "bundles", seed=1) / "files"
     path = quick_copy(comp, files, tmp_path / "quick", rows=60)
     data, whole = comp.read(path), comp.read(files)
-    assert 55 <= len(data.train) <= 70 and data.vocab == whole.vocab and (data.test_ids == whole.test_ids).all()
+    assert (
+        55 <= len(data.train) <= 70
+        and data.vocab == whole.vocab
+        and (data.test_ids == whole.test_ids).all()
+    )
     assert quick_copy(comp, files, tmp_path / "quick", rows=60) == path
 
 
@@ -160,19 +239,60 @@ def test_quick_networks_are_tiny_ones_of_their_family_that_need_no_download():
     def small(_model="vision.vision_model", **params):
         return quick_trials([Trial("one", _model, params)])[0].params
 
-    convnext = small(arch="convnext_small_in22k", item=[640, 480], batch=[288, 224], method="pad", epochs=12, accum=2)
-    assert convnext == {"arch": "test_convnext", "item": [64, 48], "batch": [48, 32], "method": "pad", "epochs": 1, "accum": 2, "pretrained": False,
-                        "freeze_epochs": 0, "n_tta": 2, "bs": 32}
-    named = {"resnet26d": "test_resnet", "vit_small_patch16_224": "test_vit", "tf_efficientnet_lite0": "test_efficientnet", "squeezenet1_1": "test_resnet",
-             "swinv2_base_window12_192_22k": "test_mambaout"}
+    convnext = small(
+        arch="convnext_small_in22k",
+        item=[640, 480],
+        batch=[288, 224],
+        method="pad",
+        epochs=12,
+        accum=2,
+    )
+    assert convnext == {
+        "arch": "test_convnext",
+        "item": [64, 48],
+        "batch": [48, 32],
+        "method": "pad",
+        "epochs": 1,
+        "accum": 2,
+        "pretrained": False,
+        "freeze_epochs": 0,
+        "n_tta": 2,
+        "bs": 32,
+    }
+    named = {
+        "resnet26d": "test_resnet",
+        "vit_small_patch16_224": "test_vit",
+        "tf_efficientnet_lite0": "test_efficientnet",
+        "squeezenet1_1": "test_resnet",
+        "swinv2_base_window12_192_22k": "test_mambaout",
+    }
     assert {arch: small(arch=arch)["arch"] for arch in named} == named
-    assert small(arch="resnet26d", item=480, batch=32)["item"] == 64 and small(arch="resnet26d", batch=32)["batch"] == 32
-    bagged = small("bagging.bag_model", model="vision.vision_model", n=5, params={"arch": "resnet26d", "epochs": 3})
-    assert bagged["n"] == 2 and bagged["params"]["arch"] == "test_resnet" and bagged["params"]["pretrained"] is False and "bs" not in bagged
-    own = small("mine.mine_model", arch="resnet26d", epochs=3)   # of parameters that nobody asked for a model of one's own may have none
+    assert (
+        small(arch="resnet26d", item=480, batch=32)["item"] == 64
+        and small(arch="resnet26d", batch=32)["batch"] == 32
+    )
+    bagged = small(
+        "bagging.bag_model",
+        model="vision.vision_model",
+        n=5,
+        params={"arch": "resnet26d", "epochs": 3},
+    )
+    assert (
+        bagged["n"] == 2
+        and bagged["params"]["arch"] == "test_resnet"
+        and bagged["params"]["pretrained"] is False
+        and "bs" not in bagged
+    )
+    own = small(
+        "mine.mine_model", arch="resnet26d", epochs=3
+    )  # of parameters that nobody asked for a model of one's own may have none
     assert own == {"arch": "test_resnet", "epochs": 1}
     read = small("text.text_model", arch="resnet26d", epochs=3)
-    assert read == {"arch": "resnet26d", "epochs": 1, "max_len": 24}   # a language model is attached or at hand, and is kept
+    assert read == {
+        "arch": "resnet26d",
+        "epochs": 1,
+        "max_len": 24,
+    }  # a language model is attached or at hand, and is kept
 
 
 def test_quick_keeps_fewer_images_than_rows_of_a_table():

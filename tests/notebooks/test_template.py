@@ -5,10 +5,10 @@ import pytest
 from nbclient import NotebookClient
 
 from fastkaggle_plus.competition import load_comp
-from fastkaggle_plus.new import new_comp
 from fastkaggle_plus.notebooks import find_faults, render_notebook
 from fastkaggle_plus.predictions import load_predictions
 from fastkaggle_plus.submission import check_file
+from fastkaggle_plus.workflow.new_competition import new_comp
 
 TRIALS = '''"""Three."""
 
@@ -23,10 +23,24 @@ TRIALS = (
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("options", "quick"), [
-    (dict(task="regression", target=["y", "z"], metric="mean_columnwise_rmse", split={"kind": "time", "column": "seen"}), False),
-    (dict(task="multiclass", metric="accuracy", split={"kind": "group", "column": "team"}), True),
-])
+@pytest.mark.parametrize(
+    ("options", "quick"),
+    [
+        (
+            dict(
+                task="regression",
+                target=["y", "z"],
+                metric="mean_columnwise_rmse",
+                split={"kind": "time", "column": "seen"},
+            ),
+            False,
+        ),
+        (
+            dict(task="multiclass", metric="accuracy", split={"kind": "group", "column": "team"}),
+            True,
+        ),
+    ],
+)
 def test_it_runs_as_it_is(tmp_path, monkeypatch, options, quick):
     folder = new_comp("my-new-one", dest=tmp_path / "my-new-one", **options)
     (folder / "trials.py").write_text(TRIALS)
@@ -42,8 +56,16 @@ def test_it_runs_as_it_is(tmp_path, monkeypatch, options, quick):
     working = tmp_path / "working"
     working.mkdir()
     notebook = nbformat.from_dict(rendered.notebook)
-    NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(working)}}).execute()
+    NotebookClient(
+        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(working)}}
+    ).execute()
     check_file(working / "submission.csv", comp, files)
     both = load_predictions(working / "predictions/ensemble.npz")
-    assert both.metric == comp.metric and len(both.fold_scores) == 3 and set(both.about["weights"]) == {"forest", "ridge"}
-    assert "broken failed" in "".join(o.get("text", "") for c in notebook.cells if c.cell_type == "code" for o in c.outputs)
+    assert (
+        both.metric == comp.metric
+        and len(both.fold_scores) == 3
+        and set(both.about["weights"]) == {"forest", "ridge"}
+    )
+    assert "broken failed" in "".join(
+        o.get("text", "") for c in notebook.cells if c.cell_type == "code" for o in c.outputs
+    )

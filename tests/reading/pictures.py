@@ -9,9 +9,13 @@ BROKEN = ("corrupt", "truncated", "empty", "text")
 
 def smooth(height, width, *, phase=0.0):
     "A picture of slow waves whose colours and corners all differ, as uint8 (height, width, 3)."
-    y, x = np.mgrid[0:1:height * 1j, 0:1:width * 1j]
+    y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
     waves = [np.sin(5 * x + phase), np.cos(4 * y + 2 * x), np.sin(3 * y - phase)]
-    return np.stack([127 + 110 * wave * (0.6 + 0.4 * y) for wave in waves], -1).round().astype(np.uint8)
+    return (
+        np.stack([127 + 110 * wave * (0.6 + 0.4 * y) for wave in waves], -1)
+        .round()
+        .astype(np.uint8)
+    )
 
 
 def save(file, pixels, **options):
@@ -38,9 +42,16 @@ def odd_file(folder, what, *, height=40, width=60):
     elif what == "cmyk":
         picture, name = picture.convert("CMYK"), "cmyk.jpg"
     elif what == "grey16":
-        picture, name = Image.fromarray(np.asarray(picture.convert("L")).astype(np.uint16) * 257), "grey16.png"
+        picture, name = (
+            Image.fromarray(np.asarray(picture.convert("L")).astype(np.uint16) * 257),
+            "grey16.png",
+        )
     elif what == "animated":
-        picture.save(folder / "animated.gif", save_all=True, append_images=[Image.new("RGB", picture.size, (0, 0, 0))])
+        picture.save(
+            folder / "animated.gif",
+            save_all=True,
+            append_images=[Image.new("RGB", picture.size, (0, 0, 0))],
+        )
         return folder / "animated.gif"
     else:
         return turned(folder / "turned.jpg", 6, height=height, width=width)
@@ -50,7 +61,9 @@ def odd_file(folder, what, *, height=40, width=60):
 
 def turned(file, orientation, *, height=40, width=60):
     "Write `smooth(height, width)` as a camera held in another way would: turned pixels, and an EXIF tag that says how."
-    back = {1: None, 2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}[orientation]   # undoes what the tag asks for, by PIL's number
+    back = {1: None, 2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}[
+        orientation
+    ]  # undoes what the tag asks for, by PIL's number
     picture = Image.fromarray(smooth(height, width))
     picture = picture if back is None else picture.transpose(Image.Transpose(back))
     exif = Image.Exif()
@@ -63,6 +76,11 @@ def turned(file, orientation, *, height=40, width=60):
 def broken_file(folder, what):
     "Write a file that does not decode, and return it."
     whole = save(folder / f"{what}.jpg", smooth(40, 60)).read_bytes()
-    content = {"empty": b"", "text": b"<html>404</html>", "truncated": whole[: len(whole) // 2], "corrupt": whole[:20] + bytes(200) + whole[220:]}[what]
+    content = {
+        "empty": b"",
+        "text": b"<html>404</html>",
+        "truncated": whole[: len(whole) // 2],
+        "corrupt": whole[:20] + bytes(200) + whole[220:],
+    }[what]
     (folder / f"{what}.jpg").write_bytes(content)
     return folder / f"{what}.jpg"

@@ -39,12 +39,20 @@ def sevens(file):
 
 
 def keep(folder, files=("a", "", "b"), make=sevens, **options):
-    return cached_array("sevens", files, make, **{"recipe": 1, "row": (3,), "dtype": "float64", "folder": folder, **options})
+    return cached_array(
+        "sevens",
+        files,
+        make,
+        **{"recipe": 1, "row": (3,), "dtype": "float64", "folder": folder, **options},
+    )
 
 
 def test_of_two_processes_that_ask_at_once_one_makes_it(tmp_path):
     command = [sys.executable, "-c", ONE, str(tmp_path / "kept"), str(tmp_path / "log")]
-    both = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    both = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
     for one in both:
         assert one.stdout.readline() == "ready\n"
     for one in both:
@@ -62,8 +70,12 @@ def test_a_maker_that_fails_leaves_no_entry_and_the_next_one_makes_it(tmp_path):
         keep(tmp_path, make=fails)
     assert not [f for f in tmp_path.iterdir() if f.suffix != ".lock"]
     array, problems = keep(tmp_path)
-    assert array.tolist() == [[7] * 3, [0] * 3, [7] * 3] and problems == {} and not array.flags.writeable
-    assert (keep(tmp_path, make=fails)[0] == array).all()   # there already
+    assert (
+        array.tolist() == [[7] * 3, [0] * 3, [7] * 3]
+        and problems == {}
+        and not array.flags.writeable
+    )
+    assert (keep(tmp_path, make=fails)[0] == array).all()  # there already
     for other in ({"files": ("a",)}, {"recipe": 2}, {"blank": 1}):
         with pytest.raises(KeyError):
             keep(tmp_path, make=fails, **other)
@@ -80,16 +92,28 @@ def test_what_is_not_readable_is_blank_and_tried_again_alone(tmp_path):
 
     for _ in range(2):
         array, problems = keep(tmp_path, make=picky, blank=np.nan)
-        assert problems == {"b": "the disk says no"} and np.isnan(array[1:]).all() and (array[0] == 7).all()
+        assert (
+            problems == {"b": "the disk says no"}
+            and np.isnan(array[1:]).all()
+            and (array[0] == 7).all()
+        )
     assert asked.count("a") == 1
     broken.clear()
     array, problems = keep(tmp_path, make=picky, blank=np.nan)
-    assert not problems and np.isnan(array[1]).all() and (array[[0, 2]] == 7).all() and asked.count("a") == 2
+    assert (
+        not problems
+        and np.isnan(array[1]).all()
+        and (array[[0, 2]] == 7).all()
+        and asked.count("a") == 2
+    )
 
 
 def test_a_disk_without_room_is_told_before_anything_is_written(tmp_path):
     much = shutil.disk_usage(tmp_path).free // 16
-    with pytest.raises(DataError, match=r"needs [\d,]+ MB for sevens of shape .* and its disk has [\d,]+ MB free\. Free some space, give another `folder`"):
+    with pytest.raises(
+        DataError,
+        match=r"needs [\d,]+ MB for sevens of shape .* and its disk has [\d,]+ MB free\. Free some space, give another `folder`",
+    ):
         keep(tmp_path, row=(much,))
     assert not [f for f in tmp_path.iterdir() if f.suffix != ".lock"]
 
@@ -113,29 +137,44 @@ def test_what_nobody_used_for_a_month_goes_and_what_is_used_stays(tmp_path):
     assert len(used) == 1
     keep(folder, files, recipe="new")
     left = {f.name for f in folder.glob("*.json")}
-    assert len(left) == 2 and used < left and {Path(n).stem for n in left} == {f.stem for f in folder.glob("*.npy")}
+    assert (
+        len(left) == 2
+        and used < left
+        and {Path(n).stem for n in left} == {f.stem for f in folder.glob("*.npy")}
+    )
 
 
 def test_what_was_made_of_files_that_are_gone_goes_with_the_next_one(tmp_path):
     for name in ("rehearsal", "real"):
         (tmp_path / name).write_text("")
         keep(tmp_path / "kept", [str(tmp_path / name)])
-    strangers = [tmp_path / "kept" / name for name in ("mine.npy", "mine.json", "sevens-old.npy", "mine.part")]
+    strangers = [
+        tmp_path / "kept" / name
+        for name in ("mine.npy", "mine.json", "sevens-old.npy", "mine.part")
+    ]
     for file in strangers:
         file.write_text("")
-    orphan = tmp_path / "kept" / f"sevens-{'0' * 32}.npy"   # its maker was killed before its last step
+    orphan = (
+        tmp_path / "kept" / f"sevens-{'0' * 32}.npy"
+    )  # its maker was killed before its last step
     orphan.write_text("")
     (tmp_path / "rehearsal").unlink()
     keep(tmp_path / "kept", [str(tmp_path / "real")], recipe=2)
     left = {f for f in (tmp_path / "kept").iterdir() if f.suffix != ".lock"} - set(strangers)
     assert all(file.exists() for file in strangers) and orphan not in left
     assert sorted(f.suffix for f in left) == [".json"] * 2 + [".npy"] * 2
-    assert {json.loads(f.read_text())["source"] for f in left if f.suffix == ".json"} == {os.path.realpath(tmp_path / "real")}
+    assert {json.loads(f.read_text())["source"] for f in left if f.suffix == ".json"} == {
+        os.path.realpath(tmp_path / "real")
+    }
 
 
 def test_stamps_tell_files_apart_by_place_size_and_time(tmp_path):
     (tmp_path / "a").write_text("12")
     before = list(stamps([str(tmp_path / "a"), "", str(tmp_path / "none")]))
-    assert before[0][:2] == (os.path.realpath(tmp_path / "a"), 2) and before[1] == ("", 0, 0) and before[2][1:] == (0, 0)
+    assert (
+        before[0][:2] == (os.path.realpath(tmp_path / "a"), 2)
+        and before[1] == ("", 0, 0)
+        and before[2][1:] == (0, 0)
+    )
     (tmp_path / "a").write_text("123")
     assert [*stamps([str(tmp_path / "a")])] != before[:1]

@@ -7,8 +7,16 @@ from fastkaggle_plus.exceptions import DataError
 
 from .pictures import BROKEN, ODD, broken_file, odd_file, save, smooth, turned
 
-NOTES = {"grey.png": "grey", "grey.jpg": "grey", "transparent.png": "transparent", "palette.png": "palette, transparent", "cmyk.jpg": "CMYK",
-         "grey16.png": "grey, 16 bits", "turned.jpg": "turned by EXIF (6)", "animated.gif": "palette, several frames"}
+NOTES = {
+    "grey.png": "grey",
+    "grey.jpg": "grey",
+    "transparent.png": "transparent",
+    "palette.png": "palette, transparent",
+    "cmyk.jpg": "CMYK",
+    "grey16.png": "grey, 16 bits",
+    "turned.jpg": "turned by EXIF (6)",
+    "animated.gif": "palette, several frames",
+}
 
 
 def make(folder):
@@ -23,17 +31,24 @@ def make(folder):
 
 
 def contents(folder):
-    return {f.relative_to(folder).as_posix(): f.read_bytes() for f in folder.rglob("*") if f.is_file()}
+    return {
+        f.relative_to(folder).as_posix(): f.read_bytes() for f in folder.rglob("*") if f.is_file()
+    }
 
 
 def test_every_broken_and_every_odd_file_is_named_and_no_other(tmp_path):
     before = contents(make(tmp_path))
     report = check_images(tmp_path).set_index("file")
-    assert set(report.index) == {f"odd/{n}" for n in NOTES} | {f"deep/er/{what}.jpg" for what in BROKEN}
+    assert set(report.index) == {f"odd/{n}" for n in NOTES} | {
+        f"deep/er/{what}.jpg" for what in BROKEN
+    }
     assert {f.removeprefix("odd/"): note for f, note in report["note"].items() if note} == NOTES
     broken = report[report["problem"] != ""]
     assert {f.removeprefix("deep/er/").removesuffix(".jpg") for f in broken.index} == set(BROKEN)
-    assert broken.loc["deep/er/empty.jpg", "problem"] == "it is empty" and (report["moved_to"] == "").all()
+    assert (
+        broken.loc["deep/er/empty.jpg", "problem"] == "it is empty"
+        and (report["moved_to"] == "").all()
+    )
     assert contents(tmp_path) == before
 
 
@@ -44,7 +59,9 @@ def test_the_broken_ones_move_with_their_folders_and_nothing_is_lost(tmp_path):
     taken = contents(bad)["deep/er/empty.jpg"]
     report = check_images(tmp_path / "images", move_to=bad)
     moved = report[report["moved_to"] != ""].set_index("file")["moved_to"]
-    assert set(moved.index) == {f"deep/er/{what}.jpg" for what in BROKEN} and moved["deep/er/empty.jpg"] == str(bad / "deep/er/empty-1.jpg")
+    assert set(moved.index) == {f"deep/er/{what}.jpg" for what in BROKEN} and moved[
+        "deep/er/empty.jpg"
+    ] == str(bad / "deep/er/empty-1.jpg")
     after, there = contents(tmp_path / "images"), contents(bad)
     assert {f: before[f] for f in after} == after and set(before) - set(after) == set(moved.index)
     assert there.pop("deep/er/empty.jpg") == taken and there["deep/er/empty-1.jpg"] == b""
@@ -65,12 +82,22 @@ def test_sizes_are_as_shown_and_from_headers_alone(tmp_path):
     turned(tmp_path / "b" / "turned.jpg", 6, height=24, width=36)
     turned(tmp_path / "b" / "turned.tif", 8, height=24, width=36)
     whole = save(tmp_path / "cut.jpg", smooth(50, 70)).read_bytes()
-    (tmp_path / "cut.jpg").write_bytes(whole[:650])   # the header is whole
+    (tmp_path / "cut.jpg").write_bytes(whole[:650])  # the header is whole
     (tmp_path / "text.png").write_bytes(b"text")
     sizes = image_sizes(tmp_path, workers=2).set_index("file")
-    assert list(sizes.index) == ["a/flat.png", "b/turned.jpg", "b/turned.tif", "cut.jpg", "text.png"]
-    assert sizes["width_px"].tolist()[:4] == [30, 36, 36, 70] and sizes["height_px"].tolist()[:4] == [20, 24, 24, 50]
-    assert sizes["width_px"].isna().tolist() == [False] * 4 + [True] and (sizes["problem"] != "").tolist() == [False] * 4 + [True]
+    assert list(sizes.index) == [
+        "a/flat.png",
+        "b/turned.jpg",
+        "b/turned.tif",
+        "cut.jpg",
+        "text.png",
+    ]
+    assert sizes["width_px"].tolist()[:4] == [30, 36, 36, 70] and sizes["height_px"].tolist()[
+        :4
+    ] == [20, 24, 24, 50]
+    assert sizes["width_px"].isna().tolist() == [False] * 4 + [True] and (
+        sizes["problem"] != ""
+    ).tolist() == [False] * 4 + [True]
     assert sizes.loc["a/flat.png", "mode"] == "RGB"
 
 

@@ -29,7 +29,13 @@ def test_an_odd_file_shows_what_it_is_meant_to_show(tmp_path, what):
         warnings.simplefilter("error")
         image = open_image(odd_file(tmp_path, what))
     assert image.size == (60, 40)
-    assert difference(image, wanted) < {"palette": 6, "animated": 6, "cmyk": 3, "turned": 3, "grey_jpeg": 2}.get(what, 0.01)
+    assert difference(image, wanted) < {
+        "palette": 6,
+        "animated": 6,
+        "cmyk": 3,
+        "turned": 3,
+        "grey_jpeg": 2,
+    }.get(what, 0.01)
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp"])
@@ -40,7 +46,13 @@ def test_the_eight_ways_to_hold_a_camera(tmp_path, orientation, suffix):
     assert image.size == (96, 64) and difference(image, smooth(64, 96)) < 4
     small = open_image(file, draft_px=(32, 48))
     assert small.size == ((48, 32) if suffix == "jpg" else (96, 64))
-    assert difference(small.resize((48, 32), Image.Resampling.BOX), np.asarray(Image.fromarray(smooth(64, 96)).resize((48, 32), Image.Resampling.BOX))) < 4
+    assert (
+        difference(
+            small.resize((48, 32), Image.Resampling.BOX),
+            np.asarray(Image.fromarray(smooth(64, 96)).resize((48, 32), Image.Resampling.BOX)),
+        )
+        < 4
+    )
     with opened(file) as header:
         assert size_px(header) == (64, 96)
 
@@ -52,22 +64,40 @@ def test_16_bit_grey_is_scaled_over_its_whole_range_in_every_format(tmp_path):
     Image.fromarray(ramp.astype(">u2")).save(tmp_path / "big-endian.tif")
     (tmp_path / "a.pgm").write_bytes(b"P5 256 4 65535\n" + ramp.astype(">u2").tobytes())
     for file in sorted(tmp_path.iterdir()):
-        assert np.abs(np.asarray(open_image(file))[0, :, 0].astype(int) - np.arange(256)).max() <= 1, file.name
+        assert (
+            np.abs(np.asarray(open_image(file))[0, :, 0].astype(int) - np.arange(256)).max() <= 1
+        ), file.name
 
 
-@pytest.mark.parametrize(("what", "why"), [("corrupt", "."), ("truncated", "[Tt]runcated"), ("empty", "it is empty"), ("text", "begins like no image")])
+@pytest.mark.parametrize(
+    ("what", "why"),
+    [
+        ("corrupt", "."),
+        ("truncated", "[Tt]runcated"),
+        ("empty", "it is empty"),
+        ("text", "begins like no image"),
+    ],
+)
 def test_a_broken_file_is_refused_by_name(tmp_path, what, why):
     assert what in BROKEN
     file = broken_file(tmp_path, what)
-    with pytest.raises(UnreadableImage, match=rf"{what}\.jpg is no readable image: .*{why}.* `check_images`") as caught:
+    with pytest.raises(
+        UnreadableImage, match=rf"{what}\.jpg is no readable image: .*{why}.* `check_images`"
+    ) as caught:
         open_image(file)
-    assert isinstance(caught.value, DataError) and caught.value.file == str(file) and caught.value.why
+    assert (
+        isinstance(caught.value, DataError) and caught.value.file == str(file) and caught.value.why
+    )
 
 
 def test_a_png_cut_short_and_one_with_a_wrong_checksum_are_refused(tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (50, 50, 3), dtype=np.uint8)
     whole = save(tmp_path / "a.png", noise).read_bytes()
-    damaged = {"cut.png": whole[:3000], "header.png": whole[:20] + b"\xff" + whole[21:], "deflate.png": whole[:60] + bytes(500) + whole[560:]}
+    damaged = {
+        "cut.png": whole[:3000],
+        "header.png": whole[:20] + b"\xff" + whole[21:],
+        "deflate.png": whole[:60] + bytes(500) + whole[560:],
+    }
     for name, content in damaged.items():
         (tmp_path / name).write_bytes(content)
         with pytest.raises(UnreadableImage, match=name):
@@ -93,7 +123,7 @@ def test_damaged_exif_leaves_the_picture_as_it_is(tmp_path):
     file = turned(tmp_path / "photo.jpg", 6)
     content = file.read_bytes()
     at = content.index(b"Exif\0\0") + 6
-    file.write_bytes(content[:at + 8] + b"\xff" * 12 + content[at + 20:])
+    file.write_bytes(content[: at + 8] + b"\xff" * 12 + content[at + 20 :])
     assert open_image(file).size in ((40, 60), (60, 40))
 
 
@@ -105,7 +135,9 @@ def test_random_damage_gives_an_image_or_a_named_error_and_nothing_else(tmp_path
             content = whole.copy()
             for at in rng.integers(0, len(whole), 6):
                 content[at] = rng.integers(256)
-            (file := tmp_path / f"{what}-{i}").write_bytes(bytes(content[: rng.integers(1, len(whole))] if i % 2 else content))
+            (file := tmp_path / f"{what}-{i}").write_bytes(
+                bytes(content[: rng.integers(1, len(whole))] if i % 2 else content)
+            )
             try:
                 assert open_image(file, draft_px=(16, 16)).mode == "RGB"
             except UnreadableImage as e:

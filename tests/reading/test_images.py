@@ -29,8 +29,12 @@ def paint(file, colour, size=(20, 30)):
 def make(folder, where="{label}/{id}", suffix=".png"):
     "Red images of class r, blue ones of class b; test images lie flat."
     labels = ["r", "b"] * (N // 2)
-    pd.DataFrame({"id": [f"{i:03d}{suffix}" for i in range(N)], "label": labels, "age": range(N)}).to_csv(folder / "train.csv", index=False)
-    pd.DataFrame({"id": [f"{i:03d}{suffix}" for i in range(100, 106)], "label": "?"}).to_csv(folder / "sample_submission.csv", index=False)
+    pd.DataFrame(
+        {"id": [f"{i:03d}{suffix}" for i in range(N)], "label": labels, "age": range(N)}
+    ).to_csv(folder / "train.csv", index=False)
+    pd.DataFrame({"id": [f"{i:03d}{suffix}" for i in range(100, 106)], "label": "?"}).to_csv(
+        folder / "sample_submission.csv", index=False
+    )
     for i, label in enumerate(labels):
         file = folder / "train_images" / where.format(label=label, id=f"{i:03d}{suffix or '.png'}")
         paint(file, (200, 0, i) if label == "r" else (0, i, 200), (20 + i % 2, 30))
@@ -40,11 +44,26 @@ def make(folder, where="{label}/{id}", suffix=".png"):
 
 
 def read(folder, **options):
-    return read_images(folder, id="id", target=("label",), task="multiclass", test="sample_submission.csv", **options)
+    return read_images(
+        folder,
+        id="id",
+        target=("label",),
+        task="multiclass",
+        test="sample_submission.csv",
+        **options,
+    )
 
 
-@pytest.mark.parametrize(("where", "name", "suffix"), [("{label}/{id}", "{label}/{id}", ".png"), ("{id}", "{id}", ".png"), ("{id}", "{id}.png", ""),
-                                                       ("{label}/{id}", "{id}", ""), ("{id}", "{id}", ".jpg")])
+@pytest.mark.parametrize(
+    ("where", "name", "suffix"),
+    [
+        ("{label}/{id}", "{label}/{id}", ".png"),
+        ("{id}", "{id}", ".png"),
+        ("{id}", "{id}.png", ""),
+        ("{label}/{id}", "{id}", ""),
+        ("{id}", "{id}", ".jpg"),
+    ],
+)
 def test_images_in_class_folders_and_flat(tmp_path, where, name, suffix):
     data = read(make(tmp_path, where, suffix), name=name)
     assert len(data.train) == N and len(data.test) == 6 and list(data.train.x) == list(data.test.x)
@@ -59,11 +78,20 @@ def test_the_template_decides_between_two_images_of_one_name(tmp_path):
     for label in ("a", "b"):
         paint(tmp_path / label / "1.png", (0, 0, 0))
     rows = pd.DataFrame({"id": [1, 1, 2], "label": ["a", "b", "a"]})
-    assert find_images(rows, tmp_path, id="id", name="{label}/{id}.png") == [tmp_path / "a" / "1.png", tmp_path / "b" / "1.png", None]
+    assert find_images(rows, tmp_path, id="id", name="{label}/{id}.png") == [
+        tmp_path / "a" / "1.png",
+        tmp_path / "b" / "1.png",
+        None,
+    ]
     assert find_images(rows, tmp_path, id="id", name="{label}/{id}")[1] == tmp_path / "b" / "1.png"
-    assert find_images(rows.assign(label=np.nan), tmp_path, id="id", name="{label}/{id}")[0] is None   # a sample with empty answers: it could be either
+    assert (
+        find_images(rows.assign(label=np.nan), tmp_path, id="id", name="{label}/{id}")[0] is None
+    )  # a sample with empty answers: it could be either
     (tmp_path / "b" / "1.png").unlink()
-    assert find_images(rows.assign(label=np.nan), tmp_path, id="id", name="{label}/{id}")[0] == tmp_path / "a" / "1.png"
+    assert (
+        find_images(rows.assign(label=np.nan), tmp_path, id="id", name="{label}/{id}")[0]
+        == tmp_path / "a" / "1.png"
+    )
 
 
 def test_a_name_in_several_folders_finds_no_wrong_image(tmp_path):
@@ -82,38 +110,59 @@ def test_some_unreadable_images_are_named_and_all_of_them_are_fatal(tmp_path):
     whole = (tmp_path / "train_images/r/002.png").read_bytes()
     (tmp_path / "train_images/r/002.png").write_bytes(whole[: len(whole) // 2])
     data = read(tmp_path)
-    assert data.left_out["train images"].startswith("3 not there or not readable: 000.png, 001.png, 002.png")
+    assert data.left_out["train images"].startswith(
+        "3 not there or not readable: 000.png, 001.png, 002.png"
+    )
     assert data.train.x["mean_r"].isna().sum() == 3 and len(data.train) == N
-    with pytest.raises(DataError, match=r"None of the 24 train images can be read from .*nowhere, the first of id 000\.png\. Check train_folder"):
+    with pytest.raises(
+        DataError,
+        match=r"None of the 24 train images can be read from .*nowhere, the first of id 000\.png\. Check train_folder",
+    ):
         read(tmp_path, train_folder="nowhere")
     for file in (tmp_path / "test_images").iterdir():
         file.write_bytes(b"no image")
-    with pytest.raises(DataError, match=r"None of the test images in .*test_images decodes, .*100\.png among them\. `check_images`"):
+    with pytest.raises(
+        DataError,
+        match=r"None of the test images in .*test_images decodes, .*100\.png among them\. `check_images`",
+    ):
         read(tmp_path)
 
 
 def test_each_row_has_its_image_though_rows_and_images_are_missing(tmp_path):
     make(tmp_path)
     rows = pd.read_csv(tmp_path / "train.csv", dtype={"id": str})
-    rows.loc[3, "label"] = None   # left out
+    rows.loc[3, "label"] = None  # left out
     rows.to_csv(tmp_path / "train.csv", index=False)
     (tmp_path / "train_images/r/004.png").unlink()
     (tmp_path / "train_images/b/005.png").write_bytes(b"")
     data = read(tmp_path, name="{label}/{id}")
     train, test = data.train.images, data.test.images
     assert len(train) == len(data.train) == N - 1 and len(test) == 6 and train.files is test.files
-    wanted = [f"{label}/{i}" if i != "004.png" else "" for i, label in zip(data.raw_train["id"], data.raw_train["label"], strict=True)]
-    assert [f and "/".join(Path(f).parts[-2:]) for f in train] == wanted and "003.png" not in "".join(wanted)
+    wanted = [
+        f"{label}/{i}" if i != "004.png" else ""
+        for i, label in zip(data.raw_train["id"], data.raw_train["label"], strict=True)
+    ]
+    assert [
+        f and "/".join(Path(f).parts[-2:]) for f in train
+    ] == wanted and "003.png" not in "".join(wanted)
     assert [Path(f).name for f in test] == data.raw_test["id"].tolist()
     assert data.left_out["train images"].startswith("2 not there or not readable: 004.png, 005.png")
     part, files = data.train.take(np.array([5, 0])), list(train)
-    assert list(part.images) == [files[5], files[0]] and data.train.x["mean_r"].isna().tolist()[3:5] == [True, True]
+    assert list(part.images) == [files[5], files[0]] and data.train.x["mean_r"].isna().tolist()[
+        3:5
+    ] == [True, True]
 
 
 def test_columns_of_train_alone_are_kept_beside_the_features(tmp_path):
     data = read(make(tmp_path))
-    assert list(data.train.also) == ["age"] and data.train.also["age"].tolist() == list(range(N)) and data.test.also is None
-    pd.read_csv(tmp_path / "train.csv", dtype=str).drop(columns="age").to_csv(tmp_path / "train.csv", index=False)
+    assert (
+        list(data.train.also) == ["age"]
+        and data.train.also["age"].tolist() == list(range(N))
+        and data.test.also is None
+    )
+    pd.read_csv(tmp_path / "train.csv", dtype=str).drop(columns="age").to_csv(
+        tmp_path / "train.csv", index=False
+    )
     assert read(tmp_path).train.also is None
 
 
@@ -121,7 +170,7 @@ def test_features_are_computed_once_for_all_readers(tmp_path):
     first = read(make(tmp_path)).train.x
     file = tmp_path / "train_images/r/000.png"
     before = file.stat()
-    file.write_bytes(b"x" * before.st_size)   # who reads it again finds no image
+    file.write_bytes(b"x" * before.st_size)  # who reads it again finds no image
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
     pd.testing.assert_frame_equal(read(tmp_path).train.x, first)
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
@@ -130,12 +179,18 @@ def test_features_are_computed_once_for_all_readers(tmp_path):
 
 def test_sizes_among_the_features_are_as_the_image_is_shown(tmp_path):
     features = image_features([turned(tmp_path / "a.jpg", 6, height=40, width=60), ""])
-    assert features["width_px"].tolist()[0] == 60 and features["height_px"].tolist()[0] == 40 and features.iloc[1].isna().all()
+    assert (
+        features["width_px"].tolist()[0] == 60
+        and features["height_px"].tolist()[0] == 40
+        and features.iloc[1].isna().all()
+    )
 
 
 def test_columns_in_both_files_stay_features(tmp_path):
     make(tmp_path)
-    pd.DataFrame({"id": [f"{i:03d}.png" for i in range(100, 106)], "age": range(6)}).to_csv(tmp_path / "test.csv", index=False)
+    pd.DataFrame({"id": [f"{i:03d}.png" for i in range(100, 106)], "age": range(6)}).to_csv(
+        tmp_path / "test.csv", index=False
+    )
     data = read_images(tmp_path, id="id", target=("label",), task="multiclass")
     assert "age" in data.train.cont_names and data.test.x["age"].tolist() == [0, 1, 2, 3, 4, 5]
 
@@ -158,5 +213,7 @@ def test_features_tell_edges_and_places(tmp_path):
     half[:15] = 255
     Image.fromarray(half).save(tmp_path / "half.png")
     features = image_features([tmp_path / "stripes.png", tmp_path / "half.png"])
-    assert features["edges_r"][0] > 10 * features["edges_r"][1] and features["mean_r"][0] == pytest.approx(features["mean_r"][1])
+    assert features["edges_r"][0] > 10 * features["edges_r"][1] and features["mean_r"][
+        0
+    ] == pytest.approx(features["mean_r"][1])
     assert features["thumb_r00"][1] == 1 and features["thumb_r50"][1] == 0

@@ -35,31 +35,49 @@ def test_as_fastai_resizes_a_validation_set(tmp_path, method, size):
     from fastai.vision.augment import PadMode, Resize
     from fastai.vision.core import PILImage
 
-    files = [save(tmp_path / f"{name}.{suffix}", smooth(*shape)) for name, shape in SHAPES.items() for suffix in ("jpg", "png")]
+    files = [
+        save(tmp_path / f"{name}.{suffix}", smooth(*shape))
+        for name, shape in SHAPES.items()
+        for suffix in ("jpg", "png")
+    ]
     pixels = resized(files, size, method=method)
     theirs = Resize(size, method=method, pad_mode=PadMode.Zeros)
     for file, ours in zip(files, pixels.array, strict=True):
         wanted = np.asarray(theirs(PILImage.create(file), split_idx=1)).astype(int)
         assert wanted.shape == ours.shape
-        assert np.abs(wanted - ours).mean() < 1.2, f"{file.name}: {np.abs(wanted - ours).mean():.2f}"
+        assert np.abs(wanted - ours).mean() < 1.2, (
+            f"{file.name}: {np.abs(wanted - ours).mean():.2f}"
+        )
     assert pixels.ok.all() and not pixels.problems
 
 
 def test_details_finer_than_a_pixel_become_grey_and_no_pattern(tmp_path):
     board = np.indices((512, 512)).sum(0) % 2 * 255
     for suffix in ("png", "jpg"):
-        [ours] = resized([save(tmp_path / f"board.{suffix}", np.stack([board] * 3, -1).astype(np.uint8))], 64).array
+        [ours] = resized(
+            [save(tmp_path / f"board.{suffix}", np.stack([board] * 3, -1).astype(np.uint8))], 64
+        ).array
         assert np.abs(ours.astype(int) - 127).max() < 12
 
 
 def test_rows_share_files_and_what_cannot_be_read_is_black_and_named(tmp_path):
-    good, (bad, missing) = make(tmp_path, 2), (broken_file(tmp_path, "truncated"), tmp_path / "gone.jpg")
+    good, (bad, missing) = (
+        make(tmp_path, 2),
+        (broken_file(tmp_path, "truncated"), tmp_path / "gone.jpg"),
+    )
     images = ImageFiles((good[0], str(bad), "", str(missing), good[1]), np.array([4, 4, 2]))
     pixels = resized(images, 16)
-    assert pixels.array.shape == (5, 16, 16, 3) and pixels.array.dtype == np.uint8 and isinstance(pixels.array, np.memmap)
+    assert (
+        pixels.array.shape == (5, 16, 16, 3)
+        and pixels.array.dtype == np.uint8
+        and isinstance(pixels.array, np.memmap)
+    )
     assert pixels.ok.tolist() == [True, False, False, False, True]
     assert [bool(p.any()) for p in pixels.array] == pixels.ok.tolist()
-    assert set(pixels.problems) == {str(bad), str(missing)} and "truncated" in pixels.problems[str(bad)].lower()
+    assert (
+        set(pixels.problems) == {str(bad), str(missing)}
+        and "truncated" in pixels.problems[str(bad)].lower()
+    )
     assert pixels.problems[str(missing)] == "it is not there"
     again = resized(images, 16)
     assert again.problems == pixels.problems and (again.ok == pixels.ok).all()
@@ -68,12 +86,22 @@ def test_rows_share_files_and_what_cannot_be_read_is_black_and_named(tmp_path):
 
 
 def test_odd_files_are_read_and_broken_ones_stop_nothing(tmp_path):
-    files = [odd_file(tmp_path, what, height=60, width=60) for what in ODD] + [broken_file(tmp_path, what) for what in BROKEN]
+    files = [odd_file(tmp_path, what, height=60, width=60) for what in ODD] + [
+        broken_file(tmp_path, what) for what in BROKEN
+    ]
     pixels = resized(files, 24)
-    assert pixels.ok.tolist() == [True] * len(ODD) + [False] * len(BROKEN) and set(pixels.problems) == {str(f) for f in files[len(ODD):]}
-    wanted = np.asarray(Image.fromarray(smooth(60, 60)).resize((24, 24), Image.Resampling.BILINEAR)).astype(int)
+    assert pixels.ok.tolist() == [True] * len(ODD) + [False] * len(BROKEN) and set(
+        pixels.problems
+    ) == {str(f) for f in files[len(ODD) :]}
+    wanted = np.asarray(
+        Image.fromarray(smooth(60, 60)).resize((24, 24), Image.Resampling.BILINEAR)
+    ).astype(int)
     for file, ours in zip(files[: len(ODD)], pixels.array, strict=False):
-        fair = np.asarray(Image.fromarray(wanted.astype(np.uint8)).convert("L")).astype(int)[..., None] if "grey" in file.name else wanted
+        fair = (
+            np.asarray(Image.fromarray(wanted.astype(np.uint8)).convert("L")).astype(int)[..., None]
+            if "grey" in file.name
+            else wanted
+        )
         assert np.abs(fair - ours).mean() < 5, file.name
 
 
@@ -81,15 +109,21 @@ def test_files_are_read_again_only_when_they_changed(tmp_path):
     files = make(tmp_path)
     first = resized(files, 16).array.copy()
     before = os.stat(files[1])
-    other = save(tmp_path / "other" / "1.png", 255 - smooth(30, 20, phase=1)).read_bytes()[: before.st_size]
-    with open(files[1], "wb") as f:   # other bytes, and nothing that tells: whoever reads the file again would see them
+    other = save(tmp_path / "other" / "1.png", 255 - smooth(30, 20, phase=1)).read_bytes()[
+        : before.st_size
+    ]
+    with open(
+        files[1], "wb"
+    ) as f:  # other bytes, and nothing that tells: whoever reads the file again would see them
         f.write(other.ljust(before.st_size, b"\0"))
     os.utime(files[1], ns=(before.st_atime_ns, before.st_mtime_ns))
     assert (resized(files, 16).array == first).all()
     os.utime(files[1], ns=(before.st_atime_ns, before.st_mtime_ns + 1))
     changed = resized(files, 16).array
     assert (changed[[0, 2, 3]] == first[[0, 2, 3]]).all() and (changed[1] != first[1]).any()
-    assert (resized(files, 16, method="squish").array != changed).any() and resized(files, (16, 8)).array.shape == (4, 16, 8, 3)
+    assert (resized(files, 16, method="squish").array != changed).any() and resized(
+        files, (16, 8)
+    ).array.shape == (4, 16, 8, 3)
 
 
 def test_one_folder_by_two_ways_is_one_entry(tmp_path, monkeypatch):
@@ -121,8 +155,12 @@ def test_a_damaged_entry_is_made_again(tmp_path, damage):
 
 def test_a_build_that_was_killed_leaves_nothing_that_counts(tmp_path):
     files, gate = make(tmp_path), tmp_path / "gate.png"
-    os.mkfifo(gate)   # who opens it waits for a writer: the build stands still when it comes to this file
-    code = f"from fastkaggle_plus.reading.pixels import resized; resized({[*files, str(gate)]!r}, 16)"
+    os.mkfifo(
+        gate
+    )  # who opens it waits for a writer: the build stands still when it comes to this file
+    code = (
+        f"from fastkaggle_plus.reading.pixels import resized; resized({[*files, str(gate)]!r}, 16)"
+    )
     kept = tmp_path / "home/cache/pixels"
     with subprocess.Popen([sys.executable, "-c", code]) as build:
         while not list(kept.glob("*.part")):
@@ -138,9 +176,16 @@ def test_a_build_that_was_killed_leaves_nothing_that_counts(tmp_path):
 
 
 def test_what_cannot_be_asked_for_is_said(tmp_path):
-    with pytest.raises(UnknownName, match=r"Unknown resize method 'squash'\. Did you mean 'squish'"):
+    with pytest.raises(
+        UnknownName, match=r"Unknown resize method 'squash'\. Did you mean 'squish'"
+    ):
         resized([], 8, method="squash")
     for size in (0, (8, -1), (8, 8, 8), 1.5):
         with pytest.raises(DataError, match="An image size is one number or"):
             resized([], size)
-    assert resized([], 8).array.shape == (0, 8, 8, 3) and resized([], [8, 4]).array.shape == (0, 8, 4, 3)
+    assert resized([], 8).array.shape == (0, 8, 8, 3) and resized([], [8, 4]).array.shape == (
+        0,
+        8,
+        4,
+        3,
+    )

@@ -22,7 +22,9 @@ def write(folder, columns, *, targets=None, n_test=20, sample=True, **test_colum
     train.to_csv(folder / "train.csv", index=False)
     test.to_csv(folder / "test.csv", index=False)
     if sample:
-        pd.DataFrame({"id": test["id"], "y": 0}).to_csv(folder / "sample_submission.csv", index=False)
+        pd.DataFrame({"id": test["id"], "y": 0}).to_csv(
+            folder / "sample_submission.csv", index=False
+        )
     return folder
 
 
@@ -35,22 +37,49 @@ NUMBER = RNG.normal(size=N).round(3)
 
 # --- kinds of columns ---------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("written", ["%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M:%S", "%d-%b-%Y",
-                                     "%d %B %Y", "%b %d, %Y", "%Y%m%d", "%d.%m.%Y %H:%M", "%a, %d %b %Y", "%a, %d %b %Y %H:%M:%S +0000",
-                                     "%a %b %d %H:%M:%S %Y", "%a %b %d %H:%M:%S UTC %Y"])
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "%Y-%m-%d",
+        "%d.%m.%Y",
+        "%m/%d/%Y",
+        "%d/%m/%Y",
+        "%Y/%m/%d",
+        "%Y-%m-%dT%H:%M:%SZ",
+        "%Y-%m-%d %H:%M:%S",
+        "%d-%b-%Y",
+        "%d %B %Y",
+        "%b %d, %Y",
+        "%Y%m%d",
+        "%d.%m.%Y %H:%M",
+        "%a, %d %b %Y",
+        "%a, %d %b %Y %H:%M:%S +0000",
+        "%a %b %d %H:%M:%S %Y",
+        "%a %b %d %H:%M:%S UTC %Y",
+    ],
+)
 def test_dates_in_many_formats_become_their_parts(tmp_path, written):
     days = pd.to_datetime("2020-01-01") + pd.to_timedelta(RNG.permutation(400)[:N], unit="D")
     data = read(write(tmp_path, {"when": days.strftime(written)}))
     assert data.train.cat_names == ()
-    assert (data.train.x["when_Month"] == days.month).all() and (data.train.x["when_Day"] == days.day).all()
-    assert (data.train.x["when_Elapsed"].diff().dropna() == np.diff(days.to_numpy()) / np.timedelta64(1, "D")).all()
+    assert (data.train.x["when_Month"] == days.month).all() and (
+        data.train.x["when_Day"] == days.day
+    ).all()
+    assert (
+        data.train.x["when_Elapsed"].diff().dropna()
+        == np.diff(days.to_numpy()) / np.timedelta64(1, "D")
+    ).all()
     assert (data.test.x["when_Dayofweek"] == days.day_of_week[:20]).all()
 
 
 @pytest.mark.parametrize("written", ["%b %Y", "%B %Y", "%b-%Y"])
 def test_months_are_dates(written):
     months = pd.Series(pd.date_range("2015-01-01", periods=N, freq="MS"))
-    assert column_kind("when", months.dt.strftime(written)) == "date" and read_dates(months.dt.strftime(written)).tolist() == months.tolist()
+    assert (
+        column_kind("when", months.dt.strftime(written)) == "date"
+        and read_dates(months.dt.strftime(written)).tolist() == months.tolist()
+    )
 
 
 @pytest.mark.parametrize("unknown", ["?", "-", "unknown", "N/A"])
@@ -72,22 +101,36 @@ def test_the_training_column_decides_between_day_first_and_month_first():
     assert read_dates(test, like=train)[0] == pd.Timestamp("2020-04-03")
     assert read_dates(test)[0] == pd.Timestamp("2020-03-04")
     assert read_dates(pd.Series(["03.04.2020"]))[0] == pd.Timestamp("2020-04-03")
-    assert read_dates(pd.Series(["2020-03-04", "25.12.2020"])).tolist() == [pd.Timestamp("2020-03-04"), pd.Timestamp("2020-12-25")]
+    assert read_dates(pd.Series(["2020-03-04", "25.12.2020"])).tolist() == [
+        pd.Timestamp("2020-03-04"),
+        pd.Timestamp("2020-12-25"),
+    ]
 
 
 def test_hours_count_and_zones_are_put_on_one_clock():
-    parts = date_parts(pd.Series(["2020-01-01T12:00:00+02:00", "2020-01-01T12:00:00Z", None], name="t"))
+    parts = date_parts(
+        pd.Series(["2020-01-01T12:00:00+02:00", "2020-01-01T12:00:00Z", None], name="t")
+    )
     assert parts["t_Hour"].tolist()[:2] == [10, 12]
     assert parts["t_Elapsed"].iloc[1] == pytest.approx(7305.5) and parts.iloc[2].isna().all()
 
 
 def test_dates_with_gaps_and_a_few_odd_ones(tmp_path):
-    days = list((pd.Timestamp("2021-03-01") + pd.to_timedelta(range(N), unit="D")).strftime("%Y-%m-%d"))
+    days = list(
+        (pd.Timestamp("2021-03-01") + pd.to_timedelta(range(N), unit="D")).strftime("%Y-%m-%d")
+    )
     data = read(write(tmp_path, {"when": [None, "soon", *days[2:]]}))
     assert data.train.x["when_Elapsed"].isna().sum() == 2 and "when" not in data.train.cat_names
 
 
-@pytest.mark.parametrize("values", [[2001 + i % 20 for i in range(N)], [str(i % 7) + ".5" for i in range(N)], [10_000_000 + 7 * i for i in range(N)]])
+@pytest.mark.parametrize(
+    "values",
+    [
+        [2001 + i % 20 for i in range(N)],
+        [str(i % 7) + ".5" for i in range(N)],
+        [10_000_000 + 7 * i for i in range(N)],
+    ],
+)
 def test_years_and_plain_numbers_are_no_dates(tmp_path, values):
     assert read(write(tmp_path, {"c": values})).train.cont_names == ("c",)
 
@@ -100,18 +143,34 @@ def test_versions_and_addresses_are_no_dates():
 def test_words_are_categories_and_unseen_levels_are_missing(tmp_path):
     data = read(write(tmp_path, {"c": [" red", "green ", "blue"] * 20}, c=["red", "pink"] * 10))
     assert data.train.cat_names == ("c",)
-    assert list(data.train.x["c"].cat.categories) == ["blue", "green", "red"] == list(data.test.x["c"].cat.categories)
+    assert (
+        list(data.train.x["c"].cat.categories)
+        == ["blue", "green", "red"]
+        == list(data.test.x["c"].cat.categories)
+    )
     assert data.test.x["c"].isna().sum() == 10
 
 
 def test_numbers_with_gaps_stay_numbers(tmp_path):
-    data = read(write(tmp_path, {"a": np.where(RNG.random(N) < 0.3, np.nan, NUMBER), "b": range(N)}))
+    data = read(
+        write(tmp_path, {"a": np.where(RNG.random(N) < 0.3, np.nan, NUMBER), "b": range(N)})
+    )
     assert data.train.cont_names == ("a", "b")
     assert data.train.x["a"].isna().any() and data.train.x.dtypes.eq(float).all()
 
 
 def test_a_column_that_is_missing_nearly_everywhere_tells_by_its_gaps(tmp_path):
-    data = read(write(tmp_path, {"flag": ["x", *[None] * (N - 1)], "number": [*[None] * (N - 1), 1.0], "empty": [None] * N}, n_test=N))
+    data = read(
+        write(
+            tmp_path,
+            {
+                "flag": ["x", *[None] * (N - 1)],
+                "number": [*[None] * (N - 1), 1.0],
+                "empty": [None] * N,
+            },
+            n_test=N,
+        )
+    )
     assert data.left_out["empty"] == "constant"
     assert data.train.x["number"].notna().sum() == 1 and data.train.x["flag"].notna().sum() == 1
 
@@ -119,27 +178,53 @@ def test_a_column_that_is_missing_nearly_everywhere_tells_by_its_gaps(tmp_path):
 @pytest.mark.parametrize("gap", [True, False])
 def test_booleans_are_numbers(tmp_path, gap):
     values = [True, False] * 30
-    data = read(write(tmp_path, {"flag": [None, *values[1:]] if gap else values}, flag=[None, *values[1:20]]))
+    data = read(
+        write(
+            tmp_path, {"flag": [None, *values[1:]] if gap else values}, flag=[None, *values[1:20]]
+        )
+    )
     assert data.train.cont_names == ("flag",)
     assert data.train.x["flag"].tolist()[2:4] == [1.0, 0.0] and np.isnan(data.test.x["flag"][0])
 
 
-@pytest.mark.parametrize(("written", "value"), [("1,234.5", 1234.5), ("3,14", 3.14), ("1.234,5", 1234.5),
-                                                ("$5", 5), ("12%", 12), ("1e3", 1000), (" -7 ", -7), ("€ 2", 2)])
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("1,234.5", 1234.5),
+        ("3,14", 3.14),
+        ("1.234,5", 1234.5),
+        ("$5", 5),
+        ("12%", 12),
+        ("1e3", 1000),
+        (" -7 ", -7),
+        ("€ 2", 2),
+    ],
+)
 def test_numbers_written_as_text(written, value):
     assert as_numbers(pd.Series([written, "?", None, "n/a"])).tolist()[0] == value
-    assert as_numbers(pd.Series([written, "?", None, "n/a"])).isna().tolist() == [False, True, True, True]
+    assert as_numbers(pd.Series([written, "?", None, "n/a"])).isna().tolist() == [
+        False,
+        True,
+        True,
+        True,
+    ]
 
 
 def test_thousands_and_question_marks_in_a_file(tmp_path):
     values = [f"{v:,}" for v in range(900, 900 + 10 * N, 10)]
     data = read(write(tmp_path, {"price": ["?", *values[1:]]}, price=["1,000", *["?"] * 19]))
     assert data.train.cont_names == ("price",)
-    assert data.train.x["price"].max() == 1490 and data.test.x["price"][0] == 1000 and data.test.x["price"].isna().sum() == 19
+    assert (
+        data.train.x["price"].max() == 1490
+        and data.test.x["price"][0] == 1000
+        and data.test.x["price"].isna().sum() == 19
+    )
 
 
 def test_mixed_words_and_numbers_are_one_category_in_both_files(tmp_path):
-    data = read(write(tmp_path, {"cabin": ["7", "B2", "C3"] * 20}, cabin=["7"] * 19 + [None]))  # in test pandas alone would see 7.0
+    data = read(
+        write(tmp_path, {"cabin": ["7", "B2", "C3"] * 20}, cabin=["7"] * 19 + [None])
+    )  # in test pandas alone would see 7.0
     assert data.train.cat_names == ("cabin",)
     assert (data.test.x["cabin"].dropna() == "7").all() and len(data.test.x["cabin"].dropna()) == 19
 
@@ -155,18 +240,41 @@ def test_huge_integers(tmp_path):
 
 
 def test_columns_no_model_should_see_are_named_with_the_reason(tmp_path):
-    write(tmp_path, {"row_id": range(500, 500 + N), "code": [f"x{i}" for i in range(N)],
-                     "note": ["this is a text of several words", "another text that is also long"] * 30,
-                     "same": 1, "late": NUMBER, "a": NUMBER})
-    pd.read_csv(tmp_path / "test.csv").drop(columns="late").assign(extra=1).to_csv(tmp_path / "test.csv", index=False)
+    write(
+        tmp_path,
+        {
+            "row_id": range(500, 500 + N),
+            "code": [f"x{i}" for i in range(N)],
+            "note": ["this is a text of several words", "another text that is also long"] * 30,
+            "same": 1,
+            "late": NUMBER,
+            "a": NUMBER,
+        },
+    )
+    pd.read_csv(tmp_path / "test.csv").drop(columns="late").assign(extra=1).to_csv(
+        tmp_path / "test.csv", index=False
+    )
     data = read(tmp_path)
-    assert data.left_out == {"extra": "not in the train file", "id": "id", "row_id": "id", "code": "id", "note": "free text", "same": "constant",
-                             "late": "not in the test file"}
+    assert data.left_out == {
+        "extra": "not in the train file",
+        "id": "id",
+        "row_id": "id",
+        "code": "id",
+        "note": "free text",
+        "same": "constant",
+        "late": "not in the test file",
+    }
     assert list(data.train.x) == list(data.test.x) == ["a"]
 
 
 def test_a_category_that_test_shares_nothing_of_is_left_out(tmp_path):
-    data = read(write(tmp_path, {"store": [f"s{i % 6}" for i in range(N)], "a": NUMBER}, store=[f"t{i % 3}" for i in range(20)]))
+    data = read(
+        write(
+            tmp_path,
+            {"store": [f"s{i % 6}" for i in range(N)], "a": NUMBER},
+            store=[f"t{i % 3}" for i in range(20)],
+        )
+    )
     assert data.left_out["store"] == "test has other values"
 
 
@@ -177,12 +285,17 @@ def test_nothing_left_to_learn_from_is_an_error(tmp_path):
 
 # --- categories with many levels ----------------------------------------------------------------------------------
 
+
 def many_levels(folder, n=600):
     rng = np.random.default_rng(0)
     level = np.concatenate([rng.integers(0, 60, n - 2), [98, 99]])
-    frame = pd.DataFrame({"id": range(n), "shop": [f"s{i}" for i in level], "y": level % 2 + rng.normal(0, 0.1, n)})
+    frame = pd.DataFrame(
+        {"id": range(n), "shop": [f"s{i}" for i in level], "y": level % 2 + rng.normal(0, 0.1, n)}
+    )
     frame.to_csv(folder / "train.csv", index=False)
-    frame.head(50).assign(id=range(n, n + 50)).replace({"shop": {"s1": "never seen"}}).drop(columns="y").to_csv(folder / "test.csv", index=False)
+    frame.head(50).assign(id=range(n, n + 50)).replace({"shop": {"s1": "never seen"}}).drop(
+        columns="y"
+    ).to_csv(folder / "test.csv", index=False)
     return read(folder, task="regression")
 
 
@@ -192,7 +305,9 @@ def test_many_levels_get_a_frequency_and_rare_ones_become_one(tmp_path):
     assert (data.train.x["shop"].tail(2) == "(rare)").all()
     unseen = (data.raw_test["shop"] == "never seen").to_numpy()
     assert unseen.any() and (data.test.x["shop"][unseen] == "(rare)").all()
-    assert data.train.x["shop_count"][0] == (data.raw_train["shop"] == data.raw_train["shop"][0]).sum()
+    assert (
+        data.train.x["shop_count"][0] == (data.raw_train["shop"] == data.raw_train["shop"][0]).sum()
+    )
 
 
 def test_mean_targets_come_from_the_rows_to_fit_alone(tmp_path):
@@ -214,30 +329,60 @@ def test_no_row_sees_its_own_target(tmp_path):
     for row in (0, 17, 599):
         changed = data.train.targs.copy()
         changed[row] += 1000
-        after = dataclasses.replace(data, train=dataclasses.replace(data.train, targs=changed)).fold(rows, None)[0].x["shop_mean"]
+        after = (
+            dataclasses.replace(data, train=dataclasses.replace(data.train, targs=changed))
+            .fold(rows, None)[0]
+            .x["shop_mean"]
+        )
         assert after[row] == before[row] and (after != before).any()
 
 
-@pytest.mark.parametrize(("task", "targets", "added"), [
-    ("binary", [i % 2 for i in range(N)], ["c_mean"]), ("multiclass", ["a", "b", "c"] * 20, ["c_mean", "c_mean1", "c_mean2"]),
-    ("multiclass", [f"k{i % 12}" for i in range(N)], [])])
+@pytest.mark.parametrize(
+    ("task", "targets", "added"),
+    [
+        ("binary", [i % 2 for i in range(N)], ["c_mean"]),
+        ("multiclass", ["a", "b", "c"] * 20, ["c_mean", "c_mean1", "c_mean2"]),
+        ("multiclass", [f"k{i % 12}" for i in range(N)], []),
+    ],
+)
 def test_mean_targets_by_task(tmp_path, task, targets, added):
-    data = read(write(tmp_path, {"c": [f"v{i % 40}" for i in range(N)]}, targets=targets), task=task)
+    data = read(
+        write(tmp_path, {"c": [f"v{i % 40}" for i in range(N)]}, targets=targets), task=task
+    )
     fit, test = data.fold(np.arange(N), None)
-    assert [c for c in fit.cont_names if "_mean" in c] == added == [c for c in test.cont_names if "_mean" in c]
+    assert (
+        [c for c in fit.cont_names if "_mean" in c]
+        == added
+        == [c for c in test.cont_names if "_mean" in c]
+    )
 
 
 def test_mean_targets_of_replaced_features_are_not_asked_for(tmp_path):
     data = many_levels(tmp_path)
-    own = data.with_features(pd.DataFrame({"n": range(600)}), pd.DataFrame({"n": range(50)}), cat_names=(), cont_names=("n",))
+    own = data.with_features(
+        pd.DataFrame({"n": range(600)}),
+        pd.DataFrame({"n": range(50)}),
+        cat_names=(),
+        cont_names=("n",),
+    )
     assert list(own.fold(np.arange(600), None)[0].x) == ["n"]
 
 
 # --- targets ------------------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize(("written", "vocab"), [
-    (["yes", "no"] * 30, ("no", "yes")), ([True, False] * 30, (False, True)), ([1.0, 0.0] * 30, (0, 1)), ([1.0, 0.0] * 29 + [None, None], (0, 1)),
-    ([True, False] * 29 + [None, None], (False, True)), ([10**12, 5] * 30, (5, 10**12)), (["None", "NA"] * 30, ("NA", "None"))])
+
+@pytest.mark.parametrize(
+    ("written", "vocab"),
+    [
+        (["yes", "no"] * 30, ("no", "yes")),
+        ([True, False] * 30, (False, True)),
+        ([1.0, 0.0] * 30, (0, 1)),
+        ([1.0, 0.0] * 29 + [None, None], (0, 1)),
+        ([True, False] * 29 + [None, None], (False, True)),
+        ([10**12, 5] * 30, (5, 10**12)),
+        (["None", "NA"] * 30, ("NA", "None")),
+    ],
+)
 def test_class_labels_as_they_are_meant(tmp_path, written, vocab):
     data = read(write(tmp_path, {"a": NUMBER}, targets=written))
     assert data.vocab == vocab and [type(v) for v in data.vocab] == [type(v) for v in vocab]
@@ -247,12 +392,18 @@ def test_class_labels_as_they_are_meant(tmp_path, written, vocab):
 
 
 def test_a_class_called_none_beside_gaps(tmp_path):
-    data = read(write(tmp_path, {"a": NUMBER}, targets=["None", "mild", "bad"] * 19 + [None] * 3), task="multiclass")
+    data = read(
+        write(tmp_path, {"a": NUMBER}, targets=["None", "mild", "bad"] * 19 + [None] * 3),
+        task="multiclass",
+    )
     assert data.vocab == ("None", "bad", "mild") and len(data.train) == 57
 
 
 def test_values_with_gaps_and_written_as_text(tmp_path):
-    data = read(write(tmp_path, {"a": NUMBER}, targets=[f"{v:,}" for v in range(990, 1049)] + [""]), task="regression")
+    data = read(
+        write(tmp_path, {"a": NUMBER}, targets=[f"{v:,}" for v in range(990, 1049)] + [""]),
+        task="regression",
+    )
     assert data.targs.tolist() == list(range(990, 1049)) and data.vocab == ()
 
 
@@ -262,14 +413,17 @@ def test_several_targets(tmp_path):
     assert data.targs.shape == (N, 2) and data.train.n_outputs == 2 and list(data.train.x) == ["a"]
 
 
-@pytest.mark.parametrize(("task", "targets", "message"), [
-    ("binary", ["a", "b", "c"] * 20, "needs two classes, and 'y' holds 3: 'a', 'b', 'c'"),
-    ("multiclass", ["a"] * N, "at least two classes, and 'y' holds 1"),
-    ("multiclass", NUMBER, 'For values use task = "regression"'),
-    ("regression", ["a", "b"] * 30, "'y' holds 'a'. For classes"),
-    ("regression", [np.inf, *NUMBER[1:]], "'y' holds inf"),
-    ("binary", [None] * N, "no row with a value in y"),
-])
+@pytest.mark.parametrize(
+    ("task", "targets", "message"),
+    [
+        ("binary", ["a", "b", "c"] * 20, "needs two classes, and 'y' holds 3: 'a', 'b', 'c'"),
+        ("multiclass", ["a"] * N, "at least two classes, and 'y' holds 1"),
+        ("multiclass", NUMBER, 'For values use task = "regression"'),
+        ("regression", ["a", "b"] * 30, "'y' holds 'a'. For classes"),
+        ("regression", [np.inf, *NUMBER[1:]], "'y' holds inf"),
+        ("binary", [None] * N, "no row with a value in y"),
+    ],
+)
 def test_targets_that_do_not_fit_the_task(tmp_path, task, targets, message):
     with pytest.raises(DataError, match=message):
         read(write(tmp_path, {"a": NUMBER}, targets=targets), task=task)
@@ -277,11 +431,14 @@ def test_targets_that_do_not_fit_the_task(tmp_path, task, targets, message):
 
 # --- ids, groups, time --------------------------------------------------------------------------------------------
 
+
 def test_ids_stay_as_they_are_written(tmp_path):
     write(tmp_path, {"a": NUMBER})
     for name in ("train", "test", "sample_submission"):
         frame = pd.read_csv(tmp_path / f"{name}.csv")
-        frame.assign(id=[f"{i:05d}" for i in frame["id"]]).to_csv(tmp_path / f"{name}.csv", index=False)
+        frame.assign(id=[f"{i:05d}" for i in frame["id"]]).to_csv(
+            tmp_path / f"{name}.csv", index=False
+        )
     data = read(tmp_path)
     assert data.ids[0] == "00001" and data.test_ids[0] == "01001" == data.sample["id"][0]
     assert read(write(tmp_path, {"a": NUMBER})).ids.dtype == np.int64
@@ -290,9 +447,15 @@ def test_ids_stay_as_they_are_written(tmp_path):
 def test_ids_only_in_the_sample_submission(tmp_path):
     write(tmp_path, {"a": NUMBER})
     for name in ("train", "test"):
-        pd.read_csv(tmp_path / f"{name}.csv").drop(columns="id").to_csv(tmp_path / f"{name}.csv", index=False)
+        pd.read_csv(tmp_path / f"{name}.csv").drop(columns="id").to_csv(
+            tmp_path / f"{name}.csv", index=False
+        )
     data = read(tmp_path)
-    assert data.test_ids.tolist() == list(range(1001, 1021)) and len(set(data.ids)) == N and list(data.train.x) == ["a"]
+    assert (
+        data.test_ids.tolist() == list(range(1001, 1021))
+        and len(set(data.ids)) == N
+        and list(data.train.x) == ["a"]
+    )
 
 
 def test_doubled_and_empty_ids_are_refused(tmp_path):
@@ -303,16 +466,27 @@ def test_doubled_and_empty_ids_are_refused(tmp_path):
 
 
 def test_groups_and_time(tmp_path):
-    write(tmp_path, {"a": NUMBER, "team": ["x", None, "y"] * 20, "day": [f"{i % 28 + 1:02d}.02.2020" for i in range(N)]})
+    write(
+        tmp_path,
+        {
+            "a": NUMBER,
+            "team": ["x", None, "y"] * 20,
+            "day": [f"{i % 28 + 1:02d}.02.2020" for i in range(N)],
+        },
+    )
     data = read(tmp_path, group_column="team", time_column="day")
     assert set(data.groups) == {"x", "y", "(missing)"}
     assert data.time[1] == np.datetime64("2020-02-02")
     write(tmp_path, {"a": NUMBER, "day": ["2020-01-01", "never"] * 30})
-    with pytest.raises(DataError, match=r"split. column = .day.: 30 values that are neither dates nor numbers are in .*train\.csv, .*row 2 \('never'\)"):
+    with pytest.raises(
+        DataError,
+        match=r"split. column = .day.: 30 values that are neither dates nor numbers are in .*train\.csv, .*row 2 \('never'\)",
+    ):
         read(tmp_path, time_column="day")
 
 
 # --- files --------------------------------------------------------------------------------------------------------
+
 
 def test_without_a_sample_submission_the_test_rows_are_asked(tmp_path):
     data = read(write(tmp_path, {"a": NUMBER}, sample=False))
@@ -382,8 +556,14 @@ def test_another_separator_is_named_also_where_commas_in_cells_vary(tmp_path):
         read(tmp_path)
 
 
-@pytest.mark.parametrize(("content", "message"), [("", "does not read as csv"), ('id,y\n1,"open', "does not read as csv"),
-                                                 ("id,y\n1,2\n3,4,5,6\n", "does not read as csv")])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "does not read as csv"),
+        ('id,y\n1,"open', "does not read as csv"),
+        ("id,y\n1,2\n3,4,5,6\n", "does not read as csv"),
+    ],
+)
 def test_damaged_files_are_named(tmp_path, content, message):
     write(tmp_path, {"a": NUMBER})
     (tmp_path / "train.csv").write_text(content)
@@ -395,14 +575,25 @@ def test_missing_files_and_columns_say_what_there_is(tmp_path):
     with pytest.raises(DataError, match="no such folder"):
         read(tmp_path / "nowhere")
     write(tmp_path, {"a": NUMBER})
-    with pytest.raises(DataError, match=r"trian\.csv is not there \(its folder holds: sample_submission\.csv, test\.csv, train\.csv\)"):
+    with pytest.raises(
+        DataError,
+        match=r"trian\.csv is not there \(its folder holds: sample_submission\.csv, test\.csv, train\.csv\)",
+    ):
         read(tmp_path, train="trian.csv")
-    with pytest.raises(DataError, match=r"competition\.toml: id = .Id.: .*test\.csv has no such column\. Did you mean 'id'\? Its columns: id, a"):
+    with pytest.raises(
+        DataError,
+        match=r"competition\.toml: id = .Id.: .*test\.csv has no such column\. Did you mean 'id'\? Its columns: id, a",
+    ):
         read(tmp_path, id="Id")
-    with pytest.raises(DataError, match=r'target = "z": .*train\.csv has no such column\. Its columns: id, a, y'):
+    with pytest.raises(
+        DataError, match=r'target = "z": .*train\.csv has no such column\. Its columns: id, a, y'
+    ):
         read(tmp_path, target=("z",))
 
 
 def test_reading_twice_gives_the_same_fingerprint(tmp_path):
     many_levels(tmp_path)
-    assert read(tmp_path, task="regression").fingerprint() == read(tmp_path, task="regression").fingerprint()
+    assert (
+        read(tmp_path, task="regression").fingerprint()
+        == read(tmp_path, task="regression").fingerprint()
+    )

@@ -14,10 +14,13 @@ from ..making import make_predictions, make_values
 
 
 def test_a_tie_is_shown_as_on_the_board():
-    for made, worse in ((make_predictions("first"), make_predictions("worst", right=0.6)), (make_values("first"), make_values("worst", noise=2.0))):
+    for made, worse in (
+        (make_predictions("first"), make_predictions("worst", right=0.6)),
+        (make_values("first"), make_values("worst", noise=2.0)),
+    ):
         members = [worse, made, dataclasses.replace(made, name="second")]
         [axes] = plot_scores(members).axes
-        shown = [label.get_text() for label in axes.get_yticklabels()][::-1]   # best on top
+        shown = [label.get_text() for label in axes.get_yticklabels()][::-1]  # best on top
         assert shown == [row.name for row in board(members)] == ["first", "second", "worst"]
         colors = {round(c[0].get_ydata()[0]): to_hex(c[0].get_color()) for c in axes.containers}
         assert [len(shown) - 1 - y for y, color in colors.items() if color == ORANGE] == [0]
@@ -30,7 +33,9 @@ def test_words_in_any_script_are_drawn_without_a_warning(recwarn):
 
 def test_one_holdout_is_called_so():
     for folds, title, below in ((5, "Out-of-fold", "grey dots: single folds"), (1, "Held-out", "")):
-        [axes] = plot_scores([make_predictions("a", folds=folds), make_predictions("b", folds=folds, right=0.6)]).axes
+        [axes] = plot_scores(
+            [make_predictions("a", folds=folds), make_predictions("b", folds=folds, right=0.6)]
+        ).axes
         assert axes.get_title("left").startswith(f"{title} accuracy") and axes.get_xlabel() == below
 
 
@@ -40,7 +45,9 @@ def test_a_box_for_each_true_value_and_none_of_many():
     few = dataclasses.replace(made, targs=levels, oof=levels[:, None] + 1)
     [axes] = plot_levels(few).axes
     ticks = [label.get_text().split("\n") for label in axes.get_xticklabels()]
-    assert [t[0] for t in ticks] == ["0", "0.5", "1"] and sum(int(t[1].removeprefix("n = ")) for t in ticks) == few.validated.sum()
+    assert [t[0] for t in ticks] == ["0", "0.5", "1"] and sum(
+        int(t[1].removeprefix("n = ")) for t in ticks
+    ) == few.validated.sum()
     medians = [line.get_ydata()[0] for line in axes.lines if line.get_color() == ORANGE]
     assert medians == [1, 1.5, 2]
     assert plot_levels(made) is None and plot_levels(make_predictions("b")) is None

@@ -30,8 +30,15 @@ class Asked:
 
     def __init__(self, folder: Path, env: dict[str, str], prepare: str):
         self.folder, self.said = folder, (folder / "said.txt").open("w")
-        self.process = subprocess.Popen([sys.executable, "-c", LOOP], cwd=folder, env=env, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=self.said)
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", LOOP],
+            cwd=folder,
+            env=env,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.said,
+        )
         self(prepare)
 
     def __call__(self, code: str) -> Any:
@@ -39,7 +46,9 @@ class Asked:
         assert self.process.stdin and self.process.stdout
         print(json.dumps(code), file=self.process.stdin, flush=True)
         answer = json.loads(self.process.stdout.readline() or '{"error": "the process is gone"}')
-        assert "error" not in answer, answer["error"] + (self.folder / "said.txt").read_text()[-2000:]
+        assert "error" not in answer, (
+            answer["error"] + (self.folder / "said.txt").read_text()[-2000:]
+        )
         return answer["value"]
 
     def close(self) -> None:

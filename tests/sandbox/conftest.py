@@ -41,14 +41,39 @@ class Caller:
         self.session.trust_env = False
         self.session.auth = (box.user, box.key)
 
-    def __call__(self, method: str, *, service: str = "competitions.CompetitionApiService", prefix: str = "/api/v1", **fields):
-        return self.session.post(f"{self.box.url}{prefix}/{service}/{method}", json=fields, allow_redirects=False, timeout=20)
+    def __call__(
+        self,
+        method: str,
+        *,
+        service: str = "competitions.CompetitionApiService",
+        prefix: str = "/api/v1",
+        **fields,
+    ):
+        return self.session.post(
+            f"{self.box.url}{prefix}/{service}/{method}",
+            json=fields,
+            allow_redirects=False,
+            timeout=20,
+        )
 
-    def submit(self, content: bytes, slug: str = "toy", *, name: str = "answers.csv", description: str = "") -> int:
+    def submit(
+        self, content: bytes, slug: str = "toy", *, name: str = "answers.csv", description: str = ""
+    ) -> int:
         "Send a file as the clients do and return its ref."
-        opened = self("StartSubmissionUpload", competitionName=slug, fileName=name, contentLength=len(content), lastModifiedEpochSeconds=1).json()
+        opened = self(
+            "StartSubmissionUpload",
+            competitionName=slug,
+            fileName=name,
+            contentLength=len(content),
+            lastModifiedEpochSeconds=1,
+        ).json()
         assert requests.put(opened["createUrl"], data=content, timeout=20).status_code == 200
-        answer = self("CreateSubmission", competitionName=slug, blobFileTokens=opened["token"], submissionDescription=description)
+        answer = self(
+            "CreateSubmission",
+            competitionName=slug,
+            blobFileTokens=opened["token"],
+            submissionDescription=description,
+        )
         assert answer.status_code == 200, answer.text
         return answer.json()["ref"]
 
@@ -70,8 +95,17 @@ def call(box):
 
 def client_env(box, home: Path) -> dict[str, str]:
     "Return the environment of a client's process: the sandbox as its proxy (mode A), nobody's account, a home of its own."
-    clean = {k: v for k, v in os.environ.items() if k.lower() not in PROXY and not k.startswith("KAGGLE")}
-    return {**clean, "HOME": str(home), "KAGGLE_API_ENVIRONMENT": "LOCALHOST", "http_proxy": box.url, "KAGGLE_USERNAME": box.user, "KAGGLE_KEY": box.key}
+    clean = {
+        k: v for k, v in os.environ.items() if k.lower() not in PROXY and not k.startswith("KAGGLE")
+    }
+    return {
+        **clean,
+        "HOME": str(home),
+        "KAGGLE_API_ENVIRONMENT": "LOCALHOST",
+        "http_proxy": box.url,
+        "KAGGLE_USERNAME": box.user,
+        "KAGGLE_KEY": box.key,
+    }
 
 
 @pytest.fixture
@@ -83,8 +117,19 @@ def kaggle(box, tmp_path):
 
     def run(*arguments: str, module: str = "kaggle", **changed: str):
         env = {**usual, **changed}
-        command = [str(Path(sys.executable).with_name("kaggle")), *arguments] if module == "kaggle" else [sys.executable, "-c", *arguments]
-        return subprocess.run(command, cwd=home, env={k: v for k, v in env.items() if v}, capture_output=True, text=True, timeout=120)
+        command = (
+            [str(Path(sys.executable).with_name("kaggle")), *arguments]
+            if module == "kaggle"
+            else [sys.executable, "-c", *arguments]
+        )
+        return subprocess.run(
+            command,
+            cwd=home,
+            env={k: v for k, v in env.items() if v},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
 
     run.home = home
     return run

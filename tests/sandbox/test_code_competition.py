@@ -8,7 +8,7 @@ from fastkaggle_plus.sandbox.bundles import read_bundle
 
 from ..bundles import answers, make_bundle
 from .conftest import Caller
-from .kernels import Pusher
+from .kernel_helpers import Pusher
 
 ANSWER = """import os
 import pandas as pd
@@ -42,36 +42,81 @@ def kernels(call):
 
 
 def pushed(kernels, code: str = ANSWER, title: str = "Code entry", **fields) -> str:
-    status, log, _ = kernels.run(code, title, slug="kaggler/code-entry", **({"competitionDataSources": ["hidden-toy"], "enableInternet": False} | fields))
+    status, log, _ = kernels.run(
+        code,
+        title,
+        slug="kaggler/code-entry",
+        **({"competitionDataSources": ["hidden-toy"], "enableInternet": False} | fields),
+    )
     assert status == "COMPLETE", log
     return log
 
 
-def submit(call, version: int | None = 1, *, slug: str = "hidden-toy", file: str = "submission.csv", kernel: str = "code-entry"):
-    return call("CreateCodeSubmission", competitionName=slug, kernelOwner="kaggler", kernelSlug=kernel, kernelVersion=version, fileName=file,
-                submissionDescription="by notebook")
+def submit(
+    call,
+    version: int | None = 1,
+    *,
+    slug: str = "hidden-toy",
+    file: str = "submission.csv",
+    kernel: str = "code-entry",
+):
+    return call(
+        "CreateCodeSubmission",
+        competitionName=slug,
+        kernelOwner="kaggler",
+        kernelSlug=kernel,
+        kernelVersion=version,
+        fileName=file,
+        submissionDescription="by notebook",
+    )
 
 
 def test_the_version_runs_again_on_the_hidden_test_set(kaggle, call, kernels, box):
     assert pushed(kernels).endswith("rows 3 rerun None\n")
-    said = kaggle("competitions", "submit", "hidden-toy", "-k", "kaggler/code-entry", "-v", "1", "-f", "submission.csv", "-m", "from the shell")
+    said = kaggle(
+        "competitions",
+        "submit",
+        "hidden-toy",
+        "-k",
+        "kaggler/code-entry",
+        "-v",
+        "1",
+        "-f",
+        "submission.csv",
+        "-m",
+        "from the shell",
+    )
     assert "Successfully submitted" in said.stdout, said.stdout + said.stderr
     entry = call("ListSubmissions", competitionName="hidden-toy").json()["submissions"][0]
     assert entry["status"] in ("PENDING", "COMPLETE") and entry["fileName"] == "submission.csv"
     scored = call.scored(entry["ref"])
-    assert (scored["status"], scored["publicScore"], scored["privateScore"]) == ("COMPLETE", "1.00000", ""), scored
+    assert (scored["status"], scored["publicScore"], scored["privateScore"]) == (
+        "COMPLETE",
+        "1.00000",
+        "",
+    ), scored
     assert scored["totalBytes"] == len(answers(40)) and scored["description"] == "from the shell"
     assert box.private_score(entry["ref"]) == 1.0
-    assert "rows 3" in kernels.log("code-entry") and kernels.files("code-entry")["submission.csv"].count("\n") == 4   # the saved version is as it was
+    assert (
+        "rows 3" in kernels.log("code-entry")
+        and kernels.files("code-entry")["submission.csv"].count("\n") == 4
+    )  # the saved version is as it was
     assert not list((box.submissions.state.folder / "kernels" / "2").glob("*"))
 
 
 def test_reasons_of_failed_submissions(call, kernels):
     break_when_scored = "import os\nopen('submission.csv', 'w').write('id,y')\nif 'KAGGLE_IS_COMPETITION_RERUN' in os.environ: raise ValueError('other data')"
-    expected = [(dict(enableInternet=True), ANSWER, "submission.csv", "internet"),
-                ({}, break_when_scored, "submission.csv", "Notebook Threw Exception: Exit status 1: ValueError: other data"),
-                ({}, ANSWER, "other.csv", "Submission CSV Not Found"),
-                ({}, "open('submission.csv', 'w').write('id,z\\n0,1')", "submission.csv", "columns")]
+    expected = [
+        (dict(enableInternet=True), ANSWER, "submission.csv", "internet"),
+        (
+            {},
+            break_when_scored,
+            "submission.csv",
+            "Notebook Threw Exception: Exit status 1: ValueError: other data",
+        ),
+        ({}, ANSWER, "other.csv", "Submission CSV Not Found"),
+        ({}, "open('submission.csv', 'w').write('id,z\\n0,1')", "submission.csv", "columns"),
+    ]
     for version, (fields, code, file, words) in enumerate(expected, 1):
         pushed(kernels, code, **fields)
         scored = call.scored(submit(call, version, file=file).json()["ref"])
@@ -86,7 +131,9 @@ def test_refusals(call, kernels):
     refused = submit(call)
     assert refused.status_code == 400 and "ERROR" in refused.json()["message"]
     assert submit(call, 7).status_code == 404
-    opened = call("StartSubmissionUpload", competitionName="hidden-toy", fileName="a.csv", contentLength=0).json()
+    opened = call(
+        "StartSubmissionUpload", competitionName="hidden-toy", fileName="a.csv", contentLength=0
+    ).json()
     by_file = call("CreateSubmission", competitionName="hidden-toy", blobFileTokens=opened["token"])
     assert by_file.status_code == 400 and "code competition" in by_file.json()["message"]
     assert call("ListSubmissions", competitionName="hidden-toy").json()["submissions"] == []
@@ -101,13 +148,19 @@ def test_the_daily_limit_counts(call, kernels):
 
 
 def test_a_notebook_may_also_enter_a_competition_that_takes_files(call, kernels):
-    kernels.run("open('a.csv', 'w').write('id,y\\n' + ''.join(f'{i},{i % 2}\\n' for i in range(40)))", "Plain entry")
+    kernels.run(
+        "open('a.csv', 'w').write('id,y\\n' + ''.join(f'{i},{i % 2}\\n' for i in range(40)))",
+        "Plain entry",
+    )
     scored = call.scored(submit(call, slug="toy", file="a.csv", kernel="plain-entry").json()["ref"])
     assert (scored["status"], scored["publicScore"]) == ("COMPLETE", "1.00000")
 
 
 def test_a_rerun_that_a_stop_cut_off_is_done_again(bundles, tmp_path):
-    wait = ANSWER + "import time\nif 'KAGGLE_IS_COMPETITION_RERUN' in os.environ and not os.path.exists('../input/competitions/hidden-toy/go'): time.sleep(600)"
+    wait = (
+        ANSWER
+        + "import time\nif 'KAGGLE_IS_COMPETITION_RERUN' in os.environ and not os.path.exists('../input/competitions/hidden-toy/go'): time.sleep(600)"
+    )
     with running(bundles, state=tmp_path / "state") as box:
         call = Caller(box)
         pushed(Pusher(call), wait)
@@ -119,7 +172,13 @@ def test_a_rerun_that_a_stop_cut_off_is_done_again(bundles, tmp_path):
 
 def test_hidden_answers_are_those_of_the_hidden_sample(bundles):
     bundle = read_bundle(bundles / "hidden-toy")
-    assert len(bundle.sample) == 40 and bundle.references["sample submission"].parent.name == "hidden" and "go" not in bundle.files
+    assert (
+        len(bundle.sample) == 40
+        and bundle.references["sample submission"].parent.name == "hidden"
+        and "go" not in bundle.files
+    )
     (bundle.folder / "hidden" / "sample_submission.csv").unlink()
-    with pytest.raises(ConfigError, match=r"other ids.* all rows, those that are hidden too, into .*hidden"):
+    with pytest.raises(
+        ConfigError, match=r"other ids.* all rows, those that are hidden too, into .*hidden"
+    ):
         read_bundle(bundle.folder)

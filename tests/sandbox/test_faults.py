@@ -32,10 +32,22 @@ def listing(call):
     return call("ListCompetitions")
 
 
-@pytest.mark.parametrize("shape, body", [
-    ("rpc", {"code": 429, "message": "Too many requests"}),
-    ("gateway", {"error": {"code": 429, "message": "Too many requests", "status": "RESOURCE_EXHAUSTED"}}),
-])
+@pytest.mark.parametrize(
+    "shape, body",
+    [
+        ("rpc", {"code": 429, "message": "Too many requests"}),
+        (
+            "gateway",
+            {
+                "error": {
+                    "code": 429,
+                    "message": "Too many requests",
+                    "status": "RESOURCE_EXHAUSTED",
+                }
+            },
+        ),
+    ],
+)
 def test_429_in_both_shapes_from_the_nth_request_on(box, call, shape, body):
     box.faults.set(f"429:ListCompetitions:nth=2,times=2,retry_after=1,shape={shape}")
     box.faults.set("429:GetCompetition")
@@ -47,7 +59,12 @@ def test_429_in_both_shapes_from_the_nth_request_on(box, call, shape, body):
 
 
 def test_5xx_before_and_after_processing(box, call):
-    for spec in ("500:ListCompetitions", "502:ListCompetitions:shape=html", "503:ListCompetitions:retry_after=0", "504:ListCompetitions"):
+    for spec in (
+        "500:ListCompetitions",
+        "502:ListCompetitions:shape=html",
+        "503:ListCompetitions:retry_after=0",
+        "504:ListCompetitions",
+    ):
         box.faults.set(spec)
     seen = [listing(call) for _ in range(5)]
     assert [a.status_code for a in seen] == [500, 502, 503, 504, 200] and "<h1>502" in seen[1].text
@@ -69,7 +86,9 @@ def test_dropped_answers_before_and_after_processing(box, call, kind, count):
 
 def test_a_dropped_upload_can_be_gone_on_with(box, call):
     content = answers()
-    opened = call("StartSubmissionUpload", competitionName="toy", fileName="a.csv", contentLength=len(content)).json()
+    opened = call(
+        "StartSubmissionUpload", competitionName="toy", fileName="a.csv", contentLength=len(content)
+    ).json()
     box.faults.set("drop-before:upload")
     with pytest.raises(LOST):
         requests.put(opened["createUrl"], data=content, timeout=20)
@@ -86,15 +105,20 @@ def test_a_download_cut_with_its_full_length_announced(box, call, bundles):
     assert int(answer.headers["content-length"]) == len(whole)
     with pytest.raises(http.client.IncompleteRead) as e:
         answer.read()
-    assert e.value.partial == whole[:len(whole) // 2]
-    assert requests.get(url, headers={"Range": f"bytes={len(whole) // 2}-"}, timeout=20).content == whole[len(whole) // 2:]
+    assert e.value.partial == whole[: len(whole) // 2]
+    assert (
+        requests.get(url, headers={"Range": f"bytes={len(whole) // 2}-"}, timeout=20).content
+        == whole[len(whole) // 2 :]
+    )
 
 
 def test_a_large_download_is_cut_where_it_is_asked(bundles, tmp_path):
     (bundles / "toy/files/big.bin").write_bytes(os.urandom(3 << 20))
-    with running(bundles, state=tmp_path / "state", faults=["truncate:download:at=2500000,path=big.bin"]) as box:
+    with running(
+        bundles, state=tmp_path / "state", faults=["truncate:download:at=2500000,path=big.bin"]
+    ) as box:
         call = Caller(box)
-        assert requests.get(link(call), timeout=20).status_code == 200   # another file
+        assert requests.get(link(call), timeout=20).status_code == 200  # another file
         with requests.get(link(call, "big.bin"), stream=True, timeout=20) as answer:
             assert len(answer.raw.read(2_500_000)) == 2_500_000
             with pytest.raises(Exception, match=r"IncompleteRead|Connection broken"):
@@ -106,27 +130,60 @@ def test_changed_bodies_that_look_whole(box, call, bundles):
     for spec in ("truncate-silently:download:at=10", "truncate-silently:no_md5", "corrupt:times=2"):
         box.faults.set(spec)
     first, second, third, fourth, fifth = [requests.get(url, timeout=20) for _ in range(5)]
-    assert first.content == whole[:10] and first.headers["content-length"] == "10" and "x-goog-hash" in first.headers
-    assert second.content == whole[:len(whole) // 2] and "x-goog-hash" not in second.headers
-    assert len(third.content) == len(whole) and [a != b for a, b in zip(third.content, whole, strict=True)].count(True) == 1
+    assert (
+        first.content == whole[:10]
+        and first.headers["content-length"] == "10"
+        and "x-goog-hash" in first.headers
+    )
+    assert second.content == whole[: len(whole) // 2] and "x-goog-hash" not in second.headers
+    assert (
+        len(third.content) == len(whole)
+        and [a != b for a, b in zip(third.content, whole, strict=True)].count(True) == 1
+    )
     assert fourth.content == third.content and fifth.content == whole
 
 
 def test_delay(box, call):
     box.faults.set("delay:ListCompetitions:seconds=1.5")
     with pytest.raises(requests.Timeout):
-        call.session.post(f"{box.url}/v1/competitions.CompetitionApiService/ListCompetitions", json={}, timeout=0.3)
+        call.session.post(
+            f"{box.url}/v1/competitions.CompetitionApiService/ListCompetitions",
+            json={},
+            timeout=0.3,
+        )
     box.faults.set("delay:ListCompetitions:seconds=0.01")
     assert listing(call).status_code == 200
 
 
 def test_an_expired_upload_session_stays_expired(box, call):
-    opened = call("StartBlobUpload", service="blobs.BlobApiService", type="DATASET", name="a.bin", contentLength=4).json()
+    opened = call(
+        "StartBlobUpload",
+        service="blobs.BlobApiService",
+        type="DATASET",
+        name="a.bin",
+        contentLength=4,
+    ).json()
     box.faults.set("expired-upload:nth=2")
-    assert requests.put(opened["createUrl"], data=b"ab", headers={"Content-Range": "bytes 0-1/4"}, timeout=20).status_code == 308
+    assert (
+        requests.put(
+            opened["createUrl"], data=b"ab", headers={"Content-Range": "bytes 0-1/4"}, timeout=20
+        ).status_code
+        == 308
+    )
     for _ in range(2):
-        assert requests.put(opened["createUrl"], headers={"Content-Range": "bytes */4"}, timeout=20).status_code == 404
-    again = call("StartBlobUpload", service="blobs.BlobApiService", type="DATASET", name="a.bin", contentLength=4).json()
+        assert (
+            requests.put(
+                opened["createUrl"], headers={"Content-Range": "bytes */4"}, timeout=20
+            ).status_code
+            == 404
+        )
+    again = call(
+        "StartBlobUpload",
+        service="blobs.BlobApiService",
+        type="DATASET",
+        name="a.bin",
+        contentLength=4,
+    ).json()
     assert requests.put(again["createUrl"], data=b"abcd", timeout=20).status_code == 200
 
 
@@ -148,18 +205,38 @@ def test_what_was_slow_is_scored_after_the_next_start(bundles, tmp_path):
         assert Caller(box).scored(ref)["publicScore"] == "1.00000"
 
 
-@pytest.mark.parametrize("spec, near", [
-    ("drop-befor:CreateSubmission", "drop-before"), ("429:CreateSubmision", "CreateSubmission"), ("429:CreateSubmission:tmes=2", "times"),
-    ("429:*:shape=gatway", "gateway"), ("slow-scorin=3", "slow-scoring"), ("truncate:downlod", "download"), ("503:Creat?*x", "Create*"), ("200", "Known"),
-])
+@pytest.mark.parametrize(
+    "spec, near",
+    [
+        ("drop-befor:CreateSubmission", "drop-before"),
+        ("429:CreateSubmision", "CreateSubmission"),
+        ("429:CreateSubmission:tmes=2", "times"),
+        ("429:*:shape=gatway", "gateway"),
+        ("slow-scorin=3", "slow-scoring"),
+        ("truncate:downlod", "download"),
+        ("503:Creat?*x", "Create*"),
+        ("200", "Known"),
+    ],
+)
 def test_an_unknown_word_is_named_with_its_neighbours(box, spec, near):
     with pytest.raises(UnknownName, match="Unknown") as e:
         box.faults.set(spec)
     assert near in str(e.value)
 
 
-@pytest.mark.parametrize("spec", ["429:*:nth=0", "429:*:times=-1", "delay:*:seconds=x", "slow-scoring=soon", "429:*:nth=1:x", "429:*:after=perhaps",
-                                  "delay:*:seconds=inf", "corrupt:at=1.5"])
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "429:*:nth=0",
+        "429:*:times=-1",
+        "delay:*:seconds=x",
+        "slow-scoring=soon",
+        "429:*:nth=1:x",
+        "429:*:after=perhaps",
+        "delay:*:seconds=inf",
+        "corrupt:at=1.5",
+    ],
+)
 def test_a_value_that_does_not_fit_is_named(spec):
     with pytest.raises(ConfigError, match="fault"):
         parse_fault(spec)
@@ -167,30 +244,61 @@ def test_a_value_that_does_not_fit_is_named(spec):
 
 def test_counting_is_each_faults_own():
     faults = Faults(["503:*:nth=3,times=always", "429:*:times=1"])
-    assert [f and f.kind for f in (faults.take("POST", "/v1/s/A") for _ in range(4))] == ["429", None, "503", "503"]
-    assert faults.take("GET", "/transfer/x/1/y/a.csv").kind == "503" and faults.take("HEAD", "/transfer/x/1/y/a.csv") is None
+    assert [f and f.kind for f in (faults.take("POST", "/v1/s/A") for _ in range(4))] == [
+        "429",
+        None,
+        "503",
+        "503",
+    ]
+    assert (
+        faults.take("GET", "/transfer/x/1/y/a.csv").kind == "503"
+        and faults.take("HEAD", "/transfer/x/1/y/a.csv") is None
+    )
 
 
 def test_a_wrong_fault_at_the_start(bundles, tmp_path):
-    with pytest.raises(UnknownName, match="ListCompetitions"), running(bundles, state=tmp_path / "state", faults=["429:ListCompetition"]):
+    with (
+        pytest.raises(UnknownName, match="ListCompetitions"),
+        running(bundles, state=tmp_path / "state", faults=["429:ListCompetition"]),
+    ):
         pass
-    with running(bundles, state=tmp_path / "state"):   # and nothing is left locked
+    with running(bundles, state=tmp_path / "state"):  # and nothing is left locked
         pass
 
 
 def test_the_endpoint_sets_lists_and_clears(box, call):
     url = f"{box.url}/sandbox/faults"
     assert requests.get(url, timeout=20).status_code == 401
-    assert requests.post(url, json={"spec": "503"}, auth=(box.user, "wrong"), timeout=20).status_code == 401
-    set_ = call.session.post(url, json={"spec": "503:ListCompetitions:times=always"}, timeout=20).json()
-    assert set_ == {"faults": [{"spec": "503:ListCompetitions:times=always", "kind": "503", "where": "ListCompetitions", "seen": 0, "done": 0}]}
+    assert (
+        requests.post(url, json={"spec": "503"}, auth=(box.user, "wrong"), timeout=20).status_code
+        == 401
+    )
+    set_ = call.session.post(
+        url, json={"spec": "503:ListCompetitions:times=always"}, timeout=20
+    ).json()
+    assert set_ == {
+        "faults": [
+            {
+                "spec": "503:ListCompetitions:times=always",
+                "kind": "503",
+                "where": "ListCompetitions",
+                "seen": 0,
+                "done": 0,
+            }
+        ]
+    }
     assert listing(call).status_code == listing(call).status_code == 503
     assert call.session.get(url, timeout=20).json()["faults"][0]["done"] == 2
     for wrong in ({"spec": "drop-befor"}, {"spec": 3}, ["503"], {}):
         answer = call.session.post(url, json=wrong, timeout=20)
-        assert answer.status_code == 400 and answer.json()["code"] == 400 and answer.json()["message"]
+        assert (
+            answer.status_code == 400 and answer.json()["code"] == 400 and answer.json()["message"]
+        )
     assert call.session.put(url, timeout=20).status_code == 405
-    assert call.session.delete(url, timeout=20).json() == {"faults": []} and listing(call).status_code == 200
+    assert (
+        call.session.delete(url, timeout=20).json() == {"faults": []}
+        and listing(call).status_code == 200
+    )
 
 
 def test_the_kaggle_client_meets_the_faults_it_is_known_to_fail_at(kaggle, box):
@@ -198,30 +306,63 @@ def test_the_kaggle_client_meets_the_faults_it_is_known_to_fail_at(kaggle, box):
     assert kaggle("competitions", "list").returncode != 0
     assert kaggle("competitions", "list").returncode == 0
     box.faults.set("corrupt")
-    assert kaggle("competitions", "download", "toy", "-f", "test.csv").returncode == 0   # accepted: it looks at the size only
+    assert (
+        kaggle("competitions", "download", "toy", "-f", "test.csv").returncode == 0
+    )  # accepted: it looks at the size only
 
 
 def test_clients_meet_damaged_bytes(kaggle, box, bundles):
     box.faults.set("truncate:download:path=train.csv")
-    assert kaggle("competitions", "download", "toy", "-f", "train.csv").returncode == 0   # resumed by the client
-    assert (kaggle.home / "train.csv").read_bytes() == (bundles / "toy/files/train.csv").read_bytes()
+    assert (
+        kaggle("competitions", "download", "toy", "-f", "train.csv").returncode == 0
+    )  # resumed by the client
+    assert (kaggle.home / "train.csv").read_bytes() == (
+        bundles / "toy/files/train.csv"
+    ).read_bytes()
     box.faults.set("corrupt:download:path=test.csv")
-    done = kaggle("import kagglehub; kagglehub.competition_download('toy', path='test.csv')", module="python")
+    done = kaggle(
+        "import kagglehub; kagglehub.competition_download('toy', path='test.csv')", module="python"
+    )
     assert "DataCorruptionError" in done.stderr
 
 
 def test_every_example_of_the_module_reads():
     examples = re.findall(r"^ {4}(\S.*?)(?: {3,}.*)?$", faults.__doc__, re.M)
     specs = [s for line in examples for s in re.split(r", (?=\w+-)| {2}", line)]
-    assert len(specs) == 11 and {parse_fault(s).kind for s in specs} > {"429", "503", "delay", "kernel-dies", "expired-upload"}
+    assert len(specs) == 11 and {parse_fault(s).kind for s in specs} > {
+        "429",
+        "503",
+        "delay",
+        "kernel-dies",
+        "expired-upload",
+    }
 
 
 def test_killed_between_upload_and_ready(bundles, tmp_path):
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
-    command = [sys.executable, "-m", "fastkaggle_plus", "sandbox", "serve", "--data", str(bundles), "--state", str(tmp_path / "state"), "--port", str(port),
-               "--user", "kaggler", "--key", "k", "--fault", "slow-processing=60", "--fault", "503:GetCompetition"]
+    command = [
+        sys.executable,
+        "-m",
+        "fastkaggle_plus",
+        "sandbox",
+        "serve",
+        "--data",
+        str(bundles),
+        "--state",
+        str(tmp_path / "state"),
+        "--port",
+        str(port),
+        "--user",
+        "kaggler",
+        "--key",
+        "k",
+        "--fault",
+        "slow-processing=60",
+        "--fault",
+        "503:GetCompetition",
+    ]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
     try:
         server.stdout.readline()
@@ -238,8 +379,13 @@ def test_killed_between_upload_and_ready(bundles, tmp_path):
             except requests.ConnectionError:
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
-        assert data.create()["status"] == "ok" and data("GetDatasetStatus", "my-data").json()["status"] == "BLOBS_RECEIVED"
-        assert data.names() == [] and data("DownloadDataset", "my-data").status_code == 404   # nobody sees half a dataset
+        assert (
+            data.create()["status"] == "ok"
+            and data("GetDatasetStatus", "my-data").json()["status"] == "BLOBS_RECEIVED"
+        )
+        assert (
+            data.names() == [] and data("DownloadDataset", "my-data").status_code == 404
+        )  # nobody sees half a dataset
     finally:
         os.killpg(server.pid, signal.SIGKILL)
         server.wait()
@@ -253,10 +399,14 @@ def test_the_kaggle_client_makes_a_dataset_whose_answer_is_lost(kaggle, box):
     folder = kaggle.home / "mine"
     folder.mkdir()
     (folder / "a.csv").write_text("x\n1\n")
-    (folder / "dataset-metadata.json").write_text('{"title": "my-data", "id": "kaggler/my-data", "licenses": [{"name": "CC0-1.0"}]}')
+    (folder / "dataset-metadata.json").write_text(
+        '{"title": "my-data", "id": "kaggler/my-data", "licenses": [{"name": "CC0-1.0"}]}'
+    )
     box.faults.set("drop-after:CreateDataset")
     done = kaggle("datasets", "create", "-p", "mine")
-    assert "already in use" in done.stdout and done.returncode == 0   # its own retry meets what its first call made
+    assert (
+        "already in use" in done.stdout and done.returncode == 0
+    )  # its own retry meets what its first call made
     data = Datasets(box)
     assert data.settled() == "READY" and data.names() == ["a.csv"]
     assert box.faults.listed()[0].done == 1

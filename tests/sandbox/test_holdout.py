@@ -21,7 +21,9 @@ def make(folder, frame, *, sample=None, encoding="utf-8", split="", extra="", **
     "Write a competition's folder with its train file in it, and return the competition."
     facts = {"task": "binary", "metric": "accuracy", "id": "id", "target": "y", **facts}
     (folder / "toy").mkdir()
-    (folder / "toy/competition.toml").write_text("".join(f'{k} = "{v}"\n' for k, v in facts.items()) + extra + split)
+    (folder / "toy/competition.toml").write_text(
+        "".join(f'{k} = "{v}"\n' for k, v in facts.items()) + extra + split
+    )
     frame.to_csv(folder / "toy/train.csv", index=False, encoding=encoding)
     if sample is not None:
         sample.to_csv(folder / "toy/sample_submission.csv", index=False)
@@ -29,7 +31,14 @@ def make(folder, frame, *, sample=None, encoding="utf-8", split="", extra="", **
 
 
 def rows(y=None, **columns):
-    return pd.DataFrame({"id": range(N), "x": RNG.normal(size=N), **columns, "y": RNG.integers(0, 2, N) if y is None else y})
+    return pd.DataFrame(
+        {
+            "id": range(N),
+            "x": RNG.normal(size=N),
+            **columns,
+            "y": RNG.integers(0, 2, N) if y is None else y,
+        }
+    )
 
 
 def bundle_of(comp, dest):
@@ -39,14 +48,20 @@ def bundle_of(comp, dest):
 def best(bundle, columns, says=lambda column: column):
     "The score of a submission that gives each row's true class all the probability."
     truth = bundle.solution["y"]
-    frame = pd.DataFrame({"id": bundle.solution["id"], **{c: (truth == says(c)).astype(int) for c in columns}})
+    frame = pd.DataFrame(
+        {"id": bundle.solution["id"], **{c: (truth == says(c)).astype(int) for c in columns}}
+    )
     return score(bundle, frame.to_csv(index=False).encode())
 
 
 def test_probabilities_of_several_classes_get_a_column_each(tmp_path):
-    bundle = bundle_of(make(tmp_path, rows(["a", "b", "c"] * 20), task="multiclass", metric="log_loss"), tmp_path)
+    bundle = bundle_of(
+        make(tmp_path, rows(["a", "b", "c"] * 20), task="multiclass", metric="log_loss"), tmp_path
+    )
     sample = pd.read_csv(bundle.folder / "files/sample_submission.csv")
-    assert list(sample) == ["id", "a", "b", "c"] and sample.iloc[0, 1:].sum() == pytest.approx(1, abs=1e-5)
+    assert list(sample) == ["id", "a", "b", "c"] and sample.iloc[0, 1:].sum() == pytest.approx(
+        1, abs=1e-5
+    )
     assert best(bundle, "abc") == pytest.approx((0, 0), abs=1e-9)
     (bundle.folder / "files/sample_submission.csv").unlink()
     assert best(read_bundle(bundle.folder), "abc") == pytest.approx((0, 0), abs=1e-9)
@@ -55,21 +70,58 @@ def test_probabilities_of_several_classes_get_a_column_each(tmp_path):
 def test_sample_columns_may_call_the_classes_otherwise(tmp_path):
     columns = ["Status_C", "Status_CL", "Status_D"]
     sample = pd.DataFrame({"id": [1], **dict.fromkeys(columns, 0.3)})
-    bundle = bundle_of(make(tmp_path, rows(["C", "CL", "D", "C"] * 15), sample=sample, task="multiclass", metric="log_loss"), tmp_path)
+    bundle = bundle_of(
+        make(
+            tmp_path,
+            rows(["C", "CL", "D", "C"] * 15),
+            sample=sample,
+            task="multiclass",
+            metric="log_loss",
+        ),
+        tmp_path,
+    )
     shares = pd.read_csv(bundle.folder / "files/sample_submission.csv").iloc[0]
     assert shares["Status_C"] > 0.3 and shares[columns].sum() == pytest.approx(1, abs=1e-5)
-    assert best(bundle, columns, lambda c: c.removeprefix("Status_")) == pytest.approx((0, 0), abs=1e-9)
+    assert best(bundle, columns, lambda c: c.removeprefix("Status_")) == pytest.approx(
+        (0, 0), abs=1e-9
+    )
 
 
-@pytest.mark.parametrize(("changes", "options", "message"), [
-    ({"y": ["low", "high"] * 30}, dict(task="regression", metric="rmse"), r"train\.csv: task = \"regression\" needs numbers, and 'y' holds 'low'"),
-    ({}, dict(id="idd"), r"competition\.toml: id = \"idd\": .*train\.csv has no such column\. Did you mean 'id'\? Its columns: id, x, y"),
-    ({}, dict(target="Y"), r"competition\.toml: target = \"Y\": .*train\.csv has no such column\. Did you mean 'y'"),
-    ({}, dict(split='[split]\nkind = "group"\ncolumn = "team"'), r"competition\.toml: \[split\] column = \"team\": .*no such column"),
-    ({"word": ["a", "b"] * 30}, dict(split='[split]\nkind = "time"\ncolumn = "word"'),
-     r"competition\.toml: \[split\] column = \"word\": 60 values .*train\.csv.*\('a'\)"),
-    ({"id": [7] * N}, {}, r"competition\.toml: id = \"id\": .*train\.csv has '7' more than once"),
-])
+@pytest.mark.parametrize(
+    ("changes", "options", "message"),
+    [
+        (
+            {"y": ["low", "high"] * 30},
+            dict(task="regression", metric="rmse"),
+            r"train\.csv: task = \"regression\" needs numbers, and 'y' holds 'low'",
+        ),
+        (
+            {},
+            dict(id="idd"),
+            r"competition\.toml: id = \"idd\": .*train\.csv has no such column\. Did you mean 'id'\? Its columns: id, x, y",
+        ),
+        (
+            {},
+            dict(target="Y"),
+            r"competition\.toml: target = \"Y\": .*train\.csv has no such column\. Did you mean 'y'",
+        ),
+        (
+            {},
+            dict(split='[split]\nkind = "group"\ncolumn = "team"'),
+            r"competition\.toml: \[split\] column = \"team\": .*no such column",
+        ),
+        (
+            {"word": ["a", "b"] * 30},
+            dict(split='[split]\nkind = "time"\ncolumn = "word"'),
+            r"competition\.toml: \[split\] column = \"word\": 60 values .*train\.csv.*\('a'\)",
+        ),
+        (
+            {"id": [7] * N},
+            {},
+            r"competition\.toml: id = \"id\": .*train\.csv has '7' more than once",
+        ),
+    ],
+)
 def test_what_is_wrong_is_said_of_the_users_own_files(tmp_path, changes, options, message):
     comp = make(tmp_path, rows(**changes), **options)
     with pytest.raises(DataError, match=message):
@@ -80,23 +132,38 @@ def test_what_is_wrong_is_said_of_the_users_own_files(tmp_path, changes, options
 def test_files_in_other_encodings_are_served_in_utf8(tmp_path, encoding):
     comp = make(tmp_path, rows(town=["Zürich", "Genève"] * 30), encoding=encoding)
     bundle = bundle_of(comp, tmp_path)
-    assert set(pd.read_csv(bundle.folder / "files/train.csv", encoding="utf-8")["town"]) == {"Zürich", "Genève"}
+    assert set(pd.read_csv(bundle.folder / "files/train.csv", encoding="utf-8")["town"]) == {
+        "Zürich",
+        "Genève",
+    }
 
 
 def test_packed_files_are_served_packed_and_the_seed_decides_their_bytes(tmp_path):
     comp = make(tmp_path, rows(), train="train.csv.gz")
     pd.read_csv(comp.folder / "train.csv").to_csv(comp.folder / "train.csv.gz", index=False)
-    first, again = (rehearse(comp, comp.folder, tmp_path / place) / "files/train.csv.gz" for place in "ab")
-    assert first.read_bytes()[:2] == b"\x1f\x8b" and first.read_bytes() == again.read_bytes() and len(pd.read_csv(first)) == 42
+    first, again = (
+        rehearse(comp, comp.folder, tmp_path / place) / "files/train.csv.gz" for place in "ab"
+    )
+    assert (
+        first.read_bytes()[:2] == b"\x1f\x8b"
+        and first.read_bytes() == again.read_bytes()
+        and len(pd.read_csv(first)) == 42
+    )
 
 
 def test_groups_are_held_out_whole_and_many_of_them_take_no_time_each(tmp_path):
     n = 20_000
     teams = [f"team {i}" for i in RNG.integers(0, 8_000, n)]
     frame = pd.DataFrame({"id": range(n), "x": 1, "team": teams, "y": RNG.integers(0, 2, n)})
-    bundle = rehearse(make(tmp_path, frame, split='[split]\nkind = "group"\ncolumn = "team"'), tmp_path / "toy", tmp_path / "bundles")
+    bundle = rehearse(
+        make(tmp_path, frame, split='[split]\nkind = "group"\ncolumn = "team"'),
+        tmp_path / "toy",
+        tmp_path / "bundles",
+    )
     train, test = (pd.read_csv(bundle / "files" / f) for f in ("train.csv", "test.csv"))
-    assert not set(train["team"]) & set(test["team"]) and len(test) == pytest.approx(0.3 * n, abs=10)
+    assert not set(train["team"]) & set(test["team"]) and len(test) == pytest.approx(
+        0.3 * n, abs=10
+    )
 
 
 IMAGES = '[split]\nkind = "stratified"\n[images]\nname = "{name}"\n'
@@ -112,49 +179,103 @@ def pictures(comp, files):
 def test_of_a_code_competition_few_rows_are_seen_and_all_are_asked_again(tmp_path, n, shown):
     frame = pd.DataFrame({"id": range(n), "x": RNG.normal(size=n), "y": RNG.integers(0, 2, n)})
     bundle = bundle_of(make(tmp_path, frame, extra="code_competition = true\n"), tmp_path)
-    seen, asked = ({f: pd.read_csv(bundle.folder / part / f) for f in ("test.csv", "sample_submission.csv")} for part in ("files", "hidden"))
-    assert len(seen["test.csv"]) == shown and len(asked["test.csv"]) == 0.3 * n == len(bundle.solution)
+    seen, asked = (
+        {f: pd.read_csv(bundle.folder / part / f) for f in ("test.csv", "sample_submission.csv")}
+        for part in ("files", "hidden")
+    )
+    assert len(seen["test.csv"]) == shown and len(asked["test.csv"]) == 0.3 * n == len(
+        bundle.solution
+    )
     for rows in (seen, asked):
-        assert list(rows["test.csv"]["id"]) == list(rows["sample_submission.csv"]["id"]) and list(rows["test.csv"]) == ["id", "x"]
-    assert set(seen["test.csv"]["id"]) < set(asked["test.csv"]["id"]) and bundle.comp.code_competition
+        assert list(rows["test.csv"]["id"]) == list(rows["sample_submission.csv"]["id"]) and list(
+            rows["test.csv"]
+        ) == ["id", "x"]
+    assert (
+        set(seen["test.csv"]["id"]) < set(asked["test.csv"]["id"]) and bundle.comp.code_competition
+    )
     assert best(bundle, ["y"], lambda _: "1") == (1, 1)
 
 
 def test_a_bundle_of_hidden_rows_answered_by_file_shows_them_all(tmp_path):
-    bundle = bundle_of(make(tmp_path, rows(), extra='"code_competition"  = true   # only notebooks\n'), tmp_path)
+    bundle = bundle_of(
+        make(tmp_path, rows(), extra='"code_competition"  = true   # only notebooks\n'), tmp_path
+    )
     twin = read_bundle(answered_by_file(bundle.folder, tmp_path / "twin"))
-    assert not twin.comp.code_competition and twin.hidden is None and len(pd.read_csv(twin.folder / "files/test.csv")) == 18
-    assert list(twin.sample["id"]) == list(bundle.sample["id"]) and "go" not in twin.files and bundle.hidden is not None
+    assert (
+        not twin.comp.code_competition
+        and twin.hidden is None
+        and len(pd.read_csv(twin.folder / "files/test.csv")) == 18
+    )
+    assert (
+        list(twin.sample["id"]) == list(bundle.sample["id"])
+        and "go" not in twin.files
+        and bundle.hidden is not None
+    )
     for name in ("test.csv", "sample_submission.csv"):
-        assert (twin.folder / "files" / name).read_bytes() == (bundle.folder / "hidden" / name).read_bytes()
+        assert (twin.folder / "files" / name).read_bytes() == (
+            bundle.folder / "hidden" / name
+        ).read_bytes()
 
 
 def test_images_of_hidden_rows_are_hidden_too(tmp_path):
-    comp = make(tmp_path, rows(["a", "b"] * 30), kind="images", split=IMAGES.format(name="{id}.jpg"), extra="code_competition = true\n")
+    comp = make(
+        tmp_path,
+        rows(["a", "b"] * 30),
+        kind="images",
+        split=IMAGES.format(name="{id}.jpg"),
+        extra="code_competition = true\n",
+    )
     pictures(comp, [f"{i}.jpg" for i in range(N)])
     bundle = bundle_of(comp, tmp_path).folder
     [shown] = pd.read_csv(bundle / "files/test.csv")["id"].tolist()[:1]
-    seen, hidden = ({p.stem for p in (bundle / part / "test_images").glob("*")} for part in ("files", "hidden"))
+    seen, hidden = (
+        {p.stem for p in (bundle / part / "test_images").glob("*")} for part in ("files", "hidden")
+    )
     assert str(shown) in seen and len(seen) == 2 and len(hidden) == 16 and not seen & hidden
 
 
 def test_one_image_that_is_not_there_stops_no_rehearsal(tmp_path):
-    comp = make(tmp_path, rows(["a", "b"] * 30), kind="images", test="sample_submission.csv", split=IMAGES.format(name="{y}/{id}"))
-    pictures(comp, [f"{'ab'[i % 2]}/{i}.{'jpg' if i % 3 else 'png'}" for i in range(N) if i not in (3, 4)])
+    comp = make(
+        tmp_path,
+        rows(["a", "b"] * 30),
+        kind="images",
+        test="sample_submission.csv",
+        split=IMAGES.format(name="{y}/{id}"),
+    )
+    pictures(
+        comp,
+        [f"{'ab'[i % 2]}/{i}.{'jpg' if i % 3 else 'png'}" for i in range(N) if i not in (3, 4)],
+    )
     bundle = bundle_of(comp, tmp_path)
-    assert len(list((bundle.folder / "files/train_images").rglob("*.*"))) + len(list((bundle.folder / "files/test_images").glob("*.*"))) == N - 2
+    assert (
+        len(list((bundle.folder / "files/train_images").rglob("*.*")))
+        + len(list((bundle.folder / "files/test_images").glob("*.*")))
+        == N - 2
+    )
     with pytest.raises(DataError, match=r"No image of id = '0', nor of any other row"):
-        rehearse(comp.model_copy(update={"images": comp.images.model_copy(update={"train_folder": "elsewhere"})}), comp.folder, tmp_path / "none")
+        rehearse(
+            comp.model_copy(
+                update={"images": comp.images.model_copy(update={"train_folder": "elsewhere"})}
+            ),
+            comp.folder,
+            tmp_path / "none",
+        )
 
 
 @pytest.mark.parametrize("above", ["", "train_images/"])
 def test_held_out_images_of_one_name_stay_apart_where_their_ids_tell_the_folder(tmp_path, above):
     "Also where nothing is said of images: the folders and the template are then the usual ones."
     names = [f"s{i % 3}/{i // 3}.png" for i in range(N)]
-    comp = make(tmp_path, rows(["a", "b"] * 30).assign(id=[above + name for name in names]), kind="images")
+    comp = make(
+        tmp_path, rows(["a", "b"] * 30).assign(id=[above + name for name in names]), kind="images"
+    )
     pictures(comp, names)
     bundle = bundle_of(comp, tmp_path)
     held_out = bundle.folder / "files/test_images"
-    assert {above + f.relative_to(held_out).as_posix() for f in held_out.rglob("*.png")} == set(bundle.solution["id"])
+    assert {above + f.relative_to(held_out).as_posix() for f in held_out.rglob("*.png")} == set(
+        bundle.solution["id"]
+    )
     data = comp.read(bundle.folder / "files")
-    assert [Path(f).relative_to(held_out).as_posix() for f in data.test.images] == [i.removeprefix(above) for i in data.test_ids]
+    assert [Path(f).relative_to(held_out).as_posix() for f in data.test.images] == [
+        i.removeprefix(above) for i in data.test_ids
+    ]

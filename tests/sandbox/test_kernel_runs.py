@@ -17,11 +17,21 @@ from fastkaggle_plus.sandbox.kernels.isolation import isolation
 from fastkaggle_plus.sandbox.kernels.runs import Job, KernelRuns
 
 from .conftest import Caller
-from .kernels import Pusher, notebook, wait
+from .kernel_helpers import Pusher, notebook, wait
 
-APART = [pytest.param(isolation(), id="apart", marks=pytest.mark.skipif(not isolation(), reason="this system allows no namespaces")),
-         pytest.param(frozenset(), id="plain")]
-NETWORK = pytest.param(frozenset({"network"}), id="network only", marks=pytest.mark.skipif("network" not in isolation(), reason="this system allows none"))
+APART = [
+    pytest.param(
+        isolation(),
+        id="apart",
+        marks=pytest.mark.skipif(not isolation(), reason="this system allows no namespaces"),
+    ),
+    pytest.param(frozenset(), id="plain"),
+]
+NETWORK = pytest.param(
+    frozenset({"network"}),
+    id="network only",
+    marks=pytest.mark.skipif("network" not in isolation(), reason="this system allows none"),
+)
 
 
 @pytest.fixture(params=APART)
@@ -29,7 +39,12 @@ def runs(request, tmp_path):
     hidden = tmp_path / "bundles"
     hidden.mkdir()
     (hidden / "solution.csv").write_text("id,y")
-    made = KernelRuns(tmp_path / "state" / "kernels", hidden=[hidden], kept_apart=request.param, secrets=lambda: {"word": "abracadabra"})
+    made = KernelRuns(
+        tmp_path / "state" / "kernels",
+        hidden=[hidden],
+        kept_apart=request.param,
+        secrets=lambda: {"word": "abracadabra"},
+    )
     yield made
     made.close()
 
@@ -44,11 +59,22 @@ def go(runs):
         start(runs, code, number, told, timeout_s=timeout_s, **more)
         wait(lambda: told and told[-1][0] != "RUNNING")
         return *told[-1], text(runs, number)
+
     return run
 
 
 def start(runs, code, number, told, **more):
-    given = dict(kernel_type="script", language="python", inputs={}, internet=True, accelerator="", timeout_s=60) | more
+    given = (
+        dict(
+            kernel_type="script",
+            language="python",
+            inputs={},
+            internet=True,
+            accelerator="",
+            timeout_s=60,
+        )
+        | more
+    )
     runs.start(Job(number, code, **given), lambda *said: told.append(said))
 
 
@@ -61,7 +87,10 @@ def alive(word: str) -> list[int]:
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            if word.encode() in (entry / "cmdline").read_bytes() and "\nState:\tZ" not in (entry / "status").read_text():
+            if (
+                word.encode() in (entry / "cmdline").read_bytes()
+                and "\nState:\tZ" not in (entry / "status").read_text()
+            ):
                 found.append(int(entry.name))
         except OSError:
             continue
@@ -77,15 +106,24 @@ def source(tmp_path, **files: str) -> Path:
 
 
 def test_a_script_and_a_notebook_run_where_kaggle_runs_them(go, runs):
-    code = ("import os, sys\nprint(os.environ['KAGGLE_KERNEL_RUN_TYPE'], os.path.basename(os.getcwd()), os.path.isdir('../input'))\n"
-            "open('out.txt', 'w').write('x')\nprint(sys.prefix)\nprint('warned', file=sys.stderr)")
+    code = (
+        "import os, sys\nprint(os.environ['KAGGLE_KERNEL_RUN_TYPE'], os.path.basename(os.getcwd()), os.path.isdir('../input'))\n"
+        "open('out.txt', 'w').write('x')\nprint(sys.prefix)\nprint('warned', file=sys.stderr)"
+    )
     for kind, written in (("script", code), ("notebook", notebook(*code.split("\n")))):
         status, reason, log = go(written, kernel_type=kind)
         assert (status, reason) == ("COMPLETE", ""), log
         assert "Batch working True" in log and sys.prefix in log and "warned" in log
-    assert [{e["stream_name"] for e in runs.log(n) if e["data"] == "warned\n"} for n in (1, 2)] == [{"stderr"}] * 2
+    assert [{e["stream_name"] for e in runs.log(n) if e["data"] == "warned\n"} for n in (1, 2)] == [
+        {"stderr"}
+    ] * 2
     assert [(runs.folder / n / "working" / "out.txt").read_text() for n in ("1", "2")] == ["x", "x"]
-    assert sorted(p.name for p in (runs.folder / "1").iterdir()) == ["job.json", "log.jsonl", "src", "working"]
+    assert sorted(p.name for p in (runs.folder / "1").iterdir()) == [
+        "job.json",
+        "log.jsonl",
+        "src",
+        "working",
+    ]
 
 
 def test_an_error_without_words_is_its_name(go):
@@ -94,17 +132,45 @@ def test_an_error_without_words_is_its_name(go):
 
 
 def test_an_error_keeps_what_was_written_and_names_its_cause(go, runs):
-    for kind, code in (("script", "open('kept.txt', 'w').write('k')\nraise ValueError('no such thing')"),
-                       ("notebook", notebook("open('kept.txt', 'w').write('k')", "raise ValueError('no such thing')", "print('not reached')"))):
+    for kind, code in (
+        ("script", "open('kept.txt', 'w').write('k')\nraise ValueError('no such thing')"),
+        (
+            "notebook",
+            notebook(
+                "open('kept.txt', 'w').write('k')",
+                "raise ValueError('no such thing')",
+                "print('not reached')",
+            ),
+        ),
+    ):
         status, reason, log = go(code, kernel_type=kind)
-        assert status == "ERROR" and "ValueError: no such thing" in reason and "Traceback" in log and "not reached" not in log
-    assert [(runs.folder / n / "working" / "kept.txt").read_text() for n in ("1", "2")] == ["k", "k"]
+        assert (
+            status == "ERROR"
+            and "ValueError: no such thing" in reason
+            and "Traceback" in log
+            and "not reached" not in log
+        )
+    assert [(runs.folder / n / "working" / "kept.txt").read_text() for n in ("1", "2")] == [
+        "k",
+        "k",
+    ]
 
 
 def test_nothing_is_inherited_that_could_reach_a_real_account(go, monkeypatch):
-    for name in ("KAGGLE_USERNAME", "KAGGLE_KEY", "KAGGLE_API_TOKEN", "HF_TOKEN", "AWS_SECRET_ACCESS_KEY", "http_proxy", "HTTPS_PROXY", "FKP_REHEARSAL"):
+    for name in (
+        "KAGGLE_USERNAME",
+        "KAGGLE_KEY",
+        "KAGGLE_API_TOKEN",
+        "HF_TOKEN",
+        "AWS_SECRET_ACCESS_KEY",
+        "http_proxy",
+        "HTTPS_PROXY",
+        "FKP_REHEARSAL",
+    ):
         monkeypatch.setenv(name, "from-outside-1234")
-    status, _, log = go("import os\nprint(dict(os.environ))\nprint(open('/proc/self/environ').read(), os.path.exists(os.path.expanduser('~/.kaggle')))")
+    status, _, log = go(
+        "import os\nprint(dict(os.environ))\nprint(open('/proc/self/environ').read(), os.path.exists(os.path.expanduser('~/.kaggle')))"
+    )
     assert status == "COMPLETE" and "from-outside-1234" not in log and log.endswith("False\n")
 
 
@@ -113,48 +179,67 @@ def test_the_homes_are_hidden_and_this_package_is_not(go, runs, monkeypatch, tmp
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "diary.txt").write_text("dear diary")
     homes = [str(tmp_path), pwd.getpwuid(os.getuid()).pw_dir]
-    status, _, log = go(f"import os\nfrom fastkaggle_plus.competition import builtin_folder\nprint('titanic' in os.listdir(builtin_folder()))\n"
-                        f"print([os.path.exists(os.path.join(h, n)) for h in {homes!r} for n in ('diary.txt', '.kaggle', '.bashrc', '.gitconfig')])")
+    status, _, log = go(
+        f"import os\nfrom fastkaggle_plus.competition import builtin_folder\nprint('titanic' in os.listdir(builtin_folder()))\n"
+        f"print([os.path.exists(os.path.join(h, n)) for h in {homes!r} for n in ('diary.txt', '.kaggle', '.bashrc', '.gitconfig')])"
+    )
     assert status == "COMPLETE" and log.startswith("True\n"), log
     assert "files" not in runs.kept_apart or "True" not in log.splitlines()[1]
 
 
 @pytest.mark.slow
-@pytest.mark.skipif("files" not in isolation(), reason="this system gives no file tree of one's own")
+@pytest.mark.skipif(
+    "files" not in isolation(), reason="this system gives no file tree of one's own"
+)
 def test_a_checkout_in_tmp_is_seen_too(tmp_path):
     "The kernel's /tmp is its own; what this package was loaded from is shown in it all the same."
     root = Path(__file__).resolve().parents[2]
     for name in ("fastkaggle_plus", "competitions"):
-        shutil.copytree(root / name, tmp_path / "checkout" / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            root / name, tmp_path / "checkout" / name, ignore=shutil.ignore_patterns("__pycache__")
+        )
     code = f"""
 import sys
 from pathlib import Path
 from fastkaggle_plus.sandbox.kernels.runs import Job, KernelRuns
-runs, ended = KernelRuns(Path({str(tmp_path / 'state' / 'runs')!r})), []
-text = "import sys; sys.path.insert(0, {str(tmp_path / 'checkout')!r}); import fastkaggle_plus; print('from', fastkaggle_plus.__file__)"
+runs, ended = KernelRuns(Path({str(tmp_path / "state" / "runs")!r})), []
+text = "import sys; sys.path.insert(0, {str(tmp_path / "checkout")!r}); import fastkaggle_plus; print('from', fastkaggle_plus.__file__)"
 runs.start(Job(1, text, "script", "python", {{}}, True, "", 60), lambda status, reason: ended.append(status))
 while not ended or ended[-1] == "RUNNING":
     pass
 print("".join(e["data"] for e in runs.log(1)))
 runs.close()
 """
-    done = subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(tmp_path / "checkout")}, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "checkout")},
+        capture_output=True,
+        text=True,
+    )
     assert f"from {tmp_path / 'checkout'}" in done.stdout, done.stdout + done.stderr
 
 
 def test_inputs_are_there_to_read_only(go, runs, tmp_path):
     folder = source(tmp_path, a="one", sub__b="two")
     (folder / "link").symlink_to(folder / "a")
-    code = ("import os\nfrom pathlib import Path\nroot = Path('../input/competitions/toy')\nprint([p.read_text() for p in (root / 'a', root / 'sub/b')])\n"
-            "for act in (lambda: (root / 'a').write_text('x'), lambda: (root / 'new').write_text('x'), lambda: (root / 'sub/b').unlink()):\n"
-            "    try: act(); print('WRITTEN')\n    except OSError as e: print('refused')\n"
-            "print(os.path.samefile('../input', os.environ['KAGGLE_CACHE_MOUNT_FOLDER']))")
+    code = (
+        "import os\nfrom pathlib import Path\nroot = Path('../input/competitions/toy')\nprint([p.read_text() for p in (root / 'a', root / 'sub/b')])\n"
+        "for act in (lambda: (root / 'a').write_text('x'), lambda: (root / 'new').write_text('x'), lambda: (root / 'sub/b').unlink()):\n"
+        "    try: act(); print('WRITTEN')\n    except OSError as e: print('refused')\n"
+        "print(os.path.samefile('../input', os.environ['KAGGLE_CACHE_MOUNT_FOLDER']))"
+    )
     for given in (folder, source(tmp_path, a="one", sub__b="two")):
         status, _, log = go(code, inputs={"competitions/toy": [given]})
         assert status == "COMPLETE" and "['one', 'two']" in log and log.endswith("True\n")
-        if "files" in runs.kept_apart or os.getuid():   # without namespaces root may write anywhere, here to a copy
+        if (
+            "files" in runs.kept_apart or os.getuid()
+        ):  # without namespaces root may write anywhere, here to a copy
             assert "WRITTEN" not in log
-    assert (folder / "a").read_text() == "one" and sorted(p.name for p in folder.iterdir()) == ["a", "link", "sub"]
+    assert (folder / "a").read_text() == "one" and sorted(p.name for p in folder.iterdir()) == [
+        "a",
+        "link",
+        "sub",
+    ]
 
 
 def test_later_folders_replace_files_of_the_same_name(go, tmp_path):
@@ -173,20 +258,29 @@ def test_secrets_come_from_the_sandbox(go):
 
 @pytest.mark.slow
 def test_the_time_limit_ends_everything_that_was_started(go, runs):
-    leave = ("import subprocess, sys, time\nopen('kept.txt', 'w').write('k')\nchild = 'import time; time.sleep(600) # left-by-limit'\n"
-             "subprocess.Popen([sys.executable, '-c', child], start_new_session=True)\nsubprocess.Popen([sys.executable, '-c', child])\n"
-             "print('ready')\ntime.sleep(600)")
+    leave = (
+        "import subprocess, sys, time\nopen('kept.txt', 'w').write('k')\nchild = 'import time; time.sleep(600) # left-by-limit'\n"
+        "subprocess.Popen([sys.executable, '-c', child], start_new_session=True)\nsubprocess.Popen([sys.executable, '-c', child])\n"
+        "print('ready')\ntime.sleep(600)"
+    )
     for kind, code, limit_s in (("script", leave, 3), ("notebook", notebook(leave), 6)):
         if kind == "notebook" and "files" in runs.kept_apart:
-            continue   # a process namespace ends one like the other, so once is enough
+            continue  # a process namespace ends one like the other, so once is enough
         status, reason, log = go(code, kernel_type=kind, timeout_s=limit_s)
-        assert status == "ERROR" and f"time limit of {limit_s} s" in reason and "ready" in log and reason in log
+        assert (
+            status == "ERROR"
+            and f"time limit of {limit_s} s" in reason
+            and "ready" in log
+            and reason in log
+        )
         wait(lambda: not alive("left-by-limit"))
     assert (runs.folder / "1" / "working" / "kept.txt").read_text() == "k"
 
 
 def test_what_runs_on_in_the_background_ends_with_the_kernel(go):
-    status, _, _ = go("import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600) # left-behind'], start_new_session=True)")
+    status, _, _ = go(
+        "import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600) # left-behind'], start_new_session=True)"
+    )
     assert status == "COMPLETE"
     wait(lambda: not alive("left-behind"))
 
@@ -206,7 +300,9 @@ def test_a_kernel_can_be_made_to_die(tmp_path):
 
 def test_a_log_without_end_is_cut_and_the_run_goes_on(go, runs, monkeypatch):
     monkeypatch.setattr("fastkaggle_plus.sandbox.kernels.run_log.LARGEST", 20_000)
-    status, _, log = go("import sys\nfor i in range(1000): print('line', i)\nsys.stdout.write('no end of line ' * 10)\nopen('after.txt', 'w').close()")
+    status, _, log = go(
+        "import sys\nfor i in range(1000): print('line', i)\nsys.stdout.write('no end of line ' * 10)\nopen('after.txt', 'w').close()"
+    )
     assert status == "COMPLETE" and (runs.folder / "1" / "working" / "after.txt").exists()
     assert "line 100\n" in log and "line 999" not in log and log.endswith("the rest is dropped.\n")
     assert (runs.folder / "1" / "log.jsonl").stat().st_size < 21_000
@@ -227,10 +323,12 @@ def test_closing_ends_all_runs(runs):
 
 @pytest.mark.parametrize("runs", [*APART, NETWORK], indirect=True)
 def test_without_internet_there_is_no_network(go, runs):
-    code = ("import socket, threading\n"
-            "server = socket.create_server(('127.0.0.1', 0))\nsocket.create_connection(server.getsockname()).close()\nprint('own loopback')\n"
-            "try: socket.create_connection(('127.0.0.1', PORT), timeout=2); print('REACHED')\nexcept OSError as e: print('cut off')\n"
-            "try: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).connect(('8.8.8.8', 53)); print('ROUTE')\nexcept OSError as e: print('no route')")
+    code = (
+        "import socket, threading\n"
+        "server = socket.create_server(('127.0.0.1', 0))\nsocket.create_connection(server.getsockname()).close()\nprint('own loopback')\n"
+        "try: socket.create_connection(('127.0.0.1', PORT), timeout=2); print('REACHED')\nexcept OSError as e: print('cut off')\n"
+        "try: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).connect(('8.8.8.8', 53)); print('ROUTE')\nexcept OSError as e: print('no route')"
+    )
     with socket.create_server(("127.0.0.1", 0)) as outside:
         code = code.replace("PORT", str(outside.getsockname()[1]))
         _, _, off = go(code, internet=False)
@@ -239,7 +337,9 @@ def test_without_internet_there_is_no_network(go, runs):
     if "network" in runs.kept_apart:
         assert "cut off" in off and "no route" in off
     else:
-        assert off.startswith("Internet is off for this kernel, but this system cannot take the network away")
+        assert off.startswith(
+            "Internet is off for this kernel, but this system cannot take the network away"
+        )
 
 
 @pytest.mark.skipif("files" not in isolation(), reason="this system allows no mount namespaces")
@@ -251,7 +351,7 @@ def test_a_kernel_sees_kaggle_s_tree_and_not_the_machine_s_secrets(tmp_path):
     code = f"""
 import os, subprocess, sys
 print(os.getcwd(), os.path.isdir('/kaggle/input'), os.path.isdir('/kaggle/temp'))
-for name in ({str(hidden / 'solution')!r}, {str(tmp_path / 'state' / 'credentials.json')!r}):
+for name in ({str(hidden / "solution")!r}, {str(tmp_path / "state" / "credentials.json")!r}):
     try: print(open(name).read())
     except OSError as e: print('not there')
 for name in ('/etc/fkp-test', '/kaggle/fkp-test', '/fkp-test', '/var/fkp-test'):
@@ -267,7 +367,10 @@ print(len([p for p in os.listdir('/proc') if p.isdecimal()]) < 6)
     start(runs, code, 1, told)
     wait(lambda: told and told[-1][0] != "RUNNING")
     log = text(runs, 1)
-    assert told[-1][0] == "COMPLETE" and log == "/kaggle/working True True\nnot there\nnot there\nTrue\nTrue\n", log
+    assert (
+        told[-1][0] == "COMPLETE"
+        and log == "/kaggle/working True True\nnot there\nnot there\nTrue\nTrue\n"
+    ), log
     assert set(os.listdir("/")) == before
     assert not any(Path(p, "fkp-of-the-kernel").exists() for p in ("/tmp", sys.prefix, "/dev/shm"))
     runs.close()
@@ -277,30 +380,66 @@ print(len([p for p in os.listdir('/proc') if p.isdecimal()]) < 6)
 @pytest.mark.skipif("files" not in isolation(), reason="this system allows no mount namespaces")
 def test_pip_installs_into_the_run_and_leaves_the_environment_alone(tmp_path):
     package = source(tmp_path, a="")
-    (package / "pyproject.toml").write_text('[project]\nname = "fkp-tiny-package"\nversion = "1"\n[tool.setuptools]\npy-modules = ["fkp_tiny"]\n')
+    (package / "pyproject.toml").write_text(
+        '[project]\nname = "fkp-tiny-package"\nversion = "1"\n[tool.setuptools]\npy-modules = ["fkp_tiny"]\n'
+    )
     (package / "fkp_tiny.py").write_text("word = 'tiny'")
-    build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-index", "--no-build-isolation", "-w", str(tmp_path / "wheels"), str(package)]
+    build = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "-q",
+        "--no-deps",
+        "--no-index",
+        "--no-build-isolation",
+        "-w",
+        str(tmp_path / "wheels"),
+        str(package),
+    ]
     if subprocess.run(build, capture_output=True).returncode:
         pytest.skip("this environment has no setuptools to build a wheel with")
     runs, told = KernelRuns(tmp_path / "kernels"), []
-    code = notebook("%pip install -q --no-index --find-links=../input/datasets/me/libs fkp-tiny-package", "import fkp_tiny; print(fkp_tiny.word)")
-    start(runs, code, 1, told, kernel_type="notebook", internet=False, inputs={"datasets/me/libs": [tmp_path / "wheels"]})
+    code = notebook(
+        "%pip install -q --no-index --find-links=../input/datasets/me/libs fkp-tiny-package",
+        "import fkp_tiny; print(fkp_tiny.word)",
+    )
+    start(
+        runs,
+        code,
+        1,
+        told,
+        kernel_type="notebook",
+        internet=False,
+        inputs={"datasets/me/libs": [tmp_path / "wheels"]},
+    )
     wait(lambda: told and told[-1][0] != "RUNNING")
     assert told[-1][0] == "COMPLETE" and "tiny\n" in text(runs, 1), text(runs, 1)
-    assert subprocess.run([sys.executable, "-c", "import fkp_tiny"], capture_output=True).returncode != 0
+    assert (
+        subprocess.run([sys.executable, "-c", "import fkp_tiny"], capture_output=True).returncode
+        != 0
+    )
     runs.close()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
-def test_a_server_that_is_killed_leaves_nothing_running_and_says_so_at_its_next_start(bundles, tmp_path, how):
-    serving = ("import sys\nfrom fastkaggle_plus.sandbox import serve\n"
-               "serve(sys.argv[1], state=sys.argv[2], user='u', key='k', on_start=lambda b: print(b.url, flush=True))")
+def test_a_server_that_is_killed_leaves_nothing_running_and_says_so_at_its_next_start(
+    bundles, tmp_path, how
+):
+    serving = (
+        "import sys\nfrom fastkaggle_plus.sandbox import serve\n"
+        "serve(sys.argv[1], state=sys.argv[2], user='u', key='k', on_start=lambda b: print(b.url, flush=True))"
+    )
     command = [sys.executable, "-c", serving, str(bundles), str(tmp_path / "state")]
     first = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    kernels = Pusher(Caller(SimpleNamespace(url=first.stdout.readline().strip(), user="u", key="k")))
-    code = ("import subprocess, sys\nprint('up', flush=True)\n"
-            "subprocess.run([sys.executable, '-c', 'import time; time.sleep(600) # orphan-of-server'], start_new_session=True)")
+    kernels = Pusher(
+        Caller(SimpleNamespace(url=first.stdout.readline().strip(), user="u", key="k"))
+    )
+    code = (
+        "import subprocess, sys\nprint('up', flush=True)\n"
+        "subprocess.run([sys.executable, '-c', 'import time; time.sleep(600) # orphan-of-server'], start_new_session=True)"
+    )
     kernels.push(notebook(code), kind="notebook")
     wait(lambda: alive("orphan-of-server"))
     first.send_signal(how)
@@ -308,7 +447,9 @@ def test_a_server_that_is_killed_leaves_nothing_running_and_says_so_at_its_next_
     wait(lambda: not alive("orphan-of-server"))
     second = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
-        again = Pusher(Caller(SimpleNamespace(url=second.stdout.readline().strip(), user="u", key="k")))
+        again = Pusher(
+            Caller(SimpleNamespace(url=second.stdout.readline().strip(), user="u", key="k"))
+        )
         found = again("GetKernelSessionStatus")
         assert found["status"] == "ERROR" and "sandbox was" in found["failureMessage"]
         assert "up" in again.log() and json.loads(again("ListKernelSessionOutput")["log"])

@@ -16,10 +16,19 @@ from .conftest import Caller
 from .test_transfers import open_upload, put
 
 
-@pytest.mark.parametrize("method, fields", [
-    ("GetSubmission", {"ref": [1]}), ("GetSubmission", {"ref": {}}), ("GetSubmission", {"ref": 2**70}), ("CreateSubmission", {"blobFileTokens": ["a"]}),
-    ("StartSubmissionUpload", {"fileName": "a", "contentLength": 2**70}), ("StartSubmissionUpload", {"fileName": "a", "contentLength": -5}),
-    ("ListCompetitions", {"pageSize": "many"}), ("ListCompetitions", {"pageToken": "-3"})])
+@pytest.mark.parametrize(
+    "method, fields",
+    [
+        ("GetSubmission", {"ref": [1]}),
+        ("GetSubmission", {"ref": {}}),
+        ("GetSubmission", {"ref": 2**70}),
+        ("CreateSubmission", {"blobFileTokens": ["a"]}),
+        ("StartSubmissionUpload", {"fileName": "a", "contentLength": 2**70}),
+        ("StartSubmissionUpload", {"fileName": "a", "contentLength": -5}),
+        ("ListCompetitions", {"pageSize": "many"}),
+        ("ListCompetitions", {"pageToken": "-3"}),
+    ],
+)
 def test_fields_that_do_not_fit_are_refused_in_json(call, method, fields):
     answer = call(method, competitionName="toy", **fields)
     assert answer.status_code in (400, 404) and answer.json()["code"] == answer.status_code
@@ -30,27 +39,48 @@ def test_null_is_the_default(call):
 
 
 def test_a_deep_body_and_odd_links_are_refused(call):
-    deep = call.session.post(f"{call.box.url}/api/v1/competitions.CompetitionApiService/ListCompetitions", data=b"[" * 100_000, timeout=20)
+    deep = call.session.post(
+        f"{call.box.url}/api/v1/competitions.CompetitionApiService/ListCompetitions",
+        data=b"[" * 100_000,
+        timeout=20,
+    )
     assert deep.status_code == 400 and deep.json()["code"] == 400
-    for link in ("/transfer/x/99999999999/%C3%A9/a.csv", f"/transfer/x/{'9' * 5000}/00/a.csv", "/transfer/x/soon/00/a.csv"):
+    for link in (
+        "/transfer/x/99999999999/%C3%A9/a.csv",
+        f"/transfer/x/{'9' * 5000}/00/a.csv",
+        "/transfer/x/soon/00/a.csv",
+    ):
         assert requests.get(call.box.url + link, timeout=20).json()["code"] == 403
 
 
 def test_what_an_upload_completed_stays_as_it_is(call):
     content = answers()
-    opened = call("StartSubmissionUpload", competitionName="toy", fileName="a.csv", contentLength=len(content)).json()
+    opened = call(
+        "StartSubmissionUpload", competitionName="toy", fileName="a.csv", contentLength=len(content)
+    ).json()
     assert put(opened["createUrl"], content).status_code == 200
     host, port = call.box.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=10) as cut:   # the same again, as after a lost answer, and cut short
+    with socket.create_connection(
+        (host, int(port)), timeout=10
+    ) as cut:  # the same again, as after a lost answer, and cut short
         head = f"PUT {opened['createUrl'].removeprefix(call.box.url)} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(content)}\r\n\r\n"
         cut.sendall(head.encode() + content[:50])
     assert put(opened["createUrl"], b"zzz").status_code == 200
-    ref = call("CreateSubmission", competitionName="toy", blobFileTokens=opened["token"]).json()["ref"]
+    ref = call("CreateSubmission", competitionName="toy", blobFileTokens=opened["token"]).json()[
+        "ref"
+    ]
     assert call.scored(ref)["publicScore"] == "1.00000"
-    assert requests.get(call("DownloadSubmission", submissionId=ref).headers["location"], timeout=20).content == content
+    assert (
+        requests.get(
+            call("DownloadSubmission", submissionId=ref).headers["location"], timeout=20
+        ).content
+        == content
+    )
 
 
-@pytest.mark.parametrize("said, n", [("bytes 0-19/20", 20), ("bytes 0-4/10", 10), ("bytes 0-9/11", 10), ("nonsense", 10)])
+@pytest.mark.parametrize(
+    "said, n", [("bytes 0-19/20", 20), ("bytes 0-4/10", 10), ("bytes 0-9/11", 10), ("nonsense", 10)]
+)
 def test_a_content_range_that_does_not_fit(call, said, n):
     url = open_upload(call, 10)
     assert put(url, b"x" * n, Content_Range=said).status_code == 400
@@ -59,9 +89,16 @@ def test_a_content_range_that_does_not_fit(call, said, n):
 
 def test_a_token_is_for_its_competition(call):
     content = answers()
-    opened = call("StartSubmissionUpload", competitionName="toy", fileName="a.csv", contentLength=len(content)).json()
+    opened = call(
+        "StartSubmissionUpload", competitionName="toy", fileName="a.csv", contentLength=len(content)
+    ).json()
     put(opened["createUrl"], content)
-    assert call("CreateSubmission", competitionName="limited", blobFileTokens=opened["token"]).status_code == 400
+    assert (
+        call(
+            "CreateSubmission", competitionName="limited", blobFileTokens=opened["token"]
+        ).status_code
+        == 400
+    )
 
 
 def test_a_range_that_is_none_gives_the_whole(call):
@@ -83,8 +120,14 @@ def graded(tmp_path, code):
     return running(tmp_path / "b", state=tmp_path / "s")
 
 
-@pytest.mark.parametrize("code, words", [("def grade(:", "SyntaxError.*line 1"), ("raise RuntimeError('no scipy')", "no scipy.*line 1"),
-                                         ("grade = 3", "no function grade")])
+@pytest.mark.parametrize(
+    "code, words",
+    [
+        ("def grade(:", "SyntaxError.*line 1"),
+        ("raise RuntimeError('no scipy')", "no scipy.*line 1"),
+        ("grade = 3", "no function grade"),
+    ],
+)
 def test_a_grader_that_does_not_load_is_named_at_the_start(tmp_path, code, words):
     with pytest.raises(ConfigError, match=rf"grade\.py.*{words}"), graded(tmp_path, code):
         pass
@@ -102,18 +145,25 @@ def grade(submission, solution):
         call = Caller(box)
         assert call.scored(call.submit(answers(wrong=4)))["publicScore"] == "0.10000"
         for first in "345":
-            found = call.scored(call.submit(answers().replace(b"\n0,0\n", f"\n0,{first}\n".encode())))
+            found = call.scored(
+                call.submit(answers().replace(b"\n0,0\n", f"\n0,{first}\n".encode()))
+            )
             assert found["status"] == "ERROR" and found["errorDescription"]
         assert call.scored(call.submit(answers(), slug="other"))["publicScore"] == "1.00000"
-        assert [r["teamName"] for r in call("GetLeaderboard", competitionName="toy").json()["submissions"]] == ["kaggler", "sample submission"]
+        assert [
+            r["teamName"]
+            for r in call("GetLeaderboard", competitionName="toy").json()["submissions"]
+        ] == ["kaggler", "sample submission"]
 
 
 def test_the_order_of_private_scores_is_not_told_before_the_end(call):
     refs = [call.submit(answers(wrong=w)) for w in (4, 0, 8)]
     for ref in refs:
         call.scored(ref)
-    listed = call("ListSubmissions", competitionName="toy", sortBy="SUBMISSION_SORT_BY_PRIVATE_SCORE").json()["submissions"]
-    assert [s["ref"] for s in listed] == refs[::-1]   # by date, as ever
+    listed = call(
+        "ListSubmissions", competitionName="toy", sortBy="SUBMISSION_SORT_BY_PRIVATE_SCORE"
+    ).json()["submissions"]
+    assert [s["ref"] for s in listed] == refs[::-1]  # by date, as ever
 
 
 def test_packed_submissions(call):
@@ -123,22 +173,47 @@ def test_packed_submissions(call):
         z.writestr("__MACOSX/._mine.csv", b"junk")
     assert call.scored(call.submit(mac.getvalue(), name="mine.zip"))["publicScore"] == "1.00000"
     bomb = gzip.compress(b"id,y\n" + b"0,0\n" * (70 << 20))
-    assert "larger than 256 MB" in call.scored(call.submit(bomb, name="mine.csv.gz"))["errorDescription"]
+    assert (
+        "larger than 256 MB"
+        in call.scored(call.submit(bomb, name="mine.csv.gz"))["errorDescription"]
+    )
 
 
 def test_competitions_are_listed_by_group_and_deadline(call):
     def listed(**fields):
-        return [c["ref"].rsplit("/", 1)[1] for c in call("ListCompetitions", **fields).json()["competitions"]]
+        return [
+            c["ref"].rsplit("/", 1)[1]
+            for c in call("ListCompetitions", **fields).json()["competitions"]
+        ]
 
-    assert "locked" not in listed(group="COMPETITION_LIST_TAB_ENTERED") and listed(group="COMPETITION_LIST_TAB_HOSTED") == []
-    assert listed(sortBy="COMPETITION_SORT_BY_EARLIEST_DEADLINE")[0] == listed(sortBy="COMPETITION_SORT_BY_LATEST_DEADLINE")[-1] == "closed"
-    assert listed(category="HOST_SEGMENT_FEATURED") == [] and len(listed(category="HOST_SEGMENT_GETTING_STARTED")) == 4
+    assert (
+        "locked" not in listed(group="COMPETITION_LIST_TAB_ENTERED")
+        and listed(group="COMPETITION_LIST_TAB_HOSTED") == []
+    )
+    assert (
+        listed(sortBy="COMPETITION_SORT_BY_EARLIEST_DEADLINE")[0]
+        == listed(sortBy="COMPETITION_SORT_BY_LATEST_DEADLINE")[-1]
+        == "closed"
+    )
+    assert (
+        listed(category="HOST_SEGMENT_FEATURED") == []
+        and len(listed(category="HOST_SEGMENT_GETTING_STARTED")) == 4
+    )
 
 
 def test_a_folder_is_listed_in_pages(call):
-    root = [call("ListDataTreeFiles", competitionName="toy", pageSize=2, pageToken=token).json() for token in ("", "2")]
-    assert [d["name"] for p in root for d in p["directories"]] == ["images"] and root[0]["directories"][0]["totalChildren"] == 2
-    assert [f["name"] for p in root for f in p["files"]] == ["sample_submission.csv", "test.csv", "train.csv"] and root[1]["nextPageToken"] == ""
+    root = [
+        call("ListDataTreeFiles", competitionName="toy", pageSize=2, pageToken=token).json()
+        for token in ("", "2")
+    ]
+    assert [d["name"] for p in root for d in p["directories"]] == ["images"] and root[0][
+        "directories"
+    ][0]["totalChildren"] == 2
+    assert [f["name"] for p in root for f in p["files"]] == [
+        "sample_submission.csv",
+        "test.csv",
+        "train.csv",
+    ] and root[1]["nextPageToken"] == ""
 
 
 def test_a_revoked_token_stays_revoked_and_damaged_credentials_are_made_anew(bundles, tmp_path):
@@ -146,12 +221,23 @@ def test_a_revoked_token_stays_revoked_and_damaged_credentials_are_made_anew(bun
         Caller(box)("ExpireApiToken", service="users.AccountService", token="tok123")
     with running(bundles, state=tmp_path / "state") as box:
         hello = f"{box.url}/api/v1/api.v1.DiagnosticsService/Hello"
-        assert requests.post(hello, json={}, headers={"Authorization": "Bearer tok123"}, timeout=20).status_code == 401
+        assert (
+            requests.post(
+                hello, json={}, headers={"Authorization": "Bearer tok123"}, timeout=20
+            ).status_code
+            == 401
+        )
     (tmp_path / "state/credentials.json").write_text("")
     with running(bundles, state=tmp_path / "state") as box:
         assert Caller(box)("ListCompetitions").status_code == 200
 
 
 def test_blobs(call):
-    opened = call("StartBlobUpload", service="blobs.BlobApiService", type="DATASET", name="a.csv", contentLength=3).json()
+    opened = call(
+        "StartBlobUpload",
+        service="blobs.BlobApiService",
+        type="DATASET",
+        name="a.csv",
+        contentLength=3,
+    ).json()
     assert put(opened["createUrl"], b"abc").status_code == 200 and opened["token"]

@@ -6,8 +6,10 @@ import pytest
 
 from fastkaggle_plus.competition import load_comp
 
-FACTS = 'task = "binary"\nmetric = "accuracy"\nid = "id"\ntarget = "y"\n[split]\nkind = "stratified"\n'
-MODELS = '''
+FACTS = (
+    'task = "binary"\nmetric = "accuracy"\nid = "id"\ntarget = "y"\n[split]\nkind = "stratified"\n'
+)
+MODELS = """
 import os, pathlib, time
 from fastkaggle_plus.modeling import Model, forest_model, progress, tree_model
 
@@ -51,14 +53,16 @@ def epochs(epochs=3, freeze_epochs=1, seed=0):
             progress.epoch(i + 1, epochs)
         return tree_model(max_leaf_nodes=2 + seed % 3).fit(table)
     return Model("epochs", fit)
-'''
+"""
 
 
 @pytest.fixture
 def toy(tmp_path):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(300, 3))
-    frame = pd.DataFrame(x, columns=list("abc")).assign(id=range(300), y=(x[:, 0] + 0.5 * rng.normal(size=300) > 0).astype(int))
+    frame = pd.DataFrame(x, columns=list("abc")).assign(
+        id=range(300), y=(x[:, 0] + 0.5 * rng.normal(size=300) > 0).astype(int)
+    )
     folder = tmp_path / "toy"
     folder.mkdir()
     frame[:200].to_csv(folder / "train.csv", index=False)

@@ -6,7 +6,7 @@ import pytest
 from fastkaggle_plus.exceptions import ConfigError
 from fastkaggle_plus.sweeps import Sweep, Trial, board, run_local
 from fastkaggle_plus.sweeps.budget import epochs_of
-from fastkaggle_plus.vault import Vault
+from fastkaggle_plus.sweeps.vault import Vault
 
 
 def nets(*epochs):
@@ -14,8 +14,12 @@ def nets(*epochs):
 
 
 def sweep(toy, trials, tmp_path, **limits):
-    declared = Sweep("toy", trials, n_folds=limits.pop("n_folds", 3), holdout=limits.pop("holdout", None))
-    return run_local(declared, toy, toy.folder, vault=Vault(tmp_path / "vault"), workers=0, **limits)
+    declared = Sweep(
+        "toy", trials, n_folds=limits.pop("n_folds", 3), holdout=limits.pop("holdout", None)
+    )
+    return run_local(
+        declared, toy, toy.folder, vault=Vault(tmp_path / "vault"), workers=0, **limits
+    )
 
 
 def ran(results):
@@ -26,37 +30,72 @@ def test_trials_beyond_the_budget_wait_for_the_next_call(toy, tmp_path):
     heard = []
     first = sweep(toy, nets(1, 2, 3), tmp_path, max_trials=2, on_result=heard.append)
     assert ran(first) == ["net1", "net2"] and [r.name for r in heard] == ["net1", "net2", "net3"]
-    assert first[2].not_run and not first[2].failed and first[2].error == "not run: the budget of 2 trials is used"
-    assert {r.trial for r in Vault(tmp_path / "vault").runs()} == {"net1", "net2"}   # what was not run is no failure
+    assert (
+        first[2].not_run
+        and not first[2].failed
+        and first[2].error == "not run: the budget of 2 trials is used"
+    )
+    assert {r.trial for r in Vault(tmp_path / "vault").runs()} == {
+        "net1",
+        "net2",
+    }  # what was not run is no failure
     assert [r.name for r in board(first)] == [r.name for r in board(first[:2])]
-    assert ran(sweep(toy, nets(1, 2, 3), tmp_path, max_trials=1)) == ["net3"]   # what the vault holds costs nothing
+    assert ran(sweep(toy, nets(1, 2, 3), tmp_path, max_trials=1)) == [
+        "net3"
+    ]  # what the vault holds costs nothing
 
 
 def test_epochs_are_counted_with_frozen_ones_on_all_folds(toy, tmp_path):
     # (1 + 1), (8 + 1) and (2 + 1) epochs on 3 folds
-    results = sweep(toy, (*nets(1, 8, 2), Trial("tree", "forest.tree_model")), tmp_path, max_epochs=16)
-    assert ran(results) == ["net1", "net2", "tree"]   # a trial that still fits runs, and a tree has no epochs
-    assert results[1].error == "not run: it needs 27 epochs on 3 folds, and the budget of 16 has 10 left"
-    assert ran(sweep(toy, nets(8), tmp_path, max_epochs=9, holdout=0.25)) == ["net8"]   # one fit
+    results = sweep(
+        toy, (*nets(1, 8, 2), Trial("tree", "forest.tree_model")), tmp_path, max_epochs=16
+    )
+    assert ran(results) == [
+        "net1",
+        "net2",
+        "tree",
+    ]  # a trial that still fits runs, and a tree has no epochs
+    assert (
+        results[1].error
+        == "not run: it needs 27 epochs on 3 folds, and the budget of 16 has 10 left"
+    )
+    assert ran(sweep(toy, nets(8), tmp_path, max_epochs=9, holdout=0.25)) == ["net8"]  # one fit
 
 
-@pytest.mark.parametrize(("trial", "epochs"), [
-    (Trial("t", "tabular.tabular_model"), 16),
-    (Trial("t", "tabular.tabular_model", {"epochs": 3}), 3),
-    (Trial("t", "bagging.bag_model", {"model": "tabular.tabular_model", "n": 5, "params": {"epochs": 3}}), 15),
-    (Trial("t", "bagging.bag_model", {"model": "tabular.tabular_model"}), 160),
-    (Trial("t", "models.epochs"), 4),
-    (Trial("t", "models.epochs", {"freeze_epochs": 0}), 3),
-    (Trial("t", "forest.forest_model"), 0),
-    (Trial("t", "forest.forrest_model"), 0),
-])
+@pytest.mark.parametrize(
+    ("trial", "epochs"),
+    [
+        (Trial("t", "tabular.tabular_model"), 16),
+        (Trial("t", "tabular.tabular_model", {"epochs": 3}), 3),
+        (
+            Trial(
+                "t",
+                "bagging.bag_model",
+                {"model": "tabular.tabular_model", "n": 5, "params": {"epochs": 3}},
+            ),
+            15,
+        ),
+        (Trial("t", "bagging.bag_model", {"model": "tabular.tabular_model"}), 160),
+        (Trial("t", "models.epochs"), 4),
+        (Trial("t", "models.epochs", {"freeze_epochs": 0}), 3),
+        (Trial("t", "forest.forest_model"), 0),
+        (Trial("t", "forest.forrest_model"), 0),
+    ],
+)
 def test_epochs_come_from_the_trial_or_its_function(toy, trial, epochs):
     assert epochs_of(trial, toy) == epochs
 
 
 def test_the_clock_only_stops_further_starts(toy, tmp_path):
-    first = sweep(toy, (Trial("slow", "models.counted", {"log": str(tmp_path / "log"), "wait": 0.3}), *nets(1)), tmp_path, stop_after_s=0.2)
-    assert ran(first) == ["slow"] and "nothing more starts" in first[1].error   # it went on to its end
+    first = sweep(
+        toy,
+        (Trial("slow", "models.counted", {"log": str(tmp_path / "log"), "wait": 0.3}), *nets(1)),
+        tmp_path,
+        stop_after_s=0.2,
+    )
+    assert (
+        ran(first) == ["slow"] and "nothing more starts" in first[1].error
+    )  # it went on to its end
     assert ran(sweep(toy, nets(1), tmp_path, stop_after_s=0)) == []
 
 
@@ -67,7 +106,17 @@ def test_a_budget_below_zero_is_refused(toy, tmp_path, limit):
 
 
 def test_a_holdout_is_scored_on_its_rows_alone_and_kept_apart_from_folds(toy, tmp_path):
-    [by_folds], [held_out] = sweep(toy, nets(1), tmp_path), sweep(toy, nets(1), tmp_path, holdout=0.25)
-    assert not held_out.reused and held_out.predictions.validated.sum() == 50 and by_folds.predictions.validated.all()
-    assert np.isnan(held_out.predictions.oof).any(1).sum() == 150 and len(held_out.predictions.fold_scores) == 1
+    [by_folds], [held_out] = (
+        sweep(toy, nets(1), tmp_path),
+        sweep(toy, nets(1), tmp_path, holdout=0.25),
+    )
+    assert (
+        not held_out.reused
+        and held_out.predictions.validated.sum() == 50
+        and by_folds.predictions.validated.all()
+    )
+    assert (
+        np.isnan(held_out.predictions.oof).any(1).sum() == 150
+        and len(held_out.predictions.fold_scores) == 1
+    )
     assert sweep(toy, nets(1), tmp_path, holdout=0.25)[0].reused

@@ -15,14 +15,15 @@ from urllib.parse import quote
 import requests
 
 from ...exceptions import KaggleUnavailable, RateLimited
-from .. import retry, service, session, transport
-from . import calls
-from .calls import Kernel
+from .. import api, retry, session
+from .. import http as transport
+from . import lookup
+from .lookup import Kernel
 
 if TYPE_CHECKING:
     from kaggle.api.kaggle_api_extended import KaggleApi
 
-    from .pushing import KernelVersion
+    from .push import KernelVersion
 
 END = "END_OF_LOG"
 
@@ -30,24 +31,25 @@ END = "END_OF_LOG"
 @dataclass(frozen=True)
 class LogEvent:
     "A piece of output; not always a whole line."
-    stream: str     # stdout | stderr
-    time_s: float   # since the notebook started
+
+    stream: str  # stdout | stderr
+    time_s: float  # since the notebook started
     text: str
 
 
 def kernel_logs(
-    handle: str | KernelVersion,    # owner/name, or what push_notebook returned
-    version: int | None = None,     # None = the current one
-    follow: bool = False,           # yield pieces live, until the notebook ends
+    handle: str | KernelVersion,  # owner/name, or what push_notebook returned
+    version: int | None = None,  # None = the current one
+    follow: bool = False,  # yield pieces live, until the notebook ends
     *,
-    poll_s: float = 5.0,            # longest pause before a dropped line is picked up again
+    poll_s: float = 5.0,  # longest pause before a dropped line is picked up again
     client: KaggleApi | None = None,
 ) -> Iterable[LogEvent]:
     "Return the log of a notebook: a list of what there is now or, with `follow`, an iterator that ends when the notebook does."
-    from . import watching
+    from . import status
 
     client = client or session.import_kaggle()
-    kernel = watching.pinned(client, calls.kernel_of(handle, version, client))
+    kernel = status.pinned(client, lookup.kernel_of(handle, version, client))
     return _live(client, kernel, poll_s) if follow else stored(client, kernel)
 
 
@@ -55,9 +57,11 @@ def stored(client: Any, kernel: Kernel) -> list[LogEvent]:
     "Return the log as it is stored with the output."
     from kagglesdk.kernels.types.kernels_api_service import ApiListKernelSessionOutputRequest
 
-    request = calls.about(ApiListKernelSessionOutputRequest(), kernel)
+    request = lookup.about(ApiListKernelSessionOutputRequest(), kernel)
     request.page_size = 1
-    answer = calls.read(client, "list_kernel_session_output", request, kernel=kernel, doing="read the log of")
+    answer = lookup.read(
+        client, "list_kernel_session_output", request, kernel=kernel, doing="read the log of"
+    )
     return parse(answer.log or "")
 
 
@@ -67,17 +71,23 @@ def parse(log: str) -> list[LogEvent]:
         pieces = json.loads(log) if log else []
     except ValueError:
         return [LogEvent("stdout", 0.0, line) for line in log.splitlines(keepends=True)]
-    return [_event(p) for p in (pieces if isinstance(pieces, list) else [pieces]) if isinstance(p, dict)]
+    return [
+        _event(p) for p in (pieces if isinstance(pieces, list) else [pieces]) if isinstance(p, dict)
+    ]
 
 
 def tail(events: Iterable[LogEvent], n_lines: int = 20) -> str:
     "Return the last lines of a log without their colours, very long ones cut."
-    text = re.sub(r"\x1b\[[0-9;]*m", "", "".join(e.text if e.text.endswith("\n") else e.text + "\n" for e in events))
+    text = re.sub(
+        r"\x1b\[[0-9;]*m",
+        "",
+        "".join(e.text if e.text.endswith("\n") else e.text + "\n" for e in events),
+    )
     return "\n".join(line[:500] for line in text.splitlines()[-n_lines:])
 
 
 def _live(client: Any, kernel: Kernel, poll_s: float) -> Iterator[LogEvent]:
-    from . import watching
+    from . import status
 
     told: Counter[str] = Counter()  # characters of each stream
     deaf, pause = 0, 0.0
@@ -85,7 +95,7 @@ def _live(client: Any, kernel: Kernel, poll_s: float) -> Iterator[LogEvent]:
         time.sleep(pause)
         before = told.total()
         try:
-            is_done = watching.status_of(client, kernel).is_done
+            is_done = status.status_of(client, kernel).is_done
             deaf = 0
         except (KaggleUnavailable, RateLimited):
             deaf += 1
@@ -102,7 +112,7 @@ def _live(client: Any, kernel: Kernel, poll_s: float) -> Iterator[LogEvent]:
             pass
         except requests.RequestException as e:
             if isinstance(e, requests.HTTPError) and not retry.is_transient(e):
-                with calls.explained(client, kernel=kernel, doing="follow the log of"):
+                with lookup.explained(client, kernel=kernel, doing="follow the log of"):
                     raise
         if is_done:
             # The line may have dropped before the last piece; stored it is whole.
@@ -121,7 +131,7 @@ def _news(events: Iterable[LogEvent | None], told: Counter[str]) -> Iterator[Log
         if event is None:
             yield None
             return
-        new = event.text[max(0, told[event.stream] - heard[event.stream]):]
+        new = event.text[max(0, told[event.stream] - heard[event.stream]) :]
         heard[event.stream] += len(event.text)
         if new:
             told[event.stream] = heard[event.stream]
@@ -133,11 +143,21 @@ def _connected(client: Any, kernel: Kernel) -> Iterator[LogEvent | None]:
     with client.build_kaggle_client() as kaggle:
         http = kaggle.http_client()
         if not hasattr(client, "timeout_s"):
-            transport.guard(http._session, timeout_s=60.0, stay_local=service.is_local(client))
-        url = http._get_request_url("kernels/logs/stream", f"{quote(kernel.owner)}/{quote(kernel.slug)}")
-        headers = {"Accept": "text/event-stream, */*", "Accept-Encoding": "identity", "Content-Type": None}
-        with http._session.get(url, params={"versionLabel": f"v{kernel.version}"} if kernel.version else None, headers=headers,
-                               stream=True) as answer:
+            transport.guard(http._session, timeout_s=60.0, stay_local=api.is_local(client))
+        url = http._get_request_url(
+            "kernels/logs/stream", f"{quote(kernel.owner)}/{quote(kernel.slug)}"
+        )
+        headers = {
+            "Accept": "text/event-stream, */*",
+            "Accept-Encoding": "identity",
+            "Content-Type": None,
+        }
+        with http._session.get(
+            url,
+            params={"versionLabel": f"v{kernel.version}"} if kernel.version else None,
+            headers=headers,
+            stream=True,
+        ) as answer:
             if answer.status_code == 404:  # nothing to stream yet, or any more
                 yield from stored(client, kernel)
                 return

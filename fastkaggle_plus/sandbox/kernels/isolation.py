@@ -16,7 +16,17 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-TRANSIENT = ("input", "merged", "home", "temp", "tmp", "lib", "root", "layer", "layer.work")   # folders of a run that go with its end
+TRANSIENT = (
+    "input",
+    "merged",
+    "home",
+    "temp",
+    "tmp",
+    "lib",
+    "root",
+    "layer",
+    "layer.work",
+)  # folders of a run that go with its end
 _HERE = Path(__file__).resolve().parent
 
 
@@ -28,8 +38,18 @@ def isolation() -> frozenset[str]:
     found = set()
     for kind in _FLAGS:
         with tempfile.TemporaryDirectory() as folder:
-            command = lay_out(Path(folder), dict(command=["true"], cwd="/", env={}, inputs={}, hidden=[], kept=[]), frozenset({kind}))
-            with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True) as process:
+            command = lay_out(
+                Path(folder),
+                dict(command=["true"], cwd="/", env={}, inputs={}, hidden=[], kept=[]),
+                frozenset({kind}),
+            )
+            with subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            ) as process:
                 if process.wait(timeout=60) == 0:
                     found.add(kind)
     return frozenset(found)
@@ -39,17 +59,32 @@ _FLAGS = {"files": ["--mount", "--pid", "--fork", "--kill-child"], "network": ["
 
 
 def lay_out(
-    at: Path,                    # the run's folder
-    job: dict[str, Any],         # what box.py reads
-    apart: frozenset[str],       # files | network
+    at: Path,  # the run's folder
+    job: dict[str, Any],  # what namespace_init.py reads
+    apart: frozenset[str],  # files | network
 ) -> list[str]:
-    "Make the run's folders and the file for box.py, and return the command that starts it."
+    "Make the run's folders and the file for namespace_init.py, and return the command that starts it."
     for name in (*TRANSIENT, "working", "src"):
         (at / name).mkdir(parents=True, exist_ok=True)
-    job = {**job, "run": str(at.resolve()), "prefix": sys.prefix, "own_files": "files" in apart, "own_network": "network" in apart}
+    job = {
+        **job,
+        "run": str(at.resolve()),
+        "prefix": sys.prefix,
+        "own_files": "files" in apart,
+        "own_network": "network" in apart,
+    }
     (at / "job.json").write_text(json.dumps(job), encoding="utf-8")
-    start = ["unshare", "--user", "--map-root-user", *(flag for kind in sorted(apart) for flag in _FLAGS[kind])] if apart else []
-    return [*start, sys.executable, "-I", str(_HERE / "box.py"), str(at / "job.json")]
+    start = (
+        [
+            "unshare",
+            "--user",
+            "--map-root-user",
+            *(flag for kind in sorted(apart) for flag in _FLAGS[kind]),
+        ]
+        if apart
+        else []
+    )
+    return [*start, sys.executable, "-I", str(_HERE / "namespace_init.py"), str(at / "job.json")]
 
 
 def end_marked(marker: str) -> None:
@@ -68,5 +103,8 @@ def end_marked(marker: str) -> None:
 def _carrying(wanted: bytes) -> Iterable[int]:
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if wanted in (entry / "environ").read_bytes() + b"\0" and "\nState:\tZ" not in (entry / "status").read_text():
+            if (
+                wanted in (entry / "environ").read_bytes() + b"\0"
+                and "\nState:\tZ" not in (entry / "status").read_text()
+            ):
                 yield int(entry.name)

@@ -10,16 +10,22 @@ from datetime import UTC, datetime, timedelta
 @dataclass(frozen=True)
 class Limits:
     "The limits of the sandbox's account; Kaggle's, but for the accelerator hours, which are few so that a rehearsal can meet their end."
-    sessions: Mapping[str, int] = field(default_factory=lambda: {"": 5, "gpu": 2, "tpu": 1})           # at once; "": without accelerator
-    quota_s: Mapping[str, float] = field(default_factory=lambda: {"gpu": 3600.0, "tpu": 1800.0})       # a week
-    session_s: float = 12 * 3600                                                                       # a run, at most
-    rerun_s: float = 9 * 3600                                                                          # a scoring run, at most
-    layout: str = "2026"                                                                               # of /kaggle/input: 2026 | 2022
+
+    sessions: Mapping[str, int] = field(
+        default_factory=lambda: {"": 5, "gpu": 2, "tpu": 1}
+    )  # at once; "": without accelerator
+    quota_s: Mapping[str, float] = field(
+        default_factory=lambda: {"gpu": 3600.0, "tpu": 1800.0}
+    )  # a week
+    session_s: float = 12 * 3600  # a run, at most
+    rerun_s: float = 9 * 3600  # a scoring run, at most
+    layout: str = "2026"  # of /kaggle/input: 2026 | 2022
 
 
 @dataclass(frozen=True)
 class Quota:
     "One accelerator's week."
+
     used_s: float
     reserved_s: float
     total_s: float

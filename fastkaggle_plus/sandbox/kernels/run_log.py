@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-LARGEST = 32 << 20   # bytes of a log; the rest is dropped
+LARGEST = 32 << 20  # bytes of a log; the rest is dropped
 _TOO_LONG = f"The log is longer than {LARGEST >> 20} MB: the rest is dropped.\n"
 
 
@@ -22,7 +22,7 @@ class RunLog:
     "The log of one run."
 
     def __init__(self, file: Path):
-        self.file, self.written, self._began = file, 0, 0.0   # written: bytes so far
+        self.file, self.written, self._began = file, 0, 0.0  # written: bytes so far
         self._out: IO[str] | None = None
         self._news = threading.Condition()
 
@@ -34,7 +34,7 @@ class RunLog:
             try:
                 yield
             finally:
-                with self._news:   # what comes later is dropped
+                with self._news:  # what comes later is dropped
                     self._out = None
 
     def note(self, name: str, data: str) -> None:
@@ -42,9 +42,27 @@ class RunLog:
         with self._news:
             if self._out is None or self.written >= LARGEST:
                 return
-            line = json.dumps({"stream_name": name, "time": round(time.monotonic() - self._began, 6), "data": data}) + "\n"
+            line = (
+                json.dumps(
+                    {
+                        "stream_name": name,
+                        "time": round(time.monotonic() - self._began, 6),
+                        "data": data,
+                    }
+                )
+                + "\n"
+            )
             if is_full := self.written + len(line) > LARGEST:
-                line = json.dumps({"stream_name": "stderr", "time": round(time.monotonic() - self._began, 6), "data": _TOO_LONG}) + "\n"
+                line = (
+                    json.dumps(
+                        {
+                            "stream_name": "stderr",
+                            "time": round(time.monotonic() - self._began, 6),
+                            "data": _TOO_LONG,
+                        }
+                    )
+                    + "\n"
+                )
             self._out.write(line)
             self._out.flush()
             self.written += len(line)
@@ -54,8 +72,15 @@ class RunLog:
 
     def follow(self, process: subprocess.Popen[bytes]) -> None:
         "Note the lines of both streams of a process as they come; of what came at once, stdout first."
-        opened = {name: stream for name, stream in (("stdout", process.stdout), ("stderr", process.stderr)) if stream is not None}
-        rest, decode = dict.fromkeys(opened, ""), {name: codecs.getincrementaldecoder("utf-8")("replace").decode for name in opened}
+        opened = {
+            name: stream
+            for name, stream in (("stdout", process.stdout), ("stderr", process.stderr))
+            if stream is not None
+        }
+        rest, decode = (
+            dict.fromkeys(opened, ""),
+            {name: codecs.getincrementaldecoder("utf-8")("replace").decode for name in opened},
+        )
         with selectors.DefaultSelector() as streams:
             for name, stream in opened.items():
                 streams.register(stream, selectors.EVENT_READ, name)

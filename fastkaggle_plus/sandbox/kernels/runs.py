@@ -19,8 +19,8 @@ from typing import Any
 
 from ...competition import builtin_folder
 from ...environment import harmless_variables
-from .inputs import has_links, lay_over, remove
 from .isolation import TRANSIENT, end_marked, isolation, lay_out
+from .mounts import has_links, lay_over, remove
 from .run_log import RunLog, last_events, lines
 
 _HERE = Path(__file__).resolve().parent
@@ -30,25 +30,27 @@ _GRACE_S = 10
 @dataclass(frozen=True)
 class Job:
     "One execution of a kernel version."
+
     session: int
     code: str
-    kernel_type: str                        # notebook | script
-    language: str                           # python; others end in an error
-    inputs: Mapping[str, Sequence[Path]]    # place below input/ -> folders laid over each other
+    kernel_type: str  # notebook | script
+    language: str  # python; others end in an error
+    inputs: Mapping[str, Sequence[Path]]  # place below input/ -> folders laid over each other
     internet: bool
-    accelerator: str                        # gpu | tpu | "" for none
+    accelerator: str  # gpu | tpu | "" for none
     timeout_s: float
-    is_rerun: bool = False                  # scoring run of a code competition
+    is_rerun: bool = False  # scoring run of a code competition
 
 
 @dataclass
 class Run:
     "A job that waits or runs."
+
     job: Job
-    done: Callable[[str, str], None]        # (status, reason) -> None
+    done: Callable[[str, str], None]  # (status, reason) -> None
     log: RunLog
     process: subprocess.Popen[bytes] | None = None
-    ended_by: str = ""                      # why it was stopped, in words; "" when it ends by itself
+    ended_by: str = ""  # why it was stopped, in words; "" when it ends by itself
     is_cancelled: bool = False
 
 
@@ -57,13 +59,15 @@ class KernelRuns:
 
     def __init__(
         self,
-        folder: Path,                               # each run gets a folder in it
+        folder: Path,  # each run gets a folder in it
         *,
-        hidden: Sequence[Path] = (),                # folders that no kernel may see: solutions, keys
+        hidden: Sequence[Path] = (),  # folders that no kernel may see: solutions, keys
         secrets: Callable[[], Mapping[str, str]] = dict,
-        dies: Callable[[], bool] = lambda: False,   # asked once per run: is it to be killed in its middle?
-        at_once: int = 8,                           # the others wait, QUEUED
-        kept_apart: frozenset[str] | None = None,   # default: what the system allows
+        dies: Callable[[], bool] = lambda: (
+            False
+        ),  # asked once per run: is it to be killed in its middle?
+        at_once: int = 8,  # the others wait, QUEUED
+        kept_apart: frozenset[str] | None = None,  # default: what the system allows
     ):
         self.folder, self.hidden, self.secrets, self.dies = folder, hidden, secrets, dies
         self._kept_apart = kept_apart
@@ -80,7 +84,9 @@ class KernelRuns:
     def start(self, job: Job, done: Callable[[str, str], None]) -> None:
         "Queue a job; `done(status, reason)` is told RUNNING, then COMPLETE, ERROR or CANCEL_ACKNOWLEDGED."
         run = Run(job, done, RunLog(self._log_file(job.session)))
-        thread = threading.Thread(target=self._run, args=(run,), daemon=True, name=f"kernel {job.session}")
+        thread = threading.Thread(
+            target=self._run, args=(run,), daemon=True, name=f"kernel {job.session}"
+        )
         with self._guard:
             self._runs[job.session] = run
             self._threads = [t for t in self._threads if t.is_alive()] + [thread]
@@ -142,11 +148,14 @@ class KernelRuns:
                     status, reason = self._execute(run)
             finally:
                 self._turn.release()
-        except Exception as e:   # whatever happens, the session must not stay RUNNING
+        except Exception as e:  # whatever happens, the session must not stay RUNNING
             reason = f"The sandbox could not run the kernel: {type(e).__name__}: {e}"
         finally:
             if run.ended_by:
-                status, reason = ("CANCEL_ACKNOWLEDGED" if run.is_cancelled else "ERROR"), run.ended_by
+                status, reason = (
+                    ("CANCEL_ACKNOWLEDGED" if run.is_cancelled else "ERROR"),
+                    run.ended_by,
+                )
             for name in TRANSIENT:
                 remove(self.folder / str(run.job.session) / name)
             run.done(status, reason)
@@ -159,22 +168,36 @@ class KernelRuns:
             for line in self._first_lines(job):
                 run.log.note("stderr", line)
             if job.language != "python":
-                run.log.note("stderr", f"The sandbox runs Python, and this kernel is written in {job.language!r}.\n")
+                run.log.note(
+                    "stderr",
+                    f"The sandbox runs Python, and this kernel is written in {job.language!r}.\n",
+                )
                 return "ERROR", f"The sandbox cannot run {job.language!r}."
-            run.process = subprocess.Popen(box, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
-                                           env=harmless_variables())
+            run.process = subprocess.Popen(
+                box,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+                env=harmless_variables(),
+            )
             reader = threading.Thread(target=run.log.follow, args=(run.process,), daemon=True)
             reader.start()
             if doomed:
-                threading.Thread(target=self._kill_in_the_middle, args=(run, run.log.written), daemon=True).start()
-            if run.ended_by:   # stopped while it was being started
+                threading.Thread(
+                    target=self._kill_in_the_middle, args=(run, run.log.written), daemon=True
+                ).start()
+            if run.ended_by:  # stopped while it was being started
                 self._kill(run)
             try:
                 code = run.process.wait(timeout=job.timeout_s)
             except subprocess.TimeoutExpired:
-                self._end(run, f"The kernel was stopped because it exceeded its time limit of {job.timeout_s:.0f} s.")
+                self._end(
+                    run,
+                    f"The kernel was stopped because it exceeded its time limit of {job.timeout_s:.0f} s.",
+                )
                 code = run.process.wait()
-            self._kill(run)   # processes it left in the background
+            self._kill(run)  # processes it left in the background
             reader.join(timeout=_GRACE_S)
             if run.process.stdin:
                 run.process.stdin.close()
@@ -184,8 +207,14 @@ class KernelRuns:
                 run.log.note("stderr", run.ended_by + "\n")
         if code == 0:
             return "COMPLETE", ""
-        said = [e["data"].strip() for e in self.log(job.session) if e["stream_name"] == "stderr" and e["data"].strip()]
-        return "ERROR", f"Exit status {code}: {said[-1] if said else 'it wrote nothing to stderr'}"[:500]
+        said = [
+            e["data"].strip()
+            for e in self.log(job.session)
+            if e["stream_name"] == "stderr" and e["data"].strip()
+        ]
+        return "ERROR", f"Exit status {code}: {said[-1] if said else 'it wrote nothing to stderr'}"[
+            :500
+        ]
 
     def _kill_in_the_middle(self, run: Run, written: int) -> None:
         run.log.wait(lambda: run.log.written > written, 2)
@@ -207,7 +236,9 @@ class KernelRuns:
 
     def _first_lines(self, job: Job) -> list[str]:
         if not job.internet and "network" not in self.kept_apart:
-            return ["Internet is off for this kernel, but this system cannot take the network away: on Kaggle a connection fails, here it may work.\n"]
+            return [
+                "Internet is off for this kernel, but this system cannot take the network away: on Kaggle a connection fails, here it may work.\n"
+            ]
         return []
 
     def _prepare(self, run: Run) -> list[str]:
@@ -219,8 +250,8 @@ class KernelRuns:
             (at / name).mkdir(parents=True)
         name = "notebook.ipynb" if job.kernel_type == "notebook" else "script.py"
         (at / "src" / name).write_text(job.code, encoding="utf-8")
-        shutil.copyfile(_HERE / "main.py", at / "lib" / "kernel_main.py")
-        shutil.copyfile(_HERE / "secrets.py", at / "lib" / "kaggle_secrets.py")
+        shutil.copyfile(_HERE / "notebook_runner.py", at / "lib" / "kernel_main.py")
+        shutil.copyfile(_HERE / "kaggle_secrets.py", at / "lib" / "kaggle_secrets.py")
         (at / "lib" / "secrets.json").write_text(json.dumps(dict(self.secrets())), encoding="utf-8")
         inputs = {}
         for number, (place, layers) in enumerate(job.inputs.items()):
@@ -231,25 +262,67 @@ class KernelRuns:
             else:
                 inputs[place] = str(layers[0].resolve())
         seen = Path("/kaggle") if own_files else at.resolve()
-        start = [sys.executable, str(seen / "lib" / "kernel_main.py")] if job.kernel_type == "notebook" else [sys.executable, "-u"]
-        command = [*start, str(seen / "src" / name), *([str(seen / "working")] if job.kernel_type == "notebook" else [])]
-        homes = [p for p in (Path.home(), Path(pwd.getpwuid(os.getuid()).pw_dir)) if p != Path("/")]   # two where HOME is set to another one
+        start = (
+            [sys.executable, str(seen / "lib" / "kernel_main.py")]
+            if job.kernel_type == "notebook"
+            else [sys.executable, "-u"]
+        )
+        command = [
+            *start,
+            str(seen / "src" / name),
+            *([str(seen / "working")] if job.kernel_type == "notebook" else []),
+        ]
+        homes = [
+            p for p in (Path.home(), Path(pwd.getpwuid(os.getuid()).pw_dir)) if p != Path("/")
+        ]  # two where HOME is set to another one
         private = [p.resolve() for p in (self.folder.parent, *self.hidden, *homes)]
-        ours = [str(Path(__file__).parents[2]), str(builtin_folder())]   # beside each other in a checkout, which may lie in a folder that is hidden
-        python = [Path(p).resolve() for p in (sys.prefix, sys.base_prefix, *sys.path, *ours) if os.path.isabs(p) and os.path.isdir(p)]
-        return lay_out(at, dict(
-            command=command, cwd=str(seen / "working"), env=self._environment(job, seen, own_files), inputs=inputs, hidden=[str(p) for p in private],
-            kept=[str(p) for p in dict.fromkeys(python) if p != Path("/tmp") and not any(h.is_relative_to(p) for h in private)],
-        ), self.kept_apart if not job.internet else self.kept_apart - {"network"})
+        ours = [
+            str(Path(__file__).parents[2]),
+            str(builtin_folder()),
+        ]  # beside each other in a checkout, which may lie in a folder that is hidden
+        python = [
+            Path(p).resolve()
+            for p in (sys.prefix, sys.base_prefix, *sys.path, *ours)
+            if os.path.isabs(p) and os.path.isdir(p)
+        ]
+        return lay_out(
+            at,
+            dict(
+                command=command,
+                cwd=str(seen / "working"),
+                env=self._environment(job, seen, own_files),
+                inputs=inputs,
+                hidden=[str(p) for p in private],
+                kept=[
+                    str(p)
+                    for p in dict.fromkeys(python)
+                    if p != Path("/tmp") and not any(h.is_relative_to(p) for h in private)
+                ],
+            ),
+            self.kept_apart if not job.internet else self.kept_apart - {"network"},
+        )
 
     def _environment(self, job: Job, seen: Path, own_files: bool) -> dict[str, str]:
         env = harmless_variables()
-        env["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), env.get("PATH", os.defpath)])
+        env["PATH"] = os.pathsep.join(
+            [str(Path(sys.executable).parent), env.get("PATH", os.defpath)]
+        )
         temp = "/tmp" if own_files else str(seen / "tmp")
-        env |= {"HOME": str(seen / "home"), "TMPDIR": temp, "TMP": temp, "TEMP": temp, "PYTHONPATH": str(seen / "lib"), "PYTHONUNBUFFERED": "1",
-                "PYDEVD_DISABLE_FILE_VALIDATION": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_ROOT_USER_ACTION": "ignore",
-                "KAGGLE_KERNEL_RUN_TYPE": "Batch", "KAGGLE_CACHE_MOUNT_FOLDER": str(seen / "input"), "KAGGLE_CONTAINER_NAME": self._marker(job.session)}
-        if not own_files:   # what pip installs must not stay in the environment of the sandbox
+        env |= {
+            "HOME": str(seen / "home"),
+            "TMPDIR": temp,
+            "TMP": temp,
+            "TEMP": temp,
+            "PYTHONPATH": str(seen / "lib"),
+            "PYTHONUNBUFFERED": "1",
+            "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+            "PIP_ROOT_USER_ACTION": "ignore",
+            "KAGGLE_KERNEL_RUN_TYPE": "Batch",
+            "KAGGLE_CACHE_MOUNT_FOLDER": str(seen / "input"),
+            "KAGGLE_CONTAINER_NAME": self._marker(job.session),
+        }
+        if not own_files:  # what pip installs must not stay in the environment of the sandbox
             env |= {"PIP_TARGET": str(seen / "lib")}
         if not job.accelerator:
             env["CUDA_VISIBLE_DEVICES"] = ""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..rpc import Refused
-from .inputs import FindSource, mounts, remove, split_sources
+from .mounts import FindSource, mounts, remove, split_sources
 from .quota import Limits, Quota, week_start
 from .runs import Job, KernelRuns
 from .store import KernelStore, Version
@@ -16,10 +16,19 @@ from .store import KernelStore, Version
 class KernelSessions:
     "The versions of all kernels, and their sessions."
 
-    def __init__(self, store: KernelStore, runs: KernelRuns, sources: FindSource, *, limits: Limits | None = None):
+    def __init__(
+        self,
+        store: KernelStore,
+        runs: KernelRuns,
+        sources: FindSource,
+        *,
+        limits: Limits | None = None,
+    ):
         self.store, self.runs, self._sources, self.limits = store, runs, sources, limits or Limits()
         self.is_closed = False
-        for row in store.state.rows("select id, submission from kernel_sessions where status in ('QUEUED', 'RUNNING')"):
+        for row in store.state.rows(
+            "select id, submission from kernel_sessions where status in ('QUEUED', 'RUNNING')"
+        ):
             runs.end_leftover(row["id"])
             store.set_status(row["id"], "ERROR", "The sandbox was stopped while the kernel ran.")
 
@@ -35,9 +44,14 @@ class KernelSessions:
         kind = accelerator(asked)
         most = self.limits.sessions[kind]
         if len(self.store.active(kind)) >= most:
-            raise Refused(200, f"Maximum batch {kind.upper() or 'CPU'} session count of {most} reached.")
+            raise Refused(
+                200, f"Maximum batch {kind.upper() or 'CPU'} session count of {most} reached."
+            )
         if kind and (quota := self.quota(kind)).used_s >= quota.total_s:
-            raise Refused(200, f"Maximum weekly {kind.upper()} quota of {quota.total_s / 3600:.2f} hours reached.")
+            raise Refused(
+                200,
+                f"Maximum weekly {kind.upper()} quota of {quota.total_s / 3600:.2f} hours reached.",
+            )
         number = self.store.add_version(kernel, asked, code)
         return number, self.store.add_session(kernel, number, accelerator=kind)
 
@@ -46,17 +60,21 @@ class KernelSessions:
         row = self.store.session(session) if session is not None else None
         version = self.store.version(row["kernel"], row["version"]) if row else None
         if row is not None and version is not None:
-            self.runs.start(self._job(row["id"], version), lambda status, reason: self.store.set_status(row["id"], status, reason))
+            self.runs.start(
+                self._job(row["id"], version),
+                lambda status, reason: self.store.set_status(row["id"], status, reason),
+            )
 
     def start_again(
         self,
         session: int,
         version: Version,
         *,
-        over: dict[str, Path],               # place below input/ -> folder whose files replace those there
-        done: Callable[[str, str], None],    # (status, reason), once the run has ended
+        over: dict[str, Path],  # place below input/ -> folder whose files replace those there
+        done: Callable[[str, str], None],  # (status, reason), once the run has ended
     ) -> None:
         "Run a version again to be scored."
+
         def told(status: str, reason: str) -> None:
             self.store.set_status(session, status, reason)
             if status != "RUNNING":
@@ -75,15 +93,36 @@ class KernelSessions:
         if kind != "kernel":
             return self._sources(kind, handle)
         owner, slug, number = (*handle.split("/"), "", "")[:3]
-        kernel = self.store.find(owner, slug) if handle.count("/") in (1, 2) and (not number or number.isdecimal()) else None
-        version = self.store.version(kernel["id"], int(number) if number else None) if kernel else None
-        return self.store.folder / str(version.session) / "working" if version is not None and version.status == "COMPLETE" else None
+        kernel = (
+            self.store.find(owner, slug)
+            if handle.count("/") in (1, 2) and (not number or number.isdecimal())
+            else None
+        )
+        version = (
+            self.store.version(kernel["id"], int(number) if number else None) if kernel else None
+        )
+        return (
+            self.store.folder / str(version.session) / "working"
+            if version is not None and version.status == "COMPLETE"
+            else None
+        )
 
     def quota(self, kind: str) -> Quota:
         "Return this week's quota of an accelerator."
-        rows = self.store.state.rows("select 1 from kernel_sessions where accelerator = ? and started is not null limit 1", kind)
-        reserved = sum(self._timeout_s(self.store.version(r["kernel"], r["version"])) for r in self.store.active(kind))
-        return Quota(self.store.used_s(kind, week_start().timestamp()), reserved, self.limits.quota_s[kind], bool(rows))
+        rows = self.store.state.rows(
+            "select 1 from kernel_sessions where accelerator = ? and started is not null limit 1",
+            kind,
+        )
+        reserved = sum(
+            self._timeout_s(self.store.version(r["kernel"], r["version"]))
+            for r in self.store.active(kind)
+        )
+        return Quota(
+            self.store.used_s(kind, week_start().timestamp()),
+            reserved,
+            self.limits.quota_s[kind],
+            bool(rows),
+        )
 
     def _timeout_s(self, version: Version | None) -> float:
         asked = int(version.asked["sessionTimeoutSeconds"] or 0) if version else 0
@@ -92,13 +131,26 @@ class KernelSessions:
     def _job(self, session: int, version: Version, *, over: dict[str, Path] | None = None) -> Job:
         "The job of a version; with `over`, that of its scoring run."
         known, _ = split_sources(version.asked, self.find_source)
-        inputs: dict[str, Sequence[Path]] = {p: [folder] for p, folder in mounts(known, self.find_source, self.limits.layout).items()}
+        inputs: dict[str, Sequence[Path]] = {
+            p: [folder] for p, folder in mounts(known, self.find_source, self.limits.layout).items()
+        }
         for place, folder in (over or {}).items():
-            if place in inputs:   # a notebook that does not use the competition's data does not get the hidden part either
+            if (
+                place in inputs
+            ):  # a notebook that does not use the competition's data does not get the hidden part either
                 inputs[place] = [*inputs[place], folder]
         timeout_s = self._timeout_s(version) if over is None else self.limits.rerun_s
-        return Job(session, version.code, version.asked["kernelType"], version.asked["language"], inputs, bool(version.asked["enableInternet"]),
-                   accelerator(version.asked), timeout_s, is_rerun=over is not None)
+        return Job(
+            session,
+            version.code,
+            version.asked["kernelType"],
+            version.asked["language"],
+            inputs,
+            bool(version.asked["enableInternet"]),
+            accelerator(version.asked),
+            timeout_s,
+            is_rerun=over is not None,
+        )
 
 
 def accelerator(asked: dict[str, Any]) -> str:

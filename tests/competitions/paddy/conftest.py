@@ -27,7 +27,10 @@ def painting(comp):
 def painted(rehearsal, painting):
     "300 rows and their pictures, as numbers."
     rows = rehearsal.draw_rows(3, 300)
-    pictures = [np.asarray(painting.paint(r.shown, r.variety, np.random.default_rng([3, i, 1]))) for i, r in enumerate(rows.itertuples())]
+    pictures = [
+        np.asarray(painting.paint(r.shown, r.variety, np.random.default_rng([3, i, 1])))
+        for i, r in enumerate(rows.itertuples())
+    ]
     return rows, pictures
 
 

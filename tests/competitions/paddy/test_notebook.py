@@ -13,7 +13,7 @@ from fastkaggle_plus.notebooks import find_faults, render_notebook
 from fastkaggle_plus.predictions import load_predictions
 from fastkaggle_plus.sweeps import TrialResult, trials_of
 from tests.making import make_predictions
-from tests.test_loop import fkp, submissions
+from tests.workflow.test_run import fkp, submissions
 
 PARTS = ("PART_1", "PART_2", "PART_3", "PART_4")
 SLUG = "paddy-disease-classification"
@@ -25,7 +25,11 @@ def rendered(comp):
 
 
 def code(rendered) -> list[str]:
-    return [c.source for c in rendered.notebook.cells if c.cell_type == "code" and not c.source.startswith("%%")]
+    return [
+        c.source
+        for c in rendered.notebook.cells
+        if c.cell_type == "code" and not c.source.startswith("%%")
+    ]
 
 
 def cell(rendered, words: str) -> str:
@@ -35,11 +39,25 @@ def cell(rendered, words: str) -> str:
 
 def test_it_may_be_pushed_and_asks_for_a_gpu_that_computes(rendered, comp):
     assert find_faults(rendered.notebook, metadata=rendered.metadata, comp=comp) == []
-    wanted = {"enable_gpu": True, "machine_shape": "NvidiaTeslaT4", "enable_internet": True, "is_private": True, "competition_sources": [SLUG]}
+    wanted = {
+        "enable_gpu": True,
+        "machine_shape": "NvidiaTeslaT4",
+        "enable_internet": True,
+        "is_private": True,
+        "competition_sources": [SLUG],
+    }
     assert {k: rendered.metadata[k] for k in wanted} == wanted
     prose = " ".join(c.source for c in rendered.notebook.cells if c.cell_type == "markdown")
-    for words in ("## Part 1: First steps", "## Part 2: Small models", "## Part 3: Scaling up", "## Part 4: Multi-target", "PART_3_LARGE", "nine hours",
-                  "dry run", "attach a dataset that holds them"):
+    for words in (
+        "## Part 1: First steps",
+        "## Part 2: Small models",
+        "## Part 3: Scaling up",
+        "## Part 4: Multi-target",
+        "PART_3_LARGE",
+        "nine hours",
+        "dry run",
+        "attach a dataset that holds them",
+    ):
         assert words in prose, words
     assert all(f'train_all("{part}")' in "\n".join(code(rendered)) for part in PARTS)
 
@@ -48,16 +66,29 @@ def test_it_may_be_pushed_and_asks_for_a_gpu_that_computes(rendered, comp):
 def notebook(rendered, comp, capsys):
     "The notebook's names as after its training cells, and a way to run the cells from Part 1 on with results that are given."
     names = {"PARTS": "", "QUICK": True, "comp": comp}
-    for words in ("import random", "def neat", "def train_all", "def show_board", "def show_pairs", "def show_tta", "def average"):
-        exec(re.sub(r"(?m)^(%.*|(plt|random|np\.random|code)\b.*)$", "", cell(rendered, words)), names)
+    for words in (
+        "import random",
+        "def neat",
+        "def train_all",
+        "def show_board",
+        "def show_pairs",
+        "def show_tta",
+        "def average",
+    ):
+        exec(
+            re.sub(r"(?m)^(%.*|(plt|random|np\.random|code)\b.*)$", "", cell(rendered, words)),
+            names,
+        )
 
     def run(results):
         names["train_all"] = lambda declared: results.get(declared, [])
-        names["data"] = type("Data", (), {"raw_train": pd.DataFrame({"variety": ["ADT45", "ADT45", "RR"]})})
+        names["data"] = type(
+            "Data", (), {"raw_train": pd.DataFrame({"variety": ["ADT45", "ADT45", "RR"]})}
+        )
         sources = code(rendered)
         first = next(i for i, source in enumerate(sources) if source.startswith("part_1 = "))
         last = next(i for i, source in enumerate(sources) if source.startswith("everything = "))
-        for source in sources[first:last + 1]:
+        for source in sources[first : last + 1]:
             exec(source, names)
         return names["both"], capsys.readouterr().out
 
@@ -65,40 +96,73 @@ def notebook(rendered, comp, capsys):
 
 
 def made(trial, *, right=0.9, **about):
-    preds = make_predictions(trial.name, right=right, vocab=("blast", "hispa", "normal"), folds=1, seed=len(trial.name))
+    preds = make_predictions(
+        trial.name, right=right, vocab=("blast", "hispa", "normal"), folds=1, seed=len(trial.name)
+    )
     return TrialResult(trial, dataclasses.replace(preds, about={"arch": "x", **about}))
 
 
 def test_a_part_that_is_left_out_shows_nothing(notebook):
     names, run = notebook
     assert all(names["train_all"](part) == [] for part in PARTS)
-    assert names["show_board"]([]) is None and names["show_tta"]([]) is None and names["average"]([]) is None
+    assert (
+        names["show_board"]([]) is None
+        and names["show_tta"]([]) is None
+        and names["average"]([]) is None
+    )
     names["show_pairs"]([], ("a", "b"))
     [trial] = trials_of(names["comp"], "PART_1")
     both, told = run({"PART_1": [made(trial)]})
-    assert list(both.about["weights"]) == [trial.name] and told.startswith("Best: resnet26d.\n") and told.count("\n") == 2
+    assert (
+        list(both.about["weights"]) == [trial.name]
+        and told.startswith("Best: resnet26d.\n")
+        and told.count("\n") == 2
+    )
 
 
 def test_what_fails_is_told_and_the_others_go_on(notebook):
     names, run = notebook
     parts = {part: [made(t) for t in trials_of(names["comp"], part)] for part in PARTS}
     broken = TrialResult(parts["PART_3"][1].trial, None, "WeightsMissing: nowhere to be had")
-    tta = {"chosen": "plain", "against": "beta", "scores": {"plain": 0.8, "beta": 0.7}, "wrong_to_right": 3, "right_to_wrong": 9, "p_value": 0.15}
+    tta = {
+        "chosen": "plain",
+        "against": "beta",
+        "scores": {"plain": 0.8, "beta": 0.7},
+        "wrong_to_right": 3,
+        "right_to_wrong": 9,
+        "p_value": 0.15,
+    }
     better = made(parts["PART_3"][0].trial, right=1.0, tta=tta)
     parts |= {"PART_2": [], "PART_3": [better, broken, parts["PART_3"][2]]}
     both, told = run(parts)
-    assert list(both.about["weights"]) == ["convnext, rectangle", "swinv2, squish"] and both.about["method"] == "mean"
-    assert "against swinv2, squish: +" in told and "convnext, rectangle: 0.50, swinv2, squish: 0.50" in told   # the one of double weight is not there
-    assert "disease and variety against disease alone" in told and told.startswith("Best: resnet26d.")
+    assert (
+        list(both.about["weights"]) == ["convnext, rectangle", "swinv2, squish"]
+        and both.about["method"] == "mean"
+    )
+    assert (
+        "against swinv2, squish: +" in told
+        and "convnext, rectangle: 0.50, swinv2, squish: 0.50" in told
+    )  # the one of double weight is not there
+    assert "disease and variety against disease alone" in told and told.startswith(
+        "Best: resnet26d."
+    )
     shown = names["show_tta"](parts["PART_3"]).data
-    assert shown["trial"].tolist() == ["convnext, rectangle"] and shown["used"].tolist() == ["whole"]
+    assert shown["trial"].tolist() == ["convnext, rectangle"] and shown["used"].tolist() == [
+        "whole"
+    ]
     assert shown[["mended", "spoiled"]].iloc[0].tolist() == [3, 9]
     names["tell"](broken)
 
 
 def test_when_nothing_finished_it_ends_with_the_reasons(notebook):
     names, run = notebook
-    broken = {part: [TrialResult(t, None, f"Traceback\n  somewhere\nWeightsMissing: none of {part}") for t in trials_of(names["comp"], part)] for part in PARTS}
+    broken = {
+        part: [
+            TrialResult(t, None, f"Traceback\n  somewhere\nWeightsMissing: none of {part}")
+            for t in trials_of(names["comp"], part)
+        ]
+        for part in PARTS
+    }
     with pytest.raises(RuntimeError, match="nothing to submit") as told:
         run(broken)
     assert str(told.value).splitlines()[1:] == [f"WeightsMissing: none of {part}" for part in PARTS]
@@ -109,23 +173,58 @@ def test_a_dry_run_goes_from_the_files_to_a_score_without_a_network(tmp_path):
     done = fkp("push", SLUG, "--quick", "--no-internet", "--wait", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
     there, log = json.loads(done.stdout.splitlines()[-1]), done.stderr
-    meta = json.loads(Path(tmp_path, there["notebook"]).with_name("kernel-metadata.json").read_text())
+    meta = json.loads(
+        Path(tmp_path, there["notebook"]).with_name("kernel-metadata.json").read_text()
+    )
     assert (meta["enable_gpu"], meta["enable_internet"]) == (True, False)
-    assert there["status"] == "COMPLETE" and there["submission"]["sent"] and submissions(tmp_path) == 1
-    assert 0 <= there["public_score"] <= 1 and 0 <= there["private_score"] <= 1 and there["forecast_s"] is None
+    assert (
+        there["status"] == "COMPLETE" and there["submission"]["sent"] and submissions(tmp_path) == 1
+    )
+    assert (
+        0 <= there["public_score"] <= 1
+        and 0 <= there["private_score"] <= 1
+        and there["forecast_s"] is None
+    )
     for words in ("Traceback", "failed:", "Error", "nan"):
         assert words not in log, words
-    assert log.count("| Best: ") == 4 and "accuracy" in log and "from the store" in log and "178 images are named" in log
-    for words in ("convnext, crop against resnet26d, crop: ", "against vit, crop: ", "vit, crop: 0.50", "disease and variety against disease alone: ",
-                  "variety: 0.", "no GPU here: memory was not measured"):
+    assert (
+        log.count("| Best: ") == 4
+        and "accuracy" in log
+        and "from the store" in log
+        and "178 images are named" in log
+    )
+    for words in (
+        "convnext, crop against resnet26d, crop: ",
+        "against vit, crop: ",
+        "vit, crop: 0.50",
+        "disease and variety against disease alone: ",
+        "variety: 0.",
+        "no GPU here: memory was not measured",
+    ):
         assert words in log, words
     output = tmp_path / there["output"]["path"]
     answers = pd.read_csv(output / "submission.csv")
     assert len(answers) == 178 and list(answers) == ["image_id", "label"]
     kept = {p.name: p for p in map(load_predictions, (output / "predictions").glob("*.npz"))}
-    assert len(kept) == 11 and kept["vit, crop"].about["arch"].startswith("test_vit") and kept["vit, crop"].about["method"] == "crop"
-    ensemble, members = kept["ensemble"], [kept[n] for n in ("convnext, rectangle", "vit, crop", "swinv2, squish")]
-    np.testing.assert_allclose(ensemble.test, np.mean([m.aligned(ensemble.ids, ensemble.test_ids, ensemble.vocab).test for m in members], 0))
-    assert dict(zip(ensemble.test_ids, np.array(ensemble.vocab)[ensemble.test.argmax(1)], strict=True)) == dict(answers.to_numpy())
-    assert pd.read_csv(output / "folds.csv")["fold"].tolist() == ensemble.folds.tolist() and set(ensemble.folds) == {-1, 0}
+    assert (
+        len(kept) == 11
+        and kept["vit, crop"].about["arch"].startswith("test_vit")
+        and kept["vit, crop"].about["method"] == "crop"
+    )
+    ensemble, members = (
+        kept["ensemble"],
+        [kept[n] for n in ("convnext, rectangle", "vit, crop", "swinv2, squish")],
+    )
+    np.testing.assert_allclose(
+        ensemble.test,
+        np.mean(
+            [m.aligned(ensemble.ids, ensemble.test_ids, ensemble.vocab).test for m in members], 0
+        ),
+    )
+    assert dict(
+        zip(ensemble.test_ids, np.array(ensemble.vocab)[ensemble.test.argmax(1)], strict=True)
+    ) == dict(answers.to_numpy())
+    assert pd.read_csv(output / "folds.csv")["fold"].tolist() == ensemble.folds.tolist() and set(
+        ensemble.folds
+    ) == {-1, 0}
     assert len(pd.read_csv(output / "results.csv")) == 11

@@ -17,7 +17,10 @@ def accuracy(features, labels, weight=0.03):
 
 
 def colours(picture):
-    return np.histogramdd(picture.reshape(-1, 3), (5, 5, 5), [(0, 256)] * 3)[0].ravel() / picture[..., 0].size
+    return (
+        np.histogramdd(picture.reshape(-1, 3), (5, 5, 5), [(0, 256)] * 3)[0].ravel()
+        / picture[..., 0].size
+    )
 
 
 def texture(picture):
@@ -34,12 +37,18 @@ def texture(picture):
 def greens(picture):
     "Hues and saturations of what is green."
     hue, saturation, _ = np.moveaxis(np.asarray(Image.fromarray(picture).convert("HSV")), -1, 0)
-    return np.histogram2d(hue.ravel(), saturation.ravel(), (24, 6), [(30, 126), (40, 255)])[0].ravel() / hue.size
+    return (
+        np.histogram2d(hue.ravel(), saturation.ravel(), (24, 6), [(30, 126), (40, 255)])[0].ravel()
+        / hue.size
+    )
 
 
 def test_colour_alone_tells_little_and_texture_more(painted):
     rows, pictures = painted
-    by_colour, by_texture = accuracy([colours(p) for p in pictures], rows["label"]), accuracy([texture(p) for p in pictures], rows["label"])
+    by_colour, by_texture = (
+        accuracy([colours(p) for p in pictures], rows["label"]),
+        accuracy([texture(p) for p in pictures], rows["label"]),
+    )
     majority = rows["label"].value_counts(normalize=True).iloc[0]
     assert majority + 0.05 < by_colour < 0.45
     assert by_colour + 0.15 < by_texture < 0.9
@@ -52,5 +61,10 @@ def test_the_variety_can_be_seen(painted):
 
 
 def test_the_same_picture_at_another_size_shows_the_same(painting):
-    small, large = (painting.paint("tungro", "Ponni", np.random.default_rng(1), height_px=h, width_px=w).resize((12, 16)) for h, w in ((192, 144), (640, 480)))
+    small, large = (
+        painting.paint("tungro", "Ponni", np.random.default_rng(1), height_px=h, width_px=w).resize(
+            (12, 16)
+        )
+        for h, w in ((192, 144), (640, 480))
+    )
     assert small.size == large.size and np.corrcoef(np.ravel(small), np.ravel(large))[0, 1] > 0.9

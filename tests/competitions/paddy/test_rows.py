@@ -4,8 +4,18 @@ import numpy as np
 import pytest
 from scipy.stats import chi2_contingency
 
-REAL = {"normal": 1764, "blast": 1738, "hispa": 1594, "dead_heart": 1442, "tungro": 1088, "brown_spot": 965, "downy_mildew": 620,
-        "bacterial_leaf_blight": 479, "bacterial_leaf_streak": 380, "bacterial_panicle_blight": 337}
+REAL = {
+    "normal": 1764,
+    "blast": 1738,
+    "hispa": 1594,
+    "dead_heart": 1442,
+    "tungro": 1088,
+    "brown_spot": 965,
+    "downy_mildew": 620,
+    "bacterial_leaf_blight": 479,
+    "bacterial_leaf_streak": 380,
+    "bacterial_panicle_blight": 337,
+}
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +51,8 @@ def test_adt45_dominates_ten_varieties_and_ages_are_paddys(rows, painting):
 def test_variety_and_disease_are_linked_but_mildly(rows):
     table = rows.groupby(["variety", "shown"]).size().unstack(fill_value=0)
     chi2, p, *_ = chi2_contingency(table)
-    assert p < 1e-6 and 0.05 < np.sqrt(chi2 / len(rows) / 9) < 0.3   # Cramer's V
-    told = table.max(axis=1).sum() / len(rows)                        # right, by who guesses a disease from the variety
+    assert p < 1e-6 and 0.05 < np.sqrt(chi2 / len(rows) / 9) < 0.3  # Cramer's V
+    told = table.max(axis=1).sum() / len(rows)  # right, by who guesses a disease from the variety
     assert rows["shown"].value_counts(normalize=True).iloc[0] < told < 0.32
 
 

@@ -4,24 +4,55 @@ import pytest
 
 from fastkaggle_plus import Sweep, Trial, Vault, board, load_comp, run_local
 
-PRETRAINED = {"lite0": "tf_efficientnet_lite0", "lite1": "tf_efficientnet_lite1", "squeezenet": "squeezenet1_1"}
+PRETRAINED = {
+    "lite0": "tf_efficientnet_lite0",
+    "lite1": "tf_efficientnet_lite1",
+    "squeezenet": "squeezenet1_1",
+}
 
 
 @pytest.mark.slow
 def test_pretrained_networks_rank_above_random_weights_whatever_the_resize_method(tmp_path):
     comp = load_comp("paddy-disease-classification")
-    bundle = comp.module("rehearsal").make(tmp_path / "bundle", seed=5, n_images=480, height_px=128, width_px=96)
+    bundle = comp.module("rehearsal").make(
+        tmp_path / "bundle", seed=5, n_images=480, height_px=128, width_px=96
+    )
     small = {"item": 80, "batch": 64, "epochs": 2, "bs": 16, "lr": 0.01}
     trials = tuple(
-        Trial(f"{name}, {method}", "vision.vision_model", {"arch": arch, "method": method, "pretrained": name != "random", **small})
-        for name, arch in {**PRETRAINED, "random": "resnet26d"}.items() for method in ("squish", "crop"))
-    results = run_local(Sweep(comp.slug, trials, holdout=0.4), comp, bundle / "files", vault=Vault(tmp_path / "vault"))
+        Trial(
+            f"{name}, {method}",
+            "vision.vision_model",
+            {"arch": arch, "method": method, "pretrained": name != "random", **small},
+        )
+        for name, arch in {**PRETRAINED, "random": "resnet26d"}.items()
+        for method in ("squish", "crop")
+    )
+    results = run_local(
+        Sweep(comp.slug, trials, holdout=0.4),
+        comp,
+        bundle / "files",
+        vault=Vault(tmp_path / "vault"),
+    )
     assert not [r.error for r in results if r.predictions is None]
     rows = board(results)
     assert {r.name for r in rows[-2:]} == {"random, squish", "random, crop"}
-    assert all(not r.to_best.is_noise and r.to_best.test == "exact McNemar" and r.to_best.p_value < 0.01 for r in rows[-2:])
+    assert all(
+        not r.to_best.is_noise and r.to_best.test == "exact McNemar" and r.to_best.p_value < 0.01
+        for r in rows[-2:]
+    )
     told = {r.name: r.predictions.about for r in results}
-    assert all(about["peak_mb"] > 100 and about["tta"]["test"] == "exact McNemar" for about in told.values())
-    assert told["lite0, crop"]["fits"][0]["weights_from"].startswith("package efficientnet-lite0") and told["random, crop"]["weights"] == "none"
-    again = run_local(Sweep(comp.slug, trials, holdout=0.4), comp, bundle / "files", vault=Vault(tmp_path / "vault"))
+    assert all(
+        about["peak_mb"] > 100 and about["tta"]["test"] == "exact McNemar"
+        for about in told.values()
+    )
+    assert (
+        told["lite0, crop"]["fits"][0]["weights_from"].startswith("package efficientnet-lite0")
+        and told["random, crop"]["weights"] == "none"
+    )
+    again = run_local(
+        Sweep(comp.slug, trials, holdout=0.4),
+        comp,
+        bundle / "files",
+        vault=Vault(tmp_path / "vault"),
+    )
     assert all(r.reused for r in again)

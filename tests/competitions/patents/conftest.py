@@ -36,7 +36,10 @@ def read(comp, tmp_path):
     "Read a train and a test file of pairs; test pairs have no score."
 
     def of(train: pd.DataFrame, test: pd.DataFrame):
-        numbered = [frame.assign(id=[f"{name}{i}" for i in range(len(frame))]) for name, frame in (("a", train), ("b", test))]
+        numbered = [
+            frame.assign(id=[f"{name}{i}" for i in range(len(frame))])
+            for name, frame in (("a", train), ("b", test))
+        ]
         numbered[0].to_csv(tmp_path / comp.train, index=False)
         numbered[1].drop(columns="score", errors="ignore").to_csv(tmp_path / comp.test, index=False)
         numbered[1][["id"]].assign(score=0).to_csv(tmp_path / comp.sample_submission, index=False)

@@ -8,18 +8,28 @@ import pytest
 
 from fastkaggle_plus import load_predictions
 from fastkaggle_plus.notebooks import find_faults, render_notebook
-from fastkaggle_plus.pushes import push
-from fastkaggle_plus.sweeps.defaults import trial_lists
-from fastkaggle_plus.weights_along import weights_needed
-from tests.test_loop import submissions
+from fastkaggle_plus.notebooks.attached_models import weights_needed
+from fastkaggle_plus.sweeps.default_trials import trial_lists
+from fastkaggle_plus.workflow.push import push
+from tests.workflow.test_run import submissions
 
 from .conftest import SLUG
 
 
 @pytest.fixture(scope="module")
 def rendered(comp):
-    names = {name for names in weights_needed(comp, render_notebook(comp).notebook).values() for name in names if name.startswith("weights-")}
-    return render_notebook(comp, owner="ada", libs_dataset="ada/library-fastkaggle-plus", datasets=[f"ada/{name}" for name in names])
+    names = {
+        name
+        for names in weights_needed(comp, render_notebook(comp).notebook).values()
+        for name in names
+        if name.startswith("weights-")
+    }
+    return render_notebook(
+        comp,
+        owner="ada",
+        libs_dataset="ada/library-fastkaggle-plus",
+        datasets=[f"ada/{name}" for name in names],
+    )
 
 
 def code(rendered) -> list[str]:
@@ -27,52 +37,105 @@ def code(rendered) -> list[str]:
 
 
 def place(rendered, words: str) -> int:
-    [at] = [i for i, c in enumerate(rendered.notebook.cells) if words in c.source and c.cell_type == "code"]
+    [at] = [
+        i
+        for i, c in enumerate(rendered.notebook.cells)
+        if words in c.source and c.cell_type == "code"
+    ]
     return at
 
 
 def test_it_may_be_pushed_and_asks_for_no_internet(rendered, comp):
-    assert find_faults(rendered.notebook, metadata=rendered.metadata, comp=comp, weights=weights_needed(comp, rendered.notebook)) == []
-    assert not rendered.metadata["enable_internet"] and rendered.metadata["competition_sources"] == [SLUG]
+    assert (
+        find_faults(
+            rendered.notebook,
+            metadata=rendered.metadata,
+            comp=comp,
+            weights=weights_needed(comp, rendered.notebook),
+        )
+        == []
+    )
+    assert not rendered.metadata["enable_internet"] and rendered.metadata[
+        "competition_sources"
+    ] == [SLUG]
 
 
 def test_the_model_is_asked_for_before_anything_is_read(rendered):
-    assert place(rendered, "fetch_weights(default_arch())") < place(rendered, "setup_comp(comp.slug)") < place(rendered, "def train_all")
+    assert (
+        place(rendered, "fetch_weights(default_arch())")
+        < place(rendered, "setup_comp(comp.slug)")
+        < place(rendered, "def train_all")
+    )
 
 
 def test_it_explains_what_it_inlines_and_names_every_list_of_trials(rendered, comp):
     prose = " ".join(c.source for c in rendered.notebook.cells if c.cell_type == "markdown")
-    for words in (*trial_lists(comp), "[0.54]", "code competition", "never among them", "--holdout 0.25"):
+    for words in (
+        *trial_lists(comp),
+        "[0.54]",
+        "code competition",
+        "never among them",
+        "--holdout 0.25",
+    ):
         assert words in prose, words
     pieces = [c for c in code(rendered) if re.match(r"%%writefile (-a )?code/", c)]
-    assert len(pieces) > 10 and max(len(c.splitlines()) for c in pieces if ".csv" not in c.splitlines()[0]) < 45
+    assert (
+        len(pieces) > 10
+        and max(len(c.splitlines()) for c in pieces if ".csv" not in c.splitlines()[0]) < 45
+    )
 
 
 def test_another_list_is_chosen_by_its_name_and_its_models_come_along(comp):
     chosen = render_notebook(comp, params={"LIST": "WINNERS"})
-    assert any('LIST = "WINNERS"' in c for c in code(chosen)) and weights_needed(comp, chosen.notebook)
+    assert any('LIST = "WINNERS"' in c for c in code(chosen)) and weights_needed(
+        comp, chosen.notebook
+    )
 
 
 @pytest.mark.slow
 def test_a_dry_run_is_submitted_and_scored_on_all_hidden_pairs(tmp_path, monkeypatch):
     monkeypatch.setenv("FKP_HOME", str(tmp_path / "home"))
     done = push(SLUG, quick=True, n_folds=2, dest=tmp_path / "runs")
-    assert done.status.is_done and done.rendered.metadata["enable_internet"] is False and len(done.weights_datasets) == 1
+    assert (
+        done.status.is_done
+        and done.rendered.metadata["enable_internet"] is False
+        and len(done.weights_datasets) == 1
+    )
     assert done.submission.status == "COMPLETE" and submissions(tmp_path) == 1
-    assert -1 <= done.standing.public_score <= 1 and -1 <= done.standing.private_score <= 1 and done.standing.private_score != 0
+    assert (
+        -1 <= done.standing.public_score <= 1
+        and -1 <= done.standing.private_score <= 1
+        and done.standing.private_score != 0
+    )
     output = tmp_path / "runs" / "output"
     shown = pd.read_csv(output / "submission.csv")
     [bundle] = (tmp_path / "runs").glob(f"rehearsal-*/bundles/{SLUG}")
     hidden = pd.read_csv(bundle / "hidden" / "test.csv")
-    assert list(shown) == ["id", "score"] and len(shown) == 36 and shown["score"].dtype == float and len(hidden) > 1000
+    assert (
+        list(shown) == ["id", "score"]
+        and len(shown) == 36
+        and shown["score"].dtype == float
+        and len(hidden) > 1000
+    )
     log = (output / done.output.log).read_text()
     for words in ("Traceback", "failed:", "Warning", "nan"):
         assert words not in log, words
-    for words in ("weights-all-minilm-l6-v2", "folds that the anchor with most of them is in: 1", "36 pairs are answered"):
+    for words in (
+        "weights-all-minilm-l6-v2",
+        "folds that the anchor with most of them is in: 1",
+        "36 pairs are answered",
+    ):
         assert words in log, words
     kept = {p.name: p for p in map(load_predictions, (output / "predictions").glob("*.npz"))}
     ensemble = kept["ensemble"]
-    assert dict(zip(ensemble.test_ids, ensemble.test[:, 0].round(6), strict=True)) == dict(zip(shown["id"], shown["score"].round(6), strict=True))
+    assert dict(zip(ensemble.test_ids, ensemble.test[:, 0].round(6), strict=True)) == dict(
+        zip(shown["id"], shown["score"].round(6), strict=True)
+    )
     folds = pd.read_csv(output / "folds.csv")
-    assert (folds.groupby("anchor")["fold"].nunique() == 1).all() and folds["fold"].tolist() == ensemble.folds.tolist()
-    assert np.isfinite(ensemble.oof).all() and len(pd.read_csv(output / "results.csv")) == len(kept) > 4
+    assert (folds.groupby("anchor")["fold"].nunique() == 1).all() and folds[
+        "fold"
+    ].tolist() == ensemble.folds.tolist()
+    assert (
+        np.isfinite(ensemble.oof).all()
+        and len(pd.read_csv(output / "results.csv")) == len(kept) > 4
+    )

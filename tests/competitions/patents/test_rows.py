@@ -15,35 +15,67 @@ def targets(cell: str) -> list[str]:
 def some(bank):
     "The pairs of 20 anchors in a mixed order."
     anchors = bank["anchor"].unique()[:20]
-    return bank[bank["anchor"].isin(anchors)].sample(frac=1.0, random_state=0).reset_index(drop=True)
+    return (
+        bank[bank["anchor"].isin(anchors)].sample(frac=1.0, random_state=0).reset_index(drop=True)
+    )
 
 
 def test_every_class_of_the_bank_and_every_section_has_a_title_in_a_valid_table(comp, rows, bank):
     table = pd.read_csv(comp.folder / "contexts.csv", keep_default_na=False)
-    assert list(table) == ["context", "title"] and table["context"].is_unique and (table["title"].str.len() > 3).all()
-    assert table["context"].str.fullmatch(r"[A-H](\d\d)?").all() and set("ABCDEFGH") <= set(table["context"])
+    assert (
+        list(table) == ["context", "title"]
+        and table["context"].is_unique
+        and (table["title"].str.len() > 3).all()
+    )
+    assert table["context"].str.fullmatch(r"[A-H](\d\d)?").all() and set("ABCDEFGH") <= set(
+        table["context"]
+    )
     assert set(bank["context"]) <= set(table["context"])
-    assert rows.TITLES["F42"] == "Ammunition; blasting" and "mechanical power" not in rows.TITLES["B02"] and "," in rows.TITLES["B02"]
+    assert (
+        rows.TITLES["F42"] == "Ammunition; blasting"
+        and "mechanical power" not in rows.TITLES["B02"]
+        and "," in rows.TITLES["B02"]
+    )
     assert not any('"' in title for title in rows.TITLES.values())
 
 
 def test_a_row_tells_its_words_its_section_and_what_its_class_is_called(read, some):
     data = read(some, some.head(3))
-    assert list(data.train.texts) == ["anchor", "target", "context", "section", "section_title", "title", "others"]
+    assert list(data.train.texts) == [
+        "anchor",
+        "target",
+        "context",
+        "section",
+        "section_title",
+        "title",
+        "others",
+    ]
     first = data.train.texts.iloc[0]
-    assert (first[["anchor", "target", "context"]] == some.loc[0, ["anchor", "target", "context"]]).all()
+    assert (
+        first[["anchor", "target", "context"]] == some.loc[0, ["anchor", "target", "context"]]
+    ).all()
     assert first["section"] == some["context"][0][0]
-    known = pd.DataFrame({"anchor": "a", "target": ["b", "c"], "context": ["H01", "C07"], "score": [0.5, 0.25]})
+    known = pd.DataFrame(
+        {"anchor": "a", "target": ["b", "c"], "context": ["H01", "C07"], "score": [0.5, 0.25]}
+    )
     texts = read(pd.concat([some, known]), some.head(1)).train.texts.tail(2)
-    assert texts["title"].tolist() == ["Electric elements", "Organic chemistry"] and texts["section_title"].tolist() == ["Electricity", "Chemistry; metallurgy"]
+    assert texts["title"].tolist() == ["Electric elements", "Organic chemistry"] and texts[
+        "section_title"
+    ].tolist() == ["Electricity", "Chemistry; metallurgy"]
 
 
 def test_a_class_that_nobody_wrote_down_is_told_and_called_as_its_section(read, some):
-    strange = pd.DataFrame({"anchor": ["new"] * 3, "target": ["one", "two", "three"], "context": ["H99", "Y02", "G06"]})
+    strange = pd.DataFrame(
+        {"anchor": ["new"] * 3, "target": ["one", "two", "three"], "context": ["H99", "Y02", "G06"]}
+    )
     with pytest.warns(UserWarning, match=r"no title for H99, Y02: the section's stands in") as told:
         data = read(some, strange)
     assert len(told) == 1
-    assert data.test.texts["title"].tolist() == ["Electricity", "Y02", "Computing; calculating or counting"]
+    assert data.test.texts["title"].tolist() == [
+        "Electricity",
+        "Y02",
+        "Computing; calculating or counting",
+    ]
     assert data.test.texts["section_title"].tolist() == ["Electricity", "Y", "Physics"]
     assert len(data.test) == 3 and not data.test.texts.isna().any(axis=None)
 
@@ -60,9 +92,13 @@ def test_other_targets_are_of_the_same_anchor_and_class_and_never_the_rows_own(r
     for row, cell in zip(some.itertuples(), others, strict=True):
         there = groups[row.anchor, row.context]
         assert len(targets(cell)) == min(rows.SHOWN, len(there) - 1)
-        assert set(targets(cell)) <= set(there) - {row.target} and len(set(targets(cell))) == len(targets(cell))
+        assert set(targets(cell)) <= set(there) - {row.target} and len(set(targets(cell))) == len(
+            targets(cell)
+        )
     assert rows.other_targets(some, shown=2).map(targets).map(len).max() == 2
-    assert len(set(others[some["anchor"] == some["anchor"][0]])) > 2   # each row sees some of its own
+    assert (
+        len(set(others[some["anchor"] == some["anchor"][0]])) > 2
+    )  # each row sees some of its own
     alone = pd.DataFrame({"anchor": ["a", "b"], "target": ["x", "y"], "context": ["H01", "H01"]})
     assert rows.other_targets(alone).tolist() == ["", ""]
 
@@ -82,12 +118,21 @@ def test_the_same_files_are_read_the_same_and_hidden_rows_see_each_other(read, c
     hidden = pd.read_csv(made / "hidden" / comp.test)
     train = pd.read_csv(made / "files" / comp.train)
     rerun = read(train.drop(columns="id"), hidden.drop(columns="id"))
-    assert len(rerun.test) == len(hidden) > 10 * len(seen.test) and (rerun.test.texts["others"] != "").mean() > 0.95
-    pd.testing.assert_frame_equal(rerun.train.texts, seen.train.texts)   # anchors of hidden rows are others
+    assert (
+        len(rerun.test) == len(hidden) > 10 * len(seen.test)
+        and (rerun.test.texts["others"] != "").mean() > 0.95
+    )
+    pd.testing.assert_frame_equal(
+        rerun.train.texts, seen.train.texts
+    )  # anchors of hidden rows are others
     assert set(rerun.test.texts["anchor"]).isdisjoint(seen.train.texts["anchor"])
 
 
 def test_anchors_are_the_groups_and_the_target_is_the_score(made, comp):
     data = comp.read(made / "files")
     assert data.group_name == "anchor" and (data.groups == data.train.texts["anchor"]).all()
-    assert set(np.unique(data.targs)) == {0, 0.25, 0.5, 0.75, 1} and data.task == "regression" and data.metric == "pearson"
+    assert (
+        set(np.unique(data.targs)) == {0, 0.25, 0.5, 0.75, 1}
+        and data.task == "regression"
+        and data.metric == "pearson"
+    )

@@ -24,7 +24,9 @@ def test_the_fate_of_validated_rows_changes_no_feature(data, half):
     fit_rows, rows = half
     other = flipped(data, rows)
     for want in (rows, None):
-        for before, after in zip(data.fold(fit_rows, want), other.fold(fit_rows, want), strict=True):
+        for before, after in zip(
+            data.fold(fit_rows, want), other.fold(fit_rows, want), strict=True
+        ):
             pd.testing.assert_frame_equal(before.x, after.x)
 
 
@@ -43,7 +45,9 @@ def test_the_fate_of_a_fitted_row_changes_every_feature_but_its_own(data, half):
 def test_companions_are_the_women_and_boys_of_ones_party(data):
     "The Goodwins, third class, all lost: each of the women and boys counts the others."
     fit, _ = data.fold(np.arange(len(data.train)), None)
-    goodwins = data.raw_train["Name"].str.startswith("Goodwin") & (data.raw_train["Ticket"] == "CA 2144")
+    goodwins = data.raw_train["Name"].str.startswith("Goodwin") & (
+        data.raw_train["Ticket"] == "CA 2144"
+    )
     own = fit.x[goodwins.to_numpy()]
     assert len(own) == 6 and (own["companions_known"] >= 4).all()
     assert (own["companions"] < 0.2).all() and (data.targs[goodwins] == 0).all()
@@ -56,11 +60,29 @@ def test_the_party_itself_is_no_feature(data, half, features):
 
 
 def test_parties_join_tickets_and_families(features):
-    people = pd.DataFrame({
-        "Name": ["Fox, Mr. A", "Fox, Mrs. B", "Hen, Miss. C", "Owl, Mr. D", "Fox, Mr. E", "Hen, Mr. F"],
-        "Ticket": ["111", "112", "112", "999", "555", "777"],
-        "Pclass": [3, 3, 3, 3, 3, 1], "Embarked": ["S", "S", "S", "S", "S", None]})
-    assert features.parties(people).tolist() == [0, 0, 0, 3, 4, 5]   # A and B by name and neighbouring tickets, B and C by ticket
+    people = pd.DataFrame(
+        {
+            "Name": [
+                "Fox, Mr. A",
+                "Fox, Mrs. B",
+                "Hen, Miss. C",
+                "Owl, Mr. D",
+                "Fox, Mr. E",
+                "Hen, Mr. F",
+            ],
+            "Ticket": ["111", "112", "112", "999", "555", "777"],
+            "Pclass": [3, 3, 3, 3, 3, 1],
+            "Embarked": ["S", "S", "S", "S", "S", None],
+        }
+    )
+    assert features.parties(people).tolist() == [
+        0,
+        0,
+        0,
+        3,
+        4,
+        5,
+    ]  # A and B by name and neighbouring tickets, B and C by ticket
 
 
 def test_parties_do_not_hang_on_the_order_of_rows(features, files):
@@ -77,12 +99,22 @@ def test_every_name_has_a_title(features, files):
     assert set(found) == {"Mr", "Mrs", "Miss", "Master", "Rare"}
     counts = found.value_counts()
     assert counts["Mr"] == 757 and counts["Master"] == 61 and counts["Rare"] < 30
-    odd = pd.Series(["Rothes, the Countess. of (Lucy)", "Oliva y Ocana, Dona. Fermina", "Sagesser, Mlle. Emma", "Reynaldo, Ms. Encarnacion", "no comma at all"])
+    odd = pd.Series(
+        [
+            "Rothes, the Countess. of (Lucy)",
+            "Oliva y Ocana, Dona. Fermina",
+            "Sagesser, Mlle. Emma",
+            "Reynaldo, Ms. Encarnacion",
+            "no comma at all",
+        ]
+    )
     assert features.titles(odd).tolist() == ["Rare", "Rare", "Miss", "Miss", "Rare"]
 
 
 def test_decks_are_neighbours_together(features):
-    assert features.decks(pd.Series(["C85", "A6", "B51 B53", "E46", "F G73", "T", None])).fillna("-").tolist() == ["ABC", "ABC", "ABC", "DE", "FG", "-", "-"]
+    assert features.decks(pd.Series(["C85", "A6", "B51 B53", "E46", "F G73", "T", None])).fillna(
+        "-"
+    ).tolist() == ["ABC", "ABC", "ABC", "DE", "FG", "-", "-"]
 
 
 def test_what_is_learned_is_learned_from_train(read, files, data):
@@ -104,7 +136,10 @@ def test_a_missing_column_is_named(read, files, column):
 
 def test_columns_that_are_all_empty_or_read_otherwise(read, files):
     train, test = files
-    data = read(train.assign(Cabin=None, Ticket=np.arange(len(train))), test.assign(Cabin=None, Ticket=np.arange(len(test)) + 5000, Fare=None))
+    data = read(
+        train.assign(Cabin=None, Ticket=np.arange(len(train))),
+        test.assign(Cabin=None, Ticket=np.arange(len(test)) + 5000, Fare=None),
+    )
     fit, rows = data.fold(np.arange(500), None)
     assert fit.x["Deck"].isna().all() and rows.x["LogFare"].notna().all()
 
@@ -112,7 +147,9 @@ def test_columns_that_are_all_empty_or_read_otherwise(read, files):
 @pytest.mark.parametrize("column", ["Name", "Sex", "Ticket", "Age", "Pclass"])
 def test_gaps_are_no_trouble(read, files, column):
     "Values missing where Kaggle's files have none."
-    train, test = (df.assign(**{column: df[column].mask(np.arange(len(df)) % 7 == 0)}) for df in files)
+    train, test = (
+        df.assign(**{column: df[column].mask(np.arange(len(df)) % 7 == 0)}) for df in files
+    )
     data = read(train, test)
     for table in data.fold(np.arange(500), np.arange(500, 891)):
         assert np.isfinite(table.x[["companions", "companions_known"]].to_numpy()).all()
@@ -132,7 +169,11 @@ def test_the_group_rule_says_men_die_and_parties_stay_together(comp, data, half)
     yes = model.fit(fit).predict(rows)[:, 1]
     men = (rows.x["WomanOrChild"] == 0).to_numpy()
     assert (yes[men] < 0.5).all() and yes[~men].mean() > 0.5
-    lost = ~men & (rows.x["companions_known"] >= 2).to_numpy() & (rows.x["companions"] < 0.3).to_numpy()
+    lost = (
+        ~men
+        & (rows.x["companions_known"] >= 2).to_numpy()
+        & (rows.x["companions"] < 0.3).to_numpy()
+    )
     assert lost.sum() > 5 and (yes[lost] < 0.5).all()
     assert ((yes > 0.5) == rows.targs).mean() > 0.78
 

@@ -13,7 +13,7 @@ from fastkaggle_plus import load_comp, load_predictions, run
 from fastkaggle_plus.notebooks import render_notebook
 from fastkaggle_plus.submission import check_file
 
-MOUNTS = ("competitions/titanic", "titanic")   # the layout of 2026, and the older one
+MOUNTS = ("competitions/titanic", "titanic")  # the layout of 2026, and the older one
 
 
 @pytest.fixture(scope="module")
@@ -40,18 +40,33 @@ def execute(tmp_path, monkeypatch, local):
         for name in [n for n in os.environ if n.lower().endswith("_proxy")]:
             monkeypatch.delenv(name)
         notebook = nbformat.from_dict(rendered.notebook)
-        NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(working)}}).execute()
+        NotebookClient(
+            notebook,
+            timeout=300,
+            kernel_name="python3",
+            resources={"metadata": {"path": str(working)}},
+        ).execute()
         return working, notebook
 
     return of
 
 
 def pictures(notebook) -> int:
-    return sum("image/png" in o.get("data", {}) for c in notebook.cells if c.cell_type == "code" for o in c.outputs)
+    return sum(
+        "image/png" in o.get("data", {})
+        for c in notebook.cells
+        if c.cell_type == "code"
+        for o in c.outputs
+    )
 
 
 def text(notebook) -> str:
-    return "".join(str(o.get("text", "")) + str(o.get("data", {}).get("text/html", "")) for c in notebook.cells if c.cell_type == "code" for o in c.outputs)
+    return "".join(
+        str(o.get("text", "")) + str(o.get("data", {}).get("text/html", ""))
+        for c in notebook.cells
+        if c.cell_type == "code"
+        for o in c.outputs
+    )
 
 
 @pytest.mark.slow
@@ -65,7 +80,10 @@ def test_full_gives_the_same_bytes_as_a_local_run(execute, local):
     kept = {load_predictions(f).name for f in (working / "predictions").glob("*.npz")}
     assert kept == {r.name for r in outcome.results} | {"ensemble"}
     folds = pd.read_csv(working / "folds.csv")
-    assert folds["fold"].tolist() == both.folds.tolist() and folds["PassengerId"].tolist() == both.ids.tolist()
+    assert (
+        folds["fold"].tolist() == both.folds.tolist()
+        and folds["PassengerId"].tolist() == both.ids.tolist()
+    )
     assert pictures(notebook) >= 5
     said = text(notebook)
     for words in ("noise (p =", "women and children", "Running on", "paired p =", "Master"):
@@ -77,5 +95,9 @@ def test_quick_in_the_older_layout_leaves_a_whole_submission(execute, local):
     working, notebook = execute(render_notebook("titanic", quick=True), MOUNTS[1])
     answers = check_file(working / "submission.csv", load_comp("titanic"), local[1], labels=(0, 1))
     truth = load_predictions(working / "predictions/ensemble.npz")
-    assert len(answers) == len(pd.read_csv(local[1] / "test.csv")) and len(truth.ids) < 320 and truth.oof_score > 0.7
+    assert (
+        len(answers) == len(pd.read_csv(local[1] / "test.csv"))
+        and len(truth.ids) < 320
+        and truth.oof_score > 0.7
+    )
     assert not np.isnan(truth.test).any() and pictures(notebook) >= 5

@@ -10,7 +10,7 @@ import torch
 from fastkaggle_plus.ensembling import ensemble
 from fastkaggle_plus.folds import make_folds
 from fastkaggle_plus.modeling import bag, cross_validate, forest_model, tabular_model, tree_model
-from fastkaggle_plus.modeling.scratch import ByMaximum
+from fastkaggle_plus.modeling.tabular.scratch import ByMaximum
 
 
 def test_levels_become_floats_not_booleans(data):
@@ -18,7 +18,11 @@ def test_levels_become_floats_not_booleans(data):
     with pytest.raises((TypeError, ValueError)):
         torch.tensor(pd.get_dummies(data.raw_train[["Age", "Sex"]]).to_numpy(), dtype=torch.float)
     indeps = ByMaximum(data.train, ["Age", "Sex"])(data.train)
-    assert indeps.dtype == torch.float and indeps.shape == (891, 3) and set(indeps[:, 1:].unique().tolist()) == {0.0, 1.0}
+    assert (
+        indeps.dtype == torch.float
+        and indeps.shape == (891, 3)
+        and set(indeps[:, 1:].unique().tolist()) == {0.0, 1.0}
+    )
 
 
 def test_the_title_is_the_passengers_own(data):
@@ -60,7 +64,10 @@ def test_a_number_missing_only_in_test_trains_and_predicts(comp, files):
 def test_an_ensemble_is_scored_on_held_out_rows(data):
     "Lesson 5: the ensemble of five nets was never scored before it was submitted."
     folds = make_folds(data.targs, n_folds=3)
-    members = [cross_validate(m, data, folds, name=n) for n, m in {"tree": tree_model(min_samples_leaf=50), "forest": forest_model(50)}.items()]
+    members = [
+        cross_validate(m, data, folds, name=n)
+        for n, m in {"tree": tree_model(min_samples_leaf=50), "forest": forest_model(50)}.items()
+    ]
     both = ensemble(members)
     assert both.validated.all() and (both.folds == folds.assignment).all()
     assert both.oof_score > 0.8
@@ -72,7 +79,11 @@ def test_a_level_lacking_in_test_leaves_the_codes_alone(read, files, data):
     "Lesson 6: test codes came from test's own categories, so a file without Cherbourg would call Queenstown by its code."
     train, test = files
     fewer = read(train, test[test["Embarked"] != "C"])
-    assert list(fewer.test.x["Embarked"].cat.categories) == list(fewer.train.x["Embarked"].cat.categories) == ["C", "Q", "S"]
+    assert (
+        list(fewer.test.x["Embarked"].cat.categories)
+        == list(fewer.train.x["Embarked"].cat.categories)
+        == ["C", "Q", "S"]
+    )
     whole = data.test.x["Embarked"][(test["Embarked"] != "C").to_numpy()]
     np.testing.assert_array_equal(fewer.test.x["Embarked"].cat.codes, whole.cat.codes)
 
@@ -82,8 +93,14 @@ def test_importances_are_of_the_model_they_come_with(data):
     tree, forest = (m.fit(data.train) for m in (tree_model(max_leaf_nodes=4), forest_model(50)))
     for fitted in (tree, forest):
         own = fitted.estimator.feature_importances_
-        assert list(fitted.importances.values()) == pytest.approx((own / own.sum()).tolist(), abs=1e-5)
-    assert sum(v > 0 for v in tree.importances.values()) <= 3 < sum(v > 0 for v in forest.importances.values())
+        assert list(fitted.importances.values()) == pytest.approx(
+            (own / own.sum()).tolist(), abs=1e-5
+        )
+    assert (
+        sum(v > 0 for v in tree.importances.values())
+        <= 3
+        < sum(v > 0 for v in forest.importances.values())
+    )
     assert max(forest.importances, key=forest.importances.get) in ("Sex", "Title", "WomanOrChild")
 
 

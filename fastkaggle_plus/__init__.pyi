@@ -1,0 +1,115 @@
+from .competition import Competition, list_comps, load_comp
+from .data import Data, Table
+from .ensembling import ensemble
+from .environment import iskaggle
+from .evidence import compare, most_confused, top_losses
+from .exceptions import FastkaggleError, KaggleError
+from .folds import make_folds
+from .kaggle_client import (
+    check_ds_exists,
+    competition_submit,
+    create_libs_datasets,
+    create_requirements_dataset,
+    get_dataset,
+    get_local_ds_ver,
+    get_pip_libraries,
+    get_pip_library,
+    import_kaggle,
+    kernel_logs,
+    kernel_output,
+    kernel_status,
+    leaderboard,
+    mk_dataset,
+    nb_meta,
+    push_dataset,
+    push_notebook,
+    quota,
+    setup_comp,
+    submissions,
+    submit,
+    submit_code,
+    wait_kernel,
+)
+from .metrics import get_metric
+from .predictions import Predictions, load_predictions
+from .reading import apply_cleaning, check_images, image_sizes, read_tabular, undo_cleaning
+from .sandbox import rehearse
+from .submission import check_file, check_submission, write_submission
+from .sweeps import (
+    Sweep,
+    Trial,
+    board,
+    default_trials,
+    folds_for,
+    repeat_spread,
+    repeated,
+    run_local,
+)
+from .sweeps.vault import Vault
+from .workflow.new_competition import new_comp
+from .workflow.rehearse import rehearsal
+from .workflow.run import run, sweep
+
+__all__ = [
+    "Competition",
+    "Data",
+    "FastkaggleError",
+    "KaggleError",
+    "Predictions",
+    "Sweep",
+    "Table",
+    "Trial",
+    "Vault",
+    "apply_cleaning",
+    "board",
+    "check_ds_exists",
+    "check_file",
+    "check_images",
+    "check_submission",
+    "compare",
+    "competition_submit",
+    "create_libs_datasets",
+    "create_requirements_dataset",
+    "default_trials",
+    "ensemble",
+    "folds_for",
+    "get_dataset",
+    "get_local_ds_ver",
+    "get_metric",
+    "get_pip_libraries",
+    "get_pip_library",
+    "image_sizes",
+    "import_kaggle",
+    "iskaggle",
+    "kernel_logs",
+    "kernel_output",
+    "kernel_status",
+    "leaderboard",
+    "list_comps",
+    "load_comp",
+    "load_predictions",
+    "make_folds",
+    "mk_dataset",
+    "most_confused",
+    "nb_meta",
+    "new_comp",
+    "push_dataset",
+    "push_notebook",
+    "quota",
+    "read_tabular",
+    "rehearsal",
+    "rehearse",
+    "repeat_spread",
+    "repeated",
+    "run",
+    "run_local",
+    "setup_comp",
+    "submissions",
+    "submit",
+    "submit_code",
+    "sweep",
+    "top_losses",
+    "undo_cleaning",
+    "wait_kernel",
+    "write_submission",
+]

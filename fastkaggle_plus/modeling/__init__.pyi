@@ -1,0 +1,79 @@
+from .bagging import Bag, bag, bag_model
+from .group_leaks import GroupLeak, find_group_leak
+from .manifest import language_models, preload_of
+from .model import FittedFunction, Model
+from .registry import find_model
+from .tabular.boosting import (
+    catboost_model,
+    hist_gradient_boosting_model,
+    lightgbm_model,
+    xgboost_model,
+)
+from .tabular.forest import (
+    FewDeepTrees,
+    forest_model,
+    one_r_model,
+    split_score,
+    tree_curve,
+    tree_model,
+)
+from .tabular.linear import ridge_model
+from .tabular.model import tabular_model
+from .tabular.scratch import deep_net_model, linear_model, net_model, sigmoid_model
+from .text.awd_lstm import awd_lstm_model
+from .text.encoding import Encoder, write_texts
+from .text.model import text_model
+from .text.overlap_text import cosine_model, overlap_model
+from .text.static_text import static_text_model
+from .text.weights import default_arch, fetch_weights, load_tokenizer
+from .validation import cross_validate
+from .vision.archs import Arch, resolve_arch
+from .vision.gpu_memory import gpu_fit
+from .vision.model import augmented, vision_model
+from .vision.model_table import model_table
+
+__all__ = [
+    "Arch",
+    "Bag",
+    "Encoder",
+    "FewDeepTrees",
+    "FittedFunction",
+    "GroupLeak",
+    "Model",
+    "augmented",
+    "awd_lstm_model",
+    "bag",
+    "bag_model",
+    "catboost_model",
+    "cosine_model",
+    "cross_validate",
+    "deep_net_model",
+    "default_arch",
+    "fetch_weights",
+    "find_group_leak",
+    "find_model",
+    "forest_model",
+    "gpu_fit",
+    "hist_gradient_boosting_model",
+    "language_models",
+    "lightgbm_model",
+    "linear_model",
+    "load_tokenizer",
+    "model_table",
+    "net_model",
+    "one_r_model",
+    "overlap_model",
+    "preload_of",
+    "resolve_arch",
+    "ridge_model",
+    "sigmoid_model",
+    "split_score",
+    "static_text_model",
+    "tabular_model",
+    "text_model",
+    "tree_curve",
+    "tree_model",
+    "vision_model",
+    "write_texts",
+    "xgboost_model",
+]

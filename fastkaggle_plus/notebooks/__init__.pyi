@@ -1,0 +1,29 @@
+from .check import Finding, check_notebook, find_faults
+from .metadata import kernel_metadata, slugify
+from .quick import quick_copy, quick_trials, rows_kept
+from .render import Rendered, render_notebook
+from .runtime_estimate import (
+    dry_run,
+    forecast_from_dry_run,
+    forecast_s,
+    measured_seconds,
+    runs_trials,
+)
+
+__all__ = [
+    "Finding",
+    "Rendered",
+    "check_notebook",
+    "dry_run",
+    "find_faults",
+    "forecast_from_dry_run",
+    "forecast_s",
+    "kernel_metadata",
+    "measured_seconds",
+    "quick_copy",
+    "quick_trials",
+    "render_notebook",
+    "rows_kept",
+    "runs_trials",
+    "slugify",
+]

@@ -1,0 +1,192 @@
+"""What holds for every light text model: it learns from texts of any number and kind, and answers in one shape."""
+
+import dataclasses
+import json
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fastkaggle_plus import modeling
+from fastkaggle_plus.exceptions import DataError, UnknownName
+from fastkaggle_plus.metrics import get_metric
+
+from ..phrases import make_phrases
+
+QUICK = {"awd_lstm_model": dict(lm_epochs=1, freeze_epochs=1, epochs=6, bs=16, lr=0.02)}
+NAMES = ("awd_lstm_model", "cosine_model", "overlap_model", "static_text_model")
+PAIRS_ONLY = {"cosine_model", "overlap_model"}
+EVERY = pytest.mark.parametrize("name", NAMES)
+ODD = [
+    "",
+    " ",
+    "\n",
+    "...",
+    "naïve “quotes”, 'n' \"all\"",
+    "👍🏽 gear 👍🏽",
+    "日本語",
+    "line\nbreak\ttab",
+    "x" * 500,
+    "gear " * 600,
+    "xxbos xxpad xxunk",
+    "<br /> & ©",
+]
+
+
+@cache  # what a model has read of a file, and what its network said of a text, is read and said once
+def make(name, **more):
+    return getattr(modeling, name)(**{**QUICK.get(name, {}), **more})
+
+
+def brief(name, **more):
+    "Without waiting for it to be good."
+    return (
+        make(name, lm_epochs=0, freeze_epochs=0, epochs=1, vectors=None, **more)
+        if name == "awd_lstm_model"
+        else make(name, **more)
+    )
+
+
+def blind(table):
+    return dataclasses.replace(table, targs=None)
+
+
+def check(preds, table):
+    assert (
+        isinstance(preds, np.ndarray)
+        and preds.shape == (len(table), table.n_outputs)
+        and np.isfinite(preds).all()
+    )
+    if table.vocab:
+        assert (preds >= 0).all()
+        np.testing.assert_allclose(preds.sum(1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression", "values"])
+@EVERY
+def test_it_beats_a_constant_on_an_easy_problem(name, task):
+    train, rows = make_phrases(task, n=120), make_phrases(task, n=100, seed=1)
+    preds = make(name).fit(train).predict(rows if task == "values" else blind(rows))
+    check(preds, rows)
+    metric = get_metric("log_loss" if rows.vocab else "rmse")
+    base = (
+        np.bincount(train.targs, minlength=len(rows.vocab)) / len(train)
+        if rows.vocab
+        else train.targs.mean(0)
+    )
+    constant = metric.score(rows.targs, np.tile(base, (len(rows), 1)))
+    assert metric.gain(metric.score(rows.targs, preds), constant) > 0.1 * constant
+
+
+@pytest.mark.parametrize("columns", [1, 3])
+@EVERY
+def test_any_number_of_text_columns(name, columns):
+    table, rows = make_phrases(n=120, columns=columns), make_phrases(n=100, seed=1, columns=columns)
+    preds = make(name).fit(table).predict(rows)
+    check(preds, rows)
+    assert (columns == 1 and name in PAIRS_ONLY) or np.corrcoef(preds[:, 0], rows.targs)[0, 1] > 0.4
+
+
+@pytest.mark.parametrize("name", sorted(PAIRS_ONLY))
+def test_of_a_single_text_a_pairs_model_knows_the_mean(name):
+    table = make_phrases(columns=1)
+    np.testing.assert_allclose(make(name).fit(table).predict(table), table.targs.mean())
+
+
+@EVERY
+def test_columns_are_chosen_by_name(name):
+    table = make_phrases(n=60, columns=3)
+    model, changed = (
+        brief(name, columns=("anchor", "target")),
+        dataclasses.replace(table, texts=table.texts.assign(more="gear pump")),
+    )
+    chosen = model.fit(table)
+    assert (
+        chosen.predict(table).tobytes()
+        == chosen.predict(changed).tobytes()
+        == model.fit(changed).predict(table).tobytes()
+    )
+    with pytest.raises(UnknownName, match="anchor"):
+        make(name, columns=("anchr", "target")).fit(table)
+
+
+@EVERY
+def test_a_table_without_texts_is_told_what_to_do(name):
+    table = dataclasses.replace(make_phrases(n=20), texts=None)
+    with pytest.raises(DataError, match=r"texts.*\[?text"):
+        make(name).fit(table)
+
+
+@EVERY
+def test_odd_texts(name):
+    "Empty, whitespace, emoji, other scripts, line breaks, very long, and the markers that models use inside."
+    texts = pd.DataFrame({"a": ODD * 2, "b": (ODD[1:] + ODD[:1]) * 2})
+    table = dataclasses.replace(make_phrases("binary", n=len(texts)), texts=texts)
+    model = brief(name).fit(table)
+    check(model.predict(table), table)
+    check(model.predict(table.take(np.arange(1))), table.take(np.arange(1)))
+
+
+@pytest.mark.parametrize("n", [2, 3, 33])
+@EVERY
+def test_few_rows(name, n):
+    for task in ("binary", "regression"):
+        table = make_phrases(task, n=85)
+        first = [np.flatnonzero(table.targs == code)[0] for code in range(2)] if table.vocab else []
+        check(
+            brief(name)
+            .fit(table.take(np.array([*first, *np.arange(50, 50 + n - len(first))])))
+            .predict(table),
+            table,
+        )
+
+
+@EVERY
+def test_classes_that_are_not_there_and_constant_targets(name):
+    table = make_phrases("multiclass", n=100)
+    preds = brief(name).fit(table.take(np.flatnonzero(table.targs != 1))).predict(table)
+    check(preds, table)
+    assert preds[:, 1].max() < 0.2
+    one = brief(name).fit(table.take(np.flatnonzero(table.targs == 1))).predict(table)
+    check(one, table)
+    assert one[:, 1].mean() > 0.8
+    values = make_phrases("values", n=60)
+    values = dataclasses.replace(values, targs=np.full_like(values.targs, 7.0))
+    np.testing.assert_allclose(brief(name).fit(values).predict(values), 7.0, atol=1e-3)
+
+
+@EVERY
+def test_the_seed_decides_every_byte_and_no_row_its_neighbours_answer(name, capfd):
+    table, rows = make_phrases(n=100), make_phrases(n=60, seed=1)
+    texts, targs = table.texts.copy(), table.targs.copy()
+    model = make(name).fit(table)
+    whole = model.predict(rows)
+    assert make(name).fit(table).predict(rows).tobytes() == whole.tobytes()
+    order = np.random.default_rng(0).permutation(60)
+    np.testing.assert_allclose(model.predict(rows.take(order)), whole[order], atol=1e-6)
+    np.testing.assert_allclose(model.predict(rows.take(np.arange(5))), whole[:5], atol=1e-6)
+    pd.testing.assert_frame_equal(table.texts, texts)
+    np.testing.assert_array_equal(table.targs, targs)
+    assert capfd.readouterr() == ("", "")
+
+
+@EVERY
+def test_values_stay_within_what_was_seen(name):
+    table = make_phrases(n=80)
+    preds = brief(name).fit(table).predict(make_phrases(n=100, seed=1))
+    assert preds.min() >= table.targs.min() and preds.max() <= table.targs.max()
+
+
+@EVERY
+def test_about_is_plain_data(name):
+    about = make(name).about
+    assert json.loads(json.dumps(about)) == about and all(
+        about[k] == v for k, v in QUICK.get(name, {}).items()
+    )
+
+
+@EVERY
+def test_no_rows_are_answered_by_no_rows(name):
+    train = make_phrases("binary", n=40)
+    assert brief(name).fit(train).predict(blind(train.take(np.arange(0)))).shape == (0, 2)

@@ -1,0 +1,329 @@
+"""fkp new: a folder that works, with what the data tells filled in; and what it refuses."""
+
+import pandas as pd
+import pytest
+
+from fastkaggle_plus.competition import load_comp, read_competition
+from fastkaggle_plus.exceptions import ConfigError
+from fastkaggle_plus.workflow.new_competition import fill, new_comp
+
+N = 40
+
+
+def files(folder, train, test, sample=None, names=()):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, frame in (("train", train), ("test", test), ("sample_submission", sample)):
+        if frame is not None:
+            frame.to_csv(folder / dict(names).get(name, f"{name}.csv"), index=False)
+    return folder
+
+
+def rows(n=N, start=0, **columns):
+    return pd.DataFrame(
+        {"row": range(start, start + n), "a": [i * 0.5 for i in range(n)], **columns}
+    )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        dict(kind="images", task="multiclass"),
+        dict(kind="text", task="regression"),
+        dict(
+            kind="text", text={"columns": ["anchor", "target"], "context": "about"}, target="score"
+        ),
+        dict(
+            task="regression",
+            target=["y", "z"],
+            metric="mean_columnwise_rmse",
+            split={"kind": "time", "column": "seen"},
+        ),
+        dict(task="multiclass", metric="log_loss", split={"kind": "group", "column": "team"}),
+    ],
+)
+def test_without_data_the_folder_rehearses_on_made_up_rows(tmp_path, options):
+    folder = new_comp("my-new-one", dest=tmp_path / "my-new-one", **options)
+    comp = load_comp(folder)
+    assert comp.title == "My new one" and comp.page.endswith("competitions/my-new-one")
+    bundle = comp.module("rehearsal").make(tmp_path / "bundles", seed=3)
+    data = comp.read(bundle / "files")
+    assert (
+        len(data.train) > 200 and len(data.test) > 50 and data.task == options.get("task", "binary")
+    )
+    assert (folder / "README.md").read_text().startswith(
+        "# My new one\n"
+    ) and "fkp run my-new-one" in (folder / "README.md").read_text()
+    assert {t.name for t in comp.module("trials").TRIALS} >= {"forest", "ridge"}
+
+
+def test_the_default_place_is_competitions_below_here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert new_comp("abc").resolve() == tmp_path / "competitions" / "abc"
+    assert load_comp("abc").id == "id"
+
+
+@pytest.mark.parametrize(
+    ("target", "sample", "expected"),
+    [
+        ([0, 1] * 20, [0], ("binary", "accuracy", "stratified")),
+        ([0, 1] * 20, [0.5], ("binary", "auc", "stratified")),
+        (["x", "y", "z", "x"] * 10, ["x"], ("multiclass", "accuracy", "stratified")),
+        ([1, 2, 3, 4] * 10, [1], ("multiclass", "accuracy", "stratified")),
+        ([1, 2, 3, 4] * 10, [2.5], ("regression", "rmse", "random")),
+        ([i * 7.5 for i in range(N)], [0], ("regression", "rmse", "random")),
+        (list(range(N)), [0], ("regression", "rmse", "random")),
+    ],
+)
+@pytest.mark.parametrize("answer", ["y", "prediction"])
+def test_task_and_metric_are_read_off_the_target(tmp_path, target, sample, expected, answer):
+    data = files(
+        tmp_path / "data",
+        rows(y=target),
+        rows(10, 100),
+        pd.DataFrame({"row": range(100, 110), answer: sample * 10}),
+    )
+    comp = load_comp(new_comp("some-comp", dest=tmp_path / "some-comp", data=data))
+    assert (comp.id, comp.target) == ("row", ("y",))
+    assert (comp.task, comp.metric, comp.split.kind) == expected
+    assert len(comp.read(data).train) == N
+
+
+def test_a_column_for_each_class_in_the_sample(tmp_path):
+    sample = pd.DataFrame({"row": range(100, 110), "x": 0.3, "y": 0.3, "z": 0.4})
+    data = files(
+        tmp_path / "data", rows(kind=["x", "y", "z", "x"] * 10, only_here=1), rows(10, 100), sample
+    )
+    comp = load_comp(new_comp("c", dest=tmp_path / "c", data=data))
+    assert (comp.target, comp.task, comp.metric) == (("kind",), "multiclass", "log_loss")
+
+
+@pytest.mark.parametrize(
+    ("classes", "columns"),
+    [
+        (["C", "CL", "D", "C"], ["is_C", "is_CL", "is_D"]),
+        ([0.5, 1.0, 1.5, 1.0], ["0.5", "1.0", "1.5"]),
+    ],
+)
+def test_the_columns_of_the_classes_may_have_a_prefix_or_hold_numbers(tmp_path, classes, columns):
+    sample = pd.DataFrame({"row": range(100, 110), **dict.fromkeys(columns, 0.3)})
+    data = files(tmp_path / "data", rows(kind=classes * 10, only_here=1), rows(10, 100), sample)
+    comp = load_comp(new_comp("c", dest=tmp_path / "c", data=data))
+    assert (comp.target, comp.task, comp.metric) == (("kind",), "multiclass", "log_loss")
+
+
+def test_packed_files_are_found(tmp_path):
+    data = files(
+        tmp_path / "data",
+        rows(y=[0, 1] * 20),
+        rows(10, 100),
+        None,
+        dict(train="train.csv.gz", test="test.csv.gz"),
+    )
+    comp = load_comp(new_comp("c", dest=tmp_path / "c", data=data))
+    assert (comp.train, comp.test, comp.target) == ("train.csv.gz", "test.csv.gz", ("y",)) and len(
+        comp.read(data).train
+    ) == N
+
+
+def test_several_targets_odd_file_names_and_a_later_test(tmp_path):
+    days = pd.date_range("2020-01-01", periods=N)
+    data = files(
+        tmp_path / "data",
+        rows(when=days, u=range(N), v=range(N)),
+        rows(10, 100, when=days[:10] + pd.Timedelta(days=100)),
+        pd.DataFrame({"row": range(100, 110), "u": 0, "v": 0}),
+        dict(
+            train="the_train_v2.csv",
+            test="public_test.csv",
+            sample_submission="example_submission.csv",
+        ),
+    )
+    comp = load_comp(new_comp("c", dest=tmp_path / "c", data=data))
+    assert (comp.train, comp.test, comp.sample_submission) == (
+        "the_train_v2.csv",
+        "public_test.csv",
+        "example_submission.csv",
+    )
+    assert comp.target == ("u", "v") and comp.metric == "mean_columnwise_rmse"
+    assert (comp.split.kind, comp.split.column) == ("time", "when")
+
+
+def test_without_a_sample_the_columns_only_in_train_are_the_target(tmp_path):
+    data = files(tmp_path / "data", rows(y=[0, 1] * 20), rows(10, 100))
+    comp = load_comp(new_comp("c", dest=tmp_path / "c", data=data))
+    assert (comp.id, comp.target, comp.task) == ("row", ("y",), "binary")
+
+
+def test_what_is_said_is_not_asked_of_the_data(tmp_path):
+    data = files(tmp_path / "data", rows(y=[0, 1] * 20, b=0.5), rows(10, 100))
+    comp = load_comp(
+        new_comp(
+            "c",
+            dest=tmp_path / "c",
+            data=data,
+            id="a",
+            target="y",
+            metric="auc",
+            title="Said",
+            split={"kind": "random"},
+        )
+    )
+    assert (comp.id, comp.metric, comp.title, comp.split.kind) == ("a", "auc", "Said", "random")
+
+
+def test_the_rehearsal_holds_rows_of_the_data_out(tmp_path):
+    data = files(tmp_path / "data", rows(y=[0, 1] * 20), rows(10, 100))
+    folder = new_comp("c", dest=tmp_path / "c", data=data)
+    assert str(tmp_path) not in (folder / "rehearsal.py").read_text()
+    bundle = load_comp(folder).module("rehearsal").make(tmp_path / "bundles")
+    known = set(pd.read_csv(bundle / "files" / "train.csv")["row"]) | set(
+        pd.read_csv(bundle / "files" / "test.csv")["row"]
+    )
+    assert known == set(range(N))
+
+
+def test_images_and_their_names(tmp_path):
+    from PIL import Image
+
+    data = files(
+        tmp_path / "data",
+        pd.DataFrame({"pic": ["001", "002", "003", "004"], "breed": ["x", "y", "x", "y"]}),
+        None,
+        pd.DataFrame({"pic": ["101", "102"], "breed": "x"}),
+    )
+    for name in (
+        "train/x/001.jpg",
+        "train/y/002.jpg",
+        "train/x/003.jpg",
+        "train/y/004.jpg",
+        "test/101.jpg",
+        "test/102.jpg",
+    ):
+        (data / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8), (int(name[-5]) * 20, 0, 0)).save(data / name)
+    comp = load_comp(new_comp("c", kind="images", dest=tmp_path / "c", data=data))
+    assert (comp.images.train_folder, comp.images.test_folder, comp.images.name) == (
+        "train",
+        "test",
+        "{breed}/{id}.jpg",
+    )
+    assert comp.test == "sample_submission.csv" and comp.id == "pic"
+    assert comp.read(data).train.x["mean_r"].notna().all()
+    train = pd.read_csv(data / "train.csv", dtype=str)
+    train.assign(pic=train["pic"].map(lambda pic: f"elsewhere/{pic}")).rename(
+        columns={"breed": "box.x{0}"}
+    ).to_csv(data / "train.csv", index=False)
+    comp = load_comp(
+        new_comp("d", kind="images", dest=tmp_path / "d", data=data, target="box.x{0}")
+    )  # what no template may hold
+    assert comp.images.name == "{id}" and comp.read(data).train.x["mean_r"].notna().all()
+    train[:0].to_csv(data / "train.csv", index=False)
+    with pytest.raises(ConfigError, match="no rows"):
+        new_comp(
+            "e", kind="images", dest=tmp_path / "e", data=data, target="breed", task="multiclass"
+        )
+
+
+def test_text_columns_and_context(tmp_path):
+    texts = dict(
+        anchor=[f"word number {i}" for i in range(N)],
+        target=[f"other words {i % 7}" for i in range(N)],
+        context=["A", "B"] * 20,
+    )
+    data = files(
+        tmp_path / "data",
+        rows(**texts, score=[0, 0.25, 0.5, 1] * 10),
+        rows(**texts),
+        pd.DataFrame({"row": range(N), "score": 0.0}),
+    )
+    comp = load_comp(new_comp("c", kind="text", dest=tmp_path / "c", data=data))
+    assert (
+        comp.text.columns == ("anchor", "target")
+        and comp.text.context == "context"
+        and comp.target == ("score",)
+    )
+
+
+@pytest.mark.parametrize(
+    ("slug", "options", "message"),
+    [
+        ("My Comp", {}, "'My Comp' is not a competition's name in its URL.*'my-comp'"),
+        ("../up", {}, "not a competition's name"),
+        ("", {}, "not a competition's name"),
+        ("c", dict(kind="image"), "kind = 'image' is not one of.*Did you mean 'images'"),
+        ("c", dict(metrik="auc"), "unknown key metrik = 'auc'. Did you mean 'metric'"),
+        ("c", dict(metric="acuracy"), "Did you mean 'accuracy'"),
+        ("c", dict(task="regression", metric="auc"), "'auc' scores class probabilities"),
+        ("c", dict(split={"kind": "time"}), r"\[split\] kind = 'time' needs `column`"),
+    ],
+)
+def test_facts_that_do_not_fit_leave_nothing_behind(tmp_path, slug, options, message):
+    with pytest.raises(ConfigError, match=message):
+        new_comp(slug, dest=tmp_path / slug if slug == "c" else None, **options)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_is_there_is_left_alone(tmp_path):
+    (tmp_path / "c").mkdir()
+    with pytest.raises(ConfigError, match="is there already"):
+        new_comp("c", dest=tmp_path / "c")
+    assert not list((tmp_path / "c").iterdir())
+    assert new_comp("c", dest=tmp_path / "d") == tmp_path / "d" / "c"
+    with pytest.raises(ConfigError, match="is there already"):
+        new_comp("c", dest=tmp_path / "d")
+
+
+def test_data_that_does_not_tell(tmp_path):
+    with pytest.raises(ConfigError, match="is not a folder"):
+        new_comp("c", dest=tmp_path / "c", data=tmp_path / "nowhere")
+    with pytest.raises(ConfigError, match=r"holds no train file: its csv files are test\.csv"):
+        new_comp("c", dest=tmp_path / "c", data=files(tmp_path / "1", None, rows()))
+    with pytest.raises(ConfigError, match="neither a test file nor a sample submission"):
+        new_comp("c", dest=tmp_path / "c", data=files(tmp_path / "2", rows(), None))
+    with pytest.raises(
+        ConfigError, match=r"columns of the train file alone are u, v\. Say which with --target"
+    ):
+        new_comp("c", dest=tmp_path / "c", data=files(tmp_path / "3", rows(u=1, v=2), rows()))
+    with pytest.raises(ConfigError, match="no folder of training images"):
+        new_comp(
+            "c",
+            kind="images",
+            dest=tmp_path / "c",
+            data=files(tmp_path / "4", rows(u=[1, 0] * 20), rows()),
+        )
+    with pytest.raises(
+        ConfigError, match=r"No column looks like text.*give text=\{\"columns\": \[\.\.\.\]\} to"
+    ):
+        new_comp(
+            "c",
+            kind="text",
+            dest=tmp_path / "c",
+            data=files(tmp_path / "5", rows(u=[1, 0] * 20), rows()),
+        )
+    assert not (tmp_path / "c").exists()
+
+
+def test_fill_keeps_comments_and_adds_what_is_missing(tmp_path):
+    text = fill(
+        'a = "x"   # why\nb = 1\n\n[split]\nkind = "r"  # k\n',
+        {
+            "a": 'with "quotes" # and more',
+            "c": ["ü", "v"],
+            "split": {"column": "d"},
+            "text": {"columns": ["t"]},
+        },
+    )
+    assert "# why" in text and "# k" in text
+    (tmp_path / "competition.toml").write_text(text, encoding="utf-8")
+    import tomllib
+
+    assert tomllib.loads(text) == {
+        "a": 'with "quotes" # and more',
+        "b": 1,
+        "c": ["ü", "v"],
+        "split": {"kind": "r", "column": "d"},
+        "text": {"columns": ["t"]},
+    }
+    with pytest.raises(ConfigError):
+        read_competition(tmp_path / "competition.toml")
