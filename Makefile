@@ -8,11 +8,14 @@ demo: $(INSTALLED)  ## Titanic, from data to a scored submission in the sandbox
 	.venv/bin/fkp run titanic
 
 test: $(INSTALLED)  ## the whole suite, a file of tests on each core
-	$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile
+	$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --durations 20
 
-check: $(INSTALLED)  ## ruff and mypy
+check: $(INSTALLED)  ## format, style, types, import rules, dead code
+	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy
+	.venv/bin/lint-imports
+	$(PY) -m vulture
 
 bench: $(INSTALLED)  ## timings, as ratios measured in one run
 	for file in tests/benchmarks/*.py; do $(PY) $$file || exit 1; done
