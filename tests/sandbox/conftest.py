@@ -34,7 +34,7 @@ def box(bundles, tmp_path):
 
 
 class Caller:
-    "Speaks the RPC protocol directly."
+    """Speaks the RPC protocol directly."""
 
     def __init__(self, box):
         self.box, self.session = box, requests.Session()
@@ -59,7 +59,7 @@ class Caller:
     def submit(
         self, content: bytes, slug: str = "toy", *, name: str = "answers.csv", description: str = ""
     ) -> int:
-        "Send a file as the clients do and return its ref."
+        """Send a file as the clients do and return its ref."""
         opened = self(
             "StartSubmissionUpload",
             competitionName=slug,
@@ -78,7 +78,7 @@ class Caller:
         return answer.json()["ref"]
 
     def scored(self, ref: int, *, timeout_s: float = 20) -> dict:
-        "Wait for a submission's score."
+        """Wait for a submission's score."""
         import time
 
         deadline = time.monotonic() + timeout_s
@@ -94,7 +94,7 @@ def call(box):
 
 
 def client_env(box, home: Path) -> dict[str, str]:
-    "Return the environment of a client's process: the sandbox as its proxy (mode A), nobody's account, a home of its own."
+    """Return the environment of a client's process: the sandbox as its proxy (mode A), nobody's account, a home of its own."""
     clean = {
         k: v for k, v in os.environ.items() if k.lower() not in PROXY and not k.startswith("KAGGLE")
     }
@@ -110,7 +110,7 @@ def client_env(box, home: Path) -> dict[str, str]:
 
 @pytest.fixture
 def kaggle(box, tmp_path):
-    "Run an unmodified client in a process of its own, the sandbox as its proxy (mode A)."
+    """Run an unmodified client in a process of its own, the sandbox as its proxy (mode A)."""
     home = tmp_path / "home"
     home.mkdir()
     usual = client_env(box, home)

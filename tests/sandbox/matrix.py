@@ -48,7 +48,7 @@ UNZIP = "; zipfile.ZipFile('toy.zip').extractall('toy'); value = 'toy'"
 
 @dataclass(frozen=True)
 class Call:
-    "One client's way to do one thing."
+    """One client's way to do one thing."""
 
     name: str  # as its users write it
     code: str  # sets `value` to what the test looks at; runs in a folder of the client's own
@@ -244,7 +244,7 @@ MATRIX: dict[str, dict[str, Call]] = {
 
 
 def cells() -> list[tuple[str, str]]:
-    "Return (client, operation) of every pair that exists."
+    """Return (client, operation) of every pair that exists."""
     return [
         (client, operation)
         for operation in OPERATIONS
@@ -254,7 +254,7 @@ def cells() -> list[tuple[str, str]]:
 
 
 def table() -> str:
-    "Return the matrix as a Markdown table: the name to call, or a dash where the client has none."
+    """Return the matrix as a Markdown table: the name to call, or a dash where the client has none."""
     lines = ["| | " + " | ".join(CLIENTS.values()) + " |", "|---|" + "---|" * len(CLIENTS)]
     for operation in OPERATIONS:
         found = (MATRIX[operation].get(client) for client in CLIENTS)

@@ -8,7 +8,7 @@ from fastkaggle_plus.sandbox.bundles import read_bundle
 
 from ..bundles import answers, make_bundle
 from .conftest import Caller
-from .kernel_helpers import Pusher
+from .pusher import Pusher
 
 ANSWER = """import os
 import pandas as pd

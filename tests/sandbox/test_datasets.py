@@ -18,7 +18,7 @@ SERVICE = "datasets.DatasetApiService"
 
 
 class Datasets:
-    "Speaks to the dataset service directly."
+    """Speaks to the dataset service directly."""
 
     def __init__(self, box):
         self.box, self._call = box, Caller(box)
@@ -61,7 +61,7 @@ class Datasets:
         ).json()
 
     def settled(self, slug="my-data"):
-        "Wait until processing has come to an end."
+        """Wait until processing has come to an end."""
         deadline = time.monotonic() + 20
         while (status := self("GetDatasetStatus", slug).json()["status"]) not in (
             "READY",

@@ -18,7 +18,7 @@ RNG = np.random.default_rng(5)
 
 
 def make(folder, frame, *, sample=None, encoding="utf-8", split="", extra="", **facts):
-    "Write a competition's folder with its train file in it, and return the competition."
+    """Write a competition's folder with its train file in it, and return the competition."""
     facts = {"task": "binary", "metric": "accuracy", "id": "id", "target": "y", **facts}
     (folder / "toy").mkdir()
     (folder / "toy/competition.toml").write_text(
@@ -46,7 +46,7 @@ def bundle_of(comp, dest):
 
 
 def best(bundle, columns, says=lambda column: column):
-    "The score of a submission that gives each row's true class all the probability."
+    """The score of a submission that gives each row's true class all the probability."""
     truth = bundle.solution["y"]
     frame = pd.DataFrame(
         {"id": bundle.solution["id"], **{c: (truth == says(c)).astype(int) for c in columns}}
@@ -264,7 +264,7 @@ def test_one_image_that_is_not_there_stops_no_rehearsal(tmp_path):
 
 @pytest.mark.parametrize("above", ["", "train_images/"])
 def test_held_out_images_of_one_name_stay_apart_where_their_ids_tell_the_folder(tmp_path, above):
-    "Also where nothing is said of images: the folders and the template are then the usual ones."
+    """Also where nothing is said of images: the folders and the template are then the usual ones."""
     names = [f"s{i % 3}/{i // 3}.png" for i in range(N)]
     comp = make(
         tmp_path, rows(["a", "b"] * 30).assign(id=[above + name for name in names]), kind="images"

@@ -14,10 +14,10 @@ from types import SimpleNamespace
 import pytest
 
 from fastkaggle_plus.sandbox.kernels.isolation import isolation
-from fastkaggle_plus.sandbox.kernels.runs import Job, KernelRuns
+from fastkaggle_plus.sandbox.kernels.runs import KernelRuns
 
 from .conftest import Caller
-from .kernel_helpers import Pusher, notebook, wait
+from .pusher import Pusher, notebook, wait
 
 APART = [
     pytest.param(
@@ -54,7 +54,7 @@ def go(runs):
     numbers = iter(range(1, 100))
 
     def run(code: str, *, timeout_s: float = 60, until: str = "", **more) -> tuple[str, str, str]:
-        "Run to the end and return (status, reason, log as text)."
+        """Run to the end and return (status, reason, log as text)."""
         number, told = next(numbers), []
         start(runs, code, number, told, timeout_s=timeout_s, **more)
         wait(lambda: told and told[-1][0] != "RUNNING")
@@ -83,7 +83,7 @@ def text(runs, number: int) -> str:
 
 
 def alive(word: str) -> list[int]:
-    "Processes that have a word on their command line."
+    """Processes that have a word on their command line."""
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
@@ -175,7 +175,7 @@ def test_nothing_is_inherited_that_could_reach_a_real_account(go, monkeypatch):
 
 
 def test_the_homes_are_hidden_and_this_package_is_not(go, runs, monkeypatch, tmp_path):
-    "Wherever a checkout lies, in a home or in /tmp, a notebook can import what is installed from it."
+    """Wherever a checkout lies, in a home or in /tmp, a notebook can import what is installed from it."""
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "diary.txt").write_text("dear diary")
     homes = [str(tmp_path), pwd.getpwuid(os.getuid()).pw_dir]
@@ -192,7 +192,7 @@ def test_the_homes_are_hidden_and_this_package_is_not(go, runs, monkeypatch, tmp
     "files" not in isolation(), reason="this system gives no file tree of one's own"
 )
 def test_a_checkout_in_tmp_is_seen_too(tmp_path):
-    "The kernel's /tmp is its own; what this package was loaded from is shown in it all the same."
+    """The kernel's /tmp is its own; what this package was loaded from is shown in it all the same."""
     root = Path(__file__).resolve().parents[2]
     for name in ("fastkaggle_plus", "competitions"):
         shutil.copytree(
@@ -201,7 +201,7 @@ def test_a_checkout_in_tmp_is_seen_too(tmp_path):
     code = f"""
 import sys
 from pathlib import Path
-from fastkaggle_plus.sandbox.kernels.runs import Job, KernelRuns
+from fastkaggle_plus.sandbox.kernels.runs import KernelRuns
 runs, ended = KernelRuns(Path({str(tmp_path / "state" / "runs")!r})), []
 text = "import sys; sys.path.insert(0, {str(tmp_path / "checkout")!r}); import fastkaggle_plus; print('from', fastkaggle_plus.__file__)"
 runs.start(Job(1, text, "script", "python", {{}}, True, "", 60), lambda status, reason: ended.append(status))

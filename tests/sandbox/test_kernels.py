@@ -7,10 +7,10 @@ import re
 import pytest
 
 from fastkaggle_plus.sandbox import running
-from fastkaggle_plus.sandbox.kernels.quota import Limits
+from fastkaggle_plus.sandbox import Limits
 
 from .conftest import Caller
-from .kernel_helpers import SERVICE, Pusher, notebook, wait
+from .pusher import SERVICE, Pusher, notebook, wait
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def kernels(call):
 
 
 def folder(kaggle, code: str, *, kind: str = "notebook", title: str = "First steps", **more):
-    "Write what `kaggle kernels push` takes, and return the folder's name."
+    """Write what `kaggle kernels push` takes, and return the folder's name."""
     place = kaggle.home / "push"
     place.mkdir(exist_ok=True)
     name = "code.ipynb" if kind == "notebook" else "code.py"
@@ -356,7 +356,7 @@ SEE = "import os\nfor at, _, files in sorted(os.walk('../input')):\n    for f in
 
 
 def uploaded(kaggle) -> None:
-    "Make a dataset of two versions and a model with kagglehub."
+    """Make a dataset of two versions and a model with kagglehub."""
     for name in ("one", "two"):
         (kaggle.home / name).mkdir()
         (kaggle.home / name / f"{name}.txt").write_text(name)

@@ -8,9 +8,9 @@ import pytest
 from fastkaggle_plus.sandbox import running
 
 from ..bundles import answers, make_bundle
-from .asked import Asked
+from .client_process import ClientProcess
 from .conftest import Caller, client_env
-from .kernel_helpers import Pusher, notebook
+from .pusher import Pusher, notebook
 from .matrix import CLIENTS, MATRIX, PREPARE, cells
 from .test_datasets import Datasets, zipped
 from .test_models import Models
@@ -30,7 +30,7 @@ PARAMS = [
 
 
 class World:
-    "One sandbox for all cells, what is in it, and a process for each client."
+    """One sandbox for all cells, what is in it, and a process for each client."""
 
     def __init__(self, box, folder: Path):
         self.box, self.folder, self.processes = box, folder, {}
@@ -38,7 +38,7 @@ class World:
         self.kernels = Pusher(self.call)
 
     def fill(self) -> None:
-        "Put there what clients look for."
+        """Put there what clients look for."""
         self.kernels.push(
             "import os\nos.makedirs('deep/er')\nopen('deep/er/a.txt', 'w').write('kept')\nprint('it worked')",
             "Worked",
@@ -61,7 +61,7 @@ class World:
         ]
 
     def home(self, client: str) -> Path:
-        "Return the client's folder, with what it sends in it."
+        """Return the client's folder, with what it sends in it."""
         home = self.folder / client
         for name, content in {
             "answers.csv": answers(wrong=4),
@@ -99,11 +99,11 @@ class World:
                 "FKP_HOME": str(home / "fkp"),
                 "PYTHONPATH": str(Path(__file__).parents[2]),
             }
-            self.processes[client] = Asked(home, env, PREPARE[client])
+            self.processes[client] = ClientProcess(home, env, PREPARE[client])
         return self.processes[client]
 
     def files(self, client: str, folder: str) -> dict[str, bytes]:
-        "Return name -> bytes of what a client brought, but for metadata and marks that it writes itself."
+        """Return name -> bytes of what a client brought, but for metadata and marks that it writes itself."""
         top = self.folder / client / folder
         return {
             str(p.relative_to(top)): p.read_bytes()

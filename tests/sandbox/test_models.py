@@ -22,7 +22,7 @@ SMALL = {**OF, "framework": "MODEL_FRAMEWORK_PY_TORCH", "instanceSlug": "small"}
 
 
 class Models:
-    "Speaks to the model service directly."
+    """Speaks to the model service directly."""
 
     def __init__(self, box):
         self._call = Caller(box)

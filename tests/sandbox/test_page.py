@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from ..bundles import answers, make_bundle
-from .kernel_helpers import Pusher
+from .pusher import Pusher
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = [
@@ -38,7 +38,7 @@ def bundles(tmp_path):
 
 @pytest.fixture
 def filled(call, box):
-    "A sandbox in which things have happened; returns the refs of its submissions."
+    """A sandbox in which things have happened; returns the refs of its submissions."""
     kernels = Pusher(call)
     kernels.run(
         "print('<b>from the kernel</b>')\nprint('\\x1b[31mred\\x1b[0m')\nopen('out.csv', 'w').close()",

@@ -26,7 +26,7 @@ for line in sys.stdin:
 
 
 class Asked:
-    "Runs code in one long-lived process, so that a client is imported once."
+    """Runs code in one long-lived process, so that a client is imported once."""
 
     def __init__(self, folder: Path, env: dict[str, str], prepare: str):
         self.folder, self.said = folder, (folder / "said.txt").open("w")
@@ -42,7 +42,7 @@ class Asked:
         self(prepare)
 
     def __call__(self, code: str) -> Any:
-        "Run `code` there and return what it set `value` to."
+        """Run `code` there and return what it set `value` to."""
         assert self.process.stdin and self.process.stdout
         print(json.dumps(code), file=self.process.stdin, flush=True)
         answer = json.loads(self.process.stdout.readline() or '{"error": "the process is gone"}')

@@ -10,7 +10,7 @@ ENDED = ("COMPLETE", "ERROR", "CANCEL_ACKNOWLEDGED", "NEW_SCRIPT")
 
 
 def notebook(*cells: str) -> str:
-    "Return a notebook with these code cells."
+    """Return a notebook with these code cells."""
     code = [
         {"cell_type": "code", "source": c, "metadata": {}, "outputs": [], "execution_count": None}
         for c in cells
@@ -26,7 +26,7 @@ def notebook(*cells: str) -> str:
 
 
 def wait(holds, timeout_s: float = 60) -> None:
-    "Wait until something holds."
+    """Wait until something holds."""
     deadline = time.monotonic() + timeout_s
     while not holds():
         assert time.monotonic() < deadline
@@ -34,7 +34,7 @@ def wait(holds, timeout_s: float = 60) -> None:
 
 
 class Pusher:
-    "Speaks the kernel service directly."
+    """Speaks the kernel service directly."""
 
     def __init__(self, call):
         self.call, self.owner = call, call.box.user
@@ -82,7 +82,7 @@ class Pusher:
         return found
 
     def run(self, text: str, title: str = "My kernel", **fields) -> tuple[str, str, dict[str, str]]:
-        "Push, wait and return (status, log as text, output files by name)."
+        """Push, wait and return (status, log as text, output files by name)."""
         pushed = self.push(text, title, **fields)
         assert not pushed["error"], pushed
         slug = pushed["ref"].rpartition("/")[2]
