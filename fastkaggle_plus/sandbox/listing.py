@@ -45,6 +45,13 @@ def list_folder(files: Mapping[str, Path], f: Fields, *, must_exist: str = "") -
     }
 
 
+def file_rows(files: Mapping[str, Path]) -> list[Row]:
+    """Return name, size and date of each file."""
+    return [
+        {"name": n, "size": p.stat().st_size, "creationDate": modified(p)} for n, p in files.items()
+    ]
+
+
 def count_by_extension(files: Mapping[str, Path]) -> Row:
     """Return the number and size of files by extension."""
     kinds: dict[str, list[Path]] = {}

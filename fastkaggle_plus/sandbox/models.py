@@ -8,7 +8,8 @@ from pathlib import Path
 
 from starlette.responses import Response
 
-from .rpc import Fields, Refused, Rejected, Row, modified, page
+from .listing import file_rows
+from .rpc import Fields, Refused, Rejected, Row, page
 from .versioned_service import VersionedService, owner_of, slug_of, split_version
 
 MODEL = "model"  # the kind of a model, which has variations
@@ -67,10 +68,9 @@ class ModelService(VersionedService):
     def rpc_create_model(self, f: Fields) -> Row:
         owner, slug, title = f.text("ownerSlug"), f.text("slug"), f.text("title")
         self.need_own(owner, "model")
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*", slug) or len(slug) > 50:
-            raise Rejected(
-                f"The model slug {slug!r} may hold letters, digits and hyphens only, 50 at most."
-            )
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,49}", slug):
+            allowed = "letters, digits and hyphens only, 50 at most"
+            raise Rejected(f"The model slug {slug!r} may hold {allowed}.")
         if not title or "INSERT_" in title:
             raise Rejected("The model needs a title.")
         facts = {"isPrivate": False, **{k: f[k] for k in _MODEL_FACTS if k in f}}
@@ -92,10 +92,8 @@ class ModelService(VersionedService):
         model, body = self._item(f), f.inner("body")
         slug, framework = body.text("instanceSlug"), _framework(body)
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", slug):
-            raise Rejected(
-                f"The variation {slug!r} may hold letters, digits, hyphens, points and "
-                "underscores only."
-            )
+            allowed = "letters, digits, hyphens, points and underscores only"
+            raise Rejected(f"The variation {slug!r} may hold {allowed}.")
         handle = f"{model['handle']}/{framework}/{slug}"
         facts = {k: body[k] for k in _VARIATION_FACTS if k in body}
         facts["framework"] = _ENUM_NAMES[framework]
@@ -159,11 +157,7 @@ class ModelService(VersionedService):
 
     def rpc_list_model_instance_version_files(self, f: Fields) -> Row:
         files = self.ready_files(self._variation(f), f, "versionNumber", "Model")
-        rows = [
-            {"name": n, "size": p.stat().st_size, "creationDate": modified(p)}
-            for n, p in files.items()
-        ]
-        return page("files", rows, f)
+        return page("files", file_rows(files), f)
 
     def rpc_download_model_instance_version(self, f: Fields) -> Response:
         item = self._variation(f)
@@ -266,9 +260,8 @@ def _framework(f: Fields) -> str:
     slug = framework_slug(f.text("framework"))
     if slug not in _ENUM_NAMES:
         known = ", ".join(_ENUM_NAMES)
-        raise Refused(
-            400, f"framework = {f.text('framework')!r} is not a framework. Known: {known}."
-        )
+        given = f.text("framework")
+        raise Refused(400, f"framework = {given!r} is not a framework. Known: {known}.")
     return slug
 
 

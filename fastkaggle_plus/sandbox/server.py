@@ -22,7 +22,7 @@ from .auth import Account
 from .bundles import read_bundles
 from .competitions import CompetitionService
 from .datasets import DatasetService
-from .fault_middleware import App, DroppableProtocol
+from .fault_middleware import DroppableProtocol
 from .faults import Faults
 from .inbox import InboxService
 from .kernels.code_submissions import CodeSubmissions
@@ -110,13 +110,9 @@ def running(
     Raises ConfigError for a bad bundle, and SandboxError when the server cannot start.
     """
     account = dict(user=user, key=key, token=token)
-    with (
-        _opened(Path(data), Path(state), account=account, faults=faults, limits=limits) as opened,
-        _listening(port) as (listener, url),
-    ):
-        app, box = opened
-        box.url = url
-        server = uvicorn.Server(_config(app))
+    with _opened(
+        Path(data), Path(state), port=port, account=account, faults=faults, limits=limits
+    ) as (server, listener, box):
         thread = threading.Thread(
             target=server.run, kwargs={"sockets": [listener]}, daemon=True, name="sandbox"
         )
@@ -125,7 +121,7 @@ def running(
             deadline = time.monotonic() + _START_TIMEOUT_S
             while not server.started:
                 if not thread.is_alive() or time.monotonic() > deadline:
-                    raise SandboxError(f"The sandbox did not start at {url}.")
+                    raise SandboxError(f"The sandbox did not start at {box.url}.")
                 time.sleep(0.01)
             yield box
         finally:
@@ -143,19 +139,16 @@ def serve(
     token: str | None = None,
     faults: Iterable[str] = (),
     limits: Limits | None = None,
-    on_start: Callable[[Sandbox], None] | None = None,  # called when it listens
+    on_start: Callable[[Sandbox], None] | None = None,  # called before the first request
 ) -> None:
     """Serve bundles until interrupted. The parameters are those of `running`."""
     account = dict(user=user, key=key, token=token)
-    with (
-        _opened(Path(data), Path(state), account=account, faults=faults, limits=limits) as opened,
-        _listening(port) as (listener, url),
-    ):
-        app, box = opened
-        box.url = url
+    with _opened(
+        Path(data), Path(state), port=port, account=account, faults=faults, limits=limits
+    ) as (server, listener, box):
         if on_start:
             on_start(box)
-        uvicorn.Server(_config(app)).run(sockets=[listener])
+        server.run(sockets=[listener])
 
 
 @contextlib.contextmanager
@@ -163,11 +156,12 @@ def _opened(
     data: Path,
     folder: Path,
     *,
+    port: int,
     account: dict[str, str | None],
     faults: Iterable[str],
     limits: Limits | None,
-) -> Iterator[tuple[App, Sandbox]]:
-    """Open the state, start the background threads, and close everything at the end."""
+) -> Iterator[tuple[uvicorn.Server, socket.socket, Sandbox]]:
+    """Open the state, the socket and the background threads, and close them at the end."""
     bundles = read_bundles(data)
     with contextlib.ExitStack() as stack:
         state = State(folder)
@@ -209,33 +203,30 @@ def _opened(
             "page": PageService(submissions, sessions, versions, user),
         }
         active_faults.check_places({m for service in services.values() for m in service.methods})
-        box = Sandbox("", user, owner.key, owner.token, submissions, active_faults)
-        yield make_app(services, owner, active_faults), box
+        listener = stack.enter_context(socket.socket())
+        url = _listen(listener, port)
+        box = Sandbox(url, user, owner.key, owner.token, submissions, active_faults)
+        config = uvicorn.Config(
+            make_app(services, owner, active_faults),
+            http=DroppableProtocol,
+            loop="asyncio",
+            lifespan="off",
+            log_level="warning",
+            timeout_graceful_shutdown=3,
+            server_header=False,
+        )
+        yield uvicorn.Server(config), listener, box
 
 
-@contextlib.contextmanager
-def _listening(port: int) -> Iterator[tuple[socket.socket, str]]:
-    """Open a listening socket and return it with its URL. Clients can connect from now on."""
-    with socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((_HOST, port))
-        except OSError as e:
-            raise SandboxError(
-                f"Port {port} of {_HOST} is not available: {e.strerror}. "
-                "Choose another with --port, or 0 for a free one."
-            ) from e
-        listener.listen()
-        yield listener, f"http://{_HOST}:{listener.getsockname()[1]}"
-
-
-def _config(app: App) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        http=DroppableProtocol,
-        loop="asyncio",
-        lifespan="off",
-        log_level="warning",
-        timeout_graceful_shutdown=3,
-        server_header=False,
-    )
+def _listen(listener: socket.socket, port: int) -> str:
+    """Listen on a port of this machine and return the URL. Clients can connect from now on."""
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((_HOST, port))
+    except OSError as e:
+        raise SandboxError(
+            f"Port {port} of {_HOST} is not available: {e.strerror}. "
+            "Choose another with --port, or 0 for a free one."
+        ) from e
+    listener.listen()
+    return f"http://{_HOST}:{listener.getsockname()[1]}"

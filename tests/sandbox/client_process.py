@@ -25,7 +25,7 @@ for line in sys.stdin:
 """
 
 
-class Asked:
+class ClientProcess:
     """Runs code in one long-lived process, so that a client is imported once."""
 
     def __init__(self, folder: Path, env: dict[str, str], prepare: str):

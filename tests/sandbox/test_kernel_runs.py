@@ -13,7 +13,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from fastkaggle_plus.sandbox.kernels.isolation import isolation
+from fastkaggle_plus.sandbox.kernels.isolation import supported_isolation
+from fastkaggle_plus.sandbox.kernels.prepare import KernelJob
 from fastkaggle_plus.sandbox.kernels.runs import KernelRuns
 
 from .conftest import Caller
@@ -21,16 +22,16 @@ from .pusher import Pusher, notebook, wait
 
 APART = [
     pytest.param(
-        isolation(),
+        supported_isolation(),
         id="apart",
-        marks=pytest.mark.skipif(not isolation(), reason="this system allows no namespaces"),
+        marks=pytest.mark.skipif(not supported_isolation(), reason="this system allows no namespaces"),
     ),
     pytest.param(frozenset(), id="plain"),
 ]
 NETWORK = pytest.param(
     frozenset({"network"}),
     id="network only",
-    marks=pytest.mark.skipif("network" not in isolation(), reason="this system allows none"),
+    marks=pytest.mark.skipif("network" not in supported_isolation(), reason="this system allows none"),
 )
 
 
@@ -42,7 +43,7 @@ def runs(request, tmp_path):
     made = KernelRuns(
         tmp_path / "state" / "kernels",
         hidden=[hidden],
-        kept_apart=request.param,
+        isolated=request.param,
         secrets=lambda: {"word": "abracadabra"},
     )
     yield made
@@ -75,7 +76,7 @@ def start(runs, code, number, told, **more):
         )
         | more
     )
-    runs.start(Job(number, code, **given), lambda *said: told.append(said))
+    runs.start(KernelJob(number, code, **given), lambda *said: told.append(said))
 
 
 def text(runs, number: int) -> str:
@@ -184,12 +185,12 @@ def test_the_homes_are_hidden_and_this_package_is_not(go, runs, monkeypatch, tmp
         f"print([os.path.exists(os.path.join(h, n)) for h in {homes!r} for n in ('diary.txt', '.kaggle', '.bashrc', '.gitconfig')])"
     )
     assert status == "COMPLETE" and log.startswith("True\n"), log
-    assert "files" not in runs.kept_apart or "True" not in log.splitlines()[1]
+    assert "files" not in runs.isolated or "True" not in log.splitlines()[1]
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(
-    "files" not in isolation(), reason="this system gives no file tree of one's own"
+    "files" not in supported_isolation(), reason="this system gives no file tree of one's own"
 )
 def test_a_checkout_in_tmp_is_seen_too(tmp_path):
     """The kernel's /tmp is its own; what this package was loaded from is shown in it all the same."""
@@ -201,10 +202,11 @@ def test_a_checkout_in_tmp_is_seen_too(tmp_path):
     code = f"""
 import sys
 from pathlib import Path
+from fastkaggle_plus.sandbox.kernels.prepare import KernelJob
 from fastkaggle_plus.sandbox.kernels.runs import KernelRuns
 runs, ended = KernelRuns(Path({str(tmp_path / "state" / "runs")!r})), []
 text = "import sys; sys.path.insert(0, {str(tmp_path / "checkout")!r}); import fastkaggle_plus; print('from', fastkaggle_plus.__file__)"
-runs.start(Job(1, text, "script", "python", {{}}, True, "", 60), lambda status, reason: ended.append(status))
+runs.start(KernelJob(1, text, "script", "python", {{}}, True, "", 60), lambda status, reason: ended.append(status))
 while not ended or ended[-1] == "RUNNING":
     pass
 print("".join(e["data"] for e in runs.log(1)))
@@ -232,7 +234,7 @@ def test_inputs_are_there_to_read_only(go, runs, tmp_path):
         status, _, log = go(code, inputs={"competitions/toy": [given]})
         assert status == "COMPLETE" and "['one', 'two']" in log and log.endswith("True\n")
         if (
-            "files" in runs.kept_apart or os.getuid()
+            "files" in runs.isolated or os.getuid()
         ):  # without namespaces root may write anywhere, here to a copy
             assert "WRITTEN" not in log
     assert (folder / "a").read_text() == "one" and sorted(p.name for p in folder.iterdir()) == [
@@ -264,7 +266,7 @@ def test_the_time_limit_ends_everything_that_was_started(go, runs):
         "print('ready')\ntime.sleep(600)"
     )
     for kind, code, limit_s in (("script", leave, 3), ("notebook", notebook(leave), 6)):
-        if kind == "notebook" and "files" in runs.kept_apart:
+        if kind == "notebook" and "files" in runs.isolated:
             continue  # a process namespace ends one like the other, so once is enough
         status, reason, log = go(code, kernel_type=kind, timeout_s=limit_s)
         assert (
@@ -299,7 +301,7 @@ def test_a_kernel_can_be_made_to_die(tmp_path):
 
 
 def test_a_log_without_end_is_cut_and_the_run_goes_on(go, runs, monkeypatch):
-    monkeypatch.setattr("fastkaggle_plus.sandbox.kernels.run_log.LARGEST", 20_000)
+    monkeypatch.setattr("fastkaggle_plus.sandbox.kernels.run_log.MAX_BYTES", 20_000)
     status, _, log = go(
         "import sys\nfor i in range(1000): print('line', i)\nsys.stdout.write('no end of line ' * 10)\nopen('after.txt', 'w').close()"
     )
@@ -334,7 +336,7 @@ def test_without_internet_there_is_no_network(go, runs):
         _, _, off = go(code, internet=False)
         _, _, on = go(code, internet=True)
     assert "REACHED" in on and "own loopback" in off
-    if "network" in runs.kept_apart:
+    if "network" in runs.isolated:
         assert "cut off" in off and "no route" in off
     else:
         assert off.startswith(
@@ -342,7 +344,7 @@ def test_without_internet_there_is_no_network(go, runs):
         )
 
 
-@pytest.mark.skipif("files" not in isolation(), reason="this system allows no mount namespaces")
+@pytest.mark.skipif("files" not in supported_isolation(), reason="this system allows no mount namespaces")
 def test_a_kernel_sees_kaggle_s_tree_and_not_the_machine_s_secrets(tmp_path):
     hidden = source(tmp_path, solution="secret answers")
     runs, told = KernelRuns(tmp_path / "state" / "kernels", hidden=[hidden]), []
@@ -377,7 +379,7 @@ print(len([p for p in os.listdir('/proc') if p.isdecimal()]) < 6)
 
 
 @pytest.mark.slow
-@pytest.mark.skipif("files" not in isolation(), reason="this system allows no mount namespaces")
+@pytest.mark.skipif("files" not in supported_isolation(), reason="this system allows no mount namespaces")
 def test_pip_installs_into_the_run_and_leaves_the_environment_alone(tmp_path):
     package = source(tmp_path, a="")
     (package / "pyproject.toml").write_text(

@@ -92,7 +92,7 @@ class World:
                 (home / folder / "dataset-metadata.json").write_text(json.dumps(meta))
         return home
 
-    def process(self, client: str) -> Asked:
+    def process(self, client: str) -> ClientProcess:
         if client not in self.processes:
             home = self.home(client)
             env = client_env(self.box, home) | {

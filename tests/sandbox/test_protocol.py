@@ -74,7 +74,7 @@ def test_it_listens_on_loopback_alone(box):
 
 def test_a_taken_port_is_said(box, bundles, tmp_path):
     with (
-        pytest.raises(SandboxError, match="cannot be had"),
+        pytest.raises(SandboxError, match="is not available"),
         running(bundles, state=tmp_path / "other", port=int(box.url.rsplit(":", 1)[1])),
     ):
         pass

@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Route
 
 from ..auth import Account
 from ..limits import week_start
+from ..listing import file_rows
 from ..rpc import (
     UNAUTHENTICATED,
     Fields,
@@ -24,7 +25,6 @@ from ..rpc import (
     Row,
     Service,
     error_response,
-    modified,
     page,
     timestamp,
 )
@@ -104,11 +104,7 @@ class KernelService(Service):
         return answer
 
     def rpc_list_kernel_files(self, f: Fields) -> Row:
-        rows = [
-            {"name": n, "size": p.stat().st_size, "creationDate": modified(p)}
-            for n, p in self._outputs(self._version(f)).items()
-        ]
-        return page("files", rows, f)
+        return page("files", file_rows(self._outputs(self._version(f))), f)
 
     def rpc_get_kernel(self, f: Fields) -> Row:
         # kaggle 2.2.4 sends owner/slug/2 with the version in the slug

@@ -22,7 +22,9 @@ _TABLES = (
     "accelerator text default '', started real, ended real)",
 )
 _VERSION = """
-select k.owner, k.slug, k.title, v.*, s.id as session, s.status, s.failure, s.started, s.ended
+select k.id as kernel, k.owner, k.slug, k.title, v.number, v.asked as fields, v.code,
+    s.id as session, coalesce(s.status, 'NEW_SCRIPT') as status,
+    coalesce(s.failure, '') as failure, s.started, s.ended
 from kernels k join kernel_versions v on v.kernel = k.id
 left join kernel_sessions s
     on s.kernel = k.id and s.version = v.number and s.submission is null
@@ -85,22 +87,7 @@ class KernelStore:
     def version(self, kernel: int, number: int | None = None) -> KernelVersion | None:
         """Return a version of a kernel, by default the latest, or None."""
         r = self.state.row(_VERSION, kernel, number, number)
-        if r is None:
-            return None
-        return KernelVersion(
-            kernel,
-            r["owner"],
-            r["slug"],
-            r["title"],
-            r["number"],
-            json.loads(r["asked"]),
-            r["code"],
-            r["session"],
-            r["status"] or "NEW_SCRIPT",
-            r["failure"] or "",
-            r["started"],
-            r["ended"],
-        )
+        return KernelVersion(**{**r, "fields": json.loads(r["fields"])}) if r else None
 
     def add_version(self, kernel: int, fields: dict[str, Any], code: str) -> int:
         """Add a version and return its number."""
