@@ -10,14 +10,13 @@ from ..bundles import answers, make_bundle
 from .conftest import Caller
 from .pusher import Pusher
 
-ANSWER = """import os
-import pandas as pd
+ANSWER = """import csv, os
 root = '../input/competitions/hidden-toy/'
-test, sample = pd.read_csv(root + 'test.csv'), pd.read_csv(root + 'sample_submission.csv')
+test, sample = [list(csv.DictReader(open(root + f))) for f in ('test.csv', 'sample_submission.csv')]
 assert len(test) == len(sample) and os.path.exists(root + 'train.csv')
-sample['y'] = test['id'] % 2
 print('rows', len(test), 'rerun', os.environ.get('KAGGLE_IS_COMPETITION_RERUN'))
-sample.to_csv('submission.csv', index=False)
+lines = [f"{row['id']},{int(row['id']) % 2}\\n" for row in test]
+open('submission.csv', 'w').write('id,y\\n' + ''.join(lines))
 """
 
 
@@ -179,6 +178,6 @@ def test_hidden_answers_are_those_of_the_hidden_sample(bundles):
     )
     (bundle.folder / "hidden" / "sample_submission.csv").unlink()
     with pytest.raises(
-        ConfigError, match=r"other ids.* all rows, those that are hidden too, into .*hidden"
+        ConfigError, match=r"other ids.* all rows, also the hidden ones, into .*hidden"
     ):
         read_bundle(bundle.folder)

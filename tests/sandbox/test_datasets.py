@@ -85,6 +85,12 @@ def data(box):
     return Datasets(box)
 
 
+@pytest.fixture
+def unchanged(shared_box):
+    """The datasets of a shared sandbox, for requests that create nothing."""
+    return Datasets(shared_box)
+
+
 def zipped(**files):
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as z:
@@ -248,10 +254,10 @@ def test_archives_that_are_refused(data, tmp_path, monkeypatch, name, content, w
         ({"directories": [{"name": "..", "files": []}]}, "cannot be the name"),
     ],
 )
-def test_what_is_refused_leaves_nothing(data, fields, words):
-    answer = data.create(**fields)
+def test_a_refused_request_creates_nothing(unchanged, fields, words):
+    answer = unchanged.create(**fields)
     assert answer["status"] == "error" and words in answer["error"]
-    assert data("GetDatasetStatus", fields.get("slug", "my-data")).status_code == 404
+    assert unchanged("GetDatasetStatus", fields.get("slug", "my-data")).status_code == 404
 
 
 def test_taken_names_used_tokens_and_missing_datasets(data):
@@ -563,14 +569,14 @@ print(sorted(p.name for p in pathlib.Path("got").iterdir()))
         {"ownerSlug": 3},
     ],
 )
-def test_fields_of_a_wrong_type_are_refused_and_spoil_nothing(data, fields):
+def test_fields_of_a_wrong_type_are_refused_and_create_nothing(unchanged, fields):
     sent = {
         "ownerSlug": "kaggler",
         "slug": "my-data",
         "title": "my-data",
-        "files": [data.upload("a.csv")],
+        "files": [unchanged.upload("a.csv")],
         **fields,
     }
-    answer = data("CreateDataset", **sent)
+    answer = unchanged("CreateDataset", **sent)
     assert answer.status_code == 400 and answer.json()["code"] == 400
-    assert data("ListDatasets", group="DATASET_SELECTION_GROUP_MY").json()["datasets"] == []
+    assert unchanged("ListDatasets", group="DATASET_SELECTION_GROUP_MY").json()["datasets"] == []

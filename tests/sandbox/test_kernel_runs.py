@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,14 +25,18 @@ APART = [
     pytest.param(
         supported_isolation(),
         id="apart",
-        marks=pytest.mark.skipif(not supported_isolation(), reason="this system allows no namespaces"),
+        marks=pytest.mark.skipif(
+            not supported_isolation(), reason="this system allows no namespaces"
+        ),
     ),
     pytest.param(frozenset(), id="plain"),
 ]
 NETWORK = pytest.param(
     frozenset({"network"}),
     id="network only",
-    marks=pytest.mark.skipif("network" not in supported_isolation(), reason="this system allows none"),
+    marks=pytest.mark.skipif(
+        "network" not in supported_isolation(), reason="this system allows none"
+    ),
 )
 
 
@@ -127,6 +132,7 @@ def test_a_script_and_a_notebook_run_where_kaggle_runs_them(go, runs):
     ]
 
 
+@pytest.mark.parametrize("runs", APART[1:], indirect=True)
 def test_an_error_without_words_is_its_name(go):
     status, reason, _ = go(notebook("assert len('hidden') == 1"), kernel_type="notebook")
     assert (status, reason) == ("ERROR", "Exit status 1: AssertionError")
@@ -344,7 +350,9 @@ def test_without_internet_there_is_no_network(go, runs):
         )
 
 
-@pytest.mark.skipif("files" not in supported_isolation(), reason="this system allows no mount namespaces")
+@pytest.mark.skipif(
+    "files" not in supported_isolation(), reason="this system allows no mount namespaces"
+)
 def test_a_kernel_sees_kaggle_s_tree_and_not_the_machine_s_secrets(tmp_path):
     hidden = source(tmp_path, solution="secret answers")
     runs, told = KernelRuns(tmp_path / "state" / "kernels", hidden=[hidden]), []
@@ -379,28 +387,22 @@ print(len([p for p in os.listdir('/proc') if p.isdecimal()]) < 6)
 
 
 @pytest.mark.slow
-@pytest.mark.skipif("files" not in supported_isolation(), reason="this system allows no mount namespaces")
+@pytest.mark.skipif(
+    "files" not in supported_isolation(), reason="this system allows no mount namespaces"
+)
 def test_pip_installs_into_the_run_and_leaves_the_environment_alone(tmp_path):
-    package = source(tmp_path, a="")
-    (package / "pyproject.toml").write_text(
-        '[project]\nname = "fkp-tiny-package"\nversion = "1"\n[tool.setuptools]\npy-modules = ["fkp_tiny"]\n'
-    )
-    (package / "fkp_tiny.py").write_text("word = 'tiny'")
-    build = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "-q",
-        "--no-deps",
-        "--no-index",
-        "--no-build-isolation",
-        "-w",
-        str(tmp_path / "wheels"),
-        str(package),
-    ]
-    if subprocess.run(build, capture_output=True).returncode:
-        pytest.skip("this environment has no setuptools to build a wheel with")
+    (tmp_path / "wheels").mkdir()
+    info = "fkp_tiny_package-1.dist-info"
+    with zipfile.ZipFile(tmp_path / "wheels/fkp_tiny_package-1-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("fkp_tiny.py", "word = 'tiny'")
+        wheel.writestr(
+            f"{info}/METADATA", "Metadata-Version: 2.1\nName: fkp-tiny-package\nVersion: 1\n"
+        )
+        wheel.writestr(
+            f"{info}/WHEEL",
+            "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        )
+        wheel.writestr(f"{info}/RECORD", "")
     runs, told = KernelRuns(tmp_path / "kernels"), []
     code = notebook(
         "%pip install -q --no-index --find-links=../input/datasets/me/libs fkp-tiny-package",

@@ -6,8 +6,7 @@ import re
 
 import pytest
 
-from fastkaggle_plus.sandbox import running
-from fastkaggle_plus.sandbox import Limits
+from fastkaggle_plus.sandbox import Limits, running
 
 from .conftest import Caller
 from .pusher import SERVICE, Pusher, notebook, wait
@@ -220,7 +219,8 @@ def test_refusals_come_with_status_200(kernels):
         {"id": 77},
     ],
 )
-def test_fields_that_do_not_fit_make_nothing(kernels, fields):
+def test_fields_of_a_wrong_type_create_nothing(shared_call, fields):
+    kernels = Pusher(shared_call)
     given = {
         "newTitle": "My kernel",
         "text": "pass",
@@ -266,7 +266,7 @@ def test_a_third_gpu_session_is_refused_until_one_ends(kernels):
 def test_gpu_runs_use_up_the_quota(kernels, kaggle, box):
     seconds = lambda: float(
         kernels("GetAcceleratorQuotaStatistics")["gpuQuota"]["timeUsed"].rstrip("s")
-    )  # noqa: E731
+    )
     assert seconds() == 0 and not kernels("GetAcceleratorQuotaStatistics")["gpuQuota"]["hasEverRun"]
     kernels.run("import time; time.sleep(0.2)", enableGpu=True)
     used = seconds()
@@ -381,7 +381,7 @@ def test_datasets_and_models_are_mounted_in_their_version(kaggle, kernels):
         v
         for k, v in kernels.push("pass", "Is it ready", **given).items()
         if k.startswith("invalid")
-    ]  # noqa: E731
+    ]
     wait(lambda: not any(invalid()))  # both are processed for a moment after they were uploaded
     for given, seen in (("kaggler/my-data", "two"), ("kaggler/my-data/1", "one")):
         assert kernels.run(SEE, datasetDataSources=[given], modelDataSources=[model]) == (

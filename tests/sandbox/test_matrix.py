@@ -10,8 +10,8 @@ from fastkaggle_plus.sandbox import running
 from ..bundles import answers, make_bundle
 from .client_process import ClientProcess
 from .conftest import Caller, client_env
-from .pusher import Pusher, notebook
 from .matrix import CLIENTS, MATRIX, PREPARE, cells
+from .pusher import Pusher, notebook
 from .test_datasets import Datasets, zipped
 from .test_models import Models
 

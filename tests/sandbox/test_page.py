@@ -5,7 +5,10 @@ import shutil
 import pytest
 import requests
 
+from fastkaggle_plus.sandbox import running
+
 from ..bundles import answers, make_bundle
+from .conftest import Caller
 from .pusher import Pusher
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -22,9 +25,14 @@ FLAGS = [
 SIZES = {"phone": (390, 844), "desktop": (1280, 900)}
 
 
-@pytest.fixture
-def bundles(tmp_path):
-    folder = tmp_path / "bundles"
+@pytest.fixture(scope="module")
+def box(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("page")
+    with running(_make_bundles(folder / "bundles"), state=folder / "state") as server:
+        yield server
+
+
+def _make_bundles(folder):
     make_bundle(folder, "toy")
     make_bundle(folder, "closed", deadline="2021-01-01T00:00:00")
     made = make_bundle(folder, "notebooks-only")
@@ -36,9 +44,10 @@ def bundles(tmp_path):
     return folder
 
 
-@pytest.fixture
-def filled(call, box):
-    """A sandbox in which things have happened; returns the refs of its submissions."""
+@pytest.fixture(scope="module")
+def filled(box):
+    """Fill the sandbox with kernels and submissions; returns the refs of its submissions."""
+    call = Caller(box)
     kernels = Pusher(call)
     kernels.run(
         "print('<b>from the kernel</b>')\nprint('\\x1b[31mred\\x1b[0m')\nopen('out.csv', 'w').close()",
@@ -68,6 +77,10 @@ def seen(box) -> str:
     answer = requests.get(box.url, timeout=20)
     assert answer.status_code == 200 and answer.headers["content-type"].startswith("text/html")
     return answer.text
+
+
+def test_an_empty_sandbox_has_a_page_too(box):
+    assert "None yet" in seen(box)
 
 
 def test_it_shows_what_there_is(filled, box):
@@ -103,10 +116,6 @@ def test_it_is_silent_about_private_scores_solution_and_keys(filled, box):
     assert public != private and public in html and private not in html
     assert f"private {box.private_score(filled[2]):.5f}" in html  # after the deadline
     assert box.key not in html and box.token not in html and "solution" not in html
-
-
-def test_an_empty_sandbox_has_a_page_too(box):
-    assert "None yet" in seen(box)
 
 
 def test_other_names_and_methods_are_refused(box):

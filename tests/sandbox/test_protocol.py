@@ -10,6 +10,11 @@ from fastkaggle_plus.exceptions import SandboxError
 from fastkaggle_plus.sandbox import running
 
 
+@pytest.fixture
+def box(shared_box):
+    return shared_box
+
+
 @pytest.mark.parametrize("prefix", ["/v1", "/api/v1"])
 def test_both_prefixes(call, prefix):
     assert (
