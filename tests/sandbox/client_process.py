@@ -10,7 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-# Clients print, so the answers have a stream of their own.
+# Clients print, so the answers have their own stream.
 CALL_LOOP = """
 import json, os, sys, traceback
 answers = os.fdopen(os.dup(1), "w")
@@ -89,7 +89,7 @@ class ClientProcess:
 
 
 class ForkServer:
-    """Runs each unmodified client in a forked process of its own."""
+    """Runs each unmodified client in its own forked process."""
 
     def __init__(self, folder: Path, env: dict[str, str]):
         self.folder, self.process = folder, _start(FORK_LOOP, cwd=folder, env=env)

@@ -122,7 +122,7 @@ def fork_server(tmp_path_factory):
 
 @pytest.fixture
 def kaggle(box, tmp_path, fork_server):
-    """Run an unmodified client in a process of its own, the sandbox as its proxy (mode A)."""
+    """Run an unmodified client in its own process, with the sandbox as its proxy (mode A)."""
     home = tmp_path / "home"
     home.mkdir()
 

@@ -25,10 +25,10 @@ def notebook(*cells: str) -> str:
     )
 
 
-def wait(holds, timeout_s: float = 60) -> None:
-    """Wait until something holds."""
+def wait(condition, timeout_s: float = 60) -> None:
+    """Wait until a condition is true."""
     deadline = time.monotonic() + timeout_s
-    while not holds():
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
 
@@ -51,7 +51,7 @@ class Pusher:
         given = {
             "enableInternet": True,
             **fields,
-        }  # without it a system that cannot take the network away says so in the log
+        }  # without it, a system without network isolation writes a warning to the log
         answer = self.call(
             "SaveKernel",
             service=SERVICE,

@@ -1,4 +1,4 @@
-"""Code competitions: a notebook version is submitted, runs again on the hidden test set, and what it writes there is scored."""
+"""Code competitions: a submitted notebook runs again on the hidden test set and is scored."""
 
 import pytest
 
@@ -104,7 +104,10 @@ def test_the_version_runs_again_on_the_hidden_test_set(kaggle, call, kernels, bo
 
 
 def test_reasons_of_failed_submissions(call, kernels):
-    break_when_scored = "import os\nopen('submission.csv', 'w').write('id,y')\nif 'KAGGLE_IS_COMPETITION_RERUN' in os.environ: raise ValueError('other data')"
+    break_when_scored = (
+        "import os\nopen('submission.csv', 'w').write('id,y')\n"
+        "if 'KAGGLE_IS_COMPETITION_RERUN' in os.environ: raise ValueError('other data')"
+    )
     expected = [
         (dict(enableInternet=True), ANSWER, "submission.csv", "internet"),
         (
@@ -155,10 +158,10 @@ def test_a_notebook_may_also_enter_a_competition_that_takes_files(call, kernels)
     assert (scored["status"], scored["publicScore"]) == ("COMPLETE", "1.00000")
 
 
-def test_a_rerun_that_a_stop_cut_off_is_done_again(bundles, tmp_path):
-    wait = (
-        ANSWER
-        + "import time\nif 'KAGGLE_IS_COMPETITION_RERUN' in os.environ and not os.path.exists('../input/competitions/hidden-toy/go'): time.sleep(600)"
+def test_an_interrupted_rerun_starts_again(bundles, tmp_path):
+    wait = ANSWER + (
+        "import time\nif 'KAGGLE_IS_COMPETITION_RERUN' in os.environ and not "
+        "os.path.exists('../input/competitions/hidden-toy/go'): time.sleep(600)"
     )
     with running(bundles, state=tmp_path / "state") as box:
         call = Caller(box)
@@ -169,7 +172,7 @@ def test_a_rerun_that_a_stop_cut_off_is_done_again(bundles, tmp_path):
         assert Caller(box).scored(ref)["publicScore"] == "1.00000"
 
 
-def test_hidden_answers_are_those_of_the_hidden_sample(bundles):
+def test_the_hidden_sample_has_the_ids_of_the_solution(bundles):
     bundle = read_bundle(bundles / "hidden-toy")
     assert (
         len(bundle.sample) == 40

@@ -1,4 +1,4 @@
-"""Kernels over the wire: the real clients push, follow, fetch, pull, list and delete; refusals and limits as Kaggle has them."""
+"""Kernels with the real clients: push, follow, fetch, pull, list, delete; refusals and limits."""
 
 import json
 import os
@@ -44,8 +44,10 @@ def folder(kaggle, code: str, *, kind: str = "notebook", title: str = "First ste
 @pytest.mark.slow
 def test_a_notebook_goes_through_the_whole_command_line(kaggle, kernels):
     code = notebook(
-        "import pandas as pd, os\nprint('rows', len(pd.read_csv('../input/competitions/toy/train.csv')))",
-        "os.makedirs('deep/er')\nopen('deep/er/a.txt', 'w').write('kept')\nopen('b.csv', 'w').write('id,y')",
+        "import pandas as pd, os\nprint('rows', "
+        "len(pd.read_csv('../input/competitions/toy/train.csv')))",
+        "os.makedirs('deep/er')\nopen('deep/er/a.txt', 'w').write('kept')\n"
+        "open('b.csv', 'w').write('id,y')",
     )
     pushed = kaggle(
         "kernels",
@@ -96,7 +98,9 @@ def test_a_notebook_goes_through_the_whole_command_line(kaggle, kernels):
     )
     assert open(os.path.join(got.stdout.split()[-1], "deep/er/a.txt")).read() == "kept", got.stderr
     one = kaggle(
-        "import kagglehub; print(kagglehub.notebook_output_download('kaggler/first-steps/versions/1', path='deep/er/a.txt'))",
+        "import kagglehub; "
+        "print(kagglehub.notebook_output_download('kaggler/first-steps/versions/1', "
+        "path='deep/er/a.txt'))",
         module="kagglehub",
     )
     assert open(one.stdout.split()[-1]).read() == "kept", one.stderr
@@ -110,7 +114,10 @@ def test_fastkaggle_pushes_a_notebook_that_finds_its_competition(kaggle, kernels
     (kaggle.home / "n.ipynb").write_text(
         notebook("import os; print(os.listdir('../input/competitions/toy'))")
     )
-    code = "print(push_notebook('kaggler', 'from-fastkaggle', 'From fastkaggle', 'n.ipynb', competition='toy').to_dict())"
+    code = (
+        "print(push_notebook('kaggler', 'from-fastkaggle', 'From fastkaggle', 'n.ipynb', "
+        "competition='toy').to_dict())"
+    )
     said = kaggle(f"from fastkaggle import push_notebook; {code}", module="fastkaggle")
     assert "'versionNumber': 1" in said.stdout, said.stderr
     assert kernels.wait("from-fastkaggle")["status"] == "COMPLETE"
@@ -285,7 +292,7 @@ def test_a_quick_save_does_not_run(kernels):
     assert kernels("GetKernel")["metadata"]["isPrivate"]
 
 
-def test_a_version_runs_without_the_sources_that_are_not_there(kernels):
+def test_a_version_runs_without_missing_sources(kernels):
     pushed = kernels.push(
         "import os; print(sorted(os.listdir('../input')), os.listdir('../input/competitions'))",
         competitionDataSources=["toy", "c/toy", "locked", "none"],
@@ -303,10 +310,11 @@ def test_a_version_runs_without_the_sources_that_are_not_there(kernels):
     assert kernels.log() == "['competitions'] ['toy']\n"
 
 
-def test_another_kernel_s_output_is_an_input(kernels):
+def test_the_output_of_another_kernel_is_an_input(kernels):
     kernels.run("open('made.txt', 'w').write('by the first')", "First kernel")
     status, log, _ = kernels.run(
-        "import os; print(open(os.environ['KAGGLE_CACHE_MOUNT_FOLDER'] + '/notebooks/kaggler/first-kernel/made.txt').read())",
+        "import os; print(open(os.environ['KAGGLE_CACHE_MOUNT_FOLDER'] + "
+        "'/notebooks/kaggler/first-kernel/made.txt').read())",
         "Second kernel",
         kernelDataSources=["kaggler/first-kernel"],
     )
@@ -352,7 +360,10 @@ def test_deleting_ends_a_run(kernels):
     assert kernels.raw("GetKernelSessionStatus").status_code == 403
 
 
-SEE = "import os\nfor at, _, files in sorted(os.walk('../input')):\n    for f in sorted(files): print(os.path.relpath(os.path.join(at, f), '../input'))\n"
+SEE = (
+    "import os\nfor at, _, files in sorted(os.walk('../input')):\n"
+    "    for f in sorted(files): print(os.path.relpath(os.path.join(at, f), '../input'))\n"
+)
 
 
 def uploaded(kaggle) -> None:
@@ -361,7 +372,8 @@ def uploaded(kaggle) -> None:
         (kaggle.home / name).mkdir()
         (kaggle.home / name / f"{name}.txt").write_text(name)
     code = (
-        "import kagglehub\nfor n in ('one', 'two'): kagglehub.dataset_upload('kaggler/my-data', n)\n"
+        "import kagglehub\nfor n in ('one', 'two'): "
+        "kagglehub.dataset_upload('kaggler/my-data', n)\n"
         "kagglehub.model_upload('kaggler/my-model/pyTorch/small', 'one', license_name='MIT')"
     )
     made = kaggle(code, module="kagglehub")
@@ -412,7 +424,7 @@ def test_the_old_layout_by_option(bundles, tmp_path):
         )
 
 
-def test_a_fault_kills_a_run_in_its_middle(kernels, box):
+def test_a_fault_kills_a_run_halfway(kernels, box):
     box.faults.set("kernel-dies")
     status, log, _ = kernels.run("print('on the way', flush=True)\nimport time; time.sleep(600)")
     assert (

@@ -1,4 +1,4 @@
-"""The page at the sandbox's root, in a real browser: complete, readable on a phone, and silent about what a competitor may not see."""
+"""The page at the sandbox's root, in a browser: complete, readable on a phone, without secrets."""
 
 import shutil
 
@@ -50,7 +50,8 @@ def filled(box):
     call = Caller(box)
     kernels = Pusher(call)
     kernels.run(
-        "print('<b>from the kernel</b>')\nprint('\\x1b[31mred\\x1b[0m')\nopen('out.csv', 'w').close()",
+        "print('<b>from the kernel</b>')\nprint('\\x1b[31mred\\x1b[0m')\n"
+        "open('out.csv', 'w').close()",
         "First kernel",
         enableInternet=True,
     )
@@ -65,7 +66,8 @@ def filled(box):
         call.submit(answers(wrong=5), "closed"),
         call.submit(
             answers(wrong=8),
-            description="only the net, without any features of ours, and with a description of some length",
+            description="only the net, without any features of ours, and with a description of some "
+            "length",
         ),
     ]
     for ref in refs:
@@ -83,7 +85,7 @@ def test_an_empty_sandbox_has_a_page_too(box):
     assert "None yet" in seen(box)
 
 
-def test_it_shows_what_there_is(filled, box):
+def test_it_shows_everything(filled, box):
     html = seen(box)
     for words in (
         "Toy",
@@ -108,7 +110,7 @@ def test_it_shows_what_there_is(filled, box):
     )
 
 
-def test_it_is_silent_about_private_scores_solution_and_keys(filled, box):
+def test_it_shows_no_private_scores_solution_or_keys(filled, box):
     public, private = (
         f"{box.submissions.one(filled[0])[k]:.5f}" for k in ("public_score", "private_score")
     )
@@ -176,7 +178,8 @@ def test_in_a_browser(filled, box, tmp_path, size, scheme):
         assert kernel.locator("pre").inner_text() == "<b>from the kernel</b>\nred"
         assert page.locator("tr.ours").first.is_visible()
         small = page.evaluate(
-            "[...document.querySelectorAll('body *')].filter(e => e.children.length == 0 && e.textContent.trim() "
+            "[...document.querySelectorAll('body *')].filter(e => e.children.length == 0 "
+            "&& e.textContent.trim() "
             "&& e.getClientRects().length && parseFloat(getComputedStyle(e).fontSize) < 12).length"
         )
         assert small == 0

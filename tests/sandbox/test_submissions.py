@@ -1,4 +1,4 @@
-"""A submission's life: taken, scored a moment later, counted, ranked; it survives a restart and a kill."""
+"""A submission is stored, scored, counted and ranked; it survives a restart and a kill."""
 
 import gzip
 import io
@@ -176,7 +176,7 @@ def test_lower_is_better_ranks_the_other_way(tmp_path):
         ] == ["kaggler", "sample submission"]
 
 
-def test_in_private_a_team_stands_with_the_better_of_its_two_best_public_entries(call):
+def test_the_better_of_two_best_public_entries_counts_in_private(call):
     def right_in(*public_or_private):  # ids with i % 4 < 2 are public
         return (
             "id,y\n"
@@ -239,7 +239,7 @@ def test_one_server_a_state_folder(box, bundles, tmp_path):
         pass
 
 
-def test_what_nobody_used_for_a_week_is_forgotten_and_an_older_state_still_opens(bundles, tmp_path):
+def test_old_unused_uploads_are_deleted_and_an_older_state_opens(bundles, tmp_path):
     with running(bundles, state=tmp_path / "state") as box:
         call = Caller(box)
         opened = call(
