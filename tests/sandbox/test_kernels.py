@@ -271,9 +271,10 @@ def test_a_third_gpu_session_is_refused_until_one_ends(kernels):
 
 
 def test_gpu_runs_use_up_the_quota(kernels, kaggle, box):
-    seconds = lambda: float(
-        kernels("GetAcceleratorQuotaStatistics")["gpuQuota"]["timeUsed"].rstrip("s")
-    )
+    def seconds() -> float:
+        quota = kernels("GetAcceleratorQuotaStatistics")["gpuQuota"]
+        return float(quota["timeUsed"].rstrip("s"))
+
     assert seconds() == 0 and not kernels("GetAcceleratorQuotaStatistics")["gpuQuota"]["hasEverRun"]
     kernels.run("import time; time.sleep(0.2)", enableGpu=True)
     used = seconds()
@@ -389,12 +390,12 @@ def test_datasets_and_models_are_mounted_in_their_version(kaggle, kernels):
         datasetDataSources=["kaggler/my-data/2"],
         modelDataSources=[model],
     )
-    invalid = lambda: [
-        v
-        for k, v in kernels.push("pass", "Is it ready", **given).items()
-        if k.startswith("invalid")
-    ]
-    wait(lambda: not any(invalid()))  # both are processed for a moment after they were uploaded
+
+    def are_ready() -> bool:
+        pushed = kernels.push("pass", "Is it ready", **given)
+        return not any(v for k, v in pushed.items() if k.startswith("invalid"))
+
+    wait(are_ready)
     for given, seen in (("kaggler/my-data", "two"), ("kaggler/my-data/1", "one")):
         assert kernels.run(SEE, datasetDataSources=[given], modelDataSources=[model]) == (
             "COMPLETE",

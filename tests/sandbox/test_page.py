@@ -66,8 +66,7 @@ def filled(box):
         call.submit(answers(wrong=5), "closed"),
         call.submit(
             answers(wrong=8),
-            description="only the net, without any features of ours, and with a description of some "
-            "length",
+            description="only the net, without any features of ours, and with a longer text",
         ),
     ]
     for ref in refs:
