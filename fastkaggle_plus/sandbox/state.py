@@ -111,13 +111,20 @@ class State:
         with self._guard:
             self._db.execute(sql, values)
 
+    def change(self, table: str, key: dict[str, Any], **columns: Any) -> None:
+        """Set columns of the rows with this key."""
+        assignments = ", ".join(f"{c} = ?" for c in columns)
+        where = " and ".join(f"{k} = ?" for k in key)
+        sql = f"update {table} set {assignments} where {where}"
+        self.update(sql, *columns.values(), *key.values())
+
     def upload(self, token: str) -> dict[str, Any] | None:
         """Return the row of an upload, or None."""
         return self.row("select * from uploads where token = ?", token)
 
     def mark_used(self, token: str) -> None:
         """Note that an upload was used; it cannot be used again."""
-        self.update("update uploads set used = 1 where token = ?", token)
+        self.change("uploads", {"token": token}, used=1)
 
     def blob(self, token: str) -> Path:
         """Return the file of an upload."""

@@ -180,9 +180,7 @@ class Submissions:
         self._update(ref, **_result(self.bundles[row["slug"]], self.state.blob(row["blob"])))
 
     def _update(self, ref: int, **columns: Any) -> None:
-        assignments = ", ".join(f"{c} = ?" for c in columns)
-        sql = f"update submissions set {assignments} where ref = ?"
-        self.state.update(sql, *columns.values(), ref)
+        self.state.change("submissions", {"ref": ref}, **columns)
 
 
 def _result(bundle: Bundle, file: Path) -> Row:

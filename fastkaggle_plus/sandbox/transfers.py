@@ -149,7 +149,7 @@ class Transfers(Service):
     def _progress(self, token: str, size: int) -> Response:
         have = self.state.blob(token).stat().st_size
         if have >= size:
-            self.state.update("update uploads set done = 1 where token = ?", token)
+            self.state.change("uploads", {"token": token}, done=1)
             return JSONResponse({}, 200)
         return Response(status_code=308, headers={"Range": f"bytes=0-{have - 1}"} if have else {})
 

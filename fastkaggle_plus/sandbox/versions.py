@@ -154,12 +154,8 @@ class Versions:
 
     def _change(self, item: Row, facts: Row) -> None:
         current = self._items("id = ?", item["id"])[0]["facts"]
-        self.state.update(
-            "update items set facts = ?, changed = ? where id = ?",
-            json.dumps({**current, **facts}),
-            now(),
-            item["id"],
-        )
+        merged = json.dumps({**current, **facts})
+        self.state.change("items", {"id": item["id"]}, facts=merged, changed=now())
 
     def _add_version(self, id: int, files: Fields, notes: str, *, replaces_all: bool) -> int:
         plan = plan_files(self.state, files)
@@ -219,10 +215,5 @@ class Versions:
         return self.state.row("select * from versions where item = ? and number = ?", id, number)
 
     def _update(self, version: Row, **columns: Any) -> None:
-        self.state.update(
-            f"update versions set {', '.join(f'{c} = ?' for c in columns)} "
-            "where item = ? and number = ?",
-            *columns.values(),
-            version["item"],
-            version["number"],
-        )
+        key = {name: version[name] for name in ("item", "number")}
+        self.state.change("versions", key, **columns)

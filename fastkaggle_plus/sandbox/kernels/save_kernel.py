@@ -79,8 +79,7 @@ def save_name(f: Fields, store: KernelStore, user: str) -> Row:
         row = {"owner": owner, "slug": name, "title": title or slug.replace("-", " ").title()}
         return {"id": store.state.insert("kernels", **row, created=now()), **row}
     title = title or found["title"]
-    sql = "update kernels set slug = ?, title = ? where id = ?"
-    store.state.update(sql, name, title, found["id"])
+    store.state.change("kernels", {"id": found["id"]}, slug=name, title=title)
     return {**found, "slug": name}
 
 

@@ -123,13 +123,8 @@ class KernelStore:
     def set_status(self, session: int, status: str, failure: str = "") -> None:
         """Record that a session starts or ends."""
         column = "started" if status == "RUNNING" else "ended"
-        self.state.update(
-            f"update kernel_sessions set status = ?, failure = ?, {column} = ? where id = ?",
-            status,
-            failure,
-            time.time(),
-            session,
-        )
+        columns = {"status": status, "failure": failure, column: time.time()}
+        self.state.change("kernel_sessions", {"id": session}, **columns)
 
     def active(self, accelerator: str) -> list[Row]:
         """Return the queued and running sessions with an accelerator: gpu, tpu, or "" for none.
