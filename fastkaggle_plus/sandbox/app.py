@@ -1,7 +1,5 @@
 """The ASGI application: RPC over POST, the services' other routes, and proxy requests."""
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Pack files into reproducible archives, and unpack archives without leaving their folder."""
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import secrets

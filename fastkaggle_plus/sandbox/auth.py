@@ -1,7 +1,5 @@
 """Authentication: user and key, or an access token, as the Kaggle clients send them."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 import hmac

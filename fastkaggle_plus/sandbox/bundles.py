@@ -1,7 +1,5 @@
 """Read and check a bundle: the folder that the sandbox serves a competition from."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass

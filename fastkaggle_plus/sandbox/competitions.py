@@ -1,7 +1,5 @@
 """The competition endpoints: the RPC methods of CompetitionApiService."""
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import io

@@ -1,7 +1,5 @@
 """Read and write the csv files of a bundle with every cell as text, so that no value changes."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

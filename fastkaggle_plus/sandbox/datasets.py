@@ -1,7 +1,5 @@
 """The dataset endpoints: the RPC methods of DatasetApiService."""
 
-from __future__ import annotations
-
 import json
 import re
 from dataclasses import dataclass
@@ -265,8 +263,7 @@ class DatasetService(VersionedService):
 
     def _facts(self, item: Row) -> Row:
         facts, owner = item["facts"], owner_of(item)
-        # While a new version is processed, the previous one is shown.
-        current = self.versions.ready(item) or self.versions.all(item)[0]
+        current = self.versions.current(item)
         return {
             "id": item["id"],
             "ref": item["handle"],

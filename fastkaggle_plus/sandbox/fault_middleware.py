@@ -1,7 +1,5 @@
 """The server layer that makes faults happen, and the endpoint /sandbox/faults that sets them."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, MutableMapping

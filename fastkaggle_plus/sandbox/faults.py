@@ -13,8 +13,6 @@ A fault is written KIND[:WHERE][:option=value,...] or HOOK[=seconds]:
     slow-scoring=20  slow-processing=20  kernel-dies
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace

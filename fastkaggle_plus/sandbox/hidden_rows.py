@@ -1,7 +1,5 @@
 """Hide most test rows of a code competition's bundle, or show them again for a file submission."""
 
-from __future__ import annotations
-
 import re
 import shutil
 from pathlib import Path

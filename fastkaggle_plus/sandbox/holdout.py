@@ -1,7 +1,5 @@
 """rehearse: make a sandbox bundle of a competition by holding out labelled rows."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Copy the images of a rehearsal's training and held-out rows into its bundle."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The inbox endpoint: `kaggle files upload` puts files into a folder of the user."""
 
-from __future__ import annotations
-
 import shutil
 from dataclasses import dataclass
 from pathlib import PurePosixPath

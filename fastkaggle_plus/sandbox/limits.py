@@ -1,7 +1,5 @@
 """The limits of an account: submissions a day, kernel sessions, accelerator hours, run time."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta

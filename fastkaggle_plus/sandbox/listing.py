@@ -1,7 +1,5 @@
 """File listings in Kaggle's form: a folder as a tree, and the number of files by extension."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 

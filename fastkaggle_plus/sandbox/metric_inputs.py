@@ -1,7 +1,5 @@
 """Convert a solution and a submission to the values that a metric compares."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The model endpoints: the RPC methods of ModelApiService."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -219,7 +217,7 @@ class ModelService(VersionedService):
                 "framework": _ENUM_NAMES[framework_slug(base[2])],
                 "instanceSlug": base[3],
             }
-        current = self._current(item)
+        current = self.versions.current(item)
         return {
             **facts,
             "id": item["id"],
@@ -232,7 +230,7 @@ class ModelService(VersionedService):
 
     def _listed_facts(self, item: Row) -> Row:
         """Return the facts of a variation in a list; Kaggle's lists have more fields."""
-        current = self._current(item)
+        current = self.versions.current(item)
         return {
             **self._facts(item),
             "ownerSlug": owner_of(item),
@@ -242,9 +240,6 @@ class ModelService(VersionedService):
             "errorMessage": current["error"],
             "creationStatus": {"status": current["status"], "versionNumber": current["number"]},
         }
-
-    def _current(self, item: Row) -> Row:
-        return self.versions.ready(item) or self.versions.all(item)[0]
 
 
 def framework_slug(name: str) -> str:

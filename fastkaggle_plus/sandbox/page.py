@@ -1,7 +1,5 @@
 """The web page at the sandbox's root."""
 
-from __future__ import annotations
-
 import functools
 import re
 from collections.abc import Sequence

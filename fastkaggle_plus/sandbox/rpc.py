@@ -1,7 +1,5 @@
 """The common form of all services: RPC methods by name, checked request fields, pages, refusals."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,7 +55,7 @@ class Fields(Row):
         """Return a field that is a whole number."""
         return int(self.get(name) or default)
 
-    def inner(self, name: str) -> Fields:
+    def inner(self, name: str) -> "Fields":
         """Return a field that is an object."""
         value = self.get(name) or {}
         if not isinstance(value, dict):

@@ -1,7 +1,5 @@
 """Score an uploaded csv against the solution, or explain what is wrong with it."""
 
-from __future__ import annotations
-
 import io
 
 import numpy as np

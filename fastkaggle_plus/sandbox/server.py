@@ -1,7 +1,5 @@
 """Start and stop a sandbox: build its services and serve them on 127.0.0.1."""
 
-from __future__ import annotations
-
 import contextlib
 import socket
 import threading

@@ -1,7 +1,5 @@
 """The sandbox's database and files. A restart or a kill loses nothing."""
 
-from __future__ import annotations
-
 import json
 import secrets
 import sqlite3
@@ -80,8 +78,11 @@ class State:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Run the block as one transaction."""
+        """Run the block as one transaction, or as a part of the one that is open."""
         with self._guard:
+            if self._db.in_transaction:
+                yield
+                return
             self._db.execute("begin immediate")
             try:
                 yield

@@ -1,7 +1,5 @@
 """Read an uploaded submission: a csv file, alone or compressed by zip or gzip."""
 
-from __future__ import annotations
-
 import gzip
 import io
 import zipfile

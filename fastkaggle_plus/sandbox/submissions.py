@@ -1,7 +1,5 @@
 """Store submissions, score them in the background, and rank teams."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime

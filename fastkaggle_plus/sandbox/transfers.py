@@ -1,7 +1,5 @@
 """Downloads by signed links with ranges, and resumable uploads."""
 
-from __future__ import annotations
-
 import base64
 import functools
 import hashlib

@@ -1,7 +1,5 @@
 """Decide which upload becomes which file of a version, and write the files."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Iterator

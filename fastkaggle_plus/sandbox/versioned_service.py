@@ -1,7 +1,5 @@
 """The common part of the dataset and model endpoints: find an item, its version and its files."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from pathlib import Path

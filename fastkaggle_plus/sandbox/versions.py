@@ -1,7 +1,5 @@
 """Datasets and models: folders of files in versions, made from uploads in the background."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Callable
@@ -59,20 +57,13 @@ class Versions:
         with self.state.writing():
             if self.item(kind, handle):
                 raise Rejected(f"{handle} exists already.", 409)
+            columns = {"kind": kind, "handle": handle.lower(), "facts": json.dumps(facts)}
             moment = now()
-            id = self.state.insert(
-                "items",
-                kind=kind,
-                handle=handle.lower(),
-                facts=json.dumps(facts),
-                created=moment,
-                changed=moment,
-            )
+            id = self.state.insert("items", **columns, created=moment, changed=moment)
+            item = self._items("id = ?", id)[0]
             if files is not None:
-                self._add_version(id, files, notes, replaces_all=False)
-        if files is not None:
-            self._worker.put((id, 1))
-        return self._items("id = ?", id)[0]
+                self.add(item, files, notes=notes)
+        return item
 
     def add(
         self,
@@ -84,16 +75,34 @@ class Versions:
         facts: Row | None = None,  # that change with it
     ) -> int:
         """Add the next version of an item and return its number. Raises Rejected."""
+        id = item["id"]
         with self.state.writing():
-            number = self._add_version(item["id"], files, notes, replaces_all=replaces_all)
-            self._change(item, facts or {})
-        self._worker.put((item["id"], number))
+            plan = plan_files(self.state, files)
+            for entry in plan:
+                self.state.mark_used(entry["token"])
+            # Counted apart from the versions: a deleted version's number is not used again.
+            self.state.update("update items set last = last + 1 where id = ?", id)
+            number = int(self._items("id = ?", id)[0]["last"])
+            self.state.insert(
+                "versions",
+                item=id,
+                number=number,
+                status=_IN_PROGRESS[0],
+                date=now(),
+                notes=notes,
+                plan=json.dumps(plan),
+                replaces_all=int(replaces_all),
+            )
+            self.change(item, facts or {})
+            self._worker.put((id, number))
         return number
 
     def change(self, item: Row, facts: Row) -> None:
         """Change some facts of an item."""
         with self.state.writing():
-            self._change(item, facts)
+            current = self._items("id = ?", item["id"])[0]["facts"]
+            merged = json.dumps({**current, **facts})
+            self.state.change("items", {"id": item["id"]}, facts=merged, changed=now())
 
     def count_download(self, item: Row) -> None:
         """Count one more download of an item."""
@@ -112,7 +121,9 @@ class Versions:
     def delete_version(self, item: Row, number: int) -> None:
         """Delete one version of an item."""
         with self.state.writing():
-            self._delete_version(item, number)
+            key = (item["id"], number)
+            self.state.update("delete from versions where item = ? and number = ?", *key)
+            shutil.rmtree(self._folder(item) / str(number), ignore_errors=True)
 
     def all(self, item: Row) -> list[Row]:
         """Return the versions of an item, the newest first."""
@@ -125,6 +136,10 @@ class Versions:
             if version["status"] == "READY" and number in (None, 0, version["number"]):
                 return version
         return None
+
+    def current(self, item: Row) -> Row:
+        """Return the version that is shown: the newest that is ready, or else the newest."""
+        return self.ready(item) or self.all(item)[0]
 
     def folder(self, kind: str, handle: str, number: int | None = None) -> Path | None:
         """Return the folder of a version that is ready, by default the newest."""
@@ -147,34 +162,6 @@ class Versions:
 
     def _folder(self, item: Row) -> Path:
         return self.state.folder / item["kind"] / item["handle"]
-
-    def _delete_version(self, item: Row, number: int) -> None:
-        self.state.update("delete from versions where item = ? and number = ?", item["id"], number)
-        shutil.rmtree(self._folder(item) / str(number), ignore_errors=True)
-
-    def _change(self, item: Row, facts: Row) -> None:
-        current = self._items("id = ?", item["id"])[0]["facts"]
-        merged = json.dumps({**current, **facts})
-        self.state.change("items", {"id": item["id"]}, facts=merged, changed=now())
-
-    def _add_version(self, id: int, files: Fields, notes: str, *, replaces_all: bool) -> int:
-        plan = plan_files(self.state, files)
-        for entry in plan:
-            self.state.mark_used(entry["token"])
-        # Counted apart from the versions: the number of a deleted version is not used again.
-        self.state.update("update items set last = last + 1 where id = ?", id)
-        number = int(self.state.rows("select last from items where id = ?", id)[0]["last"])
-        self.state.insert(
-            "versions",
-            item=id,
-            number=number,
-            status=_IN_PROGRESS[0],
-            date=now(),
-            notes=notes,
-            plan=json.dumps(plan),
-            replaces_all=int(replaces_all),
-        )
-        return number
 
     def _process(self, which: tuple[int, int]) -> None:
         """Write the files of a version and set READY or FAILED."""
@@ -209,7 +196,7 @@ class Versions:
             self._update(version, status="READY", size=size)
             for old in self.all(item) if version["replaces_all"] else ():
                 if old["number"] < version["number"]:
-                    self._delete_version(item, old["number"])
+                    self.delete_version(item, old["number"])
 
     def _version(self, id: int, number: int) -> Row | None:
         return self.state.row("select * from versions where item = ? and number = ?", id, number)

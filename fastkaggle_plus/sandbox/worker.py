@@ -1,7 +1,5 @@
 """A background thread that processes queued items one after the other, each after a delay."""
 
-from __future__ import annotations
-
 import queue
 import threading
 from collections.abc import Callable

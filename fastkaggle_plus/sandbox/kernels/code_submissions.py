@@ -1,7 +1,5 @@
 """Submissions by notebook: run the version again on the hidden test set and score its output."""
 
-from __future__ import annotations
-
 import functools
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Isolate a kernel in Linux namespaces where the system allows it, and end its processes."""
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import json

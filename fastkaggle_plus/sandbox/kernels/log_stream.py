@@ -1,7 +1,5 @@
 """Serve a kernel's log over HTTP: live events while it runs, a JSON array afterwards."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """The sources of a kernel: which of them exist, and where each is mounted below /kaggle/input."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Prepare a kernel's run: its folder, command, environment, inputs, and hidden folders."""
 
-from __future__ import annotations
-
 import json
 import os
 import pwd

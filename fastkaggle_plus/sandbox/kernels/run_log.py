@@ -1,7 +1,5 @@
 """The live log of a run: one JSON event a line, with stream_name, time (s) and data."""
 
-from __future__ import annotations
-
 import codecs
 import contextlib
 import json

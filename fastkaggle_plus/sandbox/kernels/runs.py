@@ -1,7 +1,5 @@
 """Run kernels in processes of their own, with a time limit and a live log."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import json

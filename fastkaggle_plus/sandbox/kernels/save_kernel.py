@@ -1,7 +1,5 @@
 """Check a SaveKernel request: the fields that a version keeps, its code, and the kernel's name."""
 
-from __future__ import annotations
-
 import json
 import re
 import unicodedata

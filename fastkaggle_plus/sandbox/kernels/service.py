@@ -1,7 +1,5 @@
 """The kernel endpoints: the RPC methods of KernelsApiService."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Sequence

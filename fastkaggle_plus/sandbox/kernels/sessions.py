@@ -1,7 +1,5 @@
 """Start and end kernel versions within the account's limits, and count accelerator hours."""
 
-from __future__ import annotations
-
 import functools
 import time
 from collections.abc import Callable, Sequence

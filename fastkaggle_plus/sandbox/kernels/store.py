@@ -1,7 +1,5 @@
 """Store kernels, their versions and their sessions. A session is one execution of a version."""
 
-from __future__ import annotations
-
 import json
 import time
 from dataclasses import dataclass
