@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Route
 from .auth import OPEN_METHODS, Account
 from .fault_middleware import App, FaultMiddleware, Receive, Scope, Send
 from .faults import Faults
-from .rpc import UNAUTHENTICATED, Fields, Refused, Rejected, Service, error_response
+from .rpc import Fields, Refused, Rejected, Service, error_response
 
 _LOCAL = {"localhost", "127.0.0.1", "::1"}
 # A field of the wrong type raises one of these somewhere in a service.
@@ -68,27 +68,22 @@ class RpcEndpoint:
     async def answer(self, request: Request) -> Response:
         """Answer POST /v1/SERVICE/METHOD."""
         name, method = request.path_params["service"], request.path_params["method"]
-        header = request.headers.get("authorization", "")
-        if f"{name}/{method}" not in OPEN_METHODS and not self.account.admits(header):
-            return error_response(401, UNAUTHENTICATED)
+        if f"{name}/{method}" not in OPEN_METHODS:
+            self.account.check(request.headers.get("authorization", ""))
         try:
             fields = await _read_fields(request)
         except ClientDisconnect:
             return Response(status_code=400)
-        except (ValueError, RecursionError) as e:
-            return error_response(400, f"The request body is not valid JSON: {e}")
         service = self.services.get(name)
         call = service.method(method) if service else None
         if service is None or call is None:
-            return error_response(404, f"The sandbox has no endpoint {name}/{method}.")
+            raise Refused(404, f"The sandbox has no endpoint {name}/{method}.")
         try:
             answer = await run_in_threadpool(call, fields)
         except Rejected as e:
             answer = service.rejection(e)
-        except Refused as e:
-            return error_response(e.status, str(e))
         except _BAD_FIELD as e:
-            return error_response(400, f"The request does not fit {name}/{method}: {e}")
+            raise Refused(400, f"The request does not fit {name}/{method}: {e}") from e
         return answer if isinstance(answer, Response) else JSONResponse(answer)
 
 
@@ -105,20 +100,32 @@ def make_app(
     ]
     for service in services.values():
         routes += service.routes()
-    handlers: dict[Any, Any] = {404: _not_found, 405: _not_allowed, 500: _server_error}
+    handlers: dict[Any, Any] = {
+        Refused: _refused,
+        404: _not_found,
+        405: _not_allowed,
+        500: _server_error,
+    }
     app = Starlette(routes=routes, exception_handlers=handlers)
     return ProxyMiddleware(FaultMiddleware(app, faults, account))
 
 
 async def _read_fields(request: Request) -> Fields:
     """Return the fields of a request; a null is the same as a missing field."""
-    content = json.loads(await request.body() or b"{}")
-    if not isinstance(content, dict):
-        raise ValueError("an object is expected")
-    json.dumps(content, ensure_ascii=False).encode()  # refuses a lone surrogate in a text
+    try:
+        content = json.loads(await request.body() or b"{}")
+        if not isinstance(content, dict):
+            raise ValueError("an object is expected")
+        json.dumps(content, ensure_ascii=False).encode()  # refuses a lone surrogate in a text
+    except (ValueError, RecursionError) as e:
+        raise Refused(400, f"The request body is not valid JSON: {e}") from e
     fields = Fields({k: v for k, v in content.items() if v is not None})
     fields.root = f"{request.url.scheme}://{request.headers.get('host', 'localhost')}"
     return fields
+
+
+def _refused(request: Request, error: Refused) -> Response:
+    return error_response(error.status, str(error))
 
 
 def _not_found(request: Request, error: Exception) -> Response:

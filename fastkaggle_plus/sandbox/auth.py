@@ -27,8 +27,15 @@ class Account(Service):
     token: str
     state: State
 
-    def admits(self, header: str) -> bool:
-        """Say whether an Authorization header is valid."""
+    def check(self, header: str) -> None:
+        """Raise Refused unless an Authorization header is valid."""
+        if not self._admits(header):
+            raise Refused(
+                401,
+                "Unauthenticated: the user name and key, or the token, are missing or not valid.",
+            )
+
+    def _admits(self, header: str) -> bool:
         kind, _, value = header.partition(" ")
         if kind.lower() == "bearer":
             return self.accepts(value)

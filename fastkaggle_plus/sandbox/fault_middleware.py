@@ -13,7 +13,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from ..exceptions import FastkaggleError
 from .auth import Account
 from .faults import CHANGING, REFUSING, Fault, Faults
-from .rpc import UNAUTHENTICATED, error_response
+from .rpc import Refused, error_response
 
 ENDPOINT = "/sandbox/faults"
 _REASONS = {
@@ -91,21 +91,22 @@ class FaultMiddleware:
         host = request.client.host if request.client else ""
         if not (host == "::1" or host.startswith("127.")):
             return error_response(403, "Faults can be set from this machine only.")
-        header = request.headers.get("authorization", "")
-        if not await run_in_threadpool(self.account.admits, header):
-            return error_response(401, UNAUTHENTICATED)
-        if request.method == "POST":
-            try:
+        try:
+            header = request.headers.get("authorization", "")
+            await run_in_threadpool(self.account.check, header)
+            if request.method == "POST":
                 fields = json.loads(await request.body() or b"{}")
                 if not isinstance(fields, dict) or not isinstance(fields.get("spec"), str):
                     raise ValueError('expected an object like {"spec": "503:CreateSubmission"}')
                 self.faults.set(fields["spec"])
-            except (FastkaggleError, ValueError) as e:
-                return error_response(400, str(e))
-        elif request.method == "DELETE":
-            self.faults.clear()
-        elif request.method != "GET":
-            return error_response(405, "Method not allowed.")
+            elif request.method == "DELETE":
+                self.faults.clear()
+            elif request.method != "GET":
+                raise Refused(405, "Method not allowed.")
+        except Refused as e:
+            return error_response(e.status, str(e))
+        except (FastkaggleError, ValueError) as e:
+            return error_response(400, str(e))
         names = ("spec", "kind", "where", "seen", "done")
         listed = [{n: getattr(f, n) for n in names} for f in self.faults.listed()]
         return JSONResponse({"faults": listed})

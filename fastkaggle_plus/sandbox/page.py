@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import resources
-from typing import Any
 
 from jinja2 import Environment, Template
 from starlette.concurrency import run_in_threadpool
@@ -19,7 +18,7 @@ from .competitions import own_rank, score_text, visible_scores
 from .datasets import KIND
 from .kernels.sessions import KernelSessions
 from .kernels.store import ACTIVE, KernelVersion
-from .rpc import Row, Service, error_response
+from .rpc import Refused, Row, Service
 from .submissions import Submissions, deadline, is_over
 from .versions import Versions
 
@@ -57,7 +56,7 @@ class PageService(Service):
         address = request.headers.get("host", "")
         host = address.rpartition(":")[0] or address
         if host not in _LOCAL:
-            return error_response(403, f"The sandbox does not answer to the name {host!r}.")
+            raise Refused(403, f"The sandbox does not answer to the name {host!r}.")
         content = await run_in_threadpool(self.content)
         return HTMLResponse(
             _template().render(url=f"http://{address}", **content), headers=_HEADERS
@@ -68,54 +67,32 @@ class PageService(Service):
         bundles = self.submissions.bundles
         entries = [r for slug in bundles for r in self.submissions.of_team(slug)]
         entries.sort(key=lambda r: r["ref"], reverse=True)
+        for r in entries[:_MAX_ROWS]:
+            r["public"], r["private"] = visible_scores(bundles[r["slug"]], r)
         return {
             "user": self.user,
-            "now": _time_text(datetime.now(UTC)),
+            "now": datetime.now(UTC),
             "competitions": [self._competition(b) for b in bundles.values()],
-            "submissions": [self._submission(r) for r in entries[:_MAX_ROWS]],
+            "submissions": entries[:_MAX_ROWS],
             "n_submissions": len(entries),
             "kernels": [self._kernel(v) for v in self.sessions.store.all()[:_MAX_ROWS]],
-            "quota": [self._quota(name) for name in ("gpu", "tpu")],
-            "datasets": [self._dataset(d) for d in self.versions.items(KIND)],
+            "quota": {name: self.sessions.quota(name) for name in ("gpu", "tpu")},
+            "datasets": [(d, self.versions.all(d)[0]) for d in self.versions.items(KIND)],
         }
 
     def _competition(self, bundle: Bundle) -> Row:
-        comp, ended = bundle.comp, is_over(bundle)
-        rows = self.submissions.standings(bundle.slug, private=ended)
-        board = [
-            {
-                "rank": i,
-                "team": r["team"],
-                "score": score_text(r["score"]),
-                "is_ours": not r["is_reference"],
-                "date": _date_text(r["date"]),
-            }
-            for i, r in enumerate(rows[:_MAX_ROWS], 1)
-        ]
+        ended = is_over(bundle)
+        board = self.submissions.standings(bundle.slug, private=ended)
         return {
-            "slug": bundle.slug,
-            "title": comp.title or bundle.slug,
-            "metric": comp.metric,
-            "is_code": comp.code_competition,
-            "rules_accepted": comp.sandbox.rules_accepted,
+            "bundle": bundle,
+            "comp": bundle.comp,
+            "title": bundle.comp.title or bundle.slug,
             "is_over": ended,
-            "rank": own_rank(rows),
-            "n_teams": len(rows),
+            "deadline": deadline(bundle) if bundle.comp.sandbox.deadline else None,
+            "rank": own_rank(board),
+            "n_teams": len(board),
+            "board": board[:_MAX_ROWS],
             "left_today": self.submissions.limits(bundle.slug)["numAllowedNow"],
-            "deadline": _time_text(deadline(bundle)) if comp.sandbox.deadline else "",
-            "order": "higher" if bundle.higher_is_better else "lower",
-            "board": board,
-        }
-
-    def _submission(self, r: Row) -> Row:
-        public, private = visible_scores(self.submissions.bundles[r["slug"]], r)
-        return {
-            **{k: r[k] for k in ("ref", "slug", "description", "status")},
-            "file": r["file_name"],
-            "date": _date_text(r["date"]),
-            "error": r["error"] or "",
-            "public": public,
-            "private": private,
         }
 
     def _kernel(self, v: KernelVersion) -> Row:
@@ -124,49 +101,25 @@ class PageService(Service):
         text = "".join(e["data"] for e in self.sessions.runs.log_end(v.session))
         files = [] if is_active else list(self.sessions.store.outputs(v.session))
         return {
-            "handle": v.handle,
-            "title": v.title,
-            "version": v.number,
-            "status": v.status,
-            "failure": v.failure,
+            "version": v,
             "files": files[:_MAX_ROWS],
             "log": _COLORS.sub("", "\n".join(text.splitlines()[-_MAX_LOG_LINES:])),
-            "started": _time_text(datetime.fromtimestamp(v.started, UTC)) if v.started else "",
-            "seconds": f"{end - v.started:.0f}" if v.started and end else "",
-            "gpu": bool(v.fields["enableGpu"]),
-            "internet": bool(v.fields["enableInternet"]),
-        }
-
-    def _quota(self, name: str) -> Row:
-        q = self.sessions.quota(name)
-        return {
-            "name": name.upper(),
-            "used": f"{q.used_s / 3600:.2f}",
-            "total": f"{q.total_s / 3600:.2f}",
-            "share": min(1.0, q.used_s / q.total_s) if q.total_s else 1.0,
-        }
-
-    def _dataset(self, item: Row) -> Row:
-        newest = self.versions.all(item)[0]
-        return {
-            "handle": item["handle"],
-            "title": item["facts"].get("title", ""),
-            "version": newest["number"],
-            "status": newest["status"],
-            "size_mb": f"{newest['size'] / 1e6:.1f}",
-            "is_private": bool(item["facts"].get("isPrivate", True)),
+            "seconds": end - v.started if v.started and end else None,
         }
 
 
-def _time_text(when: datetime) -> str:
+def _time_text(when: datetime | str | float) -> str:
+    """Return a datetime, a time in Kaggle's format, or seconds since 1970 for a reader."""
+    if isinstance(when, str):
+        when = datetime.fromisoformat(when)
+    elif not isinstance(when, datetime):
+        when = datetime.fromtimestamp(when, UTC)
     return when.strftime("%d %b %Y, %H:%M UTC")
-
-
-def _date_text(stored: Any) -> str:
-    return _time_text(datetime.fromisoformat(str(stored)))
 
 
 @functools.cache
 def _template() -> Template:
     source = resources.files(__package__).joinpath("page.html.jinja").read_text(encoding="utf-8")
-    return Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(source)
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"time": _time_text, "score": score_text}
+    return environment.from_string(source)

@@ -9,7 +9,6 @@ from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute
 
 Row = dict[str, Any]  # a JSON object of an answer, or a row of the state
-UNAUTHENTICATED = "Unauthenticated: the user name and key, or the token, are missing or not valid."
 _PAGE_SIZE = 20
 
 

@@ -16,7 +16,7 @@ from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import BaseRoute, Route
 
 from .archives import pack
-from .rpc import Fields, Refused, Row, Service, error_response
+from .rpc import Fields, Refused, Row, Service
 from .state import State
 
 LINK_LIFE_S = 3600
@@ -104,10 +104,10 @@ class Transfers(Service):
             self._sign(p["ticket"], expires).encode(), p["signature"].encode()
         )
         if expires < time.time() or not is_signed:
-            return error_response(403, "The link is not valid, or it has expired.")
+            raise Refused(403, "The link is not valid, or it has expired.")
         file = Path(base64.urlsafe_b64decode(p["ticket"] + "=" * (-len(p["ticket"]) % 4)).decode())
         if not file.is_file():
-            return error_response(404, "The file no longer exists.")
+            raise Refused(404, "The file no longer exists.")
         return _file_response(request, file)
 
     async def receive(self, request: Request) -> Response:
@@ -121,7 +121,7 @@ class Transfers(Service):
         token = request.path_params["token"]
         session = self.state.upload(token)
         if session is None:
-            return error_response(404, "No such upload session.")
+            raise Refused(404, "No such upload session.")
         file, size = self.state.blob(token), session["size"]
         if session["done"]:  # repeating a request that was complete changes nothing
             return JSONResponse({}, 200)
@@ -132,16 +132,12 @@ class Transfers(Service):
             return self._progress(token, size)
         start, stop = (int(span[1]), int(span[2]) + 1) if span else (0, size)
         if (header and span is None) or stop > size or (span and span[3] not in ("*", str(size))):
-            return error_response(
-                400, f"Content-Range {header!r} does not fit a file of {size} bytes."
-            )
+            raise Refused(400, f"Content-Range {header!r} does not fit a file of {size} bytes.")
         if start > file.stat().st_size:
             return self._progress(token, size)
         received = await _write_part(request, file, start, stop)
         if received != stop - start:
-            return error_response(
-                400, f"{received} bytes arrived, and {stop - start} were announced."
-            )
+            raise Refused(400, f"{received} bytes arrived, and {stop - start} were announced.")
         return self._progress(token, size)
 
     def _progress(self, token: str, size: int) -> Response:

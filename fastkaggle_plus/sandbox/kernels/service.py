@@ -15,17 +15,7 @@ from starlette.routing import BaseRoute, Route
 from ..auth import Account
 from ..limits import week_start
 from ..listing import file_rows
-from ..rpc import (
-    UNAUTHENTICATED,
-    Fields,
-    Refused,
-    Rejected,
-    Row,
-    Service,
-    error_response,
-    page,
-    timestamp,
-)
+from ..rpc import Fields, Refused, Rejected, Row, Service, page, timestamp
 from ..transfers import Transfers
 from .log_stream import log_response
 from .mounts import SOURCE_FIELDS, split_sources
@@ -54,14 +44,10 @@ class KernelService(Service):
 
     async def stream_log(self, request: Request) -> Response:
         """Answer with a version's log."""
-        if not self.account.admits(request.headers.get("authorization", "")):
-            return error_response(401, UNAUTHENTICATED)
+        self.account.check(request.headers.get("authorization", ""))
         owner, slug = request.path_params["owner"], request.path_params["slug"]
         f = Fields({"userName": owner, "kernelSlug": slug, **request.query_params})
-        try:
-            version = await run_in_threadpool(self._version, f)
-        except Refused as e:
-            return error_response(e.status, str(e))
+        version = await run_in_threadpool(self._version, f)
         return log_response(self.sessions.runs, version)
 
     def rpc_save_kernel(self, f: Fields) -> Row:
