@@ -99,10 +99,7 @@ def _target(dest: Path, name: str) -> Path:
 
 
 def _write_member(source: IO[bytes], file: Path, left: int) -> int:
-    """Write a member and return the bytes left for the next ones.
-
-    The bytes are counted, because the sizes in an archive's headers can be wrong.
-    """
+    """Write a member and return the bytes left for the next ones. Headers can be wrong: count."""
     file.parent.mkdir(parents=True, exist_ok=True)
     if file.exists():
         raise BadArchive(f"Two files are called {file.name} in one folder.")

@@ -188,10 +188,7 @@ def _read_grade(comp: Competition) -> tuple[Grade | None, bool]:
 def _add_class_columns(
     comp: Competition, solution: pd.DataFrame, sample: pd.DataFrame, labels: frozenset[str]
 ) -> pd.DataFrame:
-    """Add a 0/1 column for each class when the sample names the classes differently.
-
-    For example, the sample has `Status_C` for the label C.
-    """
+    """Add a 0/1 column for each class if the sample names it differently: Status_C for C."""
     classes, columns = sorted(labels), list(sample.columns[1:])
     found = columns_of_classes(classes, columns) if len(columns) > 1 and classes else None
     if found is None or set(columns) & set(solution.columns) or set(columns) == set(classes):

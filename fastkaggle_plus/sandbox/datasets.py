@@ -39,10 +39,7 @@ class DatasetService(VersionedService):
     """The methods of DatasetApiService."""
 
     def folder(self, handle: str, version: int | None = None) -> Path | None:
-        """Return the files of owner/slug or owner/slug/version, by default of the newest version.
-
-        None when there is no such version, or it is not ready.
-        """
+        """Return the folder of owner/slug or owner/slug/version; None if it is not ready."""
         parts, number = split_version(handle, 2)
         return self.versions.folder(KIND, "/".join(parts), version or number)
 

@@ -83,10 +83,7 @@ class Faults:
             parse_fault(fault.spec, methods=methods)
 
     def set(self, spec: str) -> Fault:
-        """Set a fault, such as 429:CreateSubmission:nth=2,times=3,retry_after=1.
-
-        Raises UnknownName or ConfigError.
-        """
+        """Set a fault, such as 429:CreateSubmission:nth=2. Raises UnknownName or ConfigError."""
         fault = parse_fault(spec, methods=self._methods)
         with self._guard:
             self._faults.append(fault)
@@ -130,10 +127,7 @@ def parse_fault(
     *,
     methods: Collection[str] = (),  # all RPC methods; without them the place is not checked
 ) -> Fault:
-    """Parse a fault.
-
-    Raises UnknownName for an unknown kind, place or option, and ConfigError for a bad value.
-    """
+    """Parse a fault. Raises UnknownName for an unknown word, ConfigError for a bad value."""
     kind, *rest = spec.strip().split(":")
     hook, given, seconds = kind.partition("=")
     if hook in HOOKS and not rest:

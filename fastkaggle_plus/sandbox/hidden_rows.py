@@ -43,10 +43,7 @@ def answered_by_file(
     bundle: Path,  # of a code competition
     dest: Path,  # folder of bundles; the new one is dest/<slug>
 ) -> Path:
-    """Copy a bundle so that it takes files and shows all test rows, and return the copy.
-
-    Raises ConfigError.
-    """
+    """Copy a bundle so that it takes files and shows all test rows. Raises ConfigError."""
     made = dest / bundle.name
     shutil.copytree(bundle, made, ignore=lambda at, names: ["hidden"] if Path(at) == bundle else [])
     if (bundle / "hidden").is_dir():

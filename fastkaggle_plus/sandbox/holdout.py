@@ -108,10 +108,7 @@ def _choose_rows(
 def _make_sample(
     comp: Competition, path: Path, rest: pd.DataFrame, test: pd.DataFrame
 ) -> pd.DataFrame:
-    """Return the same answer for every row, learned from the rest.
-
-    It has the columns of the competition's own sample submission, if there is one.
-    """
+    """Return the same answer for every row, in the columns of the competition's own sample."""
     labels, kind = rest[comp.target[0]], answer_kind(comp)
     classes = sorted({*labels, *test[comp.target[0]]}) if kind == "probability" else []
     columns = list(comp.target)

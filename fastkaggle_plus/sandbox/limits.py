@@ -31,10 +31,7 @@ class Quota:
 
 
 def daily_submissions(comp: Competition) -> int:
-    """Return how many submissions a team may make to a competition in one UTC day.
-
-    `[sandbox] max_daily_submissions` in competition.toml wins over its `max_daily_submissions`.
-    """
+    """Return the submissions a team may make in one UTC day; [sandbox] in the toml file wins."""
     own = comp.sandbox.max_daily_submissions
     return comp.max_daily_submissions if own is None else own
 

@@ -66,19 +66,14 @@ class Sandbox:
     def rank(self, slug: str, ref: int) -> tuple[int | None, int | None, int]:
         """Return (public rank, private rank, number of entries) of the team that sent `ref`."""
         row = self.submissions.one(ref)
-        team = row and row["team"]
-        boards = [self.submissions.standings(slug, private=p) for p in (False, True)]
         ranks = []
-        for board in boards:
-            teams = [r["team"] for r in board]
-            ranks.append(teams.index(team) + 1 if team in teams else None)
-        return ranks[0], ranks[1], len(boards[0])
+        for is_private in (False, True):
+            teams = [r["team"] for r in self.submissions.standings(slug, private=is_private)]
+            ranks.append(teams.index(row["team"]) + 1 if row and row["team"] in teams else None)
+        return ranks[0], ranks[1], len(self.submissions.standings(slug))
 
     def leaderboard(self, slug: str) -> list[dict[str, Any]]:
-        """Return every team's scores, the best in public first.
-
-        The keys are team, public_score, private_score and ours.
-        """
+        """Return every team as {team, public_score, private_score, ours}, the best public first."""
         private = {r["team"]: r["score"] for r in self.submissions.standings(slug, private=True)}
         return [
             {

@@ -75,10 +75,7 @@ class Submissions:
         return ref
 
     def create_from_kernel(self, slug: str, file_name: str, description: str) -> int:
-        """Enter a submission whose file a notebook will write, and return its ref.
-
-        Call it in a transaction of the state. Raises Refused.
-        """
+        """Enter a submission whose file a notebook will write; return its ref. Raises Refused."""
         return self._insert(slug, description=description, file_name=file_name, size=0, blob="")
 
     def score_file(self, ref: int, file: Path) -> None:

@@ -20,10 +20,7 @@ class VersionedService(Service):
     user: str
 
     def find(self, kind: str, noun: str, f: Fields) -> Row:
-        """Return the dataset or model that a request names.
-
-        Raises Refused: 404 for an item of the user, 403 for any other, as on Kaggle.
-        """
+        """Return the dataset or model of a request. Raises Refused, as Kaggle does."""
         owner, name = f.text("ownerSlug"), f.text(f"{noun}Slug")
         if (item := self.versions.item(kind, f"{owner}/{name}")) is not None:
             return item

@@ -67,10 +67,7 @@ def launch_command(
 
 
 def end_marked_processes(marker: str) -> None:
-    """Kill all processes with a container name in their environment.
-
-    This also finds those that have left the run's process group.
-    """
+    """Kill all processes of a container, also those that have left its process group."""
     wanted = f"KAGGLE_CONTAINER_NAME={marker}\0".encode()
     for _ in range(5):
         found = list(_find_processes(wanted))

@@ -107,10 +107,7 @@ class KernelRuns:
         return read_last_events(self._log_file(session))
 
     def wait_for_log(self, session: int, n_read: int, timeout_s: float) -> int | None:
-        """Wait until a log is longer than `n_read` bytes and return its length.
-
-        Returns None once the run has ended.
-        """
+        """Wait until a log is longer than `n_read` bytes; return its length, or None at its end."""
         run = self._runs.get(session)
         if run is None:
             return None

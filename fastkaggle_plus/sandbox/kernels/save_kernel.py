@@ -45,10 +45,7 @@ def source_code(f: Fields, kernel_type: str) -> str:
 
 
 def save_name(f: Fields, store: KernelStore, user: str) -> Row:
-    """Create or rename the kernel of a request and return its row: the title decides the name.
-
-    Raises Refused or Rejected.
-    """
+    """Create or rename the kernel of a request; the title decides the name. Raises Rejected."""
     title = f.text("newTitle").strip()
     owner, _, slug = f.text("slug").rpartition("/")
     owner = owner or user

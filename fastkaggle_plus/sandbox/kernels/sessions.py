@@ -42,10 +42,7 @@ class KernelSessions:
         self.runs.close()
 
     def add(self, kernel: int, fields: dict[str, Any], code: str) -> tuple[int, int | None]:
-        """Add a version and its session, and return their numbers.
-
-        A quick save has no session (None). Raises Rejected when a limit is reached.
-        """
+        """Add a version and its session (None for a quick save). Raises Rejected at a limit."""
         if str(fields["kernelExecutionType"]).upper() == "QUICK_SAVE":
             return self.store.add_version(kernel, fields, code), None
         kind = accelerator(fields)

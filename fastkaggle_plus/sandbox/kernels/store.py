@@ -125,10 +125,7 @@ class KernelStore:
         self.state.change("kernel_sessions", {"id": session}, **columns)
 
     def active(self, accelerator: str) -> list[Row]:
-        """Return the queued and running sessions with an accelerator: gpu, tpu, or "" for none.
-
-        Scoring runs do not count.
-        """
+        """Return the sessions that wait or run on gpu, tpu or ""; scoring runs do not count."""
         return self.state.rows(
             "select * from kernel_sessions where status in ('QUEUED', 'RUNNING') "
             "and submission is null and accelerator = ?",
@@ -154,10 +151,7 @@ class KernelStore:
         return sessions
 
     def outputs(self, session: int | None) -> dict[str, Path]:
-        """Return the files in a session's working folder, by their path in it.
-
-        Links are left out, because they can point outside the folder.
-        """
+        """Return the output files of a session by their path, without links (they can lead out)."""
         if not session:
             return {}
         root = (self.folder / str(session) / "working").resolve()
