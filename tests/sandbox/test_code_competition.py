@@ -8,7 +8,7 @@ from fastkaggle_plus.sandbox.bundles import read_bundle
 
 from ..bundles import answers, make_bundle
 from .conftest import Caller
-from .pusher import Pusher
+from .kernel_caller import KernelCaller
 
 ANSWER = """import csv, os
 root = '../input/competitions/hidden-toy/'
@@ -37,7 +37,7 @@ def bundles(tmp_path):
 
 @pytest.fixture
 def kernels(call):
-    return Pusher(call)
+    return KernelCaller(call)
 
 
 def pushed(kernels, code: str = ANSWER, title: str = "Code entry", **fields) -> str:
@@ -165,7 +165,7 @@ def test_an_interrupted_rerun_starts_again(bundles, tmp_path):
     )
     with running(bundles, state=tmp_path / "state") as box:
         call = Caller(box)
-        pushed(Pusher(call), wait)
+        pushed(KernelCaller(call), wait)
         ref = submit(call).json()["ref"]
     (bundles / "hidden-toy" / "hidden" / "go").touch()
     with running(bundles, state=tmp_path / "state") as box:

@@ -19,7 +19,7 @@ from fastkaggle_plus.sandbox.kernels.prepare import KernelJob
 from fastkaggle_plus.sandbox.kernels.runs import KernelRuns
 
 from .conftest import Caller
-from .pusher import Pusher, notebook, wait
+from .kernel_caller import KernelCaller, notebook, wait
 
 APART = [
     pytest.param(
@@ -460,7 +460,7 @@ def test_a_killed_server_leaves_no_kernel_running(bundles, tmp_path, how):
     )
     command = [sys.executable, "-c", serving, str(bundles), str(tmp_path / "state")]
     first = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    kernels = Pusher(
+    kernels = KernelCaller(
         Caller(SimpleNamespace(url=first.stdout.readline().strip(), user="u", key="k"))
     )
     code = (
@@ -475,7 +475,7 @@ def test_a_killed_server_leaves_no_kernel_running(bundles, tmp_path, how):
     wait(lambda: not alive("orphan-of-server"))
     second = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
-        again = Pusher(
+        again = KernelCaller(
             Caller(SimpleNamespace(url=second.stdout.readline().strip(), user="u", key="k"))
         )
         found = again("GetKernelSessionStatus")

@@ -9,12 +9,12 @@ import pytest
 from fastkaggle_plus.sandbox import Limits, running
 
 from .conftest import Caller
-from .pusher import SERVICE, Pusher, notebook, wait
+from .kernel_caller import SERVICE, KernelCaller, notebook, wait
 
 
 @pytest.fixture
 def kernels(call):
-    return Pusher(call)
+    return KernelCaller(call)
 
 
 def folder(kaggle, code: str, *, kind: str = "notebook", title: str = "First steps", **more):
@@ -227,7 +227,7 @@ def test_refusals_come_with_status_200(kernels):
     ],
 )
 def test_fields_of_a_wrong_type_create_nothing(shared_call, fields):
-    kernels = Pusher(shared_call)
+    kernels = KernelCaller(shared_call)
     given = {
         "newTitle": "My kernel",
         "text": "pass",
@@ -413,7 +413,7 @@ def test_datasets_and_models_are_mounted_in_their_version(kaggle, kernels):
 @pytest.mark.slow
 def test_the_old_layout_by_option(bundles, tmp_path):
     with running(bundles, state=tmp_path / "old", limits=Limits(layout="2022")) as box:
-        kernels = Pusher(Caller(box))
+        kernels = KernelCaller(Caller(box))
         kernels.run("open('made.txt', 'w').close()", "First kernel")
         _, log, _ = kernels.run(
             SEE, competitionDataSources=["toy"], kernelDataSources=["kaggler/first-kernel"]

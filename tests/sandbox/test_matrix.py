@@ -10,8 +10,8 @@ from fastkaggle_plus.sandbox import running
 from ..bundles import answers, make_bundle
 from .client_process import ClientProcess
 from .conftest import Caller, client_env
+from .kernel_caller import KernelCaller, notebook
 from .matrix import CLIENTS, MATRIX, PREPARE, cells
-from .pusher import Pusher, notebook
 from .test_datasets import Datasets, zipped
 from .test_models import Models
 
@@ -35,7 +35,7 @@ class World:
     def __init__(self, box, folder: Path):
         self.box, self.folder, self.processes = box, folder, {}
         self.call, self.data, self.models = Caller(box), Datasets(box), Models(box)
-        self.kernels = Pusher(self.call)
+        self.kernels = KernelCaller(self.call)
 
     def fill(self) -> None:
         """Put there what clients look for."""

@@ -9,7 +9,7 @@ from fastkaggle_plus.sandbox import running
 
 from ..bundles import answers, make_bundle
 from .conftest import Caller
-from .pusher import Pusher
+from .kernel_caller import KernelCaller
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = [
@@ -48,7 +48,7 @@ def _make_bundles(folder):
 def filled(box):
     """Fill the sandbox with kernels and submissions; returns the refs of its submissions."""
     call = Caller(box)
-    kernels = Pusher(call)
+    kernels = KernelCaller(call)
     kernels.run(
         "print('<b>from the kernel</b>')\nprint('\\x1b[31mred\\x1b[0m')\n"
         "open('out.csv', 'w').close()",

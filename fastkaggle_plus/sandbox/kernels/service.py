@@ -46,7 +46,8 @@ class KernelService(Service):
         """Answer with a version's log."""
         self.account.check(request.headers.get("authorization", ""))
         owner, slug = request.path_params["owner"], request.path_params["slug"]
-        f = Fields({"userName": owner, "kernelSlug": slug, **request.query_params})
+        label = request.query_params.get("versionLabel", "")
+        f = Fields({"userName": owner, "kernelSlug": slug, "versionLabel": label})
         version = await run_in_threadpool(self._version, f)
         return log_response(self.sessions.runs, version)
 

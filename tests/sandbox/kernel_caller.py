@@ -33,7 +33,7 @@ def wait(condition, timeout_s: float = 60) -> None:
         time.sleep(0.02)
 
 
-class Pusher:
+class KernelCaller:
     """Speaks the kernel service directly."""
 
     def __init__(self, call):
