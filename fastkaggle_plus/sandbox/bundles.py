@@ -64,7 +64,7 @@ def read_bundles(folder: Path) -> dict[str, Bundle]:
     files = sorted(folder.glob(f"*/{FACTS}"))
     if not files:
         raise ConfigError(
-            f"{folder} holds no bundle. A bundle is a folder in it, named like the competition, "
+            f"{folder} contains no bundle. A bundle is a folder in it, named like the competition, "
             f"with {FACTS}, files/ and solution.csv."
         )
     return {file.parent.name: read_bundle(file.parent) for file in files}
@@ -145,7 +145,7 @@ def _read_labels(comp: Competition, folder: Path, solution: pd.DataFrame) -> fro
 def _make_sample(comp: Competition, solution: pd.DataFrame, labels: frozenset[str]) -> pd.DataFrame:
     """Return the columns of a submission when there is no sample submission.
 
-    They are the solution's columns, or one for each class when several probabilities are asked for.
+    They are the solution's columns, or one for each class for several probabilities.
     """
     if comp.task == "multiclass" and labels and answer_kind(comp) == "probability":
         return solution[[comp.id]].assign(**dict.fromkeys(sorted(labels), "0"))

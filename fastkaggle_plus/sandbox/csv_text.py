@@ -12,7 +12,7 @@ from ..reading import parse_csv, quoting_of
 def read_text_csv(
     file: Path,
     *,
-    hint: str = "rehearse needs the competition's training file: give the folder that holds it.",
+    hint: str = "rehearse needs the competition's training file: give the folder with this file.",
     error: type[FastkaggleError] = DataError,  # raised for a file that is missing or is no csv
 ) -> pd.DataFrame:
     """Return the rows of a csv file, all cells text. `hint` is for the error of a missing file."""

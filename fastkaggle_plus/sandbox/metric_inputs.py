@@ -15,7 +15,7 @@ def metric_inputs(
 ) -> tuple[Any, Any]:
     """Return (true values, predictions) for metric.compare. Raises InvalidSubmission.
 
-    Both frames hold texts and have the same rows.
+    Both frames contain texts and have the same rows.
     """
     if metric.wants == "ranking":
         return _rankings(bundle, truth, answers)

@@ -13,7 +13,7 @@ from .scoring import InvalidSubmission, score
 from .state import State
 from .worker import Worker
 
-# Ranks the entries of each team by their public score, then the candidates by the wanted column.
+# Ranks the entries of each team by public score, then the best of them by {column}.
 _STANDINGS = """
 with entries as (
     select *, row_number() over (partition by team order by public_score {order}, ref) as place

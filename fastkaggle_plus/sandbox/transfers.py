@@ -166,7 +166,7 @@ async def _write_part(request: Request, file: Path, start: int, stop: int) -> in
 
 
 def _file_response(request: Request, file: Path) -> Response:
-    """Answer with a file or the wanted range of it; a range that makes no sense is ignored."""
+    """Answer with a file or the requested range of it; an invalid range is ignored."""
     span = re.fullmatch(r"bytes=(\d+)-(\d*)", request.headers.get("range", ""))
     if span is None or (span[2] and int(span[1]) > int(span[2])):
         headers = [(k, v) for k, v in request.scope["headers"] if k != b"range"]
@@ -184,7 +184,7 @@ def _file_response(request: Request, file: Path) -> Response:
 
 
 @functools.lru_cache(maxsize=10_000)
-def _md5(file: Path, size: int, modified_ns: int) -> bytes:
-    """Return the MD5 of a file. The size and time are there to notice a change."""
+def _md5(file: Path, _size: int, _modified_ns: int) -> bytes:
+    """Return the MD5 of a file; a changed size or time makes it new."""
     with file.open("rb") as f:
         return hashlib.file_digest(f, "md5").digest()

@@ -92,7 +92,7 @@ class CodeSubmissions:
         else:
             self.submissions.fail(ref, f"Notebook Threw Exception: {reason}")
         folder: Path = self.sessions.store.folder / str(session)
-        remove_folder(folder)  # it can hold parts of the hidden test set
+        remove_folder(folder)  # it can contain parts of the hidden test set
 
     def _score(self, ref: int, session: int | None, file_name: str) -> None:
         outputs = self.sessions.store.outputs(session)

@@ -96,7 +96,7 @@ def _without_prefix(kind: str, handle: str) -> str:
 
 
 def has_links(folder: Path) -> bool:
-    """Say whether a folder holds symbolic links. They would break when it is mounted elsewhere."""
+    """Say whether a folder contains symbolic links, which break when it is mounted elsewhere."""
     for at, folders, files in os.walk(folder):
         if any((Path(at) / n).is_symlink() for n in (*folders, *files)):
             return True

@@ -1,4 +1,4 @@
-"""Run kernels in processes of their own, with a time limit and a live log."""
+"""Run kernels in their own processes, with a time limit and a live log."""
 
 import contextlib
 import hashlib
