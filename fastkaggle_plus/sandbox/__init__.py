@@ -1,4 +1,4 @@
-"""A local twin of Kaggle: unmodified clients download from it, submit to it and read its leaderboard, with no account and no network."""
+"""A local twin of Kaggle: unmodified clients use it without an account and without a network."""
 
 import lazy_loader
 

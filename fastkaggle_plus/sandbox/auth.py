@@ -1,22 +1,17 @@
-"""Who is asking: user and key, or an access token, as the Kaggle clients send them."""
-
-from __future__ import annotations
+"""Authentication: user and key, or an access token, as the Kaggle clients send them."""
 
 import base64
 import binascii
 import hmac
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from starlette.requests import Request
-
-from .rpc import Fields
+from .rpc import Fields, Refused, Row, Service
 from .state import State
 
-LIFE_S = 3600
-# Asked before there are credentials, or with ones that are being checked.
-OPEN = {
+_TOKEN_LIFE_S = 3600
+# Clients call these without credentials, or with credentials that are being checked.
+OPEN_METHODS = {
     "security.OAuthService/IntrospectToken",
     "security.OAuthService/ExchangeOAuthToken",
     "users.AccountService/GenerateAccessToken",
@@ -24,93 +19,85 @@ OPEN = {
 
 
 @dataclass
-class Credentials:
-    "The one account of a sandbox, and the tokens made for it."
+class Account(Service):
+    """The one account of a sandbox, and the RPC methods that check, make and revoke its tokens."""
 
     user: str
     key: str
     token: str
-    state: State  # where tokens made and revoked are kept
+    state: State
 
-    def admits(self, header: str) -> bool:
-        "Say whether an Authorization header is that of the account."
+    def check(self, header: str) -> None:
+        """Raise Refused unless an Authorization header is valid."""
+        if not self._admits(header):
+            raise Refused(
+                401,
+                "Unauthenticated: the user name and key, or the token, are missing or not valid.",
+            )
+
+    def _admits(self, header: str) -> bool:
         kind, _, value = header.partition(" ")
         if kind.lower() == "bearer":
-            return self.knows(value)
+            return self.accepts(value)
         if kind.lower() != "basic":
             return False
         try:
             user, _, key = base64.b64decode(value, validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError):
             return False
-        return hmac.compare_digest(user.encode(), self.user.encode()) and hmac.compare_digest(
-            key.encode(), self.key.encode()
-        )
+        return _is_same(user, self.user) and _is_same(key, self.key)
 
-    def knows(self, token: str) -> bool:
-        "Say whether a token is good."
-        good = {
-            self.token: True,
-            **{r["token"]: bool(r["good"]) for r in self.state.rows("select * from tokens")},
-        }
-        return any(
-            hmac.compare_digest(token.encode(), t.encode()) and is_good
-            for t, is_good in good.items()
-        )
+    def accepts(self, token: str) -> bool:
+        """Say whether an access token is valid."""
+        stored = {r["token"]: bool(r["good"]) for r in self.state.rows("select * from tokens")}
+        known = {self.token: True, **stored}
+        return any(_is_same(token, other) and is_good for other, is_good in known.items())
 
-    @property
-    def methods(self) -> dict[str, Callable[[Request, Fields], Fields]]:
-        "The account methods, by their full RPC names."
+    def rpc_hello(self, f: Fields) -> Row:
+        return {"userName": self.user}
+
+    def rpc_introspect_token(self, f: Fields) -> Row:
+        if not self.accepts(f.text("token")):
+            return {"active": False}
+        return {"active": True, **self._owner(), "clientId": "sandbox"}
+
+    def rpc_generate_access_token(self, f: Fields) -> Row:
+        if not self.accepts(f.text("refreshToken")):
+            raise Refused(401, "The refresh token is not valid.")
         return {
-            "security.OAuthService/IntrospectToken": self._introspect,
-            "security.OAuthService/ExchangeOAuthToken": self._exchange,
-            "users.AccountService/GenerateAccessToken": self._generate,
-            "users.AccountService/ExpireApiToken": self._expire,
-            "api.v1.DiagnosticsService/Hello": lambda request, f: {"userName": self.user},
-        }
-
-    def _introspect(self, request: Request, f: Fields) -> Fields:
-        active = self.knows(f.get("token", ""))
-        return {
-            "active": active,
-            **(
-                {
-                    "username": self.user,
-                    "userId": 1,
-                    "clientId": "sandbox",
-                    "scope": "resources.admin:*",
-                }
-                if active
-                else {}
-            ),
+            "token": self._new_token(),
+            "expiresIn": _TOKEN_LIFE_S,
+            "userName": self.user,
+            "userId": 1,
         }
 
-    def _generate(self, request: Request, f: Fields) -> Fields:
-        if not self.knows(f.get("refreshToken", "")):
-            return {"code": 401, "message": "The refresh token is not valid."}
-        return {"token": self._new(), "expiresIn": LIFE_S, "userName": self.user, "userId": 1}
-
-    def _exchange(self, request: Request, f: Fields) -> Fields:
-        if not (self.knows(f.get("code", "")) or self.knows(f.get("refreshToken", ""))):
-            return {"code": 401, "message": "The code is not valid."}
+    # The protocol's name is ExchangeOAuthToken.
+    def rpc_exchange_o_auth_token(self, f: Fields) -> Row:
+        if not (self.accepts(f.text("code")) or self.accepts(f.text("refreshToken"))):
+            raise Refused(401, "The code is not valid.")
         return {
-            "accessToken": self._new(),
+            "accessToken": self._new_token(),
             "refreshToken": self.token,
             "tokenType": "Bearer",
-            "expiresIn": LIFE_S,
-            "username": self.user,
-            "userId": 1,
-            "scope": "resources.admin:*",
+            "expiresIn": _TOKEN_LIFE_S,
+            **self._owner(),
         }
 
-    def _expire(self, request: Request, f: Fields) -> Fields:
-        self._keep(f.get("token", ""), good=False)
+    def rpc_expire_api_token(self, f: Fields) -> Row:
+        self._store(f.text("token"), is_good=False)
         return {}
 
-    def _new(self) -> str:
+    def _owner(self) -> Row:
+        return {"username": self.user, "userId": 1, "scope": "resources.admin:*"}
+
+    def _new_token(self) -> str:
         token = f"KGAT_{secrets.token_hex(16)}"
-        self._keep(token, good=True)
+        self._store(token, is_good=True)
         return token
 
-    def _keep(self, token: str, *, good: bool) -> None:
-        self.state.update("insert or replace into tokens values (?, ?)", token, int(good))
+    def _store(self, token: str, *, is_good: bool) -> None:
+        self.state.update("insert or replace into tokens values (?, ?)", token, int(is_good))
+
+
+def _is_same(one: str, other: str) -> bool:
+    return hmac.compare_digest(one.encode(), other.encode())

@@ -1,104 +1,95 @@
-"""The competition endpoints: what each RPC method of CompetitionApiService answers."""
-
-from __future__ import annotations
+"""The competition endpoints: the RPC methods of CompetitionApiService."""
 
 import csv
 import hashlib
 import io
 import zipfile
 from dataclasses import dataclass
-from pathlib import Path
 
-from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from .bundles import Bundle
 from .kernels.code_submissions import CodeSubmissions
-from .listing import below, summary, tree
-from .rpc import Fields, Refused, Service, changed, page, stamp
+from .limits import daily_submissions
+from .listing import count_by_extension, list_folder
+from .rpc import Fields, Refused, Row, Service, modified, page, timestamp
 from .submissions import Submissions, deadline, is_over
 from .transfers import Transfers
 
-_CATEGORIES = ("", "UNSPECIFIED", "ALL", "GETTING_STARTED")  # what the competitions here pass for
+_CATEGORIES = ("", "UNSPECIFIED", "ALL", "GETTING_STARTED")  # that include the competitions here
 
 
 @dataclass
 class CompetitionService(Service):
-    "The methods, by their RPC names."
+    """The methods of CompetitionApiService."""
 
     bundles: dict[str, Bundle]
     submissions: Submissions
     transfers: Transfers
     user: str
-    code: CodeSubmissions | None = None
+    code: CodeSubmissions
 
-    def rpc_list_competitions(self, request: Request, f: Fields) -> Fields:
-        found = [
-            b
-            for b in self.bundles.values()
-            if f.get("search", "").lower() in f"{b.slug} {b.comp.title}".lower()
-        ]
-        group = f.get("group", "").upper().removeprefix("COMPETITION_LIST_TAB_")
+    def rpc_list_competitions(self, f: Fields) -> Row:
+        words = f.text("search").lower()
+        found = [b for b in self.bundles.values() if words in f"{b.slug} {b.comp.title}".lower()]
+        group = f.enum("group", "COMPETITION_LIST_TAB_")
         if group == "ENTERED":
             found = [b for b in found if b.comp.sandbox.rules_accepted]
-        if (
-            group in ("HOSTED", "COMMUNITY")
-            or f.get("category", "").upper().removeprefix("HOST_SEGMENT_") not in _CATEGORIES
-        ):
+        is_here = f.enum("category", "HOST_SEGMENT_") in _CATEGORIES
+        if group in ("HOSTED", "COMMUNITY") or not is_here:
             found = []
-        order = f.get("sortBy", "").upper().removeprefix("COMPETITION_SORT_BY_")
+        order = f.enum("sortBy", "COMPETITION_SORT_BY_")
         if order in ("EARLIEST_DEADLINE", "LATEST_DEADLINE"):
-            found.sort(key=deadline, reverse=order.startswith("LATEST"))
-        if order == "NUMBER_OF_TEAMS":
-            found.sort(key=lambda b: len(self._standings(b, {})), reverse=True)
+            found.sort(key=deadline, reverse=order == "LATEST_DEADLINE")
+        elif order == "NUMBER_OF_TEAMS":
+            found.sort(key=lambda b: len(self._standings(b)), reverse=True)
         return page("competitions", [self._facts(b) for b in found], f)
 
-    def rpc_get_competition(self, request: Request, f: Fields) -> Fields:
+    def rpc_get_competition(self, f: Fields) -> Row:
         return self._facts(self._bundle(f))
 
-    def rpc_list_data_files(self, request: Request, f: Fields) -> Fields:
-        bundle = self._bundle(f)
-        return page("files", [_file(name, file) for name, file in bundle.files.items()], f)
+    def rpc_list_data_files(self, f: Fields) -> Row:
+        rows = [
+            {
+                "ref": name,
+                "name": name,
+                "totalBytes": file.stat().st_size,
+                "creationDate": modified(file),
+            }
+            for name, file in self._bundle(f).files.items()
+        ]
+        return page("files", rows, f)
 
-    def rpc_list_data_tree_files(self, request: Request, f: Fields) -> Fields:
-        bundle, at = self._bundle(f), f.get("path", "").strip("/")
-        return tree(below(bundle.files, at), at, f)
+    def rpc_list_data_tree_files(self, f: Fields) -> Row:
+        return list_folder(self._bundle(f).files, f)
 
-    def rpc_get_competition_data_files_summary(self, request: Request, f: Fields) -> Fields:
-        return summary(self._bundle(f).files)
+    def rpc_get_competition_data_files_summary(self, f: Fields) -> Row:
+        return count_by_extension(self._bundle(f).files)
 
-    def rpc_list_competition_pages(self, request: Request, f: Fields) -> Fields:
+    def rpc_list_competition_pages(self, f: Fields) -> Row:
         bundle = self._bundle(f)
         pages = {
             "Description": bundle.comp.title or bundle.slug,
             "Evaluation": f"Submissions are scored by {bundle.comp.metric}.",
             "Rules": "This is a rehearsal: there are no prizes.",
         }
-        wanted = {k: v for k, v in pages.items() if f.get("pageName", k) == k}
-        return {
-            "pages": [
-                {"name": k, "content": v, "isPublished": True, "mimeType": "text/markdown"}
-                for k, v in wanted.items()
-            ]
-        }
+        rows = [
+            {"name": k, "content": v, "isPublished": True, "mimeType": "text/markdown"}
+            for k, v in pages.items()
+            if f.get("pageName", k) == k
+        ]
+        return {"pages": rows}
 
-    def rpc_download_data_file(self, request: Request, f: Fields) -> Response:
-        bundle = self._bundle(f, download=True)
-        name = f.get("fileName", "")
-        if name not in bundle.files:
-            raise Refused(404, f"File {name!r} was not found in {bundle.slug}.")
-        return RedirectResponse(
-            self.transfers.link(request, bundle.files[name], Path(name).name), 302
+    def rpc_download_data_file(self, f: Fields) -> Response:
+        bundle = self._bundle(f, to="download")
+        return self.transfers.redirect_to_one(
+            f, bundle.files, f.text("fileName"), where=bundle.slug
         )
 
-    def rpc_download_data_files(self, request: Request, f: Fields) -> Response:
-        bundle = self._bundle(f, download=True)
-        return RedirectResponse(
-            self.transfers.link(request, self.transfers.bundle_zip(bundle), "archive.zip"), 302
-        )
+    def rpc_download_data_files(self, f: Fields) -> Response:
+        return self.transfers.redirect_to_all(f, self._bundle(f, to="download").files)
 
-    def rpc_get_leaderboard(self, request: Request, f: Fields) -> Fields:
-        bundle = self._bundle(f)
+    def rpc_get_leaderboard(self, f: Fields) -> Row:
         rows = [
             {
                 "teamId": _number_of(r["team"]),
@@ -106,146 +97,117 @@ class CompetitionService(Service):
                 "submissionDate": r["date"],
                 "score": score_text(r["score"]),
             }
-            for r in self._standings(bundle, f)
+            for r in self._standings(self._bundle(f), public=bool(f.get("overridePublic")))
         ]
         return page("submissions", rows, f)
 
-    def rpc_download_leaderboard(self, request: Request, f: Fields) -> Response:
+    def rpc_download_leaderboard(self, f: Fields) -> Response:
         bundle, text, packed = self._bundle(f), io.StringIO(), io.BytesIO()
-        out = csv.writer(text, lineterminator="\n")
-        out.writerow(["Rank", "TeamId", "TeamName", "LastSubmissionDate", "Score"])
-        for rank, r in enumerate(self._standings(bundle, f), 1):
-            out.writerow(
-                [rank, _number_of(r["team"]), r["team"], r["date"], score_text(r["score"])]
-            )
+        rows = csv.writer(text, lineterminator="\n")
+        rows.writerow(["Rank", "TeamId", "TeamName", "LastSubmissionDate", "Score"])
+        standings = self._standings(bundle, public=bool(f.get("overridePublic")))
+        for rank, r in enumerate(standings, 1):
+            team = r["team"]
+            rows.writerow([rank, _number_of(team), team, r["date"], score_text(r["score"])])
         name = f"{bundle.slug}-{'private' if is_over(bundle) else 'public'}leaderboard"
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as z:
             z.writestr(f"{name}.csv", text.getvalue())
-        return Response(
-            packed.getvalue(),
-            media_type="application/zip",
-            headers={"Content-Disposition": f'attachment; filename="{name}.zip"'},
-        )
+        headers = {"Content-Disposition": f'attachment; filename="{name}.zip"'}
+        return Response(packed.getvalue(), media_type="application/zip", headers=headers)
 
-    def rpc_start_submission_upload(self, request: Request, f: Fields) -> Fields:
-        self._bundle(f, submit=True)
-        if not f.get("fileName"):
-            raise Refused(400, "fileName is missing.")
-        return self.transfers.upload(
-            request, f["fileName"], int(f.get("contentLength", 0)), purpose=f["competitionName"]
-        )
+    def rpc_start_submission_upload(self, f: Fields) -> Row:
+        bundle = self._bundle(f, to="submit")
+        return self.transfers.open_upload(f, purpose=bundle.slug)
 
-    def rpc_create_submission(self, request: Request, f: Fields) -> Fields:
-        bundle = self._bundle(f, submit=True)
+    def rpc_create_submission(self, f: Fields) -> Row:
+        bundle = self._bundle(f, to="submit")
         if bundle.comp.code_competition:
             raise Refused(400, "This is a code competition: submit a notebook version, not a file.")
         ref = self.submissions.create(
-            bundle.slug, f.get("blobFileTokens", ""), f.get("submissionDescription", "")
+            bundle.slug, f.text("blobFileTokens"), f.text("submissionDescription")
         )
-        return {
-            "message": f"Successfully submitted to {bundle.comp.title or bundle.slug}",
-            "ref": ref,
-        }
+        return _submitted(bundle, ref)
 
-    def rpc_create_code_submission(self, request: Request, f: Fields) -> Fields:
-        bundle = self._bundle(f, submit=True)
-        if self.code is None:
-            raise Refused(404, "This sandbox runs no kernels.")
+    def rpc_create_code_submission(self, f: Fields) -> Row:
+        bundle = self._bundle(f, to="submit")
         ref = self.code.create(
             bundle,
-            f"{f.get('kernelOwner', '')}/{f.get('kernelSlug', '')}",
-            f.get("kernelVersion") or None,
-            file_name=f.get("fileName", ""),
-            description=f.get("submissionDescription", ""),
+            f"{f.text('kernelOwner')}/{f.text('kernelSlug')}",
+            f.number("kernelVersion") or None,
+            file_name=f.text("fileName"),
+            description=f.text("submissionDescription"),
         )
-        return {
-            "message": f"Successfully submitted to {bundle.comp.title or bundle.slug}",
-            "ref": ref,
-        }
+        return _submitted(bundle, ref)
 
-    def rpc_list_submissions(self, request: Request, f: Fields) -> Fields:
-        bundle = self._bundle(f)
+    def rpc_list_submissions(self, f: Fields) -> Row:
+        bundle, group = self._bundle(f), f.text("group")
         rows = self.submissions.of_team(bundle.slug)
-        if f.get("group", "").endswith("SUCCESSFUL"):
+        if group.endswith("SUCCESSFUL"):
             rows = [r for r in rows if r["status"] == "COMPLETE"]
-        if f.get("group", "").endswith("SELECTED"):
-            rows = []  # nobody can select here: the two best in public count
-        order = f.get("sortBy", "").removeprefix("SUBMISSION_SORT_BY_")
+        if group.endswith("SELECTED"):
+            rows = []  # the sandbox has no selection: the two best in public count
+        order = f.enum("sortBy", "SUBMISSION_SORT_BY_")
+        # Before the end, the order must not show which private score is better.
         if order == "PUBLIC_SCORE" or (order == "PRIVATE_SCORE" and is_over(bundle)):
-            rows = sorted(
-                rows,
-                key=lambda r: (
-                    r[order.lower()] is None,
-                    (-1 if bundle.higher_is_better else 1) * (r[order.lower()] or 0),
-                ),
-            )
+            column, sign = order.lower(), -1 if bundle.higher_is_better else 1
+            rows.sort(key=lambda r: (r[column] is None, sign * (r[column] or 0)))
         elif order == "NAME":
-            rows = sorted(rows, key=lambda r: r["file_name"])
-        return page("submissions", [self._submission(bundle, r) for r in rows], f)
+            rows.sort(key=lambda r: r["file_name"])
+        return page("submissions", [self._submission(r) for r in rows], f)
 
-    def rpc_get_submission(self, request: Request, f: Fields) -> Fields:
-        row = self._row(f.get("ref", 0))
-        return self._submission(self.bundles[row["slug"]], row)
+    def rpc_get_submission(self, f: Fields) -> Row:
+        return self._submission(self._find_submission(f.number("ref")))
 
-    def rpc_download_submission(self, request: Request, f: Fields) -> Response:
-        row = self._row(f.get("submissionId", 0))
-        return RedirectResponse(
-            self.transfers.link(
-                request, self.submissions.state.blob(row["blob"]), row["file_name"]
-            ),
-            302,
-        )
+    def rpc_download_submission(self, f: Fields) -> Response:
+        row = self._find_submission(f.number("submissionId"))
+        file = self.submissions.state.blob(row["blob"])
+        return self.transfers.redirect(f, file, row["file_name"])
 
-    def rpc_list_team_public_submissions(self, request: Request, f: Fields) -> Fields:
-        entries = [
-            r
-            for b in self.bundles.values()
-            for r in self.submissions.standings(b.slug)
-            if _number_of(r["team"]) == f.get("teamId")
+    def rpc_list_team_public_submissions(self, f: Fields) -> Row:
+        team = f.number("teamId")
+        standings = [self.submissions.standings(slug) for slug in self.bundles]
+        rows = [
+            {"id": r["ref"], "dateSubmitted": r["date"], "publicScore": score_text(r["score"])}
+            for entries in standings
+            for r in entries
+            if _number_of(r["team"]) == team
         ]
-        return {
-            "submissions": [
-                {"id": r["ref"], "dateSubmitted": r["date"], "publicScore": score_text(r["score"])}
-                for r in entries
-            ]
-        }
+        return {"submissions": rows}
 
-    def rpc_get_submission_limits(self, request: Request, f: Fields) -> Fields:
+    def rpc_get_submission_limits(self, f: Fields) -> Row:
         return self.submissions.limits(self._bundle(f).slug)
 
-    def _bundle(self, f: Fields, *, download: bool = False, submit: bool = False) -> Bundle:
-        "The competition asked for, or Kaggle's own refusal: an unknown one is forbidden, not missing."
-        bundle = self.bundles.get(f.get("competitionName", ""))
+    def _bundle(self, f: Fields, *, to: str = "") -> Bundle:
+        """Return the competition of a request to read its facts, to download or to submit.
+
+        Raises Refused as Kaggle does: an unknown competition is forbidden, not missing.
+        """
+        bundle = self.bundles.get(f.text("competitionName"))
         if bundle is None:
+            permission = "participate" if to == "submit" else "get"
+            raise Refused(403, f"Permission 'competitions.{permission}' was denied")
+        if not bundle.comp.sandbox.rules_accepted and to == "download":
             raise Refused(
-                403, f"Permission 'competitions.{'participate' if submit else 'get'}' was denied"
+                403,
+                "You must accept this competition's rules before you'll be able to download files.",
             )
-        if not bundle.comp.sandbox.rules_accepted:
-            if download:
-                raise Refused(
-                    403,
-                    "You must accept this competition's rules before you'll be able to download files.",
-                )
-            if submit:
-                raise Refused(403, "You cannot submit until you accept the competition rules")
+        if not bundle.comp.sandbox.rules_accepted and to == "submit":
+            raise Refused(403, "You cannot submit until you accept the competition rules")
         return bundle
 
-    def _row(self, ref: int) -> Fields:
+    def _find_submission(self, ref: int) -> Row:
         row = self.submissions.one(ref)
         if row is None or row["slug"] not in self.bundles:
             raise Refused(404, f"Submission {ref} was not found.")
         return row
 
-    def _standings(self, bundle: Bundle, f: Fields) -> list[Fields]:
-        return self.submissions.standings(
-            bundle.slug, private=is_over(bundle) and not f.get("overridePublic")
-        )
+    def _standings(self, bundle: Bundle, *, public: bool = False) -> list[Row]:
+        return self.submissions.standings(bundle.slug, private=is_over(bundle) and not public)
 
-    def _facts(self, bundle: Bundle) -> Fields:
+    def _facts(self, bundle: Bundle) -> Row:
         comp, url = bundle.comp, f"https://www.kaggle.com/competitions/{bundle.slug}"
-        standings = self._standings(bundle, {})
-        rank = next((i for i, r in enumerate(standings, 1) if not r["is_reference"]), None)
-        return {
+        standings = self._standings(bundle)
+        facts = {
             "id": _number_of(bundle.slug),
             "ref": url,
             "url": url,
@@ -255,21 +217,23 @@ class CompetitionService(Service):
             "category": "Getting Started",
             "reward": "Knowledge",
             "tags": [],
-            "deadline": stamp(deadline(bundle)),
+            "deadline": timestamp(deadline(bundle)),
             "teamCount": len(standings),
             "userHasEntered": comp.sandbox.rules_accepted,
-            "maxDailySubmissions": self.submissions.daily_limit(bundle),
+            "maxDailySubmissions": daily_submissions(comp),
             "maxTeamSize": 1,
             "evaluationMetric": comp.metric,
             "isKernelsSubmissionsOnly": comp.code_competition,
             "enabledDate": "2020-01-01T00:00:00Z",
             "dateCreated": "2020-01-01T00:00:00Z",
             "hostName": "sandbox",
-            **({"userRank": rank} if rank else {}),
         }
+        if rank := own_rank(standings):
+            facts["userRank"] = rank
+        return facts
 
-    def _submission(self, bundle: Bundle, r: Fields) -> Fields:
-        done, shows_private = r["status"] == "COMPLETE", is_over(bundle) or r["late"]
+    def _submission(self, r: Row) -> Row:
+        public, private = visible_scores(self.bundles[r["slug"]], r)
         return {
             "ref": r["ref"],
             "totalBytes": r["size"],
@@ -277,8 +241,8 @@ class CompetitionService(Service):
             "description": r["description"],
             "errorDescription": r["error"] or "",
             "fileName": r["file_name"],
-            "publicScore": score_text(r["public_score"]) if done else "",
-            "privateScore": score_text(r["private_score"]) if done and shows_private else "",
+            "publicScore": public,
+            "privateScore": private,
             "status": r["status"],
             "submittedBy": self.user,
             "submittedByRef": self.user,
@@ -288,19 +252,28 @@ class CompetitionService(Service):
 
 
 def score_text(score: float | None) -> str:
-    "Return a score as Kaggle writes it: five decimals; empty for none."
+    """Return a score with five decimals, as Kaggle writes it; '' for no score."""
     return "" if score is None else f"{score:.5f}"
 
 
-def _file(name: str, file: Path) -> Fields:
-    return {
-        "ref": name,
-        "name": name,
-        "totalBytes": file.stat().st_size,
-        "creationDate": changed(file),
-    }
+def visible_scores(bundle: Bundle, r: Row) -> tuple[str, str]:
+    """Return the public and private score that a competitor may see of a submission."""
+    if r["status"] != "COMPLETE":
+        return "", ""
+    shows_private = is_over(bundle) or r["late"]
+    return score_text(r["public_score"]), score_text(r["private_score"]) if shows_private else ""
+
+
+def own_rank(standings: list[Row]) -> int | None:
+    """Return the rank of the competitor's team, or None before its first score."""
+    return next((i for i, r in enumerate(standings, 1) if not r["is_reference"]), None)
+
+
+def _submitted(bundle: Bundle, ref: int) -> Row:
+    title = bundle.comp.title or bundle.slug
+    return {"message": f"Successfully submitted to {title}", "ref": ref}
 
 
 def _number_of(name: str) -> int:
-    "A number that stays the same from run to run."
+    """Return a number for a name that is the same in every run."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") >> 1

@@ -1,6 +1,4 @@
-"""The hidden rows of a code competition: taken out of sight in a bundle, or laid open, so that a file may answer them."""
-
-from __future__ import annotations
+"""Hide most test rows of a code competition's bundle, or show them again for a file submission."""
 
 import re
 import shutil
@@ -11,60 +9,51 @@ import numpy as np
 from ..competition import FACTS, Competition, Images, read_competition
 from ..exceptions import ConfigError
 from ..reading.images import find_images
-from .csv_rows import read_rows, write_rows
+from .csv_text import read_text_csv, write_csv
 
-SHOWN = 36  # test rows that a competitor sees, as in the patent competition
-SHOWN_SHARE = (
-    0.1  # of the test rows, where that is fewer: a notebook must not get by on what it sees
-)
-
-_TAKES_NOTEBOOKS = re.compile(r"""(?m)^(\s*["']?code_competition["']?\s*=\s*)true\b""")
+_MAX_SHOWN = 36  # test rows that a competitor sees, as in the patent competition
+_SHOWN_SHARE = 0.1  # of the test rows, if that is fewer: a notebook must not depend on seen rows
+_CODE_COMPETITION = re.compile(r"""(?m)^(\s*["']?code_competition["']?\s*=\s*)true\b""")
 
 
 def hide_rows(
     comp: Competition,
-    bundle: Path,  # with all test rows, their sample and their images in files/
+    bundle: Path,  # with all test rows, their sample submission and images in files/
     *,
-    seed: int = 42,  # draws the rows that stay to be seen
+    seed: int = 42,  # chooses the rows that stay visible
 ) -> None:
-    "Leave a few of the test rows in files/, and put test file, sample submission and images of all of them into hidden/."
+    """Keep a few test rows in files/, and move the full test file, sample and images to hidden/."""
     files, hidden = bundle / "files", bundle / "hidden"
-    test = read_rows(files / comp.test)
-    ids, n = test[comp.id], min(SHOWN, max(1, round(SHOWN_SHARE * len(test))))
-    shown = set(ids.iloc[np.random.default_rng(seed).choice(len(ids), n, replace=False)])
+    test = read_text_csv(files / comp.test)
+    ids, n_shown = test[comp.id], min(_MAX_SHOWN, max(1, round(_SHOWN_SHARE * len(test))))
+    shown = set(ids.iloc[np.random.default_rng(seed).choice(len(ids), n_shown, replace=False)])
     if comp.kind == "images":
         where = comp.images or Images()
-        for file in find_images(
-            test[~ids.isin(shown)], files / where.test_folder, id=comp.id, name=where.name
-        ):
+        rows = test[~ids.isin(shown)]
+        for file in find_images(rows, files / where.test_folder, id=comp.id, name=where.name):
             if file is not None and file.exists():
                 _move(file, hidden / file.relative_to(files))
     for name in dict.fromkeys((comp.test, comp.sample_submission)):
-        rows = read_rows(files / name)
+        rows = read_text_csv(files / name)
         _move(files / name, hidden / name)
-        write_rows(rows[rows[comp.id].isin(shown)], files / name)
+        write_csv(rows[rows[comp.id].isin(shown)], files / name)
 
 
 def answered_by_file(
     bundle: Path,  # of a code competition
-    dest: Path,  # folder of bundles; the new one goes to dest/<slug>
+    dest: Path,  # folder of bundles; the new one is dest/<slug>
 ) -> Path:
-    "Copy a bundle so that it takes files and shows its hidden rows as its test rows, and return the copy. Raises ConfigError."
+    """Copy a bundle so that it takes files and shows all test rows. Raises ConfigError."""
     made = dest / bundle.name
-    shutil.copytree(
-        bundle,
-        made,
-        ignore=lambda at, names: {"hidden"} & set(names) if Path(at) == bundle else set(),
-    )
+    shutil.copytree(bundle, made, ignore=lambda at, names: ["hidden"] if Path(at) == bundle else [])
     if (bundle / "hidden").is_dir():
         shutil.copytree(bundle / "hidden", made / "files", dirs_exist_ok=True)
     facts = made / FACTS
-    facts.write_text(
-        _TAKES_NOTEBOOKS.sub(r"\1false", facts.read_text(encoding="utf-8")), encoding="utf-8"
-    )
+    text = facts.read_text(encoding="utf-8")
+    facts.write_text(_CODE_COMPETITION.sub(r"\1false", text), encoding="utf-8")
     if read_competition(facts).code_competition:
         raise ConfigError(
-            f"{bundle / FACTS} says code_competition = true in a way that is not found again. Write it on a line of its own."
+            f"{bundle / FACTS}: cannot find `code_competition = true`. Write it on its own line."
         )
     return made
 

@@ -1,62 +1,57 @@
-"""Files as Kaggle lists them: a folder as a tree, and how many there are of each kind."""
-
-from __future__ import annotations
+"""File listings in Kaggle's form: a folder as a tree, and the number of files by extension."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
-from .rpc import Fields, changed, page
+from .rpc import Fields, Refused, Row, modified, page
 
 
-def below(files: Mapping[str, Path], at: str) -> dict[str, Path]:
-    "Return what lies below a folder, by the path from there."
-    return {
-        n.removeprefix(f"{at}/") if at else n: p
-        for n, p in files.items()
-        if not at or n.startswith(f"{at}/")
-    }
+def list_folder(files: Mapping[str, Path], f: Fields, *, must_exist: str = "") -> Row:
+    """Return one page of the folder that the request names: its folders first, then its files.
 
-
-def tree(inside: Mapping[str, Path], at: str, f: Fields) -> Fields:
-    "Return one page of a folder `at`: its folders first, then its files. `inside` is what lies below it, by the path from there."
-    under: dict[str, list[str]] = {}
-    for name in inside:
-        if "/" in name:
-            under.setdefault(name.split("/")[0], []).append(name.split("/", 1)[1])
-    directories = [
-        {
-            "name": d,
-            "relativeUrl": f"{at}/{d}".strip("/"),
-            "totalFiles": len(names),
-            "totalDirectories": len(folders := _folders_in(names)),
-            "totalChildren": len(folders) + sum("/" not in n for n in names),
-        }
-        for d, names in sorted(under.items())
-    ]
-    files = [
+    `must_exist` names the dataset, for the refusal of a folder that is not in it.
+    """
+    at = f.text("path").strip("/")
+    inside = {n.removeprefix(f"{at}/"): p for n, p in files.items() if n.startswith(f"{at}/")}
+    if not at:
+        inside = dict(files)
+    elif not inside and must_exist:
+        raise Refused(404, f"Folder {at!r} was not found in {must_exist}.")
+    in_folders: dict[str, list[str]] = {}
+    for folder, _, rest in (name.partition("/") for name in inside if "/" in name):
+        in_folders.setdefault(folder, []).append(rest)
+    directories = [_directory(at, d, names) for d, names in sorted(in_folders.items())]
+    direct = [
         {
             "name": n,
             "relativeUrl": f"{at}/{n}".strip("/"),
             "totalBytes": p.stat().st_size,
-            "creationDate": changed(p),
+            "creationDate": modified(p),
         }
         for n, p in inside.items()
         if "/" not in n
     ]
-    cut = page("children", [*directories, *files], f)
+    cut = page("children", [*directories, *direct], f)
     children = cut.pop("children")
     return {
         **cut,
         "directories": [c for c in children if c in directories],
         "files": [c for c in children if c not in directories],
-        "totalChildren": len(directories) + len(files),
+        "totalChildren": len(directories) + len(direct),
         "totalDirectories": len(directories),
-        "totalFiles": len(files),
+        "totalFiles": len(direct),
     }
 
 
-def summary(files: Mapping[str, Path]) -> Fields:
-    "Return the number and size of files by extension."
+def file_rows(files: Mapping[str, Path]) -> list[Row]:
+    """Return name, size and date of each file."""
+    return [
+        {"name": n, "size": p.stat().st_size, "creationDate": modified(p)} for n, p in files.items()
+    ]
+
+
+def count_by_extension(files: Mapping[str, Path]) -> Row:
+    """Return the number and size of files by extension."""
     kinds: dict[str, list[Path]] = {}
     for file in files.values():
         kinds.setdefault(file.suffix or "none", []).append(file)
@@ -67,5 +62,12 @@ def summary(files: Mapping[str, Path]) -> Fields:
     return {"fileSummaryInfo": {"totalFileCount": len(files), "fileTypes": types}}
 
 
-def _folders_in(names: list[str]) -> set[str]:
-    return {n.split("/")[0] for n in names if "/" in n}
+def _directory(at: str, name: str, inside: list[str]) -> Row:
+    folders = {n.split("/")[0] for n in inside if "/" in n}
+    return {
+        "name": name,
+        "relativeUrl": f"{at}/{name}".strip("/"),
+        "totalFiles": len(inside),
+        "totalDirectories": len(folders),
+        "totalChildren": len(folders) + sum("/" not in n for n in inside),
+    }

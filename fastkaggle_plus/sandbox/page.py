@@ -1,6 +1,4 @@
-"""The page at the sandbox's root: competitions, submissions, leaderboards, kernels, quota and datasets, for a person to look at."""
-
-from __future__ import annotations
+"""The web page at the sandbox's root."""
 
 import functools
 import re
@@ -8,34 +6,38 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import resources
-from typing import Any
 
 from jinja2 import Environment, Template
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from .bundles import Bundle
-from .competitions import score_text
+from .competitions import own_rank, score_text, visible_scores
 from .datasets import KIND
 from .kernels.sessions import KernelSessions
-from .kernels.store import ACTIVE, Version
-from .rpc import Fields, Service
+from .kernels.store import ACTIVE, KernelVersion
+from .rpc import Refused, Row, Service
 from .submissions import Submissions, deadline, is_over
 from .versions import Versions
 
 _LOCAL = {"localhost", "127.0.0.1", "[::1]"}
-_MOST = 50  # submissions, kernels, teams shown
-_LOG_LINES = 200  # of a kernel's log, its last
+_MAX_ROWS = 50  # submissions, kernels, teams, files of a kernel
+_MAX_LOG_LINES = 200  # the last lines of a kernel's log
 _COLORS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-# What the page may do in a browser: show itself. A kernel's log is foreign text.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+# The browser must run no script: a kernel's log is untrusted text.
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+}
 
 
 @dataclass
 class PageService(Service):
-    "What is served at the root. It shows what a competitor may see, and nothing that needs the organiser's eyes."
+    """The page. It shows only what a competitor may see."""
 
     submissions: Submissions
     sessions: KernelSessions
@@ -46,139 +48,78 @@ class PageService(Service):
         return (Route("/", self.show, methods=["GET"]),)
 
     async def show(self, request: Request) -> Response:
-        "Answer with the page; only when it is asked for by a name of this machine, so that no web page can read it under another."
-        host = request.headers.get("host", "").rpartition(":")[0] or request.headers.get("host", "")
+        """Answer with the page.
+
+        The request must name this machine as its host: then no web page on another host can read
+        the answer.
+        """
+        address = request.headers.get("host", "")
+        host = address.rpartition(":")[0] or address
         if host not in _LOCAL:
-            return JSONResponse(
-                {"code": 403, "message": f"The sandbox does not answer to the name {host!r}."}, 403
-            )
-        shown = await run_in_threadpool(self.facts)
-        html = _template().render(url=f"http://{request.headers['host']}", **shown)
+            raise Refused(403, f"The sandbox does not answer to the name {host!r}.")
+        content = await run_in_threadpool(self.content)
         return HTMLResponse(
-            html,
-            headers={
-                "Content-Security-Policy": _POLICY,
-                "Cache-Control": "no-store",
-                "X-Content-Type-Options": "nosniff",
-            },
+            _template().render(url=f"http://{address}", **content), headers=_HEADERS
         )
 
-    def facts(self) -> Fields:
-        "Return everything that is shown."
+    def content(self) -> Row:
+        """Return the values for the template."""
         bundles = self.submissions.bundles
-        entries = sorted(
-            (r for slug in bundles for r in self.submissions.of_team(slug)),
-            key=lambda r: r["ref"],
-            reverse=True,
-        )
+        entries = [r for slug in bundles for r in self.submissions.of_team(slug)]
+        entries.sort(key=lambda r: r["ref"], reverse=True)
+        for r in entries[:_MAX_ROWS]:
+            r["public"], r["private"] = visible_scores(bundles[r["slug"]], r)
         return {
             "user": self.user,
-            "now": _moment(datetime.now(UTC)),
+            "now": datetime.now(UTC),
             "competitions": [self._competition(b) for b in bundles.values()],
-            "submissions": [self._submission(bundles[r["slug"]], r) for r in entries[:_MOST]],
+            "submissions": entries[:_MAX_ROWS],
             "n_submissions": len(entries),
-            "kernels": [self._kernel(v) for v in self.sessions.store.all()[:_MOST]],
-            "quota": [self._quota(name) for name in ("gpu", "tpu")],
-            "datasets": [self._dataset(d) for d in self.versions.items(KIND)],
+            "kernels": [self._kernel(v) for v in self.sessions.store.all()[:_MAX_ROWS]],
+            "quota": {name: self.sessions.quota(name) for name in ("gpu", "tpu")},
+            "datasets": [(d, self.versions.all(d)[0]) for d in self.versions.items(KIND)],
         }
 
-    def _competition(self, bundle: Bundle) -> Fields:
-        over, rows = (
-            is_over(bundle),
-            self.submissions.standings(bundle.slug, private=is_over(bundle)),
-        )
-        rank = next((i for i, r in enumerate(rows, 1) if not r["is_reference"]), None)
-        limits = self.submissions.limits(bundle.slug)
+    def _competition(self, bundle: Bundle) -> Row:
+        ended = is_over(bundle)
+        board = self.submissions.standings(bundle.slug, private=ended)
         return {
-            "slug": bundle.slug,
+            "bundle": bundle,
+            "comp": bundle.comp,
             "title": bundle.comp.title or bundle.slug,
-            "metric": bundle.comp.metric,
-            "is_code": bundle.comp.code_competition,
-            "rules_accepted": bundle.comp.sandbox.rules_accepted,
-            "is_over": over,
-            "rank": rank,
-            "n_teams": len(rows),
-            "left_today": limits["numAllowedNow"],
-            "deadline": _moment(deadline(bundle)) if bundle.comp.sandbox.deadline else "",
-            "order": "higher" if bundle.higher_is_better else "lower",
-            "board": [
-                {
-                    "rank": i,
-                    "team": r["team"],
-                    "score": score_text(r["score"]),
-                    "is_ours": not r["is_reference"],
-                    "date": _text(r["date"]),
-                }
-                for i, r in enumerate(rows[:_MOST], 1)
-            ],
+            "is_over": ended,
+            "deadline": deadline(bundle) if bundle.comp.sandbox.deadline else None,
+            "rank": own_rank(board),
+            "n_teams": len(board),
+            "board": board[:_MAX_ROWS],
+            "left_today": self.submissions.limits(bundle.slug)["numAllowedNow"],
         }
 
-    def _submission(self, bundle: Bundle, r: Fields) -> Fields:
-        done = r["status"] == "COMPLETE"
+    def _kernel(self, v: KernelVersion) -> Row:
+        is_active = v.status in ACTIVE
+        end = v.ended or (datetime.now(UTC).timestamp() if is_active else v.started)
+        text = "".join(e["data"] for e in self.sessions.runs.log_end(v.session))
+        files = [] if is_active else list(self.sessions.store.outputs(v.session))
         return {
-            **{k: r[k] for k in ("ref", "slug", "description", "status")},
-            "file": r["file_name"],
-            "date": _text(r["date"]),
-            "error": r["error"] or "",
-            "public": score_text(r["public_score"]) if done else "",
-            "private": score_text(r["private_score"])
-            if done and (is_over(bundle) or r["late"])
-            else "",
-        }
-
-    def _kernel(self, v: Version) -> Fields:
-        end = v.ended or (datetime.now(UTC).timestamp() if v.status in ACTIVE else v.started)
-        lines = "".join(e["data"] for e in self.sessions.runs.log_end(v.session)).splitlines()
-        began = _moment(datetime.fromtimestamp(v.started, UTC)) if v.started else ""
-        files = [] if v.status in ACTIVE else list(self.sessions.store.outputs(v.session))[:_MOST]
-        return {
-            "handle": v.handle,
-            "title": v.title,
-            "version": v.number,
-            "status": v.status,
-            "failure": v.failure,
-            "files": files,
-            "log": _COLORS.sub("", "\n".join(lines[-_LOG_LINES:])),
-            "started": began,
-            "seconds": f"{end - v.started:.0f}" if v.started and end else "",
-            "gpu": bool(v.asked["enableGpu"]),
-            "internet": bool(v.asked["enableInternet"]),
-        }
-
-    def _quota(self, name: str) -> Fields:
-        q = self.sessions.quota(name)
-        share = min(1.0, q.used_s / q.total_s) if q.total_s else 1.0
-        return {
-            "name": name.upper(),
-            "used": f"{q.used_s / 3600:.2f}",
-            "total": f"{q.total_s / 3600:.2f}",
-            "share": share,
-        }
-
-    def _dataset(self, item: Fields) -> Fields:
-        every = self.versions.all(item)
-        last: Fields = (
-            every[0] if every else {"number": 0, "status": "NOT_YET_PERSISTED", "size": 0}
-        )
-        return {
-            "handle": item["handle"],
-            "title": item["facts"].get("title", ""),
-            "version": last["number"],
-            "status": last["status"],
-            "size_mb": f"{last['size'] / 1e6:.1f}",
-            "is_private": bool(item["facts"].get("isPrivate", True)),
+            "version": v,
+            "files": files[:_MAX_ROWS],
+            "log": _COLORS.sub("", "\n".join(text.splitlines()[-_MAX_LOG_LINES:])),
+            "seconds": end - v.started if v.started and end else None,
         }
 
 
-def _moment(when: datetime) -> str:
+def _time_text(when: datetime | str | float) -> str:
+    """Return a datetime, a time in Kaggle's format, or seconds since 1970 for a reader."""
+    if isinstance(when, str):
+        when = datetime.fromisoformat(when)
+    elif not isinstance(when, datetime):
+        when = datetime.fromtimestamp(when, UTC)
     return when.strftime("%d %b %Y, %H:%M UTC")
-
-
-def _text(stamp: Any) -> str:
-    return _moment(datetime.fromisoformat(str(stamp).replace("Z", "+00:00")))
 
 
 @functools.cache
 def _template() -> Template:
     source = resources.files(__package__).joinpath("page.html.jinja").read_text(encoding="utf-8")
-    return Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(source)
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"time": _time_text, "score": score_text}
+    return environment.from_string(source)

@@ -1,80 +1,116 @@
-"""What a service of the sandbox is: methods by their RPC names, answers in pages, refusals with a status."""
-
-from __future__ import annotations
+"""The common form of all services: RPC methods by name, checked request fields, pages, refusals."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from starlette.requests import Request
+from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute
 
-Fields = dict[str, Any]
-PAGE = 20
+Row = dict[str, Any]  # a JSON object of an answer, or a row of the state
+_PAGE_SIZE = 20
 
 
 class Refused(Exception):
-    "A request the service refuses."
+    """A request that is answered with an HTTP error status."""
 
     def __init__(self, status: int, message: str):
         super().__init__(message)
         self.status = status
 
 
-class Service:
-    "Base of the services: the method `ListThings` of the protocol is `rpc_list_things(request, fields)`."
+class Rejected(Exception):
+    """A request that is answered with status 200 and an `error` field; see Service.rejection."""
 
-    def method(self, name: str) -> Callable[[Request, Fields], Any] | None:
-        "Return the method called `name` in the protocol, or None."
+    def __init__(self, message: str, code: int = 400):
+        super().__init__(message)
+        self.code = code
+
+
+class Fields(Row):
+    """The fields of one request. A value of the wrong type is refused before anything is stored."""
+
+    root = ""  # the server's URL as the client wrote it; right with and without a proxy
+
+    def text(self, name: str, default: str = "") -> str:
+        """Return a field that is text."""
+        value = self.get(name)
+        if value is None:
+            return default
+        if not isinstance(value, str):
+            raise Refused(400, f"{name} = {value!r} is not text.")
+        return value
+
+    def texts(self, name: str) -> list[str]:
+        """Return a field that is a list of texts."""
+        return [Fields({name: value}).text(name) for value in self.get(name) or []]
+
+    def enum(self, name: str, prefix: str = "") -> str:
+        """Return a field that is the name of an enum's member, without the enum's prefix."""
+        return self.text(name).upper().removeprefix(prefix)
+
+    def number(self, name: str, default: int = 0) -> int:
+        """Return a field that is a whole number."""
+        return int(self.get(name) or default)
+
+    def inner(self, name: str) -> "Fields":
+        """Return a field that is an object."""
+        value = self.get(name) or {}
+        if not isinstance(value, dict):
+            raise Refused(400, f"{name} = {value!r} is not an object.")
+        return Fields(value)
+
+
+class Service:
+    """Base of the services: the protocol's method `ListThings` is `rpc_list_things(fields)`."""
+
+    def method(self, name: str) -> Callable[[Fields], Any] | None:
+        """Return the method with this name in the protocol, or None."""
         snake = "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
         return getattr(self, f"rpc_{snake}", None)
 
     @property
     def methods(self) -> list[str]:
-        "The names of its methods in the protocol."
-        return [
-            "".join(part.title() for part in name.split("_")[1:])
-            for name in dir(type(self))
-            if name.startswith("rpc_")
-        ]
+        """The protocol names of all methods."""
+        names = [name for name in dir(type(self)) if name.startswith("rpc_")]
+        return ["".join(part.title() for part in name.split("_")[1:]) for name in names]
 
     def routes(self) -> Sequence[BaseRoute]:
-        "Return what is served beside the RPC methods."
+        """Return the routes that are not RPC methods."""
         return ()
 
-
-def text(f: Fields, name: str, default: str = "") -> str:
-    "Return a field that is text; what is of another type is refused before it is kept."
-    value = f.get(name)
-    if value is None:
-        return default
-    if not isinstance(value, str):
-        raise Refused(400, f"{name} = {value!r} is not text.")
-    return value
+    def rejection(self, error: Rejected) -> Row:
+        """Return the answer to a request that was rejected."""
+        return {"error": str(error)}
 
 
-def texts(f: Fields, name: str) -> list[str]:
-    "Return a field that is a list of texts."
-    return [text({name: value}, name) for value in f.get(name) or []]
-
-
-def page(name: str, rows: list[Fields], f: Fields) -> Fields:
-    "Cut one page out of all rows: by token, or by number."
-    size = max(1, min(int(f.get("pageSize") or PAGE), 1000))
+def page(name: str, rows: list[Row], f: Fields) -> Row:
+    """Return one page of all rows, by token or by number."""
+    size = max(1, min(f.number("pageSize", _PAGE_SIZE), 1000))
     token = f.get("pageToken") or ""
     if token and not str(token).isdecimal():
-        raise Refused(400, f"The page token {token!r} is not one of ours.")
-    start = int(token) if token else (max(1, int(f.get("page") or 1)) - 1) * size
+        raise Refused(400, f"The page token {token!r} is unknown.")
+    start = int(token) if token else (max(1, f.number("page", 1)) - 1) * size
     end = start + size
     return {name: rows[start:end], "nextPageToken": str(end) if end < len(rows) else ""}
 
 
-def stamp(when: datetime) -> str:
-    "Return a moment as Kaggle writes it."
+def error_response(status: int, message: str) -> JSONResponse:
+    """Return an error in the form that the clients read."""
+    return JSONResponse({"code": status, "message": message}, status)
+
+
+def timestamp(when: datetime) -> str:
+    """Return a time in Kaggle's format."""
     return when.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def changed(file: Path) -> str:
-    "Return when a file was last changed, as Kaggle writes it."
-    return stamp(datetime.fromtimestamp(file.stat().st_mtime, UTC))
+def now() -> str:
+    """Return the current time in Kaggle's format."""
+    return timestamp(datetime.now(UTC))
+
+
+def modified(file: Path) -> str:
+    """Return the modification time of a file in Kaggle's format."""
+    return timestamp(datetime.fromtimestamp(file.stat().st_mtime, UTC))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -13,18 +12,21 @@ import requests
 from fastkaggle_plus.sandbox import running
 
 from ..bundles import make_bundle
+from .client_process import ForkServer, clean_environment
 
-PROXY = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
-
-@pytest.fixture
-def bundles(tmp_path):
-    folder = tmp_path / "bundles"
-    make_bundle(folder, "toy", files={"images/a one.txt": b"first", "images/b.txt": b"second"})
+def make_bundles(folder: Path, *, daily: int = 5) -> Path:
+    images = {"images/a one.txt": b"first", "images/b.txt": b"second"}
+    make_bundle(folder, "toy", files=images, daily=daily)
     make_bundle(folder, "locked", rules_accepted=False)
     make_bundle(folder, "closed", deadline="2021-01-01T00:00:00")
     make_bundle(folder, "limited", daily=2)
     return folder
+
+
+@pytest.fixture
+def bundles(tmp_path):
+    return make_bundles(tmp_path / "bundles")
 
 
 @pytest.fixture
@@ -33,8 +35,16 @@ def box(bundles, tmp_path):
         yield server
 
 
+@pytest.fixture(scope="module")
+def shared_box(tmp_path_factory):
+    """One sandbox for the tests of a module that do not depend on what others did to it."""
+    folder = tmp_path_factory.mktemp("shared")
+    with running(make_bundles(folder / "bundles", daily=99), state=folder / "state") as server:
+        yield server
+
+
 class Caller:
-    "Speaks the RPC protocol directly."
+    """Speaks the RPC protocol directly."""
 
     def __init__(self, box):
         self.box, self.session = box, requests.Session()
@@ -49,24 +59,19 @@ class Caller:
         prefix: str = "/api/v1",
         **fields,
     ):
-        return self.session.post(
-            f"{self.box.url}{prefix}/{service}/{method}",
-            json=fields,
-            allow_redirects=False,
-            timeout=20,
-        )
+        url = f"{self.box.url}{prefix}/{service}/{method}"
+        return self.session.post(url, json=fields, allow_redirects=False, timeout=20)
+
+    def open_upload(self, size: int, slug: str = "toy", *, name: str = "answers.csv") -> dict:
+        """Start the upload of a submission and return its token and createUrl."""
+        fields = {"competitionName": slug, "fileName": name, "contentLength": size}
+        return self("StartSubmissionUpload", **fields, lastModifiedEpochSeconds=1).json()
 
     def submit(
         self, content: bytes, slug: str = "toy", *, name: str = "answers.csv", description: str = ""
     ) -> int:
-        "Send a file as the clients do and return its ref."
-        opened = self(
-            "StartSubmissionUpload",
-            competitionName=slug,
-            fileName=name,
-            contentLength=len(content),
-            lastModifiedEpochSeconds=1,
-        ).json()
+        """Send a file as the clients do and return its ref."""
+        opened = self.open_upload(len(content), slug, name=name)
         assert requests.put(opened["createUrl"], data=content, timeout=20).status_code == 200
         answer = self(
             "CreateSubmission",
@@ -78,9 +83,7 @@ class Caller:
         return answer.json()["ref"]
 
     def scored(self, ref: int, *, timeout_s: float = 20) -> dict:
-        "Wait for a submission's score."
-        import time
-
+        """Wait for a submission's score."""
         deadline = time.monotonic() + timeout_s
         while (found := self("GetSubmission", ref=ref).json())["status"] == "PENDING":
             assert time.monotonic() < deadline
@@ -93,13 +96,15 @@ def call(box):
     return Caller(box)
 
 
+@pytest.fixture
+def shared_call(shared_box):
+    return Caller(shared_box)
+
+
 def client_env(box, home: Path) -> dict[str, str]:
-    "Return the environment of a client's process: the sandbox as its proxy (mode A), nobody's account, a home of its own."
-    clean = {
-        k: v for k, v in os.environ.items() if k.lower() not in PROXY and not k.startswith("KAGGLE")
-    }
+    """Return a client's environment: the sandbox as its proxy (mode A), and its own home."""
     return {
-        **clean,
+        **clean_environment(),
         "HOME": str(home),
         "KAGGLE_API_ENVIRONMENT": "LOCALHOST",
         "http_proxy": box.url,
@@ -108,28 +113,25 @@ def client_env(box, home: Path) -> dict[str, str]:
     }
 
 
+@pytest.fixture(scope="session")
+def fork_server(tmp_path_factory):
+    server = ForkServer(tmp_path_factory.mktemp("clients"), clean_environment())
+    yield server
+    server.close()
+
+
 @pytest.fixture
-def kaggle(box, tmp_path):
-    "Run an unmodified client in a process of its own, the sandbox as its proxy (mode A)."
+def kaggle(box, tmp_path, fork_server):
+    """Run an unmodified client in its own process, with the sandbox as its proxy (mode A)."""
     home = tmp_path / "home"
     home.mkdir()
-    usual = client_env(box, home)
 
     def run(*arguments: str, module: str = "kaggle", **changed: str):
-        env = {**usual, **changed}
-        command = (
-            [str(Path(sys.executable).with_name("kaggle")), *arguments]
-            if module == "kaggle"
-            else [sys.executable, "-c", *arguments]
-        )
-        return subprocess.run(
-            command,
-            cwd=home,
-            env={k: v for k, v in env.items() if v},
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+        env = {k: v for k, v in (client_env(box, home) | changed).items() if v}
+        if module == "kaggle":
+            script = str(Path(sys.executable).with_name("kaggle"))
+            return fork_server([script, *arguments], cwd=home, env=env)
+        return fork_server(["-c"], cwd=home, env=env, code=arguments[0])
 
     run.home = home
     return run

@@ -1,7 +1,8 @@
-"""What each real client is asked for, and by which name: the table of README, printed by `python -m tests.sandbox.matrix`."""
+"""The README's table of clients and their calls; `python -m tests.sandbox.matrix` prints it."""
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 
 CLIENTS = {
@@ -26,19 +27,21 @@ OPERATIONS = (
     "dataset download",
     "model download",
 )
-# Run once in the client's process. What a client prints is not the answer: that is `value`, set by each call below.
+# Run once in the client's process. The answer of a call below is `value`, not what it prints.
 PREPARE = {
     "cli": """
 import csv, io, re, subprocess, sys, zipfile
 from pathlib import Path
 def kaggle(*arguments):
-    done = subprocess.run([str(Path(sys.executable).with_name("kaggle")), *arguments], capture_output=True, text=True)
+    script = str(Path(sys.executable).with_name("kaggle"))
+    done = subprocess.run([script, *arguments], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 def table(*arguments):
     return list(csv.DictReader(io.StringIO(kaggle(*arguments, "-v"))))
 """,
-    "api": "import zipfile\nfrom kaggle.api.kaggle_api_extended import KaggleApi\napi = KaggleApi()\napi.authenticate()",
+    "api": "import zipfile\nfrom kaggle.api.kaggle_api_extended import KaggleApi\n"
+    "api = KaggleApi()\napi.authenticate()",
     "kagglehub": "import kagglehub",
     "fastkaggle": "from fastkaggle import *",
     "ours": "from fastkaggle_plus import *",
@@ -48,10 +51,10 @@ UNZIP = "; zipfile.ZipFile('toy.zip').extractall('toy'); value = 'toy'"
 
 @dataclass(frozen=True)
 class Call:
-    "One client's way to do one thing."
+    """One client's way to do one thing."""
 
     name: str  # as its users write it
-    code: str  # sets `value` to what the test looks at; runs in a folder of the client's own
+    code: str  # sets `value` to what the test checks; runs in the client's folder
 
 
 # A client that is not named under an operation has no such call, and gets a dash.
@@ -86,7 +89,8 @@ MATRIX: dict[str, dict[str, Call]] = {
     "submit": {
         "cli": Call(
             "competitions submit",
-            'value = kaggle("competitions", "submit", "toy", "-f", "answers.csv", "-m", "from cli")',
+            'value = kaggle("competitions", "submit", "toy", "-f", "answers.csv", "-m", '
+            '"from cli")',
         ),
         "api": Call(
             "competition_submit",
@@ -108,17 +112,20 @@ MATRIX: dict[str, dict[str, Call]] = {
         ),
         "api": Call(
             "competition_submissions",
-            "value = [[s.description, s.public_score, s.status.name] for s in api.competition_submissions('toy')]",
+            "value = [[s.description, s.public_score, s.status.name] for s in "
+            "api.competition_submissions('toy')]",
         ),
         "ours": Call(
             "submissions",
-            "value = [[s.description, f'{s.public_score:.5f}', s.status] for s in submissions('toy') if s.public_score is not None]",
+            "value = [[s.description, f'{s.public_score:.5f}', s.status] for s in "
+            "submissions('toy') if s.public_score is not None]",
         ),
     },
     "leaderboard": {
         "cli": Call(
             "competitions leaderboard",
-            'value = [[r["teamName"], r["score"]] for r in table("competitions", "leaderboard", "settled", "-s")]',
+            'value = [[r["teamName"], r["score"]] for r in table("competitions", '
+            '"leaderboard", "settled", "-s")]',
         ),
         "api": Call(
             "competition_leaderboard_view",
@@ -136,18 +143,21 @@ MATRIX: dict[str, dict[str, Call]] = {
         "api": Call("kernels_push", "value = api.kernels_push('push').version_number"),
         "fastkaggle": Call(
             "push_notebook",
-            "value = push_notebook('kaggler', 'from-fastkaggle', 'From fastkaggle', 'code.ipynb', path='push', "
+            "value = push_notebook('kaggler', 'from-fastkaggle', 'From fastkaggle', "
+            "'code.ipynb', path='push', "
             "competition='toy').version_number",
         ),
         "ours": Call(
             "push_notebook",
-            "value = push_notebook('kaggler', 'from-ours', 'From ours', 'code.py', path='push', competition='toy').version",
+            "value = push_notebook('kaggler', 'from-ours', 'From ours', 'code.py', "
+            "path='push', competition='toy').version",
         ),
     },
     "status": {
         "cli": Call(
             "kernels status",
-            'value = [re.search(r"has status \\W?(?:\\w+\\.)?(\\w+)", kaggle("kernels", "status", f"kaggler/{n}"))[1] '
+            'value = [re.search(r"has status \\W?(?:\\w+\\.)?(\\w+)", kaggle("kernels", '
+            '"status", f"kaggler/{n}"))[1] '
             'for n in ("worked", "broke")]',
         ),
         "api": Call(
@@ -198,11 +208,13 @@ MATRIX: dict[str, dict[str, Call]] = {
         ),
         "api": Call(
             "dataset_create_version",
-            "value = api.dataset_create_version('version', 'second', dir_mode='zip', quiet=True).status",
+            "value = api.dataset_create_version('version', 'second', dir_mode='zip', "
+            "quiet=True).status",
         ),
         "kagglehub": Call(
             "dataset_upload",
-            "value = kagglehub.dataset_upload('kaggler/there-for-kagglehub', 'version', version_notes='second')",
+            "value = kagglehub.dataset_upload('kaggler/there-for-kagglehub', 'version', "
+            "version_notes='second')",
         ),
         "fastkaggle": Call("push_dataset", "value = push_dataset('version', 'second')"),
         "ours": Call(
@@ -212,11 +224,13 @@ MATRIX: dict[str, dict[str, Call]] = {
     "dataset download": {
         "cli": Call(
             "datasets download",
-            'kaggle("datasets", "download", "kaggler/shared-data", "-p", "data", "--unzip"); value = "data"',
+            'kaggle("datasets", "download", "kaggler/shared-data", "-p", "data", '
+            '"--unzip"); value = "data"',
         ),
         "api": Call(
             "dataset_download_files",
-            "api.dataset_download_files('kaggler/shared-data', path='data', unzip=True); value = 'data'",
+            "api.dataset_download_files('kaggler/shared-data', path='data', unzip=True); "
+            "value = 'data'",
         ),
         "kagglehub": Call(
             "dataset_download", "value = kagglehub.dataset_download('kaggler/shared-data')"
@@ -229,12 +243,14 @@ MATRIX: dict[str, dict[str, Call]] = {
     "model download": {
         "cli": Call(
             "models instances versions download",
-            'kaggle("models", "instances", "versions", "download", "kaggler/my-net/pyTorch/small/1", '
+            'kaggle("models", "instances", "versions", "download", '
+            '"kaggler/my-net/pyTorch/small/1", '
             '"-p", "net", "--untar"); value = "net"',
         ),
         "api": Call(
             "model_instance_version_download",
-            "api.model_instance_version_download('kaggler/my-net/pyTorch/small/1', 'net', untar=True); value = 'net'",
+            "api.model_instance_version_download('kaggler/my-net/pyTorch/small/1', "
+            "'net', untar=True); value = 'net'",
         ),
         "kagglehub": Call(
             "model_download", "value = kagglehub.model_download('kaggler/my-net/pyTorch/small/1')"
@@ -244,7 +260,7 @@ MATRIX: dict[str, dict[str, Call]] = {
 
 
 def cells() -> list[tuple[str, str]]:
-    "Return (client, operation) of every pair that exists."
+    """Return (client, operation) of every pair that exists."""
     return [
         (client, operation)
         for operation in OPERATIONS
@@ -254,7 +270,7 @@ def cells() -> list[tuple[str, str]]:
 
 
 def table() -> str:
-    "Return the matrix as a Markdown table: the name to call, or a dash where the client has none."
+    """Return the matrix as a Markdown table of call names; a dash if a client has no such call."""
     lines = ["| | " + " | ".join(CLIENTS.values()) + " |", "|---|" + "---|" * len(CLIENTS)]
     for operation in OPERATIONS:
         found = (MATRIX[operation].get(client) for client in CLIENTS)
@@ -267,4 +283,4 @@ def table() -> str:
 
 
 if __name__ == "__main__":
-    print(table())
+    sys.stdout.write(table() + "\n")

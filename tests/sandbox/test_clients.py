@@ -78,7 +78,8 @@ import kagglehub, pathlib
 print(kagglehub.whoami())
 folder = pathlib.Path(kagglehub.competition_download("toy"))
 print(sorted(p.name for p in folder.iterdir()))
-print(pathlib.Path(kagglehub.competition_download("toy", path="test.csv", force_download=True)).read_text()[:4])
+test = kagglehub.competition_download("toy", path="test.csv", force_download=True)
+print(pathlib.Path(test).read_text()[:4])
 """
     done = kaggle(code, module="python")
     assert "kaggler" in done.stdout and "train.csv" in done.stdout and "id,x" in done.stdout, (

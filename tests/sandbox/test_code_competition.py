@@ -1,4 +1,4 @@
-"""Code competitions: a notebook version is submitted, runs again on the hidden test set, and what it writes there is scored."""
+"""Code competitions: a submitted notebook runs again on the hidden test set and is scored."""
 
 import pytest
 
@@ -8,16 +8,15 @@ from fastkaggle_plus.sandbox.bundles import read_bundle
 
 from ..bundles import answers, make_bundle
 from .conftest import Caller
-from .kernel_helpers import Pusher
+from .kernel_caller import KernelCaller
 
-ANSWER = """import os
-import pandas as pd
+ANSWER = """import csv, os
 root = '../input/competitions/hidden-toy/'
-test, sample = pd.read_csv(root + 'test.csv'), pd.read_csv(root + 'sample_submission.csv')
+test, sample = [list(csv.DictReader(open(root + f))) for f in ('test.csv', 'sample_submission.csv')]
 assert len(test) == len(sample) and os.path.exists(root + 'train.csv')
-sample['y'] = test['id'] % 2
 print('rows', len(test), 'rerun', os.environ.get('KAGGLE_IS_COMPETITION_RERUN'))
-sample.to_csv('submission.csv', index=False)
+lines = [f"{row['id']},{int(row['id']) % 2}\\n" for row in test]
+open('submission.csv', 'w').write('id,y\\n' + ''.join(lines))
 """
 
 
@@ -38,7 +37,7 @@ def bundles(tmp_path):
 
 @pytest.fixture
 def kernels(call):
-    return Pusher(call)
+    return KernelCaller(call)
 
 
 def pushed(kernels, code: str = ANSWER, title: str = "Code entry", **fields) -> str:
@@ -105,7 +104,10 @@ def test_the_version_runs_again_on_the_hidden_test_set(kaggle, call, kernels, bo
 
 
 def test_reasons_of_failed_submissions(call, kernels):
-    break_when_scored = "import os\nopen('submission.csv', 'w').write('id,y')\nif 'KAGGLE_IS_COMPETITION_RERUN' in os.environ: raise ValueError('other data')"
+    break_when_scored = (
+        "import os\nopen('submission.csv', 'w').write('id,y')\n"
+        "if 'KAGGLE_IS_COMPETITION_RERUN' in os.environ: raise ValueError('other data')"
+    )
     expected = [
         (dict(enableInternet=True), ANSWER, "submission.csv", "internet"),
         (
@@ -156,21 +158,21 @@ def test_a_notebook_may_also_enter_a_competition_that_takes_files(call, kernels)
     assert (scored["status"], scored["publicScore"]) == ("COMPLETE", "1.00000")
 
 
-def test_a_rerun_that_a_stop_cut_off_is_done_again(bundles, tmp_path):
-    wait = (
-        ANSWER
-        + "import time\nif 'KAGGLE_IS_COMPETITION_RERUN' in os.environ and not os.path.exists('../input/competitions/hidden-toy/go'): time.sleep(600)"
+def test_an_interrupted_rerun_starts_again(bundles, tmp_path):
+    wait = ANSWER + (
+        "import time\nif 'KAGGLE_IS_COMPETITION_RERUN' in os.environ and not "
+        "os.path.exists('../input/competitions/hidden-toy/go'): time.sleep(600)"
     )
     with running(bundles, state=tmp_path / "state") as box:
         call = Caller(box)
-        pushed(Pusher(call), wait)
+        pushed(KernelCaller(call), wait)
         ref = submit(call).json()["ref"]
     (bundles / "hidden-toy" / "hidden" / "go").touch()
     with running(bundles, state=tmp_path / "state") as box:
         assert Caller(box).scored(ref)["publicScore"] == "1.00000"
 
 
-def test_hidden_answers_are_those_of_the_hidden_sample(bundles):
+def test_the_hidden_sample_has_the_ids_of_the_solution(bundles):
     bundle = read_bundle(bundles / "hidden-toy")
     assert (
         len(bundle.sample) == 40
@@ -179,6 +181,6 @@ def test_hidden_answers_are_those_of_the_hidden_sample(bundles):
     )
     (bundle.folder / "hidden" / "sample_submission.csv").unlink()
     with pytest.raises(
-        ConfigError, match=r"other ids.* all rows, those that are hidden too, into .*hidden"
+        ConfigError, match=r"other ids.* all rows, also the hidden ones, into .*hidden"
     ):
         read_bundle(bundle.folder)

@@ -1,4 +1,4 @@
-"""Datasets: made, versioned, processed a moment later and fetched, by the unmodified clients and by raw calls; nothing is lost by a stop."""
+"""Datasets: create, version, process and fetch them, with real clients and with raw calls."""
 
 import io
 import json
@@ -18,7 +18,7 @@ SERVICE = "datasets.DatasetApiService"
 
 
 class Datasets:
-    "Speaks to the dataset service directly."
+    """Speaks to the dataset service directly."""
 
     def __init__(self, box):
         self.box, self._call = box, Caller(box)
@@ -61,7 +61,7 @@ class Datasets:
         ).json()
 
     def settled(self, slug="my-data"):
-        "Wait until processing has come to an end."
+        """Wait until processing has come to an end."""
         deadline = time.monotonic() + 20
         while (status := self("GetDatasetStatus", slug).json()["status"]) not in (
             "READY",
@@ -83,6 +83,12 @@ class Datasets:
 @pytest.fixture
 def data(box):
     return Datasets(box)
+
+
+@pytest.fixture
+def unchanged(shared_box):
+    """The datasets of a shared sandbox, for requests that create nothing."""
+    return Datasets(shared_box)
 
 
 def zipped(**files):
@@ -220,7 +226,7 @@ def tar_link():
         ("a.zip", zipped(big="0" * 5000), "more than 1000 bytes"),
     ],
 )
-def test_archives_that_are_refused(data, tmp_path, monkeypatch, name, content, words):
+def test_unsafe_archives_are_refused(data, tmp_path, monkeypatch, name, content, words):
     monkeypatch.setattr("fastkaggle_plus.sandbox.archives.LIMIT_BYTES", 1000)
     data.create(contents={name: content})
     assert data.settled() == "FAILED"
@@ -248,10 +254,10 @@ def test_archives_that_are_refused(data, tmp_path, monkeypatch, name, content, w
         ({"directories": [{"name": "..", "files": []}]}, "cannot be the name"),
     ],
 )
-def test_what_is_refused_leaves_nothing(data, fields, words):
-    answer = data.create(**fields)
+def test_a_refused_request_creates_nothing(unchanged, fields, words):
+    answer = unchanged.create(**fields)
     assert answer["status"] == "error" and words in answer["error"]
-    assert data("GetDatasetStatus", fields.get("slug", "my-data")).status_code == 404
+    assert unchanged("GetDatasetStatus", fields.get("slug", "my-data")).status_code == 404
 
 
 def test_taken_names_used_tokens_and_missing_datasets(data):
@@ -355,18 +361,18 @@ def test_metadata_is_read_and_changed(data):
     )
     assert info["data"] == [{"name": "d/a.csv", "description": "the table", "totalBytes": 1}]
     cover = {"token": data.upload("cover.png", b"picture")["token"]}
-    said = {
+    settings = {
         "title": "A better title",
         "subtitle": "a subtitle of enough letters",
         "isPrivate": False,
         "keywords": ["image"],
         "licenses": [{"name": "MIT"}],
     }
-    assert data("UpdateDatasetMetadata", "my-data", settings={**said, "image": cover}).json() == {
-        "errors": []
-    }
+    assert data(
+        "UpdateDatasetMetadata", "my-data", settings={**settings, "image": cover}
+    ).json() == {"errors": []}
     info = data("GetDatasetMetadata", "my-data").json()["info"]
-    assert {k: info[k] for k in said} == said
+    assert {k: info[k] for k in settings} == settings
     facts = data("GetDataset", "my-data").json()
     assert (
         facts["licenseName"] == "MIT"
@@ -402,7 +408,7 @@ def test_two_files_of_one_name_fail(data):
     )
 
 
-def test_old_versions_go_and_a_deleted_dataset_is_gone(data, tmp_path):
+def test_old_versions_and_datasets_can_be_deleted(data, tmp_path):
     data.create()
     number = data("GetDataset", "my-data").json()["id"]
     data.settled()
@@ -522,7 +528,8 @@ time.sleep(1)
 for name in ("few", "many"):
     folder = pathlib.Path(kagglehub.dataset_download(f"kaggler/from-hub-{name}"))
     print(name, folder.name, len(list(folder.rglob("*.txt"))), (folder / "sub/1.txt").read_text())
-print(pathlib.Path(kagglehub.dataset_download("kaggler/from-hub-few/versions/1", path="sub/0.txt")).read_text())
+old = kagglehub.dataset_download("kaggler/from-hub-few/versions/1", path="sub/0.txt")
+print(pathlib.Path(old).read_text())
 """
     done = kaggle(code, module="python")
     assert "few 2 3 1" in done.stdout and "many 1 61 1" in done.stdout, done.stderr
@@ -533,7 +540,8 @@ def test_fastkaggle_makes_gets_and_pushes(kaggle, data):
     code = """
 import fastkaggle, pathlib, shutil
 fastkaggle.mk_dataset("made", "made-by-fastkaggle")
-print(fastkaggle.check_ds_exists("kaggler/made-by-fastkaggle"), fastkaggle.check_ds_exists("kaggler/not-there"))
+exists = fastkaggle.check_ds_exists
+print(exists("kaggler/made-by-fastkaggle"), exists("kaggler/not-there"))
 pathlib.Path("made/new.txt").write_text("new")
 fastkaggle.push_dataset("made", "second")
 import time; time.sleep(1)
@@ -563,14 +571,14 @@ print(sorted(p.name for p in pathlib.Path("got").iterdir()))
         {"ownerSlug": 3},
     ],
 )
-def test_fields_of_a_wrong_type_are_refused_and_spoil_nothing(data, fields):
+def test_fields_of_a_wrong_type_are_refused_and_create_nothing(unchanged, fields):
     sent = {
         "ownerSlug": "kaggler",
         "slug": "my-data",
         "title": "my-data",
-        "files": [data.upload("a.csv")],
+        "files": [unchanged.upload("a.csv")],
         **fields,
     }
-    answer = data("CreateDataset", **sent)
+    answer = unchanged("CreateDataset", **sent)
     assert answer.status_code == 400 and answer.json()["code"] == 400
-    assert data("ListDatasets", group="DATASET_SELECTION_GROUP_MY").json()["datasets"] == []
+    assert unchanged("ListDatasets", group="DATASET_SELECTION_GROUP_MY").json()["datasets"] == []

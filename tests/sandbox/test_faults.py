@@ -1,4 +1,4 @@
-"""Faults on demand: each kind as a raw client sees it, set at the start, from a test and over HTTP."""
+"""Faults on demand: each kind as a raw client sees it, set at the start, in a test or by HTTP."""
 
 import http.client
 import os
@@ -84,7 +84,7 @@ def test_dropped_answers_before_and_after_processing(box, call, kind, count):
     call.submit(answers())
 
 
-def test_a_dropped_upload_can_be_gone_on_with(box, call):
+def test_a_dropped_upload_can_be_resumed(box, call):
     content = answers()
     opened = call(
         "StartSubmissionUpload", competitionName="toy", fileName="a.csv", contentLength=len(content)
@@ -112,7 +112,7 @@ def test_a_download_cut_with_its_full_length_announced(box, call, bundles):
     )
 
 
-def test_a_large_download_is_cut_where_it_is_asked(bundles, tmp_path):
+def test_a_large_download_is_cut_at_the_given_byte(bundles, tmp_path):
     (bundles / "toy/files/big.bin").write_bytes(os.urandom(3 << 20))
     with running(
         bundles, state=tmp_path / "state", faults=["truncate:download:at=2500000,path=big.bin"]
@@ -188,17 +188,17 @@ def test_an_expired_upload_session_stays_expired(box, call):
 
 
 def test_slow_scoring_and_a_kernel_that_dies(box, call):
-    assert not box.faults.wants("kernel-dies") and box.faults.seconds("slow-scoring") == 0
+    assert not box.faults.has_hook("kernel-dies") and box.faults.seconds("slow-scoring") == 0
     box.faults.set("slow-scoring=30")
     box.faults.set("kernel-dies")
-    assert box.faults.wants("kernel-dies") and box.faults.seconds("slow-scoring") == 30
+    assert box.faults.has_hook("kernel-dies") and box.faults.seconds("slow-scoring") == 30
     ref = call.submit(answers())
     for _ in range(5):
         assert call("GetSubmission", ref=ref).json()["status"] == "PENDING"
         time.sleep(0.05)
 
 
-def test_what_was_slow_is_scored_after_the_next_start(bundles, tmp_path):
+def test_a_slow_submission_is_scored_after_a_restart(bundles, tmp_path):
     with running(bundles, state=tmp_path / "state", faults=["slow-scoring=60"]) as box:
         ref = Caller(box).submit(answers())
     with running(bundles, state=tmp_path / "state") as box:
@@ -218,7 +218,7 @@ def test_what_was_slow_is_scored_after_the_next_start(bundles, tmp_path):
         ("200", "Known"),
     ],
 )
-def test_an_unknown_word_is_named_with_its_neighbours(box, spec, near):
+def test_an_error_suggests_the_nearest_known_name(box, spec, near):
     with pytest.raises(UnknownName, match="Unknown") as e:
         box.faults.set(spec)
     assert near in str(e.value)
@@ -237,12 +237,12 @@ def test_an_unknown_word_is_named_with_its_neighbours(box, spec, near):
         "corrupt:at=1.5",
     ],
 )
-def test_a_value_that_does_not_fit_is_named(spec):
+def test_a_bad_value_is_named(spec):
     with pytest.raises(ConfigError, match="fault"):
         parse_fault(spec)
 
 
-def test_counting_is_each_faults_own():
+def test_each_fault_counts_its_requests():
     faults = Faults(["503:*:nth=3,times=always", "429:*:times=1"])
     assert [f and f.kind for f in (faults.take("POST", "/v1/s/A") for _ in range(4))] == [
         "429",
@@ -256,7 +256,7 @@ def test_counting_is_each_faults_own():
     )
 
 
-def test_a_wrong_fault_at_the_start(bundles, tmp_path):
+def test_a_wrong_fault_stops_the_start(bundles, tmp_path):
     with (
         pytest.raises(UnknownName, match="ListCompetitions"),
         running(bundles, state=tmp_path / "state", faults=["429:ListCompetition"]),
@@ -301,17 +301,17 @@ def test_the_endpoint_sets_lists_and_clears(box, call):
     )
 
 
-def test_the_kaggle_client_meets_the_faults_it_is_known_to_fail_at(kaggle, box):
+def test_faults_that_the_kaggle_client_does_not_handle(kaggle, box):
     box.faults.set("429:ListCompetitions:shape=gateway")
     assert kaggle("competitions", "list").returncode != 0
     assert kaggle("competitions", "list").returncode == 0
     box.faults.set("corrupt")
     assert (
         kaggle("competitions", "download", "toy", "-f", "test.csv").returncode == 0
-    )  # accepted: it looks at the size only
+    )  # accepted: it checks the size only
 
 
-def test_clients_meet_damaged_bytes(kaggle, box, bundles):
+def test_how_clients_handle_damaged_downloads(kaggle, box, bundles):
     box.faults.set("truncate:download:path=train.csv")
     assert (
         kaggle("competitions", "download", "toy", "-f", "train.csv").returncode == 0
@@ -326,10 +326,10 @@ def test_clients_meet_damaged_bytes(kaggle, box, bundles):
     assert "DataCorruptionError" in done.stderr
 
 
-def test_every_example_of_the_module_reads():
+def test_every_example_in_the_docstring_is_valid():
     examples = re.findall(r"^ {4}(\S.*?)(?: {3,}.*)?$", faults.__doc__, re.M)
     specs = [s for line in examples for s in re.split(r", (?=\w+-)| {2}", line)]
-    assert len(specs) == 11 and {parse_fault(s).kind for s in specs} > {
+    assert len(specs) == 12 and {parse_fault(s).kind for s in specs} > {
         "429",
         "503",
         "delay",
@@ -385,7 +385,7 @@ def test_killed_between_upload_and_ready(bundles, tmp_path):
         )
         assert (
             data.names() == [] and data("DownloadDataset", "my-data").status_code == 404
-        )  # nobody sees half a dataset
+        )  # half a dataset is not visible
     finally:
         os.killpg(server.pid, signal.SIGKILL)
         server.wait()

@@ -1,4 +1,4 @@
-"""rehearse: held-out rows make a bundle that the sandbox serves, whatever the files look like; and what is wrong is said of the user's own files."""
+"""rehearse: held-out rows make a bundle that the sandbox serves, for many kinds of files."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ RNG = np.random.default_rng(5)
 
 
 def make(folder, frame, *, sample=None, encoding="utf-8", split="", extra="", **facts):
-    "Write a competition's folder with its train file in it, and return the competition."
+    """Write a competition's folder with its train file in it, and return the competition."""
     facts = {"task": "binary", "metric": "accuracy", "id": "id", "target": "y", **facts}
     (folder / "toy").mkdir()
     (folder / "toy/competition.toml").write_text(
@@ -46,7 +46,7 @@ def bundle_of(comp, dest):
 
 
 def best(bundle, columns, says=lambda column: column):
-    "The score of a submission that gives each row's true class all the probability."
+    """The score of a submission that gives each row's true class all the probability."""
     truth = bundle.solution["y"]
     frame = pd.DataFrame(
         {"id": bundle.solution["id"], **{c: (truth == says(c)).astype(int) for c in columns}}
@@ -67,7 +67,7 @@ def test_probabilities_of_several_classes_get_a_column_each(tmp_path):
     assert best(read_bundle(bundle.folder), "abc") == pytest.approx((0, 0), abs=1e-9)
 
 
-def test_sample_columns_may_call_the_classes_otherwise(tmp_path):
+def test_sample_columns_can_name_the_classes_differently(tmp_path):
     columns = ["Status_C", "Status_CL", "Status_D"]
     sample = pd.DataFrame({"id": [1], **dict.fromkeys(columns, 0.3)})
     bundle = bundle_of(
@@ -98,12 +98,14 @@ def test_sample_columns_may_call_the_classes_otherwise(tmp_path):
         (
             {},
             dict(id="idd"),
-            r"competition\.toml: id = \"idd\": .*train\.csv has no such column\. Did you mean 'id'\? Its columns: id, x, y",
+            r"competition\.toml: id = \"idd\": .*train\.csv has no such column\. Did you "
+            r"mean 'id'\? Its columns: id, x, y",
         ),
         (
             {},
             dict(target="Y"),
-            r"competition\.toml: target = \"Y\": .*train\.csv has no such column\. Did you mean 'y'",
+            r"competition\.toml: target = \"Y\": .*train\.csv has no such column\. Did "
+            r"you mean 'y'",
         ),
         (
             {},
@@ -122,7 +124,7 @@ def test_sample_columns_may_call_the_classes_otherwise(tmp_path):
         ),
     ],
 )
-def test_what_is_wrong_is_said_of_the_users_own_files(tmp_path, changes, options, message):
+def test_errors_name_the_users_own_files(tmp_path, changes, options, message):
     comp = make(tmp_path, rows(**changes), **options)
     with pytest.raises(DataError, match=message):
         rehearse(comp, comp.folder, tmp_path / "bundles")
@@ -138,7 +140,7 @@ def test_files_in_other_encodings_are_served_in_utf8(tmp_path, encoding):
     }
 
 
-def test_packed_files_are_served_packed_and_the_seed_decides_their_bytes(tmp_path):
+def test_compressed_files_stay_compressed_and_reproducible(tmp_path):
     comp = make(tmp_path, rows(), train="train.csv.gz")
     pd.read_csv(comp.folder / "train.csv").to_csv(comp.folder / "train.csv.gz", index=False)
     first, again = (
@@ -151,7 +153,7 @@ def test_packed_files_are_served_packed_and_the_seed_decides_their_bytes(tmp_pat
     )
 
 
-def test_groups_are_held_out_whole_and_many_of_them_take_no_time_each(tmp_path):
+def test_many_groups_are_held_out_as_a_whole(tmp_path):
     n = 20_000
     teams = [f"team {i}" for i in RNG.integers(0, 8_000, n)]
     frame = pd.DataFrame({"id": range(n), "x": 1, "team": teams, "y": RNG.integers(0, 2, n)})
@@ -176,7 +178,7 @@ def pictures(comp, files):
 
 
 @pytest.mark.parametrize(("n", "shown"), [(60, 2), (2000, 36)])
-def test_of_a_code_competition_few_rows_are_seen_and_all_are_asked_again(tmp_path, n, shown):
+def test_a_code_competition_shows_few_test_rows_and_hides_the_rest(tmp_path, n, shown):
     frame = pd.DataFrame({"id": range(n), "x": RNG.normal(size=n), "y": RNG.integers(0, 2, n)})
     bundle = bundle_of(make(tmp_path, frame, extra="code_competition = true\n"), tmp_path)
     seen, asked = (
@@ -234,7 +236,7 @@ def test_images_of_hidden_rows_are_hidden_too(tmp_path):
     assert str(shown) in seen and len(seen) == 2 and len(hidden) == 16 and not seen & hidden
 
 
-def test_one_image_that_is_not_there_stops_no_rehearsal(tmp_path):
+def test_a_missing_image_does_not_stop_a_rehearsal(tmp_path):
     comp = make(
         tmp_path,
         rows(["a", "b"] * 30),
@@ -263,8 +265,8 @@ def test_one_image_that_is_not_there_stops_no_rehearsal(tmp_path):
 
 
 @pytest.mark.parametrize("above", ["", "train_images/"])
-def test_held_out_images_of_one_name_stay_apart_where_their_ids_tell_the_folder(tmp_path, above):
-    "Also where nothing is said of images: the folders and the template are then the usual ones."
+def test_held_out_images_keep_a_folder_that_their_ids_name(tmp_path, above):
+    """Also without an [images] section: then the default folders and template apply."""
     names = [f"s{i % 3}/{i // 3}.png" for i in range(N)]
     comp = make(
         tmp_path, rows(["a", "b"] * 30).assign(id=[above + name for name in names]), kind="images"

@@ -1,4 +1,4 @@
-"""Kernels run for real: their folders, their limits, what they may not see, and that nothing of them stays behind."""
+"""Kernels are run for real: their folders, limits and isolation, and what they leave behind."""
 
 import json
 import os
@@ -8,29 +8,35 @@ import signal
 import socket
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from fastkaggle_plus.sandbox.kernels.isolation import isolation
-from fastkaggle_plus.sandbox.kernels.runs import Job, KernelRuns
+from fastkaggle_plus.sandbox.kernels.isolation import supported_isolation
+from fastkaggle_plus.sandbox.kernels.prepare import KernelJob
+from fastkaggle_plus.sandbox.kernels.runs import KernelRuns
 
 from .conftest import Caller
-from .kernel_helpers import Pusher, notebook, wait
+from .kernel_caller import KernelCaller, notebook, wait
 
 APART = [
     pytest.param(
-        isolation(),
+        supported_isolation(),
         id="apart",
-        marks=pytest.mark.skipif(not isolation(), reason="this system allows no namespaces"),
+        marks=pytest.mark.skipif(
+            not supported_isolation(), reason="this system allows no namespaces"
+        ),
     ),
     pytest.param(frozenset(), id="plain"),
 ]
 NETWORK = pytest.param(
     frozenset({"network"}),
     id="network only",
-    marks=pytest.mark.skipif("network" not in isolation(), reason="this system allows none"),
+    marks=pytest.mark.skipif(
+        "network" not in supported_isolation(), reason="this system allows none"
+    ),
 )
 
 
@@ -42,7 +48,7 @@ def runs(request, tmp_path):
     made = KernelRuns(
         tmp_path / "state" / "kernels",
         hidden=[hidden],
-        kept_apart=request.param,
+        isolated=request.param,
         secrets=lambda: {"word": "abracadabra"},
     )
     yield made
@@ -54,16 +60,16 @@ def go(runs):
     numbers = iter(range(1, 100))
 
     def run(code: str, *, timeout_s: float = 60, until: str = "", **more) -> tuple[str, str, str]:
-        "Run to the end and return (status, reason, log as text)."
-        number, told = next(numbers), []
-        start(runs, code, number, told, timeout_s=timeout_s, **more)
-        wait(lambda: told and told[-1][0] != "RUNNING")
-        return *told[-1], text(runs, number)
+        """Run to the end and return (status, reason, log as text)."""
+        number, statuses = next(numbers), []
+        start(runs, code, number, statuses, timeout_s=timeout_s, **more)
+        wait(lambda: statuses and statuses[-1][0] != "RUNNING")
+        return *statuses[-1], text(runs, number)
 
     return run
 
 
-def start(runs, code, number, told, **more):
+def start(runs, code, number, statuses, **more):
     given = (
         dict(
             kernel_type="script",
@@ -75,7 +81,7 @@ def start(runs, code, number, told, **more):
         )
         | more
     )
-    runs.start(Job(number, code, **given), lambda *said: told.append(said))
+    runs.start(KernelJob(number, code, **given), lambda *status: statuses.append(status))
 
 
 def text(runs, number: int) -> str:
@@ -83,7 +89,7 @@ def text(runs, number: int) -> str:
 
 
 def alive(word: str) -> list[int]:
-    "Processes that have a word on their command line."
+    """Processes that have a word on their command line."""
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
@@ -105,9 +111,10 @@ def source(tmp_path, **files: str) -> Path:
     return folder
 
 
-def test_a_script_and_a_notebook_run_where_kaggle_runs_them(go, runs):
+def test_scripts_and_notebooks_run_in_kaggles_folders(go, runs):
     code = (
-        "import os, sys\nprint(os.environ['KAGGLE_KERNEL_RUN_TYPE'], os.path.basename(os.getcwd()), os.path.isdir('../input'))\n"
+        "import os, sys\nprint(os.environ['KAGGLE_KERNEL_RUN_TYPE'], "
+        "os.path.basename(os.getcwd()), os.path.isdir('../input'))\n"
         "open('out.txt', 'w').write('x')\nprint(sys.prefix)\nprint('warned', file=sys.stderr)"
     )
     for kind, written in (("script", code), ("notebook", notebook(*code.split("\n")))):
@@ -126,12 +133,13 @@ def test_a_script_and_a_notebook_run_where_kaggle_runs_them(go, runs):
     ]
 
 
-def test_an_error_without_words_is_its_name(go):
+@pytest.mark.parametrize("runs", APART[1:], indirect=True)
+def test_an_error_without_a_message_is_named(go):
     status, reason, _ = go(notebook("assert len('hidden') == 1"), kernel_type="notebook")
     assert (status, reason) == ("ERROR", "Exit status 1: AssertionError")
 
 
-def test_an_error_keeps_what_was_written_and_names_its_cause(go, runs):
+def test_an_error_keeps_the_output_and_names_the_cause(go, runs):
     for kind, code in (
         ("script", "open('kept.txt', 'w').write('k')\nraise ValueError('no such thing')"),
         (
@@ -156,7 +164,7 @@ def test_an_error_keeps_what_was_written_and_names_its_cause(go, runs):
     ]
 
 
-def test_nothing_is_inherited_that_could_reach_a_real_account(go, monkeypatch):
+def test_kernels_inherit_no_credentials(go, monkeypatch):
     for name in (
         "KAGGLE_USERNAME",
         "KAGGLE_KEY",
@@ -169,30 +177,34 @@ def test_nothing_is_inherited_that_could_reach_a_real_account(go, monkeypatch):
     ):
         monkeypatch.setenv(name, "from-outside-1234")
     status, _, log = go(
-        "import os\nprint(dict(os.environ))\nprint(open('/proc/self/environ').read(), os.path.exists(os.path.expanduser('~/.kaggle')))"
+        "import os\nprint(dict(os.environ))\n"
+        "print(open('/proc/self/environ').read(), "
+        "os.path.exists(os.path.expanduser('~/.kaggle')))"
     )
     assert status == "COMPLETE" and "from-outside-1234" not in log and log.endswith("False\n")
 
 
-def test_the_homes_are_hidden_and_this_package_is_not(go, runs, monkeypatch, tmp_path):
-    "Wherever a checkout lies, in a home or in /tmp, a notebook can import what is installed from it."
+def test_home_folders_are_hidden_but_this_package_is_visible(go, runs, monkeypatch, tmp_path):
+    """A notebook can import this package from a checkout in a home folder or in /tmp."""
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "diary.txt").write_text("dear diary")
     homes = [str(tmp_path), pwd.getpwuid(os.getuid()).pw_dir]
     status, _, log = go(
-        f"import os\nfrom fastkaggle_plus.competition import builtin_folder\nprint('titanic' in os.listdir(builtin_folder()))\n"
-        f"print([os.path.exists(os.path.join(h, n)) for h in {homes!r} for n in ('diary.txt', '.kaggle', '.bashrc', '.gitconfig')])"
+        "import os\nfrom fastkaggle_plus.competition import builtin_folder\n"
+        "print('titanic' in os.listdir(builtin_folder()))\n"
+        f"print([os.path.exists(os.path.join(h, n)) for h in {homes!r} for n in "
+        "('diary.txt', '.kaggle', '.bashrc', '.gitconfig')])"
     )
     assert status == "COMPLETE" and log.startswith("True\n"), log
-    assert "files" not in runs.kept_apart or "True" not in log.splitlines()[1]
+    assert "files" not in runs.isolated or "True" not in log.splitlines()[1]
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(
-    "files" not in isolation(), reason="this system gives no file tree of one's own"
+    "files" not in supported_isolation(), reason="this system gives no file tree of one's own"
 )
-def test_a_checkout_in_tmp_is_seen_too(tmp_path):
-    "The kernel's /tmp is its own; what this package was loaded from is shown in it all the same."
+def test_a_checkout_in_tmp_is_visible(tmp_path):
+    """A kernel has its own /tmp, but the folder of this package is visible in it."""
     root = Path(__file__).resolve().parents[2]
     for name in ("fastkaggle_plus", "competitions"):
         shutil.copytree(
@@ -201,10 +213,13 @@ def test_a_checkout_in_tmp_is_seen_too(tmp_path):
     code = f"""
 import sys
 from pathlib import Path
-from fastkaggle_plus.sandbox.kernels.runs import Job, KernelRuns
+from fastkaggle_plus.sandbox.kernels.prepare import KernelJob
+from fastkaggle_plus.sandbox.kernels.runs import KernelRuns
 runs, ended = KernelRuns(Path({str(tmp_path / "state" / "runs")!r})), []
-text = "import sys; sys.path.insert(0, {str(tmp_path / "checkout")!r}); import fastkaggle_plus; print('from', fastkaggle_plus.__file__)"
-runs.start(Job(1, text, "script", "python", {{}}, True, "", 60), lambda status, reason: ended.append(status))
+text = "import sys; sys.path.insert(0, {str(tmp_path / "checkout")!r}); "
+text += "import fastkaggle_plus; print('from', fastkaggle_plus.__file__)"
+job = KernelJob(1, text, "script", "python", {{}}, True, "", 60)
+runs.start(job, lambda status, reason: ended.append(status))
 while not ended or ended[-1] == "RUNNING":
     pass
 print("".join(e["data"] for e in runs.log(1)))
@@ -219,12 +234,14 @@ runs.close()
     assert f"from {tmp_path / 'checkout'}" in done.stdout, done.stdout + done.stderr
 
 
-def test_inputs_are_there_to_read_only(go, runs, tmp_path):
+def test_inputs_are_read_only(go, runs, tmp_path):
     folder = source(tmp_path, a="one", sub__b="two")
     (folder / "link").symlink_to(folder / "a")
     code = (
-        "import os\nfrom pathlib import Path\nroot = Path('../input/competitions/toy')\nprint([p.read_text() for p in (root / 'a', root / 'sub/b')])\n"
-        "for act in (lambda: (root / 'a').write_text('x'), lambda: (root / 'new').write_text('x'), lambda: (root / 'sub/b').unlink()):\n"
+        "import os\nfrom pathlib import Path\nroot = Path('../input/competitions/toy')\n"
+        "print([p.read_text() for p in (root / 'a', root / 'sub/b')])\n"
+        "for act in (lambda: (root / 'a').write_text('x'), lambda: (root / "
+        "'new').write_text('x'), lambda: (root / 'sub/b').unlink()):\n"
         "    try: act(); print('WRITTEN')\n    except OSError as e: print('refused')\n"
         "print(os.path.samefile('../input', os.environ['KAGGLE_CACHE_MOUNT_FOLDER']))"
     )
@@ -232,7 +249,7 @@ def test_inputs_are_there_to_read_only(go, runs, tmp_path):
         status, _, log = go(code, inputs={"competitions/toy": [given]})
         assert status == "COMPLETE" and "['one', 'two']" in log and log.endswith("True\n")
         if (
-            "files" in runs.kept_apart or os.getuid()
+            "files" in runs.isolated or os.getuid()
         ):  # without namespaces root may write anywhere, here to a copy
             assert "WRITTEN" not in log
     assert (folder / "a").read_text() == "one" and sorted(p.name for p in folder.iterdir()) == [
@@ -244,14 +261,21 @@ def test_inputs_are_there_to_read_only(go, runs, tmp_path):
 
 def test_later_folders_replace_files_of_the_same_name(go, tmp_path):
     below, above = source(tmp_path, a="old", sub__b="stays"), source(tmp_path, a="new", c="more")
-    code = "from pathlib import Path\nroot = Path('../input/x')\nprint([(root / n).read_text() for n in ('a', 'sub/b', 'c')])"
+    code = (
+        "from pathlib import Path\nroot = Path('../input/x')\n"
+        "print([(root / n).read_text() for n in ('a', 'sub/b', 'c')])"
+    )
     _, _, log = go(code, inputs={"x": [below, above]})
     assert "['new', 'stays', 'more']" in log
     assert (below / "a").read_text() == "old" and not (below / "c").exists()
 
 
 def test_secrets_come_from_the_sandbox(go):
-    code = "from kaggle_secrets import UserSecretsClient\nprint(UserSecretsClient().get_secret('word'))\nUserSecretsClient().get_secret('other')"
+    code = (
+        "from kaggle_secrets import UserSecretsClient\n"
+        "print(UserSecretsClient().get_secret('word'))\n"
+        "UserSecretsClient().get_secret('other')"
+    )
     status, reason, log = go(code)
     assert "abracadabra\n" in log and status == "ERROR" and "No user secrets exist" in reason
 
@@ -259,12 +283,14 @@ def test_secrets_come_from_the_sandbox(go):
 @pytest.mark.slow
 def test_the_time_limit_ends_everything_that_was_started(go, runs):
     leave = (
-        "import subprocess, sys, time\nopen('kept.txt', 'w').write('k')\nchild = 'import time; time.sleep(600) # left-by-limit'\n"
-        "subprocess.Popen([sys.executable, '-c', child], start_new_session=True)\nsubprocess.Popen([sys.executable, '-c', child])\n"
+        "import subprocess, sys, time\nopen('kept.txt', 'w').write('k')\n"
+        "child = 'import time; time.sleep(600) # left-by-limit'\n"
+        "subprocess.Popen([sys.executable, '-c', child], start_new_session=True)\n"
+        "subprocess.Popen([sys.executable, '-c', child])\n"
         "print('ready')\ntime.sleep(600)"
     )
     for kind, code, limit_s in (("script", leave, 3), ("notebook", notebook(leave), 6)):
-        if kind == "notebook" and "files" in runs.kept_apart:
+        if kind == "notebook" and "files" in runs.isolated:
             continue  # a process namespace ends one like the other, so once is enough
         status, reason, log = go(code, kernel_type=kind, timeout_s=limit_s)
         assert (
@@ -277,9 +303,10 @@ def test_the_time_limit_ends_everything_that_was_started(go, runs):
     assert (runs.folder / "1" / "working" / "kept.txt").read_text() == "k"
 
 
-def test_what_runs_on_in_the_background_ends_with_the_kernel(go):
+def test_background_processes_end_with_the_kernel(go):
     status, _, _ = go(
-        "import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600) # left-behind'], start_new_session=True)"
+        "import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', 'import time; "
+        "time.sleep(600) # left-behind'], start_new_session=True)"
     )
     assert status == "COMPLETE"
     wait(lambda: not alive("left-behind"))
@@ -287,21 +314,22 @@ def test_what_runs_on_in_the_background_ends_with_the_kernel(go):
 
 def test_a_kernel_can_be_made_to_die(tmp_path):
     asked = iter([True, False])
-    runs, told = KernelRuns(tmp_path / "kernels", dies=lambda: next(asked)), []
+    runs, statuses = KernelRuns(tmp_path / "kernels", dies=lambda: next(asked)), []
     code = "print('one', flush=True)\nopen('a', 'w').close()\nimport time; time.sleep(600)"
-    start(runs, code, 1, told)
-    wait(lambda: told and told[-1][0] != "RUNNING")
-    assert told[-1] == ("ERROR", "The kernel died.") and "one" in text(runs, 1)
-    start(runs, "print('lives')", 2, told)
-    wait(lambda: len(told) == 4)
-    assert told[-1] == ("COMPLETE", "")
+    start(runs, code, 1, statuses)
+    wait(lambda: statuses and statuses[-1][0] != "RUNNING")
+    assert statuses[-1] == ("ERROR", "The kernel died.") and "one" in text(runs, 1)
+    start(runs, "print('lives')", 2, statuses)
+    wait(lambda: len(statuses) == 4)
+    assert statuses[-1] == ("COMPLETE", "")
     runs.close()
 
 
-def test_a_log_without_end_is_cut_and_the_run_goes_on(go, runs, monkeypatch):
-    monkeypatch.setattr("fastkaggle_plus.sandbox.kernels.run_log.LARGEST", 20_000)
+def test_a_log_that_is_too_long_is_cut_and_the_run_continues(go, runs, monkeypatch):
+    monkeypatch.setattr("fastkaggle_plus.sandbox.kernels.run_log.MAX_BYTES", 20_000)
     status, _, log = go(
-        "import sys\nfor i in range(1000): print('line', i)\nsys.stdout.write('no end of line ' * 10)\nopen('after.txt', 'w').close()"
+        "import sys\nfor i in range(1000): print('line', i)\n"
+        "sys.stdout.write('no end of line ' * 10)\nopen('after.txt', 'w').close()"
     )
     assert status == "COMPLETE" and (runs.folder / "1" / "working" / "after.txt").exists()
     assert "line 100\n" in log and "line 999" not in log and log.endswith("the rest is dropped.\n")
@@ -314,27 +342,30 @@ def test_only_python_runs(go):
 
 
 def test_closing_ends_all_runs(runs):
-    told = []
-    start(runs, "print('up', flush=True)\nimport time; time.sleep(600) # closed-over", 1, told)
+    statuses = []
+    start(runs, "print('up', flush=True)\nimport time; time.sleep(600) # closed-over", 1, statuses)
     wait(lambda: "up" in text(runs, 1))
     runs.close()
-    assert told[-1][0] == "ERROR" and "closed" in told[-1][1]
+    assert statuses[-1][0] == "ERROR" and "closed" in statuses[-1][1]
 
 
 @pytest.mark.parametrize("runs", [*APART, NETWORK], indirect=True)
 def test_without_internet_there_is_no_network(go, runs):
     code = (
         "import socket, threading\n"
-        "server = socket.create_server(('127.0.0.1', 0))\nsocket.create_connection(server.getsockname()).close()\nprint('own loopback')\n"
-        "try: socket.create_connection(('127.0.0.1', PORT), timeout=2); print('REACHED')\nexcept OSError as e: print('cut off')\n"
-        "try: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).connect(('8.8.8.8', 53)); print('ROUTE')\nexcept OSError as e: print('no route')"
+        "server = socket.create_server(('127.0.0.1', 0))\n"
+        "socket.create_connection(server.getsockname()).close()\nprint('own loopback')\n"
+        "try: socket.create_connection(('127.0.0.1', PORT), timeout=2); "
+        "print('REACHED')\nexcept OSError as e: print('cut off')\n"
+        "try: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).connect(('8.8.8.8', 53)); "
+        "print('ROUTE')\nexcept OSError as e: print('no route')"
     )
     with socket.create_server(("127.0.0.1", 0)) as outside:
         code = code.replace("PORT", str(outside.getsockname()[1]))
         _, _, off = go(code, internet=False)
         _, _, on = go(code, internet=True)
     assert "REACHED" in on and "own loopback" in off
-    if "network" in runs.kept_apart:
+    if "network" in runs.isolated:
         assert "cut off" in off and "no route" in off
     else:
         assert off.startswith(
@@ -342,10 +373,12 @@ def test_without_internet_there_is_no_network(go, runs):
         )
 
 
-@pytest.mark.skipif("files" not in isolation(), reason="this system allows no mount namespaces")
-def test_a_kernel_sees_kaggle_s_tree_and_not_the_machine_s_secrets(tmp_path):
+@pytest.mark.skipif(
+    "files" not in supported_isolation(), reason="this system allows no mount namespaces"
+)
+def test_a_kernel_sees_kaggles_folders_but_no_secrets(tmp_path):
     hidden = source(tmp_path, solution="secret answers")
-    runs, told = KernelRuns(tmp_path / "state" / "kernels", hidden=[hidden]), []
+    runs, statuses = KernelRuns(tmp_path / "state" / "kernels", hidden=[hidden]), []
     (tmp_path / "state").mkdir()
     (tmp_path / "state" / "credentials.json").write_text("the key")
     code = f"""
@@ -360,15 +393,16 @@ for name in ('/etc/fkp-test', '/kaggle/fkp-test', '/fkp-test', '/var/fkp-test'):
 open('/tmp/fkp-of-the-kernel', 'w').close()
 open(os.path.join(sys.prefix, 'fkp-of-the-kernel'), 'w').close()
 open('/dev/shm/fkp-of-the-kernel', 'w').close()
-print(subprocess.run(['mount', '-o', 'remount,rw', '/kaggle/input'], capture_output=True).returncode != 0)
+remount = ['mount', '-o', 'remount,rw', '/kaggle/input']
+print(subprocess.run(remount, capture_output=True).returncode != 0)
 print(len([p for p in os.listdir('/proc') if p.isdecimal()]) < 6)
 """
     before = set(os.listdir("/"))
-    start(runs, code, 1, told)
-    wait(lambda: told and told[-1][0] != "RUNNING")
+    start(runs, code, 1, statuses)
+    wait(lambda: statuses and statuses[-1][0] != "RUNNING")
     log = text(runs, 1)
     assert (
-        told[-1][0] == "COMPLETE"
+        statuses[-1][0] == "COMPLETE"
         and log == "/kaggle/working True True\nnot there\nnot there\nTrue\nTrue\n"
     ), log
     assert set(os.listdir("/")) == before
@@ -377,29 +411,23 @@ print(len([p for p in os.listdir('/proc') if p.isdecimal()]) < 6)
 
 
 @pytest.mark.slow
-@pytest.mark.skipif("files" not in isolation(), reason="this system allows no mount namespaces")
-def test_pip_installs_into_the_run_and_leaves_the_environment_alone(tmp_path):
-    package = source(tmp_path, a="")
-    (package / "pyproject.toml").write_text(
-        '[project]\nname = "fkp-tiny-package"\nversion = "1"\n[tool.setuptools]\npy-modules = ["fkp_tiny"]\n'
-    )
-    (package / "fkp_tiny.py").write_text("word = 'tiny'")
-    build = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "-q",
-        "--no-deps",
-        "--no-index",
-        "--no-build-isolation",
-        "-w",
-        str(tmp_path / "wheels"),
-        str(package),
-    ]
-    if subprocess.run(build, capture_output=True).returncode:
-        pytest.skip("this environment has no setuptools to build a wheel with")
-    runs, told = KernelRuns(tmp_path / "kernels"), []
+@pytest.mark.skipif(
+    "files" not in supported_isolation(), reason="this system allows no mount namespaces"
+)
+def test_pip_installs_into_the_run_only(tmp_path):
+    (tmp_path / "wheels").mkdir()
+    info = "fkp_tiny_package-1.dist-info"
+    with zipfile.ZipFile(tmp_path / "wheels/fkp_tiny_package-1-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("fkp_tiny.py", "word = 'tiny'")
+        wheel.writestr(
+            f"{info}/METADATA", "Metadata-Version: 2.1\nName: fkp-tiny-package\nVersion: 1\n"
+        )
+        wheel.writestr(
+            f"{info}/WHEEL",
+            "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        )
+        wheel.writestr(f"{info}/RECORD", "")
+    runs, statuses = KernelRuns(tmp_path / "kernels"), []
     code = notebook(
         "%pip install -q --no-index --find-links=../input/datasets/me/libs fkp-tiny-package",
         "import fkp_tiny; print(fkp_tiny.word)",
@@ -408,13 +436,13 @@ def test_pip_installs_into_the_run_and_leaves_the_environment_alone(tmp_path):
         runs,
         code,
         1,
-        told,
+        statuses,
         kernel_type="notebook",
         internet=False,
         inputs={"datasets/me/libs": [tmp_path / "wheels"]},
     )
-    wait(lambda: told and told[-1][0] != "RUNNING")
-    assert told[-1][0] == "COMPLETE" and "tiny\n" in text(runs, 1), text(runs, 1)
+    wait(lambda: statuses and statuses[-1][0] != "RUNNING")
+    assert statuses[-1][0] == "COMPLETE" and "tiny\n" in text(runs, 1), text(runs, 1)
     assert (
         subprocess.run([sys.executable, "-c", "import fkp_tiny"], capture_output=True).returncode
         != 0
@@ -424,21 +452,21 @@ def test_pip_installs_into_the_run_and_leaves_the_environment_alone(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
-def test_a_server_that_is_killed_leaves_nothing_running_and_says_so_at_its_next_start(
-    bundles, tmp_path, how
-):
+def test_a_killed_server_leaves_no_kernel_running(bundles, tmp_path, how):
     serving = (
         "import sys\nfrom fastkaggle_plus.sandbox import serve\n"
-        "serve(sys.argv[1], state=sys.argv[2], user='u', key='k', on_start=lambda b: print(b.url, flush=True))"
+        "serve(sys.argv[1], state=sys.argv[2], user='u', key='k', on_start=lambda b: "
+        "print(b.url, flush=True))"
     )
     command = [sys.executable, "-c", serving, str(bundles), str(tmp_path / "state")]
     first = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    kernels = Pusher(
+    kernels = KernelCaller(
         Caller(SimpleNamespace(url=first.stdout.readline().strip(), user="u", key="k"))
     )
     code = (
         "import subprocess, sys\nprint('up', flush=True)\n"
-        "subprocess.run([sys.executable, '-c', 'import time; time.sleep(600) # orphan-of-server'], start_new_session=True)"
+        "subprocess.run([sys.executable, '-c', 'import time; time.sleep(600) # "
+        "orphan-of-server'], start_new_session=True)"
     )
     kernels.push(notebook(code), kind="notebook")
     wait(lambda: alive("orphan-of-server"))
@@ -447,7 +475,7 @@ def test_a_server_that_is_killed_leaves_nothing_running_and_says_so_at_its_next_
     wait(lambda: not alive("orphan-of-server"))
     second = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
-        again = Pusher(
+        again = KernelCaller(
             Caller(SimpleNamespace(url=second.stdout.readline().strip(), user="u", key="k"))
         )
         found = again("GetKernelSessionStatus")

@@ -1,4 +1,4 @@
-"""Kernels over the wire: the real clients push, follow, fetch, pull, list and delete; refusals and limits as Kaggle has them."""
+"""Kernels with the real clients: push, follow, fetch, pull, list, delete; refusals and limits."""
 
 import json
 import os
@@ -6,20 +6,19 @@ import re
 
 import pytest
 
-from fastkaggle_plus.sandbox import running
-from fastkaggle_plus.sandbox.kernels.quota import Limits
+from fastkaggle_plus.sandbox import Limits, running
 
 from .conftest import Caller
-from .kernel_helpers import SERVICE, Pusher, notebook, wait
+from .kernel_caller import SERVICE, KernelCaller, notebook, wait
 
 
 @pytest.fixture
 def kernels(call):
-    return Pusher(call)
+    return KernelCaller(call)
 
 
 def folder(kaggle, code: str, *, kind: str = "notebook", title: str = "First steps", **more):
-    "Write what `kaggle kernels push` takes, and return the folder's name."
+    """Write what `kaggle kernels push` takes, and return the folder's name."""
     place = kaggle.home / "push"
     place.mkdir(exist_ok=True)
     name = "code.ipynb" if kind == "notebook" else "code.py"
@@ -45,8 +44,10 @@ def folder(kaggle, code: str, *, kind: str = "notebook", title: str = "First ste
 @pytest.mark.slow
 def test_a_notebook_goes_through_the_whole_command_line(kaggle, kernels):
     code = notebook(
-        "import pandas as pd, os\nprint('rows', len(pd.read_csv('../input/competitions/toy/train.csv')))",
-        "os.makedirs('deep/er')\nopen('deep/er/a.txt', 'w').write('kept')\nopen('b.csv', 'w').write('id,y')",
+        "import pandas as pd, os\nprint('rows', "
+        "len(pd.read_csv('../input/competitions/toy/train.csv')))",
+        "os.makedirs('deep/er')\nopen('deep/er/a.txt', 'w').write('kept')\n"
+        "open('b.csv', 'w').write('id,y')",
     )
     pushed = kaggle(
         "kernels",
@@ -97,7 +98,9 @@ def test_a_notebook_goes_through_the_whole_command_line(kaggle, kernels):
     )
     assert open(os.path.join(got.stdout.split()[-1], "deep/er/a.txt")).read() == "kept", got.stderr
     one = kaggle(
-        "import kagglehub; print(kagglehub.notebook_output_download('kaggler/first-steps/versions/1', path='deep/er/a.txt'))",
+        "import kagglehub; "
+        "print(kagglehub.notebook_output_download('kaggler/first-steps/versions/1', "
+        "path='deep/er/a.txt'))",
         module="kagglehub",
     )
     assert open(one.stdout.split()[-1]).read() == "kept", one.stderr
@@ -111,7 +114,10 @@ def test_fastkaggle_pushes_a_notebook_that_finds_its_competition(kaggle, kernels
     (kaggle.home / "n.ipynb").write_text(
         notebook("import os; print(os.listdir('../input/competitions/toy'))")
     )
-    code = "print(push_notebook('kaggler', 'from-fastkaggle', 'From fastkaggle', 'n.ipynb', competition='toy').to_dict())"
+    code = (
+        "print(push_notebook('kaggler', 'from-fastkaggle', 'From fastkaggle', 'n.ipynb', "
+        "competition='toy').to_dict())"
+    )
     said = kaggle(f"from fastkaggle import push_notebook; {code}", module="fastkaggle")
     assert "'versionNumber': 1" in said.stdout, said.stderr
     assert kernels.wait("from-fastkaggle")["status"] == "COMPLETE"
@@ -220,7 +226,8 @@ def test_refusals_come_with_status_200(kernels):
         {"id": 77},
     ],
 )
-def test_fields_that_do_not_fit_make_nothing(kernels, fields):
+def test_fields_of_a_wrong_type_create_nothing(shared_call, fields):
+    kernels = KernelCaller(shared_call)
     given = {
         "newTitle": "My kernel",
         "text": "pass",
@@ -264,9 +271,10 @@ def test_a_third_gpu_session_is_refused_until_one_ends(kernels):
 
 
 def test_gpu_runs_use_up_the_quota(kernels, kaggle, box):
-    seconds = lambda: float(
-        kernels("GetAcceleratorQuotaStatistics")["gpuQuota"]["timeUsed"].rstrip("s")
-    )  # noqa: E731
+    def seconds() -> float:
+        quota = kernels("GetAcceleratorQuotaStatistics")["gpuQuota"]
+        return float(quota["timeUsed"].rstrip("s"))
+
     assert seconds() == 0 and not kernels("GetAcceleratorQuotaStatistics")["gpuQuota"]["hasEverRun"]
     kernels.run("import time; time.sleep(0.2)", enableGpu=True)
     used = seconds()
@@ -285,7 +293,7 @@ def test_a_quick_save_does_not_run(kernels):
     assert kernels("GetKernel")["metadata"]["isPrivate"]
 
 
-def test_a_version_runs_without_the_sources_that_are_not_there(kernels):
+def test_a_version_runs_without_missing_sources(kernels):
     pushed = kernels.push(
         "import os; print(sorted(os.listdir('../input')), os.listdir('../input/competitions'))",
         competitionDataSources=["toy", "c/toy", "locked", "none"],
@@ -303,10 +311,11 @@ def test_a_version_runs_without_the_sources_that_are_not_there(kernels):
     assert kernels.log() == "['competitions'] ['toy']\n"
 
 
-def test_another_kernel_s_output_is_an_input(kernels):
+def test_the_output_of_another_kernel_is_an_input(kernels):
     kernels.run("open('made.txt', 'w').write('by the first')", "First kernel")
     status, log, _ = kernels.run(
-        "import os; print(open(os.environ['KAGGLE_CACHE_MOUNT_FOLDER'] + '/notebooks/kaggler/first-kernel/made.txt').read())",
+        "import os; print(open(os.environ['KAGGLE_CACHE_MOUNT_FOLDER'] + "
+        "'/notebooks/kaggler/first-kernel/made.txt').read())",
         "Second kernel",
         kernelDataSources=["kaggler/first-kernel"],
     )
@@ -352,16 +361,20 @@ def test_deleting_ends_a_run(kernels):
     assert kernels.raw("GetKernelSessionStatus").status_code == 403
 
 
-SEE = "import os\nfor at, _, files in sorted(os.walk('../input')):\n    for f in sorted(files): print(os.path.relpath(os.path.join(at, f), '../input'))\n"
+SEE = (
+    "import os\nfor at, _, files in sorted(os.walk('../input')):\n"
+    "    for f in sorted(files): print(os.path.relpath(os.path.join(at, f), '../input'))\n"
+)
 
 
 def uploaded(kaggle) -> None:
-    "Make a dataset of two versions and a model with kagglehub."
+    """Make a dataset of two versions and a model with kagglehub."""
     for name in ("one", "two"):
         (kaggle.home / name).mkdir()
         (kaggle.home / name / f"{name}.txt").write_text(name)
     code = (
-        "import kagglehub\nfor n in ('one', 'two'): kagglehub.dataset_upload('kaggler/my-data', n)\n"
+        "import kagglehub\nfor n in ('one', 'two'): "
+        "kagglehub.dataset_upload('kaggler/my-data', n)\n"
         "kagglehub.model_upload('kaggler/my-model/pyTorch/small', 'one', license_name='MIT')"
     )
     made = kaggle(code, module="kagglehub")
@@ -377,12 +390,12 @@ def test_datasets_and_models_are_mounted_in_their_version(kaggle, kernels):
         datasetDataSources=["kaggler/my-data/2"],
         modelDataSources=[model],
     )
-    invalid = lambda: [
-        v
-        for k, v in kernels.push("pass", "Is it ready", **given).items()
-        if k.startswith("invalid")
-    ]  # noqa: E731
-    wait(lambda: not any(invalid()))  # both are processed for a moment after they were uploaded
+
+    def are_ready() -> bool:
+        pushed = kernels.push("pass", "Is it ready", **given)
+        return not any(v for k, v in pushed.items() if k.startswith("invalid"))
+
+    wait(are_ready)
     for given, seen in (("kaggler/my-data", "two"), ("kaggler/my-data/1", "one")):
         assert kernels.run(SEE, datasetDataSources=[given], modelDataSources=[model]) == (
             "COMPLETE",
@@ -400,7 +413,7 @@ def test_datasets_and_models_are_mounted_in_their_version(kaggle, kernels):
 @pytest.mark.slow
 def test_the_old_layout_by_option(bundles, tmp_path):
     with running(bundles, state=tmp_path / "old", limits=Limits(layout="2022")) as box:
-        kernels = Pusher(Caller(box))
+        kernels = KernelCaller(Caller(box))
         kernels.run("open('made.txt', 'w').close()", "First kernel")
         _, log, _ = kernels.run(
             SEE, competitionDataSources=["toy"], kernelDataSources=["kaggler/first-kernel"]
@@ -412,7 +425,7 @@ def test_the_old_layout_by_option(bundles, tmp_path):
         )
 
 
-def test_a_fault_kills_a_run_in_its_middle(kernels, box):
+def test_a_fault_kills_a_run_halfway(kernels, box):
     box.faults.set("kernel-dies")
     status, log, _ = kernels.run("print('on the way', flush=True)\nimport time; time.sleep(600)")
     assert (

@@ -1,4 +1,4 @@
-"""Every client does everything it can: one test a cell of the matrix, each looking at what came of it."""
+"""One test for each cell of the matrix of clients and operations: check the result of the call."""
 
 import json
 from pathlib import Path
@@ -8,9 +8,9 @@ import pytest
 from fastkaggle_plus.sandbox import running
 
 from ..bundles import answers, make_bundle
-from .asked import Asked
+from .client_process import ClientProcess
 from .conftest import Caller, client_env
-from .kernel_helpers import Pusher, notebook
+from .kernel_caller import KernelCaller, notebook
 from .matrix import CLIENTS, MATRIX, PREPARE, cells
 from .test_datasets import Datasets, zipped
 from .test_models import Models
@@ -30,17 +30,18 @@ PARAMS = [
 
 
 class World:
-    "One sandbox for all cells, what is in it, and a process for each client."
+    """One sandbox for all cells, what is in it, and a process for each client."""
 
     def __init__(self, box, folder: Path):
         self.box, self.folder, self.processes = box, folder, {}
         self.call, self.data, self.models = Caller(box), Datasets(box), Models(box)
-        self.kernels = Pusher(self.call)
+        self.kernels = KernelCaller(self.call)
 
     def fill(self) -> None:
-        "Put there what clients look for."
+        """Put there what clients look for."""
         self.kernels.push(
-            "import os\nos.makedirs('deep/er')\nopen('deep/er/a.txt', 'w').write('kept')\nprint('it worked')",
+            "import os\nos.makedirs('deep/er')\n"
+            "open('deep/er/a.txt', 'w').write('kept')\nprint('it worked')",
             "Worked",
         )
         self.kernels.push("raise SystemExit(3)", "Broke")
@@ -61,7 +62,7 @@ class World:
         ]
 
     def home(self, client: str) -> Path:
-        "Return the client's folder, with what it sends in it."
+        """Return the client's folder, with what it sends in it."""
         home = self.folder / client
         for name, content in {
             "answers.csv": answers(wrong=4),
@@ -92,18 +93,18 @@ class World:
                 (home / folder / "dataset-metadata.json").write_text(json.dumps(meta))
         return home
 
-    def process(self, client: str) -> Asked:
+    def process(self, client: str) -> ClientProcess:
         if client not in self.processes:
             home = self.home(client)
             env = client_env(self.box, home) | {
                 "FKP_HOME": str(home / "fkp"),
                 "PYTHONPATH": str(Path(__file__).parents[2]),
             }
-            self.processes[client] = Asked(home, env, PREPARE[client])
+            self.processes[client] = ClientProcess(home, env, PREPARE[client])
         return self.processes[client]
 
     def files(self, client: str, folder: str) -> dict[str, bytes]:
-        "Return name -> bytes of what a client brought, but for metadata and marks that it writes itself."
+        """Return name -> bytes of the files that a client downloaded, without its own metadata."""
         top = self.folder / client / folder
         return {
             str(p.relative_to(top)): p.read_bytes()
@@ -130,19 +131,20 @@ def test_matrix(world, client, operation):
     if operation == "dataset version":
         world.data.create(f"there-for-{client}", {"old.csv": b"old"})
         world.data.settled(f"there-for-{client}")
-    came = world.process(client)(MATRIX[operation][client].code)
-    CHECKS[operation](world, client, came)
+    value = world.process(client)(MATRIX[operation][client].code)
+    CHECKS[operation](world, client, value)
 
 
 @pytest.mark.parametrize("client", ["fastkaggle", "ours"])
 def test_import_kaggle_gives_kaggles_api(world, client):
-    came = world.process(client)(
-        "value = [c.ref.rpartition('/')[2] for c in import_kaggle().competitions_list().competitions]"
+    value = world.process(client)(
+        "value = [c.ref.rpartition('/')[2] for c in "
+        "import_kaggle().competitions_list().competitions]"
     )
-    lists_competitions(world, client, came)
+    lists_competitions(world, client, value)
 
 
-def test_each_cell_calls_what_the_table_names():
+def test_each_cell_calls_the_function_in_the_table():
     for operation, calls in MATRIX.items():
         for client, call in calls.items():
             words = (
@@ -159,19 +161,19 @@ def served(world) -> dict[str, bytes]:
     return {str(p.relative_to(top)): p.read_bytes() for p in top.rglob("*") if p.is_file()}
 
 
-def lists_competitions(world, client, came):
-    assert sorted(came) == ["settled", "toy"]
+def lists_competitions(world, client, value):
+    assert sorted(value) == ["settled", "toy"]
 
 
-def lists_files(world, client, came):
-    assert came == {name: len(content) for name, content in served(world).items()}
+def lists_files(world, client, value):
+    assert value == {name: len(content) for name, content in served(world).items()}
 
 
-def has_every_byte(world, client, came):
-    assert world.files(client, came) == served(world)
+def has_every_byte(world, client, value):
+    assert world.files(client, value) == served(world)
 
 
-def is_scored(world, client, came):
+def is_scored(world, client, value):
     listed = world.call("ListSubmissions", competitionName="toy", pageSize=100).json()[
         "submissions"
     ]
@@ -183,29 +185,29 @@ def is_scored(world, client, came):
         "answers.csv",
     )
     assert (
-        came == float(SCORE)
+        value == float(SCORE)
         if client == "ours"
-        else "Successfully submitted" in came
+        else "Successfully submitted" in value
         if client == "cli"
-        else came == found["ref"]
+        else value == found["ref"]
     )
 
 
-def lists_submissions(world, client, came):
-    (found,) = [s for s in came if s[0] == "by hand"]
+def lists_submissions(world, client, value):
+    (found,) = [s for s in value if s[0] == "by hand"]
     assert found[1] == SCORE and found[2].rpartition(".")[2] == "COMPLETE"
 
 
-def shows_teams(world, client, came):
+def shows_teams(world, client, value):
     truth = world.call("GetLeaderboard", competitionName="settled", pageSize=100).json()[
         "submissions"
     ]
-    assert came == [[t["teamName"], t["score"]] for t in truth] and ["kaggler", SCORE] in came
+    assert value == [[t["teamName"], t["score"]] for t in truth] and ["kaggler", SCORE] in value
 
 
-def runs_there(world, client, came):
+def runs_there(world, client, value):
     name = f"from-{client}"
-    assert came == 1 and world.kernels.wait(name, 1)["status"] == "COMPLETE"
+    assert value == 1 and world.kernels.wait(name, 1)["status"] == "COMPLETE"
     assert world.kernels.log(name) == f"run by {client}\n"
     pushed = world.kernels("GetKernel", name)
     assert pushed["metadata"]["isPrivate"] and pushed["blob"]["kernelType"] == (
@@ -213,19 +215,19 @@ def runs_there(world, client, came):
     )
 
 
-def tells_good_from_bad(world, client, came):
-    assert came == ["COMPLETE", "ERROR"]
+def tells_good_from_bad(world, client, value):
+    assert value == ["COMPLETE", "ERROR"]
 
 
-def has_its_files(world, client, came):
-    files = world.files(client, came)
+def has_its_files(world, client, value):
+    files = world.files(client, value)
     log = [b for name, b in files.items() if name.endswith(".log")]
     assert files["deep/er/a.txt"] == b"kept" and (
         client == "kagglehub" or b"it worked" in log[0]
     )  # kagglehub has no logs
 
 
-def is_made(world, client, came):
+def is_made(world, client, value):
     name = f"made-by-{client}"
     assert world.data.settled(name) == "READY" and {"sub/deep.txt", "table.csv"} <= set(
         world.data.names(name)
@@ -237,7 +239,7 @@ def is_made(world, client, came):
     )  # which makes all public
 
 
-def is_newer(world, client, came):
+def is_newer(world, client, value):
     name = f"there-for-{client}"
     assert world.data.settled(name) == "READY"
     facts = world.data("GetDataset", name).json()
@@ -246,12 +248,12 @@ def is_newer(world, client, came):
     assert world.data.fetch(name, fileName="old.csv", datasetVersionNumber=1) == b"old"
 
 
-def is_the_data(world, client, came):
-    assert world.files(client, came) == SHARED
+def is_the_data(world, client, value):
+    assert world.files(client, value) == SHARED
 
 
-def is_the_net(world, client, came):
-    assert world.files(client, came) == {"w.bin": b"weights"}
+def is_the_net(world, client, value):
+    assert world.files(client, value) == {"w.bin": b"weights"}
 
 
 CHECKS = {

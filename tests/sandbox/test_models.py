@@ -22,7 +22,7 @@ SMALL = {**OF, "framework": "MODEL_FRAMEWORK_PY_TORCH", "instanceSlug": "small"}
 
 
 class Models:
-    "Speaks to the model service directly."
+    """Speaks to the model service directly."""
 
     def __init__(self, box):
         self._call = Caller(box)
@@ -184,7 +184,7 @@ def test_models_are_listed_changed_and_deleted(models):
     assert models("DeleteModel", **OF).json() == {} and models("GetModel", **OF).status_code == 404
 
 
-def test_what_is_refused(models):
+def test_refusals_of_models(models):
     assert models("GetModel", ownerSlug="someone", modelSlug="net").status_code == 403
     assert models("CreateModel", ownerSlug="someone", slug="net", title="Net").status_code == 403
     assert models("CreateModelInstance", **OF, body={}).status_code == 404
@@ -291,12 +291,14 @@ def test_kagglehub_uploads_and_downloads(kaggle):
     code = """
 import kagglehub, pathlib, time
 for name in ("few", "few", "many"):
-    kagglehub.model_upload(f"kaggler/from-hub/pyTorch/{name}", name, license_name="MIT", version_notes="x")
+    handle = f"kaggler/from-hub/pyTorch/{name}"
+    kagglehub.model_upload(handle, name, license_name="MIT", version_notes="x")
     time.sleep(1)
 for name in ("few", "many"):
     folder = pathlib.Path(kagglehub.model_download(f"kaggler/from-hub/pyTorch/{name}"))
     print(name, folder.name, len(list(folder.rglob("*.bin"))), (folder / "sub/1.bin").read_text())
-print(pathlib.Path(kagglehub.model_download("kaggler/from-hub/pyTorch/few/1", path="sub/2.bin")).read_text())
+old = kagglehub.model_download("kaggler/from-hub/pyTorch/few/1", path="sub/2.bin")
+print(pathlib.Path(old).read_text())
 """
     done = kaggle(code, module="python")
     assert "few 2 3 1" in done.stdout and "many 1 60 1" in done.stdout, done.stdout + done.stderr

@@ -1,12 +1,15 @@
-"""The page at the sandbox's root, in a real browser: complete, readable on a phone, and silent about what a competitor may not see."""
+"""The page at the sandbox's root, in a browser: complete, readable on a phone, without secrets."""
 
 import shutil
 
 import pytest
 import requests
 
+from fastkaggle_plus.sandbox import running
+
 from ..bundles import answers, make_bundle
-from .kernel_helpers import Pusher
+from .conftest import Caller
+from .kernel_caller import KernelCaller
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = [
@@ -22,9 +25,14 @@ FLAGS = [
 SIZES = {"phone": (390, 844), "desktop": (1280, 900)}
 
 
-@pytest.fixture
-def bundles(tmp_path):
-    folder = tmp_path / "bundles"
+@pytest.fixture(scope="module")
+def box(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("page")
+    with running(_make_bundles(folder / "bundles"), state=folder / "state") as server:
+        yield server
+
+
+def _make_bundles(folder):
     make_bundle(folder, "toy")
     make_bundle(folder, "closed", deadline="2021-01-01T00:00:00")
     made = make_bundle(folder, "notebooks-only")
@@ -36,12 +44,14 @@ def bundles(tmp_path):
     return folder
 
 
-@pytest.fixture
-def filled(call, box):
-    "A sandbox in which things have happened; returns the refs of its submissions."
-    kernels = Pusher(call)
+@pytest.fixture(scope="module")
+def filled(box):
+    """Fill the sandbox with kernels and submissions; returns the refs of its submissions."""
+    call = Caller(box)
+    kernels = KernelCaller(call)
     kernels.run(
-        "print('<b>from the kernel</b>')\nprint('\\x1b[31mred\\x1b[0m')\nopen('out.csv', 'w').close()",
+        "print('<b>from the kernel</b>')\nprint('\\x1b[31mred\\x1b[0m')\n"
+        "open('out.csv', 'w').close()",
         "First kernel",
         enableInternet=True,
     )
@@ -56,7 +66,7 @@ def filled(call, box):
         call.submit(answers(wrong=5), "closed"),
         call.submit(
             answers(wrong=8),
-            description="only the net, without any features of ours, and with a description of some length",
+            description="only the net, without any features of ours, and with a longer text",
         ),
     ]
     for ref in refs:
@@ -70,7 +80,11 @@ def seen(box) -> str:
     return answer.text
 
 
-def test_it_shows_what_there_is(filled, box):
+def test_an_empty_sandbox_has_a_page_too(box):
+    assert "None yet" in seen(box)
+
+
+def test_it_shows_everything(filled, box):
     html = seen(box)
     for words in (
         "Toy",
@@ -95,7 +109,7 @@ def test_it_shows_what_there_is(filled, box):
     )
 
 
-def test_it_is_silent_about_private_scores_solution_and_keys(filled, box):
+def test_it_shows_no_private_scores_solution_or_keys(filled, box):
     public, private = (
         f"{box.submissions.one(filled[0])[k]:.5f}" for k in ("public_score", "private_score")
     )
@@ -103,10 +117,6 @@ def test_it_is_silent_about_private_scores_solution_and_keys(filled, box):
     assert public != private and public in html and private not in html
     assert f"private {box.private_score(filled[2]):.5f}" in html  # after the deadline
     assert box.key not in html and box.token not in html and "solution" not in html
-
-
-def test_an_empty_sandbox_has_a_page_too(box):
-    assert "None yet" in seen(box)
 
 
 def test_other_names_and_methods_are_refused(box):
@@ -167,7 +177,8 @@ def test_in_a_browser(filled, box, tmp_path, size, scheme):
         assert kernel.locator("pre").inner_text() == "<b>from the kernel</b>\nred"
         assert page.locator("tr.ours").first.is_visible()
         small = page.evaluate(
-            "[...document.querySelectorAll('body *')].filter(e => e.children.length == 0 && e.textContent.trim() "
+            "[...document.querySelectorAll('body *')].filter(e => e.children.length == 0 "
+            "&& e.textContent.trim() "
             "&& e.getClientRects().length && parseFloat(getComputedStyle(e).fontSize) < 12).length"
         )
         assert small == 0

@@ -1,4 +1,4 @@
-"""Protocol and safety: both prefixes and target forms, paging, credentials, and nothing that leads off this machine or to the answers."""
+"""Protocol and safety: URL forms, paging, credentials, and no way off this machine."""
 
 import json
 import socket
@@ -8,6 +8,11 @@ import requests
 
 from fastkaggle_plus.exceptions import SandboxError
 from fastkaggle_plus.sandbox import running
+
+
+@pytest.fixture
+def box(shared_box):
+    return shared_box
 
 
 @pytest.mark.parametrize("prefix", ["/v1", "/api/v1"])
@@ -57,11 +62,11 @@ def test_absolute_targets_as_a_proxy_gets_them(call, box):
         "GET http://user@example.com:80/ HTTP/1.1",
     ],
 )
-def test_it_fetches_from_nobody_else(box, line):
+def test_it_fetches_from_no_other_host(box, line):
     assert raw(box, line, "Host: x").split()[1] in ("400", "403", "405")
 
 
-def test_it_listens_on_loopback_alone(box):
+def test_it_listens_on_loopback_only(box):
     port = int(box.url.rsplit(":", 1)[1])
     others = {
         info[4][0] for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)
@@ -72,16 +77,16 @@ def test_it_listens_on_loopback_alone(box):
                 socket.create_connection((address, port), timeout=2)
 
 
-def test_a_taken_port_is_said(box, bundles, tmp_path):
+def test_a_taken_port_is_an_error(box, bundles, tmp_path):
     with (
-        pytest.raises(SandboxError, match="cannot be had"),
+        pytest.raises(SandboxError, match="is not available"),
         running(bundles, state=tmp_path / "other", port=int(box.url.rsplit(":", 1)[1])),
     ):
         pass
 
 
 @pytest.mark.parametrize("auth", [None, ("kaggler", "wrong"), ("nobody", "key")])
-def test_every_method_wants_credentials(box, auth):
+def test_every_method_needs_credentials(box, auth):
     for method in ("ListCompetitions", "DownloadDataFiles", "CreateSubmission", "NoSuchMethod"):
         answer = requests.post(
             f"{box.url}/api/v1/competitions.CompetitionApiService/{method}",
@@ -206,6 +211,6 @@ def test_fields_are_those_of_the_clients(call):
     )
 
 
-def test_no_error_tells_the_key(call, box):
+def test_no_error_contains_the_key(call, box):
     told = json.dumps([call("NoSuchMethod").text, call("GetSubmission", ref=999).text])
     assert box.key not in told and box.token not in told

@@ -1,4 +1,4 @@
-"""A submission's life: taken, scored a moment later, counted, ranked; it survives a restart and a kill."""
+"""A submission is stored, scored, counted and ranked; it survives a restart and a kill."""
 
 import gzip
 import io
@@ -39,7 +39,8 @@ def zipped(*contents):
     ],
     ids=["csv", "zip", "gz", "bom", "other order"],
 )
-def test_a_good_file_is_scored(call, content):
+def test_a_good_file_is_scored(shared_call, content):
+    call = shared_call
     found = call.scored(call.submit(content, description="mine"))
     assert (found["status"], found["publicScore"], found["description"]) == (
         "COMPLETE",
@@ -65,7 +66,9 @@ def test_a_good_file_is_scored(call, content):
         (zipped(b"a", b"b"), "holds 2"),
     ],
 )
-def test_a_malformed_file_is_an_error_with_a_reason(call, content, reason):
+def test_a_malformed_file_is_an_error_with_a_reason(shared_call, content, reason):
+    call = shared_call
+    before = call("GetSubmissionLimits", competitionName="toy").json()["numToday"]
     found = call.scored(call.submit(content))
     assert (
         found["status"] == "ERROR"
@@ -73,8 +76,8 @@ def test_a_malformed_file_is_an_error_with_a_reason(call, content, reason):
         and found["publicScore"] == ""
     )
     assert (
-        call("GetSubmissionLimits", competitionName="toy").json()["numToday"] == 0
-    )  # an error uses up nothing
+        call("GetSubmissionLimits", competitionName="toy").json()["numToday"] == before
+    )  # an error does not count
 
 
 def test_daily_limit_holds_in_a_race(call):
@@ -173,7 +176,7 @@ def test_lower_is_better_ranks_the_other_way(tmp_path):
         ] == ["kaggler", "sample submission"]
 
 
-def test_in_private_a_team_stands_with_the_better_of_its_two_best_public_entries(call):
+def test_the_better_of_two_best_public_entries_counts_in_private(call):
     def right_in(*public_or_private):  # ids with i % 4 < 2 are public
         return (
             "id,y\n"
@@ -213,7 +216,7 @@ import time
 from fastkaggle_plus.exceptions import SandboxError
 from fastkaggle_plus.sandbox import running
 import fastkaggle_plus.sandbox.submissions as life
-life.Submissions._score_all = lambda self: time.sleep(1000)   # killed before any score
+life.Submissions._score = lambda self, ref: time.sleep(1000)   # killed before any score
 with running({str(bundles)!r}, state={str(tmp_path / "state")!r}, key="k") as box:
     print(box.url, flush=True)
     time.sleep(1000)
@@ -236,7 +239,7 @@ def test_one_server_a_state_folder(box, bundles, tmp_path):
         pass
 
 
-def test_what_nobody_used_for_a_week_is_forgotten_and_an_older_state_still_opens(bundles, tmp_path):
+def test_old_unused_uploads_are_deleted_and_an_older_state_opens(bundles, tmp_path):
     with running(bundles, state=tmp_path / "state") as box:
         call = Caller(box)
         opened = call(

@@ -66,7 +66,7 @@ def test_forged_and_old_links_are_refused(link, call, monkeypatch):
         f"{ticket}/{expires}/{'0' * 64}",
     ):
         assert get(f"{head}/{forged}/{name}").status_code in (403, 404)
-    monkeypatch.setattr("fastkaggle_plus.sandbox.transfers.LINK_S", -10)
+    monkeypatch.setattr("fastkaggle_plus.sandbox.transfers.LINK_LIFE_S", -10)
     old = call("DownloadDataFile", competitionName="toy", fileName="train.csv").headers["location"]
     assert get(old).status_code == 403 and get(old).json()["code"] == 403
 

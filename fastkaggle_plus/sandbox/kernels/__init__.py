@@ -1,1 +1,1 @@
-"""Pushed notebooks: kept in versions, run for real, and re-run on hidden rows."""
+"""Pushed notebooks and scripts: store their versions, run them, and run them again for scoring."""

@@ -1,6 +1,4 @@
-"""What the system lets us keep apart for a kernel, the command that starts one so, and an end for all that carries its mark."""
-
-from __future__ import annotations
+"""Isolate a kernel in Linux namespaces where the system allows it, and end its processes."""
 
 import contextlib
 import functools
@@ -16,82 +14,63 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-TRANSIENT = (
-    "input",
-    "merged",
-    "home",
-    "temp",
-    "tmp",
-    "lib",
-    "root",
-    "layer",
-    "layer.work",
-)  # folders of a run that go with its end
-_HERE = Path(__file__).resolve().parent
+# Folders of a run that are removed when it ends.
+TEMPORARY_FOLDERS = "input merged home temp tmp lib root layer layer.work".split()
+_UNSHARE_FLAGS = {"files": ["--mount", "--pid", "--fork", "--kill-child"], "network": ["--net"]}
+_NAMESPACE_INIT = Path(__file__).resolve().parent / "namespace_init.py"
 
 
 @functools.cache
-def isolation() -> frozenset[str]:
-    "Return what this system lets us keep apart for a kernel: `files`, `network`."
+def supported_isolation() -> frozenset[str]:
+    """Return what a kernel can have for itself on this system: `files`, `network`."""
     if sys.platform != "linux" or shutil.which("unshare") is None:
         return frozenset()
-    found = set()
-    for kind in _FLAGS:
-        with tempfile.TemporaryDirectory() as folder:
-            command = lay_out(
-                Path(folder),
-                dict(command=["true"], cwd="/", env={}, inputs={}, hidden=[], kept=[]),
-                frozenset({kind}),
-            )
-            with subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            ) as process:
-                if process.wait(timeout=60) == 0:
-                    found.add(kind)
-    return frozenset(found)
+    return frozenset(kind for kind in _UNSHARE_FLAGS if _can_isolate(kind))
 
 
-_FLAGS = {"files": ["--mount", "--pid", "--fork", "--kill-child"], "network": ["--net"]}
+def _can_isolate(kind: str) -> bool:
+    launch = dict(command=["true"], cwd="/", env={}, inputs={}, hidden=[], visible=[])
+    with tempfile.TemporaryDirectory() as folder:
+        command = launch_command(Path(folder), launch, frozenset({kind}))
+        with subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        ) as process:
+            return process.wait(timeout=60) == 0
 
 
-def lay_out(
+def launch_command(
     at: Path,  # the run's folder
-    job: dict[str, Any],  # what namespace_init.py reads
-    apart: frozenset[str],  # files | network
+    launch: dict[str, Any],  # command, cwd, env, inputs, hidden, visible; see namespace_init.py
+    isolated: frozenset[str],  # files | network
 ) -> list[str]:
-    "Make the run's folders and the file for namespace_init.py, and return the command that starts it."
-    for name in (*TRANSIENT, "working", "src"):
+    """Write the launch file, make the run's folders, and return the command that starts the run."""
+    for name in (*TEMPORARY_FOLDERS, "working", "src"):
         (at / name).mkdir(parents=True, exist_ok=True)
-    job = {
-        **job,
+    launch = {
+        **launch,
         "run": str(at.resolve()),
         "prefix": sys.prefix,
-        "own_files": "files" in apart,
-        "own_network": "network" in apart,
+        "own_files": "files" in isolated,
+        "own_network": "network" in isolated,
     }
-    (at / "job.json").write_text(json.dumps(job), encoding="utf-8")
-    start = (
-        [
-            "unshare",
-            "--user",
-            "--map-root-user",
-            *(flag for kind in sorted(apart) for flag in _FLAGS[kind]),
-        ]
-        if apart
-        else []
-    )
-    return [*start, sys.executable, "-I", str(_HERE / "namespace_init.py"), str(at / "job.json")]
+    file = at / "job.json"
+    file.write_text(json.dumps(launch), encoding="utf-8")
+    command = [sys.executable, "-I", str(_NAMESPACE_INIT), str(file)]
+    if not isolated:
+        return command
+    flags = [flag for kind in sorted(isolated) for flag in _UNSHARE_FLAGS[kind]]
+    return ["unshare", "--user", "--map-root-user", *flags, *command]
 
 
-def end_marked(marker: str) -> None:
-    "End processes that carry a marker in their environment: also those that left the run's process group."
+def end_marked_processes(marker: str) -> None:
+    """Kill all processes of a container, also those that have left its process group."""
     wanted = f"KAGGLE_CONTAINER_NAME={marker}\0".encode()
     for _ in range(5):
-        found = list(_carrying(wanted))
+        found = list(_find_processes(wanted))
         if not found:
             return
         for pid in found:
@@ -100,11 +79,9 @@ def end_marked(marker: str) -> None:
         time.sleep(0.02)
 
 
-def _carrying(wanted: bytes) -> Iterable[int]:
+def _find_processes(wanted: bytes) -> Iterable[int]:
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if (
-                wanted in (entry / "environ").read_bytes() + b"\0"
-                and "\nState:\tZ" not in (entry / "status").read_text()
-            ):
-                yield int(entry.name)
+            if wanted in (entry / "environ").read_bytes() + b"\0":
+                if "\nState:\tZ" not in (entry / "status").read_text():
+                    yield int(entry.name)

@@ -1,68 +1,36 @@
-"""A kernel's log over HTTP: events while it runs, from the first line at every connection; a JSON array when it has ended."""
-
-from __future__ import annotations
+"""Serve a kernel's log over HTTP: live events while it runs, a JSON array afterwards."""
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
-from ..auth import Credentials
-from ..rpc import Fields, Refused
-from .sessions import KernelSessions
-from .store import ACTIVE, Version
+from .runs import KernelRuns
+from .store import ACTIVE, KernelVersion
 
-_BEAT_S = 2.0  # a comment line this often keeps an idle connection open
+_KEEP_ALIVE_S = 2.0  # the time between comments that keep an idle connection open
 
 
-@dataclass
-class LogStream:
-    "The answer to one request for a log."
+def log_response(runs: KernelRuns, version: KernelVersion) -> Response:
+    """Answer with the log of a version. Each connection starts with the first line."""
+    if version.session is None or version.status not in ACTIVE:
+        return Response(json.dumps(runs.log(version.session)), media_type="application/json")
+    return StreamingResponse(
+        _events(runs, version.session),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-cache"},
+    )
 
-    sessions: KernelSessions
-    credentials: Credentials
 
-    async def answer(self, request: Request, find: Callable[[Fields], Version]) -> Response:
-        "Answer with events or an array, or say why not."
-        if not self.credentials.admits(request.headers.get("authorization", "")):
-            return JSONResponse(
-                {
-                    "code": 401,
-                    "message": "Unauthenticated: the user name and key, or the token, are missing or not valid.",
-                },
-                401,
-            )
-        asked = {
-            "userName": request.path_params["owner"],
-            "kernelSlug": request.path_params["slug"],
-            "versionLabel": request.query_params.get("versionLabel"),
-        }
-        try:
-            version = await run_in_threadpool(find, asked)
-        except Refused as e:
-            return JSONResponse({"code": e.status, "message": str(e)}, e.status)
-        if version.session is None or version.status not in ACTIVE:
-            return Response(
-                json.dumps(self.sessions.runs.log(version.session)), media_type="application/json"
-            )
-        return StreamingResponse(
-            self._events(version.session),
-            media_type="text/event-stream",
-            headers={"Cache-Control": "no-cache"},
-        )
-
-    def _events(self, session: int) -> Iterator[str]:
-        sent = 0  # bytes of the log, which has one event a line
-        while True:
-            length = self.sessions.runs.wait_for_news(session, sent, _BEAT_S)
-            lines = self.sessions.runs.log_lines(session, sent)
-            yield from (f"data: {line.decode()}\n\n" for line in lines)
-            sent += sum(len(line) + 1 for line in lines)
-            if length is None:
-                yield "data: END_OF_LOG\n\n"
-                return
-            if not lines:
-                yield ": still running\n\n"
+def _events(runs: KernelRuns, session: int) -> Iterator[str]:
+    n_sent = 0  # bytes of the log, which has one event a line
+    while True:
+        length = runs.wait_for_log(session, n_sent, _KEEP_ALIVE_S)
+        lines = runs.log_lines(session, n_sent)
+        yield from (f"data: {line.decode()}\n\n" for line in lines)
+        n_sent += sum(len(line) + 1 for line in lines)
+        if length is None:
+            yield "data: END_OF_LOG\n\n"
+            return
+        if not lines:
+            yield ": still running\n\n"

@@ -1,6 +1,6 @@
-"""Runs a pushed notebook from its first cell to its last, and shows what its cells print while they run.
+"""Run a pushed notebook from its first cell to its last, and print the output of its cells live.
 
-A script of its own: it is copied beside the notebook and started by path.
+It is a script: the sandbox copies it into the kernel's folder and starts it by its path.
 """
 
 import sys
@@ -12,11 +12,12 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from traitlets.config import Config
 
-_SOCKET_FOLDER = 50  # characters: the path of a local socket holds about 100, and the names in the folder take up to 50
+# The path of a local socket can have about 100 characters; file names in the folder use up to 50.
+_MAX_SOCKET_FOLDER = 50
 
 
-class Batch(NotebookClient):
-    "A notebook run that passes on what the cells print, as it comes."
+class PrintingClient(NotebookClient):
+    """A notebook client that prints the cells' output as soon as it arrives."""
 
     def output(self, outs: Any, msg: Any, display_id: str | None, cell_index: int) -> Any:
         content = msg["content"]
@@ -31,25 +32,20 @@ class Batch(NotebookClient):
 
 
 def main(file: str, folder: str) -> int:
-    "Run the notebook `file` with `folder` as its current folder, and return an exit status."
-    notebook = nbformat.read(file, as_version=4)
-    config = Config(
-        {"KernelManager": {"transport": "ipc"}}
-        if len(jupyter_runtime_dir()) < _SOCKET_FOLDER
-        else {}
+    """Run the notebook `file` in the current folder `folder`, and return an exit status."""
+    uses_sockets = len(jupyter_runtime_dir()) < _MAX_SOCKET_FOLDER
+    client = PrintingClient(
+        nbformat.read(file, as_version=4),
+        config=Config({"KernelManager": {"transport": "ipc"}} if uses_sockets else {}),
+        timeout=None,
+        kernel_name="python3",
+        resources={"metadata": {"path": folder}},
     )
     try:
-        Batch(
-            notebook,
-            config=config,
-            timeout=None,
-            kernel_name="python3",
-            resources={"metadata": {"path": folder}},
-        ).execute()
-    except CellExecutionError as e:  # its traceback is in the log already
-        sys.stderr.write(
-            f"{e.ename}: {e.evalue}".rstrip(": ") + "\n"
-        )  # an assertion may say nothing
+        client.execute()
+    except CellExecutionError as e:  # its traceback has been printed
+        message = f"{e.ename}: {e.evalue}".rstrip(": ")  # an assertion can have no message
+        sys.stderr.write(message + "\n")
         return 1
     except DeadKernelError:
         sys.stderr.write("The notebook's process died.\n")

@@ -1,161 +1,145 @@
-"""The life of a kernel version: taken within the limits of the account, run, ended; and what its accelerator has cost."""
+"""Start and end kernel versions within the account's limits, and count accelerator hours."""
 
-from __future__ import annotations
-
+import functools
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..rpc import Refused
-from .mounts import FindSource, mounts, remove, split_sources
-from .quota import Limits, Quota, week_start
-from .runs import Job, KernelRuns
-from .store import KernelStore, Version
+from ..limits import Limits, Quota, week_start
+from ..rpc import Rejected
+from .mounts import FindSource, mount_paths, remove_folder, split_sources
+from .prepare import KernelJob
+from .runs import KernelRuns
+from .store import KernelStore, KernelVersion
+
+Done = Callable[[str, str], None]  # (status, reason)
 
 
 class KernelSessions:
-    "The versions of all kernels, and their sessions."
+    """The sessions of all kernels."""
 
     def __init__(
         self,
         store: KernelStore,
         runs: KernelRuns,
-        sources: FindSource,
+        find_source: FindSource,  # for competitions, datasets and models
         *,
         limits: Limits | None = None,
     ):
-        self.store, self.runs, self._sources, self.limits = store, runs, sources, limits or Limits()
+        self.store, self.runs, self.limits = store, runs, limits or Limits()
+        self._find_other_source = find_source
         self.is_closed = False
         for row in store.state.rows(
-            "select id, submission from kernel_sessions where status in ('QUEUED', 'RUNNING')"
+            "select id from kernel_sessions where status in ('QUEUED', 'RUNNING')"
         ):
             runs.end_leftover(row["id"])
             store.set_status(row["id"], "ERROR", "The sandbox was stopped while the kernel ran.")
 
     def close(self) -> None:
-        "End all runs."
+        """End all runs."""
         self.is_closed = True
         self.runs.close()
 
-    def add(self, kernel: int, asked: dict[str, Any], code: str) -> tuple[int, int | None]:
-        "Add a version and, unless it is only saved, a session; return their numbers. Refused with status 200 when a limit is reached."
-        if str(asked["kernelExecutionType"]).upper() == "QUICK_SAVE":
-            return self.store.add_version(kernel, asked, code), None
-        kind = accelerator(asked)
-        most = self.limits.sessions[kind]
-        if len(self.store.active(kind)) >= most:
-            raise Refused(
-                200, f"Maximum batch {kind.upper() or 'CPU'} session count of {most} reached."
+    def add(self, kernel: int, fields: dict[str, Any], code: str) -> tuple[int, int | None]:
+        """Add a version and its session (None for a quick save). Raises Rejected at a limit."""
+        if str(fields["kernelExecutionType"]).upper() == "QUICK_SAVE":
+            return self.store.add_version(kernel, fields, code), None
+        kind = accelerator(fields)
+        limit = self.limits.sessions[kind]
+        if len(self.store.active(kind)) >= limit:
+            raise Rejected(
+                f"Maximum batch {kind.upper() or 'CPU'} session count of {limit} reached."
             )
         if kind and (quota := self.quota(kind)).used_s >= quota.total_s:
-            raise Refused(
-                200,
-                f"Maximum weekly {kind.upper()} quota of {quota.total_s / 3600:.2f} hours reached.",
+            raise Rejected(
+                f"Maximum weekly {kind.upper()} quota of {quota.total_s / 3600:.2f} hours reached."
             )
-        number = self.store.add_version(kernel, asked, code)
+        number = self.store.add_version(kernel, fields, code)
         return number, self.store.add_session(kernel, number, accelerator=kind)
 
-    def start(self, session: int | None) -> None:
-        "Run a session that was added."
-        row = self.store.session(session) if session is not None else None
+    def start(self, session: int) -> None:
+        """Run a session that was added."""
+        row = self.store.session(session)
         version = self.store.version(row["kernel"], row["version"]) if row else None
-        if row is not None and version is not None:
-            self.runs.start(
-                self._job(row["id"], version),
-                lambda status, reason: self.store.set_status(row["id"], status, reason),
-            )
+        if version is not None:
+            done = functools.partial(self.store.set_status, session)
+            self.runs.start(self._job(session, version), done)
 
-    def start_again(
+    def start_scoring_run(
         self,
         session: int,
-        version: Version,
+        version: KernelVersion,
         *,
-        over: dict[str, Path],  # place below input/ -> folder whose files replace those there
-        done: Callable[[str, str], None],  # (status, reason), once the run has ended
+        hidden: dict[str, Path],  # path below input/ -> folder whose files replace those there
+        done: Done,  # called when the run has ended
     ) -> None:
-        "Run a version again to be scored."
-
-        def told(status: str, reason: str) -> None:
-            self.store.set_status(session, status, reason)
-            if status != "RUNNING":
-                done(status, reason)
-
-        self.runs.start(self._job(session, version, over=over), told)
+        """Run a version again on the hidden test set."""
+        job = self._job(session, version, hidden=hidden)
+        self.runs.start(job, functools.partial(self._report, session, done))
 
     def delete(self, kernel: int) -> None:
-        "End a kernel's sessions and forget it."
+        """End a kernel's sessions and delete it."""
         for session in self.store.delete(kernel):
             self.runs.stop(session, "The kernel was deleted.")
-            remove(self.store.folder / str(session))
+            remove_folder(self.store.folder / str(session))
 
     def find_source(self, kind: str, handle: str) -> Path | None:
-        "Return the folder of a source, or None: kernels are known here, the others elsewhere."
+        """Return the folder of a source, or None: the output of a kernel, or another source."""
         if kind != "kernel":
-            return self._sources(kind, handle)
-        owner, slug, number = (*handle.split("/"), "", "")[:3]
-        kernel = (
-            self.store.find(owner, slug)
-            if handle.count("/") in (1, 2) and (not number or number.isdecimal())
-            else None
-        )
-        version = (
-            self.store.version(kernel["id"], int(number) if number else None) if kernel else None
-        )
-        return (
-            self.store.folder / str(version.session) / "working"
-            if version is not None and version.status == "COMPLETE"
-            else None
-        )
+            return self._find_other_source(kind, handle)
+        owner, slug, number, *rest = (*handle.split("/"), "", "")
+        if not slug or any(rest) or not (number == "" or number.isdecimal()):
+            return None
+        version = self.store.find_version(f"{owner}/{slug}", int(number) if number else None)
+        if version is None or version.status != "COMPLETE":
+            return None
+        return self.store.folder / str(version.session) / "working"
 
     def quota(self, kind: str) -> Quota:
-        "Return this week's quota of an accelerator."
-        rows = self.store.state.rows(
-            "select 1 from kernel_sessions where accelerator = ? and started is not null limit 1",
-            kind,
-        )
-        reserved = sum(
-            self._timeout_s(self.store.version(r["kernel"], r["version"]))
-            for r in self.store.active(kind)
-        )
-        return Quota(
-            self.store.used_s(kind, week_start().timestamp()),
-            reserved,
-            self.limits.quota_s[kind],
-            bool(rows),
-        )
+        """Return this week's quota of an accelerator."""
+        since, runs = week_start().timestamp(), self.store.started(kind)
+        used = sum(max(0.0, (r["ended"] or time.time()) - max(r["started"], since)) for r in runs)
+        active = [self.store.version(r["kernel"], r["version"]) for r in self.store.active(kind)]
+        reserved = sum(self._timeout_s(v) for v in active if v)
+        return Quota(used, reserved, self.limits.quota_s[kind], bool(runs))
 
-    def _timeout_s(self, version: Version | None) -> float:
-        asked = int(version.asked["sessionTimeoutSeconds"] or 0) if version else 0
-        return min(asked or self.limits.session_s, self.limits.session_s)
+    def _report(self, session: int, done: Done, status: str, reason: str) -> None:
+        self.store.set_status(session, status, reason)
+        if status != "RUNNING":
+            done(status, reason)
 
-    def _job(self, session: int, version: Version, *, over: dict[str, Path] | None = None) -> Job:
-        "The job of a version; with `over`, that of its scoring run."
-        known, _ = split_sources(version.asked, self.find_source)
-        inputs: dict[str, Sequence[Path]] = {
-            p: [folder] for p, folder in mounts(known, self.find_source, self.limits.layout).items()
-        }
-        for place, folder in (over or {}).items():
-            if (
-                place in inputs
-            ):  # a notebook that does not use the competition's data does not get the hidden part either
-                inputs[place] = [*inputs[place], folder]
-        timeout_s = self._timeout_s(version) if over is None else self.limits.rerun_s
-        return Job(
+    def _timeout_s(self, version: KernelVersion) -> float:
+        wanted = int(version.fields["sessionTimeoutSeconds"] or 0)
+        return min(wanted or self.limits.session_s, self.limits.session_s)
+
+    def _job(
+        self, session: int, version: KernelVersion, *, hidden: dict[str, Path] | None = None
+    ) -> KernelJob:
+        """Return the job of a version; with `hidden`, the job of its scoring run."""
+        known, _ = split_sources(version.fields, self.find_source)
+        mounted = mount_paths(known, self.find_source, self.limits.layout)
+        inputs: dict[str, Sequence[Path]] = {path: [folder] for path, folder in mounted.items()}
+        # A notebook without the competition's data does not get the hidden data either.
+        for path, folder in (hidden or {}).items():
+            if path in inputs:
+                inputs[path] = [*inputs[path], folder]
+        return KernelJob(
             session,
             version.code,
-            version.asked["kernelType"],
-            version.asked["language"],
+            version.fields["kernelType"],
+            version.fields["language"],
             inputs,
-            bool(version.asked["enableInternet"]),
-            accelerator(version.asked),
-            timeout_s,
-            is_rerun=over is not None,
+            bool(version.fields["enableInternet"]),
+            accelerator(version.fields),
+            self._timeout_s(version) if hidden is None else self.limits.rerun_s,
+            is_rerun=hidden is not None,
         )
 
 
-def accelerator(asked: dict[str, Any]) -> str:
-    "Return gpu, tpu or nothing: what a version asks to run on."
-    shape = str(asked["machineShape"] or "").lower()
-    if shape.startswith("tpu") or (asked["enableTpu"] and not shape):
+def accelerator(fields: dict[str, Any]) -> str:
+    """Return the accelerator that a version needs: gpu, tpu or ""."""
+    shape = str(fields["machineShape"] or "").lower()
+    if shape.startswith("tpu") or (fields["enableTpu"] and not shape):
         return "tpu"
-    return "gpu" if shape not in ("", "none", "cpu") or asked["enableGpu"] else ""
+    return "gpu" if shape not in ("", "none", "cpu") or fields["enableGpu"] else ""

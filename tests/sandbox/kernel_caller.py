@@ -10,7 +10,7 @@ ENDED = ("COMPLETE", "ERROR", "CANCEL_ACKNOWLEDGED", "NEW_SCRIPT")
 
 
 def notebook(*cells: str) -> str:
-    "Return a notebook with these code cells."
+    """Return a notebook with these code cells."""
     code = [
         {"cell_type": "code", "source": c, "metadata": {}, "outputs": [], "execution_count": None}
         for c in cells
@@ -25,16 +25,16 @@ def notebook(*cells: str) -> str:
     )
 
 
-def wait(holds, timeout_s: float = 60) -> None:
-    "Wait until something holds."
+def wait(condition, timeout_s: float = 60) -> None:
+    """Wait until a condition is true."""
     deadline = time.monotonic() + timeout_s
-    while not holds():
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
 
 
-class Pusher:
-    "Speaks the kernel service directly."
+class KernelCaller:
+    """Speaks the kernel service directly."""
 
     def __init__(self, call):
         self.call, self.owner = call, call.box.user
@@ -51,7 +51,7 @@ class Pusher:
         given = {
             "enableInternet": True,
             **fields,
-        }  # without it a system that cannot take the network away says so in the log
+        }  # without it, a system without network isolation writes a warning to the log
         answer = self.call(
             "SaveKernel",
             service=SERVICE,
@@ -82,7 +82,7 @@ class Pusher:
         return found
 
     def run(self, text: str, title: str = "My kernel", **fields) -> tuple[str, str, dict[str, str]]:
-        "Push, wait and return (status, log as text, output files by name)."
+        """Push, wait and return (status, log as text, output files by name)."""
         pushed = self.push(text, title, **fields)
         assert not pushed["error"], pushed
         slug = pushed["ref"].rpartition("/")[2]

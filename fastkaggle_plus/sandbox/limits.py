@@ -1,0 +1,42 @@
+"""The limits of an account: submissions a day, kernel sessions, accelerator hours, run time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from ..competition import Competition
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The limits on kernels: as on Kaggle, but with few accelerator hours, to test their end."""
+
+    # at the same time; "" is a session without an accelerator
+    sessions: Mapping[str, int] = field(default_factory=lambda: {"": 5, "gpu": 2, "tpu": 1})
+    # a week
+    quota_s: Mapping[str, float] = field(default_factory=lambda: {"gpu": 3600.0, "tpu": 1800.0})
+    session_s: float = 12 * 3600  # the longest run
+    rerun_s: float = 9 * 3600  # the longest scoring run
+    layout: str = "2026"  # of /kaggle/input: 2026 | 2022
+
+
+@dataclass(frozen=True)
+class Quota:
+    """The use of one accelerator this week."""
+
+    used_s: float
+    reserved_s: float
+    total_s: float
+    has_ever_run: bool
+
+
+def daily_submissions(comp: Competition) -> int:
+    """Return the submissions a team may make in one UTC day; [sandbox] in the toml file wins."""
+    own = comp.sandbox.max_daily_submissions
+    return comp.max_daily_submissions if own is None else own
+
+
+def week_start() -> datetime:
+    """Return when this week's quota began: Saturday, 00:00 UTC."""
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return today - timedelta(days=(today.weekday() + 2) % 7)
