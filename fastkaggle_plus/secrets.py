@@ -28,7 +28,7 @@ _PATTERNS = {
 
 @dataclass(frozen=True)
 class Secret:
-    "One find. Its value is never shown whole."
+    """One find. Its value is never shown whole."""
 
     kind: str
     line: int  # counted from 1
@@ -40,7 +40,7 @@ def find_secrets(
     *,
     known: Iterable[str] = (),  # values that are secret here, like those of a .env file
 ) -> list[Secret]:
-    "Return what looks like a key or token, in the order of the text."
+    """Return what looks like a key or token, in the order of the text."""
     found: dict[tuple[int, str], Secret] = {}
     for n, line in enumerate(text.splitlines(), 1):
         for kind, pattern in _PATTERNS.items():
@@ -60,7 +60,7 @@ def refuse_secrets(
     *,
     known: Iterable[str] = (),
 ) -> None:
-    "Raise SecretFound if `text` holds a key or token."
+    """Raise SecretFound if `text` holds a key or token."""
     if found := find_secrets(text, known=known):
         first = found[0]
         raise SecretFound(
@@ -71,7 +71,7 @@ def refuse_secrets(
 
 
 def env_values(folder: str | Path) -> list[str]:
-    "Return the values of the .env file in `folder`, if there is one, that are long enough to be secrets."
+    """Return the values of the .env file in `folder`, if there is one, that are long enough to be secrets."""
     file = Path(folder) / ".env"
     if not file.is_file():
         return []

@@ -236,7 +236,7 @@ def _held(operation: str, box: Any) -> int:
         return len(fkp.submissions("toy" if operation == "submit" else of.SLUG, client=api))
     if operation in ("dataset create", "dataset version"):
         with contextlib.suppress(NotFound):
-            found = lookup.find(
+            found = lookup.find_dataset(
                 api, of.DATASET if operation == "dataset version" else f"{of.OWNER}/some-newer-data"
             )
             return found.current_version_number or 1 if found else 0

@@ -349,12 +349,12 @@ def test_rules_and_slugs(slug, client, tmp_path):
 
 
 def test_a_full_disk_and_a_forbidden_folder_are_readable(slug, client, tmp_path, monkeypatch):
-    from fastkaggle_plus.kaggle_client import downloads
+    from fastkaggle_plus.kaggle_client import unzip
 
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(KaggleError, match="may write to"):
         setup_comp(slug, dest=tmp_path / "file" / "data", client=client)
-    monkeypatch.setattr(downloads.shutil, "disk_usage", lambda _: SimpleNamespace(free=10))
+    monkeypatch.setattr(unzip.shutil, "disk_usage", lambda _: SimpleNamespace(free=10))
     with pytest.raises(KaggleError, match="Free some space"):
         setup_comp(slug, dest=tmp_path / "data", client=client)
 

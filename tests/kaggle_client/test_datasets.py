@@ -34,7 +34,7 @@ from fastkaggle_plus.kaggle_client import (
     Journal,
     check_ds_exists,
     get_dataset,
-    keep_dataset,
+    sync_dataset,
     mk_dataset,
     push_dataset,
 )
@@ -647,7 +647,7 @@ def test_a_cut_or_damaged_download(make, faults, folder, client, handle, tmp_pat
 def test_one_damaged_file_is_fetched_anew(
     make, faults, folder, client, handle, tmp_path, monkeypatch
 ):
-    from fastkaggle_plus.kaggle_client.datasets.api import fetch_file
+    from fastkaggle_plus.kaggle_client.datasets.fetch import fetch_file
 
     (folder / "noise.bin").write_bytes(NOISE)
     make()
@@ -702,7 +702,7 @@ def test_a_full_disk_is_named(make, client, handle, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("fastkaggle_plus.kaggle_client.downloads.unpack", full)
+    monkeypatch.setattr("fastkaggle_plus.kaggle_client.datasets.fetch.unzip", full)
     with pytest.raises(KaggleError, match=r"disk.*full"):
         get_dataset(tmp_path / "copy", handle, client=client)
 
@@ -730,7 +730,7 @@ def test_a_dataset_is_kept_as_its_folder_is_and_sent_only_if_that_changed(
     client, folder, box, tmp_path
 ):
     def keep(journal):
-        kept = keep_dataset(
+        kept = sync_dataset(
             folder,
             "kept here",
             client=client,

@@ -10,6 +10,7 @@ import requests
 
 from fastkaggle_plus.exceptions import DownloadCorrupt, KaggleError, KaggleUnavailable, RateLimited
 from fastkaggle_plus.kaggle_client import completeness, downloads, setup_comp
+from fastkaggle_plus.kaggle_client.unzip import unzip
 
 from . import faults as f
 
@@ -105,7 +106,7 @@ DAMAGED = {
 def test_damaged_archives(what, tmp_path):
     (tmp_path / "toy.zip.part").write_bytes(DAMAGED[what])
     with pytest.raises(DownloadCorrupt, match=r"toy\.zip"):
-        downloads.unpack(tmp_path / "toy.zip.part", tmp_path / "out")
+        unzip(tmp_path / "toy.zip.part", tmp_path / "out")
 
 
 def test_flipped_bytes_are_told_or_harmless(tmp_path):
@@ -116,7 +117,7 @@ def test_flipped_bytes_are_told_or_harmless(tmp_path):
             damaged[DICE.randrange(len(damaged))] = DICE.randrange(256)
         (tmp_path / "toy.zip.part").write_bytes(damaged)
         try:
-            downloads.unpack(tmp_path / "toy.zip.part", tmp_path / "out")
+            unzip(tmp_path / "toy.zip.part", tmp_path / "out")
         except KaggleError:
             continue
 

@@ -10,11 +10,11 @@ import pytest
 from fastkaggle_plus.exceptions import BadCredentials, KaggleError
 from fastkaggle_plus.kaggle_client import (
     connect,
-    downloads,
     get_dataset,
     mk_dataset,
     setup_comp,
     submissions,
+    unzip,
 )
 
 from . import faults as f
@@ -42,7 +42,7 @@ HOSTILE = {
 
 @pytest.fixture
 def small_limit(monkeypatch):
-    monkeypatch.setattr(downloads, "BOMB_BYTES", 1_000_000)
+    monkeypatch.setattr(unzip, "MAX_BYTES", 1_000_000)
 
 
 @pytest.mark.parametrize("what", HOSTILE)
@@ -67,7 +67,7 @@ def test_what_packs_well_is_no_bomb(tmp_path, small_limit):
     (tmp_path / "toy.zip").write_bytes(
         packed("table.csv", "".join(f"{i},0.5,cat\n" for i in range(100_000)).encode())
     )
-    downloads.unpack(tmp_path / "toy.zip", tmp_path / "out")
+    unzip.unzip(tmp_path / "toy.zip", tmp_path / "out")
     assert (tmp_path / "out" / "table.csv").stat().st_size > 1_300_000
 
 
@@ -77,7 +77,7 @@ def test_a_member_larger_than_it_says_stays_as_small_as_it_said(tmp_path):
     assert lying != honest
     (tmp_path / "toy.zip").write_bytes(lying)
     with pytest.raises(KaggleError, match="sound zip"):
-        downloads.unpack(tmp_path / "toy.zip", tmp_path / "out")
+        unzip.unzip(tmp_path / "toy.zip", tmp_path / "out")
     assert (tmp_path / "out" / "zeros.csv").stat().st_size <= 10
 
 

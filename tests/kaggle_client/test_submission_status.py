@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from fastkaggle_plus.exceptions import KaggleError, RateLimited, SubmissionError
-from fastkaggle_plus.kaggle_client import Journal, send_once, submissions
+from fastkaggle_plus.kaggle_client import Journal, outbox
 
 from . import faults as f
 
@@ -37,8 +37,7 @@ def test_a_wrong_clock(send, faults, slug, monkeypatch, hours, count):
         def now(cls, tz=None):
             return datetime.now(tz) + timedelta(hours=hours)
 
-    for module in (submissions, send_once):
-        monkeypatch.setattr(module, "datetime", Clock)
+    monkeypatch.setattr(outbox, "datetime", Clock)
     faults.on("CreateSubmission", f.drop_after)
     assert send().status == "COMPLETE" and not send().sent and count() == 1
 

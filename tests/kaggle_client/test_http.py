@@ -8,7 +8,13 @@ from email.utils import format_datetime
 import pytest
 import requests
 
-from fastkaggle_plus.kaggle_client.retry import is_transient, read, retry_after_s, status_of
+from fastkaggle_plus.kaggle_client.http import (
+    Limits,
+    is_transient,
+    retry_after_s,
+    retry_read,
+    status_of,
+)
 
 
 def failure(
@@ -43,7 +49,7 @@ def failing(*failures: Exception):
     ],
 )
 def test_what_passes_is_tried_again(passing):
-    assert read(failing(passing, passing)) == "answer"
+    assert retry_read(failing(passing, passing)) == "answer"
 
 
 @pytest.mark.parametrize(
@@ -59,19 +65,19 @@ def test_what_passes_is_tried_again(passing):
 )
 def test_what_stays_is_raised_as_it_came(final):
     with pytest.raises(type(final)) as caught:
-        read(failing(final, RuntimeError("asked twice")))
+        retry_read(failing(final, RuntimeError("asked twice")))
     assert caught.value is final
 
 
 def test_gives_up_after_its_tries():
     with pytest.raises(requests.HTTPError):
-        read(failing(*[failure(503)] * 3), tries=3)
+        retry_read(failing(*[failure(503)] * 3), Limits(tries=3))
 
 
 def test_a_wait_longer_than_the_deadline_is_left_to_the_user():
     call = failing(failure(429, {"Retry-After": "3600"}), RuntimeError("asked twice"))
     with pytest.raises(requests.HTTPError):
-        read(call, deadline_s=60)
+        retry_read(call, Limits(deadline_s=60))
 
 
 def test_retry_after_is_seconds_or_a_date():
