@@ -43,13 +43,13 @@ def call(
     name: str,  # what it is about, for messages: "titanic", "owner/slug"
     doing: str = "read",  # the verb for messages
 ) -> Any:
-    """Return the answer to a read, retried after temporary failures. Raises our exceptions."""
+    """Return the answer to a read, retried after temporary failures."""
     with explained(client, service, name=name, doing=doing):
         return http.retry_read(lambda: send(client, service, method, request), limits_of(client))
 
 
 def send(client: Any, service: Service, method: str, request: dict[str, Any]) -> Any:
-    """Send one request once and return the answer; failures of requests and kaggle are not changed."""
+    """Send one request once and return the answer. Raises what requests and kaggle raise."""
     message = _message(service, method, request)
     with connection(client) as kaggle:
         return getattr(attrgetter(service.client)(kaggle), method)(message)
@@ -90,7 +90,7 @@ def connection(client: Any) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def explained(client: Any, service: Service, *, name: str, doing: str) -> Iterator[None]:
-    """Turn failures of requests and kaggle into our exceptions, without their tracebacks and keys."""
+    """Turn failures of requests and kaggle into our exceptions, without keys and tracebacks."""
     try:
         yield
     except FAILURES as e:
@@ -146,7 +146,7 @@ def user_of(client: Any) -> str:
 
 
 def secrets_of(client: Any) -> list[str]:
-    """Return what no message may show of this client: its key, its token, and their encoded form."""
+    """Return what no message may show: the client's key, token, and their encoded form."""
     values = client.config_values
     key, token = (str(values.get(name) or "") for name in ("key", "token"))
     encoded = base64.b64encode(f"{user_of(client)}:{key}".encode()).decode() if key else ""
@@ -162,7 +162,7 @@ def to_float(text: str | None) -> float | None:
 
 
 def to_iso(moment: datetime | None) -> str:
-    """Return a date in an answer, which is in UTC without saying so, as ISO text; '' without one."""
+    """Return a date in an answer, which is in UTC, as ISO text; '' without one."""
     if not moment:
         return ""
     return (moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)).isoformat()

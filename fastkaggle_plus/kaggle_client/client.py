@@ -33,7 +33,7 @@ class Client(KaggleApi):
         """Return nothing: kaggle's own one prints a version notice to stdout."""
 
     def build_kaggle_client(self) -> KaggleClient:
-        """Return kaggle's low-level client with our endpoint, time limits and only our credentials."""
+        """Return kaggle's low-level client with our endpoint, time limits and credentials."""
         client = super().build_kaggle_client()
         http: Any = client.http_client()
         if self.endpoint:

@@ -33,7 +33,7 @@ def write(
 
 
 def is_complete(folder: Path, slug: str, *, origin: str) -> bool:
-    """Say whether `folder` is marked complete and its files have their sizes. Raises for other data."""
+    """Say whether `folder` is marked complete and its files have the marked sizes."""
     try:
         marker: Any = json.loads((folder / NAME).read_text(encoding="utf-8"))
         slug_there, origin_there, files = marker["slug"], marker["origin"], dict(marker["files"])

@@ -77,7 +77,7 @@ def fetch_verified(
     progress: Progress | None = None,
     tries: int = 3,
 ) -> T:
-    """Complete `part` and return the result of `check`; download again while the bytes are wrong."""
+    """Complete `part` and return the result of `check`; try again while bytes are wrong."""
     for tries_left in reversed(range(tries)):
         try:
             with (

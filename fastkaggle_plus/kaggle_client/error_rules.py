@@ -46,9 +46,7 @@ NO_CREDENTIALS = (
 RULES_NOT_ACCEPTED = (
     "The rules of {name} are not accepted. Accept them at {url}/rules, then call again."
 )
-DAILY_LIMIT = (
-    "No submissions left today for {name}. The limit is reset at 00:00 UTC, which is in {hours}."
-)
+DAILY_LIMIT = "No submissions left today for {name}. The limit resets at 00:00 UTC, in {hours}."
 NAME_TAKEN = (
     "The name of {name} is taken: {url}. If that dataset is yours, make a new version of it with "
     "push_dataset; else choose another title."
@@ -108,7 +106,7 @@ COMPETITION = (
         r"deadline|has (ended|closed|finished)|is closed|no longer accept"
         r"|submissions? (are|is) (disabled|closed)",
         DeadlinePassed,
-        "{name} takes no more submissions: its deadline has passed. See {url} for late submissions.",
+        "{name} takes no more submissions: its deadline has passed. Late submissions: {url}.",
     ),
     Rule(
         (400, 403),
@@ -184,8 +182,8 @@ CODE_SUBMISSION = (
         (400, 404),
         r"\b(output|file)\b",
         NotFound,
-        "The notebook version has not written the file to submit to {name}. `fkp output OWNER/NAME` "
-        "fetches what it wrote; use the name of a file there.",
+        "The notebook version has not written the file to submit to {name}. `fkp output "
+        "OWNER/NAME` fetches what it wrote; use the name of a file there.",
     ),
     Rule(
         (400,),
@@ -198,8 +196,8 @@ CODE_SUBMISSION = (
         (403, 404),
         r"kernel|notebook|version",
         NotFound,
-        "Kaggle knows no such notebook version that you may submit to {name}. Give OWNER/NAME as in "
-        "its address, and a version that exists.",
+        "Kaggle knows no such notebook version that you may submit to {name}. Give OWNER/NAME as "
+        "in its address, and a version that exists.",
     ),
     *COMPETITION,
 )
@@ -301,8 +299,8 @@ KERNEL = (
         (400,),
         r"title|slug|name",
         PushRefused,
-        "Kaggle does not take the title or name of {name}. The name is the title in lower case with "
-        "dashes, 5 to 50 characters, and unused among your notebooks.",
+        "Kaggle does not take the title or name of {name}. The name is the title in lower case "
+        "with dashes, 5 to 50 characters, and unused among your notebooks.",
     ),
     Rule((400, 413), "", KaggleError, _MALFORMED + "the name OWNER/NAME, inputs and accelerator."),
 )

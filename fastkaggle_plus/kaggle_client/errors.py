@@ -119,7 +119,7 @@ def _no_answer(e: Exception, words: str, *, local: bool) -> str:
         return f"The sandbox {what} ({kind}). Is it running? Start it with `fkp sandbox serve`."
     if environment.iskaggle:
         return f"Kaggle {what} ({kind}). Is this notebook's internet on (Settings > Internet)?"
-    return f"Kaggle {what} ({kind}). Check the network, then call again: finished work is not repeated."
+    return f"Kaggle {what} ({kind}). Check the network, then call again: finished work is kept."
 
 
 def _wait(e: Exception) -> str:

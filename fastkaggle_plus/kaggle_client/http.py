@@ -122,7 +122,7 @@ def is_transient(e: Exception) -> bool:
 
 
 def status_of(e: Exception) -> int | None:
-    """Return the HTTP status of a failure; the code in the body if only the body reports an error."""
+    """Return the HTTP status of a failure, or the code in the body if only that is an error."""
     answer = getattr(e, "response", None)
     if answer is None:
         return None

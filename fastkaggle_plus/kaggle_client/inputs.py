@@ -15,7 +15,7 @@ _OTHER_INPUTS = ("datasets", "notebooks", "models")
 
 
 def find_mounted(slug: str) -> Path:
-    """Return where Kaggle mounted the data of `slug`: today's layout, the older one, or elsewhere."""
+    """Return where Kaggle mounted the data of `slug`: in the new or old layout, or elsewhere."""
     root = environment.kaggle_input()
     known = [root / "competitions" / slug, root / slug, Path("../input") / slug]
     found = [p for p in known if p.is_dir()] or _search(root, slug)

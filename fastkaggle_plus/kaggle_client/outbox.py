@@ -48,7 +48,7 @@ class Entry:
 
 
 class UnclearAnswer(Exception):
-    """Kaggle answered without saying whether it took the write; `error` is for the case it did not."""
+    """Kaggle's answer does not say whether it took the write; if not, `error` is raised."""
 
     def __init__(self, error: KaggleError):
         super().__init__(str(error))

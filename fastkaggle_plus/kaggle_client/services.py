@@ -94,7 +94,7 @@ def _submissions_left(limits: Any) -> str:
         f"{limits.num_allowed_now} allowed now."
     )
     if limits.limited_by_total:
-        text += " The limit is on the whole competition, so it is not reset."
+        text += " The limit is on the whole competition, so it does not reset."
     return text
 
 

@@ -86,7 +86,7 @@ def origin() -> str:
 
 
 def _resolve(endpoint: str | None) -> tuple[str, bool]:
-    """Return (endpoint, '' = kaggle's own choice; whether it is a local sandbox). In doubt, raise."""
+    """Return (endpoint or '' for kaggle's own choice, whether it is a local sandbox)."""
     environment_name = environment.api_environment()
     if endpoint:
         endpoint = endpoint.rstrip("/").removesuffix("/api")

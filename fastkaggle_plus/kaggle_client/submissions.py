@@ -88,7 +88,7 @@ def submit(
 
 
 def competition_submit(file_name: str | Path, message: str, competition: str) -> Submission:
-    """Submit `file_name` to `competition`, returning the submission without waiting for its score."""
+    """Submit `file_name` to `competition` without waiting for its score."""
     return submit(file_name, message, competition, wait=False)
 
 

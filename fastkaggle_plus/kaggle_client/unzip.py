@@ -42,7 +42,7 @@ _DISK = {
 
 
 def unzip(archive: Path, folder: Path) -> None:
-    """Extract a zip into an empty `folder`. Every member's CRC is checked. Raises DownloadCorrupt."""
+    """Extract a zip into an empty `folder`, checking every member's CRC."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     name = archive.name.removesuffix(".part")
@@ -74,8 +74,8 @@ def _refuse_outside(member: zipfile.ZipInfo, archive_name: str) -> None:
     has_drive = re.match(r"[A-Za-z]:", member.filename)
     if path.is_absolute() or ".." in path.parts or has_drive or is_link:
         raise KaggleError(
-            f"{archive_name} has a member that would leave its folder: {member.filename!r}. Nothing "
-            "was unpacked. Report it to its author on Kaggle; do not unpack it by hand."
+            f"{archive_name} has a member that would leave its folder: {member.filename!r}. "
+            "Nothing was unpacked. Report it to its author on Kaggle; do not unpack it by hand."
         )
 
 

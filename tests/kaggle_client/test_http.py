@@ -1,4 +1,4 @@
-"""Reads are repeated while their failure passes, and not longer than allowed."""
+"""Reads are retried after temporary failures, within their limits."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def failing(*failures: Exception):
         requests.exceptions.ChunkedEncodingError(),
     ],
 )
-def test_what_passes_is_tried_again(passing):
+def test_temporary_failures_are_retried(passing):
     assert retry_read(failing(passing, passing)) == "answer"
 
 
@@ -63,7 +63,7 @@ def test_what_passes_is_tried_again(passing):
         ValueError(),
     ],
 )
-def test_what_stays_is_raised_as_it_came(final):
+def test_permanent_failures_are_raised_unchanged(final):
     with pytest.raises(type(final)) as caught:
         retry_read(failing(final, RuntimeError("asked twice")))
     assert caught.value is final
@@ -74,7 +74,7 @@ def test_gives_up_after_its_tries():
         retry_read(failing(*[failure(503)] * 3), Limits(tries=3))
 
 
-def test_a_wait_longer_than_the_deadline_is_left_to_the_user():
+def test_a_retry_after_beyond_the_deadline_is_raised():
     call = failing(failure(429, {"Retry-After": "3600"}), RuntimeError("asked twice"))
     with pytest.raises(requests.HTTPError):
         retry_read(call, Limits(deadline_s=60))
@@ -88,7 +88,7 @@ def test_retry_after_is_seconds_or_a_date():
     assert 90 < (retry_after_s(failure(429, {"Retry-After": soon})) or 0) <= 100
 
 
-def test_the_code_in_the_body_counts_where_http_says_fine():
+def test_an_error_code_in_the_body_counts():
     assert status_of(failure(200, body=b'{"code": 503, "message": "later"}')) == 503
     assert is_transient(failure(200, body=b'{"code": 503}')) and not is_transient(
         failure(200, body=b'{"code": 404}')

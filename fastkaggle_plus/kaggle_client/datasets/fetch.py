@@ -42,7 +42,7 @@ def fetch_file(
     name: str,  # of the file in the dataset
     work: Path,  # an empty folder
 ) -> Path:
-    """Download one file of the current version into `work`; return its path. Raises DownloadCorrupt."""
+    """Download one file of the current version into `work` and return its path."""
     part = work / "file.part"
 
     def finish(md5: str) -> Path:

@@ -64,7 +64,7 @@ def list_files(client: Any, handle: str, *, version: int | None = None) -> dict[
 
 
 def read_metadata(client: Any, handle: str) -> tuple[Metadata, dict[str, Any]]:
-    """Return the dataset's metadata, and fields that only `kaggle datasets metadata --update` uses."""
+    """Return the metadata, and fields that only `kaggle datasets metadata --update` uses."""
     method, doing = "get_dataset_metadata", "read the metadata of"
     answer = api.call(client, DATASETS, method, request_for(handle), name=handle, doing=doing)
     info = answer.info
@@ -129,8 +129,8 @@ def require_final(client: Any, handle: str, *, timeout_s: float, poll_s: float) 
 def still_processing(handle: str, status: str, timeout_s: float) -> DatasetFailed:
     """Return the exception for a timeout."""
     return DatasetFailed(
-        f"Kaggle is still processing {handle} after {timeout_s:.0f} s (status {status}). Nothing is "
-        "lost and nothing has to be sent again: call again to wait longer, or look at "
+        f"Kaggle is still processing {handle} after {timeout_s:.0f} s (status {status}). Nothing "
+        "is lost and nothing has to be sent again: call again to wait longer, or look at "
         f"{dataset_page(handle)}."
     )
 

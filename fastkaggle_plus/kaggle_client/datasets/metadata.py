@@ -64,7 +64,7 @@ def write_metadata(folder: Path, meta: Metadata, *, others: dict[str, Any] | Non
 
 
 def read_metadata(folder: Path) -> Metadata:
-    """Return the metadata file in `folder`, also one by `kaggle datasets metadata`. Raises DataError."""
+    """Return the metadata file in `folder`; `kaggle datasets metadata` may have written it."""
     file = folder / METADATA
     if not file.is_file():
         raise DataError(

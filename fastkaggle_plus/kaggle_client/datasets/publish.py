@@ -179,7 +179,7 @@ class _Publication:
         return entry, status
 
     def _version_before(self) -> int:
-        """Return the current version, 0 without one. Raises NameTaken, or NotFound for a version."""
+        """Return the current version, 0 without one. Raises NameTaken or NotFound."""
         dataset = lookup.find_dataset(self.client, self.handle)
         if self.terms.new and dataset is not None:
             text = error_rules.NAME_TAKEN.format(name=self.handle, url=dataset_page(self.handle))

@@ -13,7 +13,7 @@ from .kernel import kernel_of
 
 
 def check_sources(client: Any, meta: dict[str, Any]) -> None:
-    """Raise PushRefused if an input certainly cannot be read; in doubt, Kaggle decides at the push."""
+    """Raise PushRefused if an input cannot be read; in doubt, Kaggle decides at the push."""
     checks: dict[str, Callable[[Any, str], str]] = {
         "competition": _competition_problem,
         "dataset": _dataset_problem,

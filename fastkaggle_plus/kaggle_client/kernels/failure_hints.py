@@ -56,8 +56,8 @@ _SCORED = (
     ),
 )
 _ANY = (
-    "Its re-run on the hidden test set failed, or wrote an invalid {file_name}. Compare it with the "
-    "sample submission, and do not rely on the visible test set's rows or size, or on the internet."
+    "Its re-run on the hidden test set failed, or wrote an invalid {file_name}. Compare it with "
+    "the sample submission, and do not rely on the visible test set's rows or size, or on the internet."
 )
 
 
@@ -80,7 +80,7 @@ def after_scoring(message: str, file_name: str) -> str:
 
 
 def _package(match: re.Match[str]) -> dict[str, str]:
-    """Return the texts about the package of a module; its own name is known if it is installed here."""
+    """Return the texts about a module's package, by its own name if it is installed here."""
     module = match[1].split(".")[0]
     name = importlib.metadata.packages_distributions().get(module, [module])[0]
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower())

@@ -251,8 +251,8 @@ def _refuse_outside(name: str, dest: Path) -> None:
     )
     if is_odd or not (dest / name).parent.resolve().is_relative_to(dest.resolve()):
         raise KaggleError(
-            f"The output has a file that would leave {str(dest)!r}, or overwrite our records there: "
-            f"{name!r}. Nothing was written; inspect the notebook before you trust it."
+            f"The output has a file that would leave {str(dest)!r}, or overwrite our records "
+            f"there: {name!r}. Nothing was written; inspect the notebook before you trust it."
         )
 
 

@@ -162,7 +162,7 @@ class _Push:
         return KernelVersion(kernel.handle, entry.ref, kernel.url, sent=True)
 
     def _earlier(self, new: Entry) -> Entry | None:
-        """Return the journaled attempt that made a version of the same notebook, None without one."""
+        """Return the journaled attempt that made a version of the same notebook."""
         old = next(iter(self.book.attempts(new)), None)
         if old is None:
             return None
@@ -248,8 +248,8 @@ class _Push:
             raise PushRefused(
                 f"Kaggle made version {entry.ref} of {self.kernel} without {names}: the name is "
                 "mistyped, or it is not yours to read, or not READY yet, or the rules of the "
-                f"competition are not accepted. Stop that version at {self.kernel.url}, correct the "
-                "input, then push again.",
+                f"competition are not accepted. Stop that version at {self.kernel.url}, correct "
+                "the input, then push again.",
                 said=names,
             )
 

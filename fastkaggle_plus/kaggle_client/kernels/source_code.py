@@ -56,7 +56,7 @@ def refuse_secrets(
 
 
 def is_same(theirs: str, ours: str) -> bool:
-    """Say whether two sources have the same code; Kaggle may format a notebook's JSON differently."""
+    """Say whether two sources have the same code; Kaggle may format the JSON differently."""
     our_cells, their_cells = _cells(ours), _cells(theirs)
     if our_cells is None or their_cells is None:
         return theirs.strip().splitlines() == ours.strip().splitlines()

@@ -51,7 +51,7 @@ def wait_kernel(
     poll_s: float = 20.0,  # longest pause between looks
     client: KaggleApi | None = None,
 ) -> KernelStatus:
-    """Return the status of a notebook after its end. Raises KernelFailed, with the end of its log."""
+    """Return the status of a notebook after its end. Raises KernelFailed with its last log."""
     client = client or session.import_kaggle()
     kernel = lookup.with_version(client, kernel_of(handle, version, client))
     status = poll_until(
