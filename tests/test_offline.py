@@ -50,9 +50,13 @@ def network_can_be_taken_away() -> bool:
 )
 def test_without_a_network_the_loop_still_runs(tmp_path):
     make_toy(tmp_path / "bundles")
-    command = f"ip link set lo up 2>/dev/null || {sys.executable} {tmp_path}/up.py; exec {sys.executable} -m fastkaggle_plus run toy --bundles bundles"
+    command = (
+        f"ip link set lo up 2>/dev/null || {sys.executable} {tmp_path}/up.py; "
+        f"exec {sys.executable} -m fastkaggle_plus run toy --bundles bundles"
+    )
     (tmp_path / "up.py").write_text(  # raise the loopback device where iproute2 is not installed
-        "import fcntl, socket, struct\ns = socket.socket()\nfcntl.ioctl(s, 0x8914, struct.pack('16sh', b'lo', 0x1 | 0x40))\n"
+        "import fcntl, socket, struct\ns = socket.socket()\n"
+        "fcntl.ioctl(s, 0x8914, struct.pack('16sh', b'lo', 0x1 | 0x40))\n"
     )
     done = subprocess.run(
         ["unshare", "--net", "--map-root-user", "sh", "-c", command],

@@ -90,7 +90,8 @@ def make_template(at: Path) -> None:
     (work / "answers.csv").write_bytes(answers(wrong=3))
     (work / "old" / "noise.bin").write_bytes(os.urandom(200_000))
     (work / "kernel" / "run.py").write_text(
-        f"open('submission.csv', 'w').write({answers().decode()!r})\nopen('noise.bin', 'wb').write(b'0123456789' * 20_000)\n"
+        f"open('submission.csv', 'w').write({answers().decode()!r})\n"
+        "open('noise.bin', 'wb').write(b'0123456789' * 20_000)\n"
     )
     with running(at / "bundles", state=at / "state", user=of.OWNER) as box:
         api = fkp.connect(box.url, user=box.user, key=box.key)
@@ -148,8 +149,7 @@ def judge(
     template: Path,  # of make_template
     place: Path,  # a new folder for this cell
     attempt: Attempt,
-    clean: tuple[Any, dict[str, str]]
-    | None = None,  # its result and files without a fault
+    clean: tuple[Any, dict[str, str]] | None = None,  # its result and files without a fault
     patience_s: float = 5.0,  # longest wait until the new thing is listed
 ) -> tuple[str, tuple[Any, dict[str, str]]]:
     """Return the verdict, from server and disk, not from the client's words; and the result."""

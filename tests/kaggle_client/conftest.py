@@ -64,7 +64,8 @@ def bundles(tmp_path_factory, files) -> Path:
         usage = (f"{i},{i % 2},{'Public' if i % 3 else 'Private'}" for i in range(100, 100 + ROWS))
         (folder / slug / "solution.csv").write_bytes(csv("id,y,Usage", usage))
         (folder / slug / "competition.toml").write_text(
-            f'title = "{slug}"\nkind = "tabular"\ntask = "binary"\nmetric = "accuracy"\nid = "id"\ntarget = "y"\n'
+            f'title = "{slug}"\nkind = "tabular"\ntask = "binary"\nmetric = "accuracy"\n'
+            'id = "id"\ntarget = "y"\n'
             f'max_daily_submissions = 100\n[split]\nkind = "stratified"\n[sandbox]\n{more}\n'
         )
     return folder

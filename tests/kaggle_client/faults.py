@@ -29,7 +29,7 @@ class Faults:
     rules: list[list[Any]] = field(default_factory=list)
 
     def on(self, part: str, action: Action, *, nth: int = 1, times: int = 1) -> None:
-        """Do `action` to the `nth` next request whose line contains `part`, and `times` - 1 more."""
+        """Do `action` to the `nth` next request with `part` in its line, and `times` - 1 more."""
         self.rules.append([part, nth, times, action])
 
     def seen(self, part: str) -> int:

@@ -31,9 +31,11 @@ from .test_submissions import start
 
 ANSWERS = """
 import csv, glob
-[test] = glob.glob("/kaggle/input/competitions/coded/test.csv") or glob.glob("../input/competitions/coded/test.csv")
+path = "input/competitions/coded/test.csv"
+[test] = glob.glob(f"/kaggle/{path}") or glob.glob(f"../{path}")
 rows = list(csv.DictReader(open(test)))
-open("submission.csv", "w").write("id,y\\n" + "".join(f"{r['id']},{int(r['id']) % 2}\\n" for r in rows))
+ids = [int(row["id"]) for row in rows]
+open("submission.csv", "w").write("id,y\\n" + "".join(f"{i},{i % 2}\\n" for i in ids))
 open("other.csv", "w").write("who,what\\n1,2\\n")
 """
 
@@ -53,7 +55,8 @@ def box(files, tmp_path_factory):
         )
     )
     (bundle / "competition.toml").write_text(
-        'title = "coded"\nkind = "tabular"\ntask = "binary"\nmetric = "accuracy"\nid = "id"\ntarget = "y"\n'
+        'title = "coded"\nkind = "tabular"\ntask = "binary"\nmetric = "accuracy"\n'
+        'id = "id"\ntarget = "y"\n'
         'code_competition = true\nmax_daily_submissions = 100\n[split]\nkind = "stratified"\n'
     )
     with running(folder / "bundles", state=folder / "state") as box:
@@ -144,7 +147,8 @@ def test_an_older_equal_submission_is_not_mistaken_for_a_lost_one(send, faults, 
 KILLED = """
 from fastkaggle_plus.kaggle_client import connect, submit_code
 client = connect({url!r}, user={user!r}, key={key!r})
-print(submit_code({handle!r}, 1, {message!r}, competition="coded", client=client, poll_s=0.05).status, flush=True)
+options = dict(competition="coded", client=client, poll_s=0.05)
+print(submit_code({handle!r}, 1, {message!r}, **options).status, flush=True)
 """
 
 

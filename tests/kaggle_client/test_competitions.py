@@ -179,7 +179,8 @@ def test_after_a_kill_the_next_process_resumes(box, slug, files, faults, tmp_pat
     faults.on("GET /", stall, nth=2)
     code = f"""
 from fastkaggle_plus.kaggle_client import connect, setup_comp
-setup_comp({slug!r}, dest={str(tmp_path / "data")!r}, client=connect({faults.url!r}, user={box.user!r}, key={box.key!r}))
+client = connect({faults.url!r}, user={box.user!r}, key={box.key!r})
+setup_comp({slug!r}, dest={str(tmp_path / "data")!r}, client=client)
 """
     process = subprocess.Popen(
         [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(ROOT)}

@@ -1,4 +1,4 @@
-"""Datasets: private, complete, made and updated once despite lost answers, kills and cut uploads."""
+"""Datasets: private, complete, sent once despite lost answers, kills and cut uploads."""
 
 from __future__ import annotations
 
@@ -272,8 +272,7 @@ def test_a_title_that_is_taken_under_another_slug(make, faults, handle):
     faults.on(
         "CreateDataset",
         f.status(
-            200,
-            body=b'{"status": "error", "error": "The requested title is already in use by a dataset."}',
+            200, body=b'{"status": "error", "error": "The title is already in use by a dataset."}'
         ),
     )
     with pytest.raises(NameTaken, match="already in use") as caught:
@@ -505,9 +504,7 @@ def cut_after(faults, size: int):
     return act
 
 
-def test_a_cut_upload_resumes(
-    make, folder, faults, plain, handle, tmp_path, monkeypatch
-):
+def test_a_cut_upload_resumes(make, folder, faults, plain, handle, tmp_path, monkeypatch):
     (folder / "noise.bin").write_bytes(NOISE)
     faults.on("PUT ", cut_after(faults, 1_000_000), nth=2)  # a.csv comes first
     arrived = spy_on_puts(monkeypatch)
@@ -707,7 +704,7 @@ def test_a_full_disk_is_named(make, client, handle, tmp_path, monkeypatch):
         get_dataset(tmp_path / "copy", handle, client=client)
 
 
-def test_the_journal_separates_datasets_from_submissions_and_has_no_key(make, box, tmp_path, handle):
+def test_the_journal_separates_kinds_and_has_no_key(make, box, tmp_path, handle):
     journal = Journal(tmp_path / "j.jsonl")
     make(journal=journal)
     [entry] = journal.entries()
@@ -726,9 +723,7 @@ def test_the_journal_separates_datasets_from_submissions_and_has_no_key(make, bo
         make(journal=tmp_path / "file" / "j.jsonl")
 
 
-def test_sync_sends_only_changes(
-    client, folder, box, tmp_path
-):
+def test_sync_sends_only_changes(client, folder, box, tmp_path):
     def sync(journal):
         synced = sync_dataset(
             folder,

@@ -16,10 +16,13 @@ from ..bundles import answers, make_bundle
 ROWS, SEEN = 40, 4
 RERUN = "import os\nis_rerun = 'KAGGLE_IS_COMPETITION_RERUN' in os.environ\n"
 ANSWER = """
-rows = open([p for p in ("/kaggle/input/competitions/coded/test.csv", "../input/competitions/coded/test.csv") if os.path.exists(p)][0]).readlines()[1:]
-def answer(rows):
-    open("submission.csv", "w").write("id,y\\n" + "".join(f"{r.split(',')[0]},{int(r.split(',')[0]) % 2}\\n" for r in rows))
-answer(rows)
+inputs = ("/kaggle/input", "../input")
+files = [f"{folder}/competitions/coded/test.csv" for folder in inputs]
+rows = open(next(f for f in files if os.path.exists(f))).readlines()[1:]
+ids = [int(row.split(",")[0]) for row in rows]
+def answer(ids):
+    open("submission.csv", "w").write("id,y\\n" + "".join(f"{i},{i % 2}\\n" for i in ids))
+answer(ids)
 """
 
 
@@ -82,12 +85,13 @@ def run(box, client, tmp_path, request):
             ],
         ),
         (
-            "from fastkaggle_plus.exceptions import MissingExtra\nraise MissingExtra('lightgbm', 'boost')",
+            "from fastkaggle_plus.exceptions import MissingExtra\n"
+            "raise MissingExtra('lightgbm', 'boost')",
             ["lightgbm is neither in", "`fkp libs lightgbm`"],
         ),
         (
             "from urllib.request import urlopen\nurlopen('http://example.com', timeout=5)",
-            ["put what it wants into a dataset"],
+            ["put the files into a dataset"],
         ),
     ],
     ids=["package", "extra", "network"],
@@ -98,9 +102,7 @@ def test_a_run_that_fails_says_what_is_missing(run, client, code, words):
     assert all(word in str(e.value) and word in e.value.what for word in words), str(e.value)
 
 
-def test_a_model_on_this_machine_is_not_found_unless_attached(
-    run, own_home, tmp_path, monkeypatch
-):
+def test_a_model_on_this_machine_is_not_found_unless_attached(run, own_home, tmp_path, monkeypatch):
     from fastkaggle_plus.modeling.model_hub import weights_folder
     from fastkaggle_plus.modeling.text.weights import find_weights
 
@@ -112,7 +114,8 @@ def test_a_model_on_this_machine_is_not_found_unless_attached(
     assert find_weights("nobody/tiny-bert").folder == own
     with pytest.raises(KernelFailed) as e:
         run(
-            "from fastkaggle_plus.modeling.text.weights import fetch_weights\nfetch_weights('nobody/tiny-bert')"
+            "from fastkaggle_plus.modeling.text.weights import fetch_weights\n"
+            "fetch_weights('nobody/tiny-bert')"
         )
     assert (
         "WeightsMissing: config.json and model.safetensors of nobody/tiny-bert are not on this machine"
@@ -136,7 +139,7 @@ def test_a_model_on_this_machine_is_not_found_unless_attached(
             ["Submission CSV Not Found", "wrote nothing", "write_submission(preds, comp, path)"],
         ),
         (
-            f"answer(rows[:{SEEN}])",
+            f"answer(ids[:{SEEN}])",
             [
                 f"must have {ROWS} rows, and has {SEEN}",
                 f"{ROWS - SEEN} ids are missing",
@@ -170,7 +173,7 @@ def test_a_rerun_that_fails_says_what_to_do(run, client, code, words):
             poll_s=0.1,
         )
     assert all(word in str(e.value) for word in words), str(e.value)
-    assert "version is only sent again if asked to" in str(e.value)
+    assert "version is only sent again if you ask for it" in str(e.value)
 
 
 def test_a_notebook_with_internet_is_named(run, client):
@@ -182,7 +185,10 @@ def test_a_notebook_with_internet_is_named(run, client):
 
 
 def test_kaggles_own_messages_are_understood():
-    said = "Your notebook generated a submission file with incorrect format. Some examples causing this are: wrong number of rows or columns"
+    said = (
+        "Your notebook generated a submission file with incorrect format. Some examples causing "
+        "this are: wrong number of rows or columns"
+    )
     assert "never from here" in failure_hints.after_scoring(said, "submission.csv")
     assert "Fit beforehand" in failure_hints.after_scoring(
         "Notebook Exceeded Allowed Compute", "submission.csv"

@@ -233,7 +233,9 @@ def test_no_connection_before_the_request_arrived(box, push, faults, handle):
 KILLED = """
 from fastkaggle_plus.kaggle_client import connect, push_notebook
 client = connect({url!r}, user={user!r}, key={key!r})
-print(push_notebook({user!r}, {id!r}, {title!r}, "nb.ipynb", {folder!r}, client=client, poll_s=0.05, run=False).version, flush=True)
+options = dict(client=client, poll_s=0.05, run=False)
+pushed = push_notebook({user!r}, {id!r}, {title!r}, "nb.ipynb", {folder!r}, **options)
+print(pushed.version, flush=True)
 """
 
 
@@ -456,7 +458,7 @@ def test_a_file_that_is_no_notebook(push, faults, folder, text):
         ((403, "Permission 'kernels.create' was denied"), PermissionDenied, "your own user name"),
         ((403, "You must verify your phone number to use a GPU"), PermissionDenied, "settings"),
         ((400, "Invalid title"), PushRefused, "5 to 50"),
-        ((429, ""), RateLimited, "nothing is pushed twice"),
+        ((429, ""), RateLimited, "nothing is sent twice"),
         ((500, ""), KaggleUnavailable, "try again later"),
     ],
 )
@@ -479,9 +481,7 @@ def test_a_refusal_never_quotes_the_key(push, faults, box):
     assert "***" in told and box.key not in told
 
 
-def test_only_a_failed_run_is_pushed_again(
-    box, client, folder, id, title, handle
-):
+def test_only_a_failed_run_is_pushed_again(box, client, folder, id, title, handle):
     def run(code):
         (folder / "run.py").write_text(code)
         return push_notebook(box.user, id, title, "run.py", folder, client=client)

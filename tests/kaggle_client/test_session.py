@@ -127,7 +127,8 @@ def test_inside_kaggle_the_secrets_come_last(tmp_path):
     (tmp_path / "kaggle_secrets.py").write_text(
         textwrap.dedent("""
         class UserSecretsClient:
-            def get_secret(self, label): return {"kaggle_username": "ann", "kaggle_key": "k3y-of-ann"}[label]
+            def get_secret(self, label):
+                return {"kaggle_username": "ann", "kaggle_key": "k3y-of-ann"}[label]
     """)
     )
     code = """
@@ -171,7 +172,8 @@ def test_inside_kaggle_a_token_is_enough(box, tmp_path):
             """
             from fastkaggle_plus.kaggle_client import import_kaggle
             api = import_kaggle()
-            print(api.config_values["username"], [f.name for f in api.competition_list_files("toy").files][:1])
+            names = [f.name for f in api.competition_list_files("toy").files]
+            print(api.config_values["username"], names[:1])
         """,
             tmp_path,
             KAGGLE_KERNEL_RUN_TYPE="Batch",
@@ -274,9 +276,7 @@ def test_a_rehearsal_cannot_reach_kaggle(box):
     with environment.rehearsing(box.url, user=box.user, key=box.key, token=box.token):
         with pytest.raises(SandboxError):
             connect("https://192.0.2.1", user="real", key="real-key")
-        before.endpoint = (
-            "https://192.0.2.1"  # in place of api.kaggle.com, without a name server
-        )
+        before.endpoint = "https://192.0.2.1"  # in place of api.kaggle.com, without a name server
         with pytest.raises(SandboxError):
             submissions("toy", client=before)
         with (
@@ -348,7 +348,8 @@ def too_late(path, *more, **how):
     raise FileExistsError(17, "File exists", str(path))
 os.makedirs = too_late
 from fastkaggle_plus.kaggle_client import connect
-print(connect("http://127.0.0.1:9", user="somebody", key="0").config_values["username"], os.makedirs is make)
+client = connect("http://127.0.0.1:9", user="somebody", key="0")
+print(client.config_values["username"], os.makedirs is make)
 """
     env = {
         **{k: v for k, v in os.environ.items() if not k.startswith("XDG")},

@@ -315,7 +315,7 @@ def test_a_pending_submission_is_returned_and_the_next_call_waits(send, faults, 
         ((404, "Not found"), NotFound, "no competition"),
     ],
 )
-def test_each_refusal_has_its_own_message_and_sends_nothing_twice(send, faults, slug, said, error, hint):
+def test_each_refusal_has_its_message_and_is_sent_once(send, faults, slug, said, error, hint):
     faults.on("CreateSubmission", f.status(*said))
     with pytest.raises(error, match=hint) as caught:
         send()
