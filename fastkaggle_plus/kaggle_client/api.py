@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import import_module
 from operator import attrgetter
@@ -30,48 +30,82 @@ class Service:
     types: str  # in kagglesdk, the module with its requests
     rules: tuple[Rule, ...]  # what its refusals mean
     page: Callable[[str], str]  # name -> its page for people
-    # Adds to an error what the service knows about its cause; gets (client, error, name, doing).
-    add_details: Callable[[Any, KaggleError, str, str], KaggleError] | None = None
+    # Adds to an error what the service knows about its cause; gets the subject, error and verb.
+    add_details: Callable[[Any, KaggleError, str], KaggleError] | None = None
 
 
-def call(
-    client: Any,
-    service: Service,
-    method: str,  # as in kagglesdk: "list_submissions"
-    request: dict[str, Any],  # the fields of its request
-    *,
-    name: str,  # what it is about, for messages: "titanic", "owner/slug"
-    doing: str = "read",  # the verb for messages
-) -> Any:
-    """Return the answer to a read, retried after temporary failures."""
-    with explained(client, service, name=name, doing=doing):
-        return http.retry_read(lambda: send(client, service, method, request), limits_of(client))
+@dataclass(frozen=True)
+class Subject:
+    """One thing at Kaggle, and the calls about it."""
 
+    client: Any
+    service: Service
+    name: str  # for messages: "titanic", "owner/slug"
+    fields: dict[str, Any] = field(default_factory=dict)  # that name it in every request
 
-def send(client: Any, service: Service, method: str, request: dict[str, Any]) -> Any:
-    """Send one request once and return the answer. Raises what requests and kaggle raise."""
-    message = _message(service, method, request)
-    with connection(client) as kaggle:
-        return getattr(attrgetter(service.client)(kaggle), method)(message)
+    def call(self, method: str, *, doing: str = "read", **fields: Any) -> Any:
+        """Return the answer to a read, retried after temporary failures.
 
+        `method` is named as in kagglesdk ("list_submissions"), `doing` is the verb for messages.
+        """
+        with self.explained(doing):
+            return http.retry_read(lambda: self.send(method, **fields), limits_of(self.client))
 
-def pages(
-    client: Any, service: Service, method: str, request: dict[str, Any], *, name: str, doing: str
-) -> Iterator[Any]:
-    """Yield the answer of every page of a list, as the official client asks for them."""
-    request = {**request, "page_size": PAGE_SIZE}
-    if hasattr(_message(service, method, {}), "page"):
-        request["page"] = 1
-    tokens = set[str]()
-    while len(tokens) < MAX_PAGES:
-        answer = call(client, service, method, request, name=name, doing=doing)
-        yield answer
-        token = answer.next_page_token
-        if not token or token in tokens:
-            return
-        tokens.add(token)
-        request["page_token"] = token
-        request.pop("page", None)
+    def send(self, method: str, **fields: Any) -> Any:
+        """Send one request once and return the answer. Raises what requests and kaggle raise."""
+        request = self._request(method, {**self.fields, **fields})
+        with connection(self.client) as kaggle:
+            return getattr(attrgetter(self.service.client)(kaggle), method)(request)
+
+    def pages(self, method: str, *, doing: str) -> Iterator[Any]:
+        """Yield the answer of every page of a list, as the official client asks for them."""
+        fields: dict[str, Any] = {"page_size": PAGE_SIZE}
+        if hasattr(self._request(method, {}), "page"):
+            fields["page"] = 1
+        tokens = set[str]()
+        while len(tokens) < MAX_PAGES:
+            answer = self.call(method, doing=doing, **fields)
+            yield answer
+            token = answer.next_page_token
+            if not token or token in tokens:
+                return
+            tokens.add(token)
+            fields = {"page_size": PAGE_SIZE, "page_token": token}
+
+    @contextlib.contextmanager
+    def explained(self, doing: str) -> Iterator[None]:
+        """Turn failures of requests and kaggle into our exceptions, without keys and tracebacks."""
+        client, secrets = self.client, secrets_of(self.client)
+        try:
+            yield
+        except FAILURES as e:
+            error = errors.explain(
+                e,
+                rules=self.service.rules,
+                name=self.name,
+                doing=doing,
+                url=self.service.page(self.name),
+                who=_who(client),
+                secrets=secrets,
+                local=is_local(client),
+            )
+            if error.status == 401 and not secrets:
+                error = NoCredentials(NO_CREDENTIALS)
+            elif self.service.add_details:
+                with contextlib.suppress(*FAILURES):
+                    error = self.service.add_details(self, error, doing)
+            raise error from None
+
+    def _request(self, method: str, values: dict[str, Any]) -> Any:
+        """Return kagglesdk's request object of a method, filled with `values`."""
+        types = import_module(f"kagglesdk.{self.service.types}")
+        camel_case = "".join(word.capitalize() for word in method.split("_"))
+        request = getattr(types, f"Api{camel_case}Request")()
+        for name, value in values.items():
+            if not hasattr(request, name):
+                raise RuntimeError(f"{type(request).__name__} has no field {name!r}")
+            setattr(request, name, value)
+        return request
 
 
 @contextlib.contextmanager
@@ -86,31 +120,6 @@ def connection(client: Any) -> Iterator[Any]:
                 stay_local=is_local(client),
             )
         yield kaggle
-
-
-@contextlib.contextmanager
-def explained(client: Any, service: Service, *, name: str, doing: str) -> Iterator[None]:
-    """Turn failures of requests and kaggle into our exceptions, without keys and tracebacks."""
-    try:
-        yield
-    except FAILURES as e:
-        secrets = secrets_of(client)
-        error = errors.explain(
-            e,
-            rules=service.rules,
-            name=name,
-            doing=doing,
-            url=service.page(name),
-            who=_who(client),
-            secrets=secrets,
-            local=is_local(client),
-        )
-        if error.status == 401 and not secrets:
-            error = NoCredentials(NO_CREDENTIALS)
-        elif service.add_details:
-            with contextlib.suppress(*FAILURES):
-                error = service.add_details(client, error, name, doing)
-        raise error from None
 
 
 def limits_of(client: Any) -> Limits:
@@ -166,18 +175,6 @@ def to_iso(moment: datetime | None) -> str:
     if not moment:
         return ""
     return (moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)).isoformat()
-
-
-def _message(service: Service, method: str, values: dict[str, Any]) -> Any:
-    """Return kagglesdk's request object of a method, filled with `values`."""
-    types = import_module(f"kagglesdk.{service.types}")
-    camel_case = "".join(word.capitalize() for word in method.split("_"))
-    message = getattr(types, f"Api{camel_case}Request")()
-    for field, value in values.items():
-        if not hasattr(message, field):
-            raise RuntimeError(f"{type(message).__name__} has no field {field!r}")
-        setattr(message, field, value)
-    return message
 
 
 def _who(client: Any) -> str:

@@ -15,7 +15,7 @@ from filelock import FileLock
 from .. import environment
 from .. import files as safe_files
 from . import api, completeness, downloads, inputs, session
-from .services import COMPETITIONS, competition_page, slug_of
+from .services import about_competition, competition_page, slug_of
 from .unzip import unzip
 
 if TYPE_CHECKING:
@@ -78,9 +78,8 @@ def leaderboard(
     top: int | None = None,  # the first so many teams, None = all
 ) -> list[LeaderboardRow]:
     """Return the leaderboard, best first, all pages of it."""
-    slug, client = slug_of(competition), client or session.import_kaggle()
-    request, doing = {"competition_name": slug}, "read the leaderboard of"
-    answers = api.pages(client, COMPETITIONS, "get_leaderboard", request, name=slug, doing=doing)
+    about = about_competition(client or session.import_kaggle(), slug_of(competition))
+    answers = about.pages("get_leaderboard", doing="read the leaderboard of")
     teams = (team for answer in answers for team in answer.submissions or [])
     return [
         LeaderboardRow(rank, t.team_name, api.to_float(t.score), api.to_iso(t.submission_date))
@@ -90,8 +89,8 @@ def leaderboard(
 
 def list_files(slug: str, client: KaggleApi) -> dict[str, int]:
     """Return path -> bytes of every file the competition has."""
-    request, doing = {"competition_name": slug}, "list the files of"
-    answers = api.pages(client, COMPETITIONS, "list_data_files", request, name=slug, doing=doing)
+    about = about_competition(client, slug)
+    answers = about.pages("list_data_files", doing="list the files of")
     return {f.name: f.total_bytes for answer in answers for f in answer.files or []}
 
 
@@ -110,22 +109,17 @@ def _set_up(
         return
     work.mkdir(exist_ok=True)
     part, fresh = work / f"{slug}.zip.part", work / "unpacked"
-    request = {"competition_name": slug}
-    method, doing = "download_data_files", "download"
+    about, doing = about_competition(client, slug), "download"
 
     def unpack(md5: str) -> str:
         unzip(part, fresh)
         return md5
 
     md5 = downloads.fetch_verified(
-        client,
-        COMPETITIONS,
-        lambda: downloads.find_source(
-            client, COMPETITIONS, method, request, name=slug, doing=doing
-        ),
+        about,
         part,
         unpack,
-        name=slug,
+        find=lambda: downloads.source_of(about.call("download_data_files", doing=doing)),
         doing=doing,
         what=f"The data of {slug!r}",
         advice=f"report it at {competition_page(slug)}/discussion",

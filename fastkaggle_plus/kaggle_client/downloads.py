@@ -10,14 +10,14 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import requests
 
 from .. import files
 from ..exceptions import DownloadCorrupt, KaggleUnavailable
 from . import api, http
-from .api import Service
+from .api import Subject
 
 T = TypeVar("T")
 CHUNK_BYTES = 1 << 20
@@ -56,35 +56,23 @@ def source_of(answer: requests.Response) -> Source:
     )
 
 
-def find_source(
-    client: Any, service: Service, method: str, request: dict[str, Any], *, name: str, doing: str
-) -> Source:
-    """Return the source of the bytes that a download request is redirected to."""
-    return source_of(api.call(client, service, method, request, name=name, doing=doing))
-
-
 def fetch_verified(
-    client: Any,
-    service: Service,
-    find: Callable[[], Source],  # gets a fresh link
+    about: Subject,
     part: Path,  # the bytes so far
     check: Callable[[str], T],  # gets the MD5, unpacks or checks `part`, raises DownloadCorrupt
     *,
-    name: str,  # what it is about, and the verb, as in api.call
-    doing: str,
+    find: Callable[[], Source],  # gets a fresh link
+    doing: str,  # the verb for messages
     what: str,  # that is damaged, for the message
     advice: str,  # for the message
     progress: Progress | None = None,
     tries: int = 3,
 ) -> T:
     """Complete `part` and return the result of `check`; try again while bytes are wrong."""
+    stalls = api.limits_of(about.client).tries
     for tries_left in reversed(range(tries)):
         try:
-            with (
-                api.storage_session(client) as storage,
-                api.explained(client, service, name=name, doing=doing),
-            ):
-                stalls = api.limits_of(client).tries
+            with api.storage_session(about.client) as storage, about.explained(doing):
                 md5 = fetch(find, part, storage, stalls=stalls, progress=progress)
             return check(md5)
         except DownloadCorrupt as e:

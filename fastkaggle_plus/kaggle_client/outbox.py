@@ -7,7 +7,7 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +19,10 @@ from filelock import FileLock, Timeout
 from ..environment import home
 from ..exceptions import KaggleError, KaggleUnavailable
 from . import api, http
+from .api import Subject
 from .polling import poll_until
+
+MAX_LOOK_S = 5.0  # longest pause between two looks for a lost write
 
 
 @dataclass(frozen=True)
@@ -127,28 +130,30 @@ class Journal:
 
     def send(
         self,
+        about: Subject,  # the competition, dataset or notebook
         entry: Entry,  # with `before` filled in; the journal is locked
         *,
+        doing: str,  # the verb for messages
         create: Callable[[], int],  # sends it and returns Kaggle's number, 0 = not known yet
         find: Callable[[Entry], Entry | None],  # the entry with its number, None = not at Kaggle
-        explain: Callable[[], AbstractContextManager[None]],  # turns failures into our exceptions
-        poll_s: float,  # pause between look-ups
-        deadline_s: float,  # the user decides about a longer Retry-After
+        poll_s: float,  # pause between polls
         tries: int = 3,
     ) -> Entry:
         """Send one thing once and return its entry, state "sent".
 
         `create` raises KaggleError if the answer says that nothing was made, UnclearAnswer if it
         does not say, and ValueError for an unreadable answer. After a lost or unreadable answer,
-        `find` is asked before the next try.
+        `find` is called before the next try.
         """
         entry = self.write(entry, state="creating", time=datetime.now(UTC).isoformat())
         failure: Exception = LookupError()
         for attempt in range(tries):
             try:
-                return self.write(entry, state="sent", ref=create())
+                ref = create()
             except (KaggleError, UnclearAnswer, *http.FAILURES) as e:
                 failure = e
+            else:
+                return self.write(entry, state="sent", ref=ref)
             is_refusal = isinstance(failure, KaggleError) or (
                 isinstance(failure, requests.HTTPError) and not http.is_transient(failure)
             )
@@ -160,12 +165,12 @@ class Journal:
             if is_refusal or isinstance(failure, UnclearAnswer):
                 self.write(entry, state="creating" if attempt else "refused")
                 break
-            pause = max(http.retry_after_s(failure) or 0.0, poll_s * attempt)
-            if pause > deadline_s:
-                break
+            pause = max(http.retry_after_s(failure) or 0.0, min(poll_s, MAX_LOOK_S) * attempt)
+            if pause > api.limits_of(about.client).deadline_s:
+                break  # the user decides about a longer Retry-After
             if attempt < tries - 1:
                 time.sleep(pause)
-        with explain():
+        with about.explained(doing):
             raise failure.error if isinstance(failure, UnclearAnswer) else failure
 
     @contextmanager
@@ -211,7 +216,7 @@ def journal_of(journal: str | Path | Journal | None) -> Journal:
     return journal if isinstance(journal, Journal) else Journal(journal)
 
 
-def found(entry: Entry, ref: int, *, date: str = "") -> Entry:
+def sent_entry(entry: Entry, ref: int, *, date: str = "") -> Entry:
     """Return `entry` as sent, with Kaggle's number and date."""
     return replace(entry, state="sent", ref=ref, date=date)
 
@@ -220,6 +225,7 @@ def look_up(
     find: Callable[[Entry], Entry | None], entry: Entry, *, poll_s: float, looks: int = 3
 ) -> Entry | None:
     """Look a few times for what `entry` may have created: Kaggle's lists can lag behind."""
+    poll_s = min(poll_s, MAX_LOOK_S)
     return poll_until(
         lambda result: result is not None,
         lambda: find(entry),

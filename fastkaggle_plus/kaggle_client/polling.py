@@ -24,8 +24,8 @@ def poll_until(
 ) -> T:
     """Return what `read` returns once it is done, or its latest result when the time is over.
 
-    A failure in `ignore` is only raised if no read worked until then: the work at Kaggle goes on
-    while it cannot be asked about.
+    A failure in `ignore` is raised only if no read worked before the end: Kaggle works on while
+    its status is not available.
     """
     ends, pause, n_reads = time.monotonic() + timeout_s, min(poll_s, first_pause_s), 0
     results: list[T] = []

@@ -16,7 +16,7 @@ from ..exceptions import (
     RulesNotAccepted,
 )
 from . import api, error_rules, errors
-from .api import Service
+from .api import Service, Subject
 from .http import status_of
 
 
@@ -52,40 +52,36 @@ def notebook_page(
     )
 
 
-def _competition_details(client: Any, error: KaggleError, slug: str, doing: str) -> KaggleError:
+def _competition_details(about: Subject, error: KaggleError, doing: str) -> KaggleError:
     """Add what the service knows: similar names, submissions left, rules accepted or not."""
     if isinstance(error, PermissionDenied) and "competitions.participate" in error.said:
-        return _why_not_allowed(client, error, slug)
+        return _why_not_allowed(about, error)
     if isinstance(error, NotFound) and "no competition" in str(error):
-        return errors.extended(error, errors.did_you_mean(_similar_slugs(client, slug)))
+        return errors.extended(error, errors.did_you_mean(_similar_slugs(about)))
     if isinstance(error, DailyLimitReached):
-        return errors.extended(error, _submissions_left(_submission_limits(client, slug)))
+        return errors.extended(error, _submissions_left(about.send("get_submission_limits")))
     if error.status == 400 and doing == "submit to":
-        limits = _submission_limits(client, slug)
+        limits = about.send("get_submission_limits")
         if limits.num_allowed_now == 0:
-            text = error_rules.DAILY_LIMIT.format(name=slug, hours=errors.until_midnight())
+            text = error_rules.DAILY_LIMIT.format(name=about.name, hours=errors.until_midnight())
             return DailyLimitReached(text + _submissions_left(limits), status=400, said=error.said)
     return error
 
 
-def _why_not_allowed(client: Any, error: KaggleError, slug: str) -> KaggleError:
-    """Kaggle answers alike for unknown competitions and for rules that are not accepted: ask it."""
+def _why_not_allowed(about: Subject, error: KaggleError) -> KaggleError:
+    """Ask Kaggle: its answer is the same for unknown competitions and for rules not accepted."""
     try:
-        found = api.send(client, COMPETITIONS, "get_competition", {"competition_name": slug})
+        found = about.send("get_competition")
     except requests.HTTPError as e:
         if status_of(e) not in (403, 404):
             return error
-        text = error_rules.NO_COMPETITION.format(name=slug)
-        text += errors.did_you_mean(_similar_slugs(client, slug))
+        text = error_rules.NO_COMPETITION.format(name=about.name)
+        text += errors.did_you_mean(_similar_slugs(about))
         return NotFound(text, status=error.status, said=error.said)
     if found.user_has_entered:
         return error
-    text = error_rules.RULES_NOT_ACCEPTED.format(name=slug, url=competition_page(slug))
+    text = error_rules.RULES_NOT_ACCEPTED.format(name=about.name, url=competition_page(about.name))
     return RulesNotAccepted(text, status=error.status, said=error.said)
-
-
-def _submission_limits(client: Any, slug: str) -> Any:
-    return api.send(client, COMPETITIONS, "get_submission_limits", {"competition_name": slug})
 
 
 def _submissions_left(limits: Any) -> str:
@@ -98,33 +94,32 @@ def _submissions_left(limits: Any) -> str:
     return text
 
 
-def _similar_slugs(client: Any, slug: str) -> list[str]:
+def _similar_slugs(about: Subject) -> list[str]:
     """Return slugs similar to this one, from the service's search."""
-    found: set[str] = set()
+    slug, found = about.name, set[str]()
     for words in (slug.replace("-", " "), slug[:4], ""):
-        request = {"page": 1, **({"search": words} if words else {})}
-        answer = api.send(client, COMPETITIONS, "list_competitions", request)
+        search = {"search": words} if words else {}
+        answer = replace(about, fields={}).send("list_competitions", page=1, **search)
         found |= {slug_of(c.ref) for c in answer.competitions if c.ref}
         if near := get_close_matches(slug, sorted(found), n=3, cutoff=0.6):
             return near
     return []
 
 
-def _kernel_details(client: Any, error: KaggleError, name: str, doing: str) -> KaggleError:
+def _kernel_details(about: Subject, error: KaggleError, doing: str) -> KaggleError:
     """Add names of the owner's notebooks that are similar to the one that was not found."""
     from kagglesdk.kernels.types.kernels_enums import KernelsListViewType
 
-    handle = name.split()[0]
+    handle = about.name.split()[0]
     if "/" not in handle or not isinstance(error, NotFound) or "no notebook" not in str(error):
         return error
     owner = handle.split("/")[0]
-    request: dict[str, Any] = {"page": 1, "page_size": api.PAGE_SIZE}
-    if owner == api.user_of(client):
-        request["group"] = KernelsListViewType.PROFILE
-    else:
-        request |= {"group": KernelsListViewType.EVERYONE, "user": owner}
-    listed = api.send(client, KERNELS, "list_kernels", request).kernels
-    near = get_close_matches(handle, [k.ref for k in listed if k.ref], n=3, cutoff=0.6)
+    request: dict[str, Any] = {"group": KernelsListViewType.EVERYONE, "user": owner}
+    if owner == api.user_of(about.client):
+        request = {"group": KernelsListViewType.PROFILE}
+    everything = replace(about, fields={})
+    answer = everything.send("list_kernels", page=1, page_size=api.PAGE_SIZE, **request)
+    near = get_close_matches(handle, [k.ref for k in answer.kernels if k.ref], n=3, cutoff=0.6)
     return error if handle in near else errors.extended(error, errors.did_you_mean(near))
 
 
@@ -151,3 +146,8 @@ KERNELS = Service(
     notebook_page,
     _kernel_details,
 )
+
+
+def about_competition(client: Any, slug: str) -> Subject:
+    """Return the subject for calls about one competition."""
+    return Subject(client, COMPETITIONS, slug, {"competition_name": slug})

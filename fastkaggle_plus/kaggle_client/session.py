@@ -157,7 +157,7 @@ def _token_in(token: str | None) -> str | None:
 
 
 def _call(client: Any, call: Callable[[], Any]) -> Any:
-    with api.explained(client, LOGIN, name="Kaggle", doing="log in to"):
+    with api.Subject(client, LOGIN, "Kaggle").explained("log in to"):
         return http.retry_read(call, api.limits_of(client))
 
 
@@ -184,7 +184,7 @@ def _import_kaggle_package() -> None:
             with _captured(io.StringIO()):
                 try:
                     import_module("kaggle")
-                except FileExistsError:  # another process made the settings folder meanwhile
+                except FileExistsError:  # another process made the folder first
                     import_module("kaggle")
         finally:
             KaggleHttpClient.call = call

@@ -9,9 +9,9 @@ from typing import Any
 
 from ..exceptions import KaggleUnavailable, RateLimited, SubmissionFailed
 from . import api, errors, http
-from .outbox import Entry, Journal, found
+from .api import Subject
+from .outbox import Entry, Journal, sent_entry
 from .polling import poll_until
-from .services import COMPETITIONS
 
 # How many of the newest submissions are searched for ours. By order: clocks and time zones differ.
 N_SEARCHED = 200
@@ -41,23 +41,19 @@ class Submission:
         return f"Submission {self.ref} to {self.slug}: {self.status.lower()}{score}"
 
 
-def list_submissions(client: Any, slug: str) -> Iterator[Submission]:
-    """Yield the team's submissions, newest first, page by page."""
-    request = {"competition_name": slug}
-    doing = "list your submissions to"
-    for answer in api.pages(
-        client, COMPETITIONS, "list_submissions", request, name=slug, doing=doing
-    ):
-        yield from (_record(s, slug) for s in answer.submissions or [])
+def list_submissions(about: Subject) -> Iterator[Submission]:
+    """Yield the team's submissions to a competition, newest first."""
+    for answer in about.pages("list_submissions", doing="list your submissions to"):
+        yield from (_record(s, about.name) for s in answer.submissions or [])
 
 
-def find_entry(client: Any, book: Journal, entry: Entry) -> Entry | None:
+def find_entry(about: Subject, book: Journal, entry: Entry) -> Entry | None:
     """Return `entry` with Kaggle's number and date if it is listed."""
-    listed = _find(client, book, entry)
-    return found(entry, listed.ref, date=listed.date) if listed else None
+    listed = _find(about, book, entry)
+    return sent_entry(entry, listed.ref, date=listed.date) if listed else None
 
 
-def _find(client: Any, book: Journal, entry: Entry) -> Submission | None:
+def _find(about: Subject, book: Journal, entry: Entry) -> Submission | None:
     """Return the listed submission that `entry` created.
 
     By its number if that is known, else a new one of the same file name and description.
@@ -68,7 +64,7 @@ def _find(client: Any, book: Journal, entry: Entry) -> Submission | None:
         for e in book.entries()
         if e.id != entry.id and e.origin == entry.origin and e.slug == entry.slug
     }
-    for s in islice(list_submissions(client, entry.slug), N_SEARCHED):
+    for s in islice(list_submissions(about), N_SEARCHED):
         is_taken = s.ref in entry.before or (s.ref, s.date) in others
         if (s.ref == entry.ref if entry.ref else not is_taken) and _is_same(s, entry):
             return s
@@ -76,7 +72,7 @@ def _find(client: Any, book: Journal, entry: Entry) -> Submission | None:
 
 
 def wait_for_score(
-    client: Any,
+    about: Subject,
     book: Journal,
     entry: Entry,
     *,
@@ -101,11 +97,11 @@ def wait_for_score(
 
     def read() -> Submission:
         nonlocal entry
-        listed = _find(client, book, entry)
+        listed = _find(about, book, entry)
         if listed is None:
             return pending
         if not entry.date:
-            entry = book.write(found(entry, listed.ref, date=listed.date))
+            entry = book.write(sent_entry(entry, listed.ref, date=listed.date))
         return replace(listed, sent=sent)
 
     try:
@@ -119,12 +115,12 @@ def wait_for_score(
     return record
 
 
-def is_gone(client: Any, entry: Entry) -> bool:
-    """Say whether a sandbox that was started anew has lost a submission. Kaggle never loses one."""
-    if not api.is_local(client):
+def is_gone(about: Subject, entry: Entry) -> bool:
+    """Say whether a new sandbox has lost a submission. Kaggle never loses one."""
+    if not api.is_local(about.client):
         return False
     try:
-        answer = api.send(client, COMPETITIONS, "get_submission", {"ref": entry.ref})
+        answer = replace(about, fields={}).send("get_submission", ref=entry.ref)
     except http.FAILURES as e:
         # "Submission 3 ..." and not "No such endpoint"
         return http.status_of(e) == 404 and errors.service_message(e).startswith("Submission ")

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from .. import files
 from ..exceptions import SubmissionError, UploadFailed
-from . import api, outbox, session, uploads
-from .api import Service
+from . import outbox, session, uploads
+from .api import Subject
 from .outbox import Entry, Journal, UnclearAnswer
-from .services import COMPETITIONS, slug_of
+from .services import about_competition, slug_of
 from .submission_status import (
     N_SEARCHED,
     Submission,
@@ -36,7 +36,7 @@ def submit(
     client: KaggleApi | None = None,
     wait: bool = True,  # for the score
     timeout_s: float = 600.0,  # then the pending submission is returned; call again to wait longer
-    poll_s: float = 5.0,  # longest pause between looks
+    poll_s: float = 5.0,  # longest pause between polls
     journal: str | Path | Journal | None = None,  # of attempts; None = in environment.home()
     again: bool = False,  # send even if the same file with this description was sent before
 ) -> Submission:
@@ -68,16 +68,16 @@ def submit(
         file_name=path.name,
         description=message or "",
     )
+    about = about_competition(client, slug)
 
     def prepare() -> dict[str, Any]:
-        return {"blob_file_tokens": uploads.upload_submission(client, path, slug=slug)}
+        return {"blob_file_tokens": uploads.upload_submission(about, path)}
 
     return submit_once(
-        client,
+        about,
         new,
-        COMPETITIONS,
         "create_submission",
-        prepare,
+        prepare=prepare,
         journal=journal,
         again=again,
         timeout_s=timeout_s,
@@ -98,61 +98,59 @@ def submissions(
     client: KaggleApi | None = None,
 ) -> list[Submission]:
     """Return your team's submissions, newest first, all pages of them."""
-    return list(list_submissions(client or session.import_kaggle(), slug_of(competition)))
+    client = client or session.import_kaggle()
+    return list(list_submissions(about_competition(client, slug_of(competition))))
 
 
 def submit_once(
-    client: Any,
+    about: Subject,  # the competition
     new: Entry,
-    service: Service,
     method: str,  # that creates the submission
-    prepare: Callable[[], dict[str, Any]],  # uploads what is needed; returns the request's fields
     *,
+    prepare: Callable[[], dict[str, Any]],  # uploads what is needed; returns the request's fields
     journal: str | Path | Journal | None,
     again: bool,
     timeout_s: float,
     wait: bool,
     poll_s: float,
     why_failed: Callable[[Submission], str],  # the message about one that was scored as an error
-    look_s: float | None = None,  # longest pause between looks after a lost answer; None = poll_s
 ) -> Submission:
     """Send a file or a notebook version once and return the submission. Raises SubmissionFailed."""
-    book, look_s = outbox.journal_of(journal), look_s or poll_s
-    find = partial(find_entry, client, book)
+    book = outbox.journal_of(journal)
+    find = partial(find_entry, about, book)
 
     def create() -> int:
-        answer = api.send(client, service, method, request)
+        answer = about.send(method, **request)
         if not answer.ref and not answer.message:
             raise ValueError("an answer without a number")
         if not answer.ref:
             raise UnclearAnswer(
                 UploadFailed(
-                    f"Kaggle did not take {new.file_name} for {new.slug}: "
-                    f"{answer.message}. Nothing was submitted; call submit "
-                    "again.",
+                    f"Kaggle did not take {new.file_name} for {new.slug}: {answer.message}. "
+                    "Nothing was submitted; call submit again.",
                     said=answer.message,
                 )
             )
         return int(answer.ref)
 
     with book.lock(timeout_s):
-        old = None if again else _earlier(client, book, new, find, look_s)
+        old = None if again else _earlier(about, book, new, find=find, poll_s=poll_s)
         if old is None:
             book.write(new)
-            before = tuple(s.ref for s in islice(list_submissions(client, new.slug), N_SEARCHED))
-            request = {"competition_name": new.slug, **prepare()}
+            before = tuple(s.ref for s in islice(list_submissions(about), N_SEARCHED))
+            request = prepare()
             if new.description:
                 request["submission_description"] = new.description
             entry = book.send(
+                about,
                 replace(new, before=before),
+                doing="submit to",
                 create=create,
                 find=find,
-                explain=partial(api.explained, client, service, name=new.slug, doing="submit to"),
-                poll_s=look_s,
-                deadline_s=api.limits_of(client).deadline_s,
+                poll_s=poll_s,
             )
     return wait_for_score(
-        client,
+        about,
         book,
         old or entry,
         sent=old is None,
@@ -163,14 +161,19 @@ def submit_once(
 
 
 def _earlier(
-    client: Any, book: Journal, new: Entry, find: Callable[[Entry], Entry | None], poll_s: float
+    about: Subject,
+    book: Journal,
+    new: Entry,
+    *,
+    find: Callable[[Entry], Entry | None],
+    poll_s: float,
 ) -> Entry | None:
     """Return the journaled attempt that sent the same before, None without one."""
     for old in book.attempts(new):
         if found := outbox.look_up(find, old, poll_s=poll_s):
             return book.write(found)
         # Kaggle gave it a number; the list may not show it yet.
-        if old.state == "sent" and not is_gone(client, old):
+        if old.state == "sent" and not is_gone(about, old):
             return old
     return None
 

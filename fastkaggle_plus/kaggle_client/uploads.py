@@ -11,25 +11,21 @@ import requests
 
 from ..exceptions import UploadFailed
 from . import api, errors, http
-from .services import BLOBS, COMPETITIONS
+from .api import Subject
+from .services import BLOBS
 from .upload_sessions import OpenUploads, UploadSession
 
 
-def upload_submission(client: Any, path: Path, *, slug: str) -> str:
-    """Upload `path` for a submission to `slug` and return its token."""
-    request = {
-        "competition_name": slug,
-        "file_name": path.name,
-        "content_length": path.stat().st_size,
-        "last_modified_epoch_seconds": int(path.stat().st_mtime),
-    }
+def upload_submission(about: Subject, path: Path) -> str:
+    """Upload `path` for a submission to a competition and return its token."""
+    fields = {"file_name": path.name, **_size_and_date(path)}
 
     def start() -> UploadSession:
-        method = "start_submission_upload"
-        answer = api.call(client, COMPETITIONS, method, request, name=slug, doing="submit to")
+        answer = about.call("start_submission_upload", doing="submit to", **fields)
         return UploadSession(answer.token, answer.create_url)
 
-    return _upload(client, path, start, next_step="call submit again; nothing was submitted")
+    next_step = "call submit again; nothing was submitted"
+    return _upload(about.client, path, start, next_step=next_step)
 
 
 def upload_dataset_file(
@@ -42,25 +38,20 @@ def upload_dataset_file(
     """Upload `path` as a file of a dataset and return its token."""
     from kagglesdk.blobs.types.blob_api_service import ApiBlobType
 
-    request = {
-        "type": ApiBlobType.DATASET,
-        "name": path.name,
-        "content_length": path.stat().st_size,
-        "last_modified_epoch_seconds": int(path.stat().st_mtime),
-    }
+    about = Subject(client, BLOBS, handle)
+    fields = {"type": ApiBlobType.DATASET, "name": path.name, **_size_and_date(path)}
 
     def start() -> UploadSession:
-        method = "start_blob_upload"
-        answer = api.call(client, BLOBS, method, request, name=handle, doing="upload to")
+        answer = about.call("start_blob_upload", doing="upload to", **fields)
         return open_uploads.add(path, UploadSession(answer.token, answer.create_url))
 
-    return _upload(
-        client,
-        path,
-        start,
-        opened=open_uploads.find(path),
-        next_step="call it again; no version was made",
-    )
+    next_step = "call it again; no version was made"
+    return _upload(client, path, start, opened=open_uploads.find(path), next_step=next_step)
+
+
+def _size_and_date(path: Path) -> dict[str, int]:
+    stat = path.stat()
+    return {"content_length": stat.st_size, "last_modified_epoch_seconds": int(stat.st_mtime)}
 
 
 def _upload(

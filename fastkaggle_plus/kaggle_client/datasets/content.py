@@ -1,4 +1,4 @@
-"""The files of a folder that are sent as a dataset, checked to hold no key."""
+"""The files of a folder that are sent as a dataset, checked for keys."""
 
 from __future__ import annotations
 

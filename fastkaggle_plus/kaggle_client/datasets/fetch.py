@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from .. import downloads
-from ..services import DATASETS, dataset_page
+from ..api import Subject
+from ..services import dataset_page
 from ..unzip import unzip
 from . import lookup
 
@@ -31,9 +32,8 @@ def fetch_archive(
         unzip(part, fresh)
         return part, fresh
 
-    request = lookup.request_for(handle, version=version)
-    what = f"The dataset {handle}"
-    return _fetch(client, handle, request, part, unpack, what=what, progress=progress)
+    about, what = lookup.about(client, handle, version=version), f"The dataset {handle}"
+    return _fetch(about, part, unpack, what=what, progress=progress)
 
 
 def fetch_file(
@@ -52,35 +52,27 @@ def fetch_file(
             return work / "unpacked" / Path(name).name
         return part.rename(work / Path(name).name)
 
-    request = {**lookup.request_for(handle), "file_name": name}
-    what = f"{name!r} of the dataset {handle}"
-    return _fetch(client, handle, request, part, finish, what=what, doing="download a file of")
+    about, what = lookup.about(client, handle), f"{name!r} of the dataset {handle}"
+    return _fetch(about, part, finish, what=what, doing="download a file of", file_name=name)
 
 
 def _fetch(
-    client: Any,
-    handle: str,
-    request: dict[str, Any],
+    about: Subject,
     part: Path,
     finish: Callable[[str], T],
     *,
     what: str,
     doing: str = "download",
     progress: downloads.Progress | None = None,
+    **fields: str,  # of the request
 ) -> T:
-    def find() -> downloads.Source:
-        method = "download_dataset"
-        return downloads.find_source(client, DATASETS, method, request, name=handle, doing=doing)
-
     return downloads.fetch_verified(
-        client,
-        DATASETS,
-        find,
+        about,
         part,
         finish,
-        name=handle,
+        find=lambda: downloads.source_of(about.call("download_dataset", doing=doing, **fields)),
         doing=doing,
         what=what,
-        advice=f"look at {dataset_page(handle)}",
+        advice=f"look at {dataset_page(about.name)}",
         progress=progress,
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 from ...exceptions import DatasetFailed, KaggleUnavailable, NotFound, PermissionDenied, RateLimited
 from .. import api
+from ..api import Subject
 from ..polling import poll_until
 from ..services import DATASETS, dataset_page
 from .metadata import DEFAULT_LICENSE, Metadata
@@ -29,11 +30,13 @@ def parse_handle(
     return match[1], int(match[2]) if match[2] else None
 
 
-def request_for(handle: str, *, version: int | None = None) -> dict[str, Any]:
-    """Return the fields of a request about one dataset."""
+def about(client: Any, handle: str, *, version: int | None = None) -> Subject:
+    """Return the subject for calls about one dataset, or one version of it."""
     owner, slug = handle.split("/")
     fields: dict[str, Any] = {"owner_slug": owner, "dataset_slug": slug}
-    return fields | ({"dataset_version_number": version} if version else {})
+    if version:
+        fields["dataset_version_number"] = version
+    return Subject(client, DATASETS, handle, fields)
 
 
 def find_dataset(client: Any, handle: str) -> Any:
@@ -43,7 +46,7 @@ def find_dataset(client: Any, handle: str) -> Any:
     of your own datasets, so for those the list decides.
     """
     try:
-        return api.call(client, DATASETS, "get_dataset", request_for(handle), name=handle)
+        return about(client, handle).call("get_dataset")
     except NotFound as e:
         is_mine = handle.split("/")[0].lower() == api.user_of(client).lower()
         if e.status == 404 or (is_mine and handle.lower() not in _own_handles(client, handle)):
@@ -58,15 +61,14 @@ def find_dataset(client: Any, handle: str) -> Any:
 
 def list_files(client: Any, handle: str, *, version: int | None = None) -> dict[str, int]:
     """Return path -> bytes of every file of a version; None = the current one."""
-    request, doing = request_for(handle, version=version), "list the files of"
-    answers = api.pages(client, DATASETS, "list_dataset_files", request, name=handle, doing=doing)
+    dataset = about(client, handle, version=version)
+    answers = dataset.pages("list_dataset_files", doing="list the files of")
     return {f.name: f.total_bytes for answer in answers for f in answer.dataset_files or []}
 
 
 def read_metadata(client: Any, handle: str) -> tuple[Metadata, dict[str, Any]]:
     """Return the metadata, and fields that only `kaggle datasets metadata --update` uses."""
-    method, doing = "get_dataset_metadata", "read the metadata of"
-    answer = api.call(client, DATASETS, method, request_for(handle), name=handle, doing=doing)
+    answer = about(client, handle).call("get_dataset_metadata", doing="read the metadata of")
     info = answer.info
     licenses = [one.name for one in info.licenses or [] if one.name]
     meta = Metadata(
@@ -90,7 +92,7 @@ def wait_final(
     handle: str,
     *,
     timeout_s: float,
-    poll_s: float,  # longest pause between looks
+    poll_s: float,  # longest pause between polls
     after: int = 0,  # wait for a version above this
 ) -> tuple[str, int]:
     """Return (status, current version) once a version above `after` is READY, or failed.
@@ -99,8 +101,7 @@ def wait_final(
     """
 
     def read() -> tuple[str, int]:
-        request, doing = request_for(handle), "read the status of"
-        answer = api.call(client, DATASETS, "get_dataset_status", request, name=handle, doing=doing)
+        answer = about(client, handle).call("get_dataset_status", doing="read the status of")
         status = str(answer.status.name)
         if status not in FINAL:
             return status, 0
@@ -138,7 +139,8 @@ def still_processing(handle: str, status: str, timeout_s: float) -> DatasetFaile
 def _own_handles(client: Any, handle: str) -> set[str]:
     from kagglesdk.datasets.types.dataset_enums import DatasetSelectionGroup
 
-    request = {"group": DatasetSelectionGroup.DATASET_SELECTION_GROUP_MY}
-    doing = "list your datasets to find"
-    answers = api.pages(client, DATASETS, "list_datasets", request, name=handle, doing=doing)
+    fields = {"group": DatasetSelectionGroup.DATASET_SELECTION_GROUP_MY}
+    answers = Subject(client, DATASETS, handle, fields).pages(
+        "list_datasets", doing="list your datasets to find"
+    )
     return {d.ref.lower() for answer in answers for d in answer.datasets or []}

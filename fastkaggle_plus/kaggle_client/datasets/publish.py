@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,9 +16,9 @@ from ...exceptions import (
     NameTaken,
     NotFound,
 )
-from .. import api, error_rules, errors, outbox, uploads
+from .. import error_rules, errors, outbox, uploads
 from ..outbox import Entry, Journal, UnclearAnswer
-from ..services import DATASETS, dataset_page
+from ..services import dataset_page
 from ..upload_sessions import OpenUploads
 from . import lookup
 from .content import Content, files_to_upload, read_content
@@ -129,12 +128,15 @@ class _Publication:
                 )
                 for path in files_to_upload(self.content, Path(work))
             ]
+        about = lookup.about(self.client, self.handle)
+        if self.terms.new:  # its request has other names for them
+            about = replace(about, fields={})
         method, request = _request(self.meta, tokens, new.description, self.terms)
         entry = self.book.write(new, state="creating", before=(before,))
         open_uploads.clear()
 
         def create() -> int:
-            answer = api.send(self.client, DATASETS, method, request)
+            answer = about.send(method, **request)
             if answer.error:
                 raise _refusal(self.handle, answer.error)
             if answer.status.lower() != "ok":
@@ -142,12 +144,12 @@ class _Publication:
             return 0  # Kaggle numbers the version later
 
         return self.book.send(
+            about,
             entry,
+            doing="make",
             create=create,
             find=self._find_version,
-            explain=partial(api.explained, self.client, DATASETS, name=self.handle, doing="make"),
             poll_s=self.terms.poll_s,
-            deadline_s=api.limits_of(self.client).deadline_s,
         )
 
     def wait(self, entry: Entry, *, sent: bool) -> tuple[Entry, str]:
@@ -175,7 +177,7 @@ class _Publication:
         if status != "READY" and terms.wait:
             raise lookup.still_processing(self.handle, status, terms.timeout_s)
         if status == "READY" and not entry.ref:
-            entry = self.book.write(outbox.found(entry, version))
+            entry = self.book.write(outbox.sent_entry(entry, version))
         return entry, status
 
     def _version_before(self) -> int:
@@ -213,7 +215,7 @@ class _Publication:
             with contextlib.suppress(NotFound):  # a version that failed has no files
                 listed = lookup.list_files(self.client, self.handle, version=version)
                 if self.content.fits(listed, by_name=by_name):
-                    return outbox.found(entry, version)
+                    return outbox.sent_entry(entry, version)
         return None
 
 
@@ -240,7 +242,7 @@ def _request(
     body = types.ApiCreateDatasetVersionRequestBody()
     for field, value in fields.items():
         setattr(body, field, value)
-    return "create_dataset_version", {**lookup.request_for(meta.handle), "body": body}
+    return "create_dataset_version", {"body": body}
 
 
 def _refusal(

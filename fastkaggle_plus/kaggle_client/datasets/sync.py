@@ -37,7 +37,7 @@ def sync_dataset(
     notes: str = "",  # of a new version; "" = a hash of the files
     client: KaggleApi | None = None,
     timeout_s: float = 600.0,  # longest wait for Kaggle to process it
-    poll_s: float = 5.0,  # longest pause between looks
+    poll_s: float = 5.0,  # longest pause between polls
     journal: str | Path | Journal | None = None,  # of attempts; None = in environment.home()
 ) -> Dataset:
     """Return the dataset of that title with the files of the folder; `sent` if it was changed.

@@ -53,7 +53,7 @@ def mk_dataset(
     client: KaggleApi | None = None,
     wait: bool = True,  # until Kaggle has processed it
     timeout_s: float = 600.0,  # longest wait; call again to wait longer
-    poll_s: float = 5.0,  # longest pause between looks
+    poll_s: float = 5.0,  # longest pause between polls
     journal: str | Path | Journal | None = None,  # of attempts; None = in environment.home()
 ) -> Dataset:
     """Write the metadata of a new dataset into `dataset_path` and create it on Kaggle."""
@@ -125,7 +125,7 @@ def push_dataset(
     client: KaggleApi | None = None,
     wait: bool = True,  # until Kaggle has processed it
     timeout_s: float = 600.0,  # longest wait; call again to wait longer
-    poll_s: float = 5.0,  # longest pause between looks
+    poll_s: float = 5.0,  # longest pause between polls
     journal: str | Path | Journal | None = None,  # of attempts; None = in environment.home()
     again: bool = False,  # make a version even if the current one has these files and comment
     delete_old_versions: bool = False,

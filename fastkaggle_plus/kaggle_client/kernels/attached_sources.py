@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ...exceptions import KaggleError, NotFound, PermissionDenied, PushRefused
-from .. import api, error_rules
-from ..services import COMPETITIONS, DATASETS, competition_page
+from .. import error_rules
+from ..datasets.lookup import about, parse_handle
+from ..services import about_competition, competition_page
 from . import lookup
 from .kernel import kernel_of
 
@@ -36,9 +37,8 @@ def check_sources(client: Any, meta: dict[str, Any]) -> None:
 
 
 def _competition_problem(client: Any, slug: str) -> str:
-    request = {"competition_name": slug}
     try:
-        found = api.call(client, COMPETITIONS, "get_competition", request, name=slug)
+        found = about_competition(client, slug).call("get_competition")
     except NotFound as e:
         return str(e)
     if found.user_has_entered:
@@ -47,12 +47,9 @@ def _competition_problem(client: Any, slug: str) -> str:
 
 
 def _dataset_problem(client: Any, handle: str) -> str:
-    owner, slug, *version = handle.split("/")
-    request = {"owner_slug": owner, "dataset_slug": slug, "page_size": 1}
-    if version:
-        request["dataset_version_number"] = int(version[0])
+    name, number = parse_handle(handle)
     try:
-        api.call(client, DATASETS, "list_dataset_files", request, name=handle)
+        about(client, name, version=number).call("list_dataset_files", page_size=1)
     except (NotFound, PermissionDenied):
         return (
             "there is no such dataset that you may read: the name is mistyped, it is private, or "

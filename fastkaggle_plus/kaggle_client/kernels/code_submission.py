@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import outbox, session
 from ..outbox import Journal
-from ..services import CODE_SUBMISSIONS, slug_of
+from ..services import CODE_SUBMISSIONS, about_competition, slug_of
 from ..submissions import Submission, submit_once
 from . import failure_hints, lookup
 from .kernel import KernelVersion, kernel_of
@@ -27,7 +28,7 @@ def submit_code(
     client: KaggleApi | None = None,
     wait: bool = True,  # for the score
     timeout_s: float = 600.0,  # then the pending submission is returned; call again to wait longer
-    poll_s: float = 15.0,  # longest pause between looks
+    poll_s: float = 15.0,  # longest pause between polls
     journal: str | Path | Journal | None = None,  # of attempts; None = in environment.home()
     again: bool = False,  # send even if this version was sent with this description before
 ) -> Submission:
@@ -57,16 +58,14 @@ def submit_code(
         )
 
     return submit_once(
-        client,
+        replace(about_competition(client, slug), service=CODE_SUBMISSIONS),
         new,
-        CODE_SUBMISSIONS,
         "create_code_submission",
-        lambda: request,
+        prepare=lambda: request,
         journal=journal,
         again=again,
         timeout_s=timeout_s,
         wait=wait,
         poll_s=poll_s,
         why_failed=why_failed,
-        look_s=min(poll_s, 5.0),
     )

@@ -57,7 +57,8 @@ _SCORED = (
 )
 _ANY = (
     "Its re-run on the hidden test set failed, or wrote an invalid {file_name}. Compare it with "
-    "the sample submission, and do not rely on the visible test set's rows or size, or on the internet."
+    "the sample submission, and do not rely on the visible test set's rows or size, or on "
+    "the internet."
 )
 
 

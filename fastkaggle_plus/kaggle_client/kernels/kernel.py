@@ -29,12 +29,6 @@ class Kernel:
     def url(self) -> str:
         return notebook_page(self.handle)
 
-    @property
-    def request(self) -> dict[str, Any]:
-        """The fields of a request about it."""
-        fields = {"user_name": self.owner, "kernel_slug": self.slug}
-        return fields | ({"version_label": f"v{self.version}"} if self.version else {})
-
     def __str__(self) -> str:
         return self.handle + (f" version {self.version}" if self.version else "")
 

@@ -16,7 +16,6 @@ import requests
 
 from ...exceptions import KaggleUnavailable, RateLimited
 from .. import api, http, session
-from ..services import KERNELS
 from . import lookup
 from .kernel import Kernel, KernelVersion, kernel_of
 
@@ -55,9 +54,8 @@ def kernel_logs(
 
 def stored_log(client: Any, kernel: Kernel) -> list[LogEvent]:
     """Return the log that is stored with the output."""
-    request = {**kernel.request, "page_size": 1}
-    method, doing = "list_kernel_session_output", "read the log of"
-    answer = api.call(client, KERNELS, method, request, name=str(kernel), doing=doing)
+    about, doing = lookup.about(client, kernel), "read the log of"
+    answer = about.call("list_kernel_session_output", doing=doing, page_size=1)
     return parse_log(answer.log or "")
 
 
@@ -102,7 +100,7 @@ def _live_log(client: Any, kernel: Kernel, poll_s: float) -> Iterator[LogEvent]:
             pass
         except requests.RequestException as e:
             if isinstance(e, requests.HTTPError) and not http.is_transient(e):
-                with api.explained(client, KERNELS, name=str(kernel), doing="follow the log of"):
+                with lookup.about(client, kernel).explained("follow the log of"):
                     raise
         if is_done:
             # The connection may have been lost before the last piece; the stored log is whole.

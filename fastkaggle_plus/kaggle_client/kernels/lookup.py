@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import api
+from ..api import Subject
 from ..services import KERNELS
 from .kernel import Kernel, KernelStatus
 
 
-def read(client: Any, method: str, kernel: Kernel, *, doing: str) -> Any:
-    """Return the answer to a read about one notebook."""
-    return api.call(client, KERNELS, method, kernel.request, name=str(kernel), doing=doing)
+def about(client: Any, kernel: Kernel) -> Subject:
+    """Return the subject for calls about one notebook, or one version of it."""
+    fields = {"user_name": kernel.owner, "kernel_slug": kernel.slug}
+    if kernel.version:
+        fields["version_label"] = f"v{kernel.version}"
+    return Subject(client, KERNELS, str(kernel), fields)
 
 
 def get_kernel(client: Any, kernel: Kernel) -> Any:
     """Return Kaggle's copy of a notebook: its metadata and its source."""
-    return read(client, "get_kernel", kernel, doing="read")
+    return about(client, kernel).call("get_kernel")
 
 
 def with_version(client: Any, kernel: Kernel) -> Kernel:
@@ -29,6 +32,6 @@ def with_version(client: Any, kernel: Kernel) -> Kernel:
 
 def read_status(client: Any, kernel: Kernel) -> KernelStatus:
     """Return the status of one notebook version."""
-    answer = read(client, "get_kernel_session_status", kernel, doing="read the status of")
+    answer = about(client, kernel).call("get_kernel_session_status", doing="read the status of")
     message = answer.failure_message or ""
     return KernelStatus(kernel.handle, kernel.version, answer.status.name, message)

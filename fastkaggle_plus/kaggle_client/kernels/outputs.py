@@ -16,7 +16,6 @@ from filelock import FileLock
 from ... import files
 from ...exceptions import DownloadCorrupt, KaggleError, NotFound, PermissionDenied
 from .. import api, downloads, http, session
-from ..services import KERNELS
 from . import lookup
 from .kernel import Kernel, KernelVersion, kernel_of
 
@@ -63,7 +62,7 @@ class _Record:
         self.write(folder)
 
     def is_unchanged(self, folder: Path, name: str) -> bool:
-        """Say whether we wrote `name` and nobody changed it."""
+        """Say whether we wrote `name` and it has not changed since."""
         size, md5 = self.files.get(name, (-1, ""))
         path = folder / name
         return path.is_file() and path.stat().st_size == size and _md5(path) == md5
@@ -146,9 +145,8 @@ def _fetch_all(
 
 def _list_output(client: Any, kernel: Kernel) -> tuple[dict[str, str], str]:
     """Return name -> link of every output file, and the log."""
-    method, doing = "list_kernel_session_output", "read the output of"
-    urls, log = {}, ""
-    for answer in api.pages(client, KERNELS, method, kernel.request, name=str(kernel), doing=doing):
+    about, urls, log = lookup.about(client, kernel), {}, ""
+    for answer in about.pages("list_kernel_session_output", doing="read the output of"):
         log = log or answer.log or ""
         urls.update({f.file_name: f.url for f in answer.files or [] if f.file_name})
     return urls, log
@@ -156,11 +154,9 @@ def _list_output(client: Any, kernel: Kernel) -> tuple[dict[str, str], str]:
 
 def _list_sizes(client: Any, kernel: Kernel) -> dict[str, int]:
     """Return name -> bytes as Kaggle lists them."""
-    method, doing, sizes = "list_kernel_files", "list the files of", {}
+    about, sizes = lookup.about(client, kernel), {}
     try:
-        for answer in api.pages(
-            client, KERNELS, method, kernel.request, name=str(kernel), doing=doing
-        ):
+        for answer in about.pages("list_kernel_files", doing="list the files of"):
             sizes.update({f.name: f.size for f in answer.files or []})
     except (NotFound, PermissionDenied):
         return {}  # only a second check: the links have sizes too
@@ -190,12 +186,10 @@ class _OutputFile:
                 )
 
         downloads.fetch_verified(
-            self.client,
-            KERNELS,
-            self._find_source,
+            lookup.about(self.client, self.kernel),
             part,
             check,
-            name=str(self.kernel),
+            find=self._find_source,
             doing=f"download {self.name} of",
             what=f"{self.name!r} of {self.kernel}",
             advice="call again later: nothing was written under its name, an older file is kept",

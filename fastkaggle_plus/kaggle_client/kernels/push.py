@@ -9,14 +9,12 @@ import time
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...exceptions import KaggleError, NotFound, PermissionDenied, PushRefused, QuotaReached
 from .. import api, error_rules, errors, outbox, session
 from ..outbox import Entry, Journal
-from ..services import KERNELS
 from . import attached_sources, lookup, source_code, status
 from .kernel import Kernel, KernelVersion, kernel_of
 from .metadata import check_meta, nb_meta
@@ -51,7 +49,7 @@ def push_notebook(
     run: bool = True,  # False = save it without running it
     client: KaggleApi | None = None,
     queue_s: float = 3600.0,  # how long to wait for a free GPU session before QuotaReached
-    poll_s: float = 15.0,  # longest pause between looks
+    poll_s: float = 15.0,  # longest pause between polls
     progress: Callable[[str], None] | None = None,  # called with one line while it waits
     journal: str | Path | Journal | None = None,  # of attempts; None = in environment.home()
     again: bool = False,  # make a version even if the current one is the same and has not failed
@@ -124,7 +122,7 @@ class _Push:
         poll_s: float,
     ):
         self.client, self.book, self.meta, self.text = client, book, meta, text
-        self.run, self.look_s = run, min(poll_s, 5.0)
+        self.run, self.poll_s = run, poll_s
         self.kernel = Kernel(*meta["id"].split("/"))
         self.answer: Any = None  # Kaggle's, once it made a version
 
@@ -146,14 +144,12 @@ class _Push:
         if self.run:
             _check_quota(self.client, self.meta)
         entry = self.book.send(
+            lookup.about(self.client, self.kernel),
             replace(new, before=(self._current_version(),)),
+            doing="push",
             create=self._create,
             find=self._find,
-            explain=partial(
-                api.explained, self.client, KERNELS, name=str(self.kernel), doing="push"
-            ),
-            poll_s=self.look_s,
-            deadline_s=api.limits_of(self.client).deadline_s,
+            poll_s=self.poll_s,
         )
         self._refuse_missing_inputs(entry)
         kernel = self.kernel
@@ -167,7 +163,7 @@ class _Push:
         if old is None:
             return None
         if old.state == "creating":
-            found = outbox.look_up(self._find, old, poll_s=self.look_s)
+            found = outbox.look_up(self._find, old, poll_s=self.poll_s)
             if found:
                 self._refuse_missing_inputs(found)
                 return self.book.write(found)
@@ -183,7 +179,7 @@ class _Push:
         before = max(entry.before, default=0)
         for version in range(self._current_version(), before, -1):
             if self._has_our_source(version):
-                return outbox.found(entry, version)
+                return outbox.sent_entry(entry, version)
         return None
 
     def _has_our_source(self, version: int) -> bool:
@@ -202,9 +198,8 @@ class _Push:
             return 0  # if it belongs to another user, the push itself is refused
 
     def _create(self) -> int:
-        answer = api.send(
-            self.client, KERNELS, "save_kernel", _request(self.meta, self.text, self.run)
-        )
+        about = replace(lookup.about(self.client, self.kernel), fields={})
+        answer = about.send("save_kernel", **_request(self.meta, self.text, self.run))
         if answer.error:
             raise self._refusal(answer.error)
         if not answer.version_number:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...exceptions import KaggleError, KernelFailed
 from .. import api, errors, session
+from ..api import Subject
 from ..polling import poll_until
 from ..services import KERNELS
 from . import failure_hints, logs, lookup
@@ -48,7 +49,7 @@ def wait_kernel(
     version: int | None = None,  # None = the current one when this is called
     *,
     timeout_s: float = 12 * 3600.0,  # then the status so far is returned; call again to wait longer
-    poll_s: float = 20.0,  # longest pause between looks
+    poll_s: float = 20.0,  # longest pause between polls
     client: KaggleApi | None = None,
 ) -> KernelStatus:
     """Return the status of a notebook after its end. Raises KernelFailed with its last log."""
@@ -67,14 +68,8 @@ def wait_kernel(
 
 def quota(*, client: KaggleApi | None = None) -> list[Quota]:
     """Return the accelerator hours used and left this week, GPU first."""
-    answer = api.call(
-        client or session.import_kaggle(),
-        KERNELS,
-        "get_accelerator_quota_statistics",
-        {},
-        name="your notebooks",
-        doing="read the quota of",
-    )
+    about = Subject(client or session.import_kaggle(), KERNELS, "your notebooks")
+    answer = about.call("get_accelerator_quota_statistics", doing="read the quota of")
     refreshes = api.to_iso(answer.quota_refresh_time)
     kinds = (("GPU", answer.gpu_quota), ("TPU", answer.tpu_quota))
     return [
