@@ -227,8 +227,8 @@ def look_up(
     """Look a few times for what `entry` may have created: Kaggle's lists can lag behind."""
     poll_s = min(poll_s, MAX_LOOK_S)
     return poll_until(
-        lambda result: result is not None,
         lambda: find(entry),
+        lambda result: result is not None,
         poll_s=2 * poll_s,
         first_pause_s=poll_s,
         max_reads=looks,

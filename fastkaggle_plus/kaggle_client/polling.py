@@ -13,8 +13,8 @@ T = TypeVar("T")
 
 
 def poll_until(
-    is_done: Callable[[T], bool],
     read: Callable[[], T],
+    is_done: Callable[[T], bool],
     *,
     poll_s: float,  # longest pause between reads
     timeout_s: float = math.inf,

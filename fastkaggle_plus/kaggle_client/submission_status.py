@@ -106,7 +106,7 @@ def wait_for_score(
 
     try:
         record = poll_until(
-            lambda s: s.status in ("COMPLETE", "ERROR"), read, poll_s=poll_s, timeout_s=timeout_s
+            read, lambda s: s.status in ("COMPLETE", "ERROR"), poll_s=poll_s, timeout_s=timeout_s
         )
     except (KaggleUnavailable, RateLimited):
         return pending  # it is sent, even if its score cannot be read now

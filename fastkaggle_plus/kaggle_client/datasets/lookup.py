@@ -110,8 +110,8 @@ def wait_final(
         return (status if version > after or status != "READY" else _TOO_EARLY), version
 
     return poll_until(
-        lambda result: result[0] in FINAL,
         read,
+        lambda result: result[0] in FINAL,
         poll_s=poll_s,
         timeout_s=timeout_s,
         # A new dataset may not be visible everywhere yet.

@@ -52,7 +52,7 @@ def sync_dataset(
     if lookup.find_dataset(client, handle) is None:
         meta = Metadata(handle, title, license, is_private=private)
         write_metadata(folder, meta)
-        terms = Terms(True, True, timeout_s, poll_s)
+        terms = Terms(new=True, wait=True, timeout_s=timeout_s, poll_s=poll_s)
         return publish(client, folder, meta, notes="", journal=journal, terms=terms)
     status, version = lookup.require_final(client, handle, timeout_s=timeout_s, poll_s=poll_s)
     listed = lookup.list_files(client, handle) if status == "READY" else {}
@@ -68,7 +68,7 @@ def sync_dataset(
                 shutil.move(fetch_file(client, handle, name, Path(work)), folder / name)
     # The same notes for the same files: after a kill, the next call finds the version it made.
     notes = notes or f"content {read_content(folder).sha256[:12]}"
-    terms = Terms(False, True, timeout_s, poll_s)
+    terms = Terms(new=False, wait=True, timeout_s=timeout_s, poll_s=poll_s)
     return publish(client, folder, meta, notes=notes, journal=journal, terms=terms)
 
 

@@ -73,7 +73,7 @@ def mk_dataset(
         return Dataset(handle, title, 0, "NOT_SENT", private)
     if all(p.name == METADATA for p in folder.iterdir()):
         (folder / "empty.txt").touch()  # Kaggle makes no dataset without a file
-    terms = Terms(True, wait, timeout_s, poll_s)
+    terms = Terms(new=True, wait=wait, timeout_s=timeout_s, poll_s=poll_s)
     meta = read_metadata(folder)
     return publish(client, folder, meta, notes="", journal=journal, terms=terms)
 
@@ -134,7 +134,12 @@ def push_dataset(
     folder = Path(dataset_path)
     meta = read_metadata(folder)
     terms = Terms(
-        False, wait, timeout_s, poll_s, again=again, delete_old_versions=delete_old_versions
+        new=False,
+        wait=wait,
+        timeout_s=timeout_s,
+        poll_s=poll_s,
+        again=again,
+        delete_old_versions=delete_old_versions,
     )
     client = client or session.import_kaggle()
     return publish(client, folder, meta, notes=version_comment, journal=journal, terms=terms)

@@ -56,8 +56,8 @@ def wait_kernel(
     client = client or session.import_kaggle()
     kernel = lookup.with_version(client, kernel_of(handle, version, client))
     status = poll_until(
-        lambda s: s.is_done,
         lambda: lookup.read_status(client, kernel),
+        lambda s: s.is_done,
         poll_s=poll_s,
         timeout_s=timeout_s,
     )

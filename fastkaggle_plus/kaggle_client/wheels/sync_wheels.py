@@ -12,7 +12,7 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 
-from ...exceptions import DatasetFailed, NotFound
+from ...exceptions import DatasetFailed, NotFound, PermissionDenied
 from ..datasets.lookup import list_files
 from ..datasets.metadata import DEFAULT_LICENSE, check_names, slugify
 from ..datasets.publish import Dataset, Terms
@@ -129,7 +129,7 @@ class Sync:
         "Return the names of the dataset's files, none if there is no such dataset."
         try:
             return list_files(self.client, f"{self.owner}/{slugify(self.title)}")
-        except NotFound:
+        except (NotFound, PermissionDenied):
             return ()
 
     def _take_over(self, fresh: Path) -> None:
