@@ -45,9 +45,7 @@ def test_downloads_once_and_then_needs_no_service(box, slug, files, tmp_path, mo
     with environment.rehearsing(box.url, user=box.user, key=box.key, token=box.token):
         path = setup_comp(slug)
     assert path == Path(slug) and content(path) == files
-    assert [p.name for p in tmp_path.iterdir() if slug in p.name] == [slug], (
-        "nothing is left beside the data"
-    )
+    assert [p.name for p in tmp_path.iterdir() if slug in p.name] == [slug], "only the data is left"
     note = json.loads((path / completeness.NAME).read_text())
     assert (
         note["files"] == {name: len(body) for name, body in files.items()}
@@ -59,19 +57,19 @@ def test_downloads_once_and_then_needs_no_service(box, slug, files, tmp_path, mo
 
 
 def test_dest_keep_zip_and_progress(slug, files, client, tmp_path):
-    heard: list[tuple[int, int]] = []
+    progress: list[tuple[int, int]] = []
     path = setup_comp(
         slug,
         dest=str(tmp_path / "deep" / "data"),
         client=client,
         keep_zip=True,
-        progress=lambda *n: heard.append(n),
+        progress=lambda *n: progress.append(n),
     )
     assert path == tmp_path / "deep" / "data" and content(path) == files
     with zipfile.ZipFile(tmp_path / "deep" / f"{slug}.zip") as z:
         assert set(z.namelist()) == set(files)
     size = (tmp_path / "deep" / f"{slug}.zip").stat().st_size
-    assert heard[-1] == (size, size) and heard == sorted(heard)
+    assert progress[-1] == (size, size) and progress == sorted(progress)
 
 
 def test_a_download_folder_set_for_kaggles_client_changes_nothing(
@@ -167,7 +165,7 @@ def test_after_giving_up_the_next_call_resumes(slug, files, client, faults, tmp_
     faults.rules.clear()
     faults.log.clear()
     assert content(setup_comp(slug, dest=tmp_path / "data", client=client)) == files
-    assert any("bytes=" in line for line in faults.log), "it went on from there"
+    assert any("bytes=" in line for line in faults.log), "it resumed"
 
 
 def test_after_a_kill_the_next_process_resumes(box, slug, files, faults, tmp_path):
@@ -310,7 +308,7 @@ def test_an_error_page_is_never_written_into_the_file(slug, files, client, fault
     faults.on("GET /", f.cut(1_500_000), nth=2)
     faults.on("bytes=", f.status(403, body=b"<Error>expired</Error>"))
     assert content(setup_comp(slug, dest=tmp_path / "data", client=client)) == files
-    assert faults.seen("DownloadDataFiles") == 2, "an expired link is asked for anew"
+    assert faults.seen("DownloadDataFiles") == 2, "an expired link is replaced"
 
 
 def test_temporary_failures_are_retried(slug, files, client, faults, tmp_path):

@@ -129,7 +129,7 @@ def test_makes_a_private_dataset_with_its_folders_and_fetches_the_same(
         "sub/noise.bin",
     }
     assert [p.name for p in tmp_path.iterdir() if "copy" in p.name] == ["copy"], (
-        "nothing is left beside it"
+        "only the folder is left"
     )
 
 
@@ -255,7 +255,7 @@ def test_missing_is_different_from_unknown(make, client, faults, plain, box, han
     with pytest.raises(NotFound, match="OWNER/SLUG"):
         check_ds_exists("titanic", client=client)
     faults.on("DatasetApiService/GetDataset", f.status(503))
-    assert check_ds_exists(handle, client=client) is True, "what passes is asked again"
+    assert check_ds_exists(handle, client=client) is True, "temporary failures are retried"
 
 
 def test_a_name_that_is_taken(make, folder, plain, handle, tmp_path):
@@ -543,7 +543,7 @@ def test_an_expired_upload_session_is_replaced(make, faults, plain, handle, at):
         faults.on("PUT ", f.drop_before)
     faults.on("PUT ", f.status(404), nth=at)
     assert make().version == 1
-    assert faults.seen("StartBlobUpload") == 3, "two parcels, and one anew"
+    assert faults.seen("StartBlobUpload") == 3, "two files, and one again"
 
 
 def test_a_failed_upload_makes_no_version_and_the_next_call_reuses_its_session(
@@ -554,9 +554,7 @@ def test_a_failed_upload_makes_no_version_and_the_next_call_reuses_its_session(
         make()
     assert not faults.seen("CreateDataset") and faults.seen("StartBlobUpload") == 2
     faults.rules.clear()
-    assert make().sent and faults.seen("StartBlobUpload") == 2, (
-        "both uploads went on where they were"
-    )
+    assert make().sent and faults.seen("StartBlobUpload") == 2, "both uploads resumed"
 
 
 def test_waits_for_the_version_before_and_for_its_own(make, push, faults, folder, plain, handle):
@@ -630,7 +628,7 @@ def test_a_cut_or_damaged_download(make, faults, folder, client, handle, tmp_pat
     whole = get_dataset(tmp_path / "cut", handle, client=client)
     assert content(whole) == content(folder) and any(
         "bytes=1048576-" in line for line in faults.log
-    ), "it goes on where it was cut"
+    ), "it resumes where it was cut"
     faults.on("/transfer/", f.body_of(lambda b: b[:5000] + b"?" + b[5001:]), nth=2)
     assert content(get_dataset(tmp_path / "mended", handle, client=client)) == content(folder)
     faults.on("/transfer/", f.body_of(lambda b: b[:5000] + b"?" + b[5001:]), times=99)

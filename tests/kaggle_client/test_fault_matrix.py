@@ -40,7 +40,7 @@ def test_the_judge_finds_doubled_false_and_damaged_results(template, tmp_path):
             attempt_here(client, operation, place, box)
         return "done", None
 
-    def lying(*_):
+    def doing_nothing(*_):
         return "done", None
 
     def half(client, operation, place, box):
@@ -62,10 +62,12 @@ def test_the_judge_finds_doubled_false_and_damaged_results(template, tmp_path):
 
     clean = seen("clean", "download", attempt_here)[1]
     assert seen("twice", "submit", twice)[0] == "DOUBLED"
-    assert [seen(f"lying {o}", o, lying)[0] for o in MAKES] == ["silent"] * len(MAKES)
+    assert [seen(f"doing_nothing {o}", o, doing_nothing)[0] for o in MAKES] == ["silent"] * len(
+        MAKES
+    )
     assert (
         seen("half", "download", half, clean)[0] == "WRONG"
-        and seen("nothing", "download", lying, clean)[0] == "silent"
+        and seen("nothing", "download", doing_nothing, clean)[0] == "silent"
     )
 
 

@@ -73,9 +73,9 @@ def test_a_well_compressed_archive_is_unpacked(tmp_path, small_limit):
 
 def test_a_member_larger_than_announced_is_refused(tmp_path):
     honest = packed("zeros.csv", bytes(3_000_000))
-    lying = honest.replace((3_000_000).to_bytes(4, "little"), (10).to_bytes(4, "little"))
-    assert lying != honest
-    (tmp_path / "toy.zip").write_bytes(lying)
+    forged = honest.replace((3_000_000).to_bytes(4, "little"), (10).to_bytes(4, "little"))
+    assert forged != honest
+    (tmp_path / "toy.zip").write_bytes(forged)
     with pytest.raises(KaggleError, match="sound zip"):
         unzip.unzip(tmp_path / "toy.zip", tmp_path / "out")
     assert (tmp_path / "out" / "zeros.csv").stat().st_size <= 10

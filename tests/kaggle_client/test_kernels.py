@@ -306,7 +306,7 @@ def test_a_log_is_followed_while_the_notebook_runs(box, tmp_path):
         seen += event.text if event.stream == "stdout" else ""
         was_running = was_running or not kernel_status(made, client=client).is_done
     assert seen.splitlines() == [f"line {n}" for n in range(6)] and was_running, (
-        "heard before it had ended"
+        "received before the end"
     )
     stored = "".join(e.text for e in kernel_logs(made, client=client) if e.stream == "stdout")
     assert seen == stored and any(
@@ -623,15 +623,16 @@ def test_in_a_rehearsal_and_with_a_token(box, tmp_path):
 
 def test_the_sandbox_sends_md5(box, client, faults, tmp_path):
     """Without hashes from the service, the tests above would show nothing."""
-    told = {}
+    hashes = {}
 
     def spy(handler, forward):
         code, headers, body = forward()
-        told[headers.get("x-goog-hash", "")] = body
+        hashes[headers.get("x-goog-hash", "")] = body
         f.answer(handler, code, headers, body)
 
     faults.on("noise.bin", spy, times=9)
     kernel_output(box.good, tmp_path / "out", client=client)
     assert all(
-        base64.b64encode(hashlib.md5(body).digest()).decode() in text for text, body in told.items()
+        base64.b64encode(hashlib.md5(body).digest()).decode() in text
+        for text, body in hashes.items()
     )

@@ -275,10 +275,10 @@ def test_two_processes_with_the_same_notebook_push_it_once(box, faults, folder, 
 
 
 def test_waits_for_a_free_session(box, push, faults, handle):
-    told: list[str] = []
+    messages: list[str] = []
     faults.on("SaveKernel", f.status(200, body=CAP), times=2)
-    assert push(gpu=True, progress=told.append).version == 1 and faults.seen("SaveKernel") == 3
-    assert len(told) == 2 and "session count of 2" in told[0]
+    assert push(gpu=True, progress=messages.append).version == 1 and faults.seen("SaveKernel") == 3
+    assert len(messages) == 2 and "session count of 2" in messages[0]
 
 
 def test_waits_for_a_free_session_of_the_sandbox_until_queue_s(box, client, folder, push):
@@ -477,8 +477,8 @@ def test_a_refusal_never_quotes_the_key(push, faults, box):
     )
     with pytest.raises(PushRefused) as caught:
         push()
-    told = "".join(traceback.format_exception(caught.value)) + caught.value.said
-    assert "***" in told and box.key not in told
+    messages = "".join(traceback.format_exception(caught.value)) + caught.value.said
+    assert "***" in messages and box.key not in messages
 
 
 def test_only_a_failed_run_is_pushed_again(box, client, folder, id, title, handle):
@@ -490,7 +490,7 @@ def test_only_a_failed_run_is_pushed_again(box, client, folder, id, title, handl
     with pytest.raises(KernelFailed, match="AssertionError"):
         wait_kernel(handle, client=client, poll_s=0.1, timeout_s=60)
     again = run("assert False")
-    assert (again.version, again.sent) == (2, True), "what it lacked may have been mended"
+    assert (again.version, again.sent) == (2, True), "its input may have been repaired"
     worked = run("assert True")
     assert wait_kernel(worked, client=client, poll_s=0.1, timeout_s=60).status == "COMPLETE"
     assert run("assert True").sent is False

@@ -332,8 +332,8 @@ def test_a_refusal_never_quotes_the_key(send, faults, box):
     faults.on("CreateSubmission", f.status(400, f"bad key {box.key} of {box.user}"))
     with pytest.raises(KaggleError) as caught:
         send()
-    told = "".join(traceback.format_exception(caught.value)) + caught.value.said
-    assert "***" in told and box.key not in told
+    text = "".join(traceback.format_exception(caught.value)) + caught.value.said
+    assert "***" in text and box.key not in told
 
 
 def test_the_daily_limit_names_the_numbers(client, answers):
