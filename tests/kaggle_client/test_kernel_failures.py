@@ -118,8 +118,8 @@ def test_a_model_on_this_machine_is_not_found_unless_attached(run, own_home, tmp
             "fetch_weights('nobody/tiny-bert')"
         )
     assert (
-        "WeightsMissing: config.json and model.safetensors of nobody/tiny-bert are not on this machine"
-        in str(e.value)
+        "WeightsMissing: config.json and model.safetensors of nobody/tiny-bert are not on this "
+        "machine" in str(e.value)
     )
     assert (
         "attach a dataset or model called weights-tiny-bert" in str(e.value)

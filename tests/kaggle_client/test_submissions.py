@@ -333,7 +333,7 @@ def test_a_refusal_never_quotes_the_key(send, faults, box):
     with pytest.raises(KaggleError) as caught:
         send()
     text = "".join(traceback.format_exception(caught.value)) + caught.value.said
-    assert "***" in text and box.key not in told
+    assert "***" in text and box.key not in text
 
 
 def test_the_daily_limit_names_the_numbers(client, answers):
