@@ -1,4 +1,6 @@
-"""What becomes of each operation under each fault, by our client and by bare kaggle beside it."""
+"""Benchmark: each operation under each fault, by our client and by kaggle."""
+
+# ruff: noqa: T201
 
 import contextlib
 import os
@@ -10,9 +12,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-sys.path.insert(
-    0, str(Path(__file__).parents[2])
-)  # a script finds what lies beside it, and not the tests' other folders
+# A script finds only its own folder.
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.faultmatrix.cells import ASKS, BAD, FAULTS, LIMIT_S, attempt_apart, judge, make_template
 
@@ -21,7 +22,7 @@ NOISE = Path(tempfile.gettempdir()) / "fault_matrix.stderr"
 
 
 def matrix(at: Path) -> dict[tuple[str, str, str], str]:
-    "Return the verdict of each (client, operation, fault); two cells at a time."
+    """Return the verdict of each (client, operation, fault); two cells at a time."""
     make_template(at)
     verdicts: dict[tuple[str, str, str], str] = {}
 
@@ -48,7 +49,7 @@ def matrix(at: Path) -> dict[tuple[str, str, str], str]:
 
 @contextlib.contextmanager
 def stderr_in(file: Path) -> Iterator[None]:
-    "Send stderr to a file: a sandbox whose client hangs up in the middle says so at length."
+    """Send stderr to a file: the sandbox prints a lot when a client hangs up."""
     kept = os.dup(2)
     try:
         with file.open("wb") as out:
@@ -65,9 +66,11 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder, stderr_in(NOISE):
         verdicts = matrix(Path(folder))
     print(
-        f"Each cell is a call under one fault, judged by what the server and the disk hold after it and, if it failed, after one more call "
-        f"without the fault. A call has {LIMIT_S} s, ours and kaggle's alike. ours / kaggle where they differ; {time.monotonic() - start:.0f} s in all, "
-        f"stderr in {NOISE}.\nEach fault happens once; hang is an answer after {LIMIT_S + 1} s."
+        "Each cell is a call under one fault, judged by the state of server and disk after it and, "
+        "if it failed, after one more call without the fault. The time limit of a call is "
+        f"{LIMIT_S} s, for ours and kaggle's. Cells show ours / kaggle if they differ; "
+        f"{time.monotonic() - start:.0f} s in all, stderr in {NOISE}.\n"
+        f"Each fault happens once; hang is an answer after {LIMIT_S + 1} s."
     )
     print(" " * 18 + "".join(f"{f:18}" for f in FAULTS).rstrip())
     for operation in ASKS:

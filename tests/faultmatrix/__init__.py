@@ -1,0 +1,1 @@
+"""The fault matrix: every operation under every fault."""

@@ -1,4 +1,4 @@
-"""A notebook version is submitted once, its re-run scores it, and a lost answer is found again."""
+"""A notebook version is submitted once and scored by its re-run, also after a lost answer."""
 
 from __future__ import annotations
 
@@ -31,16 +31,18 @@ from .test_submissions import start
 
 ANSWERS = """
 import csv, glob
-[test] = glob.glob("/kaggle/input/competitions/coded/test.csv") or glob.glob("../input/competitions/coded/test.csv")
+path = "input/competitions/coded/test.csv"
+[test] = glob.glob(f"/kaggle/{path}") or glob.glob(f"../{path}")
 rows = list(csv.DictReader(open(test)))
-open("submission.csv", "w").write("id,y\\n" + "".join(f"{r['id']},{int(r['id']) % 2}\\n" for r in rows))
+ids = [int(row["id"]) for row in rows]
+open("submission.csv", "w").write("id,y\\n" + "".join(f"{i},{i % 2}\\n" for i in ids))
 open("other.csv", "w").write("who,what\\n1,2\\n")
 """
 
 
 @pytest.fixture(scope="module")
 def box(files, tmp_path_factory):
-    "A code competition, and a notebook version that has ended well."
+    """A code competition, and a completed notebook version."""
     folder = tmp_path_factory.mktemp("coded")
     bundle = folder / "bundles" / "coded"
     for name in ("train.csv", "test.csv", "sample_submission.csv"):
@@ -53,7 +55,8 @@ def box(files, tmp_path_factory):
         )
     )
     (bundle / "competition.toml").write_text(
-        'title = "coded"\nkind = "tabular"\ntask = "binary"\nmetric = "accuracy"\nid = "id"\ntarget = "y"\n'
+        'title = "coded"\nkind = "tabular"\ntask = "binary"\nmetric = "accuracy"\n'
+        'id = "id"\ntarget = "y"\n'
         'code_competition = true\nmax_daily_submissions = 100\n[split]\nkind = "stratified"\n'
     )
     with running(folder / "bundles", state=folder / "state") as box:
@@ -135,7 +138,7 @@ def test_a_request_that_never_arrived_is_sent_once_more(send, faults, count, los
     assert send(wait=False).sent and faults.seen("CreateCodeSubmission") == 2 and count() == 1
 
 
-def test_the_twin_of_an_older_submission_is_not_taken_for_a_lost_one(send, faults, count, tmp_path):
+def test_an_older_equal_submission_is_not_mistaken_for_a_lost_one(send, faults, count, tmp_path):
     older = send(journal=tmp_path / "of-another-machine.jsonl", wait=False)
     faults.on("CreateCodeSubmission", f.drop_before)
     assert send(wait=False).ref != older.ref and count() == 2
@@ -144,12 +147,13 @@ def test_the_twin_of_an_older_submission_is_not_taken_for_a_lost_one(send, fault
 KILLED = """
 from fastkaggle_plus.kaggle_client import connect, submit_code
 client = connect({url!r}, user={user!r}, key={key!r})
-print(submit_code({handle!r}, 1, {message!r}, competition="coded", client=client, poll_s=0.05).status, flush=True)
+options = dict(competition="coded", client=client, poll_s=0.05)
+print(submit_code({handle!r}, 1, {message!r}, **options).status, flush=True)
 """
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-def test_a_kill_in_the_middle(box, faults, count, request, after):
+def test_a_kill_during_the_request(box, faults, count, request, after):
     never, reached = threading.Event(), threading.Event()
 
     def stall(handler, forward):
@@ -175,13 +179,13 @@ def test_a_kill_in_the_middle(box, faults, count, request, after):
     assert start(code).communicate(timeout=120)[0] == "COMPLETE\n" and count() == 1
 
 
-def test_what_cannot_be_scored_is_an_error(send):
+def test_a_version_that_cannot_be_scored_is_an_error(send):
     with pytest.raises(SubmissionFailed, match=r"answers-all version 1.*sample"):
         send(file_name="other.csv")
 
 
 @pytest.mark.parametrize("more", [{"file_name": "never-written.csv"}, {"version": 99}])
-def test_a_file_or_version_that_is_not_there(send, count, more):
+def test_a_missing_file_or_version(send, count, more):
     with pytest.raises((NotFound, SubmissionFailed)):
         send(**more)
 
@@ -202,7 +206,7 @@ def test_a_file_or_version_that_is_not_there(send, count, more):
         ((400, "Bad Request"), KaggleError, "malformed"),
     ],
 )
-def test_each_refusal_has_its_words(send, faults, count, said, error, hint):
+def test_each_refusal_has_its_own_message(send, faults, count, said, error, hint):
     faults.on("CreateCodeSubmission", f.status(*said))
     with pytest.raises(error, match=hint) as caught:
         send()

@@ -1,4 +1,4 @@
-"""What fails on Kaggle, in a run or in the re-run on hidden rows, comes back as what to do next."""
+"""A failure on Kaggle, in a run or in the re-run on hidden rows, comes with advice."""
 
 from __future__ import annotations
 
@@ -16,16 +16,19 @@ from ..bundles import answers, make_bundle
 ROWS, SEEN = 40, 4
 RERUN = "import os\nis_rerun = 'KAGGLE_IS_COMPETITION_RERUN' in os.environ\n"
 ANSWER = """
-rows = open([p for p in ("/kaggle/input/competitions/coded/test.csv", "../input/competitions/coded/test.csv") if os.path.exists(p)][0]).readlines()[1:]
-def answer(rows):
-    open("submission.csv", "w").write("id,y\\n" + "".join(f"{r.split(',')[0]},{int(r.split(',')[0]) % 2}\\n" for r in rows))
-answer(rows)
+inputs = ("/kaggle/input", "../input")
+files = [f"{folder}/competitions/coded/test.csv" for folder in inputs]
+rows = open(next(f for f in files if os.path.exists(f))).readlines()[1:]
+ids = [int(row.split(",")[0]) for row in rows]
+def answer(ids):
+    open("submission.csv", "w").write("id,y\\n" + "".join(f"{i},{i % 2}\\n" for i in ids))
+answer(ids)
 """
 
 
 @pytest.fixture(scope="module")
 def box(tmp_path_factory):
-    "A code competition that shows four of its rows, and whose re-runs may take three seconds."
+    """A code competition with four visible rows and a limit of three seconds for re-runs."""
     folder = tmp_path_factory.mktemp("failures")
     made = make_bundle(folder / "bundles", "coded", rows=ROWS, daily=100)
     (made / "competition.toml").write_text(
@@ -49,7 +52,7 @@ def client(box):
 
 @pytest.fixture
 def run(box, client, tmp_path, request):
-    "Push a script as a notebook of its own and wait for its end."
+    """Push a script as a new notebook and wait for its end."""
 
     def running_it(code: str, *, internet: bool = False):
         (tmp_path / "run.py").write_text(RERUN + code)
@@ -82,12 +85,13 @@ def run(box, client, tmp_path, request):
             ],
         ),
         (
-            "from fastkaggle_plus.exceptions import MissingExtra\nraise MissingExtra('lightgbm', 'boost')",
+            "from fastkaggle_plus.exceptions import MissingExtra\n"
+            "raise MissingExtra('lightgbm', 'boost')",
             ["lightgbm is neither in", "`fkp libs lightgbm`"],
         ),
         (
             "from urllib.request import urlopen\nurlopen('http://example.com', timeout=5)",
-            ["put what it wants into a dataset"],
+            ["put the files into a dataset"],
         ),
     ],
     ids=["package", "extra", "network"],
@@ -98,9 +102,7 @@ def test_a_run_that_fails_says_what_is_missing(run, client, code, words):
     assert all(word in str(e.value) and word in e.value.what for word in words), str(e.value)
 
 
-def test_a_model_that_is_not_attached_is_not_found_in_this_machines_own_folder(
-    run, own_home, tmp_path, monkeypatch
-):
+def test_a_model_on_this_machine_is_not_found_unless_attached(run, own_home, tmp_path, monkeypatch):
     from fastkaggle_plus.modeling.model_hub import weights_folder
     from fastkaggle_plus.modeling.text.weights import find_weights
 
@@ -112,11 +114,12 @@ def test_a_model_that_is_not_attached_is_not_found_in_this_machines_own_folder(
     assert find_weights("nobody/tiny-bert").folder == own
     with pytest.raises(KernelFailed) as e:
         run(
-            "from fastkaggle_plus.modeling.text.weights import fetch_weights\nfetch_weights('nobody/tiny-bert')"
+            "from fastkaggle_plus.modeling.text.weights import fetch_weights\n"
+            "fetch_weights('nobody/tiny-bert')"
         )
     assert (
-        "WeightsMissing: config.json and model.safetensors of nobody/tiny-bert are not on this machine"
-        in str(e.value)
+        "WeightsMissing: config.json and model.safetensors of nobody/tiny-bert are not on this "
+        "machine" in str(e.value)
     )
     assert (
         "attach a dataset or model called weights-tiny-bert" in str(e.value)
@@ -136,7 +139,7 @@ def test_a_model_that_is_not_attached_is_not_found_in_this_machines_own_folder(
             ["Submission CSV Not Found", "wrote nothing", "write_submission(preds, comp, path)"],
         ),
         (
-            f"answer(rows[:{SEEN}])",
+            f"answer(ids[:{SEEN}])",
             [
                 f"must have {ROWS} rows, and has {SEEN}",
                 f"{ROWS - SEEN} ids are missing",
@@ -170,10 +173,10 @@ def test_a_rerun_that_fails_says_what_to_do(run, client, code, words):
             poll_s=0.1,
         )
     assert all(word in str(e.value) for word in words), str(e.value)
-    assert "version is only sent again if asked to" in str(e.value)
+    assert "version is only sent again if you ask for it" in str(e.value)
 
 
-def test_internet_that_is_on_is_said(run, client):
+def test_a_notebook_with_internet_is_named(run, client):
     ended = run(ANSWER, internet=True)
     with pytest.raises(SubmissionFailed, match=r"internet access.*internet=False"):
         submit_code(
@@ -181,8 +184,11 @@ def test_internet_that_is_on_is_said(run, client):
         )
 
 
-def test_kaggles_own_words_are_understood():
-    said = "Your notebook generated a submission file with incorrect format. Some examples causing this are: wrong number of rows or columns"
+def test_kaggles_own_messages_are_understood():
+    said = (
+        "Your notebook generated a submission file with incorrect format. Some examples causing "
+        "this are: wrong number of rows or columns"
+    )
     assert "never from here" in failure_hints.after_scoring(said, "submission.csv")
     assert "Fit beforehand" in failure_hints.after_scoring(
         "Notebook Exceeded Allowed Compute", "submission.csv"
