@@ -38,13 +38,8 @@ def show_run(outcome: RunOutcome, *, as_json: bool = False) -> None:
     out.print()
     show_board(outcome.rows, out=out, metric=outcome.comp.metric, failed=outcome.failed)
     show_ensemble(outcome.ensemble, out=out)
-    _show_submitted(
-        out,
-        f"{outcome.submission} (sha256 {outcome.sha256[:12]})",
-        ref=outcome.ref,
-        sent=outcome.sent,
-        standing=outcome.standing,
-    )
+    what = f"{outcome.submission} (sha256 {outcome.sha256[:12]}) as number {outcome.ref}"
+    _show_submitted(out, what, sent=outcome.sent, standing=outcome.standing)
     if outcome.standing.entries:
         out.print(step_line("", _rank(outcome.standing)), soft_wrap=True)
     out.print(step_line("report", str(outcome.report)), soft_wrap=True)
@@ -71,8 +66,8 @@ def show_push(outcome: PushOutcome, *, as_json: bool = False) -> None:
         what = f"{kernel.handle} version {kernel.version}"
         if outcome.file:
             what = f"{outcome.file} (sha256 {outcome.sha256[:12]})"
-        ref, sent = outcome.submission.ref, outcome.submission.sent
-        _show_submitted(out, what, ref=ref, sent=sent, standing=outcome.standing)
+        what += f" as number {outcome.submission.ref}"
+        _show_submitted(out, what, sent=outcome.submission.sent, standing=outcome.standing)
     if outcome.status is None:
         version = f"{kernel.handle} --version {kernel.version}"
         out.print(step_line("later", f"fkp status {version}"))
@@ -80,9 +75,9 @@ def show_push(outcome: PushOutcome, *, as_json: bool = False) -> None:
     _show_end(out, outcome, as_json)
 
 
-def _show_submitted(out: Console, what: str, *, ref: int, sent: bool, standing: Standing) -> None:
+def _show_submitted(out: Console, what: str, *, sent: bool, standing: Standing) -> None:
     note = "" if sent else ": it exists already and was not sent again"
-    out.print(f"submitted {what} as number {ref}{note}", soft_wrap=True)
+    out.print(f"submitted {what}{note}", soft_wrap=True)
     public, private = _score(standing.public_score), _score(standing.private_score)
     out.print(step_line("scores", f"public {public}, private {private}"))
 
@@ -137,8 +132,8 @@ def _show_tta(rows: Sequence[Any], out: Console | None) -> None:
         [
             r.name,
             f"{r.tta['gain']:+.4f}",
-            str(r.tta.get("wrong_to_right", "")),
-            str(r.tta.get("right_to_wrong", "")),
+            r.tta.get("wrong_to_right", ""),
+            r.tta.get("right_to_wrong", ""),
             f"{r.tta['p_value']:.2g}",
             r.tta["chosen"],
         ]
@@ -151,7 +146,7 @@ def _show_tta(rows: Sequence[Any], out: Console | None) -> None:
 def show_repeats(spreads: Sequence[Spread], *, out: Console | None = None) -> None:
     """Show each repeated trial's mean and spread over its seeds."""
     cells = [
-        [s.name, str(s.n), f"{s.mean:.4f}", f"{s.sd:.4f}", f"{s.lowest:.4f} to {s.highest:.4f}"]
+        [s.name, s.n, f"{s.mean:.4f}", f"{s.sd:.4f}", f"{s.lowest:.4f} to {s.highest:.4f}"]
         for s in spreads
     ]
     header = ["repeated trial", "seeds", "mean oof_score", "SD", "range"]
@@ -170,8 +165,8 @@ def show_submissions(rows: Sequence[Any]) -> None:
     """Show submissions with their status and scores."""
     cells = [
         [
-            str(r.ref),
-            str(r.date or ""),
+            r.ref,
+            r.date or "",
             r.file_name,
             r.status,
             _score(r.public_score),
@@ -186,13 +181,13 @@ def show_submissions(rows: Sequence[Any]) -> None:
 
 def show_leaderboard(rows: Sequence[Any]) -> None:
     """Show a leaderboard."""
-    cells = [[str(r.rank), r.team, str(r.score), str(r.date or "")] for r in rows]
+    cells = [[r.rank, r.team, r.score, r.date or ""] for r in rows]
     show_table(["rank", "team", "score", "date"], cells)
 
 
 def show_table(
     header: Sequence[str],
-    cells: Sequence[Sequence[str]],
+    cells: Sequence[Sequence[object]],
     *,
     numbers: Sequence[int] = (),  # columns to align right
     out: Console | None = None,

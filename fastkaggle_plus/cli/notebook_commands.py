@@ -147,7 +147,7 @@ def status(
     if as_json:
         show_json(asdict(found))
     else:
-        cells = [found.handle, str(found.version or "current"), found.status, found.failure_message]
+        cells = [found.handle, found.version or "current", found.status, found.failure_message]
         show_table(["notebook", "version", "status", "why"], [cells])
 
 
@@ -166,9 +166,8 @@ def output(
     if as_json:
         show_json(asdict(found))
         return
-    for name in (*found.files, found.log):
-        if name:
-            echo(Path(found.path) / name)
+    for name in filter(None, (*found.files, found.log)):
+        echo(Path(found.path) / name)
 
 
 def libs(
@@ -210,8 +209,7 @@ def libs(
     cells = []
     for m in made:
         state = "made" if m.changed else "up to date"
-        version = str(m.dataset.version)
-        cells.append([m.name, m.version, m.dataset.handle, version, state, m.checked])
+        cells.append([m.name, m.version, m.dataset.handle, m.dataset.version, state, m.checked])
     show_table(header, cells)
 
 

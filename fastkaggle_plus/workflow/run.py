@@ -103,7 +103,7 @@ def run(
 def sweep(
     slug: str,
     *,
-    bundles: str | Path | None = None,  # this and the next four as for `run`
+    bundles: str | Path | None = None,  # all up to n_folds as for `run`
     data: str | Path | None = None,
     dest: str | Path | None = None,
     live: bool = False,

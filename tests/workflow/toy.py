@@ -72,7 +72,7 @@ def make_code_competition(place: Path) -> None:
 
 
 def fkp(*arguments, cwd):
-    """Run `fkp` in this process; return what a finished subprocess would hold."""
+    """Run `fkp` in this process; return its exit status and output."""
     out, err, returncode = io.StringIO(), io.StringIO(), 0
     with (
         contextlib.chdir(cwd),
