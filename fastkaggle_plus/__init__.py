@@ -2,8 +2,8 @@
 
     from fastkaggle_plus import *
 
-Every name is loaded when it is first used: importing this package loads nothing else. What stands on torch or on a model
-library is imported by name from `fastkaggle_plus.modeling`.
+A name is loaded when it is first used, so importing this package is fast. `__init__.pyi` lists all
+names. Models need torch or other libraries: import them from `fastkaggle_plus.modeling`.
 """
 
 import lazy_loader

@@ -1,6 +1,6 @@
-"""`python -m fastkaggle_plus` is `fkp`."""
+"""Make `python -m fastkaggle_plus` the same as `fkp`."""
 
-from .cli.app import main
+from .cli import main
 
 if __name__ == "__main__":
     main()

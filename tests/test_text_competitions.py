@@ -10,7 +10,7 @@ from fastkaggle_plus import load_comp, run, sweep
 from fastkaggle_plus.notebooks import quick_copy, quick_trials
 from fastkaggle_plus.sandbox import rehearse
 from fastkaggle_plus.sweeps import default_trials
-from fastkaggle_plus.workflow.callbacks import Watcher
+from fastkaggle_plus.workflow.callbacks import RunCallbacks
 
 ODD = [
     "NA",
@@ -103,11 +103,11 @@ def test_from_the_facts_to_a_score(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     said = []
 
-    class Told(Watcher):
-        def step(self, name, message):
+    class Told(RunCallbacks):
+        def on_step(self, name, message):
             said.append((name, message))
 
-    done = run("./words", data=data, n_folds=3, workers=0, watcher=Told())
+    done = run("./words", data=data, n_folds=3, workers=0, callbacks=Told())
     assert not [r.error for r in done.results if r.failed]
     assert [e["ours"] for e in done.standing.entries] == [
         True,

@@ -1,4 +1,4 @@
-"""A wheel built from the tree works outside the checkout, its competitions, report template and command line included."""
+"""A wheel built from the checkout works elsewhere: competitions, stubs, report, command line."""
 
 import json
 import os
@@ -10,87 +10,57 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-TREE = ("fastkaggle_plus", "competitions", "setup.cfg", "pyproject.toml", "README.md")
+SOURCES = ("fastkaggle_plus", "competitions", "setup.cfg", "pyproject.toml", "README.md")
+PIP = (sys.executable, "-m", "pip", "--quiet")
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    "Build from a copy of what is in the tree, so that nothing is left in it."
+    """Build from a copy of the checkout, so that the build leaves no files in it."""
     source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
-    for name in TREE:
+    for name in SOURCES:
         subprocess.run(["cp", "-r", str(ROOT / name), str(source)], check=True)
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pip",
-            "wheel",
-            "--quiet",
-            "--no-deps",
-            "--no-build-isolation",
-            "--wheel-dir",
-            str(out),
-            str(source),
-        ],
-        capture_output=True,
-        text=True,
-    )
+    options = ("--no-deps", "--no-build-isolation", "--wheel-dir", str(out))
+    done = subprocess.run([*PIP, "wheel", *options, str(source)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     [file] = out.glob("*.whl")
     return file
 
 
 def files(folder: Path) -> set[str]:
-    kept = (
+    return {
         p.relative_to(folder).as_posix()
         for p in folder.rglob("*")
-        if p.is_file() and "__pycache__" not in p.parts
-    )
-    return {name for name in kept if not name.endswith(".pyc")}
+        if p.is_file() and "__pycache__" not in p.parts and p.suffix != ".pyc"
+    }
 
 
 @pytest.mark.slow
-def test_it_holds_every_file_of_the_library_and_the_competitions(wheel):
+def test_the_wheel_has_every_file_of_the_library_and_the_competitions(wheel):
     packed = {n for n in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in n}
-    library, competitions = files(ROOT / "fastkaggle_plus"), files(ROOT / "competitions")
-    assert packed == {f"fastkaggle_plus/{n}" for n in library} | {
-        f"fastkaggle_plus/competitions/{n}" for n in competitions
-    }
+    library = {f"fastkaggle_plus/{n}" for n in files(ROOT / "fastkaggle_plus")}
+    competitions = {f"fastkaggle_plus/competitions/{n}" for n in files(ROOT / "competitions")}
+    assert packed == library | competitions
+    assert {"fastkaggle_plus/__init__.pyi", "fastkaggle_plus/modeling/__init__.pyi"} <= packed
 
 
 @pytest.mark.slow
-def test_it_declares_what_kaggle_imports_without_declaring_it(wheel):
+def test_the_wheel_requires_six_which_kaggle_imports_without_requiring_it(wheel):
     archive = zipfile.ZipFile(wheel)
-    metadata = archive.read(
-        next(n for n in archive.namelist() if n.endswith(".dist-info/METADATA"))
-    ).decode()
-    needed = {
-        line.removeprefix("Requires-Dist: ")
-        for line in metadata.splitlines()
-        if line.startswith("Requires-Dist") and "extra" not in line
-    }
-    assert "six" in needed and any(one.startswith("kaggle>=") for one in needed)
+    [name] = [n for n in archive.namelist() if n.endswith(".dist-info/METADATA")]
+    lines = archive.read(name).decode().splitlines()
+    required = [line for line in lines if line.startswith("Requires-Dist") and "extra" not in line]
+    assert "Requires-Dist: six" in required
+    assert any(line.startswith("Requires-Dist: kaggle>=") for line in required)
 
 
 @pytest.mark.slow
-def test_installed_elsewhere_it_lists_and_runs(wheel, tmp_path):
+def test_installed_elsewhere_it_lists_starts_and_runs_competitions(wheel, tmp_path):
     installed = tmp_path / "installed"
-    subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--no-deps",
-            "--target",
-            str(installed),
-            str(wheel),
-        ],
-        check=True,
-    )
+    options = ("--no-deps", "--target", str(installed))
+    subprocess.run([*PIP, "install", *options, str(wheel)], check=True)
 
-    def run(*arguments):
+    def python(*arguments):
         done = subprocess.run(
             [sys.executable, *arguments],
             cwd=tmp_path,
@@ -101,18 +71,19 @@ def test_installed_elsewhere_it_lists_and_runs(wheel, tmp_path):
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    assert str(installed) in run("-c", "import fastkaggle_plus; print(fastkaggle_plus.__file__)")
-    listed = json.loads(run("-m", "fastkaggle_plus", "list", "--json"))
-    assert {c["slug"] for c in listed} >= {
-        "titanic",
-        "paddy-disease-classification",
-        "us-patent-phrase-to-phrase-matching",
-    }
+    def fkp_json(*arguments):
+        return json.loads(python("-m", "fastkaggle_plus", *arguments, "--json").splitlines()[-1])
+
+    code = "from fastkaggle_plus import *; import fastkaggle_plus; print(fastkaggle_plus.__file__)"
+    assert str(installed) in python("-c", code)
+    listed = json.loads(python("-m", "fastkaggle_plus", "list", "--json"))
+    slugs = {"titanic", "paddy-disease-classification", "us-patent-phrase-to-phrase-matching"}
+    assert {c["slug"] for c in listed} >= slugs
     assert all(str(installed) in c["folder"] for c in listed)
-    outcome = json.loads(run("-m", "fastkaggle_plus", "run", "titanic", "--json").splitlines()[-1])
-    assert (
-        outcome["failed"] == {}
-        and outcome["ensemble"]["nested_score"] > 0.8
-        and outcome["private_score"] > 0.8
-    )
-    assert Path(outcome["report"]).name == "report.html" and (tmp_path / outcome["report"]).exists()
+    swept = fkp_json("sweep", "titanic", "--trials", "tree, 4 leaves")
+    assert swept["failed"] == {} and swept["trials"][0]["oof_score"] > 0.8
+    python("-m", "fastkaggle_plus", "new", "mine")
+    outcome = fkp_json("run", "mine", "--workers", "0")
+    assert outcome["failed"] == {} and outcome["private_score"] is not None
+    report = tmp_path / outcome["report"]
+    assert report.name == "report.html" and report.exists()

@@ -1,4 +1,4 @@
-"""The command line: `app` and one file a group of commands; only `render` draws."""
+"""The command line: `app` registers the commands, `*_commands` define them, `display` prints."""
 
 from .app import app, main
 

@@ -1,1 +1,1 @@
-"""One user verb a file: run, push, rehearse, start a new competition, check the machine."""
+"""The user's verbs, one file each: run, push, rehearse, start a competition, check the machine."""

@@ -1,4 +1,4 @@
-"""Who hears what a run or a push does, while it does it."""
+"""Progress callbacks for runs and pushes."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ if TYPE_CHECKING:
     from ..sweeps.trial import Sweep, Trial
 
 
-class Watcher:
-    "Hears what the loop does; the base class keeps quiet."
+class RunCallbacks:
+    """Called at each step of a run or a sweep. Override what you need: each does nothing."""
 
-    def step(self, name: str, detail: str = "") -> None:
-        "A step of the loop ended."
+    def on_step(self, name: str, detail: str = "") -> None:
+        """A step finished."""
 
-    def sweep_starts(self, sweep: Sweep) -> None:
-        "The trials are about to run."
+    def on_sweep_start(self, sweep: Sweep) -> None:
+        """The trials are about to start."""
 
-    def trial_starts(self, trial: Trial) -> None:
-        "A trial is about to run."
+    def on_trial_start(self, trial: Trial) -> None:
+        """A trial is about to start."""
 
-    def trial_progress(self, trial: Trial, share: float, detail: str) -> None:
-        "A share of a running trial is done, from 0 to 1; `detail` says where it is, as in fold 2/5, epoch 3/8."
+    def on_trial_progress(self, trial: Trial, share: float, detail: str) -> None:
+        """A running trial made progress: `share` is 0 to 1, `detail` as in fold 2/5, epoch 3/8."""
 
-    def trial_ends(self, result: TrialResult) -> None:
-        "A trial ended, was found in the vault, or is beyond the budget."
+    def on_trial_end(self, result: TrialResult) -> None:
+        """A trial finished, was already in the vault, or exceeded the budget."""
 
 
-class PushWatcher(Watcher):
-    "Hears what a push does; the base class keeps quiet."
+class PushCallbacks(RunCallbacks):
+    """Called at each step of a push. Override what you need."""
 
-    shows_log = False  # whether the user has seen what it was told of the log
+    shows_log = False  # True if the user sees the log; then an error does not repeat its end
 
-    def log(self, text: str) -> None:
-        "The notebook on Kaggle printed something, not always a whole line."
+    def on_log(self, text: str) -> None:
+        """The notebook on Kaggle printed `text`, which may end in the middle of a line."""

@@ -1,4 +1,4 @@
-"""What is installed, which credentials are found, and what is missing for what."""
+"""Health checks: what is installed, which credentials exist, whether the sandbox starts."""
 
 from __future__ import annotations
 
@@ -24,63 +24,59 @@ _EXTRAS = {
 
 
 @dataclass(frozen=True)
-class Finding:
-    "One thing looked at."
+class HealthCheck:
+    """The result of one check."""
 
     what: str
     detail: str
     ok: bool
 
 
-def findings() -> list[Finding]:
-    "Look at everything `fkp` stands on; nothing leaves this machine."
+def run_checks() -> list[HealthCheck]:
+    """Check everything that `fkp` uses. Nothing leaves this machine."""
+    where = ", inside a Kaggle notebook" if iskaggle else ""
+    python = f"{platform.python_version()} on {platform.platform(terse=True)}{where}"
     return [
-        Finding(
-            "python",
-            f"{platform.python_version()} on {platform.platform(terse=True)}{', inside a Kaggle notebook' if iskaggle else ''}",
-            True,
-        ),
+        HealthCheck("python", python, True),
         *[_installed(name) for name in ("fastkaggle_plus", "kaggle", "fastkaggle", "six")],
         *[_extra(name, packages) for name, packages in _EXTRAS.items()],
         _credentials(),
         _competitions(),
         _sandbox(),
-        Finding("journal", f"submissions are journaled in {home()}", True),
+        HealthCheck("journal", f"submissions are journaled in {home()}", True),
     ]
 
 
-def _installed(package: str) -> Finding:
+def _installed(package: str) -> HealthCheck:
     try:
-        return Finding(package, importlib.metadata.version(package), True)
+        return HealthCheck(package, importlib.metadata.version(package), True)
     except importlib.metadata.PackageNotFoundError:
-        return Finding(package, f"not installed: pip install {package}", False)
+        return HealthCheck(package, f"not installed: pip install {package}", False)
 
 
-def _extra(name: str, packages: tuple[str, ...]) -> Finding:
-    absent = [p for p in packages if importlib.util.find_spec(p) is None]
-    return Finding(
-        f"extra {name}",
-        f"{', '.join(absent)} missing: pip install 'fastkaggle_plus[{name}]'"
-        if absent
-        else ", ".join(packages),
-        not absent,
-    )
+def _extra(name: str, packages: tuple[str, ...]) -> HealthCheck:
+    missing = [p for p in packages if importlib.util.find_spec(p) is None]
+    detail = ", ".join(packages)
+    if missing:
+        detail = f"{', '.join(missing)} missing: pip install 'fastkaggle_plus[{name}]'"
+    return HealthCheck(f"extra {name}", detail, not missing)
 
 
-def _credentials() -> Finding:
+def _credentials() -> HealthCheck:
     if has_credential_variables():
-        return Finding("credentials", "given by environment variables", True)
+        return HealthCheck("credentials", "set by environment variables", True)
     if files := token_files():
-        return Finding("credentials", f"found in {', '.join(map(str, files))}", True)
-    return Finding(
+        return HealthCheck("credentials", f"found in {', '.join(map(str, files))}", True)
+    return HealthCheck(
         "credentials",
-        "none: make a token at https://www.kaggle.com/settings and save it as ~/.kaggle/access_token (a rehearsal needs none)",
+        "none: create a token at https://www.kaggle.com/settings and save it as "
+        "~/.kaggle/access_token (a rehearsal needs none)",
         False,
     )
 
 
-def _sandbox() -> Finding:
-    "Start a sandbox on a competition of two rows."
+def _sandbox() -> HealthCheck:
+    """Start a sandbox with a competition of two rows, and stop it."""
     try:
         from ..sandbox import running
 
@@ -92,19 +88,15 @@ def _sandbox() -> Finding:
             )
             (bundle / "solution.csv").write_text("id,y,Usage\n1,0,Public\n2,1,Private\n")
             with running(bundle.parent, state=Path(folder) / "state") as box:
-                return Finding(
-                    "sandbox",
-                    f"started at {box.url}, on this machine only, and stopped again",
-                    True,
-                )
+                detail = f"started at {box.url}, on this machine only, and stopped again"
+                return HealthCheck("sandbox", detail, True)
     except (FastkaggleError, OSError) as e:
-        return Finding("sandbox", f"does not start: {e}", False)
+        return HealthCheck("sandbox", f"does not start: {e}", False)
 
 
-def _competitions() -> Finding:
+def _competitions() -> HealthCheck:
     try:
-        return Finding(
-            "competitions", ", ".join(c.slug for c in list_comps()) or "none found", True
-        )
+        found = ", ".join(c.slug for c in list_comps()) or "none found"
+        return HealthCheck("competitions", found, True)
     except FastkaggleError as e:
-        return Finding("competitions", str(e), False)
+        return HealthCheck("competitions", str(e), False)

@@ -1,4 +1,4 @@
-"""A new competition folder: the template, with what can be read off the data filled in."""
+"""Start a competition: copy the template folder and fill in what the data shows."""
 
 from __future__ import annotations
 
@@ -15,45 +15,51 @@ from ..exceptions import ConfigError
 from ..reading.infer import facts_of
 
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_COMMENT_COLUMN = 49
+_KIND_FACTS: dict[str, dict[str, Any]] = {
+    "images": {
+        "images": {"train_folder": "train_images", "test_folder": "test_images", "name": "{id}"}
+    },
+    "text": {"text": {"columns": ["text"]}},
+}
+_TASK_FACTS: dict[str, dict[str, Any]] = {
+    "regression": {"metric": "rmse", "split": {"kind": "random"}}
+}
 
 
 def new_comp(
     slug: str,  # the competition's name in its URL
     *,
     kind: str = "tabular",  # tabular | images | text
-    dest: str
-    | Path
-    | None = None,  # the folder to make, or the one to make it in; default: competitions
-    data: str
-    | Path
-    | None = None,  # the competition's files: id, target, task, metric and file names are read off them
-    **facts: Any,  # any other key of competition.toml, as in metric="rmsle" or split={"kind": "time", "column": "date"}
+    dest: str | Path | None = None,  # the new folder, or its parent; default: competitions
+    data: str | Path | None = None,  # the competition's files, to infer id, target, task, ...
+    **facts: Any,  # keys of competition.toml, as in metric="rmsle" or split={"kind": "random"}
 ) -> Path:
     """Write a competition folder and return its path.
 
-    What `facts` does not say is read off `data`, else it is the template's; check the lines that README.md names.
-    Raises ConfigError for a folder that is there already, a slug that is none, or facts that do not fit.
+    Facts that are not given are inferred from `data`, else copied from the template. README.md
+    lists the lines to check. Raises ConfigError if the folder exists, the slug is not valid, or
+    the facts do not fit together.
     """
     if not _SLUG.fullmatch(slug):
         raise ConfigError(
-            f"{slug!r} is not a competition's name in its URL: small letters, digits and single hyphens, as in {_as_slug(slug)!r}."
+            f"{slug!r} is not a competition's name in its URL: expected lower-case letters, "
+            f"digits and single hyphens, as in {_as_slug(slug)!r}."
         )
     folder = Path(dest if dest is not None else "competitions")
     folder = folder if folder.name == slug else folder / slug
     if folder.exists():
-        raise ConfigError(f"{folder} is there already. Edit its {FACTS}, or give another dest.")
+        raise ConfigError(f"{folder} exists already. Edit its {FACTS}, or give another dest.")
     given = {
         "kind": kind,
         "title": slug.replace("-", " ").capitalize(),
         "url": f"https://www.kaggle.com/competitions/{slug}",
         **facts,
     }
-    found = facts_of(Path(data), given) if data is not None else {}
+    inferred = facts_of(Path(data), given) if data is not None else {}
+    defaults = {**_KIND_FACTS.get(kind, {}), **_TASK_FACTS.get(str(facts.get("task")), {})}
     template = builtin_folder() / "_template"
-    toml = fill(
-        (template / FACTS).read_text(encoding="utf-8"),
-        {**_of(kind, facts.get("task")), **found, **given},
-    )
+    toml = fill((template / FACTS).read_text(encoding="utf-8"), {**defaults, **inferred, **given})
     shutil.copytree(template, folder, ignore=shutil.ignore_patterns("__pycache__", FACTS))
     try:
         (folder / FACTS).write_text(toml, encoding="utf-8")
@@ -61,27 +67,16 @@ def new_comp(
     except ConfigError:
         shutil.rmtree(folder)
         raise
-    readme = (
-        (folder / "README.md")
-        .read_text(encoding="utf-8")
-        .replace("# A new competition", f"# {given['title']}", 1)
-        .replace("SLUG", slug)
-    )
-    (folder / "README.md").write_text(readme, encoding="utf-8")
+    _replace(folder / "README.md", "# A new competition", f"# {given['title']}")
+    _replace(folder / "README.md", "SLUG", slug, count=-1)
     if data is not None:
-        rehearsal = folder / "rehearsal.py"
-        where = Path(os.path.relpath(Path(data).resolve(), folder.resolve())).as_posix()
-        rehearsal.write_text(
-            rehearsal.read_text(encoding="utf-8").replace(
-                'DATA = ""', f"DATA = {json.dumps(where)}", 1
-            ),
-            encoding="utf-8",
-        )
+        rows_from = Path(os.path.relpath(Path(data).resolve(), folder.resolve())).as_posix()
+        _replace(folder / "rehearsal.py", 'DATA = ""', f"DATA = {json.dumps(rows_from)}")
     return folder
 
 
 def fill(toml: str, facts: Mapping[str, Any]) -> str:
-    "Return the text of a TOML file with these values in place of its own; its comments stay, keys it lacks are added."
+    """Return the TOML text with the values of `facts`. Comments stay, missing keys are added."""
     top, *sections = re.split(r"(?m)^(?=\[)", toml)
     bodies = {re.match(r"\[(\w+)\]", s)[1]: s for s in sections}  # type: ignore[index]
     top = _set_keys(top, {k: v for k, v in facts.items() if not isinstance(v, Mapping)})
@@ -93,37 +88,24 @@ def fill(toml: str, facts: Mapping[str, Any]) -> str:
 
 def _set_keys(text: str, values: Mapping[str, Any]) -> str:
     for key, value in values.items():
-        line = re.compile(rf"(?m)^{key} = (?:\"[^\"]*\"|[^#\n]*?)([ ]*#.*)?$")
-        written = f"{key} = {_toml(value)}"
-        if match := line.search(text):
-            comment = (match[1] or "").strip()
-            text = (
-                text[: match.start()]
-                + (f"{written:<49} {comment}" if comment else written)
-                + text[match.end() :]
-            )
+        old = re.compile(rf"(?m)^{key} = (?:\"[^\"]*\"|[^#\n]*?)([ ]*#.*)?$")
+        new = f"{key} = {_toml(value)}"
+        if match := old.search(text):
+            if comment := (match[1] or "").strip():
+                new = f"{new:<{_COMMENT_COLUMN}} {comment}"
+            text = text[: match.start()] + new + text[match.end() :]
         else:
-            text = text.rstrip("\n") + f"\n{written}\n"
+            text = text.rstrip("\n") + f"\n{new}\n"
     return text
 
 
 def _toml(value: Any) -> str:
-    "A string, number, boolean or list of them, as TOML writes it: like JSON."
+    """Return a string, number, boolean or list as TOML, which writes them as JSON does."""
     return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
 
 
-def _of(kind: str, task: str | None) -> dict[str, Any]:
-    "What a kind and a task bring along, where nobody says otherwise."
-    sections: dict[str, dict[str, Any]] = {
-        "images": {
-            "images": {"train_folder": "train_images", "test_folder": "test_images", "name": "{id}"}
-        },
-        "text": {"text": {"columns": ["text"]}},
-    }
-    return {
-        **sections.get(kind, {}),
-        **({"metric": "rmse", "split": {"kind": "random"}} if task == "regression" else {}),
-    }
+def _replace(file: Path, old: str, new: str, count: int = 1) -> None:
+    file.write_text(file.read_text(encoding="utf-8").replace(old, new, count), encoding="utf-8")
 
 
 def _as_slug(text: str) -> str:

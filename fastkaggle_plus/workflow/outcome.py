@@ -1,55 +1,55 @@
-"""What a run or a sweep leaves behind, as records."""
+"""The records that a sweep, a run and a push return, and their JSON."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..competition import Competition
 from ..predictions import Predictions
 from ..sweeps.board import BoardRow, TrialResult
 from ..sweeps.repeats import Spread
 
+if TYPE_CHECKING:
+    from ..kaggle_client import KernelOutput, KernelStatus, KernelVersion, Submission
+    from ..notebooks import Rendered
+
 
 @dataclass(frozen=True)
 class Standing:
-    "Where a submission stands."
+    """The scores and ranks of a submission."""
 
     public_score: float | None
-    private_score: (
-        float | None
-    )  # None until the competition ends; the rehearsal's organiser tells it
+    private_score: float | None  # on Kaggle None until the competition ends
     public_rank: int | None = None
     private_rank: int | None = None
-    entries: tuple[
-        dict[str, Any], ...
-    ] = ()  # the sandbox's leaderboard: team, public_score, private_score
+    entries: tuple[dict[str, Any], ...] = ()  # the sandbox's leaderboard: team and scores
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Swept:
-    "What one sweep left behind."
+class SweepOutcome:
+    """The results of one sweep."""
 
     comp: Competition
     results: list[TrialResult]
     rows: list[BoardRow]
     repeats: list[Spread] = field(default_factory=list)  # of trials that ran with several seeds
-    left_out: dict[str, str] = field(default_factory=dict)  # column -> why no model saw it
-    seconds: dict[str, float] = field(default_factory=dict)  # where the time went
+    left_out: dict[str, str] = field(default_factory=dict)  # column -> why no model used it
+    seconds: dict[str, float] = field(default_factory=dict)  # by step
 
     @property
     def failed(self) -> dict[str, str]:
-        "Tracebacks of the trials that failed."
+        """Return the tracebacks of the trials that failed."""
         return {r.name: r.error for r in self.results if r.failed}
 
     @property
     def not_run(self) -> dict[str, str]:
-        "Why trials beyond the budget did not run."
+        """Return why trials beyond the budget did not run."""
         return {r.name: r.error for r in self.results if r.not_run}
 
     def as_json(self) -> dict[str, Any]:
-        "Return the facts of `fkp sweep --json`."
+        """Return the value of `fkp sweep --json`."""
         return {
             "slug": self.comp.slug,
             "metric": self.comp.metric,
@@ -58,25 +58,24 @@ class Swept:
             "failed": self.failed,
             "not_run": self.not_run,
             "repeats": [asdict(s) for s in self.repeats],
-            "seconds": round(sum(self.seconds.values()), 3),
-            "seconds_by_step": {k: round(v, 3) for k, v in self.seconds.items()},
+            **_seconds_json(self.seconds),
         }
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Outcome(Swept):
-    "What one turn of the loop left behind: a sweep, and what was made of it."
+class RunOutcome(SweepOutcome):
+    """The results of one run: a sweep, its ensemble and the submission."""
 
     ensemble: Predictions
     submission: Path
     sha256: str
     ref: int
-    sent: bool  # False: the same submission was there already
+    sent: bool  # False: the same submission existed already
     standing: Standing
     report: Path
 
     def as_json(self) -> dict[str, Any]:
-        "Return the facts of `fkp run --json`."
+        """Return the value of `fkp run --json`."""
         about = self.ensemble.about
         return {
             **super().as_json(),
@@ -96,3 +95,51 @@ class Outcome(Swept):
             "entries": len(self.standing.entries),
             "report": str(self.report),
         }
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PushOutcome:
+    """The results of one push. Fields of steps that did not run are None."""
+
+    comp: Competition
+    rendered: Rendered
+    kernel: KernelVersion
+    libs_dataset: str  # owner/name
+    weights_datasets: tuple[str, ...]  # owner/name of a dataset per pretrained model
+    forecast_s: float | None  # expected run time; None if unknown
+    status: KernelStatus | None = None  # None: the push did not wait
+    output: KernelOutput | None = None
+    submission: Submission | None = None
+    file: Path | None = None  # the submitted csv; None in a code competition
+    sha256: str = ""
+    standing: Standing | None = None
+    seconds: dict[str, float] = field(default_factory=dict)  # by step
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the value of `fkp push --json`."""
+        out, sent = self.output, self.submission
+        return {
+            "slug": self.comp.slug,
+            "notebook": str(self.rendered.file),
+            "kernel": asdict(self.kernel),
+            "libs_dataset": self.libs_dataset,
+            "weights_datasets": list(self.weights_datasets),
+            "forecast_s": self.forecast_s and round(self.forecast_s, 1),
+            "status": self.status and self.status.status,
+            "output": out and {"path": out.path, "files": len(out.files), "log": out.log},
+            "submission": sent
+            and {
+                "path": self.file and str(self.file.resolve()),
+                "sha256": self.sha256,
+                "ref": sent.ref,
+                "sent": sent.sent,
+            },
+            "public_score": self.standing and self.standing.public_score,
+            "private_score": self.standing and self.standing.private_score,
+            **_seconds_json(self.seconds),
+        }
+
+
+def _seconds_json(seconds: dict[str, float]) -> dict[str, Any]:
+    by_step = {step: round(s, 3) for step, s in seconds.items()}
+    return {"seconds": round(sum(seconds.values()), 3), "seconds_by_step": by_step}

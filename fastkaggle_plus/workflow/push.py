@@ -1,402 +1,265 @@
-"""Push, end to end: render -> check -> models and libraries as datasets -> push -> run -> output -> submission; in the sandbox, or the real Kaggle."""
+"""`push`: run a competition's notebook on Kaggle, or in the sandbox, and submit what it writes."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import shutil
-from dataclasses import asdict, dataclass, field
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..competition import Competition
+from .. import kaggle_client, notebooks
 from ..exceptions import KaggleError, KernelFailed, NotebookError
-from ..kaggle_client import (
-    KernelOutput,
-    KernelStatus,
-    KernelVersion,
-    Submission,
-    create_libs_datasets,
-    import_kaggle,
-    kernel_logs,
-    kernel_output,
-    push_notebook,
-    submit,
-    submit_code,
-    sync_dataset,
-    wait_kernel,
-)
-from ..notebooks import (
-    Rendered,
-    check_notebook,
-    dry_run,
-    forecast_from_dry_run,
-    forecast_s,
-    measured_seconds,
-    render_notebook,
-    rows_kept,
-    runs_trials,
-)
-from ..notebooks.attached_models import render_with_weights
+from ..kaggle_client import KernelOutput, KernelStatus, KernelVersion
+from ..notebooks import Rendered
+from ..notebooks.attached_models import WithWeights, render_with_weights
 from ..secrets import env_values
 from ..sweeps.default_trials import trials_of
-from .callbacks import PushWatcher
-from .outcome import Standing
-from .run import Clock, staged
+from .callbacks import PushCallbacks
+from .outcome import PushOutcome
+from .workspace import Workspace, open_workspace
 
-OWN = "fastkaggle_plus"
-# Kaggle's image has these in versions that fit each other; everything else that we need is small and comes along.
+OWN, LIBS_DATASET = "fastkaggle_plus", "library-fastkaggle-plus"
+# Kaggle's image has matching versions of these. The other dependencies are small wheels.
 IN_KAGGLES_IMAGE = ("matplotlib", "numpy", "pandas", "pillow", "scikit-learn", "scipy")
-POLL_S = 15.0
-RERUN_S = (
-    10 * 3600.0
-)  # a re-run may take nine hours, and a rehearsal's Kaggle would end with our waiting
-LOCAL_POLL_S = 0.5  # of a sandbox, which nobody else asks
-
-
-@dataclass(frozen=True, eq=False)
-class Pushed:
-    "What one push left behind."
-
-    comp: Competition
-    rendered: Rendered
-    kernel: KernelVersion
-    libs_dataset: str  # owner/name
-    weights_datasets: tuple[str, ...]  # owner/name, one a pretrained model that has to come along
-    forecast_s: float | None  # expected run time, None where nothing was measured
-    status: KernelStatus | None = None  # None: not waited for
-    output: KernelOutput | None = None
-    submission: Submission | None = None
-    file: Path | None = None  # the submission's csv, of an ordinary competition
-    sha256: str = ""
-    standing: Standing | None = None
-    seconds: dict[str, float] = field(default_factory=dict)  # where the time went
-
-    def as_json(self) -> dict[str, Any]:
-        "Return the facts of `fkp push --json`."
-        ours = self.submission
-        sent = ours and {
-            "path": self.file and str(self.file.resolve()),
-            "sha256": self.sha256,
-            "ref": ours.ref,
-            "sent": ours.sent,
-        }
-        return {
-            "slug": self.comp.slug,
-            "notebook": str(self.rendered.file),
-            "kernel": asdict(self.kernel),
-            "libs_dataset": self.libs_dataset,
-            "weights_datasets": list(self.weights_datasets),
-            "forecast_s": self.forecast_s and round(self.forecast_s, 1),
-            "status": self.status and self.status.status,
-            "output": self.output
-            and {"path": self.output.path, "files": len(self.output.files), "log": self.output.log},
-            "submission": sent,
-            "public_score": self.standing and self.standing.public_score,
-            "private_score": self.standing and self.standing.private_score,
-            "seconds": round(sum(self.seconds.values()), 3),
-            "seconds_by_step": {k: round(v, 3) for k, v in self.seconds.items()},
-        }
+# A re-run on hidden rows may take nine hours, and the sandbox stops when this process does.
+_RERUN_TIMEOUT_S = 10 * 3600.0
 
 
 def push(
     slug: str,
     *,
-    bundles: str
-    | Path
-    | None = None,  # folder of sandbox bundles to rehearse against instead of the built-in rehearsal
-    data: str
-    | Path
-    | None = None,  # or: a folder with the competition's own files, of which labelled rows are held out
-    dest: str | Path | None = None,  # where everything goes; default: runs/<slug>
-    live: bool = False,  # the real Kaggle, with your account; otherwise the sandbox
-    wait: bool = True,  # for the end, the output and the score; a rehearsal always waits, as its Kaggle ends with it
+    bundles: str | Path | None = None,  # rehearse with these sandbox bundles
+    data: str | Path | None = None,  # or: rehearse with rows held out from the files in here
+    dest: str | Path | None = None,  # output folder; default: runs/<slug>
+    live: bool = False,  # use the real Kaggle with your account, not the sandbox
+    wait: bool = True,  # wait for the output and the score; a rehearsal always waits
     send: bool = True,  # submit what the notebook wrote
     quick: bool = False,  # a dry run: a slice of the rows, small models
-    try_first: bool = False,  # run it here in QUICK mode before anything is sent; also forecasts the run time
-    again: bool = False,  # submit even what was submitted before, as after a re-run on hidden rows that failed
+    try_first: bool = False,  # first run it here in QUICK mode and forecast its run time
+    again: bool = False,  # submit even what was submitted before, as after a failed re-run
     seed: int = 42,
     n_folds: int = 5,
-    watcher: PushWatcher | None = None,
+    callbacks: PushCallbacks | None = None,
     **kernel_facts: Any,  # title, gpu, internet, datasets, models: see notebooks.kernel_metadata
-) -> Pushed:
-    """Render the competition's notebook, check it, run it on Kaggle, and submit what it wrote; what an earlier call sent is not sent again.
+) -> PushOutcome:
+    """Render the competition's notebook, check it, run it on Kaggle and submit what it wrote.
 
-    Raises NotebookError for a notebook that should not go out, KernelFailed with the log's end for one that failed there.
+    Nothing that an earlier call sent is sent again. Raises NotebookError if the check fails, and
+    KernelFailed with the end of the log if the notebook fails on Kaggle.
     """
-    watcher = watcher or PushWatcher()
-    with staged(
-        slug, bundles=bundles, data=data, dest=dest, live=live, seed=seed, watcher=watcher
-    ) as stage:
-        comp, clock, client = stage.comp, stage.clock, import_kaggle()
-        one = _Push(
-            comp,
-            stage.home,
-            stage.place / "journal",
-            client,
-            str(client.config_values["username"]),
-            live,
-            seed,
-            n_folds,
-            watcher,
-            clock,
+    callbacks = callbacks or PushCallbacks()
+    params = {"SEED": seed, "N_FOLDS": n_folds}
+    with open_workspace(
+        slug, dest, seed, bundles=bundles, data=data, live=live, callbacks=callbacks
+    ) as work:
+        kernel_facts = {"libs_dataset": f"{work.user}/{LIBS_DATASET}", **kernel_facts}
+        made = _render(work, quick=quick, params=params, **kernel_facts)
+        expected_s = _expected_s(work, made.rendered, params, quick=quick, try_first=try_first)
+        _check(work, made, None if quick else expected_s)
+        weights_datasets = tuple(_publish_weights(work, arch) for arch in made.brought)
+        libs_dataset = _publish_libs(work)
+        version = _push(work, made.rendered, callbacks)
+        outcome = PushOutcome(
+            comp=work.comp,
+            rendered=made.rendered,
+            kernel=version,
+            libs_dataset=libs_dataset,
+            weights_datasets=weights_datasets,
+            forecast_s=expected_s,
+            seconds=work.seconds,
         )
-        rendered, weights = one.render(
-            quick, {"libs_dataset": f"{one.owner}/library-{OWN.replace('_', '-')}", **kernel_facts}
-        )
-        expected = one.check(rendered, quick, try_first)
-        made = one.bring_weights(weights)
-        libs = one.bring_libs()
-        version = one.push(rendered)
-        pushed = partial(Pushed, comp, rendered, version, libs, made, expected, seconds=clock.laps)
         if live and not wait:
-            return pushed()
-        status, output = one.follow(version)
+            return outcome
+        status, output = _wait_for_output(work, version, callbacks)
+        outcome = replace(outcome, status=status, output=output)
         if not (send and status.is_done):
-            return pushed(status, output)
-        submission, file, sha256 = one.submit(version, output, again=again)
-        standing = stage.standing(submission)
-        clock.lap("submit")
-        return pushed(status, output, submission, file, sha256, standing)
+            return outcome
+        message = f"fkp push: {_name(version)}, {n_folds} folds, seed {seed}"
+        return _submit(work, outcome, output, message, again=again)
 
 
-@dataclass
-class _Push:
-    "The steps, with what they share."
+def _name(version: KernelVersion) -> str:
+    return f"{version.handle} version {version.version}"
 
-    comp: Competition
-    home: Path
-    journal: Path
-    client: Any
-    owner: str
-    is_live: bool
-    seed: int
-    n_folds: int
-    watcher: PushWatcher
-    clock: Clock
-    weights: dict[str, set[str]] = field(default_factory=dict)  # see `weights_needed`
 
-    def render(self, quick: bool, kernel_facts: dict[str, Any]) -> tuple[Rendered, list[str]]:
-        "Return the notebook, and the pretrained models that have to come along."
-        made = render_with_weights(
-            self.comp,
-            owner=self.owner,
-            dest=self.home / "notebook",
-            quick=quick,
-            params=self.params,
-            **kernel_facts,
+def _render(work: Workspace, **options: Any) -> WithWeights:
+    """Render the notebook, and find the pretrained models to publish as datasets."""
+    folder = work.folder / "notebook"
+    made = render_with_weights(work.comp, owner=work.user, dest=folder, **options)
+    cells = len(made.rendered.notebook.cells)
+    work.report_step("render", f"{made.rendered.file}, {cells} cells")
+    return made
+
+
+def _expected_s(
+    work: Workspace, rendered: Rendered, params: dict[str, Any], *, quick: bool, try_first: bool
+) -> float | None:
+    """Forecast the run time from measured trials, else from a dry run; None if unknown."""
+    comp = work.comp
+    # Notebooks that run other lists of trials have no measured times.
+    trials = trials_of(comp) if notebooks.runs_trials(rendered.notebook) else ()
+    measured = {
+        **notebooks.measured_seconds((comp.folder or work.folder) / "results.csv"),
+        **notebooks.measured_seconds(work.folder / "results.csv"),
+    }
+    expected = notebooks.forecast_s(measured, [t.name for t in trials], n_folds=params["N_FOLDS"])
+    if try_first:
+        small = rendered if quick else notebooks.render_notebook(comp, quick=True, params=params)
+        folder = work.folder / "dry-run"
+        took_s = notebooks.dry_run(small.notebook, folder=folder)
+        rows = _count_rows(folder / comp.slug / comp.train)
+        expected = expected or notebooks.forecast_from_dry_run(
+            took_s, trials, rows=rows, kept=notebooks.rows_kept(comp)
         )
-        self.weights = made.needed
-        self.told("render", f"{made.rendered.file}, {len(made.rendered.notebook.cells)} cells")
-        return made.rendered, list(made.brought)
+        work.report_step("try", f"the notebook ran here in QUICK mode, {took_s:.0f} s")
+    return expected
 
-    @property
-    def params(self) -> dict[str, Any]:
-        return {"SEED": self.seed, "N_FOLDS": self.n_folds}
 
-    def check(self, rendered: Rendered, quick: bool, try_first: bool) -> float | None:
-        "Refuse what should not go out; return the expected run time, where anything tells it."
-        trials = (
-            trials_of(self.comp) if runs_trials(rendered.notebook) else ()
-        )  # other lists are not measured one by one
-        measured = {
-            **measured_seconds((self.comp.folder or self.home) / "results.csv"),
-            **measured_seconds(self.home / "results.csv"),
-        }
-        expected = forecast_s(measured, [t.name for t in trials], n_folds=self.n_folds)
-        if try_first:
-            small = (
-                rendered if quick else render_notebook(self.comp, quick=True, params=self.params)
-            )
-            took = dry_run(small.notebook, folder=self.home / "dry-run")
-            expected = expected or forecast_from_dry_run(
-                took, trials, rows=self.rows_to_fit(), kept=rows_kept(self.comp)
-            )
-            self.told("try", f"the notebook ran here in QUICK mode, {took:.0f} s")
-        known = (
+def _count_rows(file: Path) -> int:
+    """Count the rows of a csv; 1 if it does not exist."""
+    try:
+        with file.open("rb") as f:
+            return max(sum(1 for _ in f) - 1, 1)
+    except OSError:
+        return 1
+
+
+def _check(work: Workspace, made: WithWeights, expected_s: float | None) -> None:
+    """Check the notebook before anything is sent. Raises NotebookError, SecretFound."""
+    config = work.client.config_values
+    notebooks.check_notebook(
+        made.rendered.notebook,
+        metadata=made.rendered.metadata,
+        comp=work.comp,
+        forecast_s=expected_s,
+        known_secrets=(
             *env_values(Path.cwd()),
-            *env_values(self.home),
-            *(v for k in ("key", "token") if (v := self.client.config_values.get(k))),
-        )
-        check_notebook(
-            rendered.notebook,
-            metadata=rendered.metadata,
-            comp=self.comp,
-            forecast_s=None if quick else expected,
-            known_secrets=known,
-            weights=self.weights,
-        )
-        about = (
-            ""
-            if quick or expected is None
-            else f"; about {max(expected / 60, 1):.0f} min expected on Kaggle"
-        )
-        self.told(
-            "check", f"compiles, no secrets, no outputs, no local paths, inputs declared{about}"
-        )
-        return expected
+            *env_values(work.folder),
+            *(config[k] for k in ("key", "token") if config.get(k)),
+        ),
+        weights=made.needed,
+    )
+    detail = "compiles, no secrets, no outputs, no local paths, inputs declared"
+    if expected_s is not None:
+        detail += f"; about {max(expected_s / 60, 1):.0f} min expected on Kaggle"
+    work.report_step("check", detail)
 
-    def rows_to_fit(self) -> int:
-        "Count the training rows that the dry run saw a slice of."
-        try:
-            with (self.home / "dry-run" / self.comp.slug / self.comp.train).open("rb") as f:
-                return max(sum(1 for _ in f) - 1, 1)
-        except OSError:
-            return 1
 
-    def bring_weights(self, archs: list[str]) -> tuple[str, ...]:
-        "Bring a private dataset of each pretrained model up to date."
-        from ..modeling.text.weights import copy_weights, dataset_name
+def _publish_weights(work: Workspace, arch: str) -> str:
+    """Create or update the private dataset of a pretrained model; return owner/name."""
+    from ..modeling.text.weights import copy_weights, dataset_name
 
-        made = []
-        for arch in archs:
-            folder = self.home / "weights" / dataset_name(arch)
-            shutil.rmtree(folder, ignore_errors=True)
-            copy_weights(arch, folder)
-            kept = sync_dataset(
-                folder, folder.name, client=self.client, journal=self.journal, poll_s=self.poll_s
-            )
-            self.told(
-                "weights",
-                f"{arch} as {kept.handle}, version {kept.version} {'made' if kept.sent else 'is up to date'}",
-            )
-            made.append(str(kept.handle))
-        return tuple(made)
+    folder = work.folder / "weights" / dataset_name(arch)
+    shutil.rmtree(folder, ignore_errors=True)
+    copy_weights(arch, folder)
+    dataset = kaggle_client.sync_dataset(folder, folder.name, **work.kaggle_options)
+    state = "made" if dataset.sent else "is up to date"
+    work.report_step("weights", f"{arch} as {dataset.handle}, version {dataset.version} {state}")
+    return str(dataset.handle)
 
-    def bring_libs(self) -> str:
-        "Bring the dataset of wheels up to date; a rehearsal's kernels run in this environment and need no other wheel than ours."
-        [made] = create_libs_datasets(
-            [OWN],
-            self.home / "libs",
-            self.owner,
-            deps=self.is_live,
-            without=IN_KAGGLES_IMAGE,
-            journal=self.journal,
-            client=self.client,
-            poll_s=self.poll_s,
+
+def _publish_libs(work: Workspace) -> str:
+    """Create or update the dataset of wheels; return owner/name.
+
+    The sandbox runs kernels in this environment, so it needs no wheels of dependencies.
+    """
+    [made] = kaggle_client.create_libs_datasets(
+        [OWN],
+        work.folder / "libs",
+        work.user,
+        deps=work.sandbox is None,
+        without=IN_KAGGLES_IMAGE,
+        **work.kaggle_options,
+    )
+    state = "made" if made.changed else "is up to date"
+    work.report_step("libs", f"{made.dataset.handle}, version {made.dataset.version} {state}")
+    return str(made.dataset.handle)
+
+
+def _push(work: Workspace, rendered: Rendered, callbacks: PushCallbacks) -> KernelVersion:
+    assert rendered.file is not None  # `_render` gave a folder
+    meta = rendered.metadata
+    version = kaggle_client.push_notebook(
+        work.user,
+        meta["id"].rpartition("/")[2],
+        meta["title"],
+        rendered.file.name,
+        rendered.file.parent,
+        meta["competition_sources"],
+        meta["is_private"],
+        meta["enable_gpu"],
+        meta["enable_internet"],
+        meta["dataset_sources"],
+        machine_shape=meta["machine_shape"] or None,
+        linked_models=meta["model_sources"],
+        progress=lambda line: callbacks.on_step("queue", line),
+        **work.kaggle_options,
+    )
+    note = "" if version.sent else ": exists already and was not sent again"
+    work.report_step("push", f"{_name(version)}{note}")
+    return version
+
+
+def _wait_for_output(
+    work: Workspace, version: KernelVersion, callbacks: PushCallbacks
+) -> tuple[KernelStatus, KernelOutput]:
+    """Follow the log until the notebook ends, then download its output. Raises KernelFailed."""
+    is_shown = False
+    with contextlib.suppress(KaggleError):  # the notebook runs on if its log is unreachable
+        for event in kaggle_client.kernel_logs(
+            version, follow=True, client=work.client, poll_s=work.poll_s
+        ):
+            callbacks.on_log(event.text)
+            is_shown = callbacks.shows_log
+    try:
+        status = kaggle_client.wait_kernel(version, poll_s=work.poll_s, client=work.client)
+    except KernelFailed as e:
+        raise _with_log_file(work, e, version, is_shown=is_shown) from None
+    work.report_step("run", f"{_name(version)}: {status.status.lower()}")
+    output = kaggle_client.kernel_output(version, work.folder / "output", client=work.client)
+    work.report_step("output", f"{len(output.files)} files in {output.path}")
+    return status, output
+
+
+def _with_log_file(
+    work: Workspace, error: KernelFailed, version: KernelVersion, *, is_shown: bool
+) -> KernelFailed:
+    """Download a failed notebook's output; return the error with the path of the log."""
+    try:
+        output = kaggle_client.kernel_output(version, work.folder / "output", client=work.client)
+    except KaggleError:
+        return error  # it says where to find the log on Kaggle
+    log = str(Path(output.path) / output.log) if output.log else ""
+    where = f"The whole log: {log}" if log else f"It wrote no log; its files are in {output.path}"
+    end = f" The end of its log:\n{error.log_end}\n" if error.log_end and not is_shown else " "
+    text = f"{error.what}{end}{where}"
+    return KernelFailed(text, said=error.said, what=error.what, log_end=error.log_end, log=log)
+
+
+def _submit(
+    work: Workspace, outcome: PushOutcome, output: KernelOutput, message: str, *, again: bool
+) -> PushOutcome:
+    """Submit the notebook version, or in an ordinary competition the csv that it wrote."""
+    version, slug = outcome.kernel, work.comp.slug
+    file = Path(output.path) / "submission.csv"
+    if not file.is_file():  # a code competition too refuses a version without this file
+        raise NotebookError(
+            f"{_name(version)} wrote no submission.csv. "
+            f"It wrote: {', '.join(output.files) or 'nothing'}. "
+            "End it with write_submission(preds, comp, path)."
         )
-        state = (
-            f"version {made.dataset.version} made"
-            if made.changed
-            else f"version {made.dataset.version} is up to date"
+    options = {"again": again, **work.kaggle_options}
+    if work.comp.code_competition:
+        work.callbacks.on_step("hidden", f"{_name(version)} runs again on the hidden rows")
+        submission = kaggle_client.submit_code(
+            version, None, message, competition=slug, timeout_s=_RERUN_TIMEOUT_S, **options
         )
-        self.told("libs", f"{made.dataset.handle}, {state}")
-        return str(made.dataset.handle)
-
-    def push(self, rendered: Rendered) -> KernelVersion:
-        assert rendered.file is not None  # a push renders to a folder
-        meta = rendered.metadata
-        version = push_notebook(
-            self.owner,
-            meta["id"].rpartition("/")[2],
-            meta["title"],
-            rendered.file.name,
-            rendered.file.parent,
-            meta["competition_sources"],
-            meta["is_private"],
-            meta["enable_gpu"],
-            meta["enable_internet"],
-            meta["dataset_sources"],
-            machine_shape=meta["machine_shape"] or None,
-            linked_models=meta["model_sources"],
-            client=self.client,
-            journal=self.journal,
-            poll_s=self.poll_s,
-            progress=lambda line: self.watcher.step("queue", line),
-        )
-        self.told(
-            "push",
-            f"{version.handle} version {version.version}"
-            + ("" if version.sent else ": it was there already and was not sent again"),
-        )
-        return version
-
-    def follow(self, version: KernelVersion) -> tuple[KernelStatus, KernelOutput]:
-        "Show the log while it runs, wait for the end, and fetch the output."
-        is_shown = False
-        with contextlib.suppress(
-            KaggleError
-        ):  # the notebook runs on whether or not its log can be followed
-            for event in kernel_logs(version, follow=True, client=self.client, poll_s=self.poll_s):
-                self.watcher.log(event.text)
-                is_shown = self.watcher.shows_log
-        try:
-            status = wait_kernel(version, poll_s=self.poll_s, client=self.client)
-        except KernelFailed as e:
-            raise self._with_output(e, version, is_shown=is_shown) from None
-        self.told("run", f"{version.handle} version {version.version}: {status.status.lower()}")
-        output = kernel_output(version, self.home / "output", client=self.client)
-        self.told("output", f"{len(output.files)} files in {output.path}")
-        return status, output
-
-    def _with_output(
-        self, error: KernelFailed, version: KernelVersion, *, is_shown: bool
-    ) -> KernelFailed:
-        "Fetch what a failed notebook wrote, and return the error that says where its log is; what was shown of it is not said again."
-        try:
-            output = kernel_output(version, self.home / "output", client=self.client)
-        except KaggleError:
-            return error  # it says where else to look
-        log = str(Path(output.path) / output.log) if output.log else ""
-        end = f" The end of its log:\n{error.log_end}\n" if error.log_end and not is_shown else " "
-        where = (
-            f"The whole log: {log}" if log else f"It left no log; what it wrote is in {output.path}"
-        )
-        return KernelFailed(
-            f"{error.what}{end}{where}",
-            said=error.said,
-            what=error.what,
-            log_end=error.log_end,
-            log=log,
-        )
-
-    def submit(
-        self, version: KernelVersion, output: KernelOutput, *, again: bool
-    ) -> tuple[Submission, Path | None, str]:
-        what = f"fkp push: {version.handle} version {version.version}, {self.n_folds} folds, seed {self.seed}"
-        file = Path(output.path) / "submission.csv"
-        if not file.is_file():  # a code competition too takes no version that has not written it
-            raise NotebookError(
-                f"{version.handle} version {version.version} wrote no submission.csv. It wrote: {', '.join(output.files) or 'nothing'}. "
-                "End it with write_submission(preds, comp, path)."
-            )
-        if self.comp.code_competition:
-            self.watcher.step(
-                "hidden",
-                f"{version.handle} version {version.version} runs again on the rows that it has not seen",
-            )
-            return (
-                submit_code(
-                    version,
-                    None,
-                    what,
-                    competition=self.comp.slug,
-                    client=self.client,
-                    journal=self.journal,
-                    poll_s=self.poll_s,
-                    timeout_s=RERUN_S,
-                    again=again,
-                ),
-                None,
-                "",
-            )
+    else:
         sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
-        sent = submit(
-            file,
-            f"{what} [{sha256[:12]}]",
-            self.comp.slug,
-            client=self.client,
-            journal=self.journal,
-            poll_s=self.poll_s,
-            again=again,
-        )
-        return sent, file, sha256
-
-    @property
-    def poll_s(self) -> float:
-        return POLL_S if self.is_live else LOCAL_POLL_S
-
-    def told(self, step: str, detail: str) -> None:
-        self.clock.lap(step)
-        self.watcher.step(step, detail)
+        submission = kaggle_client.submit(file, f"{message} [{sha256[:12]}]", slug, **options)
+        outcome = replace(outcome, file=file, sha256=sha256)
+    outcome = replace(outcome, submission=submission, standing=work.standing(submission))
+    work.end_step("submit")
+    return outcome

@@ -1,4 +1,4 @@
-"""Start-up: what `import fastkaggle_plus` and `fkp --help` cost, beside a bare interpreter and `import fastkaggle`."""
+"""Start-up time: `import fastkaggle_plus` and `fkp --help`, against Python and fastkaggle."""
 
 import statistics
 import subprocess
@@ -15,29 +15,23 @@ COMMANDS = {
 }
 
 
-def seconds(arguments: list[str]) -> float:
-    "Time one process."
+def time_process(arguments: list[str]) -> float:
+    """Return the seconds that one Python process takes."""
     start = time.perf_counter()
-    subprocess.run(
-        [sys.executable, *arguments],
-        check=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
     return time.perf_counter() - start
 
 
 def main() -> None:
-    "Print the median of several rounds, the commands taking turns, and the ratio to `import fastkaggle`."
+    """Print the median of several rounds in ms, and the ratio to `import fastkaggle`."""
     times: dict[str, list[float]] = {name: [] for name in COMMANDS}
-    for _ in range(ROUNDS):
+    for _ in range(ROUNDS):  # the commands take turns, so that all see the same load
         for name, arguments in COMMANDS.items():
-            times[name].append(seconds(arguments))
+            times[name].append(time_process(arguments))
     median = {name: statistics.median(t) for name, t in times.items()}
     for name, s in median.items():
-        print(
-            f"{name:32} {s * 1000:6.0f} ms   {s / median['import fastkaggle']:.2f} x import fastkaggle"
-        )
+        ratio = s / median["import fastkaggle"]
+        print(f"{name:32} {s * 1000:6.0f} ms   {ratio:.2f} x import fastkaggle")
 
 
 if __name__ == "__main__":

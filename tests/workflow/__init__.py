@@ -1,0 +1,1 @@
+"""Tests of the workflow, mostly through the command line."""

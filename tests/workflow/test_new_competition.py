@@ -1,4 +1,4 @@
-"""fkp new: a folder that works, with what the data tells filled in; and what it refuses."""
+"""`fkp new`: a working folder, with the facts that the data shows; and what it refuses."""
 
 import pandas as pd
 import pytest
@@ -57,7 +57,7 @@ def test_without_data_the_folder_rehearses_on_made_up_rows(tmp_path, options):
     assert {t.name for t in comp.module("trials").TRIALS} >= {"forest", "ridge"}
 
 
-def test_the_default_place_is_competitions_below_here(tmp_path, monkeypatch):
+def test_the_default_folder_is_competitions(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert new_comp("abc").resolve() == tmp_path / "competitions" / "abc"
     assert load_comp("abc").id == "id"
@@ -76,7 +76,7 @@ def test_the_default_place_is_competitions_below_here(tmp_path, monkeypatch):
     ],
 )
 @pytest.mark.parametrize("answer", ["y", "prediction"])
-def test_task_and_metric_are_read_off_the_target(tmp_path, target, sample, expected, answer):
+def test_task_and_metric_are_inferred_from_the_target(tmp_path, target, sample, expected, answer):
     data = files(
         tmp_path / "data",
         rows(y=target),
@@ -105,7 +105,7 @@ def test_a_column_for_each_class_in_the_sample(tmp_path):
         ([0.5, 1.0, 1.5, 1.0], ["0.5", "1.0", "1.5"]),
     ],
 )
-def test_the_columns_of_the_classes_may_have_a_prefix_or_hold_numbers(tmp_path, classes, columns):
+def test_the_columns_of_the_classes_may_have_a_prefix_or_be_numbers(tmp_path, classes, columns):
     sample = pd.DataFrame({"row": range(100, 110), **dict.fromkeys(columns, 0.3)})
     data = files(tmp_path / "data", rows(kind=classes * 10, only_here=1), rows(10, 100), sample)
     comp = load_comp(new_comp("c", dest=tmp_path / "c", data=data))
@@ -155,7 +155,7 @@ def test_without_a_sample_the_columns_only_in_train_are_the_target(tmp_path):
     assert (comp.id, comp.target, comp.task) == ("row", ("y",), "binary")
 
 
-def test_what_is_said_is_not_asked_of_the_data(tmp_path):
+def test_given_facts_win_over_the_data(tmp_path):
     data = files(tmp_path / "data", rows(y=[0, 1] * 20, b=0.5), rows(10, 100))
     comp = load_comp(
         new_comp(
@@ -216,7 +216,7 @@ def test_images_and_their_names(tmp_path):
     ).to_csv(data / "train.csv", index=False)
     comp = load_comp(
         new_comp("d", kind="images", dest=tmp_path / "d", data=data, target="box.x{0}")
-    )  # what no template may hold
+    )  # not valid in a name template
     assert comp.images.name == "{id}" and comp.read(data).train.x["mean_r"].notna().all()
     train[:0].to_csv(data / "train.csv", index=False)
     with pytest.raises(ConfigError, match="no rows"):
@@ -264,17 +264,17 @@ def test_facts_that_do_not_fit_leave_nothing_behind(tmp_path, slug, options, mes
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_that_is_there_is_left_alone(tmp_path):
+def test_an_existing_folder_is_not_changed(tmp_path):
     (tmp_path / "c").mkdir()
-    with pytest.raises(ConfigError, match="is there already"):
+    with pytest.raises(ConfigError, match="exists already"):
         new_comp("c", dest=tmp_path / "c")
     assert not list((tmp_path / "c").iterdir())
     assert new_comp("c", dest=tmp_path / "d") == tmp_path / "d" / "c"
-    with pytest.raises(ConfigError, match="is there already"):
+    with pytest.raises(ConfigError, match="exists already"):
         new_comp("c", dest=tmp_path / "d")
 
 
-def test_data_that_does_not_tell(tmp_path):
+def test_data_without_enough_information_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="is not a folder"):
         new_comp("c", dest=tmp_path / "c", data=tmp_path / "nowhere")
     with pytest.raises(ConfigError, match=r"holds no train file: its csv files are test\.csv"):

@@ -1,18 +1,15 @@
-"""The loop, end to end, in the sandbox: scored, repeatable, nothing done twice, and killed at any moment it still ends well."""
+"""`fkp run` and `fkp sweep` in the sandbox: scored, reproducible, resumable, nothing sent twice."""
 
-import csv
 import hashlib
 import json
 import os
 import random
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 from filelock import FileLock
@@ -20,74 +17,25 @@ from filelock import FileLock
 from fastkaggle_plus import Vault, load_comp, sweep
 from fastkaggle_plus.exceptions import ConfigError, UnknownName
 from fastkaggle_plus.sweeps import in_vault
-from fastkaggle_plus.workflow.callbacks import Watcher
+from fastkaggle_plus.workflow.callbacks import RunCallbacks
 
-FACTS = """title = "Toy"
-kind = "tabular"
-task = "binary"
-metric = "accuracy"
-id = "id"
-target = "y"
-max_daily_submissions = 5
-[split]
-kind = "stratified"
-"""
-TRIALS = """from fastkaggle_plus import Trial
-
-ENSEMBLE = "mean"
-TRIALS = (
-    Trial("one rule", "forest.one_r_model", in_ensemble=False),
-    Trial("tree", "forest.tree_model", {"max_leaf_nodes": 4}),
-    Trial("forest", "forest.forest_model", {"n_estimators": 30}),
+from .toy import (
+    FACTS,
+    TRIALS,
+    expected_scores,
+    fkp,
+    fkp_process,
+    last_json,
+    make_code_competition,
+    make_toy,
+    run_json,
+    submissions,
 )
+
+RUN = ("run", "toy", "--bundles", "bundles", "--workers", 0)
+ONE_TRIAL = """from fastkaggle_plus import Trial
+TRIALS = (Trial("tree", "forest.tree_model", {"max_leaf_nodes": 4}),)
 """
-
-
-def make_toy(folder: Path, *, n=400, n_test=200, seed=0) -> Path:
-    "Write a bundle by hand, as a user would, and the competition's own trials beside it."
-    rng = np.random.default_rng(seed)
-    x = rng.normal(size=(n + n_test, 4))
-    y = (x[:, 0] - x[:, 1] + rng.normal(size=len(x)) > 0).astype(int)
-    frame = pd.DataFrame(x, columns=list("abcd")).assign(
-        id=np.arange(len(x)) + 1, color=rng.choice(["red", "blue"], len(x)), y=y
-    )
-    toy = folder / "toy"
-    (toy / "files").mkdir(parents=True)
-    frame[:n].to_csv(toy / "files" / "train.csv", index=False)
-    frame[n:].drop(columns="y").to_csv(toy / "files" / "test.csv", index=False)
-    frame[n:][["id"]].assign(y=0).to_csv(toy / "files" / "sample_submission.csv", index=False)
-    usage = np.where(np.arange(n_test) % 2, "Private", "Public")
-    frame[n:][["id", "y"]].assign(Usage=usage).to_csv(toy / "solution.csv", index=False)
-    (toy / "competition.toml").write_text(FACTS)
-    (toy / "trials.py").write_text(TRIALS)
-    return folder
-
-
-def fkp(*arguments, cwd, **kw):
-    return subprocess.run(
-        [sys.executable, "-m", "fastkaggle_plus", *map(str, arguments)],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        **kw,
-    )
-
-
-def run_json(cwd, *arguments):
-    done = fkp("run", "toy", "--bundles", "bundles", "--json", *arguments, cwd=cwd)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
-
-
-def submissions(cwd) -> int:
-    "How many submissions the sandboxes under `cwd` hold, counted in their own stores."
-    count = 0
-    for db in Path(cwd).rglob("sandbox/*.db"):
-        with sqlite3.connect(db) as connection:
-            count += connection.execute(
-                "select count(*) from submissions where not is_reference"
-            ).fetchone()[0]
-    return count
 
 
 @pytest.fixture
@@ -96,47 +44,32 @@ def place(tmp_path):
     return tmp_path
 
 
-def expected_scores(place):
-    answers = {
-        row["id"]: row["y"] for row in csv.DictReader((place / "runs/toy/submission.csv").open())
-    }
-    truth = list(csv.DictReader((place / "bundles/toy/solution.csv").open()))
-    return [
-        np.mean([answers[r["id"]] == r["y"] for r in truth if r["Usage"] == part])
-        for part in ("Public", "Private")
-    ]
+def edit_csv(file, **columns):
+    frame = pd.read_csv(file)
+    frame.assign(**columns).to_csv(file, index=False)
 
 
-def test_from_data_to_a_score_and_again(place):
+def test_a_run_is_scored_and_a_second_run_reuses_it(place):
     first = run_json(place)
     assert [t["name"] for t in first["trials"]][-1] == "one rule" and first["failed"] == {}
-    assert first["public_score"] == pytest.approx(expected_scores(place)[0], abs=1e-5)
-    assert first["private_score"] == pytest.approx(expected_scores(place)[1], abs=1e-5)
+    scores = [first["public_score"], first["private_score"]]
+    assert scores == pytest.approx(expected_scores(place), abs=1e-5)
     assert first["ensemble"]["nested_score"] > 0.7 and first["submission"]["sent"]
     file = place / first["submission"]["path"]
     assert hashlib.sha256(file.read_bytes()).hexdigest() == first["submission"]["sha256"]
     html = (place / first["report"]).read_text()
-    assert (
-        html.count("<svg") >= 4
-        and "one rule" in html
-        and "http-equiv" not in html
-        and "src=" not in html
-    )
+    assert html.count("<svg") >= 4 and "one rule" in html
+    assert "http-equiv" not in html and "src=" not in html
 
     again = run_json(place)
-    assert (
-        all(t["reused"] for t in again["trials"])
-        and not again["submission"]["sent"]
-        and submissions(place) == 1
-    )
-    assert (
-        again["submission"]["sha256"] == first["submission"]["sha256"]
-        and again["public_score"] == first["public_score"]
-    )
+    assert all(t["reused"] for t in again["trials"])
+    assert not again["submission"]["sent"] and submissions(place) == 1
+    assert again["submission"]["sha256"] == first["submission"]["sha256"]
+    assert again["public_score"] == first["public_score"]
 
 
-def test_words_say_what_was_not_done_again(place):
-    first, again = (fkp("run", "toy", "--bundles", "bundles", cwd=place).stdout for _ in range(2))
+def test_the_text_says_what_was_reused(place):
+    first, again = (fkp(*RUN, cwd=place).stdout for _ in range(2))
     for words in (
         "oof_score (accuracy)",
         "best",
@@ -146,183 +79,127 @@ def test_words_say_what_was_not_done_again(place):
         "rank",
         "sample submission",
         "time ",
+        "verified and unpacked",
     ):
         assert words in first, first
-    assert "verified and unpacked" in first and "already in" in again
-    assert (
-        "3 of 3 trials were in the vault already and were not run again" in again
-        and "was not sent again" in again
-    )
+    assert "already in" in again and "was not sent again" in again
+    assert "3 of 3 trials were already in the vault: not run again" in again
 
 
-def test_same_seed_same_bytes_elsewhere(place, tmp_path_factory):
+def test_the_same_seed_gives_the_same_bytes_elsewhere(place, tmp_path_factory):
     other = tmp_path_factory.mktemp("other")
     make_toy(other / "bundles")
-    assert (
-        run_json(place)["submission"]["sha256"]
-        == run_json(other, "--workers", "0")["submission"]["sha256"]
-    )
+    in_processes = last_json(fkp_process("run", "toy", "--bundles", "bundles", "--json", cwd=other))
+    assert run_json(place)["submission"]["sha256"] == in_processes["submission"]["sha256"]
 
 
-def test_what_is_missing_is_said(place):
+def test_a_missing_competition_or_file_is_named(place):
     assert "Did you mean 'toy'" in fkp("run", "tou", "--bundles", "bundles", cwd=place).stderr
     (place / "bundles/toy/files/test.csv").unlink()
-    done = fkp("run", "toy", "--bundles", "bundles", cwd=place)
-    assert done.returncode == 1 and "test.csv" in done.stderr and "Traceback" not in done.stderr
+    done = fkp(*RUN, cwd=place)
+    assert done.returncode == 1 and "test.csv" in done.stderr
 
 
 def test_a_folder_with_labelled_rows_is_rehearsed(place):
-    done = fkp("run", "toy", "--data", "bundles/toy/files", "--bundles", "bundles", cwd=place)
+    run = ("run", "toy", "--workers", 0, "--data", "bundles/toy/files")
+    done = fkp(*run, "--bundles", "bundles", cwd=place)
     assert done.returncode == 1 and "one of" in done.stderr.lower()
-    make = place / "competitions"
-    make.mkdir()
+    own = place / "competitions/toy"
+    own.mkdir(parents=True)
     (place / "bundles/toy/competition.toml").rename(place / "bundles/toy/kept")
-    (make / "toy").mkdir()
-    (make / "toy/competition.toml").write_text(FACTS)
-    (make / "toy/trials.py").write_text(TRIALS)
-    done = fkp("run", "toy", "--data", "bundles/toy/files", "--json", cwd=place)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout.splitlines()[-1])["private_score"] > 0.6
+    (own / "competition.toml").write_text(FACTS)
+    (own / "trials.py").write_text(TRIALS)
+    assert last_json(fkp(*run, "--json", cwd=place))["private_score"] > 0.6
 
-    (make / "toy/trials.py").write_text(TRIALS.replace("30", "20"))  # other trials, the same rows
-    done = fkp("run", "toy", "--data", "bundles/toy/files", "--json", cwd=place)
-    assert (
-        "download  already in" in done.stderr
-        and "2 of 3 trials were in the vault already" in done.stderr
-        and submissions(place) == 2
-    )
+    (own / "trials.py").write_text(TRIALS.replace("30", "20"))  # other trials, the same rows
+    done = fkp(*run, "--json", cwd=place)
+    assert "download  already in" in done.stderr and submissions(place) == 2
+    assert "2 of 3 trials were already in the vault" in done.stderr
     assert len(list(place.glob("runs/toy/rehearsal-*"))) == 1
-    edit(place / "bundles/toy/files/train.csv", a=0.0)
-    assert (
-        "download  verified and unpacked"
-        in fkp("run", "toy", "--data", "bundles/toy/files", cwd=place).stdout
-    )
+    edit_csv(place / "bundles/toy/files/train.csv", a=0.0)
+    assert "download  verified and unpacked" in fkp(*run, cwd=place).stdout
 
 
 def test_a_sweep_measures_into_the_vault_that_a_run_uses(place):
-    broken = 'Trial("broken", "forest.forest_model", {"n_estimators": -1}, in_ensemble=False),\n    Trial("one rule"'
-    (place / "bundles/toy/trials.py").write_text(TRIALS.replace('Trial("one rule"', broken))
-    done = fkp("sweep", "toy", "--bundles", "bundles", "--json", "--max-trials", 3, cwd=place)
-    assert done.returncode == 0, done.stderr
-    swept = json.loads(done.stdout.splitlines()[-1])
-    assert {t["name"] for t in swept["trials"]} == {"one rule", "tree"} and all(
-        t["peak_mb"] > 20 for t in swept["trials"]
-    )
-    assert "n_estimators" in swept["failed"]["broken"] and swept["not_run"] == {
-        "forest": "not run: the budget of 3 trials is used"
-    }
-    assert (
-        swept["trials"][1]["test"] == "exact McNemar"
-        and "/4] forest" in done.stderr
-        and "beyond the budget" in done.stderr
-    )
+    broken = 'Trial("broken", "forest.forest_model", {"n_estimators": -1}, in_ensemble=False)'
+    declared = TRIALS.replace('Trial("one rule"', f'{broken},\n    Trial("one rule"')
+    (place / "bundles/toy/trials.py").write_text(declared)
+    command = ("sweep", "toy", "--bundles", "bundles", "--json", "--max-trials", 3)
+    done = fkp(*command, cwd=place)
+    swept = last_json(done)
+    assert {t["name"] for t in swept["trials"]} == {"one rule", "tree"}
+    assert all(t["peak_mb"] > 20 for t in swept["trials"])
+    assert "n_estimators" in swept["failed"]["broken"]
+    assert swept["not_run"] == {"forest": "not run: the budget of 3 trials is used"}
+    assert swept["trials"][1]["test"] == "exact McNemar"
+    assert "/4] forest" in done.stderr and "beyond the budget" in done.stderr
     assert submissions(place) == 0 and not (place / "runs/toy/submission.csv").exists()
 
     outcome = run_json(place)
-    assert {t["name"]: t["reused"] for t in outcome["trials"]} == {
-        "one rule": True,
-        "tree": True,
-        "forest": False,
-    } and "broken" in outcome["failed"]
+    reused = {t["name"]: t["reused"] for t in outcome["trials"]}
+    assert reused == {"one rule": True, "tree": True, "forest": False}
+    assert "broken" in outcome["failed"]
 
     rows = json.loads(fkp("board", "toy", "--json", cwd=place).stdout)
-    assert (
-        [r["name"] for r in rows][2:] == ["one rule", "broken"]
-        and rows[0]["verdict"] == "best"
-        and "n_estimators" in rows[-1]["error"]
-    )
-    assert (
-        "Traceback" not in rows[-1]["error"]
-        and "Traceback" in rows[-1]["traceback"]
-        and rows[1]["test"] == "exact McNemar"
-    )
+    assert [r["name"] for r in rows][2:] == ["one rule", "broken"]
+    assert rows[0]["verdict"] == "best" and rows[1]["test"] == "exact McNemar"
+    assert "n_estimators" in rows[-1]["error"] and "Traceback" not in rows[-1]["error"]
+    assert "Traceback" in rows[-1]["traceback"]
     shown = fkp("board", "toy", cwd=place).stdout
-    assert (
-        "peak MB" in shown
-        and "oof_score (accuracy)" in shown
-        and shown.index("one rule") < shown.index("broken") < shown.index("failed: ")
-    )
+    assert "peak MB" in shown and "oof_score (accuracy)" in shown
+    assert shown.index("one rule") < shown.index("broken") < shown.index("failed: ")
 
 
-def test_a_sweep_that_measured_nothing_says_so_by_its_exit_status(place):
+def test_a_sweep_without_results_exits_with_an_error(place):
     (place / "bundles/toy/trials.py").write_text(
-        'from fastkaggle_plus import Trial\nTRIALS = (Trial("broken", "forest.forest_model", {"n_trees": 1}),)'
+        "from fastkaggle_plus import Trial\n"
+        'TRIALS = (Trial("broken", "forest.forest_model", {"n_trees": 1}),)\n'
     )
-    done = fkp("sweep", "toy", "--bundles", "bundles", "--json", "--workers", 0, cwd=place)
-    assert (
-        done.returncode == 1
-        and "n_trees" in json.loads(done.stdout.splitlines()[-1])["failed"]["broken"]
-    )
+    command = ("sweep", "toy", "--bundles", "bundles", "--json", "--workers", 0)
+    done = fkp(*command, cwd=place)
+    assert done.returncode == 1
+    assert "n_trees" in json.loads(done.stdout.splitlines()[-1])["failed"]["broken"]
 
 
-def test_who_waits_for_another_run_says_so(place):
-    told, lock = [], FileLock(place / "home/run.lock")
-    watcher = Watcher()
-    watcher.step = lambda name, detail="": (
-        told.append(name),
-        lock.release() if name == "waiting" else None,
-    )
+def test_waiting_for_another_run_is_reported(place):
+    lock = FileLock(place / "home/run.lock")
+    steps = []
+
+    class Release(RunCallbacks):
+        def on_step(self, name, detail=""):
+            steps.append(name)
+            if name == "waiting":
+                lock.release()
+
     (place / "home").mkdir()
+    options = dict(bundles=place / "bundles", dest=place / "home", trials=["one rule"])
     with lock:
-        sweep(
-            "toy",
-            bundles=place / "bundles",
-            dest=place / "home",
-            trials=["one rule"],
-            workers=0,
-            watcher=watcher,
-        )
-    assert told[0] == "waiting"
+        sweep("toy", workers=0, callbacks=Release(), **options)
+    assert steps[0] == "waiting"
 
 
-def test_a_seed_that_is_none_is_refused(place):
+def test_an_invalid_seed_is_refused(place):
     with pytest.raises(ConfigError, match="seed = -1"):
         sweep("toy", bundles=place / "bundles", dest=place / "home", seed=-1)
 
 
 def test_a_sweep_of_chosen_trials_on_a_holdout_with_repeats(place):
-    done = fkp(
-        "sweep",
-        "toy",
-        "--bundles",
-        "bundles",
-        "--holdout",
-        0.25,
-        "--repeats",
-        2,
-        "--trials",
-        "forest",
-        "--workers",
-        1,
-        cwd=place,
-    )
+    command = ("sweep", "toy", "--bundles", "bundles", "--trials", "forest", "--workers", 0)
+    done = fkp(*command, "--holdout", 0.25, "--repeats", 2, cwd=place)
     assert done.returncode == 0, done.stderr
-    assert (
-        "2 trials, 25% held out, seed 42" in done.stdout
-        and "forest #2" in done.stdout
-        and "repeated trial" in done.stdout
-    )
+    assert "2 trials, 25% held out, seed 42" in done.stdout
+    assert "forest #2" in done.stdout and "repeated trial" in done.stdout
     found, failed = in_vault(Vault(place / "runs/toy/vault"), "toy")
-    assert (
-        {p.name for p in found} == {"forest", "forest #2"}
-        and failed == {}
-        and all(p.validated.sum() == 100 for p in found)
-    )
+    assert {p.name for p in found} == {"forest", "forest #2"} and failed == {}
+    assert all(p.validated.sum() == 100 for p in found)
     again = dict(bundles=place / "bundles", dest=place / "runs/toy", workers=0)
     with pytest.raises(ConfigError, match=r"take no `seed`.*: one rule"):
         sweep("toy", repeats=2, **again)
     with pytest.raises(UnknownName, match="Did you mean 'forest'"):
         sweep("toy", trials=["forrest"], **again)
     swept = sweep("toy", trials=["forest"], repeats=2, holdout=0.25, **again)
-    assert all(r.reused for r in swept.results) and [s.name for s in swept.repeats] == ["forest"]
-
-
-FAST = ["run", "toy", "--bundles", "bundles"]
-
-
-def edit(file, **changes):
-    frame = pd.read_csv(file)
-    frame.assign(**changes).to_csv(file, index=False)
+    assert all(r.reused for r in swept.results)
+    assert [s.name for s in swept.repeats] == ["forest"]
 
 
 @pytest.mark.parametrize(
@@ -349,164 +226,122 @@ def edit(file, **changes):
             [],
             "the label 'big cat' holds a blank",
         ),
-        ({}, {}, {}, ["--folds", "1"], "at least 2 folds, and 1 came"),
+        ({}, {}, {}, ["--folds", "1"], "at least 2 folds, got 1"),
     ],
 )
-def test_what_would_fail_at_the_end_fails_before_the_first_trial(
+def test_errors_of_the_last_steps_appear_before_the_first_trial(
     place, facts, train, sample, arguments, words
 ):
     toml = place / "bundles/toy/competition.toml"
-    lines = [line for line in FACTS.splitlines() if line.split(" ")[0] not in facts]
-    toml.write_text("\n".join([*(f"{k} = {json.dumps(v)}" for k, v in facts.items()), *lines]))
-    edit(place / "bundles/toy/files/train.csv", **train)
-    edit(place / "bundles/toy/files/sample_submission.csv", **sample)
-    done = fkp(*FAST, *arguments, cwd=place)
-    assert done.returncode == 1 and words in done.stderr and "Traceback" not in done.stderr, (
-        done.stderr
-    )
+    kept = [line for line in FACTS.splitlines() if line.split(" ")[0] not in facts]
+    toml.write_text("\n".join([*(f"{k} = {json.dumps(v)}" for k, v in facts.items()), *kept]))
+    edit_csv(place / "bundles/toy/files/train.csv", **train)
+    edit_csv(place / "bundles/toy/files/sample_submission.csv", **sample)
+    done = fkp(*RUN, *arguments, cwd=place)
+    assert done.returncode == 1 and words in done.stderr, done.stderr
     assert "trials " not in done.stdout, done.stdout
 
 
-def as_code_competition(place) -> None:
-    "Make the toy take notebooks only, and hide all but three of its test rows."
-    toy = place / "bundles/toy"
-    (toy / "competition.toml").write_text(
-        FACTS.replace("max_daily", "code_competition = true\nmax_daily")
-    )
-    (toy / "hidden").mkdir()
-    for name in ("test.csv", "sample_submission.csv"):
-        (toy / "files" / name).rename(toy / "hidden" / name)
-        pd.read_csv(toy / "hidden" / name).head(3).to_csv(toy / "files" / name, index=False)
-
-
 def test_a_code_competition_is_rehearsed_with_a_file_for_its_hidden_rows(place):
-    as_code_competition(place)
-    (place / "bundles/toy/trials.py").write_text(
-        'from fastkaggle_plus import Trial\nTRIALS = (Trial("tree", "forest.tree_model", {"max_leaf_nodes": 4}),)'
-    )
-    done = fkp("run", "toy", "--bundles", "bundles", "--json", "--workers", 0, cwd=place)
-    assert done.returncode == 0, done.stderr
-    outcome = json.loads(done.stdout.splitlines()[-1])
-    assert (
-        "toy is a code competition" in done.stderr
-        and "`fkp push toy` rehearses the notebook" in done.stderr
-    )
-    assert (
-        len(pd.read_csv(place / "runs/toy/submission.csv")) == 200
-        and len(pd.read_csv(place / "bundles/toy/files/test.csv")) == 3
-    )
-    assert [outcome["public_score"], outcome["private_score"]] == pytest.approx(
-        expected_scores(place), abs=1e-5
-    ) and outcome["private_score"] > 0.6
+    make_code_competition(place)
+    (place / "bundles/toy/trials.py").write_text(ONE_TRIAL)
+    done = fkp(*RUN, "--json", cwd=place)
+    outcome = last_json(done)
+    assert "toy is a code competition" in done.stderr
+    assert "`fkp push toy` rehearses the notebook" in done.stderr
+    assert len(pd.read_csv(place / "runs/toy/submission.csv")) == 200
+    assert len(pd.read_csv(place / "bundles/toy/files/test.csv")) == 3
+    scores = [outcome["public_score"], outcome["private_score"]]
+    assert scores == pytest.approx(expected_scores(place), abs=1e-5) and scores[1] > 0.6
 
-    swept = json.loads(
-        fkp(
-            "sweep", "toy", "--bundles", "bundles", "--json", "--workers", 0, cwd=place
-        ).stdout.splitlines()[-1]
-    )
+    command = ("sweep", "toy", "--bundles", "bundles", "--json", "--workers", 0)
+    swept = last_json(fkp(*command, cwd=place))
     assert all(t["reused"] for t in swept["trials"]) and submissions(place) == 1
 
 
-def test_the_real_code_competition_takes_no_file_and_that_is_said_before_any_work(place):
-    as_code_competition(place)
+def test_a_real_code_competition_refuses_a_file_before_any_work(place):
+    make_code_competition(place)
     done = fkp("run", place / "bundles/toy", "--live", "--dest", "runs/live", cwd=place)
-    assert (
-        done.returncode == 1 and "takes a notebook that Kaggle runs, not a file" in done.stderr
-    ), done.stderr
-    assert (
-        "`fkp push toy --live`" in done.stderr
-        and "`fkp sweep toy --live`" in done.stderr
-        and not (place / "runs/live/vault").exists()
-    )
+    assert done.returncode == 1
+    assert "takes a notebook that Kaggle runs, not a file" in done.stderr, done.stderr
+    assert "`fkp push toy --live`" in done.stderr and "`fkp sweep toy --live`" in done.stderr
+    assert not (place / "runs/live/vault").exists()
 
 
-def test_columns_left_out_are_named_and_brackets_are_shown_as_they_are(place):
+def test_columns_left_out_are_named_and_brackets_are_printed_unchanged(place):
+    notes = "a remark that is far too long to be a category"
     for file in ("train.csv", "test.csv"):
-        edit(
-            place / "bundles/toy/files" / file,
-            notes="a remark that is far too long to be a category",
-            flat=1,
-        )
-    (place / "bundles/toy/trials.py").write_text(
-        TRIALS.replace('"tree"', '"tree [/v2]"').replace('"forest",', '"forest [bold]:smile:",')
-    )
-    done = fkp(*FAST, "--json", cwd=place)
-    assert done.returncode == 0, done.stderr
-    outcome = json.loads(done.stdout.splitlines()[-1])
+        edit_csv(place / "bundles/toy/files" / file, notes=notes, flat=1)
+    declared = TRIALS.replace('"tree"', '"tree [/v2]"')
+    declared = declared.replace('"forest",', '"forest [bold]:smile:",')
+    (place / "bundles/toy/trials.py").write_text(declared)
+    done = fkp(*RUN, "--json", cwd=place)
+    outcome = last_json(done)
     assert outcome["left_out"] == {"id": "id", "notes": "constant", "flat": "constant"}
     assert "columns   left out: notes (constant), flat (constant)" in done.stderr
     assert "tree [/v2]" in done.stderr and "forest [bold]:smile: 0.50" in done.stderr
     assert "notes (constant)" in Path(place / outcome["report"]).read_text()
 
-    made = json.loads(
-        fkp("ensemble", "toy", "tree [/v2]", "forest [bold]:smile:", "--json", cwd=place).stdout
-    )
-    assert (
-        made["weights"] == {"tree [/v2]": 0.5, "forest [bold]:smile:": 0.5}
-        and made["nested_score"] == made["oof_score"] > 0.6
-    )
-    shown = fkp("ensemble", "toy", "tree [/v2]", "forest [bold]:smile:", cwd=place).stdout
+    command = ("ensemble", "toy", "tree [/v2]", "forest [bold]:smile:")
+    made = json.loads(fkp(*command, "--json", cwd=place).stdout)
+    assert made["weights"] == {"tree [/v2]": 0.5, "forest [bold]:smile:": 0.5}
+    assert made["nested_score"] == made["oof_score"] > 0.6
+    shown = fkp(*command, cwd=place).stdout
     assert "tree [/v2] 0.50" in shown and "nested" in shown
 
 
-def test_a_folder_that_may_not_be_written_is_one_line(place):
+def test_a_folder_that_is_not_writable_is_one_line(place):
     (place / "runs").write_text("in the way")
     done = fkp("run", "toy", "--bundles", "bundles", cwd=place)
-    assert (
-        done.returncode == 1
-        and done.stderr.startswith("error: ")
-        and "runs" in done.stderr
-        and "Traceback" not in done.stderr
-    )
+    assert done.returncode == 1 and done.stderr.startswith("error: ") and "runs" in done.stderr
 
 
-def test_from_the_folder_of_bundles_the_competitions_own_trials_are_found(tmp_path):
+def test_the_competitions_own_modules_are_found_from_the_folder_of_bundles(tmp_path, monkeypatch):
     bundle = make_toy(tmp_path / "bundles") / "toy"
     bundle.rename(bundle.with_name("titanic"))
     assert load_comp("titanic", bundles=".").module("data") is not None
-    previous = Path.cwd()
-    try:
-        os.chdir(tmp_path / "bundles")
-        assert (
-            load_comp("titanic", bundles=".").module("data") is not None
-        )  # the built-in one; the bundle has no data.py
-    finally:
-        os.chdir(previous)
+    monkeypatch.chdir(tmp_path / "bundles")
+    # The bundle has no data.py: this is the built-in one.
+    assert load_comp("titanic", bundles=".").module("data") is not None
+
+
+def start_run(cwd, **options):
+    command = [sys.executable, "-m", "fastkaggle_plus", "run", "toy", "--bundles", "bundles"]
+    return subprocess.Popen(command, cwd=cwd, **options)
 
 
 @pytest.mark.slow
-def test_interrupted_it_says_so_and_goes_on_later(place):
+def test_an_interrupted_run_says_how_to_resume(place):
     slow = TRIALS.replace('{"n_estimators": 30}', '{"n_estimators": 3000}')
     (place / "bundles/toy/trials.py").write_text(slow)
-    command = [sys.executable, "-m", "fastkaggle_plus", "run", "toy", "--bundles", "bundles"]
-    listening = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731  # a shell's background jobs do not, nor what they start
-    run = subprocess.Popen(
-        command,
-        cwd=place,
+    run = start_run(
+        place,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=listening,
+        # A shell's background jobs, and the processes they start, ignore SIGINT.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while "trials " not in run.stdout.readline():
         pass
     run.send_signal(signal.SIGINT)
-    _, told = run.communicate(timeout=60)
-    assert run.returncode == 130 and "interrupted" in told and "Traceback" not in told
+    _, stderr = run.communicate(timeout=60)
+    assert run.returncode == 130 and "interrupted" in stderr and "Traceback" not in stderr
 
 
 @pytest.mark.slow
-def test_killed_at_any_moment_and_started_again_submits_once(place):
+def test_a_run_killed_at_any_moment_and_started_again_submits_once(place):
     rng = random.Random(0)
     start = time.monotonic()
-    reference = run_json(place, "--dest", "reference")
-    whole = time.monotonic() - start
-    for _ in range(6):
-        command = [sys.executable, "-m", "fastkaggle_plus", "run", "toy", "--bundles", "bundles"]
-        run = subprocess.Popen(
-            command, cwd=place, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    reference = last_json(
+        fkp_process(
+            "run", "toy", "--bundles", "bundles", "--json", "--dest", "reference", cwd=place
         )
-        time.sleep(rng.uniform(0.3, 1.0) * whole)
+    )
+    whole_s = time.monotonic() - start
+    for _ in range(6):
+        run = start_run(place, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(rng.uniform(0.3, 1.0) * whole_s)
         os.kill(run.pid, signal.SIGKILL)
         run.wait()
     final = run_json(place)

@@ -13,7 +13,7 @@ from fastkaggle_plus.notebooks import find_faults, render_notebook
 from fastkaggle_plus.predictions import load_predictions
 from fastkaggle_plus.sweeps import TrialResult, trials_of
 from tests.making import make_predictions
-from tests.workflow.test_run import fkp, submissions
+from tests.workflow.toy import fkp, submissions
 
 PARTS = ("PART_1", "PART_2", "PART_3", "PART_4")
 SLUG = "paddy-disease-classification"

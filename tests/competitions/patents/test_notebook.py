@@ -11,7 +11,7 @@ from fastkaggle_plus.notebooks import find_faults, render_notebook
 from fastkaggle_plus.notebooks.attached_models import weights_needed
 from fastkaggle_plus.sweeps.default_trials import trial_lists
 from fastkaggle_plus.workflow.push import push
-from tests.workflow.test_run import submissions
+from tests.workflow.toy import submissions
 
 from .conftest import SLUG
 

@@ -1,0 +1,230 @@
+"""Print results: tables and lines for people, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from ..predictions import Predictions
+    from ..sweeps.repeats import Spread
+    from ..workflow.outcome import PushOutcome, RunOutcome, Standing, SweepOutcome
+
+_PIPED_WIDTH = 140
+
+
+def console(*, to_stderr: bool = False) -> Console:
+    """Return a console that prints text unchanged; wide and without colour when piped."""
+    # Data may contain [brackets] and :colons:, which rich would interpret.
+    plain: dict[str, Any] = dict(stderr=to_stderr, highlight=False, markup=False, emoji=False)
+    out = Console(soft_wrap=False, **plain)
+    return out if out.is_terminal else Console(width=_PIPED_WIDTH, no_color=True, **plain)
+
+
+def step_line(name: str, detail: str) -> str:
+    """Return one line: the name of a step in a column, then its result."""
+    return f"{name:<10}{detail}"
+
+
+def show_run(outcome: RunOutcome, *, as_json: bool = False) -> None:
+    """Show the table of trials, the ensemble, the scores with the rank, and the times."""
+    out = console(to_stderr=as_json)
+    out.print()
+    show_board(outcome.rows, out=out, metric=outcome.comp.metric, failed=outcome.failed)
+    show_ensemble(outcome.ensemble, out=out)
+    what = f"{outcome.submission} (sha256 {outcome.sha256[:12]}) as number {outcome.ref}"
+    _show_submitted(out, what, sent=outcome.sent, standing=outcome.standing)
+    if outcome.standing.entries:
+        out.print(step_line("", _rank(outcome.standing)), soft_wrap=True)
+    out.print(step_line("report", str(outcome.report)), soft_wrap=True)
+    _show_end(out, outcome, as_json)
+
+
+def show_sweep(outcome: SweepOutcome, *, as_json: bool = False) -> None:
+    """Show the table of trials, the failures, the trials beyond the budget, and the times."""
+    out = console(to_stderr=as_json)
+    out.print()
+    show_board(outcome.rows, out=out, metric=outcome.comp.metric, failed=outcome.failed)
+    if outcome.repeats:
+        show_repeats(outcome.repeats, out=out)
+    if outcome.not_run:
+        detail = f"{', '.join(outcome.not_run)}: beyond the budget. Raise the budget to resume."
+        out.print(step_line("not run", detail), soft_wrap=True)
+    _show_end(out, outcome, as_json)
+
+
+def show_push(outcome: PushOutcome, *, as_json: bool = False) -> None:
+    """Show the submission with its scores, or how to follow the notebook later."""
+    out, kernel = console(to_stderr=as_json), outcome.kernel
+    if outcome.submission is not None and outcome.standing is not None:
+        what = f"{kernel.handle} version {kernel.version}"
+        if outcome.file:
+            what = f"{outcome.file} (sha256 {outcome.sha256[:12]})"
+        what += f" as number {outcome.submission.ref}"
+        _show_submitted(out, what, sent=outcome.submission.sent, standing=outcome.standing)
+    if outcome.status is None:
+        version = f"{kernel.handle} --version {kernel.version}"
+        out.print(step_line("later", f"fkp status {version}"))
+        out.print(step_line("", f"fkp output {version} -p DIR"))
+    _show_end(out, outcome, as_json)
+
+
+def _show_submitted(out: Console, what: str, *, sent: bool, standing: Standing) -> None:
+    note = "" if sent else ": it exists already and was not sent again"
+    out.print(f"submitted {what}{note}", soft_wrap=True)
+    public, private = _score(standing.public_score), _score(standing.private_score)
+    out.print(step_line("scores", f"public {public}, private {private}"))
+
+
+def _rank(standing: Standing) -> str:
+    """Return the ranks, and the scores of the other entries."""
+    rank = f"rank {standing.public_rank} public"
+    if standing.private_rank:
+        rank += f", {standing.private_rank} private"
+    others = "; ".join(
+        f"{e['team']} {_score(e['public_score'])} / {_score(e['private_score'])}"
+        for e in standing.entries
+        if not e.get("ours")
+    )
+    if not others:
+        return f"{rank}, the only entry"
+    return f"{rank}, of {len(standing.entries)} entries (public / private: {others})"
+
+
+def show_board(
+    rows: Sequence[Any],
+    *,
+    out: Console | None = None,
+    metric: str = "",
+    failed: Mapping[str, str] | None = None,
+) -> None:
+    """Show trials, each compared with the best, with seconds and peak memory; failed ones last."""
+    cells = [
+        [
+            r.name,
+            f"{r.oof_score:.4f}",
+            f"± {r.oof_score_se:.4f}",
+            f"{r.seconds_s:.1f}",
+            _memory(r),
+            f"{r.to_best.gain:+.4f}" if r.to_best else "",
+            r.verdict,
+        ]
+        for r in rows
+    ]
+    for name, error in (failed or {}).items():
+        cells.append([name, "", "", "", "", "", f"failed: {last_line(error)}"])
+    score = f"oof_score ({metric})" if metric else "oof_score"
+    header = ["trial", score, "SE", "seconds", "peak MB", "to best", "verdict"]
+    show_table(header, cells, numbers=(1, 2, 3, 4, 5), out=out)
+    if with_tta := [r for r in rows if r.tta]:
+        _show_tta(with_tta, out)
+
+
+def _show_tta(rows: Sequence[Any], out: Console | None) -> None:
+    """Show the gain of test-time augmentation on out-of-fold rows, and which views are used."""
+    cells = [
+        [
+            r.name,
+            f"{r.tta['gain']:+.4f}",
+            r.tta.get("wrong_to_right", ""),
+            r.tta.get("right_to_wrong", ""),
+            f"{r.tta['p_value']:.2g}",
+            r.tta["chosen"],
+        ]
+        for r in rows
+    ]
+    header = ["random views", "gain", "corrected", "broken", "p", "used"]
+    show_table(header, cells, numbers=(1, 2, 3, 4), out=out)
+
+
+def show_repeats(spreads: Sequence[Spread], *, out: Console | None = None) -> None:
+    """Show each repeated trial's mean and spread over its seeds."""
+    cells = [
+        [s.name, s.n, f"{s.mean:.4f}", f"{s.sd:.4f}", f"{s.lowest:.4f} to {s.highest:.4f}"]
+        for s in spreads
+    ]
+    header = ["repeated trial", "seeds", "mean oof_score", "SD", "range"]
+    show_table(header, cells, numbers=(1, 2, 3), out=out)
+
+
+def show_ensemble(preds: Predictions, *, out: Console | None = None) -> None:
+    """Show an ensemble's nested score, its method and its weights."""
+    weights = ", ".join(f"{name} {w:.2f}" for name, w in preds.about["weights"].items() if w)
+    score = f"{preds.metric} {preds.oof_score:.4f} ± {preds.oof_score_se:.4f}"
+    detail = f"{score} out of fold, nested ({preds.about['method']} of {weights})"
+    (out or console()).print(step_line("ensemble", detail), soft_wrap=True)
+
+
+def show_submissions(rows: Sequence[Any]) -> None:
+    """Show submissions with their status and scores."""
+    cells = [
+        [
+            r.ref,
+            r.date or "",
+            r.file_name,
+            r.status,
+            _score(r.public_score),
+            _score(r.private_score),
+            r.description,
+        ]
+        for r in rows
+    ]
+    header = ["ref", "date", "file", "status", "public_score", "private_score", "description"]
+    show_table(header, cells)
+
+
+def show_leaderboard(rows: Sequence[Any]) -> None:
+    """Show a leaderboard."""
+    cells = [[r.rank, r.team, r.score, r.date or ""] for r in rows]
+    show_table(["rank", "team", "score", "date"], cells)
+
+
+def show_table(
+    header: Sequence[str],
+    cells: Sequence[Sequence[object]],
+    *,
+    numbers: Sequence[int] = (),  # columns to align right
+    out: Console | None = None,
+) -> None:
+    """Show a table."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for i, name in enumerate(header):
+        table.add_column(name, justify="right" if i in numbers else "left", overflow="fold")
+    for row in cells:
+        table.add_row(*[str(c) for c in row])
+    (out or console()).print(table)
+
+
+def show_json(value: Any, *, one_line: bool = False) -> None:
+    """Print one JSON value to stdout."""
+    sys.stdout.write(json.dumps(value, indent=None if one_line else 2, default=str) + "\n")
+
+
+def last_line(error: str) -> str:
+    """Return the last line of a traceback: the error itself."""
+    return error.strip().splitlines()[-1] if error.strip() else ""
+
+
+def _memory(row: Any) -> str:
+    main, gpu = (f"{mb:.0f}" if mb is not None else "" for mb in (row.peak_mb, row.gpu_peak_mb))
+    return f"{main} + {gpu} GPU" if gpu else main
+
+
+def _show_end(out: Console, outcome: SweepOutcome | PushOutcome, as_json: bool) -> None:
+    """Show the total time and the time of each step, longest first; then the JSON on stdout."""
+    steps = sorted(outcome.seconds.items(), key=lambda step: -step[1])
+    by_step = ", ".join(f"{name} {s:.1f}" for name, s in steps)
+    total_s = sum(outcome.seconds.values())
+    out.print(step_line("time", f"{total_s:.1f} s: {by_step}"), soft_wrap=True)
+    if as_json:
+        show_json(outcome.as_json(), one_line=True)
+
+
+def _score(value: Any) -> str:
+    return "none" if value is None or value == "" else f"{float(value):.5f}"

@@ -1,0 +1,71 @@
+"""Commands about image models: which exist, how accurate and how fast they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option, echo
+
+from . import options
+
+_COLUMNS = {
+    "model": "{model}",
+    "family": "{family}",
+    "top-1 %": "{top1:.2f}",
+    "M params": "{n_params_m:.1f}",
+    "images/s": "{images_per_s:,.0f}",
+    "px": "{input_px}",
+    "size": "{size}",
+    "pretrained on": "{pretrained_on}",
+}
+
+
+def archs(
+    max_params: Annotated[float | None, Option(help="Most parameters, in millions.")] = None,
+    min_top1: Annotated[float | None, Option(help="Least ImageNet-1k accuracy, in %.")] = None,
+    min_speed: Annotated[float | None, Option(help="Least speed, in images per second.")] = None,
+    max_px: Annotated[int | None, Option(help="Largest image height, in pixels.")] = None,
+    free_size: Annotated[
+        bool | None,
+        Option("--free-size/--fixed-size", help="Only models for any image size, or for one size."),
+    ] = None,
+    family: Annotated[list[str] | None, Option(help="Only this family. Repeatable.")] = None,
+    plot: Annotated[Path | None, Option(help="Draw the models: a .png, .svg or .pdf file.")] = None,
+    top: Annotated[int | None, Option(min=1, help="Most rows to show.")] = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """List timm's image models, best first. Trials accept these names."""
+    from ..modeling import model_table
+    from .display import show_json, show_table
+
+    table = model_table(
+        max_params_m=max_params,
+        min_top1=min_top1,
+        min_images_per_s=min_speed,
+        max_input_px=max_px,
+        free_size=free_size,
+        families=family,
+    )
+    if top is not None:
+        table = table.head(top)
+    if plot is not None:
+        from ..reporting import plot_models
+
+        plot_models(table, plot)
+    if as_json:
+        show_json(table.to_dict("records"))
+        return
+    size = table["is_free_size"].map({True: "free", False: "fixed"})
+    rows = table.assign(size=size).to_dict("records")
+    cells = [[cell.format_map(row) for cell in _COLUMNS.values()] for row in rows]
+    show_table(list(_COLUMNS), cells, numbers=(2, 3, 4, 5))
+    echo(
+        f"{len(table)} models; ImageNet-1k accuracy, and images per second on one RTX 4090, "
+        "as published by timm."
+        + (f" Drawn in {plot}." if plot else "")
+        + ("" if len(table) else " Loosen a filter.")
+    )
+
+
+COMMANDS = (archs,)

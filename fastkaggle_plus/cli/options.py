@@ -1,0 +1,48 @@
+"""Arguments and options that several commands share. Each is declared once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+Slug = Annotated[
+    str, Argument(help="The competition's URL name, or a folder with a competition.toml.")
+]
+Handle = Annotated[
+    str, Argument(help="OWNER/NAME or OWNER/NAME/VERSION of the notebook, or its URL, or NAME.")
+]
+CompetitionName = Annotated[str, Option("-c", "--competition", help="The competition's URL name.")]
+Version = Annotated[
+    int | None, Option("-v", "--version", help="Notebook version. Default: the current one.")
+]
+
+Dest = Annotated[Path | None, Option(help="Folder for the results. Default: runs/SLUG.")]
+Bundles = Annotated[Path | None, Option(help="Rehearse with the sandbox bundles in this folder.")]
+DataFolder = Annotated[
+    Path | None, Option(help="Rehearse with labelled rows held out from the files in this folder.")
+]
+Live = Annotated[
+    bool,
+    Option("--live", help="Use the real Kaggle with your account. Without it nothing is sent."),
+]
+Seed = Annotated[int, Option(help="Seed of the folds and of the rehearsal.")]
+Folds = Annotated[int, Option(help="Number of folds.")]
+Workers = Annotated[int | None, Option(help="Trials run in parallel. Default: one per core.")]
+
+Quick = Annotated[bool, Option("--quick", help="A dry run: a slice of the rows, small models.")]
+Again = Annotated[bool, Option("--again", help="Submit even if the same was submitted before.")]
+Title = Annotated[
+    str,
+    Option(help="5 to 50 characters; the notebook's URL name is made from it. Default: inferred."),
+]
+Datasets = Annotated[
+    list[str] | None, Option("--dataset", help="OWNER/NAME of a dataset to attach. Repeatable.")
+]
+Models = Annotated[
+    list[str] | None,
+    Option("--model", help="OWNER/MODEL/FRAMEWORK/VARIATION/VERSION to attach. Repeatable."),
+]
+
+AsJson = Annotated[bool, Option("--json", help="Print one JSON value, for programs.")]

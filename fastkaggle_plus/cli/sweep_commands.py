@@ -1,0 +1,160 @@
+"""Commands about trials: measure, list, compare and combine them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Argument, Exit, Option, echo
+
+from ..exceptions import DataError, UnknownName
+from . import options
+from .hints import resumable
+
+if TYPE_CHECKING:
+    from ..predictions import Predictions
+
+
+def sweep(
+    slug: options.Slug,
+    trials: Annotated[list[str] | None, Option(help="Only this trial. Repeatable.")] = None,
+    declared: Annotated[str, Option("--list", help="The tuple of trials.py to run.")] = "TRIALS",
+    folds: options.Folds = 5,
+    holdout: Annotated[float | None, Option(help="Share held out, instead of folds.")] = None,
+    seed: options.Seed = 42,
+    repeats: Annotated[int, Option(help="Runs of each trial, each with another seed.")] = 1,
+    max_trials: Annotated[int | None, Option(help="Budget: trials not in the vault.")] = None,
+    max_epochs: Annotated[int | None, Option(help="Budget: epochs on all folds.")] = None,
+    stop_after: Annotated[float | None, Option(help="Minutes after which no trial starts.")] = None,
+    workers: options.Workers = None,
+    threads: Annotated[int, Option(help="Numeric threads of each trial.")] = 1,
+    bundles: options.Bundles = None,
+    data: options.DataFolder = None,
+    live: options.Live = False,
+    dest: options.Dest = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Measure a competition's trials into the vault that `fkp run` uses, and submit nothing.
+
+    Each trial runs in its own process.
+    """
+    from ..workflow.run import sweep as run_sweep
+    from .display import show_sweep
+    from .progress_display import RunProgress
+
+    with resumable(), RunProgress(to_stderr=as_json) as progress:
+        outcome = run_sweep(
+            slug,
+            bundles=bundles,
+            data=data,
+            dest=dest,
+            live=live,
+            seed=seed,
+            n_folds=folds,
+            holdout=holdout,
+            declared=declared,
+            trials=trials,
+            repeats=repeats,
+            callbacks=progress,
+            workers=workers,
+            threads=threads,
+            max_trials=max_trials,
+            max_epochs=max_epochs,
+            stop_after_s=None if stop_after is None else 60 * stop_after,
+        )
+    show_sweep(outcome, as_json=as_json)
+    if outcome.failed and not outcome.rows:
+        raise Exit(1)  # nothing was measured
+
+
+def board(slug: options.Slug, dest: options.Dest = None, as_json: options.AsJson = False) -> None:
+    """List every trial in a run's vault, best first, compared with the best; failed ones last."""
+    from ..sweeps import board as make_board
+    from ..sweeps import repeat_spread
+    from .display import last_line, show_board, show_json, show_repeats
+
+    found, failed = _read_vault(slug, dest)
+    rows = make_board(found)
+    if as_json:
+        shown = [{**r.as_json(), "error": "", "traceback": ""} for r in rows]
+        for name, error in failed.items():
+            shown.append({"name": name, "error": last_line(error), "traceback": error})
+        show_json(shown)
+        return
+    show_board(rows, metric=found[0].metric if found else "", failed=failed)
+    if spreads := repeat_spread(found):
+        show_repeats(spreads)
+
+
+def compare(
+    slug: options.Slug, a: str, b: str, dest: options.Dest = None, as_json: options.AsJson = False
+) -> None:
+    """Test whether trial A is better than trial B, on the same rows."""
+    from ..evidence import compare as compare_paired
+    from .display import show_json
+
+    result = compare_paired(*_pick_trials(slug, dest, [a, b]))
+    if as_json:
+        show_json({**asdict(result), "is_noise": result.is_noise})
+    else:
+        echo(result)
+
+
+def ensemble(
+    slug: options.Slug,
+    members: Annotated[list[str], Argument(help="Names of trials in the vault.")],
+    method: Annotated[str, Option(help="mean | rank | greedy")] = "mean",
+    dest: options.Dest = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Combine trials of a run's vault and show the nested score."""
+    from ..ensembling import ensemble as combine
+    from ..sweeps import board as make_board
+    from .display import show_board, show_ensemble, show_json
+
+    chosen = _pick_trials(slug, dest, members)
+    combined = combine(chosen, method=method)
+    if as_json:
+        about = {k: combined.about[k] for k in ("nested_score", "method", "weights")}
+        scores = {"oof_score": combined.oof_score, "oof_score_se": combined.oof_score_se}
+        show_json({**scores, **about})
+    else:
+        show_board(make_board([combined, *chosen]))
+        show_ensemble(combined)
+
+
+def _read_vault(slug: str, dest: Path | None) -> tuple[list[Predictions], dict[str, str]]:
+    """Return a vault's finished trials, and the errors of failed ones. Raises DataError."""
+    from ..competition import load_comp
+    from ..sweeps import in_vault
+    from ..sweeps.vault import Vault
+
+    name = load_comp(slug).slug if Path(slug).is_dir() else slug
+    folder = dest or Path("runs") / name
+    if not (folder / "vault").is_dir():
+        raise DataError(
+            f"{folder} has no vault. Run `fkp run {name}` first, or name the folder with --dest."
+        )
+    found, failed = in_vault(Vault(folder / "vault"), name)
+    if not (found or failed):
+        raise DataError(f"No trial of {name} has run in {folder / 'vault'}.")
+    return found, failed
+
+
+def _pick_trials(slug: str, dest: Path | None, names: list[str]) -> list[Predictions]:
+    """Return the finished trials of these names. Raises DataError, UnknownName."""
+    found, failed = _read_vault(slug, dest)
+    if not found:
+        raise DataError(
+            f"No trial of {slug} has finished. Failed: {', '.join(failed)}. "
+            f"`fkp board {slug}` shows why."
+        )
+    by_name = {p.name: p for p in found}
+    for name in names:
+        if name not in by_name:
+            raise UnknownName("trial", name, by_name)
+    return [by_name[name] for name in names]
+
+
+COMMANDS = (sweep, board, compare, ensemble)
