@@ -94,15 +94,15 @@ def notebook(
     from ..competition import load_comp
     from ..environment import credential_variables
     from ..notebooks import check_notebook
-    from ..notebooks.attached_models import render_with_weights
-    from ..notebooks.metadata import PLACEHOLDER
+    from ..notebooks.attached_models import render_with_models
+    from ..notebooks.check_metadata import PLACEHOLDER
     from .render import show_json
 
     comp = load_comp(slug)
     owner = user or credential_variables().get("user", "") or PLACEHOLDER
     libs = libs or f"{owner}/library-fastkaggle-plus"
     folder = dest or Path("runs") / comp.slug / "notebook"
-    made = render_with_weights(
+    made = render_with_models(
         comp,
         owner=owner,
         dest=folder,
@@ -113,7 +113,7 @@ def notebook(
         datasets=tuple(datasets or ()),
         models=tuple(models or ()),
     )
-    rendered, brought = made.rendered, list(made.brought.values())
+    rendered, brought = made.rendered, list(made.attached.values())
     check_notebook(
         rendered.notebook,
         metadata=rendered.metadata,

@@ -38,7 +38,7 @@ from ..notebooks import (
     rows_kept,
     runs_trials,
 )
-from ..notebooks.attached_models import render_with_weights
+from ..notebooks.attached_models import render_with_models
 from ..secrets import env_values
 from ..sweeps.default_trials import trials_of
 from .callbacks import PushWatcher
@@ -175,11 +175,11 @@ class _Push:
     n_folds: int
     watcher: PushWatcher
     clock: Clock
-    weights: dict[str, set[str]] = field(default_factory=dict)  # see `weights_needed`
+    weights: dict[str, set[str]] = field(default_factory=dict)  # see `models_needed`
 
     def render(self, quick: bool, kernel_facts: dict[str, Any]) -> tuple[Rendered, list[str]]:
         "Return the notebook, and the pretrained models that have to come along."
-        made = render_with_weights(
+        made = render_with_models(
             self.comp,
             owner=self.owner,
             dest=self.home / "notebook",
@@ -189,7 +189,7 @@ class _Push:
         )
         self.weights = made.needed
         self.told("render", f"{made.rendered.file}, {len(made.rendered.notebook.cells)} cells")
-        return made.rendered, list(made.brought)
+        return made.rendered, list(made.attached)
 
     @property
     def params(self) -> dict[str, Any]:

@@ -10,13 +10,13 @@ import pytest
 
 from fastkaggle_plus.competition import builtin_folder, load_comp
 from fastkaggle_plus.exceptions import ConfigError, NotebookError, UnknownName
+from fastkaggle_plus.kaggle_client.kernels.metadata import slugify
 from fastkaggle_plus.notebooks import (
     kernel_metadata,
     quick_copy,
     quick_trials,
     render_notebook,
     rows_kept,
-    slugify,
 )
 from fastkaggle_plus.notebooks.render import set_parameters
 from fastkaggle_plus.sweeps.trial import Trial

@@ -8,7 +8,7 @@ import pytest
 
 from fastkaggle_plus import load_predictions
 from fastkaggle_plus.notebooks import find_faults, render_notebook
-from fastkaggle_plus.notebooks.attached_models import weights_needed
+from fastkaggle_plus.notebooks.attached_models import models_needed
 from fastkaggle_plus.sweeps.default_trials import trial_lists
 from fastkaggle_plus.workflow.push import push
 from tests.workflow.test_run import submissions
@@ -20,7 +20,7 @@ from .conftest import SLUG
 def rendered(comp):
     names = {
         name
-        for names in weights_needed(comp, render_notebook(comp).notebook).values()
+        for names in models_needed(comp, render_notebook(comp).notebook).values()
         for name in names
         if name.startswith("weights-")
     }
@@ -51,7 +51,7 @@ def test_it_may_be_pushed_and_asks_for_no_internet(rendered, comp):
             rendered.notebook,
             metadata=rendered.metadata,
             comp=comp,
-            weights=weights_needed(comp, rendered.notebook),
+            weights=models_needed(comp, rendered.notebook),
         )
         == []
     )
@@ -87,7 +87,7 @@ def test_it_explains_what_it_inlines_and_names_every_list_of_trials(rendered, co
 
 def test_another_list_is_chosen_by_its_name_and_its_models_come_along(comp):
     chosen = render_notebook(comp, params={"LIST": "WINNERS"})
-    assert any('LIST = "WINNERS"' in c for c in code(chosen)) and weights_needed(
+    assert any('LIST = "WINNERS"' in c for c in code(chosen)) and models_needed(
         comp, chosen.notebook
     )
 
