@@ -5,11 +5,10 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from ..competition import Competition
 from ..kaggle_client.kernels.metadata import KernelMetadata
-from .check_metadata import has_dataset, is_mounted, list_inputs
+from .check_metadata import has_dataset, is_mounted
 from .finding import Finding
 from .magics import is_shell_cell, parse_cell, strip_comments
 
@@ -43,16 +42,8 @@ _NO_LIBRARY = (
 )
 
 
-@dataclass(frozen=True)
-class KnownText:
-    """The beginning of a string or path, as far as the code shows it without being run."""
-
-    text: str
-    is_complete: bool  # False: the rest depends on values at run time
-
-
-_UNKNOWN = KnownText("", is_complete=False)
-Variables = dict[str, KnownText]  # variables that contain a path below the input folder
+_UNKNOWN = "\0"  # marks a part of a string that is known only at run time
+Variables = dict[str, str]  # variable -> the path below the input folder that it contains
 
 
 def writes_submission(code: Code) -> bool:
@@ -69,7 +60,7 @@ def find_undeclared_inputs(
         tree = _parse(source)
         for line, path in _undeclared_paths(source, tree, variables, declared).items():
             message = f"it reads {path}, which no source in the metadata mounts. Declared: "
-            message += f"{list_inputs(declared)}. Declare it, or remove the line."
+            message += f"{', '.join(declared.inputs) or 'nothing'}. Declare it, or remove the line."
             yield Finding("input", cell, line, message)
         for call in _calls(tree):
             if message := _undeclared_call(call, declared, comp):
@@ -151,7 +142,7 @@ def _download_calls(source: str) -> Iterator[int]:
         match call.func:
             case ast.Attribute(value=ast.Name(id=library)) if library in _HTTP_LIBRARIES:
                 is_download = is_download or name in _HTTP_VERBS
-        if is_download and call.args and _WEB_ADDRESS.match(_known_text(call.args[0], {}).text):
+        if is_download and call.args and _WEB_ADDRESS.match(_known_text(call.args[0], {})):
             yield call.lineno
 
 
@@ -161,44 +152,33 @@ def _built_paths(tree: ast.AST, variables: Variables) -> Iterator[tuple[int, str
         match node:
             case ast.Assign(targets=[ast.Name(id=name)], value=value):
                 path = _known_text(value, variables)
-                if _INPUT_ROOT.match(path.text):
+                if _INPUT_ROOT.match(path):
                     variables[name] = path
     for node in ast.walk(tree):
         if isinstance(node, (ast.BinOp, ast.Call, ast.JoinedStr)):
-            yield node.lineno, _known_text(node, variables).text
+            yield node.lineno, _known_text(node, variables)
 
 
-def _known_text(node: ast.AST, variables: Variables) -> KnownText:
-    """Return the string or path of an expression, up to the first part known only at run time."""
+def _known_text(node: ast.AST, variables: Variables) -> str:
+    """Return the string or path of an expression, as far as the code shows it without a run."""
     match node:
         case ast.Constant(value=str(text)):
-            return KnownText(text, is_complete=True)
+            return text
         case ast.Name(id=name):
             return variables.get(name, _UNKNOWN)
         case ast.FormattedValue(value=value):
             return _known_text(value, variables)
         case ast.JoinedStr(values=parts):
-            return _join("", parts, variables)
-        case ast.BinOp(left=left, op=ast.Add(), right=right):
-            return _join("", [left, right], variables)
-        case ast.BinOp(left=left, op=ast.Div(), right=right):
-            return _join("/", [left, right], variables)
+            separator = ""
+        case ast.BinOp(left=left, op=ast.Add() | ast.Div() as operator, right=right):
+            separator, parts = "/" if isinstance(operator, ast.Div) else "", [left, right]
         case ast.Call(func=ast.Attribute(value=folder, attr="joinpath"), args=parts):
-            return _join("/", [folder, *parts], variables)
+            separator, parts = "/", [folder, *parts]
         case ast.Call(args=parts) if _call_name(node) in ("Path", "PurePath", "PosixPath", "join"):
-            return _join("/", parts, variables)
-    return _UNKNOWN
-
-
-def _join(separator: str, nodes: list[ast.expr], variables: Variables) -> KnownText:
-    texts = []
-    for node in nodes:
-        part = _known_text(node, variables)
-        if part.text:
-            texts.append(part.text)
-        if not part.is_complete:
-            return KnownText(separator.join(texts), is_complete=False)
-    return KnownText(separator.join(texts), is_complete=True)
+            separator = "/"
+        case _:
+            return _UNKNOWN
+    return separator.join(_known_text(part, variables) for part in parts)
 
 
 def _parse(source: str) -> ast.AST:

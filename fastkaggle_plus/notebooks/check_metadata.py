@@ -93,19 +93,7 @@ def is_mounted(declared: KernelMetadata, path: str) -> bool:
     }
     if folder in groups:
         return len(rest) < 2 or any(s.split("/")[:2] == rest[:2] for s in groups[folder])
-    names = [handle.split("/")[1:2] for handles in groups.values() for handle in handles]
-    return [folder] in names or folder in declared.competition_sources
-
-
-def list_inputs(declared: KernelMetadata) -> str:
-    """Return the names of all declared inputs, or `nothing`."""
-    inputs = (
-        *declared.competition_sources,
-        *declared.dataset_sources,
-        *declared.kernel_sources,
-        *declared.model_sources,
-    )
-    return ", ".join(inputs) or "nothing"
+    return any(s == folder or s.split("/")[1:2] == [folder] for s in declared.inputs)
 
 
 def _without_version(handle: str) -> str:

@@ -87,7 +87,7 @@ class Inliner:
         return [name for name in dict.fromkeys(files) if self.has(name)]
 
     def missing(self) -> list[str]:
-        """Return the needed files of which some lines are not inlined yet."""
+        """Return the needed files that are not inlined completely."""
         return [
             name
             for name in self.needed()

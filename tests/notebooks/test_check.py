@@ -202,19 +202,19 @@ def test_outputs_are_found(rendered, titanic):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"title": "Another title"}, "Make them agree"),
+        ({"title": "Another title"}, "Use id='another-title'"),
         ({"title": "abc"}, "3 characters"),
-        ({"id": "titanic-with-evidence"}, "no owner"),
+        ({"id": "titanic-with-evidence"}, "expected OWNER/NAME"),
         ({"enable_gpu": True}, "P100"),
         ({"enable_gpu": True, "machine_shape": "NvidiaTeslaP100"}, "retired"),
         ({"machine_shape": "NvidiaTeslaT4"}, "enable_gpu is off"),
-        ({"competition_sources": ["competitions/titanic"]}, "bare name"),
-        ({"competition_sources": []}, "without its data"),
-        ({"dataset_sources": ["fkp-libs"]}, "owner/name"),
+        ({"competition_sources": ["competitions/titanic"]}, "bare slug"),
+        ({"competition_sources": []}, "would have no data"),
+        ({"dataset_sources": ["fkp-libs"]}, "OWNER/NAME"),
         ({"language": "r"}, "language"),
         ({"enable_gpu": True, "machine_shape": "NvidiaTeslaT44"}, "Did you mean 'NvidiaTeslaT4'"),
         ({"machine_shape": "big"}, "'big' is unknown. Everybody"),
-        ({"id": "your-user-name/titanic-with-evidence"}, "no real owner"),
+        ({"id": "your-user-name/titanic-with-evidence"}, "without a real owner"),
     ],
 )
 def test_metadata_is_held_against_itself(rendered, titanic, change, words):
@@ -393,14 +393,14 @@ def test_the_error_names_the_first_finding_and_the_count(rendered, titanic):
     notebook.cells[2]["source"] += "\nx = '/home/ada'"
     with pytest.raises(
         NotebookError,
-        match=r"2 findings; nothing was sent\. In cell 3, line \d+ \(path\): /home/ada .*1 more",
+        match=r"2 findings; nothing was sent\. In cell 3, line \d+ \(path\): /home/ada .* The others: metadata",
     ):
         check_notebook(
             notebook, metadata={**rendered.metadata, "title": "Another title"}, comp=titanic
         )
-    with pytest.raises(NotebookError, match="does not read"):
+    with pytest.raises(NotebookError, match="Cannot read"):
         find_faults("no-such-file.ipynb", metadata={}, comp=titanic)
-    with pytest.raises(NotebookError, match="no notebook"):
+    with pytest.raises(NotebookError, match="not a notebook"):
         find_faults({"a": 1}, metadata={}, comp=titanic)
 
 

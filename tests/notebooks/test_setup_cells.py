@@ -137,6 +137,6 @@ def test_the_device_is_named_and_a_card_that_cannot_compute_is_refused(tmp_path)
     broken = gpu(tmp_path, TORCH.format(available=True, broken=True))
     assert (
         broken.returncode == 1
-        and "Tesla P100 cannot run this torch" in broken.stderr
+        and "Tesla P100 does not work with this torch" in broken.stderr
         and "NvidiaTeslaT4" in broken.stderr
     )

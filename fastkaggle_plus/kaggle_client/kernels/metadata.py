@@ -66,6 +66,11 @@ class KernelMetadata(BaseModel, frozen=True):
         except ValidationError as e:
             raise ConfigError(f"{METADATA_FILE} has a value of the wrong type: {e}") from e
 
+    @property
+    def inputs(self) -> list[str]:
+        """The names of all inputs."""
+        return [source for key in _SOURCES for source in getattr(self, key)]
+
     def as_dict(self) -> dict[str, Any]:
         """Return the dictionary to write as kernel-metadata.json, without unset options."""
         return self.model_dump(exclude_none=True)
