@@ -150,8 +150,8 @@ def test_what_fails_is_told_and_the_others_go_on(notebook):
     assert shown["trial"].tolist() == ["convnext, rectangle"] and shown["used"].tolist() == [
         "whole"
     ]
-    assert shown[["mended", "spoiled"]].iloc[0].tolist() == [3, 9]
-    names["tell"](broken)
+    assert shown[["corrected", "made wrong"]].iloc[0].tolist() == [3, 9]
+    names["show_result"](broken)
 
 
 def test_when_nothing_finished_it_ends_with_the_reasons(notebook):
@@ -191,7 +191,7 @@ def test_a_dry_run_goes_from_the_files_to_a_score_without_a_network(tmp_path):
         log.count("| Best: ") == 4
         and "accuracy" in log
         and "from the store" in log
-        and "178 images are named" in log
+        and "178 predictions" in log
     )
     for words in (
         "convnext, crop against resnet26d, crop: ",

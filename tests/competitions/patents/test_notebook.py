@@ -122,8 +122,8 @@ def test_a_dry_run_is_submitted_and_scored_on_all_hidden_pairs(tmp_path, monkeyp
         assert words not in log, words
     for words in (
         "weights-all-minilm-l6-v2",
-        "folds that the anchor with most of them is in: 1",
-        "36 pairs are answered",
+        "Most folds that one anchor is in: 1",
+        "36 predictions",
     ):
         assert words in log, words
     kept = {p.name: p for p in map(load_predictions, (output / "predictions").glob("*.npz"))}
