@@ -96,7 +96,7 @@ code.mkdir(parents=True, exist_ok=True)
 
 
 def neat(frame):
-    "Show a table without row numbers, words on the left."
+    """Show a table without row numbers, words on the left."""
     words = list(frame.select_dtypes(exclude="number"))
     left = [{"selector": "th", "props": "text-align: left"}]
     plain = frame.style.hide(axis="index").set_table_styles(left)
@@ -272,7 +272,7 @@ print(
 
 # %%
 def train_all(declared):
-    "Fit a list of trials and return their results; nothing for a part that is left out."
+    """Fit a list of trials and return their results; nothing for a part that is left out."""
     if declared.removeprefix("PART_")[0] not in PARTS:
         return []
     trials = trials_of(comp, declared)
@@ -292,7 +292,7 @@ def train_all(declared):
 
 
 def show_result(result):
-    "Print one line on a finished trial."
+    """Print one line on a finished trial."""
     preds = result.predictions
     if preds is None:
         print(f"{result.name} failed: {reason(result)}")
@@ -302,12 +302,12 @@ def show_result(result):
 
 
 def reason(result):
-    "Return the last line of a failed trial's error."
+    """Return the last line of a failed trial's error."""
     return result.error.strip().splitlines()[-1]
 
 
 def finished(results):
-    "Return the predictions of the trials that finished."
+    """Return the predictions of the trials that finished."""
     return [r.predictions for r in results if r.predictions is not None]
 
 
@@ -323,7 +323,7 @@ def finished(results):
 
 # %%
 def show_board(results):
-    "Show the trials that finished, best first, and name the ties with the best."
+    """Show the trials that finished, best first, and name the ties with the best."""
     rows = board(results)
     if not rows:
         return None
@@ -349,7 +349,7 @@ def show_board(results):
 
 # %%
 def show_pairs(results, *pairs):
-    "Print the difference of each pair of trials, if both finished."
+    """Print the difference of each pair of trials, if both finished."""
     done = {p.name: p for p in finished(results)}
     for new, old in pairs:
         if new in done and old in done:
@@ -365,7 +365,7 @@ def show_pairs(results, *pairs):
 
 # %%
 def show_tta(results):
-    "Show what TTA changed, and whether we use it."
+    """Show what TTA changed, and whether we use it."""
     facts = {p.name: p.about.get("tta") for p in finished(results)}
     facts = {name: fact for name, fact in facts.items() if isinstance(fact, dict)}
     tta = facts.values()
@@ -389,7 +389,7 @@ def show_tta(results):
 
 # %%
 def average(results, *, weights=None, name="ensemble"):
-    "Combine the chosen members that finished; None if there are none."
+    """Combine the chosen members that finished; None if there are none."""
     members = [r.predictions for r in results if r.predictions is not None and r.trial.in_ensemble]
     method = getattr(comp.module("trials"), "ENSEMBLE", "greedy")
     return ensemble(members, method=method, weights=weights, name=name) if members else None

@@ -85,7 +85,7 @@ code.mkdir(parents=True, exist_ok=True)
 
 
 def neat(frame):
-    "Show a table without row numbers, words on the left."
+    """Show a table without row numbers, words on the left."""
     words = list(frame.select_dtypes(exclude="number"))
     left = [{"selector": "th", "props": "text-align: left"}]
     plain = frame.style.hide(axis="index").set_table_styles(left)
@@ -256,7 +256,7 @@ neat(
 
 # %%
 def train_all(trials, *, n_folds=N_FOLDS, seed=SEED):
-    "Fit each trial once a fold; return one result a trial: predictions, or why it failed."
+    """Fit each trial once a fold; return one result a trial: predictions, or why it failed."""
 
     def show(result):
         print(
@@ -382,9 +382,7 @@ neat(pd.read_csv("results.csv")[columns].head(3))
 file = write_submission(both, comp, path, file="submission.csv")
 answers = check_file(file, comp, path, labels=data.vocab)
 survive = answers[comp.target[0]].astype(int).mean()
-print(
-    f"{len(answers)} rows; {survive:.0%} survive, {np.mean(data.targs):.0%} did in the training rows"
-)
+print(f"{len(answers)} rows; {survive:.0%} survive, and in training {np.mean(data.targs):.0%}")
 answers.head()
 
 # %% [markdown]

@@ -1,6 +1,6 @@
 """The patents' notebook, in percent format.
 
-`fkp notebook us-patent-phrase-to-phrase-matching` renders it, with this folder's other files as cells.
+`fkp notebook us-patent-phrase-to-phrase-matching` renders it, with the other files as cells.
 """
 
 # %% [markdown]
@@ -106,7 +106,7 @@ code.mkdir(parents=True, exist_ok=True)
 
 
 def neat(frame):
-    "Show a table without row numbers, words on the left."
+    """Show a table without row numbers, words on the left."""
     words = list(frame.select_dtypes(exclude="number"))
     left = [{"selector": "th", "props": "text-align: left"}]
     plain = frame.style.hide(axis="index").set_table_styles(left)
@@ -401,7 +401,7 @@ neat(
 
 # %%
 def train_all(trials, *, n_folds=N_FOLDS, seed=SEED):
-    "Fit each trial once a fold; return one result a trial: predictions, or why it failed."
+    """Fit each trial once a fold; return one result a trial: predictions, or why it failed."""
 
     def show(result):
         print(result.predictions or f"{result.name} failed: {reason(result)}")
@@ -411,7 +411,7 @@ def train_all(trials, *, n_folds=N_FOLDS, seed=SEED):
 
 
 def reason(result):
-    "Return the last line of a failed trial's error."
+    """Return the last line of a failed trial's error."""
     return result.error.strip().splitlines()[-1]
 
 
@@ -495,9 +495,8 @@ members = [
 both = ensemble(members, method=getattr(comp.module("trials"), "ENSEMBLE", "greedy"))
 print(both)
 for member in members:
-    print(
-        f"{both.about['weights'][member.name]:.2f} of {member.name}; against it: {compare(both, member)}"
-    )
+    weight = both.about["weights"][member.name]
+    print(f"{weight:.2f} of {member.name}; against it: {compare(both, member)}")
 
 # %% [markdown]
 # What does it predict for pairs of each score? Half of the predictions are inside the box, and the
