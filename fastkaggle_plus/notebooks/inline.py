@@ -81,8 +81,8 @@ class Inliner:
             if hasattr(trial, "model"):
                 strings += [trial.model, *_strings(trial.params)]
         models = [f"{s.partition('.')[0]}.py" for s in strings if _MODEL.fullmatch(s)]
-        files = [FACTS]
-        for name in ("data.py", *models, "trials.py"):
+        files: list[str] = []
+        for name in (FACTS, "data.py", *models, "trials.py"):
             files += [*self.data_files_of(name), name]
         return [name for name in dict.fromkeys(files) if self.has(name)]
 

@@ -75,10 +75,8 @@ def quick_copy(
     return dest
 
 
-def quick_trials(
-    trials: Iterable[Any],  # Trial records
-) -> tuple[Any, ...]:
-    """Return the trials with one epoch, few trees and small bags.
+def quick_trials(trials: Iterable[Any]) -> tuple[Any, ...]:
+    """Return Trial records with one epoch, few trees and small bags.
 
     An image network is replaced by a tiny untrained one of its family, on small images: it needs no
     download, shows that everything runs, and its score means nothing. A language model stays the
@@ -87,10 +85,7 @@ def quick_trials(
     return tuple(dataclasses.replace(t, params=_smaller(t.model, t.params)) for t in trials)
 
 
-def is_replaced(
-    model: str,  # "file.function", as in Trial.model
-    params: dict[str, Any],  # of the trial
-) -> bool:
+def is_replaced(model: str, params: dict[str, Any]) -> bool:
     """Say whether QUICK replaces a trial's network. If so, a dry run says nothing on its time."""
     if _is_image_network(model) and "arch" in params:
         return True

@@ -135,10 +135,8 @@ def _model_cells(inliner: Inliner) -> Iterator[tuple[str, str]]:
     for name in inliner.missing():
         if name not in ("data.py", "trials.py") and name.endswith(".py"):
             yield from _data_cells(inliner, name)
-            yield (
-                "markdown",
-                f"`{name}`: {inliner.docstring(name) or 'a model of this competition.'}",
-            )
+            about = inliner.docstring(name) or "a model of this competition."
+            yield "markdown", f"`{name}`: {about}"
             yield "code", inliner.next_piece(name)
 
 
@@ -180,10 +178,6 @@ def set_parameters(source: str, values: Mapping[str, Any]) -> str:
 def _placeholders(comp: Competition, title: str) -> dict[str, str]:
     """Return the values of {{name}} in a template's prose."""
     tasks = {"binary": "two classes", "multiclass": "several classes", "regression": "a number"}
-    try:
-        version = importlib.metadata.version("fastkaggle_plus")
-    except importlib.metadata.PackageNotFoundError:
-        version = "0"
     return {
         "title": comp.title or title,
         "slug": comp.slug,
@@ -193,7 +187,7 @@ def _placeholders(comp: Competition, title: str) -> dict[str, str]:
         "id": comp.id,
         "target": ", ".join(comp.target),
         "split": comp.split.kind + (f" by {comp.split.column}" if comp.split.column else ""),
-        "version": version,
+        "version": importlib.metadata.version("fastkaggle_plus"),
     }
 
 

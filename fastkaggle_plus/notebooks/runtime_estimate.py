@@ -28,19 +28,15 @@ def limit_s(comp: Competition, metadata: Mapping[str, Any] | None = None) -> flo
     return min(timeout_s, CODE_COMPETITION_S if comp.code_competition else MAX_TIMEOUT_S)
 
 
-def runs_trials(
-    notebook: Any,  # nbformat's NotebookNode
-) -> bool:
+def runs_trials(notebook: Any) -> bool:
     """Say whether a notebook runs only the list TRIALS, as `fkp run` does."""
     return not any(
         cell.cell_type == "code" and _OTHER_LIST.search(cell.source) for cell in notebook.cells
     )
 
 
-def measured_seconds(
-    file: str | Path,  # a results.csv, as a run writes it
-) -> dict[str, tuple[float, int]]:
-    """Return trial -> (seconds, folds); empty if the file does not exist."""
+def measured_seconds(file: str | Path) -> dict[str, tuple[float, int]]:
+    """Return trial -> (seconds, folds) of a results.csv; empty if the file does not exist."""
     if not Path(file).is_file():
         return {}
     with Path(file).open(newline="", encoding="utf-8") as f:

@@ -1,4 +1,4 @@
-"""The patents' notebook runs without a network on the pairs that are seen, again on all hidden ones, and gets its score; what is missing is said early."""
+"""The patents' notebook runs without internet, again on the hidden pairs, and gets its score."""
 
 import re
 
@@ -45,7 +45,7 @@ def place(rendered, words: str) -> int:
     return at
 
 
-def test_it_may_be_pushed_and_asks_for_no_internet(rendered, comp):
+def test_it_passes_the_check_without_internet(rendered, comp):
     assert (
         find_faults(
             rendered.notebook,
@@ -60,7 +60,7 @@ def test_it_may_be_pushed_and_asks_for_no_internet(rendered, comp):
     ] == [SLUG]
 
 
-def test_the_model_is_asked_for_before_anything_is_read(rendered):
+def test_the_model_is_looked_up_before_the_data_is_read(rendered):
     assert (
         place(rendered, "fetch_weights(default_arch())")
         < place(rendered, "setup_comp(comp.slug)")
@@ -68,7 +68,7 @@ def test_the_model_is_asked_for_before_anything_is_read(rendered):
     )
 
 
-def test_it_explains_what_it_inlines_and_names_every_list_of_trials(rendered, comp):
+def test_it_explains_its_code_and_names_every_list_of_trials(rendered, comp):
     prose = " ".join(c.source for c in rendered.notebook.cells if c.cell_type == "markdown")
     for words in (
         *trial_lists(comp),
@@ -85,7 +85,7 @@ def test_it_explains_what_it_inlines_and_names_every_list_of_trials(rendered, co
     )
 
 
-def test_another_list_is_chosen_by_its_name_and_its_models_come_along(comp):
+def test_another_list_can_be_chosen_and_needs_its_models(comp):
     chosen = render_notebook(comp, params={"LIST": "WINNERS"})
     assert any('LIST = "WINNERS"' in c for c in code(chosen)) and models_needed(
         comp, chosen.notebook
