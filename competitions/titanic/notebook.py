@@ -2,6 +2,7 @@
 
 `fkp notebook titanic` renders it, with this folder's other files as cells.
 """
+# ruff: noqa: T201
 
 # %% [markdown]
 # # {{title}}

@@ -2,6 +2,7 @@
 
 `fkp notebook us-patent-phrase-to-phrase-matching` renders it, with the other files as cells.
 """
+# ruff: noqa: T201
 
 # %% [markdown]
 # # {{title}}

@@ -7,10 +7,10 @@ import sys
 
 import nbformat
 import pytest
+from slugify import slugify
 
 from fastkaggle_plus.competition import load_comp
 from fastkaggle_plus.exceptions import ConfigError, NotebookError, UnknownName
-from fastkaggle_plus.kaggle_client.kernels.metadata import slugify
 from fastkaggle_plus.notebooks import (
     kernel_metadata,
     quick_copy,

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from slugify import slugify  # Kaggle makes the id of a title with this package
 
 from ...exceptions import ConfigError, PushRefused
 
@@ -193,13 +194,6 @@ def title_problem(title: str) -> str:
                 f"expected {least} to {most}, with letters or digits."
             )
     return ""
-
-
-def slugify(title: str) -> str:
-    """Return the name in the URL that Kaggle makes of a title."""
-    from slugify import slugify as kaggle_slugify
-
-    return str(kaggle_slugify(title))
 
 
 def _as_list(value: Any) -> list[Any]:
