@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from slugify import slugify
-
 from ..competition import Competition
 from ..exceptions import ConfigError
-from ..kaggle_client.kernels.metadata import DEFAULT_GPU, NAME_LENGTH, KernelMetadata, title_problem
+from ..kaggle_client.kernels.metadata import (
+    DEFAULT_GPU,
+    NAME_LENGTH,
+    KernelMetadata,
+    slugify,
+    title_problem,
+)
 
 
 def kernel_metadata(

@@ -25,28 +25,28 @@ from .conftest import LIBS, OWNER
 KEY = "0123456789abcdef" * 2
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def titanic():
     return load_comp("titanic")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def rendered(titanic):
     return render_notebook(titanic, owner=OWNER, libs_dataset=LIBS)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def code_comp(titanic):
     """Titanic as a code competition."""
     return titanic.model_copy(update={"code_competition": True})
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def offline(code_comp):
     return render_notebook(code_comp, owner=OWNER, libs_dataset=LIBS)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def without_libs(code_comp):
     return render_notebook(code_comp, owner=OWNER)
 

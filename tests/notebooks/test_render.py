@@ -98,7 +98,7 @@ print(json.dumps({{f.name: render_notebook(load_comp(f), **options).text for f i
 """
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def rendered_elsewhere(tmp_path_factory):
     """The text of each folder's notebook, rendered in another process."""
     code = RENDER_ALL.format(owner=OWNER, libs=LIBS, folders=[str(f) for f in WITH_NOTEBOOK])
