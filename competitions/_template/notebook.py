@@ -19,8 +19,8 @@
 # ## Set-up
 #
 # We use `fastkaggle_plus` for everything around the models: folds, fair comparisons and checked
-# submissions. This cell installs it from the dataset of wheels attached to this notebook. If there
-# is none, it installs it from the internet.
+# submissions. The next cell installs it from the dataset of wheels attached to this notebook. If
+# there is none, it installs it from the internet.
 
 # %% standard="install"
 
@@ -88,7 +88,7 @@ def neat(frame):
 
 
 # %% [markdown]
-# Which machine are we on? If there is a GPU, this cell multiplies two matrices on it, to see
+# Which machine are we on? If there is a GPU, the next cell multiplies two matrices on it, to see
 # whether it really works with the installed torch.
 
 # %% standard="gpu"
@@ -207,15 +207,17 @@ neat(
 
 # %%
 def train_all(trials, *, n_folds=N_FOLDS, seed=SEED):
-    """Fit each trial once a fold; return one result a trial: predictions, or why it failed."""
-
-    def show(result):
-        print(
-            result.predictions or f"{result.name} failed: {result.error.strip().splitlines()[-1]}"
-        )
-
+    """Fit each trial on each fold; return one result for each trial."""
     sweep = Sweep(comp.slug, tuple(trials), n_folds, seed)
-    return run_local(sweep, comp, path, vault=Vault("vault"), on_result=show)
+    return run_local(sweep, comp, path, vault=Vault("vault"), on_result=show_result)
+
+
+def show_result(result):
+    """Print one line on a finished trial."""
+    if result.predictions is None:
+        print(f"{result.name} failed: {result.error.strip().splitlines()[-1]}")
+    else:
+        print(result.predictions)
 
 
 results = train_all(trials)
@@ -261,7 +263,8 @@ plot_scores(done)
 # %%
 explained = [p for p in done if p.importances]
 forests = [p for p in explained if "forest" in p.name]
-plot_importances((forests or explained)[0]) if explained else None
+picture = plot_importances((forests or explained)[0]) if explained else None
+picture
 
 # %% [markdown]
 # ## The ensemble
@@ -282,7 +285,8 @@ for member in members:
 # with what really happened. For a number, it shows the errors.
 
 # %%
-plot_residuals(both) if comp.task == "regression" else plot_calibration(both)
+picture = plot_residuals(both) if comp.task == "regression" else plot_calibration(both)
+picture
 
 # %% [markdown]
 # ## What do we keep?

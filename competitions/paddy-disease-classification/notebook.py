@@ -22,8 +22,8 @@
 # ## Set-up
 #
 # We use `fastkaggle_plus` for everything around the models: folds, fair comparisons and checked
-# submissions. This cell installs it from the dataset of wheels attached to this notebook. If there
-# is none, it installs it from the internet.
+# submissions. The next cell installs it from the dataset of wheels attached to this notebook. If
+# there is none, it installs it from the internet.
 
 # %% standard="install"
 
@@ -105,7 +105,7 @@ def neat(frame):
 
 
 # %% [markdown]
-# Which machine are we on? If there is a GPU, this cell multiplies two matrices on it, to see
+# Which machine are we on? If there is a GPU, the next cell multiplies two matrices on it, to see
 # whether it really works with the installed torch. Some of Kaggle's GPUs do not. Without a GPU
 # this notebook runs too, but it takes days.
 

@@ -23,8 +23,8 @@
 # ## Set-up
 #
 # We use `fastkaggle_plus` for everything around the models: folds, fair comparisons and checked
-# submissions. This cell installs it from the dataset of wheels attached to this notebook. If there
-# is none, it installs it from the internet.
+# submissions. The next cell installs it from the dataset of wheels attached to this notebook. If
+# there is none, it installs it from the internet.
 
 # %% standard="install"
 
@@ -94,7 +94,7 @@ def neat(frame):
 
 
 # %% [markdown]
-# Which machine are we on? If there is a GPU, this cell multiplies two matrices on it, to see
+# Which machine are we on? If there is a GPU, the next cell multiplies two matrices on it, to see
 # whether it really works with the installed torch. Titanic is so small that a CPU is enough.
 
 # %% standard="gpu"
@@ -257,15 +257,17 @@ neat(
 
 # %%
 def train_all(trials, *, n_folds=N_FOLDS, seed=SEED):
-    """Fit each trial once a fold; return one result a trial: predictions, or why it failed."""
-
-    def show(result):
-        print(
-            result.predictions or f"{result.name} failed: {result.error.strip().splitlines()[-1]}"
-        )
-
+    """Fit each trial on each fold; return one result for each trial."""
     sweep = Sweep(comp.slug, tuple(trials), n_folds, seed)
-    return run_local(sweep, comp, path, vault=Vault("vault"), on_result=show)
+    return run_local(sweep, comp, path, vault=Vault("vault"), on_result=show_result)
+
+
+def show_result(result):
+    """Print one line on a finished trial."""
+    if result.predictions is None:
+        print(f"{result.name} failed: {result.error.strip().splitlines()[-1]}")
+    else:
+        print(result.predictions)
 
 
 results = train_all(trials)
@@ -314,7 +316,8 @@ plot_scores(done)
 
 # %%
 forest = next((p for p in done if p.name == "random forest"), None)
-plot_importances(forest) if forest else None
+picture = plot_importances(forest) if forest else None
+picture
 
 # %% [markdown]
 # ## The ensemble

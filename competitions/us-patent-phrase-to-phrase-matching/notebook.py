@@ -26,8 +26,8 @@
 # ## Set-up
 #
 # We use `fastkaggle_plus` for everything around the models: folds, fair comparisons and checked
-# submissions. This cell installs it from the dataset of wheels attached to this notebook. If there
-# is none, it installs it from the internet.
+# submissions. The next cell installs it from the dataset of wheels attached to this notebook. If
+# there is none, it installs it from the internet.
 
 # %% standard="install"
 
@@ -115,7 +115,7 @@ def neat(frame):
 
 
 # %% [markdown]
-# Which machine are we on? If there is a GPU, this cell multiplies two matrices on it, to see
+# Which machine are we on? If there is a GPU, the next cell multiplies two matrices on it, to see
 # whether it really works with the installed torch.
 
 # %% standard="gpu"
@@ -123,7 +123,7 @@ def neat(frame):
 # %% [markdown]
 # Without the internet we cannot download a pretrained model. Its folder (configuration, weights,
 # tokenizer) must be attached to the notebook, as a dataset or as a model. `fkp push` does that. If
-# the model is missing, this cell fails now and says how to attach it. That is better than failing
+# the model is missing, the next cell fails and says how to attach it. That is better than a failure
 # after an hour.
 
 # %%
@@ -402,13 +402,17 @@ neat(
 
 # %%
 def train_all(trials, *, n_folds=N_FOLDS, seed=SEED):
-    """Fit each trial once a fold; return one result a trial: predictions, or why it failed."""
-
-    def show(result):
-        print(result.predictions or f"{result.name} failed: {reason(result)}")
-
+    """Fit each trial on each fold; return one result for each trial."""
     sweep = Sweep(comp.slug, tuple(trials), n_folds, seed)
-    return run_local(sweep, comp, path, vault=Vault("vault"), data=data, on_result=show)
+    return run_local(sweep, comp, path, vault=Vault("vault"), data=data, on_result=show_result)
+
+
+def show_result(result):
+    """Print one line on a finished trial."""
+    if result.predictions is None:
+        print(f"{result.name} failed: {reason(result)}")
+    else:
+        print(result.predictions)
 
 
 def reason(result):
@@ -477,9 +481,8 @@ seen = [
     for p in done
     if "tokens_mean" in next(iter(p.about.get("fits", ())), {})
 ]
-neat(pd.DataFrame(seen)).format(
-    {"tokens, mean": "{:.1f}"}
-) if seen else "No fine-tuned model finished."
+table = neat(pd.DataFrame(seen)).format({"tokens, mean": "{:.1f}"}) if seen else None
+table
 
 # %% [markdown]
 # ## The ensemble
