@@ -186,7 +186,8 @@ neat(sizes.value_counts(["width_px", "height_px"]).rename("images").reset_index(
 
 # %%
 odd = check_images(next(f for f in sorted(folder.iterdir()) if f.is_dir()) if QUICK else folder)
-neat(odd) if len(odd) else print("Every image opens, and none looks odd.")
+print(f"{len(odd)} images are damaged or look odd.")
+neat(odd)
 
 # %% [markdown]
 # ## What does the network see?
