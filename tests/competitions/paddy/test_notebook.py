@@ -47,7 +47,9 @@ def test_it_passes_the_check_and_requests_a_gpu(rendered, comp):
         "competition_sources": [SLUG],
     }
     assert {k: rendered.metadata[k] for k in wanted} == wanted
-    prose = " ".join(c.source for c in rendered.notebook.cells if c.cell_type == "markdown")
+    cells = rendered.notebook.cells
+    prose_words = [w for c in cells if c.cell_type == "markdown" for w in c.source.split()]
+    prose = " ".join(prose_words)
     for words in (
         "## Part 1: First steps",
         "## Part 2: Small models",

@@ -69,7 +69,9 @@ def test_the_model_is_looked_up_before_the_data_is_read(rendered):
 
 
 def test_it_explains_its_code_and_names_every_list_of_trials(rendered, comp):
-    prose = " ".join(c.source for c in rendered.notebook.cells if c.cell_type == "markdown")
+    cells = rendered.notebook.cells
+    prose_words = [w for c in cells if c.cell_type == "markdown" for w in c.source.split()]
+    prose = " ".join(prose_words)
     for words in (
         *trial_lists(comp),
         "[0.54]",
