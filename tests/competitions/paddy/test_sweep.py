@@ -11,7 +11,7 @@ PRETRAINED = {"lite0": "tf_efficientnet_lite0", "squeezenet": "squeezenet1_1"}
 def test_pretrained_networks_beat_random_weights_with_both_resize_methods(tmp_path):
     comp = load_comp("paddy-disease-classification")
     bundle = comp.module("rehearsal").make(
-        tmp_path / "bundle", seed=5, n_images=480, height_px=128, width_px=96
+        tmp_path / "bundle", seed=5, n_images=400, height_px=128, width_px=96
     )
     small = {"item": 80, "batch": 64, "epochs": 2, "bs": 16, "lr": 0.01}
     trials = tuple(

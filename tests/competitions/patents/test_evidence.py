@@ -26,7 +26,7 @@ def test_fine_tuning_beats_the_baselines_and_an_ensemble_beats_its_members(made,
     data, styles = comp.read(made / "files"), comp.module("trials").STYLES
     folds = make_folds(data.targs, n_folds=2, kind="stratified-group", groups=data.groups)
     models = {
-        "tuned": text_model(SMALL, styles["pair"], 3, lr=1e-4, bs=32, loss="bce"),
+        "tuned": text_model(SMALL, styles["pair"], 2, lr=1e-4, bs=32, loss="bce"),
         "cosine": cosine_model(SMALL, PAIR),
         "overlap": overlap_model(PAIR),
         "static": static_text_model(SMALL, PAIR),
