@@ -63,7 +63,7 @@ def find_faults(
     problems += [("weights", m) for m in missing_models(weights or {}, declared)]
     limit = limit_s(comp, metadata)
     if forecast_s is not None and forecast_s > limit:
-        message = f"the expected run time is {forecast_s / HOUR_S:.1f} h; Kaggle stops it after"
+        message = f"it is expected to run {forecast_s / HOUR_S:.1f} h; Kaggle stops it after"
         problems.append(
             ("runtime", f"{message} {limit / HOUR_S:.0f} h. Run fewer trials or folds at a time.")
         )

@@ -48,8 +48,8 @@ def metadata_problems(
         yield f"competition_sources lacks {comp.slug!r}: the notebook would have no data. Add it."
     if comp.code_competition and declared.enable_internet:
         yield (
-            f"enable_internet is on, but {comp.slug} accepts only notebooks without internet. "
-            "Switch it off."
+            f"enable_internet is on, but {comp.slug} takes submissions only from notebooks "
+            "without internet. Switch it off."
         )
 
 
@@ -61,9 +61,9 @@ def missing_models(
     for arch, names in weights.items():
         if not declared.enable_internet and not has_model(declared, names):
             yield (
-                f"a trial uses the model {arch!r}, the internet is off, and no attached dataset or "
-                f"model is called {' or '.join(sorted(names, key=len, reverse=True))}. Attach one "
-                "with config.json, the weights and the tokenizer (fkp push --dataset OWNER/NAME or "
+                f"a trial uses the model {arch!r}, the internet is off, and neither dataset_sources "
+                "nor model_sources has one called "
+                f"{' or '.join(sorted(names, key=len, reverse=True))}. Attach one with config.json, the weights and the tokenizer (fkp push --dataset OWNER/NAME or "
                 "--model ..., datasets= or models= here), or put the model where the trial finds "
                 "it on this machine: then `fkp push` makes and attaches the dataset."
             )
