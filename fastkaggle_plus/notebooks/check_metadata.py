@@ -60,10 +60,11 @@ def missing_models(
     """Yield a message for each pretrained model that is neither attached nor can be downloaded."""
     for arch, names in weights.items():
         if not declared.enable_internet and not has_model(declared, names):
+            choices = " or ".join(sorted(names, key=len, reverse=True))
             yield (
-                f"a trial uses the model {arch!r}, the internet is off, and neither dataset_sources "
-                "nor model_sources has one called "
-                f"{' or '.join(sorted(names, key=len, reverse=True))}. Attach one with config.json, the weights and the tokenizer (fkp push --dataset OWNER/NAME or "
+                f"a trial uses the model {arch!r}, the internet is off, and neither "
+                f"dataset_sources nor model_sources has one called {choices}. Attach one with "
+                "config.json, the weights and the tokenizer (fkp push --dataset OWNER/NAME or "
                 "--model ..., datasets= or models= here), or put the model where the trial finds "
                 "it on this machine: then `fkp push` makes and attaches the dataset."
             )
