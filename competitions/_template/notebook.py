@@ -1,24 +1,31 @@
-"""The notebook of a new competition, in percent format: `fkp notebook SLUG` renders it, with this folder's other files inlined."""
+"""A new competition's notebook, in percent format.
+
+`fkp notebook SLUG` renders it, with this folder's other files as cells.
+"""
+# ruff: noqa: B018, T201
 
 # %% [markdown]
 # # {{title}}
 #
-# **Hypothesis:** of the model families at hand, no single one is clearly best, and their average is at least as good as each of them.
+# **Hypothesis:** no single model family is clearly the best one here, and the average of all of
+# them is at least as good as each of them.
 #
-# This notebook reads the data of [{{slug}}]({{page}}), runs a list of declared trials on one split, says what each difference is worth, averages the
-# trials that were chosen for it before anything was scored, and writes a checked `submission.csv`. It predicts `{{target}}` ({{task}}) and is scored
-# by {{metric}}.
+# This notebook reads the data of [{{slug}}]({{page}}) and trains a list of models on the same
+# split. Then we test which differences are real, average the models that we chose before we saw a
+# score, and write a checked `submission.csv`. We predict `{{target}}` ({{task}}), and the metric
+# is {{metric}}.
 
 # %% [markdown]
 # ## Set-up
 #
-# `fastkaggle_plus` is the loop around the models: folds, paired tests, checked submissions. If it is not there yet, it comes from the
-# dataset of wheels that is attached to this notebook, and without one from the internet.
+# We use `fastkaggle_plus` for everything around the models: folds, fair comparisons and checked
+# submissions. The next cell installs it from the dataset of wheels attached to this notebook. If
+# there is none, it installs it from the internet.
 
 # %% standard="install"
 
 # %% [markdown]
-# Everything we use, by name.
+# Next, the imports.
 
 # %%
 # %matplotlib inline
@@ -51,8 +58,9 @@ from fastkaggle_plus.reporting import (
 from fastkaggle_plus.sweeps import trials_of, write_results
 
 # %% [markdown]
-# Everything you may want to change is in the next cell. `QUICK = True` runs the whole notebook on a slice of the rows with small models: a minute
-# spent on that before a long run is a minute well spent. `SEED` decides the split; the models keep seeds of their own.
+# These are the settings that you may want to change. `QUICK = True` is a dry run on a slice of the
+# rows with small models. Do one before every long run: it takes a minute. `SEED` sets the split;
+# each model has its own seed.
 
 # %% tags=["parameters"]
 SLUG = "slug"
@@ -61,7 +69,8 @@ SEED = 42
 N_FOLDS = 5
 
 # %% [markdown]
-# The seed is set here and nowhere else. The folder will hold the pieces of code that worker processes load, and `neat` shows a table without row numbers.
+# We set the seed once, here. We also make a folder for the code cells below, because worker
+# processes load the code from there. And `neat` shows a table without row numbers.
 
 # %%
 random.seed(SEED)
@@ -71,7 +80,7 @@ code.mkdir(parents=True, exist_ok=True)
 
 
 def neat(frame):
-    "Show a table without row numbers, words on the left."
+    """Show a table without row numbers, words on the left."""
     words = list(frame.select_dtypes(exclude="number"))
     left = [{"selector": "th", "props": "text-align: left"}]
     plain = frame.style.hide(axis="index").set_table_styles(left)
@@ -79,20 +88,23 @@ def neat(frame):
 
 
 # %% [markdown]
-# Which machine is this? A small multiplication says whether the GPU, if there is one, really works with the installed torch.
+# Which machine are we on? If there is a GPU, the next cell multiplies two matrices on it, to see
+# whether it really works with the installed torch.
 
 # %% standard="gpu"
 
 # %% [markdown]
 # ## The competition
 #
-# These are the facts: which column is predicted, how it is scored, and how the rows are to be split. Like the other pieces of code below
-# they are written to the small folder, so that you can edit a cell and run it again.
+# These are the facts about the competition: what we predict, how the score is computed, how to
+# split the rows. The cell writes them to the folder that we just made, and so do the other code
+# cells below. So you can edit a cell and run it again.
 
 # %% inline="competition.toml"
 
 # %% [markdown]
-# `setup_comp` finds the data wherever Kaggle mounted it, in the layout of today or the older one. Elsewhere it downloads it.
+# Where is the data? `setup_comp` finds it on Kaggle, in the new or the old folder layout. On your
+# own machine it downloads it.
 
 # %%
 comp = load_comp(code)
@@ -104,14 +116,14 @@ sorted(p.name for p in path.iterdir())
 # %% [markdown]
 # ## The rows
 #
-# Always look at the rows first, and at what is missing.
+# Always look at the data first. What does a row look like?
 
 # %%
 train, test = pd.read_csv(path / comp.train), pd.read_csv(path / comp.test)
 train.head()
 
 # %% [markdown]
-# Column by column: what it holds, and where it has gaps.
+# What is in each column, and how many values are missing?
 
 # %%
 pd.DataFrame(
@@ -126,12 +138,14 @@ pd.DataFrame(
 # %% [markdown] when="data.py"
 # ## Features
 #
-# `read` returns the rows with their features. What is learned from targets belongs into `in_fold`, so that no row tells its own answer.
+# `read` returns the rows with their features. If a feature is learned from the targets, compute it
+# in `in_fold`. There it sees only the training rows of one fold. Otherwise a row could see its own
+# answer.
 
 # %% inline="data.py" when="data.py"
 
 # %% [markdown]
-# This is what the models will see, and what they will not, with the reason.
+# What will the models see? And which columns do they not see, and why?
 
 # %%
 data = comp.read(path)
@@ -146,8 +160,9 @@ for column, why in data.left_out.items():
 # %% [markdown]
 # ## The split
 #
-# One assignment of rows to folds is shared by every model: that is what makes their predictions comparable, row by row. It is {{split}}, and must hold
-# rows out the way the organisers did: a split that is too easy flatters. It is saved with the output.
+# All models use the same split of the rows into folds, so we can compare their predictions row by
+# row. The split is {{split}}. It should be like the organisers' split: if ours is easier, our
+# scores are too good. We save it with the output.
 
 # %%
 folds = folds_for(comp, data, n_folds=N_FOLDS, seed=SEED)
@@ -160,15 +175,16 @@ print(
 # %% [markdown]
 # ## The trials
 #
-# Each trial is one idea with one line on what it is to find out. Which of them join the ensemble is declared here, before anything is scored:
-# choosing members by their score would flatter.
+# Each trial is one idea, with one line on what we want to learn from it. We also choose here which
+# trials go into the ensemble, before we see any score. If we chose them by their scores, the
+# ensemble's score would be too good.
 
 # %% inline="models"
 
 # %% inline="trials.py" when="trials.py"
 
 # %% [markdown]
-# The same as a list to read:
+# Here is the same list as a table:
 
 # %%
 trials = quick_trials(trials_of(comp)) if QUICK else trials_of(comp)
@@ -185,31 +201,35 @@ neat(
 # %% [markdown]
 # ## Training
 #
-# All training happens in this one function. It fits every trial on every fold, two at a time on two cores, and keeps what finished in a small
-# store: run the cell again, and nothing is trained twice.
+# This function does all the training. It fits each trial on each fold, two trials at a time on two
+# cores, and stores what is finished. If you run the cell again, nothing is trained twice.
 
 
 # %%
 def train_all(trials, *, n_folds=N_FOLDS, seed=SEED):
-    "Fit each trial once a fold; return one result a trial: predictions, or why it failed."
-
-    def tell(result):
-        print(
-            result.predictions or f"{result.name} failed: {result.error.strip().splitlines()[-1]}"
-        )
-
+    """Fit each trial on each fold; return one result for each trial."""
     sweep = Sweep(comp.slug, tuple(trials), n_folds, seed)
-    return run_local(sweep, comp, path, vault=Vault("vault"), on_result=tell)
+    return run_local(sweep, comp, path, vault=Vault("vault"), on_result=show_result)
+
+
+def show_result(result):
+    """Print one line on a finished trial."""
+    if result.predictions is None:
+        print(f"{result.name} failed: {result.error.strip().splitlines()[-1]}")
+    else:
+        print(result.predictions)
 
 
 results = train_all(trials)
 done = [r.predictions for r in results if r.predictions is not None]
 
 # %% [markdown]
-# ## What the differences are worth
+# ## Which differences are real?
 #
-# Best first. The verdict compares each trial with the best *on the same rows*. *Noise* means that chance alone gives a difference like this often.
-# The best of many is partly lucky, so a tie with it is a tie.
+# The best trial is in the first row. Is it really better than the others? The verdict compares
+# each trial with the best one *on the same rows*. *Noise* means that chance alone often gives a
+# difference of this size. And the best of many trials was also lucky, so treat a tie with it as a
+# tie.
 
 # %%
 rows = board(results)
@@ -228,26 +248,30 @@ neat(table).format(precision=4).format("{:.1f}", subset=["seconds"]).format(
 )
 
 # %% [markdown]
-# The same as a picture. The grey dots are single folds: look how far apart they are for one and the same model.
+# Here is the same as a picture. Each grey dot is one fold. Look how far apart the dots of one
+# model are.
 
 # %%
 plot_scores(done)
 
 # %% [markdown]
-# ## What a forest leans on
+# ## Which features does the forest use?
 #
-# Does it lean on what you think it should? A feature that should not matter and does is often a leak.
+# Does it use the features that you expect? If a feature is important but should not be, it is
+# often a leak.
 
 # %%
-telling = [p for p in done if p.importances]
-leaning = next((p for p in telling if "forest" in p.name), telling[0] if telling else None)
-plot_importances(leaning) if leaning else None
+explained = [p for p in done if p.importances]
+forests = [p for p in explained if "forest" in p.name]
+picture = plot_importances((forests or explained)[0]) if explained else None
+picture
 
 # %% [markdown]
 # ## The ensemble
 #
-# The declared members are combined. Where weights are fitted, they are fitted on other folds than those they are scored on. Is the ensemble better
-# than its members? The paired test says.
+# Now we combine the trials that we chose above. If the ensemble fits weights, each fold is scored
+# with weights fitted on the other folds. Is the ensemble better than its members? The paired test
+# answers that.
 
 # %%
 members = [r.predictions for r in results if r.predictions is not None and r.trial.in_ensemble]
@@ -257,16 +281,19 @@ for member in members:
     print(f"against {member.name}: {compare(both, member)}")
 
 # %% [markdown]
-# Does it know what it does not know?
+# How far can we trust the predictions? For classes, this plot compares the predicted probabilities
+# with what really happened. For a number, it shows the errors.
 
 # %%
-plot_residuals(both) if comp.task == "regression" else plot_calibration(both)
+picture = plot_residuals(both) if comp.task == "regression" else plot_calibration(both)
+picture
 
 # %% [markdown]
-# ## What is kept
+# ## What do we keep?
 #
-# Predictions by row, of every trial and of the ensemble, with the model, its parameters, the split and its seed: enough to compare them with next
-# week's idea, or to average with it, without training anything again.
+# We save the predictions of every trial and of the ensemble, with the model, its parameters, the
+# split and its seed. Next week we can compare them with a new idea, or average them with it,
+# without training anything again.
 
 # %%
 kept = Path("predictions")
@@ -280,8 +307,9 @@ neat(pd.read_csv("results.csv")[columns].head(3))
 # %% [markdown]
 # ## The submission
 #
-# The answers are joined to the sample submission by id, never by position, and checked: columns, ids, order, values. A file that Kaggle would refuse,
-# or score as nonsense, is refused here.
+# We match the predictions to the sample submission by id, never by position. Then we check the
+# columns, the ids, the order and the values. A file that Kaggle would refuse, or score as
+# nonsense, is refused here.
 
 # %%
 file = write_submission(both, comp, path, file="submission.csv")
@@ -290,7 +318,8 @@ print(f"{len(answers)} rows")
 answers.head()
 
 # %% [markdown]
-# ## What next
+# ## What next?
 #
-# Look at the rows that every model gets wrong, find one idea, add one line to the trials, and see whether the paired test believes it. If it says
-# *noise*, that is an answer too, and cheaper than a submission.
+# Look at the rows that every model gets wrong. Think of one idea, add one trial, and see what the
+# paired test says. If it says *noise*, we have learned something too, and it cost us no
+# submission.

@@ -1,4 +1,4 @@
-"""The rehearsal: labelled rows of the competition's own files, or made-up rows in the shape of competition.toml."""
+"""Make the rehearsal: from labelled rows of the competition, or from made-up rows."""
 
 import tempfile
 from pathlib import Path
@@ -9,7 +9,8 @@ import pandas as pd
 from fastkaggle_plus import Competition, load_comp, rehearse
 from fastkaggle_plus.competition import Images
 
-DATA = ""  # folder of the competition's own files, seen from this one; "": the rows are made up, and their scores say nothing
+# Folder with the competition's files, relative to this one. "": the rows are made up.
+DATA = ""
 N_ROWS = 400
 LEVELS = ("ash", "birch", "cedar")
 WORDS = (
@@ -29,7 +30,7 @@ WORDS = (
 
 
 def make(dest: str | Path, *, seed: int = 42) -> Path:
-    "Write a bundle for the sandbox into `dest`: some labelled rows are held out by the competition's own split."
+    """Write a bundle for the sandbox into `dest`, with held-out labelled rows."""
     comp = load_comp(Path(__file__).parent)
     if DATA:
         return rehearse(comp, Path(__file__).parent / DATA, dest, seed=seed)
@@ -39,7 +40,7 @@ def make(dest: str | Path, *, seed: int = 42) -> Path:
 
 
 def write_rows(comp: Competition, folder: Path, rng: np.random.Generator) -> None:
-    "Write a train file, and images where the kind asks for them, in which one hidden quantity shows through everything."
+    """Write a train file, and images if needed. All columns depend on one hidden quantity."""
     hidden = rng.normal(size=N_ROWS)
     rows = pd.DataFrame({comp.id: np.arange(1, N_ROWS + 1)})
     if comp.kind == "tabular":
@@ -53,7 +54,7 @@ def write_rows(comp: Competition, folder: Path, rng: np.random.Generator) -> Non
         first, *others = (comp.text.columns if comp.text else ()) or ("text",)
         texts = rng.choice(WORDS, (N_ROWS, 4))
         rows[first] = [" ".join(t) for t in texts]
-        for c in others:  # the more the two texts share, the larger the hidden quantity
+        for c in others:  # a larger hidden quantity means more common words
             rows[c] = [
                 " ".join([*t[:n], *rng.choice(WORDS, 4 - n)])
                 for t, n in zip(texts, np.digitize(hidden, (-1, 0, 1)), strict=True)
@@ -64,12 +65,12 @@ def write_rows(comp: Competition, folder: Path, rng: np.random.Generator) -> Non
             rows[first] += np.where(hidden + rng.normal(0, 0.5, N_ROWS) > 0, " new", " old")
     for i, name in enumerate(comp.target):
         values = hidden + rng.normal(0, 0.3 + 0.1 * i, N_ROWS)
-        wanted = {
+        by_task = {
             "regression": (np.exp(values / 2) * 10).round(3),
             "binary": (values > 0).astype(int),
             "multiclass": np.array(LEVELS)[np.digitize(values, (-0.6, 0.6))],
         }
-        rows[name] = wanted[comp.task]
+        rows[name] = by_task[comp.task]
     if comp.split.column and comp.split.column not in rows:
         rows[comp.split.column] = rng.integers(0, 40, N_ROWS)
     rows.to_csv(folder / comp.train, index=False, lineterminator="\n")
@@ -84,7 +85,7 @@ def write_images(
     folder: Path,
     rng: np.random.Generator,
 ) -> None:
-    "Write a small noisy picture for each row, the redder the larger the hidden quantity."
+    """Write a small noisy picture for each row; a larger hidden quantity makes it redder."""
     from PIL import Image
 
     where = comp.images or Images()

@@ -1,4 +1,4 @@
-"""The declared candidates: one change at a time, each with what it is to find out."""
+"""The trials: one change at a time, each with its hypothesis."""
 
 from pathlib import Path
 
@@ -10,6 +10,6 @@ TRIALS = (
         "fine forest",
         "forest.forest_model",
         {"n_estimators": 200, "min_samples_leaf": 2},
-        hypothesis="smaller leaves find more, and more trees average it out",
+        hypothesis="smaller leaves find finer patterns, and more trees reduce the noise",
     ),
 )

@@ -1,4 +1,4 @@
-"""What each state of a paddy leaf looks like: lesions painted on one blade, in the blade's own coordinates."""
+"""Paint the symptoms of each paddy disease on one blade, in the blade's own coordinates."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ STRAW = (206, 184, 132)
 
 @dataclass
 class Blade:
-    "The pixels of one blade. Lengths are in short sides of the image."
+    """The pixels of one blade. Lengths are in short sides of the image."""
 
     along: Array  # (n,) distance from the tip
     across: Array  # (n,) signed distance from the midrib
     v: Array  # (n,) `across` in half widths: -1 and 1 are the margins
     rgb: Array  # (n, 3) colours 0-255, painted on in place
     half_width: float
-    length: float  # of what can be seen
+    length: float  # of the visible part
     is_heart: bool  # the youngest blade, in front of the others
 
     def blend(
         self, colour: Colour | Array, alpha: Array, where: Array | slice = slice(None)
     ) -> None:
-        "Mix a colour in, by each pixel's share of it."
+        """Mix in a colour; `alpha` is its share in each pixel."""
         self.rgb[where] += alpha[:, None] * (np.asarray(colour, dtype="f4") - self.rgb[where])
 
 
@@ -41,19 +41,19 @@ def noise(
     cell_x: float,  # size of a cell, in the unit of x
     cell_y: float,
 ) -> Array:
-    "Return smooth noise at points, about -1 to 1."
+    """Return smooth noise at points, about -1 to 1."""
     grid = rng.uniform(-1, 1, (17, 31)).astype("f4")
     return map_coordinates(grid, (y / cell_y, x / cell_x), order=1, mode="grid-wrap") * 1.4
 
 
 def smooth(x: Array) -> Array:
-    "Rise softly from 0 at 0 to 1 at 1."
+    """Return a smooth step from 0 (at 0) to 1 (at 1)."""
     x = np.clip(x, 0, 1)
     return x * x * (3 - 2 * x)
 
 
 def specks(blade: Blade, rng: np.random.Generator) -> None:
-    "Dust, dew and scars that harm nobody, in every class."
+    """Paint harmless dust, dew and scars, in every class."""
     colours = ((235, 235, 225), (90, 60, 40), (190, 176, 140), (196, 140, 60))
     for _ in range(rng.poisson(4)):
         colour, a, c = (
@@ -69,7 +69,7 @@ def specks(blade: Blade, rng: np.random.Generator) -> None:
 
 
 def blast(blade: Blade, severity: float, rng: np.random.Generator) -> None:
-    "Spindles with pointed ends: an ashen centre in a brown rim."
+    """Paint spindles with pointed ends, with an ashen centre and a brown rim."""
     ashen, rim = _varied((186, 176, 158), rng), _varied((112, 66, 36), rng)
     for a, c in _places(blade, rng.poisson(2 + 6 * severity), rng):
         long, wide = (
@@ -84,7 +84,7 @@ def blast(blade: Blade, severity: float, rng: np.random.Generator) -> None:
 
 
 def brown_spot(blade: Blade, severity: float, rng: np.random.Generator) -> None:
-    "Many round dark dots, each in a yellow halo, all over the blade."
+    """Paint many round dark dots, each with a yellow halo."""
     dark, halo = _varied((88, 50, 28), rng), _varied((206, 182, 82), rng)
     for a, c in _places(blade, rng.poisson(6 + 30 * severity), rng):
         radius = rng.uniform(0.010, 0.022)
@@ -95,7 +95,7 @@ def brown_spot(blade: Blade, severity: float, rng: np.random.Generator) -> None:
 
 
 def hispa(blade: Blade, severity: float, rng: np.random.Generator) -> None:
-    "Thin pale scratches with blunt ends, side by side, where the beetle scraped between the veins."
+    """Paint thin pale scratches side by side, where the beetle scraped between the veins."""
     pale = _varied((226, 226, 204), rng)
     for a, c in _places(blade, rng.poisson(2 + 4 * severity), rng):
         for beside in np.arange(rng.integers(3, 7)) * 0.019:
@@ -109,7 +109,7 @@ def hispa(blade: Blade, severity: float, rng: np.random.Generator) -> None:
 
 
 def leaf_streak(blade: Blade, severity: float, rng: np.random.Generator) -> None:
-    "Thin orange streaks along the veins, beaded and far apart from each other."
+    """Paint thin beaded orange streaks along the veins, far apart."""
     orange = _varied((194, 122, 44), rng)
     beads = 0.55 + 0.45 * np.sign(
         noise(rng, blade.along, blade.across, cell_x=0.02, cell_y=0.03) + 0.3
@@ -125,7 +125,7 @@ def leaf_streak(blade: Blade, severity: float, rng: np.random.Generator) -> None
 
 
 def leaf_blight(blade: Blade, severity: float, rng: np.random.Generator) -> None:
-    "Margins that dry from the tip down, with a wavy border to the green."
+    """Paint margins that dry from the tip down, with a wavy border."""
     wave = noise(rng, blade.along, np.zeros_like(blade.along), cell_x=0.07, cell_y=1) + 0.4 * noise(
         rng, blade.along, blade.v, cell_x=0.03, cell_y=2
     )
@@ -144,14 +144,14 @@ def leaf_blight(blade: Blade, severity: float, rng: np.random.Generator) -> None
 
 
 def tungro(blade: Blade, severity: float, rng: np.random.Generator) -> None:
-    "Yellow to orange from the tip downwards, a gradient without any border."
+    """Paint a gradient from yellow to orange, from the tip down, without a border."""
     mottle = 1 + 0.25 * noise(rng, blade.along, blade.across, cell_x=0.15, cell_y=0.02)
     share = smooth(1 - blade.along / ((0.45 + 0.6 * severity) * blade.length)) * mottle
     blade.blend(_varied((216, 164, 46), rng), np.clip((0.25 + 0.7 * severity) * share, 0, 1))
 
 
 def dead_heart(blade: Blade, severity: float, rng: np.random.Generator) -> None:
-    "The youngest blade dries up as a whole and rolls in, between others that stay green."
+    """Dry and roll the youngest blade; the others stay green."""
     if blade.is_heart:
         folds = 1 + 0.22 * np.sin(
             blade.v * rng.uniform(5, 9)
@@ -162,7 +162,7 @@ def dead_heart(blade: Blade, severity: float, rng: np.random.Generator) -> None:
 
 
 def downy_mildew(blade: Blade, severity: float, rng: np.random.Generator) -> None:
-    "Pale patches without a rim, fraying out, with a whitish down."
+    """Paint pale patches without a rim, with whitish down."""
     patches = noise(
         rng,
         blade.along + rng.uniform(0, 2),
@@ -177,7 +177,7 @@ def downy_mildew(blade: Blade, severity: float, rng: np.random.Generator) -> Non
 
 
 def panicle_blight(blade: Blade, severity: float, rng: np.random.Generator) -> None:
-    "A few large brown blotches of irregular outline, dark at the edge."
+    """Paint a few large irregular brown blotches with a dark edge."""
     edge, inner = _varied((84, 58, 42), rng), _varied((146, 112, 78), rng)
     rough = noise(rng, blade.along, blade.across + blade.half_width, cell_x=0.035, cell_y=0.03)
     for a, c in _places(blade, 1 + rng.poisson(0.5 + 2 * severity), rng):
@@ -189,7 +189,7 @@ def panicle_blight(blade: Blade, severity: float, rng: np.random.Generator) -> N
 
 
 def normal(blade: Blade, severity: float, rng: np.random.Generator) -> None:
-    "Nothing."
+    """Paint nothing."""
 
 
 DISEASES: dict[str, Callable[[Blade, float, np.random.Generator], None]] = {
@@ -207,7 +207,7 @@ DISEASES: dict[str, Callable[[Blade, float, np.random.Generator], None]] = {
 
 
 def _strength(severity: float) -> float:
-    "How much a lesion covers: a mild one is nearly see-through."
+    """Return how opaque a lesion is; a mild one is nearly transparent."""
     return min(1.0, 0.15 + 1.1 * severity)
 
 
@@ -216,7 +216,7 @@ def _varied(colour: Colour, rng: np.random.Generator) -> Array:
 
 
 def _places(blade: Blade, n: int, rng: np.random.Generator) -> list[tuple[float, float]]:
-    "Where lesions sit: (along, across)."
+    """Return random places for lesions: (along, across)."""
     return [
         (rng.uniform(0.05, 0.95) * blade.length, rng.uniform(-0.85, 0.85) * blade.half_width)
         for _ in range(n)
@@ -224,7 +224,7 @@ def _places(blade: Blade, n: int, rng: np.random.Generator) -> list[tuple[float,
 
 
 def _near(blade: Blade, a: float, c: float, reach: float) -> tuple[Array, Array, Array]:
-    "Return the pixels within `reach`, and their distances along and across."
+    """Return the pixels within `reach`, and their distances along and across."""
     near = np.flatnonzero((np.abs(blade.along - a) < reach) & (np.abs(blade.across - c) < reach))
     return near, blade.along[near] - a, blade.across[near] - c
 
@@ -236,7 +236,7 @@ def _streak(
     colour: Array,
     alpha: float | Array,
 ) -> None:
-    "A straight line along the blade, soft at its sides: (half its length, its width)."
+    """Paint a soft straight line along the blade; `size` is (half its length, its width)."""
     near, da, dc = _near(blade, *place, size[0])
     share = smooth((1 - np.abs(da) / size[0]) * 8) * smooth((1.3 - np.abs(dc) / size[1]) * 2)
     blade.blend(colour, (alpha[near] if isinstance(alpha, np.ndarray) else alpha) * share, near)

@@ -1,28 +1,34 @@
-"""Paddy's notebook, in percent format: `fkp notebook paddy-disease-classification` renders it, with this folder's facts and trials inlined."""
+"""Paddy's notebook, in percent format.
+
+`fkp notebook paddy-disease-classification` renders it, with this folder's other files as cells.
+"""
+# ruff: noqa: T201
 
 # %% [markdown]
 # # {{title}}
 #
-# **Hypothesis:** what a network was pretrained on is worth more than how its images are cut, and three small networks of different families, averaged,
-# are better than any one of them.
+# **Hypothesis:** it matters more what a network was pretrained on than how we resize its images.
+# And the average of three small networks from different families is better than any one of them.
 #
-# This notebook follows fast.ai's *Road to the Top* in its four parts
-# ([first steps](https://www.kaggle.com/code/jhoward/first-steps-road-to-the-top-part-1),
-# [small models](https://www.kaggle.com/code/jhoward/small-models-road-to-the-top-part-2),
-# [scaling up](https://www.kaggle.com/code/jhoward/scaling-up-road-to-the-top-part-3),
-# [multi-target](https://www.kaggle.com/code/jhoward/multi-target-road-to-the-top-part-4)), on one split for all of them, and says of each
-# difference whether it is more than noise. It ends with a checked `submission.csv`. It wants a GPU, and internet for the pretrained weights.
+# This notebook follows the four parts of fast.ai's *Road to the Top* ([first
+# steps](https://www.kaggle.com/code/jhoward/first-steps-road-to-the-top-part-1), [small
+# models](https://www.kaggle.com/code/jhoward/small-models-road-to-the-top-part-2), [scaling
+# up](https://www.kaggle.com/code/jhoward/scaling-up-road-to-the-top-part-3),
+# [multi-target](https://www.kaggle.com/code/jhoward/multi-target-road-to-the-top-part-4)). All
+# parts use the same split, so we can test whether a difference is more than noise. At the end we
+# write a checked `submission.csv`. You need a GPU, and the internet for the pretrained weights.
 
 # %% [markdown]
 # ## Set-up
 #
-# `fastkaggle_plus` is the loop around the models: one split, paired tests, checked submissions. If it is not there yet, it comes from the
-# dataset of wheels that is attached to this notebook, and without one from the internet.
+# We use `fastkaggle_plus` for everything around the models: folds, fair comparisons and checked
+# submissions. The next cell installs it from the dataset of wheels attached to this notebook. If
+# there is none, it installs it from the internet.
 
 # %% standard="install"
 
 # %% [markdown]
-# Everything we use, by name.
+# Next, the imports.
 
 # %%
 # %matplotlib inline
@@ -59,11 +65,16 @@ from fastkaggle_plus.reporting import contact_sheet, plot_confusion, plot_scores
 from fastkaggle_plus.sweeps import trials_of, write_results
 
 # %% [markdown]
-# Everything you may want to change is in the next cell. `PARTS` says which parts are trained: by the course's times *1*, *2* and *4* take about an hour on
-# Kaggle's GPU, and *3* two. A part that is left out shows nothing.
-# `HOLDOUT` is the share of the images that no model learns from; with `None` there are `N_FOLDS` folds instead, at so many times the cost.
-# `QUICK = True` is a dry run, worth its minute before every long one: a few images, and tiny untrained networks in the place of the real ones,
-# so that everything runs and no score means anything.
+# These are the settings that you may want to change.
+#
+# `PARTS` lists the parts to train. In the course, parts *1*, *2* and *4* took about an hour on
+# Kaggle's GPU, and part *3* took two. A part that you leave out shows nothing.
+#
+# `HOLDOUT` is the share of the images that no model trains on. With `None` we use `N_FOLDS` folds
+# instead, which takes `N_FOLDS` times as long.
+#
+# `QUICK = True` is a dry run: a few images, and tiny untrained networks instead of the real ones.
+# Do one before every long run: it takes a minute, and its scores mean nothing.
 
 # %% tags=["parameters"]
 SLUG = "paddy-disease-classification"
@@ -74,7 +85,8 @@ SEED = 42
 N_FOLDS = 5
 
 # %% [markdown]
-# The seed is set here and nowhere else. The folder will hold the pieces of code that worker processes load, and `neat` shows a table without row numbers.
+# We set the seed once, here. We also make a folder for the code cells below, because worker
+# processes load the code from there. And `neat` shows a table without row numbers.
 
 # %%
 random.seed(SEED)
@@ -85,7 +97,7 @@ code.mkdir(parents=True, exist_ok=True)
 
 
 def neat(frame):
-    "Show a table without row numbers, words on the left."
+    """Show a table without row numbers, words on the left."""
     words = list(frame.select_dtypes(exclude="number"))
     left = [{"selector": "th", "props": "text-align: left"}]
     plain = frame.style.hide(axis="index").set_table_styles(left)
@@ -93,45 +105,51 @@ def neat(frame):
 
 
 # %% [markdown]
-# Which machine is this? A small multiplication says whether the GPU really works with the installed torch: some that Kaggle lends do not,
-# and say so only at the first operation. Without a GPU all of this runs too, in days.
+# Which machine are we on? If there is a GPU, the next cell multiplies two matrices on it, to see
+# whether it really works with the installed torch. Some of Kaggle's GPUs do not. Without a GPU
+# this notebook runs too, but it takes days.
 
 # %% standard="gpu"
 
 # %% [markdown]
-# The pretrained weights come from the internet (Settings). Without it, attach a dataset that holds them, and copy each file to
-# `.fastkaggle_plus/cache/weights/FULL_NAME.safetensors` in your home folder: a trial that finds none says which file it wants, and where.
+# We download the pretrained weights, so switch the internet on (Settings). Without the internet,
+# attach a dataset that holds them, and copy each file to
+# `.fastkaggle_plus/cache/weights/FULL_NAME.safetensors` in your home folder. If a trial does not
+# find its weights, it says which file it needs, and where.
 
 # %% [markdown]
 # ## The competition
 #
-# These are the facts: what is predicted, how it is scored, how the rows are to be split, and where the images lie. Like the other pieces of code below
-# they are written to the small folder, so that you can edit a cell and run it again.
+# These are the facts about the competition: what we predict, how the score is computed, how to
+# split the rows, and where the images are. The cell writes them to the folder that we just made,
+# and so do the other code cells below. So you can edit a cell and run it again.
 
 # %% inline="competition.toml"
 
 # %% [markdown]
-# `setup_comp` finds the data wherever Kaggle mounted it, in the layout of today or the older one. Elsewhere it downloads it.
+# Where is the data? `setup_comp` finds it on Kaggle, in the new or the old folder layout. On your
+# own machine it downloads it.
 
 # %%
 comp = load_comp(code)
 path = setup_comp(comp.slug)
 if QUICK:
-    path = quick_copy(comp, path, tempfile.mkdtemp(), seed=SEED)  # links are no output
+    path = quick_copy(comp, path, tempfile.mkdtemp(), seed=SEED)  # not part of the output
 sorted(p.name for p in path.iterdir())
 
 # %% [markdown]
 # ## A look at the images
 #
-# Always look at the rows first. There are two labels more than the competition asks for, the variety and the age of the crop; test images lack them.
+# Always look at the data first. There are two more labels than the competition asks for: the
+# variety, and the age of the crop. The test images do not have them.
 
 # %%
 data = comp.read(path)
-print(f"{len(data.train)} images to learn from, {len(data.test)} to name")
+print(f"{len(data.train)} training images, {len(data.test)} test images")
 data.raw_train.head()
 
 # %% [markdown]
-# Then at the pictures, a few of each class. Could you tell them apart?
+# Now the pictures, two of each class. Could you tell them apart?
 
 # %%
 first = data.raw_train.groupby(comp.target[0], sort=True).head(2).sort_values(comp.target[0])
@@ -143,7 +161,8 @@ contact_sheet(
 )
 
 # %% [markdown]
-# How many there are of each. The rarest class has few images to learn from, and few to be scored on.
+# How many images are there of each class? The rarest class has few images to learn from, and few
+# to be scored on.
 
 # %%
 counts = data.raw_train[comp.target[0]].value_counts()
@@ -153,7 +172,8 @@ axes.set(title="Images of each class", ylabel="")
 plt.show()
 
 # %% [markdown]
-# Are they all of one size? The headers of the files tell, in seconds. The few that lie on their side are no reason to do anything.
+# Do all images have the same size? We only read the headers of the files, so this takes seconds. A
+# few images are landscape; that is no problem.
 
 # %%
 folder = path / comp.images.train_folder
@@ -161,17 +181,21 @@ sizes = image_sizes(folder)
 neat(sizes.value_counts(["width_px", "height_px"]).rename("images").reset_index())
 
 # %% [markdown]
-# Does each of them decode? A file that is torn off ends a training run in its third hour. A dry run looks at one class only.
+# Can we open every image? A damaged file would stop a training run in its third hour. A dry run
+# checks only one class.
 
 # %%
 odd = check_images(next(f for f in sorted(folder.iterdir()) if f.is_dir()) if QUICK else folder)
-neat(odd) if len(odd) else print("Every image decodes, and none is odd.")
+print(f"{len(odd)} images are damaged or look odd.")
+neat(odd)
 
 # %% [markdown]
-# ## What the network sees
+# ## What does the network see?
 #
-# In training no network sees the same picture twice. From the kept image, made small once, each batch is cut anew: mirrored, turned, warped, zoomed,
-# cropped and lit, all in *one* sampling, where one step after the other would blur. On the left is the whole image, as it is seen in validation.
+# In training, a network never sees the same picture twice. We resize each image once and keep it.
+# Then, for every batch, we flip, rotate, warp, zoom and crop it, and change the light. We do that
+# in *one* resampling step, because several steps would blur the image. On the left is the whole
+# image, as the network sees it in validation.
 
 # %%
 rows = data.raw_train.groupby(comp.target[0]).head(1).index[:3]
@@ -185,8 +209,9 @@ contact_sheet(
 # %% [markdown]
 # ## The split
 #
-# One assignment of rows is shared by every model: that is what makes their predictions comparable, image by image. It is
-# {{split}}, drawn once for all four parts, where the course drew another one for each model. It is saved with the output.
+# All models use the same split, so we can compare their predictions image by image. The split is
+# {{split}}. We draw it once for all four parts; the course drew a new one for each model. We save
+# it with the output.
 
 # %%
 folds = folds_for(comp, data, n_folds=N_FOLDS, seed=SEED, holdout=HOLDOUT)
@@ -199,7 +224,8 @@ print(
 # %% [markdown]
 # ## The trials
 #
-# Each trial is one idea, with one line on what it is to find out. `item` is the size in pixels at which images are kept, `batch` what the network sees.
+# Each trial is one idea, with one line on what we want to learn from it. `item` is the size in
+# pixels at which we keep the images. `batch` is the size that the network sees.
 
 # %% inline="trials.py" until="image"
 
@@ -209,41 +235,46 @@ print(
 # %% inline="trials.py" until="PART_1"
 
 # %% [markdown]
-# **Part 2** changes one thing at a time: the network first, then how images come to their size. These are cheap, so this is the place to be wrong.
+# **Part 2** changes one thing at a time: first the network, then how we resize the images. These
+# trials are cheap, so this is a good place to be wrong.
 
 # %% inline="trials.py" until="PART_2"
 
 # %% [markdown]
-# **Part 3** trains longer on larger images, a network of each family: convolutions, a transformer, and a transformer with windows.
-# `accum` makes a step of several batches, so that memory for half of the images is enough.
+# **Part 3** trains longer on larger images, with one network from each family: convolutions, a
+# transformer, and a transformer with windows. `accum` adds up the gradients of several small
+# batches. So we need memory for only half of the images.
 
 # %% inline="trials.py" until="PART_3"
 
 # %% [markdown]
-# These made the course's best submission. They take nine hours, and where others repeated it three small ones scored the same: read on before you pay.
+# These six made the course's best submission. They take nine hours. When others repeated the
+# course, three small networks scored the same. So read on before you spend that time.
 
 # %% inline="trials.py" until="PART_3_LARGE"
 
 # %% [markdown]
-# **Part 4** asks whether a network that must also name the variety tells the diseases better.
+# **Part 4** asks: does a network recognise the disease better if it must also name the variety?
 
 # %% inline="trials.py" until="PART_4"
 
 # %% [markdown]
-# The rest is for a laptop. How the members of an ensemble are combined is declared here too, before anything is scored.
+# The last list is for a laptop. We also say here how to combine the members of an ensemble, before
+# we see any score.
 
 # %% inline="trials.py"
 
 # %% [markdown]
 # ## Training
 #
-# All training happens in this one function. It fits a list of trials, on a GPU one after the other, and keeps what finished in a small store: run a
-# cell again, and nothing is trained twice. A trial that fails says why, and the others go on.
+# This function does all the training. It fits a list of trials, on a GPU one after the other, and
+# stores what is finished. If you run a cell again, nothing is trained twice. If a trial fails, we
+# print the reason, and the other trials continue.
 
 
 # %%
 def train_all(declared):
-    "Fit a list of trials; return what came of each, and nothing for a part that is left out."
+    """Fit a list of trials and return their results; nothing for a part that is left out."""
     if declared.removeprefix("PART_")[0] not in PARTS:
         return []
     trials = trials_of(comp, declared)
@@ -255,15 +286,15 @@ def train_all(declared):
         vault=Vault("vault"),
         data=data,
         on_start=lambda trial: print(f"{trial.name} starts"),
-        on_result=tell,
+        on_result=show_result,
     )
     if not finished(results):
         print(f"No trial of {declared} finished, so there is nothing to compare here.")
     return results
 
 
-def tell(result):
-    "Say in a line what came of a trial."
+def show_result(result):
+    """Print one line on a finished trial."""
     preds = result.predictions
     if preds is None:
         print(f"{result.name} failed: {reason(result)}")
@@ -273,24 +304,28 @@ def tell(result):
 
 
 def reason(result):
-    "The last line of what a trial that failed says."
+    """Return the last line of a failed trial's error."""
     return result.error.strip().splitlines()[-1]
 
 
 def finished(results):
-    "The predictions of the trials that finished."
+    """Return the predictions of the trials that finished."""
     return [r.predictions for r in results if r.predictions is not None]
 
 
 # %% [markdown]
-# Four small functions show what came of it; of nothing they show nothing. The first is the board. Its verdict compares each trial with the best *on the
-# same images* (an exact McNemar test: of those that one of the two gets right and the other wrong, how uneven is the split?). *Noise* means
-# that chance alone gives a difference like this often. The best of many is partly lucky, so a tie with it is a tie.
+# Four small functions show the results. If a part has no results, they show nothing.
+#
+# The first one shows a table with the best trial in the first row. Is it really better than the
+# others? The verdict compares each trial with the best one *on the same images*, with an exact
+# McNemar test. The test uses only the images that one of the two models gets right and the other
+# gets wrong. *Noise* means that chance alone often gives a difference of this size. And the best
+# of many trials was also lucky, so treat a tie with it as a tie.
 
 
 # %%
 def show_board(results):
-    "Show the trials that finished, best first, and say which of them is as good as the best."
+    """Show the trials that finished, best first, and name the ties with the best."""
     rows = board(results)
     if not rows:
         return None
@@ -311,12 +346,12 @@ def show_board(results):
 
 
 # %% [markdown]
-# The second compares single pairs, those that differ in the one thing that we want to know.
+# The second one compares pairs of trials that differ only in what we want to know.
 
 
 # %%
 def show_pairs(results, *pairs):
-    "Say what each pair of trials differs by, where both finished."
+    """Print the difference of each pair of trials, if both finished."""
     done = {p.name: p for p in finished(results)}
     for new, old in pairs:
         if new in done and old in done:
@@ -324,38 +359,39 @@ def show_pairs(results, *pairs):
 
 
 # %% [markdown]
-# The third is about test-time augmentation: is the mean over random views better than one look at the whole image? In the course's Part 2 it was said to
-# help a lot, and seven more images had come out wrong. So here the images are counted that it mends and spoils, and it is used only where the test says that
-# it helps.
+# The third one is about test-time augmentation (TTA): is the mean over random views better than
+# one look at the whole image? The course's Part 2 said that it helped a lot, but with TTA seven
+# more images were wrong. So we count the images that TTA corrects, and those that it gets wrong.
+# We use it only where the test says that it helps.
 
 
 # %%
 def show_tta(results):
-    "Show what random views changed, and whether they are used."
+    """Show what TTA changed, and whether we use it."""
     facts = {p.name: p.about.get("tta") for p in finished(results)}
-    asked = {name: fact for name, fact in facts.items() if isinstance(fact, dict)}
-    told = asked.values()
+    facts = {name: fact for name, fact in facts.items() if isinstance(fact, dict)}
+    tta = facts.values()
     table = pd.DataFrame(
         {
-            "trial": list(asked),
-            "whole image": [t["scores"]["plain"] for t in told],
-            "with views": [t["scores"][t["against"]] for t in told],
-            "mended": [t["wrong_to_right"] for t in told],
-            "spoiled": [t["right_to_wrong"] for t in told],
-            "p": [t["p_value"] for t in told],
-            "used": ["whole" if t["chosen"] == "plain" else "views" for t in told],
+            "trial": list(facts),
+            "whole image": [t["scores"]["plain"] for t in tta],
+            "with views": [t["scores"][t["against"]] for t in tta],
+            "corrected": [t["wrong_to_right"] for t in tta],
+            "made wrong": [t["right_to_wrong"] for t in tta],
+            "p": [t["p_value"] for t in tta],
+            "used": ["whole" if t["chosen"] == "plain" else "views" for t in tta],
         }
     )
-    return neat(table).format({"p": "{:.2g}"}, precision=4) if asked else None
+    return neat(table).format({"p": "{:.2g}"}, precision=4) if facts else None
 
 
 # %% [markdown]
-# And the last combines the declared members of a part.
+# The last one combines the chosen members of a part.
 
 
 # %%
 def average(results, *, weights=None, name="ensemble"):
-    "Combine the declared members that finished; None where there are none."
+    """Combine the chosen members that finished; None if there are none."""
     members = [r.predictions for r in results if r.predictions is not None and r.trial.in_ensemble]
     method = getattr(comp.module("trials"), "ENSEMBLE", "greedy")
     return ensemble(members, method=method, weights=weights, name=name) if members else None
@@ -364,7 +400,8 @@ def average(results, *, weights=None, name="ensemble"):
 # %% [markdown]
 # ## Part 1: First steps
 #
-# Three epochs of a small network. It is not good, and that is not the point: from here on everything can be compared with something.
+# Three epochs of a small network. It is not good, and that is fine: now we have something to
+# compare with.
 
 # %%
 part_1 = train_all("PART_1")
@@ -380,8 +417,9 @@ part_2 = train_all("PART_2")
 show_board(part_2)
 
 # %% [markdown]
-# The network, then the shape: squish keeps everything, pad keeps everything in its true shape, and crop cuts the ends off. In the course the three lay
-# within one standard error of each other, and a table sorted by score made it look like a finding.
+# The network first, then the shape. Squish keeps everything. Pad keeps everything in its true
+# shape. Crop cuts off the ends. In the course, the three were within one standard error of each
+# other. But the table was sorted by score, so it looked like a finding.
 
 # %%
 show_pairs(
@@ -392,7 +430,7 @@ show_pairs(
 )
 
 # %% [markdown]
-# Do random views help?
+# Does TTA help?
 
 # %%
 show_tta(part_2)
@@ -400,7 +438,8 @@ show_tta(part_2)
 # %% [markdown]
 # ## Part 3: Scaling up
 #
-# Before a long run: does a step fit into the memory of this GPU? `gpu_fit` trains two steps on random pixels, and doubles the accumulation until it does.
+# Before a long run: does a training step fit into the memory of this GPU? `gpu_fit` trains two
+# steps on random pixels, and doubles `accum` until they fit.
 
 # %%
 if "3" in PARTS:
@@ -413,20 +452,21 @@ if "3" in PARTS:
         )
 
 # %% [markdown]
-# Now train them. If you have nine hours, write `PART_3_LARGE`.
+# Now we train them. If you have nine hours, write `PART_3_LARGE` instead.
 
 # %%
 part_3 = train_all("PART_3")
 show_board(part_3)
 
 # %% [markdown]
-# With more epochs and larger images, do random views help now?
+# With more epochs and larger images, does TTA help now?
 
 # %%
 show_tta(part_3)
 
 # %% [markdown]
-# Now the mean of the three, by image and class name, whatever order their rows and classes came in. Is it better than its members?
+# Now the mean of the three. We match predictions by image and class name, so the order of rows and
+# classes does not matter. Is the mean better than its members?
 
 # %%
 mean = average(part_3)
@@ -436,8 +476,9 @@ if mean is not None:
         print(f"against {member.name}: {compare(mean, member)}")
 
 # %% [markdown]
-# The course gave its vision transformers twice the weight, as they looked best. Weights go by name, never by place in a list. It is shown for
-# comparison: the plain mean was declared beforehand, and remains what is submitted.
+# The course gave its vision transformers twice the weight, because they looked best. We give
+# weights by name, never by position in a list. This is only a comparison: we chose the plain mean
+# beforehand, and we submit the plain mean.
 
 # %%
 WEIGHTS = {"vit, crop": 2.0}
@@ -450,21 +491,23 @@ if weighted is not None:
 # %% [markdown]
 # ## Part 4: Multi-target
 #
-# The same network twice: it names the disease alone, or the disease and the variety. The first of them is Part 2's squished one under another name:
-# where that ran already, it is taken from the store.
+# The same network twice: it predicts only the disease, or the disease and the variety. The first
+# one is the squished network from Part 2 under another name. If it was trained there, we take it
+# from the store.
 
 # %%
 part_4 = train_all("PART_4")
 show_board(part_4)
 
 # %% [markdown]
-# The course's author honestly did not know whether it helps. What does the paired test say?
+# Does it help? The course's author honestly did not know. What does the paired test say?
 
 # %%
 show_pairs(part_4, ("disease and variety", "disease alone"))
 
 # %% [markdown]
-# How well does it know the variety? Most of the fields are of one variety, so compare with always saying that one.
+# How well does it predict the variety? Most fields have the same variety, so we compare it with
+# always predicting that one.
 
 # %%
 always = data.raw_train["variety"].value_counts(normalize=True)
@@ -479,8 +522,8 @@ for preds in finished(part_4):
 # %% [markdown]
 # ## All together
 #
-# What is submitted was decided before anything was scored: the mean of Part 3, and where that did not run, that of Part 2, Part 4 or Part 1.
-# Choosing by score would flatter.
+# We decided what to submit before we saw any score: the mean of Part 3. If Part 3 has no results,
+# we take Part 2, then Part 4, then Part 1. If we chose by score, our score would be too good.
 
 # %%
 everything = [*part_1, *part_2, *part_3, *part_4]
@@ -493,27 +536,29 @@ both = next(preds for preds in averages if preds is not None)
 print(both, "of", ", ".join(both.about["weights"]))
 
 # %% [markdown]
-# Every trial with two standard errors to each side. Where bars overlap, only a paired test tells two apart.
+# Here is every trial, with two standard errors on each side. Where the bars overlap, you need a
+# paired test to say which is better.
 
 # %%
 plot_scores([*done, both])
 
 # %% [markdown]
-# ## Where it is wrong
+# ## Where is it wrong?
 #
-# Which classes does it take for which?
+# Which classes does it confuse?
 
 # %%
 neat(most_confused(both).head(6))
 
 # %% [markdown]
-# The same as a whole, every held-out image in one of the cells:
+# Here is the same as a matrix. Every held-out image is in one of the cells.
 
 # %%
 plot_confusion(both)
 
 # %% [markdown]
-# The most useful table: the images for which it was surest, and wrong. Some of them are mild cases, and some have a label that nobody would defend.
+# When was it sure, and wrong? This is the most useful table. Some of these images are mild cases,
+# and some have an obviously wrong label.
 
 # %%
 worst = top_losses(both, data, 8)
@@ -521,20 +566,27 @@ shown = ["id", "label", "predicted", "probability", "confidence", "loss"]
 neat(worst[shown]).format(precision=3)
 
 # %% [markdown]
-# Look at them before thinking of a new idea. Above each is its label, and what was said instead. Labels that are wrong go into a list that
-# `apply_cleaning` takes, so that others can read what was changed, and undo it.
+# Look at the images before you think of a new idea. Above each image you see its label, and what
+# the model predicted instead.
+#
+# What if a label is wrong? Give it to `apply_cleaning`. It adds a row to `cleaning.csv`, with the
+# file, the action and the new label. The library applies these rows when it reads the data. It
+# moves and changes no file, so others can read what you changed. To undo a change, delete its row.
 
 # %%
-said = [
+titles = [
     f"{r.label} {r.probability:.2f}\n{r.predicted}? {r.confidence:.2f}" for r in worst.itertuples()
 ]
-contact_sheet(resized(list(worst["file"]), (256, 192), method="pad").array, titles=said, columns=4)
+contact_sheet(
+    resized(list(worst["file"]), (256, 192), method="pad").array, titles=titles, columns=4
+)
 
 # %% [markdown]
-# ## What is kept
+# ## What do we keep?
 #
-# Probabilities by image, of every trial and of the ensemble, with the network, the sizes, the split and its seed: enough to compare them with
-# next week's idea, or to average with it, without training anything again.
+# We save the predictions of every trial and of the ensemble, with the network, the image sizes,
+# the split and its seed. Next week we can compare them with a new idea, or average them with it,
+# without training anything again.
 
 # %%
 kept = Path("predictions")
@@ -548,8 +600,9 @@ neat(pd.DataFrame([{"trial": p.name, **{f: str(p.about.get(f, "")) for f in fact
 # %% [markdown]
 # ## The submission
 #
-# The answers are joined to the sample submission by image, never by position: a submission in the wrong order scores 0.13. And they are checked:
-# columns, ids, order, labels. A file that Kaggle would refuse, or score as nonsense, is refused here.
+# We match the predictions to the sample submission by image, never by position: a submission in
+# the wrong order scores 0.13. Then we check the columns, the ids, the order and the labels. A file
+# that Kaggle would refuse, or score as nonsense, is refused here.
 
 # %%
 file = write_submission(both, comp, path, file="submission.csv")
@@ -560,11 +613,11 @@ shares = pd.DataFrame(
         "in the answers": answers[comp.target[0]].value_counts(normalize=True),
     }
 )
-print(f"{len(answers)} images are named")
+print(f"{len(answers)} predictions")
 shares.fillna(0).style.format("{:.1%}")
 
 # %% [markdown]
-# ## What next
+# ## What next?
 #
-# Take one idea from the images above, add one line to the trials, and see whether the paired test believes it.
-# If it says *noise*, that is an answer too, and cheaper than a submission.
+# Take one idea from the images above, add one trial, and see what the paired test says. If it says
+# *noise*, we have learned something too, and it cost us no submission.

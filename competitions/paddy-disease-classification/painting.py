@@ -1,4 +1,4 @@
-"""Paint a stand-in for a photograph of paddy leaves: several blades of one variety, one state of health, and what a camera adds."""
+"""Paint a synthetic photograph of paddy leaves: blades, a disease, light and camera effects."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ from PIL import Image, ImageFilter
 from fastkaggle_plus import load_comp
 
 lesions = load_comp(Path(__file__).parent).module("lesions")
-assert lesions is not None  # beside this file
-SOURCE = (
-    Path(__file__).read_bytes() + Path(str(lesions.__file__)).read_bytes()
-)  # of the code that is loaded, whatever becomes of the files
+assert lesions is not None
+SOURCE = Path(__file__).read_bytes() + Path(str(lesions.__file__)).read_bytes()  # the cache's key
 
 Array = np.ndarray[Any, Any]
-FINE_PX = 160  # long side below which a picture is painted at twice its size and shrunk, so that thin streaks stay smooth
-# soil, water, straw, a green canopy, a ripe one: two colours to mix
+# Pictures with a shorter long side are painted at twice their size, to keep thin streaks smooth.
+FINE_PX = 160
+# two colours to mix for soil, water, straw, a green canopy and a ripe one
 GROUNDS = [
     ((96, 74, 54), (140, 116, 88)),
     ((92, 104, 108), (170, 180, 178)),
@@ -31,7 +30,7 @@ GROUNDS = [
 
 
 class Look(NamedTuple):
-    "What tells a variety."
+    """The appearance of a variety."""
 
     hue: float  # degrees: 60 is yellow, 120 green
     saturation: float
@@ -55,14 +54,14 @@ VARIETIES = {
 
 
 def paint(
-    what: str,  # a state of health, see lesions.DISEASES
+    what: str,  # a disease or normal, see lesions.DISEASES
     variety: str,  # see VARIETIES
     rng: np.random.Generator,
     *,
     height_px: int = 192,
     width_px: int = 144,
 ) -> Image.Image:
-    "Return one picture. How severe the case is follows a Beta law: most are plain to see, the mildest look normal."
+    """Return one picture. The severity has a Beta distribution: the mildest cases look normal."""
     times = 2 if max(height_px, width_px) < FINE_PX else 1
     high, wide = height_px * times, width_px * times
     grid = np.mgrid[:high, :wide].astype("f4") / min(high, wide)
@@ -94,7 +93,7 @@ def paint(
 
 
 def _background(rng: np.random.Generator, high: int, wide: int) -> Array:
-    "Return what is behind the blades, out of focus."
+    """Return a blurred background."""
     near, far = GROUNDS[rng.choice(len(GROUNDS), p=(0.2, 0.15, 0.15, 0.35, 0.15))]
     cells = [(4, 3), (8, 14), (40, 30)]
     fields = [
@@ -120,7 +119,7 @@ def _blade(
     depth: float,  # 0 for the blade in front, nearly 1 for the one furthest behind
     lean: float,  # of the whole plant, radians
 ) -> None:
-    "Paint one blade over what is behind it."
+    """Paint one blade over the canvas."""
     (y, x), is_heart = grid, depth == 0
     high, wide = float(y[-1, 0]), float(x[0, -1])
     angle = 0.7 * lean + rng.normal(0, 0.08) if is_heart else lean + rng.normal(0, 0.4)
@@ -170,13 +169,13 @@ def _blade(
     ribs = 0.07 * np.cos(2 * np.pi * look.veins * v) + 0.22 * np.exp(-((v / 0.07) ** 2))
     mottle = 0.06 * lesions.noise(rng, blade.along, blade.across + half, cell_x=0.12, cell_y=0.04)
     blade.rgb *= (1 + ribs + mottle - 0.18 * v * v + rng.normal(0, 0.1) * v)[:, None]
-    if not is_heart and rng.random() < 0.12:  # an old blade, dry in every class
+    if not is_heart and rng.random() < 0.12:  # an old dry blade, in every class
         blade.blend(lesions.STRAW, np.full(len(v), 0.8, dtype="f4"))
     lesions.specks(blade, rng)
     lesions.DISEASES[what](blade, severity * (1 if is_heart else rng.uniform(0.3, 1)), rng)
     cover = np.clip(
         (width - np.abs(across)) / pixel + 0.5, 0, 1
-    )  # a pixel at the edge is partly blade
+    )  # pixels at the edge are only partly covered
     canvas[on] += cover[:, None] * (blade.rgb - canvas[on])
 
 
@@ -192,7 +191,7 @@ def _green(look: Look, rng: np.random.Generator) -> Array:
 
 
 def _lit(canvas: Array, grid: Array, camera: np.random.Generator) -> Array:
-    "A light that falls off to one side, an exposure, and a white balance that is a little off."
+    """Return the picture with uneven light, another exposure and another white balance."""
     towards = camera.uniform(0, 2 * math.pi)
     light = 1 + camera.uniform(0, 0.35) * (
         math.cos(towards) * (grid[1] - 0.5) + math.sin(towards) * (grid[0] - 0.6)

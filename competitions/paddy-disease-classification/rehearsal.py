@@ -1,4 +1,4 @@
-"""The rehearsal: painted leaves in the files of the Paddy competition, kept between calls. A stand-in, never Paddy itself."""
+"""Make the rehearsal: synthetic images of leaves in the files of the competition, with a cache."""
 
 from __future__ import annotations
 
@@ -23,13 +23,11 @@ from fastkaggle_plus.environment import home
 
 HERE = Path(__file__).parent
 SOURCE = Path(__file__).read_bytes()
-WRONG_LABELS = (
-    0.05  # share of images under the label of another class, so that no model reaches 1.0
-)
-LINKED = 0.15  # share of images whose variety is the one that the disease favours
+WRONG_LABELS = 0.05  # share of images with a wrong label, so that no model reaches 1.0
+LINKED = 0.15  # share of images whose variety is set by their disease
 LANDSCAPE = 0.01  # share of images that are wider than high
 
-# images in the real training set, and the variety that the stand-in favours
+# number of images in the real training set, and the variety that the disease sets
 CLASSES = {
     "bacterial_leaf_blight": (479, "IR20"),
     "bacterial_leaf_streak": (380, "Zonal"),
@@ -42,7 +40,7 @@ CLASSES = {
     "normal": (1764, "Ponni"),
     "tungro": (1088, "Surya"),
 }
-# share among the images that are not linked, made up: one variety dominates as in the real training set, some are rare
+# made-up shares among the other images: one variety dominates, as in the real training set
 VARIETIES = {
     "ADT45": 0.75,
     "KarnatakaPonni": 0.08,
@@ -56,28 +54,22 @@ VARIETIES = {
     "Surya": 0.005,
 }
 
-COLUMNS = [
-    "image_id",
-    "label",
-    "variety",
-    "age",
-    "shown",
-    "is_landscape",
-]  # the first four are those of train.csv
+# The first four are the columns of train.csv.
+COLUMNS = ["image_id", "label", "variety", "age", "shown", "is_landscape"]
 
 
 def make(
     dest: str | Path,
     *,
     seed: int = 42,
-    n_images: int = 600,  # before the holdout, which takes three in ten
-    height_px: int = 192,  # Paddy's own photographs have 640
+    n_images: int = 600,  # before 30% of them are held out
+    height_px: int = 192,  # a real photograph has 640
     width_px: int = 144,  # and 480
 ) -> Path:
-    "Write a bundle for the sandbox into `dest`; a smaller `n_images` makes fewer of the same images. Raises DataError on too few to hold any out."
+    """Write a bundle for the sandbox into `dest`. Raises DataError if there are too few images."""
     comp, rows = load_comp(HERE), draw_rows(seed, n_images)
     painting = comp.module("painting")
-    assert painting is not None  # beside this file
+    assert painting is not None
     with tempfile.TemporaryDirectory() as folder:
         rows[COLUMNS[:4]].to_csv(Path(folder) / comp.train, index=False, lineterminator="\n")
         files = [
@@ -96,7 +88,7 @@ def make(
 
 
 def draw_rows(seed: int, n_images: int) -> pd.DataFrame:
-    "Return what each image shows and what train.csv says of it; row i depends on (seed, i) alone."
+    """Return the facts of each image. Row i depends only on (seed, i)."""
     return pd.DataFrame(
         [_row(np.random.default_rng([seed, i, 0]), i) for i in range(n_images)], columns=COLUMNS
     )
@@ -142,40 +134,30 @@ def _paint_all(
         )
         image.save(files[i], quality=90)
 
-    with (
-        ThreadPoolExecutor() as pool
-    ):  # numpy and PIL release the interpreter lock on large pictures
+    with ThreadPoolExecutor() as pool:  # numpy and PIL release the interpreter lock
         list(pool.map(paint_one, range(len(files))))
 
 
-def _cache(source: bytes, circumstances: str) -> Path:
-    "The file that keeps these very images: another painter, library or size has another one."
+def _cache(source: bytes, settings: str) -> Path:
+    """Return the cache file of these images; its name hashes code, libraries and sizes."""
     libraries = f"numpy {np.__version__}, scipy {scipy.__version__}, pillow {PIL.__version__}"
-    digest = hashlib.sha256(source + f"{circumstances}, {libraries}".encode()).hexdigest()
+    digest = hashlib.sha256(source + f"{settings}, {libraries}".encode()).hexdigest()
     return home() / "cache" / "paddy-disease-classification" / f"{digest[:16]}.zip"
 
 
 def _unpack(kept: Path, files: list[Path]) -> bool:
-    "Say whether every image came out whole; each has its checksum."
+    """Unpack the images from the cache. Return False if one is missing or damaged."""
     try:
         with zipfile.ZipFile(kept) as packed:
             for file in files:
                 file.write_bytes(packed.read(file.name))
-    except (
-        OSError,
-        KeyError,
-        ValueError,
-        EOFError,
-        RuntimeError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ):  # not there, or damaged in any way
+    except (OSError, KeyError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):
         return False
     return True
 
 
 def _pack(kept: Path, files: list[Path]) -> None:
-    "Keep the images. Renaming is atomic: of two processes at once one wins, and no half-written file stands under the name."
+    """Write the images to the cache. The rename is atomic, so other processes see a whole file."""
     part = kept.with_suffix(f".{uuid.uuid4().hex}.part")
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
@@ -183,6 +165,6 @@ def _pack(kept: Path, files: list[Path]) -> None:
             for file in files:
                 packed.write(file, file.name)
         part.replace(kept)
-    except OSError:  # a full disk or a read-only home costs the painting again, nothing else
+    except OSError:  # a full disk or a read-only home: the next call paints again
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)

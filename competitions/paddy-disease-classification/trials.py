@@ -1,7 +1,7 @@
-"""Paddy's declared trials: the four parts of the course's Road to the Top, and some for a laptop.
+"""Paddy's trials: the four parts of the course's Road to the Top, and some for a laptop.
 
-`fkp run` takes TRIALS, which run in minutes without a GPU. Another list runs on one declared
-holdout, as in the course: `fkp sweep paddy-disease-classification --list PART_2 --holdout 0.2`.
+`fkp run` takes TRIALS, which run in minutes without a GPU. Run another list on one holdout, as in
+the course: `fkp sweep paddy-disease-classification --list PART_2 --holdout 0.2`.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from fastkaggle_plus import Trial
 
 
 def image(name: str, hypothesis: str, *, in_ensemble: bool = True, **params: Any) -> Trial:
-    "Declare a network that looks at images."
+    """Declare a trial of an image network."""
     return Trial(name, "vision.vision_model", params, hypothesis, in_ensemble)
 
 
 PART_1 = (  # First steps: the whole image, squished
     image(
         "resnet26d",
-        "A small network and three epochs are a submission in minutes.",
+        "A small network gives us a submission in minutes.",
         arch="resnet26d",
         item=480,
         batch=128,
@@ -34,28 +34,28 @@ SMALL = {"item": 192, "batch": 128, "epochs": 5, "lr": 0.01}
 PART_2 = (  # Small models: one change at a time
     image(
         "resnet26d, crop",
-        "The baseline, on images made smaller first.",
+        "The baseline, on smaller images.",
         arch="resnet26d",
         method="crop",
         **SMALL,
     ),
     image(
         "convnext, crop",
-        "A network pretrained on more images is worth more than any transform.",
+        "A network pretrained on more images matters more than any transform.",
         arch="convnext_small_in22k",
         method="crop",
         **SMALL,
     ),
     image(
         "convnext, squish",
-        "Nothing cut off is better than the true shape.",
+        "Seeing everything is better than seeing the true shape.",
         arch="convnext_small_in22k",
         method="squish",
         **SMALL,
     ),
     image(
         "convnext, pad",
-        "The whole image in its true shape is better than either.",
+        "Seeing everything in its true shape is better than both.",
         arch="convnext_small_in22k",
         method="pad",
         **{**SMALL, "item": [256, 192], "batch": [171, 128]},
@@ -64,7 +64,7 @@ PART_2 = (  # Small models: one change at a time
 
 LONG = {"epochs": 12, "lr": 0.01, "accum": 2}
 
-PART_3 = (  # Scaling up: three small networks scored what six large ones did
+PART_3 = (  # Scaling up: three small networks score the same as six large ones
     image(
         "convnext, rectangle",
         "Larger images and more epochs help every family.",
@@ -76,7 +76,7 @@ PART_3 = (  # Scaling up: three small networks scored what six large ones did
     ),
     image(
         "vit, crop",
-        "A vision transformer errs elsewhere than convolutions do.",
+        "A vision transformer makes other mistakes than convolutions.",
         arch="vit_small_patch16_224",
         item=480,
         batch=224,
@@ -85,7 +85,7 @@ PART_3 = (  # Scaling up: three small networks scored what six large ones did
     ),
     image(
         "swinv2, squish",
-        "Windows that shift err elsewhere than both.",
+        "A transformer with windows makes other mistakes than both.",
         arch="swinv2_base_window12_192_22k",
         item=480,
         batch=192,
@@ -94,10 +94,10 @@ PART_3 = (  # Scaling up: three small networks scored what six large ones did
     ),
 )
 
-PART_3_LARGE = (  # what the course's best submission was made of: 9 hours on Kaggle's GPU
+PART_3_LARGE = (  # the course's best submission: 9 hours on Kaggle's GPU
     image(
         "convnext large, rectangle",
-        "Four large networks average to more than three small ones.",
+        "Large networks are better than three small ones.",
         arch="convnext_large_in22k",
         item=[640, 480],
         batch=[320, 240],
@@ -154,14 +154,14 @@ PART_3_LARGE = (  # what the course's best submission was made of: 9 hours on Ka
 PART_4 = (  # Multi-target: does knowing the variety help?
     image(
         "disease alone",
-        "The baseline of the next one.",
+        "The baseline for the next trial.",
         arch="convnext_small_in22k",
         method="squish",
         **SMALL,
     ),
     image(
         "disease and variety",
-        "What tells the varieties apart helps to tell the diseases.",
+        "Learning the variety helps to recognise the disease.",
         arch="convnext_small_in22k",
         method="squish",
         also=["variety"],
@@ -169,28 +169,28 @@ PART_4 = (  # Multi-target: does knowing the variety help?
     ),
 )
 
-ENSEMBLE = "mean"  # of the trials with in_ensemble, declared before anything was scored
+ENSEMBLE = "mean"  # of the trials with in_ensemble, chosen before we saw any score
 
 LAPTOP = {"item": 128, "batch": 96, "epochs": 3, "lr": 0.01, "bs": 32}
 
-TRIALS = (  # the longest first, so that no core waits for it at the end
+TRIALS = (  # the longest first, so that no core waits at the end
     image(
         "lite1, squish",
-        "A deeper network of the same family errs elsewhere.",
+        "A deeper network of the same family makes other mistakes.",
         arch="tf_efficientnet_lite1",
         method="squish",
         **LAPTOP,
     ),
     image(
         "lite0, squish",
-        "A small pretrained network sees what colours do not tell.",
+        "A small pretrained network sees more than colours.",
         arch="tf_efficientnet_lite0",
         method="squish",
         **LAPTOP,
     ),
     image(
         "lite0, crop",
-        "The leaves' true shape matters more than their tips.",
+        "The true shape of the leaves matters more than their tips.",
         arch="tf_efficientnet_lite0",
         method="crop",
         **LAPTOP,
@@ -205,7 +205,7 @@ TRIALS = (  # the longest first, so that no core waits for it at the end
     Trial(
         "colours",
         "forest.forest_model",
-        hypothesis="Colours, a thumbnail and edges: the floor for all that looks closer.",
+        hypothesis="A baseline to beat: colours, a thumbnail and edges.",
         in_ensemble=False,
     ),
 )

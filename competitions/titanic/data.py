@@ -1,7 +1,7 @@
-"""Titanic's rows with their features: who travelled, with whom, where and for how much.
+"""Read Titanic's rows and make features: who travelled, with whom, where and for how much.
 
-`companions` is the one feature that needs targets: how the women and children of one's own party fared. It is
-computed inside each fold, from rows the model may see, and for these from the others only.
+Only `companions` needs targets: how many women and children of the same party survived. It is
+computed inside each fold, from the training rows, and never from a row's own target.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ CONT = (
     "TicketFreq",
     "WomanOrChild",
 )
-PARTY = "party"  # the number of one's party: never a feature itself
-# Where no companion's fate is known; a constant: a mean of targets would tell each row a little of its own.
+PARTY = "party"  # the number of the party; not a feature
+# Share of survivors if no companion is known. A mean of targets would leak a row's own target.
 EVEN = 0.5
 
 
 def read(path: Path) -> Data:
-    "Read train.csv and test.csv and add the features."
+    """Read train.csv and test.csv, and add the features."""
     data = COMP.read_files(path)
     train, test = data.raw_train, data.raw_test
     if missing := [c for c in NEEDED if c not in train or c not in test]:
         raise DataError(
-            f"{path} lacks the column {', '.join(missing)}. "
+            f"{path} lacks the columns {', '.join(missing)}. "
             f"Titanic's train.csv and test.csv have {', '.join(NEEDED)}."
         )
     everyone = pd.concat([train, test], ignore_index=True)
@@ -59,7 +59,7 @@ def read(path: Path) -> Data:
 
 
 def add_features(everyone: pd.DataFrame, train: pd.DataFrame) -> pd.DataFrame:
-    "Return the features of all passengers; medians are learned from `train`, counts are over all."
+    """Return the features. Medians are learned from `train`; counts use all passengers."""
     title = titles(everyone["Name"])
     fare = everyone["Fare"].fillna(everyone["Pclass"].map(train.groupby("Pclass")["Fare"].median()))
     median_ages = train["Age"].groupby(titles(train["Name"])).median()
@@ -89,20 +89,23 @@ def add_features(everyone: pd.DataFrame, train: pd.DataFrame) -> pd.DataFrame:
 
 
 def titles(names: pd.Series) -> pd.Series:
-    "Return Mr, Mrs, Miss, Master or Rare, from names like `Braund, Mr. Owen Harris`."
+    """Return Mr, Mrs, Miss, Master or Rare, from names like `Braund, Mr. Owen Harris`."""
     found = names.astype("string").str.extract(r",\s*(?:the\s+)?([^.,]+)\.", expand=False)
     found = found.str.strip().replace(TITLES)
     return found.where(found.isin(KNOWN).fillna(False), "Rare")
 
 
 def decks(cabins: pd.Series) -> pd.Series:
-    "Return the deck's letters, neighbours together as in the course: ABC, DE, FG; missing stays missing."
+    """Return the decks in groups, as in the course: ABC, DE, FG, or missing."""
     together = dict(zip("ABCDEFG", ["ABC"] * 3 + ["DE"] * 2 + ["FG"] * 2, strict=True))
     return cabins.astype("string").str[0].map(together)
 
 
 def parties(everyone: pd.DataFrame) -> pd.Series:
-    "Number the parties: a ticket shared, or a surname with class, port and all but the ticket's last digit."
+    """Return the number of each passenger's party.
+
+    A party shares a ticket, or a surname, class, port, and the ticket without its last digit.
+    """
     name, ticket, port = (everyone[c].astype("string") for c in ("Name", "Ticket", "Embarked"))
     family = (
         name.str.split(",").str[0]
@@ -113,15 +116,13 @@ def parties(everyone: pd.DataFrame) -> pd.Series:
         + "|"
         + ticket.str[:-1]
     )
-    # a missing ticket is shared with none
-    nobody = pd.Series(
+    # a passenger without a ticket has a party of one
+    single = pd.Series(
         [f"?{i}" for i in range(len(everyone))], index=everyone.index, dtype="string"
     )
-    ticket, family = ticket.fillna(nobody), family.fillna(nobody)
+    ticket, family = ticket.fillna(single), family.fillna(single)
     party = pd.Series(np.arange(len(everyone)), index=everyone.index)
-    while (
-        True
-    ):  # let the smallest number spread along shared tickets and families until nothing changes
+    while True:  # spread the smallest number along tickets and families until nothing changes
         spread = party.groupby(ticket).transform("min")
         spread = spread.groupby(family).transform("min")
         if spread.equals(party):
@@ -130,7 +131,7 @@ def parties(everyone: pd.DataFrame) -> pd.Series:
 
 
 def add_companions(fit: Table, rows: Table) -> tuple[Table, Table]:
-    "Add `companions`, how one's party fared, and `companions_known`, of how many `fit` knows it."
+    """Add the share of companions that survived, and how many are known from the rows `fit`."""
     party, known = fit.x[PARTY].to_numpy(), fit.x["WomanOrChild"].to_numpy() == 1
     survived = np.asarray(fit.targs, dtype=float)
     alive = pd.Series(survived[known]).groupby(party[known]).agg(["sum", "count"])
@@ -138,7 +139,7 @@ def add_companions(fit: Table, rows: Table) -> tuple[Table, Table]:
     def with_companions(table: Table, own: np.ndarray | None) -> Table:
         found = alive.reindex(table.x[PARTY].to_numpy()).fillna(0.0)
         total, count = found["sum"].to_numpy(), found["count"].to_numpy()
-        if own is not None:  # leave each row's own fate out
+        if own is not None:  # leave out the row itself
             total, count = total - np.where(known, own, 0.0), count - known
         columns = pd.DataFrame(
             {"companions": (total + EVEN) / (count + 1), "companions_known": count}

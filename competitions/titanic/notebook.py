@@ -1,26 +1,35 @@
-"""Titanic's notebook, in percent format: `fkp notebook titanic` renders it, with this folder's other files inlined."""
+"""Titanic's notebook, in percent format.
+
+`fkp notebook titanic` renders it, with this folder's other files as cells.
+"""
+# ruff: noqa: B018, T201
 
 # %% [markdown]
 # # {{title}}
 #
-# **Hypothesis:** women and children shared the fate of their party, and models that know this but err differently are steadier together
-# than any of them alone.
+# **Hypothesis:** women and children lived or died together with their group. Several models that
+# know this, but make different mistakes, are more reliable together than any one of them alone.
 #
-# This notebook goes the whole way: it looks at the data, makes features, runs a list of declared trials on one split, says what each
-# difference is worth, averages the trials that were chosen for it *before* anything was scored, and writes a checked `submission.csv`.
-# It builds on fast.ai's lessons 5 and 6 ([linear model and neural net from scratch](https://www.kaggle.com/code/jhoward/linear-model-and-neural-net-from-scratch),
-# [how random forests really work](https://www.kaggle.com/code/jhoward/how-random-forests-really-work)) and needs neither internet nor GPU.
+# In this notebook we go through a whole competition. We look at the data, make features, and train
+# a list of models on the same split. Then we test which differences are real, average the models
+# that we chose *before* we saw a score, and write a checked `submission.csv`.
+#
+# It builds on fast.ai's lessons 5 and 6 ([linear model and neural net from
+# scratch](https://www.kaggle.com/code/jhoward/linear-model-and-neural-net-from-scratch), [how
+# random forests really work](https://www.kaggle.com/code/jhoward/how-random-forests-really-work)).
+# You need neither the internet nor a GPU.
 
 # %% [markdown]
 # ## Set-up
 #
-# `fastkaggle_plus` is the loop around the models: folds, paired tests, checked submissions. If it is not there yet, it comes from the
-# dataset of wheels that is attached to this notebook, and without one from the internet.
+# We use `fastkaggle_plus` for everything around the models: folds, fair comparisons and checked
+# submissions. The next cell installs it from the dataset of wheels attached to this notebook. If
+# there is none, it installs it from the internet.
 
 # %% standard="install"
 
 # %% [markdown]
-# Everything we use, by name.
+# Next, the imports.
 
 # %%
 # %matplotlib inline
@@ -54,8 +63,9 @@ from fastkaggle_plus.reporting import (
 from fastkaggle_plus.sweeps import trials_of, write_results
 
 # %% [markdown]
-# Everything you may want to change is in the next cell. `QUICK = True` runs the whole notebook on a slice of the rows with small models: a minute
-# spent on that before a long run is a minute well spent. `SEED` decides the split; the models keep seeds of their own.
+# These are the settings that you may want to change. `QUICK = True` is a dry run on a slice of the
+# rows with small models. Do one before every long run: it takes a minute. `SEED` sets the split;
+# each model has its own seed.
 
 # %% tags=["parameters"]
 SLUG = "titanic"
@@ -64,7 +74,8 @@ SEED = 42
 N_FOLDS = 5
 
 # %% [markdown]
-# The seed is set here and nowhere else. The folder will hold the pieces of code that worker processes load, and `neat` shows a table without row numbers.
+# We set the seed once, here. We also make a folder for the code cells below, because worker
+# processes load the code from there. And `neat` shows a table without row numbers.
 
 # %%
 random.seed(SEED)
@@ -75,7 +86,7 @@ code.mkdir(parents=True, exist_ok=True)
 
 
 def neat(frame):
-    "Show a table without row numbers, words on the left."
+    """Show a table without row numbers, words on the left."""
     words = list(frame.select_dtypes(exclude="number"))
     left = [{"selector": "th", "props": "text-align: left"}]
     plain = frame.style.hide(axis="index").set_table_styles(left)
@@ -83,21 +94,23 @@ def neat(frame):
 
 
 # %% [markdown]
-# Which machine is this? A small multiplication says whether the GPU, if there is one, really works with the installed torch.
-# Titanic is so small that a CPU is all we need.
+# Which machine are we on? If there is a GPU, the next cell multiplies two matrices on it, to see
+# whether it really works with the installed torch. Titanic is so small that a CPU is enough.
 
 # %% standard="gpu"
 
 # %% [markdown]
 # ## The competition
 #
-# These are the facts: which column is predicted, how it is scored, and how the rows are to be split. Like the other pieces of code below
-# they are written to the small folder, so that you can edit a cell and run it again.
+# These are the facts about the competition: what we predict, how the score is computed, how to
+# split the rows. The cell writes them to the folder that we just made, and so do the other code
+# cells below. So you can edit a cell and run it again.
 
 # %% inline="competition.toml"
 
 # %% [markdown]
-# `setup_comp` finds the data wherever Kaggle mounted it, in the layout of today or the older one. Elsewhere it downloads it.
+# Where is the data? `setup_comp` finds it on Kaggle, in the new or the old folder layout. On your
+# own machine it downloads it.
 
 # %%
 comp = load_comp(code)
@@ -109,21 +122,22 @@ sorted(p.name for p in path.iterdir())
 # %% [markdown]
 # ## A look at the passengers
 #
-# Always look at the rows first, and at what is missing.
+# Always look at the data first. Each row is a passenger.
 
 # %%
 train, test = pd.read_csv(path / comp.train), pd.read_csv(path / comp.test)
 train.head()
 
 # %% [markdown]
-# Columns with gaps, and how many:
+# Which columns have missing values, and how many?
 
 # %%
 gaps = pd.DataFrame({"train": train.isna().sum(), "test": test.isna().sum()})
 gaps.query("train > 0 or test > 0").astype("Int64")
 
 # %% [markdown]
-# Age has gaps, and the cabin is mostly unknown. Now the one picture that explains most of this competition: sex, and then class.
+# `Age` has gaps, and `Cabin` is mostly unknown. Now the one picture that explains most of this
+# competition: who survived, by sex and class?
 
 # %%
 rates = train.groupby(["Pclass", "Sex"])["Survived"].mean().unstack()
@@ -135,48 +149,52 @@ plt.show()
 # %% [markdown]
 # ## Features
 #
-# Who travelled, with whom, where and for how much: which columns the features come from, which of them are categories and which are numbers
-# is said once, at the top.
+# What do we know about a passenger? Who they were, with whom they travelled, where, and for how
+# much. First we say which columns we need, which features are categories, and which are numbers.
 
 # %% inline="data.py" until="EVEN"
 
 # %% [markdown]
-# `read` is what the library calls: it returns all rows with their features.
+# The library calls `read`. It returns all rows with their features.
 
 # %% inline="data.py" until="read"
 
 # %% [markdown]
-# What is *learned*, like the median age by title, is learned from the training rows alone; what is only *counted*, like the people on one ticket,
-# may be counted over everybody. `Alone` is true for people without any relative aboard.
+# There are two kinds of features. Some are *learned*, like the median age for each title. We learn
+# those from the training rows only. Others are only *counted*, like the number of people on one
+# ticket. We may count over all rows. `Alone` is 1 for people without any relatives on board.
 
 # %% inline="data.py" until="add_features"
 
 # %% [markdown]
-# The title tells more than the sex: a *Master* is a boy, and boys were saved with the women. The pattern must be a raw string and take what
-# stands between the comma and the dot; written carelessly, it finds nothing and the whole column is silently missing. We will look.
+# A title says more than the sex. A *Master* is a boy, and boys were saved together with the women.
+# We take the text between the comma and the dot. The pattern must be a raw string: otherwise it
+# matches nothing, and the whole column is missing without any error. We will check that below.
 
 # %% inline="data.py" until="titles"
 
 # %% [markdown]
-# Decks that lay next to each other go together, as there are few known cabins.
+# We know few cabins, so we put neighbouring decks together.
 
 # %% inline="data.py" until="decks"
 
 # %% [markdown]
-# Now the hypothesis. A *party* is everybody who shares a ticket, or the surname with the class, the port and all but the last digit of the ticket.
-# These two relations are followed until nothing changes, so friends of cousins are found too.
+# Now our hypothesis. A *party* is a group of people who share a ticket, or who share the surname,
+# the class, the port, and the ticket number except for its last digit. We follow both relations
+# until nothing changes. So we also find the friends of cousins.
 
 # %% inline="data.py" until="parties"
 
 # %% [markdown]
-# And this is the only feature that looks at the target: how did the women and children of one's party fare? It is computed **inside each fold**,
-# from the rows that the model may see, and for those from the *others* only. Otherwise every passenger would tell their own fate, and the score
-# out of fold would be a dream.
+# This is the only feature that uses the target: how many women and children of the same party
+# survived? We compute it **inside each fold**, from the training rows of that fold. For a training
+# row we leave out the row itself. Otherwise every passenger would give away their own answer, and
+# our out-of-fold score would be far too good.
 
 # %% inline="data.py"
 
 # %% [markdown]
-# Let us read the rows and see whether the titles have arrived.
+# Let's read the rows. Did we find the titles?
 
 # %%
 data = comp.read(path)
@@ -187,8 +205,9 @@ titles.round(2)
 # %% [markdown]
 # ## The split
 #
-# One assignment of rows to folds is shared by every model: that is what makes their predictions comparable, row by row. It is
-# {{split}}, as the organisers seem to have done it, and saved with the output.
+# All models use the same split of the rows into folds, so we can compare their predictions row by
+# row. The split is {{split}}; the organisers seem to have split the rows in the same way. We save
+# it with the output.
 
 # %%
 folds = folds_for(comp, data, n_folds=N_FOLDS, seed=SEED)
@@ -201,18 +220,21 @@ print(
 # %% [markdown]
 # ## The trials
 #
-# One model is our own: men die, women and boys share the fate of their party. It learns three rates, and asks the party.
+# One model is our own: men die, and women and boys share the fate of their party. It learns three
+# survival rates, and then looks at the party.
 
 # %% inline="women_and_children.py"
 
 # %% [markdown]
-# Each trial is one idea with one line on what it is to find out, from a single rule over lesson 5's nets to boosted trees. Which of them join
-# the ensemble is declared here, before anything is scored: choosing members by their score would flatter.
+# Each trial is one idea, with one line on what we want to learn from it. We start with a single
+# rule, continue with the nets of lesson 5, and end with boosted trees. We also choose here which
+# trials go into the ensemble, before we see any score. If we chose them by their scores, the
+# ensemble's score would be too good.
 
 # %% inline="trials.py"
 
 # %% [markdown]
-# The same as a list to read:
+# Here is the same list as a table:
 
 # %%
 trials = quick_trials(trials_of(comp)) if QUICK else trials_of(comp)
@@ -229,33 +251,39 @@ neat(
 # %% [markdown]
 # ## Training
 #
-# All training happens in this one function. It fits every trial on every fold, two at a time on two cores, and keeps what finished in a small
-# store: run the cell again, and nothing is trained twice.
+# This function does all the training. It fits each trial on each fold, two trials at a time on two
+# cores, and stores what is finished. If you run the cell again, nothing is trained twice.
 
 
 # %%
 def train_all(trials, *, n_folds=N_FOLDS, seed=SEED):
-    "Fit each trial once a fold; return one result a trial: predictions, or why it failed."
-
-    def tell(result):
-        print(
-            result.predictions or f"{result.name} failed: {result.error.strip().splitlines()[-1]}"
-        )
-
+    """Fit each trial on each fold; return one result for each trial."""
     sweep = Sweep(comp.slug, tuple(trials), n_folds, seed)
-    return run_local(sweep, comp, path, vault=Vault("vault"), on_result=tell)
+    return run_local(sweep, comp, path, vault=Vault("vault"), on_result=show_result)
+
+
+def show_result(result):
+    """Print one line on a finished trial."""
+    if result.predictions is None:
+        print(f"{result.name} failed: {result.error.strip().splitlines()[-1]}")
+    else:
+        print(result.predictions)
 
 
 results = train_all(trials)
 done = [r.predictions for r in results if r.predictions is not None]
 
 # %% [markdown]
-# ## What the differences are worth
+# ## Which differences are real?
 #
-# Best first. The verdict compares each trial with the best *on the same passengers* (an exact McNemar test: of those that one of the two gets right
-# and the other wrong, how uneven is the split?). *Noise* means that chance alone gives a difference like this often. The best of many is
-# partly lucky, so a tie with it is a tie. With some hundred passengers the standard error is about one and a half points: most of what
-# separates people on Titanic's leaderboard is smaller than that.
+# The best trial is in the first row. Is it really better than the others? The verdict compares
+# each trial with the best one *on the same passengers*, with an exact McNemar test. The test uses
+# only the passengers that one of the two models gets right and the other gets wrong. *Noise* means
+# that chance alone often gives a difference of this size. And the best of many trials was also
+# lucky, so treat a tie with it as a tie.
+#
+# With fewer than a thousand passengers, the standard error is about one and a half points. Most
+# differences on Titanic's leaderboard are smaller than that.
 
 # %%
 rows = board(results)
@@ -274,27 +302,30 @@ neat(table).format(precision=4).format("{:.1f}", subset=["seconds"]).format(
 )
 
 # %% [markdown]
-# The same as a picture. The grey dots are single folds: look how far apart they are for one and the same model, and how little
-# a single train/validation split would have told.
+# Here is the same as a picture. Each grey dot is one fold. Look how far apart the dots of one
+# model are. A single train/validation split would have shown us only one of them.
 
 # %%
 plot_scores(done)
 
 # %% [markdown]
-# ## What the forest leans on
+# ## Which features does the forest use?
 #
-# Does it lean on what we think it should? This is the share of the trees' splits that each feature earned, by the forest's own account:
+# Does it use the features that we expect? The bars show the forest's own feature importances: each
+# feature's share of what the splits of the trees gain.
 
 # %%
 forest = next((p for p in done if p.name == "random forest"), None)
-plot_importances(forest) if forest else None
+picture = plot_importances(forest) if forest else None
+picture
 
 # %% [markdown]
 # ## The ensemble
 #
-# The declared members are averaged. Where an ensemble fits weights, they are fitted on other folds than those they are scored on; the plain mean
-# fits nothing. Is it better than its members? The paired test says; where it says *noise*, the hypothesis at the top is neither shown nor refuted,
-# and the steadier choice is the average, which was declared beforehand.
+# Now we average the trials that we chose above. A plain mean has no weights to fit. Is it better
+# than its members? The paired test answers that. Where it says *noise*, our hypothesis is neither
+# confirmed nor refuted. Then we still submit the average: we chose it beforehand, and it depends
+# less on luck.
 
 # %%
 members = [r.predictions for r in results if r.predictions is not None and r.trial.in_ensemble]
@@ -304,34 +335,36 @@ for member in members:
     print(f"against {member.name}: {compare(both, member)}")
 
 # %% [markdown]
-# A submission needs only yes or no, but the probabilities behind it tell whether the model knows what it does not know. On the line, of the passengers
-# given 70% just 70% survived.
+# A submission needs only 0 or 1. But the probabilities show us whether the model knows when it is
+# unsure. On the diagonal, 70% of the passengers with a prediction of 70% survived.
 
 # %%
 plot_calibration(both)
 
 # %% [markdown]
-# And which way does it err: does it miss survivors, or invent them?
+# Which mistakes does it make? Does it miss survivors, or does it predict too many?
 
 # %%
 plot_confusion(both)
 
 # %% [markdown]
-# The most useful table comes last: the passengers for whom it was surest, and wrong. Read their names before thinking of a new feature.
+# When was it sure, and wrong? This is the most useful table. Read the names of these passengers
+# before you think of a new feature.
 
 # %%
 truth = both.oof[np.arange(len(both.targs)), both.targs]
-surprises = data.raw_train.assign(**{"given to the truth": truth}).nsmallest(
-    8, "given to the truth"
+surprises = data.raw_train.assign(**{"probability of the truth": truth}).nsmallest(
+    8, "probability of the truth"
 )
-shown = ["Name", "Sex", "Age", "Pclass", "Ticket", "Survived", "given to the truth"]
+shown = ["Name", "Sex", "Age", "Pclass", "Ticket", "Survived", "probability of the truth"]
 neat(surprises[shown]).format(precision=2)
 
 # %% [markdown]
-# ## What is kept
+# ## What do we keep?
 #
-# Probabilities by passenger, of every trial and of the ensemble, with the model, its parameters, the split and its seed: enough to compare them with
-# next week's idea, or to average with it, without training anything again.
+# We save the predictions of every trial and of the ensemble, with the model, its parameters, the
+# split and its seed. Next week we can compare them with a new idea, or average them with it,
+# without training anything again.
 
 # %%
 kept = Path("predictions")
@@ -345,20 +378,19 @@ neat(pd.read_csv("results.csv")[columns].head(3))
 # %% [markdown]
 # ## The submission
 #
-# The answers are joined to the sample submission by passenger, never by position, and checked: columns, ids, order, labels. A file that Kaggle would
-# refuse, or score as nonsense, is refused here.
+# We match the predictions to the sample submission by passenger, never by position. Then we check
+# the columns, the ids, the order and the labels. A file that Kaggle would refuse, or score as
+# nonsense, is refused here.
 
 # %%
 file = write_submission(both, comp, path, file="submission.csv")
 answers = check_file(file, comp, path, labels=data.vocab)
 survive = answers[comp.target[0]].astype(int).mean()
-print(
-    f"{len(answers)} rows; {survive:.0%} survive, {np.mean(data.targs):.0%} did in the training rows"
-)
+print(f"{len(answers)} rows; {survive:.0%} survive, and in training {np.mean(data.targs):.0%}")
 answers.head()
 
 # %% [markdown]
-# ## What next
+# ## What next?
 #
-# Take one idea from the list of surprises, add one line to the trials, and see whether the paired test believes it.
-# If it says *noise*, that is an answer too, and cheaper than a submission.
+# Take one idea from the passengers that surprised us, add one trial, and see what the paired test
+# says. If it says *noise*, we have learned something too, and it cost us no submission.

@@ -1,49 +1,40 @@
-"""Titanic's declared trials, from one rule to boosted trees; one idea each."""
+"""Titanic's trials, one idea each: from a single rule to boosted trees."""
 
 from __future__ import annotations
 
 from fastkaggle_plus import Trial
 
-COURSE_COLUMNS = [
-    "Age",
-    "SibSp",
-    "Parch",
-    "LogFare",
-    "Sex",
-    "Pclass",
-    "Embarked",
-]  # what lesson 5 uses
+# The columns of lesson 5.
+COURSE_COLUMNS = ["Age", "SibSp", "Parch", "LogFare", "Sex", "Pclass", "Embarked"]
 
-ENSEMBLE = (
-    "mean"  # of the trials with in_ensemble, declared before anything was scored on the leaderboard
-)
+ENSEMBLE = "mean"  # of the trials with in_ensemble, chosen before we saw any score
 
 TRIALS = (
     Trial(
         "one rule",
         "forest.one_r_model",
-        hypothesis="One column already says most of it.",
+        hypothesis="One column explains most of it.",
         in_ensemble=False,
     ),
     Trial(
         "tree, 4 leaves",
         "forest.tree_model",
         {"max_leaf_nodes": 4},
-        "Two questions say more than one.",
+        "Two questions are better than one.",
         in_ensemble=False,
     ),
     Trial(
         "tree, 50 a leaf",
         "forest.tree_model",
         {"min_samples_leaf": 50},
-        "A larger tree with crowded leaves does not overfit.",
+        "A larger tree with many rows per leaf does not overfit.",
         in_ensemble=False,
     ),
     Trial(
         "linear from scratch",
         "scratch.linear_model",
         {"columns": COURSE_COLUMNS},
-        "Lesson 5: coefficients and a mean absolute error.",
+        "Lesson 5: a linear model with a mean absolute error.",
         in_ensemble=False,
     ),
     Trial(
@@ -81,7 +72,7 @@ TRIALS = (
     Trial(
         "women and children",
         "women_and_children.women_and_children_model",
-        hypothesis="Families live or die together; men die.",
+        hypothesis="Men die; women and boys share the fate of their party.",
     ),
     Trial(
         "random forest",
@@ -92,21 +83,21 @@ TRIALS = (
     Trial(
         "hist gradient boosting",
         "boosting.hist_gradient_boosting_model",
-        hypothesis="Trees that mend each other's errors beat trees that vote.",
+        hypothesis="Trees that correct each other's errors beat trees that vote.",
     ),
     Trial(
         "lightgbm",
         "boosting.lightgbm_model",
-        hypothesis="The same idea, another library: they err differently.",
+        hypothesis="The same idea in another library makes other mistakes.",
     ),
     Trial(
         "xgboost",
         "boosting.xgboost_model",
-        hypothesis="The same idea, another library: they err differently.",
+        hypothesis="The same idea in another library makes other mistakes.",
     ),
     Trial(
         "catboost",
         "boosting.catboost_model",
-        hypothesis="Ordered boosting suffers least from few rows.",
+        hypothesis="Ordered boosting works best with few rows.",
     ),
 )

@@ -1,6 +1,7 @@
 """Women and children by group: men die, women and boys share the fate of their party.
 
-Source: C. Deotte, "Titanic using name only" (Kaggle, 2018), as soft probabilities so that it averages well.
+Source: C. Deotte, "Titanic using name only" (Kaggle, 2018). Here it predicts probabilities, so that
+it can be averaged with other models.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ import numpy as np
 from fastkaggle_plus.data import Table
 from fastkaggle_plus.modeling import FittedFunction, Model
 
-EVEN = 0.5  # what `companions` counts beside the companions, see data.py
+EVEN = 0.5  # data.py adds this to the number of survivors in `companions`
 
 
 def women_and_children_model() -> Model:
-    "Return the rule; it learns how often men, women and boys survived, and how known parties fared."
+    """Return the rule. It learns the survival rates of men, women and boys, and uses the party."""
 
     def fit(table: Table) -> FittedFunction:
         survived, kind = np.asarray(table.targs, dtype=float), kinds(table)
@@ -37,6 +38,6 @@ def women_and_children_model() -> Model:
 
 
 def kinds(table: Table) -> np.ndarray:
-    "Return 0 for a man, 1 for a woman or girl, 2 for a boy."
+    """Return 0 for a man, 1 for a woman or girl, 2 for a boy."""
     female, boy = (table.x["Sex"] == "female").to_numpy(), (table.x["Title"] == "Master").to_numpy()
     return np.where(female, 1, np.where(boy, 2, 0))

@@ -1,4 +1,4 @@
-"""The patents' rows: pairs of phrases, what their class is called, and other targets of the same anchor."""
+"""Read the pairs of phrases, and add the title of their class and other targets of the anchor."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from fastkaggle_plus.data import Data
 HERE = Path(__file__).parent
 COMP = read_competition(HERE / "competition.toml")
 TITLES = pd.read_csv(HERE / "contexts.csv", index_col="context")["title"].to_dict()
-SHOWN = 5  # other targets that a row shows, of some fifty that an anchor has
+SHOWN = 5  # other targets in a row; an anchor has about fifty
 
 
 def read(path: Path) -> Data:
-    "Read train.csv and test.csv; a row's texts also say its section, its class's title, and other targets."
+    """Read train.csv and test.csv, and add text columns to both."""
     data = COMP.read_files(path)
     train, test = data.train.texts, data.test.texts
     everything = add_texts(pd.concat([train, test], ignore_index=True))
@@ -32,7 +32,7 @@ def read(path: Path) -> Data:
 
 
 def add_texts(pairs: pd.DataFrame) -> pd.DataFrame:
-    "Return the pairs with `section` (A to H), `section_title`, `title` of the class, and `others`."
+    """Return the pairs with `section` (A to H), `section_title`, `title` and `others`."""
     section = pairs["context"].str[:1]
     return pairs.assign(
         section=section,
@@ -43,24 +43,22 @@ def add_texts(pairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def titles_of(codes: pd.Series) -> pd.Series:
-    "Return what the codes are called; an unknown class as its section, an unknown section as its code."
+    """Return the titles of codes; an unknown class has its section's title."""
     names = {code: TITLES.get(code, TITLES.get(code[:1], code)) for code in codes.unique()}
-    if unknown := sorted(
-        c for c in names if c not in TITLES and c[1:]
-    ):  # a class tells of its section too
+    if unknown := sorted(c for c in names if c not in TITLES and c[1:]):  # classes, not sections
         more = " and others" if len(unknown) > 5 else ""
         warnings.warn(
             f"contexts.csv has no title for {', '.join(unknown[:5])}{more}: "
-            "the section's stands in for it.",
+            "using the title of the section.",
             stacklevel=2,
         )
     return codes.map(names)
 
 
 def other_targets(pairs: pd.DataFrame, *, shown: int = SHOWN) -> pd.Series:
-    """Return some other targets of each row's anchor and class, in an order of their own for each row.
+    """Return some other targets of each row's anchor and class, in random order.
 
-    Only words, never scores: what is shown is there for the hidden rows too.
+    It shows only words, never scores, because the hidden rows have no scores.
     Source: the winners of the competition.
     """
     words, others = pairs["target"].to_numpy(dtype=object), np.full(len(pairs), "", dtype=object)

@@ -1,29 +1,38 @@
-"""The patents' notebook, in percent format: `fkp notebook us-patent-phrase-to-phrase-matching` renders it, with this folder's other files inlined."""
+"""The patents' notebook, in percent format.
+
+`fkp notebook us-patent-phrase-to-phrase-matching` renders it, with the other files as cells.
+"""
+# ruff: noqa: B018, T201
 
 # %% [markdown]
 # # {{title}}
 #
-# **Hypothesis:** how alike two phrases are stands in more than their words. A pretrained language model that is also told their field, and what else
-# their anchor was compared with, says more, and models that read the same row differently are better together than any of them alone.
+# **Hypothesis:** the words alone do not show how similar two phrases are. A pretrained language
+# model does better if it also sees their field, and the other phrases that the anchor was compared
+# with. And models that read the same row in different ways are better together than any one of
+# them alone.
 #
-# This notebook follows fast.ai's lesson 4
-# ([getting started with NLP](https://www.kaggle.com/code/jhoward/getting-started-with-nlp-for-absolute-beginners),
-# [iterate like a grandmaster](https://www.kaggle.com/code/jhoward/iterate-like-a-grandmaster)) to its end: it looks at the pairs, writes each row
-# out as a text, holds whole anchors out, fine-tunes what is declared, says what each difference is worth, and writes a checked `submission.csv`.
+# This notebook follows fast.ai's lesson 4 ([getting started with
+# NLP](https://www.kaggle.com/code/jhoward/getting-started-with-nlp-for-absolute-beginners),
+# [iterate like a grandmaster](https://www.kaggle.com/code/jhoward/iterate-like-a-grandmaster)) to
+# its end. We look at the pairs, write each row as a text, hold out whole anchors, and fine-tune a
+# list of models. Then we test which differences are real, and write a checked `submission.csv`.
 #
-# It is a *code competition*: Kaggle takes no file. It runs this notebook again, without internet, on rows that nobody has seen.
-# So everything that the notebook needs is attached to it, and no cell may count on the few test rows that are shown.
+# This is a *code competition*: you cannot upload a file. Kaggle runs this notebook again, without
+# the internet, on hidden rows. So everything that the notebook needs must be attached to it, and
+# no cell may rely on the few test rows that we can see.
 
 # %% [markdown]
 # ## Set-up
 #
-# `fastkaggle_plus` is the loop around the models: folds, paired tests, checked submissions. If it is not there yet, it comes from the
-# dataset of wheels that is attached to this notebook, and without one from the internet.
+# We use `fastkaggle_plus` for everything around the models: folds, fair comparisons and checked
+# submissions. The next cell installs it from the dataset of wheels attached to this notebook. If
+# there is none, it installs it from the internet.
 
 # %% standard="install"
 
 # %% [markdown]
-# Everything we use, by name.
+# Next, the imports.
 
 # %%
 # %matplotlib inline
@@ -65,9 +74,15 @@ from fastkaggle_plus.reporting import plot_levels, plot_scores
 from fastkaggle_plus.sweeps import trials_of, write_results
 
 # %% [markdown]
-# Everything you may want to change is in the next cell. `LIST` names one of the lists of trials below: `TRIALS` does without a GPU; `COURSE`,
-# `GRANDMASTER` and `WINNERS` want one. `QUICK = True` is a dry run on a slice of the rows, of their first tokens, with one epoch of training:
-# a minute spent on that before a long run is a minute well spent, and its scores mean nothing. `SEED` decides the split; the models keep seeds of their own.
+# These are the settings that you may want to change.
+#
+# `LIST` is the list of trials to train. `TRIALS` runs without a GPU; `COURSE`, `GRANDMASTER` and
+# `WINNERS` need one.
+#
+# `QUICK = True` is a dry run: a slice of the rows, only the first tokens of each, and one epoch.
+# Do one before every long run: it takes a minute, and its scores mean nothing.
+#
+# `SEED` sets the split; each model has its own seed.
 
 # %% tags=["parameters"]
 SLUG = "us-patent-phrase-to-phrase-matching"
@@ -77,12 +92,13 @@ SEED = 42
 N_FOLDS = 5
 
 # %% [markdown]
-# The seed is set here and nowhere else. The folder will hold the pieces of code that worker processes load, and `neat` shows a table without row numbers.
+# We set the seed once, here. We also make a folder for the code cells below, because worker
+# processes load the code from there. And `neat` shows a table without row numbers.
 
 # %%
 warnings.filterwarnings(
     "ignore", message="IProgress not found"
-)  # of a progress bar that is not shown
+)  # a progress bar that we do not show
 random.seed(SEED)
 np.random.seed(SEED)
 plt.rcParams.update({"figure.dpi": 100, "axes.spines.top": False, "axes.spines.right": False})
@@ -91,7 +107,7 @@ code.mkdir(parents=True, exist_ok=True)
 
 
 def neat(frame):
-    "Show a table without row numbers, words on the left."
+    """Show a table without row numbers, words on the left."""
     words = list(frame.select_dtypes(exclude="number"))
     left = [{"selector": "th", "props": "text-align: left"}]
     plain = frame.style.hide(axis="index").set_table_styles(left)
@@ -99,13 +115,16 @@ def neat(frame):
 
 
 # %% [markdown]
-# Which machine is this? A small multiplication says whether the GPU, if there is one, really works with the installed torch.
+# Which machine are we on? If there is a GPU, the next cell multiplies two matrices on it, to see
+# whether it really works with the installed torch.
 
 # %% standard="gpu"
 
 # %% [markdown]
-# Without internet a pretrained model cannot be downloaded: its folder (configuration, weights, tokenizer) has to be attached, as a dataset or a model.
-# `fkp push` attaches it. Where it is missing, this cell says so at once, and how to attach it; not after an hour.
+# Without the internet we cannot download a pretrained model. Its folder (configuration, weights,
+# tokenizer) must be attached to the notebook, as a dataset or as a model. `fkp push` does that. If
+# the model is missing, the next cell fails and says how to attach it. That is better than a failure
+# after an hour.
 
 # %%
 weights = fetch_weights(default_arch())
@@ -114,38 +133,41 @@ print(weights.arch, "from", weights.origin)
 # %% [markdown]
 # ## The competition
 #
-# These are the facts: what is predicted, how it is scored, how the rows are to be split, and which columns are texts. Like the other pieces of code below
-# they are written to the small folder, so that you can edit a cell and run it again.
+# These are the facts about the competition: what we predict, how the score is computed, how to
+# split the rows, and which columns are texts. The cell writes them to the folder that we just
+# made, and so do the other code cells below. So you can edit a cell and run it again.
 
 # %% inline="competition.toml"
 
 # %% [markdown]
-# `setup_comp` finds the data wherever Kaggle mounted it, in the layout of today or the older one. Elsewhere it downloads it.
+# Where is the data? `setup_comp` finds it on Kaggle, in the new or the old folder layout. On your
+# own machine it downloads it.
 
 # %%
 comp = load_comp(code)
 path = setup_comp(comp.slug)
 if QUICK:
-    path = quick_copy(comp, path, tempfile.mkdtemp(), seed=SEED)  # links are no output
+    path = quick_copy(comp, path, tempfile.mkdtemp(), seed=SEED)  # not part of the output
 sorted(p.name for p in path.iterdir())
 
 # %% [markdown]
 # ## A look at the pairs
 #
-# Always look at the rows first. An *anchor* and a *target* are phrases out of patents; the *context* is the patent class in which they were met,
-# its first letter the section. The score says how alike the two are *there*.
+# Always look at the data first. The *anchor* and the *target* are phrases from patents. The
+# *context* is a patent class; its first letter is the section. The score says how similar the two
+# phrases are *in that context*.
 
 # %%
 train, test = pd.read_csv(path / comp.train), pd.read_csv(path / comp.test)
 print(
     f"{len(train)} pairs to learn from, of {train['anchor'].nunique()} anchors "
-    f"in {train['context'].nunique()} contexts; {len(test)} to answer"
+    f"in {train['context'].nunique()} contexts; {len(test)} to predict"
 )
 train.head()
 
 # %% [markdown]
-# The column called *target* is no target, and one anchor has many of them: here is the one that has most, from its best match to what has
-# nothing to do with it.
+# Careful: the column called *target* is not what we predict. We predict the score. One anchor has
+# many targets. Here is the anchor with the most of them, with its best matches first.
 
 # %%
 one = train[train["anchor"] == train["anchor"].value_counts().index[0]]
@@ -153,8 +175,9 @@ best_first = one.sort_values("score", ascending=False)[["anchor", "context", "ta
 neat(best_first.head(16)).format({"score": "{:.2f}"})
 
 # %% [markdown]
-# The score has five steps: 1 the same, 0.75 a synonym, 0.5 a broader or narrower word, 0.25 something of the same field, 0 unrelated.
-# It is scored by Pearson's correlation: what counts is that answers rise and fall with the truth.
+# The score has five steps: 1 is the same, 0.75 a synonym, 0.5 a broader or narrower word, 0.25
+# something from the same field, and 0 unrelated. The metric is Pearson's correlation: our
+# predictions should go up and down with the true scores.
 
 # %%
 shares = train["score"].value_counts(normalize=True).sort_index()
@@ -164,8 +187,9 @@ axes.set(title="Share of each score", xlabel="score", ylabel="", ylim=(0, 1.2 * 
 plt.show()
 
 # %% [markdown]
-# Do pairs that share words score high? A little. But many of those that mean the same have no word in common, and many that have one mean
-# something else: that is the gap that a model must fill which has read more than these pairs.
+# Do pairs with common words have a high score? A little. But many pairs that mean the same have no
+# common word. And many pairs with a common word mean different things. To see that, a model must
+# have read more than these pairs.
 
 # %%
 words = [
@@ -186,61 +210,68 @@ share = dict.fromkeys(["without a common word", "words in common"], "{:.0%}")
 neat(by_score.reset_index()).format({"score": "{:.2f}", **share})
 
 # %% [markdown]
-# ## What the classes are called
+# ## What do the class codes mean?
 #
-# A model does not know that `H01` is about electric elements. So the codes of the Cooperative Patent Classification get their titles, written
-# out here as `code,title`, as the notebook has no internet to ask. A section is in the list too.
+# A model does not know that `H01` is about electric elements. So we give it the titles of the
+# Cooperative Patent Classification. The notebook has no internet, so we write them into a table
+# with the columns `code` and `title`. Sections are in the table too.
 
 # %% inline="contexts.csv"
 
 # %% [markdown]
 # ## Reading the rows
 #
-# A class that nobody wrote down must not end the re-run: hidden rows may hold one. Its section's title stands in for it.
+# The hidden rows may have a class that is not in our table. That must not stop the notebook. We
+# use the title of its section instead.
 
 # %% inline="data.py" until="SHOWN"
 
 # %% [markdown]
-# `read` is what the library calls. It reads the files by the facts, and adds to the words of each row what else we know of it.
-# Training and test rows are taken together: none of this looks at a score.
+# The library calls `read`. It reads the files, and adds what else we know about each row. It uses
+# training and test rows together. That is fine, because nothing here looks at a score.
 
 # %% inline="data.py" until="read"
 
 # %% [markdown]
-# These are the columns of words that a model may be shown:
+# These are the text columns that we can show to a model:
 
 # %% inline="data.py" until="add_texts"
 
 # %% [markdown]
-# What the codes are called, with something for any code:
+# Here is the title of each code, also for codes that we do not know:
 
 # %% inline="data.py" until="titles_of"
 
 # %% [markdown]
-# The idea that won the competition: **the other targets of an anchor** say how fine its scale is. Beside *spoon*, *fork* is far away;
-# beside *car* it is near. They are drawn for each row by itself, the row's own target never among them.
-# And they are words alone. Had they brought their scores along, the model would learn to read answers that the hidden rows do not have.
+# This idea won the competition: show the model **the other targets of the anchor**. They show how
+# fine the scale is. Say the anchor is *teaspoon*. If the other targets are *spoon* and *ladle*,
+# then *fork* is a poor match. If they are *car* and *tree*, it is a good one.
+#
+# We draw the other targets for each row separately; the row's own target is never among them. And
+# we show only the words. With their scores, the model would learn to read answers that the hidden
+# rows do not have.
 
 # %% inline="data.py"
 
 # %% [markdown]
-# Read the rows, and look at the words of one:
+# Let's read the rows. What does one of them say?
 
 # %%
 data = comp.read(path)
 row = data.train.texts.iloc[[0]]
-neat(pd.DataFrame({"column": row.columns, "what it says": row.iloc[0].to_numpy()}))
+neat(pd.DataFrame({"column": row.columns, "text": row.iloc[0].to_numpy()}))
 
 # %% [markdown]
-# ## How a row is written
+# ## How do we write a row as text?
 #
-# A language model reads one text, so a row has to be written as one. That is all that "turning it into an NLP problem" means,
-# and there are many ways to do it. Each is a template: `{anchor}` stands for a column, `[SEP]` for the model's own separator.
+# A language model reads one text, so we write each row as one text. That is all that "turning it
+# into an NLP problem" means. There are many ways to do it. Each of them is a template: a column
+# replaces `{anchor}`, and the model's own separator replaces `[SEP]`.
 
 # %% inline="trials.py" until="STYLES"
 
 # %% [markdown]
-# The same row in each of them. A bar stands for the separator.
+# Here is the same row in each style. A bar shows the separator.
 
 # %%
 STYLES = comp.module("trials").STYLES
@@ -248,13 +279,14 @@ written = [" | ".join(part[0] for part in write_texts(row, style)) for style in 
 neat(pd.DataFrame({"style": list(STYLES), "what the model reads": written}))
 
 # %% [markdown]
-# And as the model sees it: as *tokens*, pieces of words out of a fixed list. A rare word falls into several. A word of one's own, like `[H]`
-# for a section, falls into pieces too, unless it is made a token: then it starts without any meaning and has to learn one.
+# What does the model see? It sees *tokens*: pieces of words from a fixed list. A rare word is
+# split into several tokens. A word that we invent, like `[H]` for a section, is split too, unless
+# we add it to the list. A new token starts without any meaning, and the model has to learn it.
 
 # %%
 tokenizer = load_tokenizer(weights.folder)
 for style in ("course", "separator", "section token"):
-    if style == "section token":  # from here on they are words of its list
+    if style == "section token":  # now they are tokens of its list
         tokenizer.add_tokens([f"[{letter}]" for letter in "ABCDEFGH"], special_tokens=True)
     tokens = Encoder(tokenizer, STYLES[style], max_len=128)(row).flat
     print(f"{style}, {len(tokens)} tokens: {' '.join(tokenizer.convert_ids_to_tokens(tokens))}")
@@ -262,9 +294,12 @@ for style in ("course", "separator", "section token"):
 # %% [markdown]
 # ## The split
 #
-# The hidden rows have anchors of their own. A model that has seen an anchor with fifty targets knows much about the fifty-first, and
-# a random split would reward that. So whole anchors are held out: the split is {{split}}, with each score in each fold about equally often.
-# One assignment is shared by every model: that is what makes their predictions comparable, row by row. It is saved with the output.
+# The hidden rows have other anchors. A model that has seen an anchor with fifty targets knows a
+# lot about the fifty-first. A random split would reward that. So we hold out whole anchors: the
+# split is {{split}}, and each score has about the same share in each fold.
+#
+# All models use the same split, so we can compare their predictions row by row. We save it with
+# the output.
 
 # %%
 folds = folds_for(comp, data, n_folds=N_FOLDS, seed=SEED)
@@ -276,13 +311,11 @@ print(
 )
 
 # %% [markdown]
-# Is no anchor in two folds? In lesson 4's second notebook rows were shuffled after the anchors had been split, and nobody saw that they leaked. So look.
+# Is no anchor in two folds? In lesson 4's second notebook, the rows were shuffled after the
+# anchors had been split. So anchors leaked, and no one saw it. Let's check.
 
 # %%
-print(
-    "folds that the anchor with most of them is in:",
-    pairs.groupby("anchor")["fold"].nunique().max(),
-)
+print("Most folds that one anchor is in:", pairs.groupby("anchor")["fold"].nunique().max())
 by_fold = pairs.groupby("fold")
 each = pd.DataFrame(
     {
@@ -294,49 +327,53 @@ each = pd.DataFrame(
 neat(each.reset_index()).format({"mean score": "{:.3f}"})
 
 # %% [markdown]
-# What would a random split have told? One quick model, a few boosted trees on lengths, overlaps and topics, is fitted both ways on the same rows,
-# some 3,000 at most. A language model learns more by heart, so a random split flatters it more than these trees; on 300 rows of a dry run it may well
-# be nothing.
+# How much better would a random split look? We fit one quick model both ways on the same rows, at
+# most about 3,000 of them: boosted trees on lengths, overlaps and topics. A language model
+# memorises more than these trees, so a random split makes it look even better. On the 300 rows of
+# a dry run there may be no difference.
 
 # %%
 loose = make_folds(data.targs, n_folds=N_FOLDS, kind="stratified", seed=SEED)
 leak = find_group_leak(data, loose, metric=comp.metric)
-print(leak or "A random split tears no anchor apart here.")
+print(leak or "A random split puts no anchor into two folds here.")
 
 # %% [markdown]
 # ## The trials
 #
-# Each trial is one idea with one line on what it is to find out. Most of them are the same network, fine-tuned on rows that are written
-# in a style.
+# Each trial is one idea, with one line on what we want to learn from it. Most of them fine-tune
+# the same network on rows written in different styles.
 
 # %% inline="trials.py" until="language"
 
 # %% [markdown]
-# **Lesson 4** is one trial: four epochs, the learning rate rising and then falling along a cosine, a single number as output.
+# **Lesson 4** is one trial: four epochs, a learning rate that rises and then falls along a cosine,
+# and a single number as output.
 
 # %% inline="trials.py" until="COURSE"
 
 # %% [markdown]
-# **Iterate like a grandmaster** changes one thing at a time. Its author ran the same thing again and found scores some thousandths apart; so
-# a difference of a thousandth is nothing, whatever the table looks like.
+# **Iterate like a grandmaster** changes one thing at a time. Its author ran the same thing twice,
+# and the scores were a few thousandths apart. So a difference of a thousandth means nothing.
 
 # %% inline="trials.py" until="GRANDMASTER"
 
 # %% [markdown]
-# **The winners** gave the model titles and other targets, and tried what to learn: the squared error, the cross-entropy of a score taken for a
-# probability, the correlation itself, or the place on the scale.
+# **The winners** showed the model titles and other targets. And they tried several losses: the
+# squared error, the cross-entropy (the score as a probability), the correlation itself, and the
+# position on the scale.
 
 # %% inline="trials.py" until="WINNERS"
 
 # %% [markdown]
-# The rest runs in minutes without a GPU: three styles, and light models beside them. Some of these are floors, there to be beaten: what the common
-# words tell, and what the network knows before it has seen a score. Which trials join the ensemble, and how they are combined, is declared here,
-# before anything is scored: choosing members by their score would flatter.
+# **The last list** runs in minutes without a GPU: two styles, and some light models. Two of these
+# are baselines to beat: the share of common words, and what the network knows before any training.
+# We also choose here which trials go into the ensemble, before we see any score. If we chose them
+# by their scores, the ensemble's score would be too good.
 
 # %% inline="trials.py"
 
 # %% [markdown]
-# The chosen list, to read. Before anything is trained: is every model there that it names?
+# Here is the list that we train. Before we start: do we have every model that it names?
 
 # %%
 trials = quick_trials(trials_of(comp, LIST)) if QUICK else trials_of(comp, LIST)
@@ -358,23 +395,28 @@ neat(
 # %% [markdown]
 # ## Training
 #
-# All training happens in this one function. It fits every trial on every fold, on a GPU one after the other, and keeps what finished in a small
-# store: run the cell again, and nothing is trained twice. A trial that fails says why, and the others go on.
+# This function does all the training. It fits each trial on each fold, on a GPU one trial after
+# the other, and stores what is finished. If you run the cell again, nothing is trained twice. If a
+# trial fails, we print the reason, and the other trials continue.
 
 
 # %%
 def train_all(trials, *, n_folds=N_FOLDS, seed=SEED):
-    "Fit each trial once a fold; return one result a trial: predictions, or why it failed."
-
-    def tell(result):
-        print(result.predictions or f"{result.name} failed: {reason(result)}")
-
+    """Fit each trial on each fold; return one result for each trial."""
     sweep = Sweep(comp.slug, tuple(trials), n_folds, seed)
-    return run_local(sweep, comp, path, vault=Vault("vault"), data=data, on_result=tell)
+    return run_local(sweep, comp, path, vault=Vault("vault"), data=data, on_result=show_result)
+
+
+def show_result(result):
+    """Print one line on a finished trial."""
+    if result.predictions is None:
+        print(f"{result.name} failed: {reason(result)}")
+    else:
+        print(result.predictions)
 
 
 def reason(result):
-    "The last line of what a trial that failed says."
+    """Return the last line of a failed trial's error."""
     return result.error.strip().splitlines()[-1]
 
 
@@ -386,11 +428,13 @@ if not done:
     )
 
 # %% [markdown]
-# ## What the differences are worth
+# ## Which differences are real?
 #
-# Best first. The verdict compares each trial with the best *on the same pairs*: how much does each pair add to either correlation (its jackknife
-# pseudo-value), and is the mean difference more than their scatter explains (a paired t-test)? *Noise* means that chance alone gives a difference
-# like this often. The best of many is partly lucky, so a tie with it is a tie.
+# The best trial is in the first row. Is it really better than the others? The verdict compares
+# each trial with the best one *on the same pairs*. We compute how much each pair adds to the two
+# correlations (its jackknife pseudo-value). Is the mean difference larger than chance explains?
+# That is a paired t-test. *Noise* means that chance alone often gives a difference of this size.
+# And the best of many trials was also lucky, so treat a tie with it as a tie.
 
 # %%
 rows = board(results)
@@ -409,17 +453,19 @@ neat(table).format(precision=4).format("{:.1f}", subset=["seconds"]).format(
 )
 
 # %% [markdown]
-# The same as a picture. The grey dots are single folds: other anchors, and for one and the same model another score. One split into training and
-# validation rows would have shown one of them.
+# Here is the same as a picture. Each grey dot is one fold, with its own anchors. Look how far
+# apart the dots of one model are. A single train/validation split would have shown us only one of
+# them.
 
 # %%
 plot_scores(done)
 
 # %% [markdown]
-# ## What the models read
+# ## What do the models read?
 #
-# Long rows cost time, and what lies beyond `max_len` is never read: a style that asks for much would lose its end without a word.
-# So this is how long rows were in tokens, and how many were cut, over all folds. Rows of one length go into one batch, so that little is filled up.
+# Long rows take time. And a model never reads beyond `max_len`, so a long style would lose its end
+# without any warning. How long were the rows in tokens, and how many were cut, over all folds?
+# (Rows of the same length share a batch, so there is little padding.)
 
 # %%
 seen = [
@@ -435,16 +481,16 @@ seen = [
     for p in done
     if "tokens_mean" in next(iter(p.about.get("fits", ())), {})
 ]
-neat(pd.DataFrame(seen)).format(
-    {"tokens, mean": "{:.1f}"}
-) if seen else "No fine-tuned model finished."
+table = neat(pd.DataFrame(seen)).format({"tokens, mean": "{:.1f}"}) if seen else None
+table
 
 # %% [markdown]
 # ## The ensemble
 #
-# The declared members are combined by id. Their weights are fitted, and a weight that is fitted on a row knows its answer; so each fold is
-# scored with weights that were fitted on the *others*. That makes this score honest beside those of the members. Is it better than each of
-# them? The paired test says; where it says *noise*, the hypothesis at the top is not shown.
+# Now we combine the trials that we chose above, with fitted weights. A weight that was fitted on a
+# row knows its answer. So we score each fold with weights fitted on the *other* folds. Then the
+# ensemble's score is as honest as the scores of its members. Is it better than each of them? The
+# paired test answers that. Where it says *noise*, our hypothesis is not confirmed.
 
 # %%
 members = [
@@ -453,22 +499,23 @@ members = [
 both = ensemble(members, method=getattr(comp.module("trials"), "ENSEMBLE", "greedy"))
 print(both)
 for member in members:
-    print(
-        f"{both.about['weights'][member.name]:.2f} of {member.name}; against it: {compare(both, member)}"
-    )
+    weight = both.about["weights"][member.name]
+    print(f"{weight:.2f} of {member.name}; against it: {compare(both, member)}")
 
 # %% [markdown]
-# What it answers to pairs of each score: half of the answers lie in the box, and the line in it is the middle one. The correlation forgives answers
-# that are all too timid, as long as they are in order; where boxes of neighbours overlap, it takes one score for the other.
+# What does it predict for pairs of each score? Half of the predictions are inside the box, and the
+# line is the median. If all predictions are too careful, the correlation does not mind, as long as
+# they are in the right order. Where two boxes overlap, the model confuses the two scores.
 
 # %%
 plot_levels(both)
 
 # %% [markdown]
-# ## Where it is wrong
+# ## Where is it wrong?
 #
-# The most useful table: the pairs for which it was furthest off. Read them before thinking of a new idea. Some need knowledge that no model had;
-# some have a score that one may argue about.
+# For which pairs is the error largest? This is the most useful table. Read it before you think of
+# a new idea. Some pairs need knowledge that no model had. Some have a score that you may disagree
+# with.
 
 # %%
 worst = top_losses(both, data, 12)
@@ -478,7 +525,8 @@ shown = worst[["anchor", "target", "title", "label", "predicted"]].rename(
 neat(shown).format({"score": "{:.2f}", "predicted": "{:.2f}"})
 
 # %% [markdown]
-# Or is it a whole anchor? The ones with the largest mean error, and whether too much or too little was said of them:
+# Or is it wrong on whole anchors? Here are the anchors with the largest mean error. Were the
+# predictions too high or too low?
 
 # %%
 rest = top_losses(both, data, None).assign(above=lambda f: f["predicted"] - f["label"])
@@ -490,10 +538,11 @@ few = few.rename(columns={"error": "mean squared error", "above": "predicted abo
 neat(few).format({"mean squared error": "{:.3f}", "predicted above the truth": "{:+.2f}"})
 
 # %% [markdown]
-# ## What is kept
+# ## What do we keep?
 #
-# Predictions by pair, of every trial and of the ensemble, with the model, its style, the split and its seed: enough to compare them with
-# next week's idea, or to average with it, without training anything again.
+# We save the predictions of every trial and of the ensemble, with the model, its style, the split
+# and its seed. Next week we can compare them with a new idea, or average them with it, without
+# training anything again.
 
 # %%
 kept = Path("predictions")
@@ -507,25 +556,29 @@ neat(pd.read_csv("results.csv")[columns]).format(precision=4)
 # %% [markdown]
 # ## The submission
 #
-# When Kaggle runs this notebook again, the test file holds thousands of pairs: nothing above counted on how many there are.
-# The answers are joined to the sample submission by id, never by position, and checked: columns, ids, order, plain numbers. Lesson 4's
-# notebook wrote each answer as a list, `[0.54]`, which is no number; that is refused here.
+# When Kaggle runs this notebook again, the test file has thousands of pairs. Nothing above depends
+# on how many there are.
+#
+# We match the predictions to the sample submission by id, never by position. Then we check the
+# columns, the ids, the order, and that each value is a plain number. Lesson 4's notebook wrote
+# each prediction as a list, `[0.54]`. That is not a number, and it is refused here.
 
 # %%
 file = write_submission(both, comp, path, file="submission.csv")
 answers = check_file(file, comp, path)
-said = answers["score"]
+scores = answers["score"]
 print(
-    f"{len(answers)} pairs are answered, from {said.min():.2f} to {said.max():.2f}; "
-    f"mean {said.mean():.3f}, and {np.mean(data.targs):.3f} in the training rows"
+    f"{len(answers)} predictions, from {scores.min():.2f} to {scores.max():.2f}; "
+    f"mean {scores.mean():.3f}, and {np.mean(data.targs):.3f} in the training rows"
 )
 neat(answers.head())
 
 # %% [markdown]
-# ## What next
+# ## What next?
 #
-# - With a GPU, set `LIST` to `COURSE`, `GRANDMASTER` or `WINNERS` and run this again; what is in the store is not trained twice. From a terminal the
-#   same is `fkp sweep {{slug}} --list WINNERS --holdout 0.25`, and `fkp push {{slug}} --live --wait` brings models, wheels and notebook to Kaggle,
-#   submits its version and waits for the score.
-# - Take one idea from the pairs above, add one line to the trials, and see whether the paired test believes it. If it says
-#   *noise*, that is an answer too, and cheaper than a submission.
+# - With a GPU, set `LIST` to `COURSE`, `GRANDMASTER` or `WINNERS` and run this notebook again.
+#   Trials in the store are not trained twice. In a terminal, `fkp sweep {{slug}} --list WINNERS
+#   --holdout 0.25` does the same. `fkp push {{slug}} --live --wait` uploads the models, the wheels
+#   and the notebook to Kaggle, submits that version and waits for the score.
+# - Take one idea from the pairs above, add one trial, and see what the paired test says. If it
+#   says *noise*, we have learned something too, and it cost us no submission.

@@ -1,4 +1,4 @@
-"""The patents' declared trials: lesson 4's notebooks, what won the competition, and some for a laptop.
+"""The patents' trials: lesson 4, what won the competition, and some for a laptop.
 
 `fkp run` takes TRIALS, which run in minutes without a GPU. Another list runs with
 `fkp sweep us-patent-phrase-to-phrase-matching --list COURSE --holdout 0.25`.
@@ -11,11 +11,9 @@ from typing import Any
 from fastkaggle_plus import Trial
 from fastkaggle_plus.modeling import default_arch
 
-ARCH = (
-    default_arch()
-)  # deberta-v3-small where its weights are at hand, else the small offline model
+ARCH = default_arch()  # deberta-v3-small if its weights are here, else a small offline model
 
-STYLES = {  # how a row is written for a language model
+STYLES = {  # templates that write a row as a text
     "course": "TEXT1: {context}; TEXT2: {target}; ANC1: {anchor}",
     "separator": "{context}[SEP]{anchor}[SEP]{target}",
     "[s]": "{context} [s] {anchor} [s] {target}",
@@ -26,14 +24,14 @@ STYLES = {  # how a row is written for a language model
     "others": "{anchor}[SEP]{target}[SEP]{title}[SEP]{others}",
     "pair, others": "{anchor}[SEP]{target}[SEP]{others}",
 }
-PAIR = ["anchor", "target"]  # what models read that take no style
+PAIR = ["anchor", "target"]  # the columns for models without a style
 SECTION_TOKENS = [f"[{letter}]" for letter in "ABCDEFGH"]
 
 
 def language(
     name: str, hypothesis: str, *, style: str, in_ensemble: bool = True, **params: Any
 ) -> Trial:
-    "Declare a pretrained language model that is fine-tuned on rows written in a style."
+    """Declare a trial that fine-tunes a language model on rows written in a style."""
     params = {"arch": ARCH, "style": STYLES[style], **params}
     return Trial(name, "text.text_model", params, hypothesis, in_ensemble)
 
@@ -43,14 +41,14 @@ LESSON = {"epochs": 4, "lr": 8e-5, "bs": 128, "pool": "own", "dropout": 0.1}
 COURSE = (  # Getting started with NLP for absolute beginners
     language(
         "lesson 4",
-        "Words and their class, written in one line, are enough.",
+        "The two phrases and their class, written in one line, are enough.",
         style="course",
         **LESSON,
     ),
 )
 
 GRANDMASTER = (  # Iterate like a grandmaster: one change at a time
-    language("separator", "The baseline of the next ones.", style="separator", **LESSON),
+    language("separator", "The baseline for the next trials.", style="separator", **LESSON),
     language(
         "[s]",
         "A separator of plain letters is better than the tokenizer's own.",
@@ -58,11 +56,15 @@ GRANDMASTER = (  # Iterate like a grandmaster: one change at a time
         **LESSON,
     ),
     language(
-        "small letters", "Capitals say nothing here.", style="separator", lower=True, **LESSON
+        "small letters",
+        "Capital letters do not matter here.",
+        style="separator",
+        lower=True,
+        **LESSON,
     ),
     language(
         "section token",
-        "A token of its own for each section says more than its letter.",
+        "A new token for each section works better than its letter.",
         style="section token",
         special_tokens=SECTION_TOKENS,
         **LESSON,
@@ -71,79 +73,74 @@ GRANDMASTER = (  # Iterate like a grandmaster: one change at a time
 
 TUNED = {"epochs": 4, "lr": 8e-5, "bs": 64}
 
-WINNERS = (  # what the best entries did, each beside the baseline
+WINNERS = (  # what the best entries did: a baseline, and one change each
     language(
-        "titles", "The baseline of the next ones: what the class is called.", style="title", **TUNED
+        "titles",
+        "The baseline for the next trials: the title of the class.",
+        style="title",
+        **TUNED,
     ),
     language(
         "others",
-        "The other targets of an anchor say how fine its scale is.",
+        "The other targets of an anchor show how fine its scale is.",
         style="others",
         **TUNED,
     ),
-    language("bce", "A score is a probability.", style="title", loss="bce", **TUNED),
-    language("pearson", "Learn what is measured.", style="title", loss="pearson", **TUNED),
-    language("ordinal", "A score is a place on a scale.", style="title", loss="ordinal", **TUNED),
+    language("bce", "A score is like a probability.", style="title", loss="bce", **TUNED),
+    language("pearson", "Train on the metric itself.", style="title", loss="pearson", **TUNED),
+    language("ordinal", "A score is a step on a scale.", style="title", loss="ordinal", **TUNED),
     language(
         "layers apart",
-        "What the lower layers know should change less.",
+        "The lower layers should change less than the upper ones.",
         style="title",
         llrd=0.9,
         **TUNED,
     ),
     language(
         "rounded",
-        "Answers on the scale's own steps score better.",
+        "Predictions on the scale's five steps score better.",
         style="title",
         rounding="auto",
         **TUNED,
     ),
 )
 
-ENSEMBLE = (
-    "greedy"  # of those with in_ensemble: weights fitted on other folds than they are scored on
-)
+ENSEMBLE = "greedy"  # of the trials with in_ensemble; each fold is scored with others' weights
 
 LAPTOP = {"epochs": 3, "lr": 1e-4, "bs": 32}
 
-TRIALS = (  # the longest first, so that no core waits for it at the end
+TRIALS = (  # the longest first, so that no core waits at the end
     language(
         "others",
-        "The other targets of an anchor say how fine its scale is.",
+        "The other targets of an anchor show how fine its scale is.",
         style="pair, others",
         loss="bce",
         **LAPTOP,
     ),
     language("pair", "The two phrases alone say most of it.", style="pair", loss="bce", **LAPTOP),
     Trial(
-        "awd-lstm",
-        "awd_lstm.awd_lstm_model",
-        {"columns": PAIR},
-        "A recurrent net that reads word by word errs elsewhere.",
-    ),
-    Trial(
         "untrained cosine",
         "overlap_text.cosine_model",
         {"arch": ARCH, "columns": PAIR},
-        "What the model knows of phrases before it has seen a score.",
+        "How much does the model know before any training?",
         in_ensemble=False,
     ),
     Trial(
         "static vectors",
         "static_text.static_text_model",
         {"vectors": ARCH, "columns": PAIR},
-        "What words mean, without their order, is most of a phrase.",
+        "The meaning of the words, without their order, is enough.",
     ),
     Trial(
         "boosted overlaps",
         "boosting.hist_gradient_boosting_model",
-        hypothesis="Lengths, overlaps and topics say what the words mean.",
+        hypothesis="Lengths, common words and topics are enough.",
     ),
     Trial(
         "word overlap",
         "overlap_text.overlap_model",
         {"columns": PAIR},
-        "The floor: the share of words that both phrases hold.",
+        "A baseline to beat: the share of common words.",
         in_ensemble=False,
     ),
 )

@@ -30,15 +30,15 @@ def notebook(
     from ..competition import load_comp
     from ..environment import credential_variables
     from ..notebooks import check_notebook
-    from ..notebooks.attached_models import render_with_weights
-    from ..notebooks.metadata import PLACEHOLDER
+    from ..notebooks.attached_models import render_with_models
+    from ..notebooks.check_metadata import PLACEHOLDER
     from ..workflow.push import LIBS_DATASET
     from .display import show_json
 
     comp = load_comp(slug)
     owner = user or credential_variables().get("user", "") or PLACEHOLDER
     libs = libs or f"{owner}/{LIBS_DATASET}"
-    made = render_with_weights(
+    made = render_with_models(
         comp,
         owner=owner,
         dest=dest or Path("runs") / comp.slug / "notebook",
@@ -56,8 +56,8 @@ def notebook(
         show_json({"file": file, "cells": cells, "metadata": meta})
         return
     inputs = f"It installs from the dataset {libs}, which `fkp libs` makes."
-    if made.brought:
-        weights = ", ".join(made.brought.values())
+    if made.attached:
+        weights = ", ".join(made.attached.values())
         inputs += f" It reads the models in {weights}, which `fkp push` makes."
     if has_owner:
         state = f"checked. {inputs} To run it on Kaggle: fkp push {slug}"

@@ -1,4 +1,4 @@
-"""Notebooks for Kaggle: rendered from a competition's folder, complete in themselves, and checked before any push."""
+"""Kaggle notebooks of a competition: render them, check them, estimate their run time."""
 
 import lazy_loader
 

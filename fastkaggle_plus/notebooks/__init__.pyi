@@ -1,5 +1,6 @@
-from .check import Finding, check_notebook, find_faults
-from .metadata import kernel_metadata, slugify
+from .check import check_notebook, find_faults
+from .default_metadata import kernel_metadata
+from .finding import Finding
 from .quick import quick_copy, quick_trials, rows_kept
 from .render import Rendered, render_notebook
 from .runtime_estimate import (
@@ -25,5 +26,4 @@ __all__ = [
     "render_notebook",
     "rows_kept",
     "runs_trials",
-    "slugify",
 ]

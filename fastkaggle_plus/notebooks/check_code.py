@@ -1,233 +1,197 @@
-"""Check code cells: what they read from Kaggle's input folder, what they want of the internet, and whether a submission is written."""
+"""Check code cells for undeclared inputs, use of the internet, and a missing submission."""
 
 from __future__ import annotations
 
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from ..competition import Competition
-from .check_metadata import Declared
-from .magics import is_shell, parsed, uncommented
+from ..kaggle_client.kernels.metadata import KernelMetadata
+from .check_metadata import has_dataset, is_mounted
+from .finding import Finding
+from .magics import is_shell_cell, parse_cell, strip_comments
 
-Code = list[tuple[int, str]]  # (cell, source)
-Fault = tuple[str, int, int, str]  # rule, cell, line, message
+Code = list[tuple[int, str]]  # (number of the cell, its source)
 
 _INPUT = re.compile(r"(?:/kaggle/|\.\./)input/([\w./-]+)")
 _INPUT_ROOT = re.compile(r"(?:/kaggle/|\.\./)input/?")
 _PIP = re.compile(r"""\bpip3?(?:\s+|["']\s*,\s*["'])install\b""")
-_FETCH = re.compile(r"\b(?:wget|curl|git\s+clone)\b")
-_QUOTED_FETCH = re.compile(r"""["'](?:wget|curl|git\s+clone|git["']\s*,\s*["']clone)\b""")
+_IMPORT = re.compile(r"(?m)^\s*(?:import|from) fastkaggle_plus\b")
 _SUBMISSION = re.compile(r"\bwrite_submission\(|(?<![\w-])submission\.csv\b")
-_ASKING = ("urlopen", "urlretrieve")
-_CLIENTS, _VERBS = ("requests", "httpx"), ("get", "post", "head", "request", "stream")
-_WEB = re.compile(r"https?://(?!127\.0\.0\.1|localhost)")
+# Downloads on a shell line, and downloads as strings in Python.
+_SHELL_LINE = re.compile(r"\s*(?:[\w., ]+=\s*)?!")
+_DOWNLOAD = re.compile(r"\b(?:wget|curl|git\s+clone)\b")
+_QUOTED_DOWNLOAD = re.compile(r"""["'](?:wget|curl|git\s+clone|git["']\s*,\s*["']clone)\b""")
+# Python calls that download: by function name, and by library and verb.
+_DOWNLOAD_CALLS = ("urlopen", "urlretrieve", "download_url_to_file")
+_HTTP_LIBRARIES = ("requests", "httpx")
+_HTTP_VERBS = ("get", "post", "head", "request", "stream")
+_WEB_ADDRESS = re.compile(r"https?://(?!127\.0\.0\.1|localhost)")
+
+_NO_PIP = (
+    "pip needs the internet, which is off here. Attach a dataset of wheels and use "
+    "--no-index --find-links."
+)
+_NO_DOWNLOAD = (
+    "it downloads from the internet, which is off here. Put the file into a dataset and attach it."
+)
+_NO_LIBRARY = (
+    "cannot install fastkaggle_plus: the internet is off and no dataset is attached. "
+    "Make one with `fkp libs`, and name it as libs_dataset."
+)
 
 
-@dataclass(frozen=True)
-class _Text:
-    "What is plain to see of a text."
-
-    said: str
-    is_whole: bool  # False: more follows, which is not plain to see
-
-
-_UNKNOWN = _Text("", is_whole=False)
+_UNKNOWN = "\0"  # marks a part of a string that is known only at run time
+Variables = dict[str, str]  # variable -> the path below the input folder that it contains
 
 
 def writes_submission(code: Code) -> bool:
-    "Say whether the code so much as names the file that Kaggle scores; what it does there, the run shows."
-    return any(_SUBMISSION.search(uncommented(source)) for _, source in code)
+    """Say whether any code names the submission file. Only a run can show that it is correct."""
+    return any(_SUBMISSION.search(strip_comments(source)) for _, source in code)
 
 
-def input_faults(code: Code, declared: Declared, comp: Competition) -> Iterator[Fault]:
-    "Everything that a cell reads from Kaggle's input folder must be declared as an input."
-    names: dict[str, _Text] = {}  # variable -> the path it holds, where that is plain to see
-    for i, source in code:
-        told = set[int]()
-        tree = parsed(source)
-        for n, path in (*_written_paths(source), *_joined_paths(tree, names)):
-            for match in _INPUT.finditer(path):
-                if n not in told and not declared.mounts(match[1]):
-                    told.add(n)
-                    yield (
-                        "input",
-                        i,
-                        n,
-                        (
-                            f"it reads {match[0]}, which no source of the metadata mounts. Declared: {declared.listing()}. "
-                            "Declare it, or take the line out."
-                        ),
-                    )
+def find_undeclared_inputs(
+    code: Code, declared: KernelMetadata, comp: Competition
+) -> Iterator[Finding]:
+    """Yield a finding for each input that a cell reads and that the metadata does not declare."""
+    variables: Variables = {}
+    for cell, source in code:
+        tree = _parse(source)
+        for line, path in _undeclared_paths(source, tree, variables, declared).items():
+            message = f"it reads {path}, which no source in the metadata mounts. Declared: "
+            message += f"{', '.join(declared.inputs) or 'nothing'}. Declare it, or remove the line."
+            yield Finding("input", cell, line, message)
         for call in _calls(tree):
-            name, given = (
-                _name(call),
-                call.args[0].value
-                if call.args and isinstance(call.args[0], ast.Constant)
-                else None,
-            )
-            wanted = (
-                (given if isinstance(given, str) else comp.slug)
-                if name == "setup_comp"
-                else given
-                if name.endswith("competition_download")
-                else None
-            )
-            if isinstance(wanted, str) and wanted not in declared.competitions:
-                yield (
-                    "input",
-                    i,
-                    call.lineno,
-                    f"it reads the competition {wanted!r}, which competition_sources does not name. Declare it.",
-                )
-            if (
-                name == "dataset_download"
-                and isinstance(given, str)
-                and not declared.has_dataset(given)
-            ):
-                yield (
-                    "input",
-                    i,
-                    call.lineno,
-                    f"it reads the dataset {given!r}, which dataset_sources does not name. Declare it.",
-                )
+            if message := _undeclared_call(call, declared, comp):
+                yield Finding("input", cell, call.lineno, message)
 
 
-def internet_faults(code: Code, declared: Declared) -> Iterator[Fault]:
-    "Without internet packages come from a dataset, and nothing else comes at all."
-    if declared.internet:
+def _undeclared_paths(
+    source: str, tree: ast.AST, variables: Variables, declared: KernelMetadata
+) -> dict[int, str]:
+    """Return line -> the first path below the input folder that no declared source mounts."""
+    found: dict[int, str] = {}
+    for line, text in (*enumerate(source.splitlines(), 1), *_built_paths(tree, variables)):
+        for match in _INPUT.finditer(text):
+            if not is_mounted(declared, match[1]):
+                found.setdefault(line, match[0])
+    return found
+
+
+def _undeclared_call(call: ast.Call, declared: KernelMetadata, comp: Competition) -> str:
+    """Return the problem of a call that reads a competition or dataset, or an empty string."""
+    name, handle = _call_name(call), ""
+    match call.args:
+        case [ast.Constant(value=str(text)), *_]:
+            handle = text
+    if name == "setup_comp" or name.endswith("competition_download"):
+        slug = handle or (comp.slug if name == "setup_comp" else "")
+        if slug and slug not in declared.competition_sources:
+            return f"it reads the competition {slug!r}, but competition_sources lacks it. Add it."
+    if name == "dataset_download" and handle and not has_dataset(declared, handle):
+        return f"it reads the dataset {handle!r}, but dataset_sources lacks it. Add it."
+    return ""
+
+
+def find_internet_use(code: Code, declared: KernelMetadata) -> Iterator[Finding]:
+    """Yield a finding for each install or download, if the internet is off."""
+    if declared.enable_internet:
         return
-    is_told = bool(declared.datasets)  # the missing library: once is enough
-    for i, source in code:
-        text = uncommented(source)
+    has_wheels = bool(declared.dataset_sources)
+    for cell, source in code:
+        text = strip_comments(source)
         for match in _PIP.finditer(text):
-            if "--no-index" not in _command(text, match.start()):
-                yield (
-                    "internet",
-                    i,
-                    text.count("\n", 0, match.start()) + 1,
-                    "pip needs the internet, which is off here. Attach a dataset of wheels and use --no-index --find-links.",
-                )
-        for n in sorted({*_fetching_lines(text), *_fetching_calls(source)}):
-            yield (
-                "internet",
-                i,
-                n,
-                "it fetches something from the internet, which is off here. Put it into a dataset and attach that.",
-            )
-        if not is_told and (found := re.search(r"(?m)^\s*(?:import|from) fastkaggle_plus\b", text)):
-            is_told = True
-            yield (
-                "internet",
-                i,
-                text.count("\n", 0, found.end()) + 1,
-                "fastkaggle_plus cannot be installed: the internet is off and no dataset is attached. Make one with `fkp libs`, "
-                "and name it as libs_dataset.",
-            )
+            line = _line_of(text, match.start())
+            if "--no-index" not in _whole_command(text, line):
+                yield Finding("internet", cell, line, _NO_PIP)
+        for line in sorted({*_download_lines(text), *_download_calls(source)}):
+            yield Finding("internet", cell, line, _NO_DOWNLOAD)
+        if not has_wheels and (found := _IMPORT.search(text)):
+            has_wheels = True  # once is enough
+            yield Finding("internet", cell, _line_of(text, found.end()), _NO_LIBRARY)
 
 
-def _command(text: str, at: int) -> str:
-    "The command around a place: of a shell line that line with what continues it, of Python all of the cell."
-    lines, n = text.split("\n"), text.count("\n", 0, at)
-    if not lines[n].lstrip().startswith(("!", "%")):
+def _line_of(text: str, position: int) -> int:
+    return text.count("\n", 0, position) + 1
+
+
+def _whole_command(text: str, line: int) -> str:
+    """Return a shell command with its continuation lines; of Python code return the whole cell."""
+    lines = text.split("\n")[line - 1 :]
+    if not lines[0].lstrip().startswith(("!", "%")):
         return text
-    end = n
-    while end + 1 < len(lines) and lines[end].rstrip().endswith("\\"):
-        end += 1
-    return "\n".join(lines[n : end + 1])
+    end = next((n for n, part in enumerate(lines, 1) if not part.rstrip().endswith("\\")), None)
+    return "\n".join(lines[:end])
 
 
-def _fetching_lines(text: str) -> Iterator[int]:
+def _download_lines(text: str) -> Iterator[int]:
+    """Yield the lines with a download command of a shell."""
+    is_shell = is_shell_cell(text)
     for n, line in enumerate(text.split("\n"), 1):
-        if (
-            _FETCH if is_shell(text) or re.match(r"\s*(?:[\w., ]+=\s*)?!", line) else _QUOTED_FETCH
-        ).search(line):
+        pattern = _DOWNLOAD if is_shell or _SHELL_LINE.match(line) else _QUOTED_DOWNLOAD
+        if pattern.search(line):
             yield n
 
 
-def _fetching_calls(source: str) -> Iterator[int]:
-    "Lines of calls that read an address: of requests and urllib, and pandas' readers."
-    for call in _calls(parsed(source)):
-        owner = (
-            call.func.value.id
-            if isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name)
-            else ""
-        )
-        name, first = _name(call), _text(call.args[0], {}).said if call.args else ""
-        is_asking = name in _ASKING or (owner in _CLIENTS and name in _VERBS)
-        if (is_asking or name.startswith("read_") or name == "download_url_to_file") and _WEB.match(
-            first
-        ):
+def _download_calls(source: str) -> Iterator[int]:
+    """Yield the lines of calls that read a web address: requests, urllib, pandas."""
+    for call in _calls(_parse(source)):
+        name = _call_name(call)
+        is_download = name in _DOWNLOAD_CALLS or name.startswith("read_")
+        match call.func:
+            case ast.Attribute(value=ast.Name(id=library)) if library in _HTTP_LIBRARIES:
+                is_download = is_download or name in _HTTP_VERBS
+        if is_download and call.args and _WEB_ADDRESS.match(_known_text(call.args[0], {})):
             yield call.lineno
 
 
-def _written_paths(source: str) -> Iterator[tuple[int, str]]:
-    yield from enumerate(source.splitlines(), 1)
-
-
-def _joined_paths(tree: ast.AST, names: dict[str, _Text]) -> Iterator[tuple[int, str]]:
-    "(line, path) of every path that is put together: Path(a) / b, os.path.join(a, b), an f-string, also over variables."
+def _built_paths(tree: ast.AST, variables: Variables) -> Iterator[tuple[int, str]]:
+    """Yield (line, path) of Path(a) / b, os.path.join(a, b) and f-strings, also with variables."""
     for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.Assign)
-            and len(node.targets) == 1
-            and isinstance(node.targets[0], ast.Name)
-        ):
-            if _INPUT_ROOT.match((path := _text(node.value, names)).said):
-                names[node.targets[0].id] = path
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                path = _known_text(value, variables)
+                if _INPUT_ROOT.match(path):
+                    variables[name] = path
     for node in ast.walk(tree):
-        if (
-            isinstance(node, (ast.BinOp, ast.Call, ast.JoinedStr))
-            and (path := _text(node, names)).said
-        ):
-            yield node.lineno, path.said
+        if isinstance(node, (ast.BinOp, ast.Call, ast.JoinedStr)):
+            yield node.lineno, _known_text(node, variables)
 
 
-def _text(node: ast.AST, names: dict[str, _Text]) -> _Text:
-    "The text or path that an expression makes, up to the first part that is not plain to see."
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return _Text(node.value, is_whole=True)
-    if isinstance(node, ast.Name):
-        return names.get(node.id, _UNKNOWN)
-    if isinstance(node, ast.FormattedValue):
-        return _text(node.value, names)
-    if isinstance(node, ast.JoinedStr):
-        return _until_unknown("", node.values, names)
-    if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Div, ast.Add)):
-        return _until_unknown(
-            "/" if isinstance(node.op, ast.Div) else "", [node.left, node.right], names
-        )
-    if isinstance(node, ast.Call) and _name(node) in (
-        "Path",
-        "PurePath",
-        "PosixPath",
-        "join",
-        "joinpath",
-    ):
-        own = (
-            [node.func.value]
-            if _name(node) == "joinpath" and isinstance(node.func, ast.Attribute)
-            else []
-        )
-        return _until_unknown("/", [*own, *node.args], names)
-    return _UNKNOWN
+def _known_text(node: ast.AST, variables: Variables) -> str:
+    """Return the string or path of an expression, as far as the code shows it without a run."""
+    match node:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.Name(id=name):
+            return variables.get(name, _UNKNOWN)
+        case ast.FormattedValue(value=value):
+            return _known_text(value, variables)
+        case ast.JoinedStr(values=parts):
+            separator = ""
+        case ast.BinOp(left=left, op=ast.Add() | ast.Div() as operator, right=right):
+            separator, parts = "/" if isinstance(operator, ast.Div) else "", [left, right]
+        case ast.Call(func=ast.Attribute(value=folder, attr="joinpath"), args=parts):
+            separator, parts = "/", [folder, *parts]
+        case ast.Call(args=parts) if _call_name(node) in ("Path", "PurePath", "PosixPath", "join"):
+            separator = "/"
+        case _:
+            return _UNKNOWN
+    return separator.join(_known_text(part, variables) for part in parts)
 
 
-def _until_unknown(between: str, nodes: list[ast.expr], names: dict[str, _Text]) -> _Text:
-    parts: list[str] = []
-    for node in nodes:
-        part = _text(node, names)
-        if part.said:
-            parts.append(part.said)
-        if not part.is_whole:  # what stands behind it is not known to follow upon what is known
-            return _Text(between.join(parts), is_whole=False)
-    return _Text(between.join(parts), is_whole=True)
+def _parse(source: str) -> ast.AST:
+    """Return the syntax tree of a cell; an empty one for a cell that is not Python."""
+    try:
+        return parse_cell(source)
+    except (SyntaxError, ValueError):
+        return ast.Module([], [])
 
 
 def _calls(tree: ast.AST) -> list[ast.Call]:
     return [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
 
 
-def _name(call: ast.Call) -> str:
+def _call_name(call: ast.Call) -> str:
     return call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")

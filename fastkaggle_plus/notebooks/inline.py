@@ -1,4 +1,7 @@
-"""A competition's files as notebook cells that write them again: a file may be cut at its top-level names, so that each cell is one idea."""
+"""Turn the files of a competition's folder into notebook cells that write them again.
+
+A file may be split at its top-level names, so that each cell shows one idea.
+"""
 
 from __future__ import annotations
 
@@ -13,122 +16,118 @@ from ..exceptions import NotebookError, UnknownName
 
 FOLDER = "code"  # below the notebook's working folder
 _MODEL = re.compile(r"[A-Za-z_]\w*\.[A-Za-z_]\w*")  # "file.function"
-_BESIDE = re.compile(r"[\w-]+\.(csv|json|txt|tsv)")  # a table, or words
+_DATA_FILE = re.compile(r"[\w-]+\.(csv|json|txt|tsv)")
 
 
 @dataclass
 class Inliner:
-    "Hands out a folder's files piece by piece, and knows what is left."
+    """Return a folder's files piece by piece, and know which pieces are still missing."""
 
     comp: Competition
-    taken: dict[str, int] = field(default_factory=dict)  # file -> lines handed out so far
+    lines_done: dict[str, int] = field(default_factory=dict)  # file -> lines inlined so far
 
     def has(self, name: str) -> bool:
-        "Say whether the folder has this file."
+        """Say whether the folder has this file."""
         return self._file(name).is_file()
 
     def text(self, name: str) -> str:
-        "Return the text of a file."
+        """Return the text of a file."""
         if not self.has(name):
             raise NotebookError(
                 f"{self.comp.folder} has no {name}, which its notebook.py inlines. "
-                f'Write one, or mark the cell when="{name}", so that it is left out without it.'
+                f'Write the file, or mark the cell when="{name}": then it is optional.'
             )
         return self._file(name).read_text(encoding="utf-8")
 
-    def piece(self, name: str, *, until: str = "") -> str:
-        "Return the source of a cell that writes the file's next piece: up to the end of the top-level name `until`, else the rest."
-        lines, start = self.text(name).splitlines(), self.taken.get(name, 0)
-        end = self._end(name, until) if until else len(lines)
-        body = "\n".join(lines[start:end]).strip("\n")
-        if end <= start or not body:
-            raise NotebookError(
-                f"{name} is inlined up to {until!r} after that piece was inlined already. Name the pieces in the order of the file."
-            )
-        self.taken[name] = end
-        return f"%%writefile {'-a ' if start else ''}{FOLDER}/{self.comp.slug}/{name}\n{body}"
+    def next_piece(self, name: str, *, until: str = "") -> str:
+        """Return the source of a cell that writes the next piece of a file.
 
-    def read_by(self, name: str) -> list[str]:
-        "Return the files beside a .py file that it names in a string, as data.py may read a table of its own: they have to be there before it is loaded."
+        The piece ends with the definition of the top-level name `until`, or with the file.
+        """
+        lines, start = self.text(name).splitlines(), self.lines_done.get(name, 0)
+        end = self._last_line(name, until) if until else len(lines)
+        piece = "\n".join(lines[start:end]).strip("\n")
+        if not piece:
+            raise NotebookError(
+                f"{name} is inlined until {until!r}, but that piece is in an earlier cell. "
+                "Inline the pieces in the order of the file."
+            )
+        self.lines_done[name] = end
+        append = "-a " if start else ""
+        return f"%%writefile {append}{FOLDER}/{self.comp.slug}/{name}\n{piece}"
+
+    def data_files_of(self, name: str) -> list[str]:
+        """Return the tables and texts of the folder that a .py file names in a string."""
         if not name.endswith(".py") or not self.has(name):
             return []
-        words = (
+        strings = [
             node.value
             for node in ast.walk(ast.parse(self.text(name)))
             if isinstance(node, ast.Constant) and isinstance(node.value, str)
-        )
-        downloaded = (self.comp.train, self.comp.test, self.comp.sample_submission)
+        ]
+        # These names mean the competition's own files, or the record of its results.
+        others = (self.comp.train, self.comp.test, self.comp.sample_submission, "results.csv")
         return [
-            w
-            for w in dict.fromkeys(words)
-            if _BESIDE.fullmatch(w) and w not in (*downloaded, "results.csv") and self.has(w)
+            s
+            for s in dict.fromkeys(strings)
+            if _DATA_FILE.fullmatch(s) and s not in others and self.has(s)
         ]
 
     def needed(self) -> list[str]:
-        "Return the files that the notebook cannot do without: facts, reader, trials, the models of the trials, and what these read beside them."
+        """Return the files that the notebook needs: facts, reader, models, trials, data."""
         trials = getattr(self.comp.module("trials"), "TRIALS", ())
-        named = [
-            word for t in trials if hasattr(t, "model") for word in (t.model, *_words(t.params))
-        ]
-        models = [f"{word.partition('.')[0]}.py" for word in named if _MODEL.fullmatch(word)]
-        wanted = [
-            FACTS,
-            *(
-                beside
-                for name in ("data.py", *models, "trials.py")
-                for beside in (*self.read_by(name), name)
-            ),
-        ]
-        return [name for name in dict.fromkeys(wanted) if self.has(name)]
+        strings: list[str] = []
+        for trial in trials:
+            if hasattr(trial, "model"):
+                strings += [trial.model, *_strings(trial.params)]
+        models = [f"{s.partition('.')[0]}.py" for s in strings if _MODEL.fullmatch(s)]
+        files: list[str] = []
+        for name in (FACTS, "data.py", *models, "trials.py"):
+            files += [*self.data_files_of(name), name]
+        return [name for name in dict.fromkeys(files) if self.has(name)]
 
-    def left(self) -> list[str]:
-        "Return the needed files that are not wholly inlined."
+    def missing(self) -> list[str]:
+        """Return the needed files that are not inlined completely."""
         return [
             name
             for name in self.needed()
-            if self.taken.get(name, 0) < len(self.text(name).rstrip("\n").splitlines())
+            if self.lines_done.get(name, 0) < len(self.text(name).rstrip("\n").splitlines())
         ]
 
-    def job(self, name: str) -> str:
-        "Return what a file says of itself: its docstring."
-        return (ast.get_docstring(ast.parse(self.text(name))) if name.endswith(".py") else "") or ""
+    def docstring(self, name: str) -> str:
+        """Return the docstring of a .py file."""
+        return ast.get_docstring(ast.parse(self.text(name))) or ""
 
     def _file(self, name: str) -> Path:
         return (self.comp.folder or Path()) / name
 
-    def _end(self, name: str, until: str) -> int:
-        "The last line of the top-level statement that binds `until`."
-        ends = {
-            bound: node.end_lineno or 0
-            for node in ast.parse(self.text(name)).body
-            for bound in _bound(node)
-        }
+    def _last_line(self, name: str, until: str) -> int:
+        """Return the last line of the top-level statement that defines `until`."""
+        ends: dict[str, int] = {}
+        for node in ast.parse(self.text(name)).body:
+            ends |= dict.fromkeys(_defined_names(node), node.end_lineno or 0)
         if until not in ends:
             raise UnknownName(f"top-level name of {name}", until, ends)
         return ends[until]
 
 
-def _words(value: Any) -> list[str]:
-    "Every string in a trial's parameters: a bag names the model that it bags."
-    values = (
-        value.values()
-        if isinstance(value, dict)
-        else value
-        if isinstance(value, (list, tuple))
-        else ()
-    )
-    return [value] if isinstance(value, str) else [word for one in values for word in _words(one)]
+def _strings(value: Any) -> list[str]:
+    """Return every string in a trial's parameters; a bag names its model there."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, dict):
+        value = list(value.values())
+    if not isinstance(value, (list, tuple)):
+        return []
+    return [s for inner in value for s in _strings(inner)]
 
 
-def _bound(node: ast.stmt) -> list[str]:
-    "The names that a statement binds."
-    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-        return [node.name]
-    targets = (
-        node.targets
-        if isinstance(node, ast.Assign)
-        else [node.target]
-        if isinstance(node, ast.AnnAssign)
-        else []
-    )
-    return [t.id for target in targets for t in ast.walk(target) if isinstance(t, ast.Name)]
+def _defined_names(node: ast.stmt) -> list[str]:
+    match node:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return [name]
+        case ast.Assign(targets=targets):
+            return [n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)]
+        case ast.AnnAssign(target=ast.Name(id=name)):
+            return [name]
+    return []

@@ -1,4 +1,4 @@
-"""What is not Python in a code cell: magics, shell lines, help; and the cell's code without its comments."""
+"""Parse code cells that contain magics, shell lines or help, and strip their comments."""
 
 from __future__ import annotations
 
@@ -11,54 +11,56 @@ PYTHON_MAGICS = ("time", "timeit", "capture", "prun")  # cell magics whose body 
 _SHELLS = ("bash", "sh", "script", "system", "sx", "!")
 _LINE_MAGIC = re.compile(r"^(\s*)([%!?]|[\w.]+\?{1,2}\s*$)")
 _ASSIGNED_MAGIC = re.compile(r"^(\s*[\w., ]+=\s*)[%!](?!=).*$")
-# IPython takes these without their % or !, but only where they are the cell's one line.
+# IPython accepts these without % or !, but only if they are the only line of the cell.
 _AUTOMAGIC = re.compile(
-    r"\s*(?:cat|cd|conda|cp|env|less|load_ext|ls|man|matplotlib|mkdir|more|mv|pip|pwd|reset|rm|rmdir|run|time|timeit|uv|who|whos)"
-    r"(?:\s+(?![=(\[]).*)?\s*"
+    r"\s*(?:cat|cd|conda|cp|env|less|load_ext|ls|man|matplotlib|mkdir|more|mv|pip|pwd|reset|rm"
+    r"|rmdir|run|time|timeit|uv|who|whos)(?:\s+(?![=(\[]).*)?\s*"
 )
 
 
-def without_magic(source: str) -> str:
-    "Return Python of as many lines, in which nothing stands for the magics."
+def parse_cell(source: str) -> ast.AST:
+    """Return the syntax tree of a cell, without its magics. Raises SyntaxError, ValueError."""
+    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT | ast.PyCF_ONLY_AST
+    try:  # as it is first: a line of a string may look like a magic
+        return compile(source + "\n", "cell", "exec", flags=flags)
+    except (SyntaxError, ValueError):
+        return compile(replace_magics(source) + "\n", "cell", "exec", flags=flags)
+
+
+def replace_magics(source: str) -> str:
+    """Return the cell with `pass` or None in place of magics; line numbers stay the same."""
     if len(source.strip().splitlines()) == 1 and _AUTOMAGIC.fullmatch(source):
         return "pass"
-    made, goes_on = list[str](), False  # a magic may go on over lines that end in a backslash
+    lines: list[str] = []
+    in_magic = False  # a line that ends in a backslash continues the magic
     for line in source.splitlines():
-        made.append("" if goes_on else _line_without_magic(line))
-        goes_on = line.endswith("\\") and (goes_on or made[-1] != line)
-    return "\n".join(made)
+        lines.append("" if in_magic else _replace_magic(line))
+        in_magic = line.endswith("\\") and (in_magic or lines[-1] != line)
+    return "\n".join(lines)
 
 
-def uncommented(source: str) -> str:
-    "Return the code of a cell, magics and all, without its comments; the lines stay where they are."
+def strip_comments(source: str) -> str:
+    """Return the cell, magics included, without comments; line numbers stay the same."""
     lines = source.splitlines()
     try:
-        for token in tokenize.generate_tokens(io.StringIO(without_magic(source)).readline):
+        for token in tokenize.generate_tokens(io.StringIO(replace_magics(source)).readline):
             if token.type == tokenize.COMMENT:
                 row, column = token.start
                 lines[row - 1] = lines[row - 1][:column]
     except (tokenize.TokenError, SyntaxError, IndexError):
-        pass  # no Python from here on: it is told elsewhere, or a shell's
+        pass  # not Python from here on: a shell cell, or a syntax error that check_cells reports
     return "\n".join(lines)
 
 
-def parsed(source: str) -> ast.AST:
-    "Return the cell's syntax tree, an empty one where it has none."
-    for text in (source, without_magic(source)):
-        try:
-            return ast.parse(text)
-        except (SyntaxError, ValueError):
-            continue  # told elsewhere
-    return ast.Module([], [])
-
-
-def is_shell(source: str) -> bool:
-    "Say whether the whole cell is for a shell."
+def is_shell_cell(source: str) -> bool:
+    """Say whether the whole cell is a shell script."""
     first = source.lstrip("\n").partition("\n")[0]
     return first.startswith("%%") and first[2:].split(" ")[0] in _SHELLS
 
 
-def _line_without_magic(line: str) -> str:
+def _replace_magic(line: str) -> str:
     if match := _ASSIGNED_MAGIC.match(line):
         return f"{match[1]}None"
-    return f"{match[1]}pass" if (match := _LINE_MAGIC.match(line)) else line
+    if match := _LINE_MAGIC.match(line):
+        return f"{match[1]}pass"
+    return line

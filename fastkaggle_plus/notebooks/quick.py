@@ -1,4 +1,4 @@
-"""The QUICK switch: a slice of the rows and small models, so that a dry run takes a minute."""
+"""QUICK mode: a slice of the rows and small models, so that a dry run takes a minute."""
 
 from __future__ import annotations
 
@@ -10,24 +10,18 @@ from typing import Any
 from ..competition import Competition
 
 ROWS, ROWS_WITH_IMAGES = 300, 150  # an image takes longer than a row of a table
-SMALL = {
-    "epochs": 1,
-    "n_epochs": 1,
-    "n_estimators": 30,
-    "iterations": 30,
-    "n": 2,
-    "bs": 32,
-}  # parameters of models that cost time
-SIZES_PX = {"item": 64, "batch": 48}  # longer side of the images that a network is given
-_STEP_PX = 16  # sides that every tiny network takes: whole patches of a transformer
+# Upper limits for parameters that cost time.
+SMALL = {"epochs": 1, "n_epochs": 1, "n_estimators": 30, "iterations": 30, "n": 2, "bs": 32}
+SIZES_PX = {"item": 64, "batch": 48}  # longer side of the images
+_STEP_PX = 16  # sides are multiples of this: the patch size of the tiny transformers
 
-# Beside what a trial says of its network. Tokens cost most in answering the test rows, which stay as many as they are.
-_BESIDE: dict[str, dict[str, Any]] = {
+# Parameters that QUICK sets. `max_len`, as language models still predict all test rows.
+_FIXED: dict[str, dict[str, Any]] = {
     "vision.vision_model": {"pretrained": False, "freeze_epochs": 0, "n_tta": 2, "bs": 32},
     "text.text_model": {"max_len": 24},
 }
 
-# The tiny network that stands for a family, by how names begin; another family's is a small ResNet. None of them has learned anything.
+# Start of an architecture's name -> tiny untrained network of its family.
 _TINY = {
     "convnext": "test_convnext",
     "efficientnet": "test_efficientnet",
@@ -35,14 +29,14 @@ _TINY = {
     "vit": "test_vit",
     "deit": "test_vit",
     "beit": "test_vit",
-    "swin": "test_mambaout",
+    "swin": "test_mambaout",  # both have channels-last features
     "maxvit": "test_maxvit",
-}  # like swin's, mambaout's features are channels last
-_SMALLEST = "test_resnet"
+}
+_TINY_DEFAULT = "test_resnet"
 
 
 def rows_kept(comp: Competition) -> int:
-    "Return about how many training rows QUICK keeps."
+    """Return about how many training rows QUICK keeps."""
     return ROWS_WITH_IMAGES if comp.kind == "images" else ROWS
 
 
@@ -51,22 +45,24 @@ def quick_copy(
     path: str | Path,  # the competition's data
     dest: str | Path = "quick",  # folder to make
     *,
-    rows: int
-    | None = None,  # training rows to keep, about; each class keeps a few. None: 300, or 150 with images
+    rows: int | None = None,  # training rows to keep, about; None: 300, or 150 with images
     seed: int = 42,
 ) -> Path:
-    "Make a folder that holds a slice of the training rows and links to all other files, and return it; the submission stays whole."
+    """Make a folder with a slice of the training rows and links to all other files; return it.
+
+    Each class keeps at least five rows, and the test rows stay complete.
+    """
     from ..reading import parse_csv, quoting_of
 
     path, dest, rows = Path(path), Path(dest), rows_kept(comp) if rows is None else rows
     dest.mkdir(parents=True, exist_ok=True)
     train = parse_csv(path / comp.train, dtype=str, keep_default_na=False)
-    share = min(1.0, rows / max(len(train), 1))
     shuffled = train.sample(frac=1.0, random_state=seed)
     if comp.task != "regression" and comp.target[0] in train:
-        place = shuffled.groupby(comp.target[0]).cumcount()
-        size = shuffled.groupby(comp.target[0])[comp.id].transform("size")
-        shuffled = shuffled[place < (size * share).clip(lower=5)]
+        by_class = shuffled.groupby(comp.target[0])[comp.id]
+        share = min(1.0, rows / max(len(train), 1))
+        kept = by_class.cumcount() < (by_class.transform("size") * share).clip(lower=5)
+        shuffled = shuffled[kept]
     else:
         shuffled = shuffled.head(rows)
     for entry in path.iterdir():
@@ -79,60 +75,55 @@ def quick_copy(
     return dest
 
 
-def quick_trials(
-    trials: Iterable[Any],  # Trial records
-) -> tuple[Any, ...]:
-    """Return the trials with one epoch, few trees and small bags, where they say how many.
+def quick_trials(trials: Iterable[Any]) -> tuple[Any, ...]:
+    """Return Trial records with one epoch, few trees and small bags.
 
-    A network that looks at images becomes a tiny one of its family that has learned nothing, on small images: it needs no download, and shows
-    that everything runs. What it scores says nothing. A language model stays what it is, and is trained for one epoch on the first tokens of each row.
+    An image network is replaced by a tiny untrained one of its family, on small images: it needs no
+    download, shows that everything runs, and its score means nothing. A language model stays the
+    same, but is trained for one epoch on the first tokens of each row.
     """
     return tuple(dataclasses.replace(t, params=_smaller(t.model, t.params)) for t in trials)
 
 
-def is_replaced(
-    model: str,  # "file.function", as in Trial.model
-    params: dict[str, Any],  # of the trial
-) -> bool:
-    "Say whether QUICK puts another network in the place of a trial's own, so that a dry run does not tell how long that one takes."
-    inner = str(params.get("model", ""))  # a bag names what it repeats
-    return (_looks(model) and "arch" in params) or any(
-        is_replaced(inner, value) for value in params.values() if isinstance(value, dict)
-    )
+def is_replaced(model: str, params: dict[str, Any]) -> bool:
+    """Say whether QUICK replaces a trial's network. If so, a dry run says nothing on its time."""
+    if _is_image_network(model) and "arch" in params:
+        return True
+    bagged = str(params.get("model", ""))  # a bag names the model that it repeats
+    return any(is_replaced(bagged, value) for value in params.values() if isinstance(value, dict))
 
 
 def _smaller(model: str, params: dict[str, Any]) -> dict[str, Any]:
-    inner = str(params.get("model", ""))  # a bag names what it repeats
-    smaller = {
-        name: _smaller(inner, value) if isinstance(value, dict) else _least(model, name, value)
-        for name, value in params.items()
-    }
-    return {**smaller, **_BESIDE.get(model, {})}
+    bagged = str(params.get("model", ""))
+    smaller: dict[str, Any] = {}
+    for name, value in params.items():
+        if isinstance(value, dict):
+            smaller[name] = _smaller(bagged, value)
+        elif name == "arch" and _is_image_network(model):
+            smaller[name] = _tiny_network(str(value))
+        elif name in SIZES_PX:
+            smaller[name] = _smaller_size(value, SIZES_PX[name])
+        elif name in SMALL and isinstance(value, (int, float)):
+            smaller[name] = min(value, SMALL[name])
+        else:
+            smaller[name] = value
+    return {**smaller, **_FIXED.get(model, {})}
 
 
-def _least(model: str, name: str, value: Any) -> Any:
-    if name == "arch" and _looks(model):
-        return _tiny(str(value))
-    if name in SIZES_PX:
-        return _small_px(value, SIZES_PX[name])
-    return min(value, SMALL[name]) if name in SMALL and isinstance(value, (int, float)) else value
-
-
-def _looks(model: str) -> bool:
-    "Say whether a model's `arch` is a network that looks at images: a language model, in a file named like text.py, keeps its own, which is attached."
+def _is_image_network(model: str) -> bool:
+    """Say whether a model's `arch` is an image network, as in all files but those of text."""
     return not model.partition(".")[0].endswith("text")
 
 
-def _tiny(arch: str) -> str:
-    "The tiny network of the family whose name is the longest beginning of this one's."
-    family = max((begin for begin in _TINY if arch.startswith(begin)), key=len, default="")
-    return _TINY.get(family, _SMALLEST)
+def _tiny_network(arch: str) -> str:
+    """Return the tiny network of the family with the longest matching name."""
+    family = max((start for start in _TINY if arch.startswith(start)), key=len, default="")
+    return _TINY.get(family, _TINY_DEFAULT)
 
 
-def _small_px(size: Any, longer_px: int) -> Any:
-    "A square or (height, width), in about its shape."
+def _smaller_size(size: Any, longer_px: int) -> Any:
+    """Return a smaller square, or a smaller (height, width) of about the same shape."""
     if isinstance(size, int):
         return min(size, longer_px)
-    return [
-        max(_STEP_PX, round(side * longer_px / max(size) / _STEP_PX) * _STEP_PX) for side in size
-    ]
+    scale = longer_px / max(size) / _STEP_PX
+    return [max(_STEP_PX, round(side * scale) * _STEP_PX) for side in size]

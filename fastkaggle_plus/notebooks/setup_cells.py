@@ -1,8 +1,8 @@
-"""The cells that every notebook opens with: install, and a GPU that really computes."""
+"""The first cells of every notebook: install the library, and check that the GPU works."""
 
 from __future__ import annotations
 
-# Attached wheels are what was reviewed and need no internet: with them no index is asked, where a name may be anybody's.
+# With attached wheels, pip uses no package index: they need no internet and were reviewed.
 INSTALL = """\
 import importlib.util
 import os
@@ -12,19 +12,22 @@ from pathlib import Path
 
 if importlib.util.find_spec("fastkaggle_plus") is None:
     mount = Path(os.environ.get("KAGGLE_CACHE_MOUNT_FOLDER", "/kaggle/input"))
-    # mounted as NAME, or as datasets/OWNER/NAME
-    wheels = [w for depth in ("*", "*/*", "*/*/*") for w in mount.glob(f"{depth}/fastkaggle_plus-*.whl")]
-    offline = ["--no-index", "--find-links", str(wheels[0].parent), "fastkaggle_plus"] if wheels else []
-    # an index is asked only where no wheels are attached
-    pip = [sys.executable, "-m", "pip", "install", "-q", *(offline or ["fastkaggle_plus=={{version}}"])]
+    # Kaggle mounts a dataset as NAME, or as datasets/OWNER/NAME
+    depths = ("*", "*/*", "*/*/*")
+    wheels = [w for d in depths for w in mount.glob(f"{d}/fastkaggle_plus-*.whl")]
+    source = ["fastkaggle_plus=={{version}}"]
+    if wheels:  # install from the attached wheels, without the internet
+        source = ["--no-index", "--find-links", str(wheels[0].parent), "fastkaggle_plus"]
+    pip = [sys.executable, "-m", "pip", "install", "-q", *source]
     done = subprocess.run(pip, capture_output=True, text=True)
     if done.returncode != 0:
-        raise RuntimeError("fastkaggle_plus cannot be installed. Attach the dataset of its wheels "
-                           "(Add Input), or switch the internet on (Settings). "
-                           f"pip said: {done.stderr[-500:]}")
+        raise RuntimeError(
+            "Cannot install fastkaggle_plus. Attach the dataset of its wheels (Add Input), "
+            f"or switch the internet on (Settings). pip failed with: {done.stderr[-500:]}"
+        )
     importlib.invalidate_caches()"""
 
-# A card that torch was not built for says "available" and fails at the first operation: better here than after an hour.
+# A GPU that torch was not built for is "available", but fails at its first operation.
 GPU_CHECK = """\
 import os
 
@@ -40,8 +43,10 @@ if torch is not None and torch.cuda.is_available():
         ones = torch.ones(64, 64, device="cuda")
         assert float((ones @ ones).sum()) == 64**3
     except RuntimeError as e:
-        raise RuntimeError(f"{device} cannot run this torch ({e}). Choose the accelerator "
-                           "GPU T4 x2 (Settings), or machine_shape NvidiaTeslaT4 in the metadata.") from e
+        raise RuntimeError(
+            f"{device} does not work with this torch ({e}). Choose the accelerator GPU T4 x2 "
+            "(Settings), or machine_shape NvidiaTeslaT4 in the metadata."
+        ) from e
 print("Running on", device)"""
 
 CELLS = {"install": INSTALL, "gpu": GPU_CHECK}

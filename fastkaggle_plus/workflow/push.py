@@ -13,7 +13,7 @@ from .. import kaggle_client, notebooks
 from ..exceptions import KaggleError, KernelFailed, NotebookError
 from ..kaggle_client import KernelOutput, KernelStatus, KernelVersion
 from ..notebooks import Rendered
-from ..notebooks.attached_models import WithWeights, render_with_weights
+from ..notebooks.attached_models import RenderedWithModels, render_with_models
 from ..secrets import env_values
 from ..sweeps.default_trials import trials_of
 from .callbacks import PushCallbacks
@@ -58,7 +58,7 @@ def push(
         made = _render(work, quick=quick, params=params, **kernel_facts)
         expected_s = _expected_s(work, made.rendered, params, quick=quick, try_first=try_first)
         _check(work, made, None if quick else expected_s)
-        weights_datasets = tuple(_publish_weights(work, arch) for arch in made.brought)
+        weights_datasets = tuple(_publish_weights(work, arch) for arch in made.attached)
         libs_dataset = _publish_libs(work)
         version = _push(work, made.rendered, callbacks)
         outcome = PushOutcome(
@@ -84,10 +84,10 @@ def _name(version: KernelVersion) -> str:
     return f"{version.handle} version {version.version}"
 
 
-def _render(work: Workspace, **options: Any) -> WithWeights:
+def _render(work: Workspace, **options: Any) -> RenderedWithModels:
     """Render the notebook, and find the pretrained models to publish as datasets."""
     folder = work.folder / "notebook"
-    made = render_with_weights(work.comp, owner=work.user, dest=folder, **options)
+    made = render_with_models(work.comp, owner=work.user, dest=folder, **options)
     cells = len(made.rendered.notebook.cells)
     work.report_step("render", f"{made.rendered.file}, {cells} cells")
     return made
@@ -126,7 +126,7 @@ def _count_rows(file: Path) -> int:
         return 1
 
 
-def _check(work: Workspace, made: WithWeights, expected_s: float | None) -> None:
+def _check(work: Workspace, made: RenderedWithModels, expected_s: float | None) -> None:
     """Check the notebook before anything is sent. Raises NotebookError, SecretFound."""
     config = work.client.config_values
     notebooks.check_notebook(

@@ -1,4 +1,4 @@
-"""What holds for every competition folder, the template included."""
+"""Rules for every competition folder, including the template."""
 
 import hashlib
 import re
@@ -46,7 +46,7 @@ def content(folder: Path) -> dict[str, str]:
     }
 
 
-def test_the_template_and_a_competition_of_each_kind_are_there():
+def test_the_template_and_one_competition_of_each_kind_exist():
     assert {
         "_template",
         "titanic",
@@ -55,12 +55,12 @@ def test_the_template_and_a_competition_of_each_kind_are_there():
     } <= {f.name for f in FOLDERS}
 
 
-def test_the_folder_name_is_the_slug_and_the_facts_say_what_it_is(comp):
+def test_the_folder_name_is_the_slug(comp):
     assert comp.slug == comp.folder.name and comp.title
     assert comp.slug == "_template" or comp.url.endswith(f"/competitions/{comp.slug}")
 
 
-def test_the_readme_tells_the_task_its_score_and_where_the_results_are(comp):
+def test_the_readme_describes_task_score_and_results(comp):
     title, text = (comp.folder / "README.md").read_text(encoding="utf-8").split("\n", 1)
     assert title.startswith("# ") and len(text) > 300
     for word in ("score", "results", "rehears"):
@@ -75,19 +75,19 @@ def test_trials_are_plain_data_and_their_models_exist(comp):
         assert callable(find_model(trial.model, comp)), trial.name
 
 
-def test_results_come_with_their_circumstances(comp):
+def test_results_are_complete_and_dated(comp):
     if (file := comp.folder / "results.csv").exists():
         rows = table(file)
         assert tuple(rows.columns) == RESULTS and len(rows)
-        told = [c for c in RESULTS if c not in ("public_score", "private_score")]
+        required = [c for c in RESULTS if c not in ("public_score", "private_score")]
         assert (
-            (rows[told] != "").all(axis=None)
+            (rows[required] != "").all(axis=None)
             and (rows["metric"] == comp.metric).all()
             and rows["date"].str.fullmatch(r"\d{4}-\d\d-\d\d").all()
         )
 
 
-def test_no_file_holds_a_path_of_a_machine_or_a_key(comp):
+def test_no_file_contains_a_local_path_or_a_key(comp):
     for file in comp.folder.rglob("*"):
         if file.suffix in (".py", ".toml", ".md", ".csv", ".json"):
             assert not (found := PRIVATE.search(file.read_text(encoding="utf-8"))), (
@@ -95,11 +95,10 @@ def test_no_file_holds_a_path_of_a_machine_or_a_key(comp):
             )
 
 
-def test_the_rehearsal_is_a_whole_bundle(comp, bundle):
+def test_the_rehearsal_is_a_complete_bundle(comp, bundle):
     assert bundle.name == comp.slug and load_comp(bundle).metric == comp.metric
-    whole = bundle / (
-        "hidden" if comp.code_competition else "files"
-    )  # what a notebook meets when it runs again
+    # a notebook of a code competition runs again on the hidden files
+    whole = bundle / ("hidden" if comp.code_competition else "files")
     solution, sample, train = (
         table(bundle / "solution.csv"),
         table(whole / comp.sample_submission),
@@ -122,7 +121,7 @@ def test_the_rehearsal_is_a_whole_bundle(comp, bundle):
     assert not set(train[comp.id]) & set(sample[comp.id]) and set(comp.target) <= set(train)
 
 
-def test_no_file_that_is_served_tells_the_answers(comp, bundle):
+def test_served_files_contain_no_answers(comp, bundle):
     solution = table(bundle / "solution.csv").set_index(comp.id)[list(comp.target)]
     assert not list((bundle / "files").rglob("solution*"))
     for file in (bundle / "files").rglob("*.csv"):
@@ -131,7 +130,7 @@ def test_no_file_that_is_served_tells_the_answers(comp, bundle):
             rows = rows[rows[comp.id].isin(solution.index)].set_index(comp.id)[list(comp.target)]
             assert rows.empty or (
                 not rows.equals(solution.loc[rows.index]) and (rows.nunique() == 1).all()
-            ), file.name  # a sample answers all rows alike
+            ), file.name  # a sample has the same answer in all rows
     for file in [
         p
         for p in (bundle / "files").rglob("*")
@@ -141,7 +140,7 @@ def test_no_file_that_is_served_tells_the_answers(comp, bundle):
         assert label not in file.relative_to(bundle).parent.parts
 
 
-def test_the_seed_decides_every_byte(comp, bundle, tmp_path):
+def test_the_bundle_depends_only_on_the_seed(comp, bundle, tmp_path):
     make = comp.module("rehearsal").make
     again, other = make(tmp_path / "again", seed=1), make(tmp_path / "other", seed=2)
     assert content(again) == content(bundle)
@@ -149,7 +148,7 @@ def test_the_seed_decides_every_byte(comp, bundle, tmp_path):
     assert table(other / "solution.csv").to_csv() != table(bundle / "solution.csv").to_csv()
 
 
-def test_the_reader_gives_the_same_features_in_train_and_test(comp, bundle):
+def test_train_and_test_have_the_same_features(comp, bundle):
     data = comp.read(bundle / "files")
     assert isinstance(data, Data) and data.task == comp.task and data.test.targs is None
     assert list(data.train.x) == list(data.test.x) and len(data.train.x.columns)

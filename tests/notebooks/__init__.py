@@ -1,0 +1,1 @@
+"""Tests of notebook rendering and checks."""

@@ -1,4 +1,4 @@
-"""The check finds each thing that would fail on Kaggle or should not leave this machine, and says where; a sound notebook passes."""
+"""The check finds what would fail on Kaggle or leak, and says where. A correct notebook passes."""
 
 import copy
 import json
@@ -25,18 +25,34 @@ from .conftest import LIBS, OWNER
 KEY = "0123456789abcdef" * 2
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def titanic():
     return load_comp("titanic")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def rendered(titanic):
     return render_notebook(titanic, owner=OWNER, libs_dataset=LIBS)
 
 
+@pytest.fixture(scope="session")
+def code_comp(titanic):
+    """Titanic as a code competition."""
+    return titanic.model_copy(update={"code_competition": True})
+
+
+@pytest.fixture(scope="session")
+def offline(code_comp):
+    return render_notebook(code_comp, owner=OWNER, libs_dataset=LIBS)
+
+
+@pytest.fixture(scope="session")
+def without_libs(code_comp):
+    return render_notebook(code_comp, owner=OWNER)
+
+
 def faults(rendered, comp, *, source=None, markdown=None, metadata=None, **options):
-    "Findings after a cell was added, and metadata changed."
+    """Return the findings after adding a cell or changing metadata."""
     from nbformat import v4
 
     notebook = copy.deepcopy(rendered.notebook)
@@ -155,18 +171,19 @@ def test_a_bad_cell_is_found_with_its_line(rendered, titanic, source, rule, line
         "root = Path('/kaggle/input') / name\nroot / 'train.csv'",
         "x = n / data / 2",
         "u = 'https://example.com/data/x'",
-        "open('/tmp/data/x'); open('/usr/share/x'); open('/proc/cpuinfo'); open('data/x'); open('./home/x')",
+        "open('/tmp/data/x'); open('/usr/share/x'); open('/proc/cpuinfo')",
+        "open('data/x'); open('./home/x')",
         "x = ~mask",
         "app.get('/api/v1')",
         "!pip install timm",
         "requests.get('https://example.com')",
     ],
 )
-def test_what_is_sound_is_left_alone(rendered, titanic, source):
+def test_correct_cells_pass(rendered, titanic, source):
     assert faults(rendered, titanic, source=source) == []
 
 
-def test_prose_is_scanned_too_and_values_known_to_be_secret(rendered, titanic):
+def test_secrets_are_found_in_prose_and_by_known_value(rendered, titanic):
     assert [
         f.rule
         for f in faults(
@@ -202,34 +219,34 @@ def test_outputs_are_found(rendered, titanic):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"title": "Another title"}, "Make them agree"),
+        ({"title": "Another title"}, "Use id='another-title'"),
         ({"title": "abc"}, "3 characters"),
-        ({"id": "titanic-with-evidence"}, "no owner"),
+        ({"id": "titanic-with-evidence"}, "expected OWNER/NAME"),
         ({"enable_gpu": True}, "P100"),
         ({"enable_gpu": True, "machine_shape": "NvidiaTeslaP100"}, "retired"),
         ({"machine_shape": "NvidiaTeslaT4"}, "enable_gpu is off"),
-        ({"competition_sources": ["competitions/titanic"]}, "bare name"),
-        ({"competition_sources": []}, "without its data"),
-        ({"dataset_sources": ["fkp-libs"]}, "owner/name"),
+        ({"competition_sources": ["competitions/titanic"]}, "bare slug"),
+        ({"competition_sources": []}, "would have no data"),
+        ({"dataset_sources": ["fkp-libs"]}, "OWNER/NAME"),
         ({"language": "r"}, "language"),
         ({"enable_gpu": True, "machine_shape": "NvidiaTeslaT44"}, "Did you mean 'NvidiaTeslaT4'"),
         ({"machine_shape": "big"}, "'big' is unknown. Everybody"),
-        ({"id": "your-user-name/titanic-with-evidence"}, "no real owner"),
+        ({"id": "your-user-name/titanic-with-evidence"}, "without a real owner"),
     ],
 )
-def test_metadata_is_held_against_itself(rendered, titanic, change, words):
+def test_a_mistake_in_the_metadata_is_found(rendered, titanic, change, words):
     found = faults(rendered, titanic, metadata=change)
     assert any(f.rule == "metadata" and words in f.message for f in found), found
 
 
-def test_a_code_competition_has_no_internet_and_its_libraries_with_it(titanic, rendered):
-    strict = titanic.model_copy(update={"code_competition": True})
-    assert [f.rule for f in faults(rendered, strict)] == ["metadata"]
-    offline = render_notebook(strict, owner=OWNER, libs_dataset=LIBS)
-    assert offline.metadata["enable_internet"] is False and faults(offline, strict) == []
-    [found] = faults(render_notebook(strict, owner=OWNER), strict)
+def test_a_code_competition_needs_attached_libraries_and_no_internet(
+    code_comp, rendered, offline, without_libs
+):
+    assert [f.rule for f in faults(rendered, code_comp)] == ["metadata"]
+    assert offline.metadata["enable_internet"] is False and faults(offline, code_comp) == []
+    [found] = faults(without_libs, code_comp)
     assert found.rule == "internet" and found.line and "fkp libs" in found.message
-    [found] = faults(offline, strict, source="x = 1\n!pip install timm")
+    [found] = faults(offline, code_comp, source="x = 1\n!pip install timm")
     assert (found.rule, found.line) == ("internet", 2)
 
 
@@ -257,17 +274,15 @@ def test_a_code_competition_has_no_internet_and_its_libraries_with_it(titanic, r
         ("d.get('x')", []),
     ],
 )
-def test_without_internet_nothing_is_fetched(titanic, source, lines):
-    strict = titanic.model_copy(update={"code_competition": True})
-    found = faults(render_notebook(strict, owner=OWNER, libs_dataset=LIBS), strict, source=source)
+def test_downloads_are_found_if_the_internet_is_off(code_comp, offline, source, lines):
+    found = faults(offline, code_comp, source=source)
     assert [(f.rule, f.line) for f in found] == [("internet", line) for line in lines], found
 
 
-def test_a_missing_library_hides_no_other_finding(titanic):
-    strict = titanic.model_copy(update={"code_competition": True})
+def test_a_missing_library_hides_no_other_finding(code_comp, without_libs):
     found = faults(
-        render_notebook(strict, owner=OWNER),
-        strict,
+        without_libs,
+        code_comp,
         source="import fastkaggle_plus\n!wget https://example.com/x\n!pip install timm",
     )
     assert [f.rule for f in found] == ["internet"] * 3 and [
@@ -275,7 +290,7 @@ def test_a_missing_library_hides_no_other_finding(titanic):
     ] == [True, False, False]
 
 
-def test_an_owner_still_to_be_filled_in_stops_a_push_alone(rendered, titanic):
+def test_a_placeholder_owner_stops_only_a_push(rendered, titanic):
     unowned = {**rendered.metadata, "id": "your-user-name/titanic-with-evidence"}
     assert find_faults(rendered.notebook, metadata=unowned, comp=titanic, for_push=False) == []
     with pytest.raises(NotebookError, match="KAGGLE_USERNAME"):
@@ -300,7 +315,7 @@ def test_an_owner_still_to_be_filled_in_stops_a_push_alone(rendered, titanic):
         ("%%writefile code/x.py\n# to_csv('submission.csv')\nx = 1", False),
     ],
 )
-def test_any_code_that_names_the_submission_will_do(rendered, titanic, source, is_written):
+def test_any_code_that_names_the_submission_passes(rendered, titanic, source, is_written):
     notebook = copy.deepcopy(rendered.notebook)
     notebook.cells = [
         c for c in notebook.cells if "submission" not in c.source or c.source.startswith("from ")
@@ -317,7 +332,7 @@ def test_any_code_that_names_the_submission_will_do(rendered, titanic, source, i
     )
 
 
-def test_a_notebook_that_writes_no_submission_is_found(rendered, titanic):
+def test_a_notebook_without_a_submission_is_found(rendered, titanic):
     notebook = copy.deepcopy(rendered.notebook)
     notebook.cells = [c for c in notebook.cells if "write_submission(" not in c.source]
     assert [f.rule for f in find_faults(notebook, metadata=rendered.metadata, comp=titanic)] == [
@@ -333,7 +348,7 @@ def test_a_notebook_that_writes_no_submission_is_found(rendered, titanic):
     assert find_faults(notebook, metadata=rendered.metadata, comp=titanic) == []
 
 
-def test_the_run_time_is_forecast_from_measured_trials(rendered, titanic, tmp_path):
+def test_the_run_time_is_forecast_from_measured_trials(rendered, titanic, code_comp, tmp_path):
     file = tmp_path / "results.csv"
     file.write_text("trial,n_folds,seconds\nnet,5,3600\nforest,5,7200\n")
     measured = measured_seconds(file)
@@ -345,24 +360,23 @@ def test_the_run_time_is_forecast_from_measured_trials(rendered, titanic, tmp_pa
     assert forecast_s(measured, ["new"]) is None and measured_seconds(tmp_path / "none.csv") == {}
     [found] = faults(rendered, titanic, forecast_s=13 * 3600)
     assert found.rule == "runtime" and "13.0 h" in found.message and "12 h" in found.message
-    strict = titanic.model_copy(update={"code_competition": True})
-    assert "runtime" in [f.rule for f in faults(rendered, strict, forecast_s=10 * 3600)]
+    assert "runtime" in [f.rule for f in faults(rendered, code_comp, forecast_s=10 * 3600)]
     assert "runtime" in [
         f.rule
         for f in faults(rendered, titanic, metadata={"session_timeout_seconds": 60}, forecast_s=61)
     ]
 
 
-def test_a_dry_run_tells_nothing_of_networks_that_it_replaced():
+def test_a_dry_run_gives_no_forecast_for_replaced_networks():
     forest, net = (
         Trial("forest", "forest.forest_model", {"n_estimators": 300}),
         Trial("net", "vision.vision_model", {"arch": "resnet26d"}),
     )
-    told = forecast_from_dry_run(10, [forest], rows=600)
-    assert told > 10 * 10 * 2 and forecast_from_dry_run(10, [forest], rows=600, kept=600) < told
-    words = Trial(
-        "words", "text.text_model", {"arch": "microsoft/deberta-v3-small", "epochs": 4}
-    )  # which QUICK trains too
+    forecast = forecast_from_dry_run(10, [forest], rows=600)
+    assert forecast > 10 * 10 * 2
+    assert forecast_from_dry_run(10, [forest], rows=600, kept=600) < forecast
+    # QUICK trains a language model too
+    words = Trial("words", "text.text_model", {"arch": "microsoft/deberta-v3-small", "epochs": 4})
     assert forecast_from_dry_run(10, [words], rows=600, kept=600) > 4 * 10
     assert (
         forecast_from_dry_run(10, [forest, net], rows=600) is None
@@ -374,37 +388,35 @@ def test_a_dry_run_tells_nothing_of_networks_that_it_replaced():
         )
         is None
     )
-    assert (
-        forecast_from_dry_run(10, [Trial("reader", "text.text_model", {"arch": "x"})], rows=600)
-        is not None
-    )  # QUICK keeps a language model
+    reader = Trial("reader", "text.text_model", {"arch": "x"})
+    assert forecast_from_dry_run(10, [reader], rows=600) is not None
 
 
-def test_a_notebook_of_other_lists_is_not_taken_for_one_of_trials():
-    said = {
+def test_a_notebook_with_other_lists_does_not_run_trials():
+    found = {
         slug: runs_trials(render_notebook(slug).notebook)
         for slug in ("titanic", "paddy-disease-classification")
     }
-    assert said == {"titanic": True, "paddy-disease-classification": False}
+    assert found == {"titanic": True, "paddy-disease-classification": False}
 
 
-def test_the_error_names_the_first_finding_and_the_count(rendered, titanic):
+def test_the_error_names_the_first_finding_and_the_others(rendered, titanic):
     notebook = copy.deepcopy(rendered.notebook)
     notebook.cells[2]["source"] += "\nx = '/home/ada'"
     with pytest.raises(
         NotebookError,
-        match=r"2 findings; nothing was sent\. In cell 3, line \d+ \(path\): /home/ada .*1 more",
+        match=r"2 findings; .* In cell 3, line \d+ \(path\): /home/ada .* The others: metadata",
     ):
         check_notebook(
             notebook, metadata={**rendered.metadata, "title": "Another title"}, comp=titanic
         )
-    with pytest.raises(NotebookError, match="does not read"):
+    with pytest.raises(NotebookError, match="Cannot read"):
         find_faults("no-such-file.ipynb", metadata={}, comp=titanic)
-    with pytest.raises(NotebookError, match="no notebook"):
+    with pytest.raises(NotebookError, match="not a notebook"):
         find_faults({"a": 1}, metadata={}, comp=titanic)
 
 
-def test_a_dry_run_is_timed_and_says_which_cell_failed(tmp_path):
+def test_a_dry_run_is_timed_and_names_the_failed_cell(tmp_path):
     from nbformat import v4
 
     notebook = v4.new_notebook(

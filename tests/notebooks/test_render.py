@@ -1,4 +1,4 @@
-"""A rendered notebook is complete in itself, the same bytes each time, and holds everything it must."""
+"""A rendered notebook is complete, reproducible, and has all required cells."""
 
 import ast
 import json
@@ -7,8 +7,9 @@ import sys
 
 import nbformat
 import pytest
+from slugify import slugify
 
-from fastkaggle_plus.competition import builtin_folder, load_comp
+from fastkaggle_plus.competition import load_comp
 from fastkaggle_plus.exceptions import ConfigError, NotebookError, UnknownName
 from fastkaggle_plus.notebooks import (
     kernel_metadata,
@@ -16,12 +17,11 @@ from fastkaggle_plus.notebooks import (
     quick_trials,
     render_notebook,
     rows_kept,
-    slugify,
 )
 from fastkaggle_plus.notebooks.render import set_parameters
 from fastkaggle_plus.sweeps.trial import Trial
 
-from .conftest import LIBS, OWNER
+from .conftest import LIBS, OWNER, WITH_NOTEBOOK
 
 
 def sources(rendered, kind="code"):
@@ -29,7 +29,7 @@ def sources(rendered, kind="code"):
 
 
 def written_files(rendered) -> dict[str, str]:
-    "What the %%writefile cells write, by path."
+    """What the %%writefile cells write, by path."""
     files: dict[str, str] = {}
     for source in sources(rendered):
         if source.startswith("%%writefile "):
@@ -39,8 +39,8 @@ def written_files(rendered) -> dict[str, str]:
     return files
 
 
-def test_the_folders_files_are_inlined_whole(comp):
-    files = written_files(render_notebook(comp))
+def test_the_files_of_the_folder_are_inlined_completely(comp, rendered):
+    files = written_files(rendered)
     there = {p.name for p in comp.folder.iterdir()}
     for name in {"competition.toml", "data.py", "trials.py"} & there:
         original, copy = (comp.folder / name).read_text(), files[f"code/{comp.slug}/{name}"]
@@ -50,8 +50,8 @@ def test_the_folders_files_are_inlined_whole(comp):
             assert original.strip() == copy.strip()
 
 
-def test_every_code_cell_has_prose_before_it_and_none_has_output(comp):
-    cells = render_notebook(comp).notebook.cells
+def test_every_code_cell_follows_prose_and_has_no_output(rendered):
+    cells = rendered.notebook.cells
     kinds = [c.cell_type for c in cells]
     assert (
         kinds[0] == "markdown"
@@ -63,59 +63,67 @@ def test_every_code_cell_has_prose_before_it_and_none_has_output(comp):
     assert not any("{{" in c.source for c in cells if not c.source.startswith("%%"))
 
 
-@pytest.mark.parametrize(
-    "folder",
-    [
-        *sorted(p.parent for p in builtin_folder().glob("[!_]*/competition.toml")),
-        builtin_folder() / "_template",
-    ],
-    ids=lambda f: f.name,
-)
-def test_code_is_not_cut_off_in_a_browser(folder):
-    lines = [
-        line
-        for source in sources(render_notebook(load_comp(folder)))
-        for line in source.splitlines()
-    ]
+def test_code_lines_fit_into_a_browser(rendered):
+    lines = "\n".join(sources(rendered)).splitlines()
     assert len(lines) > 100 and [line for line in lines if len(line) > 110] == []
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ("pip", "--no-index", "glob", "fastkaggle_plus-*.whl"),
-        ("setup_comp(comp.slug)",),
-        ('device="cuda"', "get_device_name"),
-        ("random.seed(SEED)",),
-        ("if QUICK", "quick_copy"),
-        ("folds.csv", "folds_for"),
-        ("def train_all",),
-        ("standard error", "board(results)"),
-        (".save(kept",),
-        ("write_submission(both, comp, path", "check_file"),
-    ],
+REQUIRED = (
+    ("pip", "--no-index", "glob", "fastkaggle_plus-*.whl"),
+    ("setup_comp(comp.slug)",),
+    ('device="cuda"', "get_device_name"),
+    ("random.seed(SEED)",),
+    ("if QUICK", "quick_copy"),
+    ("folds.csv", "folds_for"),
+    ("def train_all",),
+    ("standard error", "board(results)"),
+    (".save(kept",),
+    ("write_submission(both, comp, path", "check_file"),
 )
-def test_what_every_notebook_must_hold(comp, words):
-    assert any(all(w in source for w in words) for source in sources(render_notebook(comp))), words
 
 
-def test_the_same_input_gives_the_same_bytes_in_another_process(comp, tmp_path):
-    here = render_notebook(comp, owner=OWNER, libs_dataset=LIBS, params={"SEED": 7}, dest=tmp_path)
-    code = (
-        "import sys; from fastkaggle_plus import load_comp; from fastkaggle_plus.notebooks import render_notebook as r; from pathlib import Path; "
-        f"sys.stdout.write(r(load_comp(Path({str(comp.folder)!r})), owner={OWNER!r}, libs_dataset={LIBS!r}, params={{'SEED': 7}}).text)"
+def test_every_notebook_has_the_required_cells(rendered):
+    for words in REQUIRED:
+        assert any(all(w in source for w in words) for source in sources(rendered)), words
+
+
+RENDER_ALL = """
+import json, sys
+from pathlib import Path
+from fastkaggle_plus import load_comp
+from fastkaggle_plus.notebooks import render_notebook
+options = dict(owner={owner!r}, libs_dataset={libs!r}, params={{"SEED": 7}})
+folders = map(Path, {folders!r})
+print(json.dumps({{f.name: render_notebook(load_comp(f), **options).text for f in folders}}))
+"""
+
+
+@pytest.fixture(scope="session")
+def rendered_elsewhere(tmp_path_factory):
+    """The text of each folder's notebook, rendered in another process."""
+    code = RENDER_ALL.format(owner=OWNER, libs=LIBS, folders=[str(f) for f in WITH_NOTEBOOK])
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path_factory.mktemp("elsewhere"),
     )
-    there = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
-    ).stdout
-    assert here.text == there == here.file.read_text()
+    return json.loads(done.stdout)
+
+
+def test_the_same_input_gives_the_same_bytes_in_another_process(
+    comp, rendered, rendered_elsewhere, tmp_path
+):
+    here = render_notebook(comp, owner=OWNER, libs_dataset=LIBS, params={"SEED": 7}, dest=tmp_path)
+    assert here.text == rendered_elsewhere[comp.slug] == here.file.read_text()
     assert json.loads((tmp_path / "kernel-metadata.json").read_text()) == here.metadata
     nbformat.validate(nbformat.read(here.file, as_version=4))
     assert len({c.id for c in here.notebook.cells}) == len(here.notebook.cells)
-    assert render_notebook(comp, params={"SEED": 8}).text != here.text
+    assert rendered.text != here.text  # another seed
 
 
-def test_parameters_are_set_in_their_cell_and_comments_stay():
+def test_parameters_change_in_their_cell_and_comments_stay():
     cell = 'SLUG = "x"\nQUICK = False   # a dry run\nN = 5'
     assert (
         set_parameters(cell, {"QUICK": True, "N": 3})
@@ -132,7 +140,7 @@ def test_quick_and_slug_reach_the_parameters(comp):
     assert f'SLUG = "{comp.slug}"' in cell and "QUICK = True" in cell and "SEED = 42" in cell
 
 
-def test_models_of_the_folder_come_along_the_bagged_one_too(folder):
+def test_models_of_the_folder_are_inlined_also_a_bagged_one(folder):
     (folder / "trials.py").write_text(
         (folder / "trials.py").read_text().replace('    Trial("mine", "mine.guess_model"),\n', "")
     )
@@ -141,17 +149,17 @@ def test_models_of_the_folder_come_along_the_bagged_one_too(folder):
     assert any("Guess the mean." in text for text in sources(rendered, "markdown"))
 
 
-def test_a_table_that_data_py_reads_beside_it_is_written_before_it(folder):
+def test_a_table_that_data_py_reads_is_written_before_it(folder):
     (folder / "data.py").write_text(
         (folder / "data.py").read_text()
-        + '\nTABLE = Path(__file__).with_name("beside.csv"), "results.csv", "train.csv"\n'
+        + '\nTABLE = Path(__file__).with_name("table.csv"), "results.csv", "train.csv"\n'
     )
-    (folder / "beside.csv").write_text("a,b\n1,2\n")
+    (folder / "table.csv").write_text("a,b\n1,2\n")
     cells = sources(render_notebook(load_comp(folder)))
     [table] = [
         i
         for i, c in enumerate(cells)
-        if c.startswith("%%writefile") and c.splitlines()[0].endswith("beside.csv")
+        if c.startswith("%%writefile") and c.splitlines()[0].endswith("table.csv")
     ]
     assert cells[table].endswith("a,b\n1,2") and "/data.py" in cells[table + 1].splitlines()[0]
     assert not any(
@@ -161,7 +169,7 @@ def test_a_table_that_data_py_reads_beside_it_is_written_before_it(folder):
     )
 
 
-def test_without_data_py_and_trials_py_the_facts_do(folder):
+def test_competition_toml_alone_is_enough(folder):
     for name in ("data.py", "trials.py", "notebook.py"):
         (folder / name).unlink()
     rendered = render_notebook(load_comp(folder))
@@ -169,7 +177,7 @@ def test_without_data_py_and_trials_py_the_facts_do(folder):
     assert not any("## Features" in text for text in sources(rendered, "markdown"))
 
 
-def test_a_template_that_leaves_a_file_out_is_refused(folder):
+def test_a_template_that_omits_a_file_is_refused(folder):
     template = folder / "notebook.py"
     template.write_text(template.read_text().replace('# %% inline="data.py" when="data.py"', ""))
     with pytest.raises(NotebookError, match=r"never inlines data\.py"):
@@ -283,17 +291,13 @@ def test_quick_networks_are_tiny_ones_of_their_family_that_need_no_download():
         and bagged["params"]["pretrained"] is False
         and "bs" not in bagged
     )
-    own = small(
-        "mine.mine_model", arch="resnet26d", epochs=3
-    )  # of parameters that nobody asked for a model of one's own may have none
+    # A user's model may not accept other parameters, so none are added.
+    own = small("mine.mine_model", arch="resnet26d", epochs=3)
     assert own == {"arch": "test_resnet", "epochs": 1}
-    read = small("text.text_model", arch="resnet26d", epochs=3)
-    assert read == {
-        "arch": "resnet26d",
-        "epochs": 1,
-        "max_len": 24,
-    }  # a language model is attached or at hand, and is kept
+    # A language model stays the same: its weights are attached or on this machine.
+    text = small("text.text_model", arch="resnet26d", epochs=3)
+    assert text == {"arch": "resnet26d", "epochs": 1, "max_len": 24}
 
 
-def test_quick_keeps_fewer_images_than_rows_of_a_table():
+def test_quick_keeps_fewer_images_than_table_rows():
     assert rows_kept(load_comp("paddy-disease-classification")) < rows_kept(load_comp("titanic"))

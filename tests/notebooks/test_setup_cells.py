@@ -1,4 +1,4 @@
-"""The opening cells do what they say: install with and without internet, and tell a GPU that computes from one that does not."""
+"""The first cells install the library with and without internet, and check the GPU."""
 
 import base64
 import hashlib
@@ -26,19 +26,36 @@ ones = lambda *size, device: Ones()
 """
 
 
+UNINSTALL = """
+import subprocess, sys
+pip = [sys.executable, "-m", "pip", "uninstall", "-q", "-y", "fastkaggle_plus"]
+subprocess.run(pip)
+"""
+SHOW_COMMANDS = """
+run = subprocess.run
+
+def show_and_run(command, **options):
+    print(' '.join(command))
+    return run(command, **options)
+
+subprocess.run = show_and_run
+"""
+
+
 def make_wheel(folder: Path, *, version="9.9") -> Path:
-    "Write a wheel of a package that has our name and nothing in it."
+    """Write a wheel of an empty package with our name."""
     folder.mkdir(parents=True)
     info = f"fastkaggle_plus-{version}.dist-info"
     files = {
         "fastkaggle_plus/__init__.py": f'__version__ = "{version}"\n',
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: fastkaggle_plus\nVersion: {version}\n",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\n"
+        "Tag: py3-none-any\n",
     }
-    record = "".join(
-        f"{n},sha256={base64.urlsafe_b64encode(hashlib.sha256(t.encode()).digest()).decode().rstrip('=')},{len(t)}\n"
-        for n, t in files.items()
-    )
+    record = ""
+    for name, text in files.items():
+        digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        record += f"{name},sha256={digest.rstrip('=')},{len(text)}\n"
     file = folder / f"fastkaggle_plus-{version}-py3-none-any.whl"
     with zipfile.ZipFile(file, "w") as z:
         for name, text in {**files, f"{info}/RECORD": record + f"{info}/RECORD,,\n"}.items():
@@ -48,7 +65,7 @@ def make_wheel(folder: Path, *, version="9.9") -> Path:
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory):
-    "An environment without this package, and without an index to ask."
+    """Run code in an environment without this package and without a package index."""
     place = tmp_path_factory.mktemp("bare")
     venv.create(place, with_pip=True, symlinks=True)
 
@@ -72,7 +89,7 @@ def python(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_without_wheels_and_without_internet_it_says_what_to_do(python, tmp_path):
+def test_without_wheels_and_internet_the_error_says_what_to_do(python, tmp_path):
     done = python(INSTALL, tmp_path)
     assert (
         done.returncode == 1
@@ -82,14 +99,9 @@ def test_without_wheels_and_without_internet_it_says_what_to_do(python, tmp_path
 
 
 @pytest.mark.slow
-def test_with_wheels_that_do_not_install_no_index_is_asked(python, tmp_path):
-    (make_wheel(tmp_path / "library-fastkaggle-plus", version="9.7")).write_bytes(b"torn")
-    asked = (
-        "import subprocess\nrun = subprocess.run\n\ndef told(command, **options):\n    print(' '.join(command))\n    return run(command, **options)\n\n"
-        "subprocess.run = told\n"
-    )
-    gone = "import subprocess, sys; subprocess.run([sys.executable, '-m', 'pip', 'uninstall', '-q', '-y', 'fastkaggle_plus'])\n"
-    done = python(gone + asked + INSTALL, tmp_path)
+def test_broken_wheels_do_not_fall_back_to_an_index(python, tmp_path):
+    (make_wheel(tmp_path / "library-fastkaggle-plus", version="9.7")).write_bytes(b"broken")
+    done = python(UNINSTALL + SHOW_COMMANDS + INSTALL, tmp_path)
     assert (
         done.returncode == 1
         and done.stdout.count("pip install") == done.stdout.count("--no-index") == 1
@@ -103,9 +115,9 @@ def test_with_wheels_that_do_not_install_no_index_is_asked(python, tmp_path):
 )
 def test_wheels_are_found_in_both_layouts_and_installed_once(python, tmp_path, place, version):
     make_wheel(tmp_path / place, version=version)
-    gone = "import subprocess, sys; subprocess.run([sys.executable, '-m', 'pip', 'uninstall', '-q', '-y', 'fastkaggle_plus'])\n"
     done = python(
-        gone + INSTALL + "\nimport fastkaggle_plus; print(fastkaggle_plus.__version__)", tmp_path
+        UNINSTALL + INSTALL + "\nimport fastkaggle_plus; print(fastkaggle_plus.__version__)",
+        tmp_path,
     )
     assert done.stdout.strip() == version, done.stderr
     done = python(
@@ -116,7 +128,7 @@ def test_wheels_are_found_in_both_layouts_and_installed_once(python, tmp_path, p
 
 
 def gpu(tmp_path, torch: str | None):
-    "Run the check where `torch` is this module, or none."
+    """Run the check with this module as `torch`, or without torch."""
     code = (
         GPU_CHECK if torch is not None else f"import sys; sys.modules['torch'] = None\n{GPU_CHECK}"
     )
@@ -127,7 +139,7 @@ def gpu(tmp_path, torch: str | None):
     )
 
 
-def test_the_device_is_named_and_a_card_that_cannot_compute_is_refused(tmp_path):
+def test_the_device_is_named_and_a_broken_gpu_is_refused(tmp_path):
     assert "CPU cores" in gpu(tmp_path, None).stdout
     assert "CPU cores" in gpu(tmp_path, TORCH.format(available=False, broken=False)).stdout
     assert (
@@ -137,6 +149,6 @@ def test_the_device_is_named_and_a_card_that_cannot_compute_is_refused(tmp_path)
     broken = gpu(tmp_path, TORCH.format(available=True, broken=True))
     assert (
         broken.returncode == 1
-        and "Tesla P100 cannot run this torch" in broken.stderr
+        and "Tesla P100 does not work with this torch" in broken.stderr
         and "NvidiaTeslaT4" in broken.stderr
     )

@@ -1,4 +1,4 @@
-"""Paddy's folder, and a few hundred of its painted pictures."""
+"""Paddy's folder, and 300 painted pictures."""
 
 import numpy as np
 import pytest
@@ -13,19 +13,19 @@ def comp():
 
 @pytest.fixture(scope="session")
 def rehearsal(comp):
-    "competitions/paddy-disease-classification/rehearsal.py as a module."
+    """competitions/paddy-disease-classification/rehearsal.py as a module."""
     return comp.module("rehearsal")
 
 
 @pytest.fixture(scope="session")
 def painting(comp):
-    "competitions/paddy-disease-classification/painting.py as a module."
+    """competitions/paddy-disease-classification/painting.py as a module."""
     return comp.module("painting")
 
 
 @pytest.fixture(scope="session")
 def painted(rehearsal, painting):
-    "300 rows and their pictures, as numbers."
+    """300 rows and their pictures, as numbers."""
     rows = rehearsal.draw_rows(3, 300)
     pictures = [
         np.asarray(painting.paint(r.shown, r.variety, np.random.default_rng([3, i, 1])))
@@ -36,6 +36,6 @@ def painted(rehearsal, painting):
 
 @pytest.fixture(autouse=True)
 def own_home(monkeypatch, tmp_path):
-    "Painted files are kept in a home of the test's own."
+    """Give each test its own home folder, with its own cache of pictures."""
     monkeypatch.setenv("FKP_HOME", str(tmp_path / "home"))
     return tmp_path / "home"

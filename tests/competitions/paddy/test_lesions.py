@@ -1,4 +1,4 @@
-"""Each disease on one clean blade: where it sits and what shape it has."""
+"""Each disease has its place and shape on a clean blade."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ def lesions(comp):
 
 
 def change(lesions, what, severity=0.9, *, seed=0, is_heart=True):
-    "Paint a disease on an even green blade; return the change of each pixel and channel, tip first, margins left and right."
+    """Paint a disease on a green blade; return the change of each pixel and channel, tip first."""
     across, along = np.meshgrid(np.arange(-HALF, HALF, 1 / PX), np.arange(0, LONG, 1 / PX))
     rgb = np.tile(np.array((70, 140, 60), dtype="f4"), (across.size, 1))
     blade = lesions.Blade(
@@ -35,7 +35,7 @@ def touched(lesions, what, severity=0.9, *, seed=0):
 
 
 def spots(lesions, what, seed=0):
-    "Number of separate lesions, and how long the mean one is for its width."
+    """Number of separate lesions, and how long the mean one is for its width."""
     found, n = label(touched(lesions, what, seed=seed))
     places = [np.nonzero(found == i) for i in range(1, n + 1)]
     return n, np.mean([(np.ptp(y) + 1) / (np.ptp(x) + 1) for y, x in places])
@@ -69,7 +69,7 @@ def test_blight_dries_the_margins_and_tungro_the_tip(lesions):
     )
 
 
-def test_a_dead_heart_is_the_youngest_blade_alone(lesions):
+def test_a_dead_heart_is_only_the_youngest_blade(lesions):
     assert (np.abs(change(lesions, "dead_heart")).sum(2) > 60).mean() > 0.8
     assert not change(lesions, "dead_heart", is_heart=False).any()
 

@@ -1,4 +1,4 @@
-"""The pictures: the class is in texture and place, not in colour alone, and the variety can be seen."""
+"""The pictures show the class by texture and place, and the variety by colour and shape."""
 
 from itertools import pairwise
 
@@ -24,7 +24,7 @@ def colours(picture):
 
 
 def texture(picture):
-    "How strong light, dark, red-green and blue-yellow details of several sizes are: quantiles of differences of Gaussians."
+    """Return texture features: quantiles of differences of Gaussians, by colour and size."""
     red, green, blue = np.moveaxis(picture.astype("f4") / 255, -1, 0)
     channels = ((red + green + blue) / 3, red - green, (red + green) / 2 - blue)
     found = []
@@ -35,7 +35,7 @@ def texture(picture):
 
 
 def greens(picture):
-    "Hues and saturations of what is green."
+    """Hues and saturations of what is green."""
     hue, saturation, _ = np.moveaxis(np.asarray(Image.fromarray(picture).convert("HSV")), -1, 0)
     return (
         np.histogram2d(hue.ravel(), saturation.ravel(), (24, 6), [(30, 126), (40, 255)])[0].ravel()
@@ -43,7 +43,7 @@ def greens(picture):
     )
 
 
-def test_colour_alone_tells_little_and_texture_more(painted):
+def test_texture_predicts_the_class_better_than_colour(painted):
     rows, pictures = painted
     by_colour, by_texture = (
         accuracy([colours(p) for p in pictures], rows["label"]),
@@ -54,7 +54,7 @@ def test_colour_alone_tells_little_and_texture_more(painted):
     assert by_colour + 0.15 < by_texture < 0.9
 
 
-def test_the_variety_can_be_seen(painted):
+def test_the_variety_can_be_predicted(painted):
     rows, pictures = painted
     majority = rows["variety"].value_counts(normalize=True).iloc[0]
     assert accuracy([greens(p) for p in pictures], rows["variety"]) > majority + 0.1

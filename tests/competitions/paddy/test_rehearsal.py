@@ -1,4 +1,4 @@
-"""The bundle: its files, their sizes and bytes, and the painted files that are kept between calls."""
+"""The bundle has the right files, and painted pictures are cached."""
 
 import hashlib
 import shutil
@@ -24,7 +24,7 @@ def images(bundle):
 
 @pytest.fixture
 def painter(painting, monkeypatch):
-    "Count the pictures that are painted."
+    """Count the pictures that are painted."""
     calls, paint = [], painting.paint
 
     def counted(*args, **options):
@@ -45,7 +45,7 @@ def test_the_same_seed_paints_the_same_bytes(rehearsal, tmp_path, monkeypatch):
     assert not set(other.values()) & set(one.values())
 
 
-def test_fewer_images_are_the_first_of_many(rehearsal, tmp_path):
+def test_fewer_images_are_the_first_of_more(rehearsal, tmp_path):
     few, many = (
         images(rehearsal.make(tmp_path / str(n), seed=5, **{**SMALL, "n_images": n}))
         for n in (40, 60)
@@ -53,7 +53,7 @@ def test_fewer_images_are_the_first_of_many(rehearsal, tmp_path):
     assert set(few.values()) < set(many.values())
 
 
-def test_the_files_are_those_of_paddy(comp, rehearsal, tmp_path):
+def test_the_files_are_like_paddys(comp, rehearsal, tmp_path):
     bundle = rehearsal.make(tmp_path, seed=HAS_LANDSCAPE, **{**SMALL, "n_images": 200})
     train, solution = pd.read_csv(bundle / "files/train.csv"), pd.read_csv(bundle / "solution.csv")
     assert (
@@ -81,7 +81,7 @@ def test_any_size_on_request(rehearsal, tmp_path, height_px, width_px):
     }
 
 
-def test_what_was_painted_is_not_painted_again(rehearsal, painter, tmp_path):
+def test_cached_pictures_are_not_painted_again(rehearsal, painter, tmp_path):
     first = images(rehearsal.make(tmp_path / "first", seed=5, **SMALL))
     assert len(painter) == 60
     assert (
@@ -113,7 +113,7 @@ def test_a_damaged_file_is_painted_again(rehearsal, painter, own_home, tmp_path,
     )
 
 
-def test_another_painter_does_not_take_what_this_one_left(comp, rehearsal, own_home, tmp_path):
+def test_another_painter_does_not_use_this_cache(comp, rehearsal, own_home, tmp_path):
     def made_by_a_copy(name, old="", new=""):
         folder = shutil.copytree(comp.folder, tmp_path / name / comp.slug)
         text = (folder / "lesions.py").read_text(encoding="utf-8")
@@ -135,7 +135,7 @@ def test_another_painter_does_not_take_what_this_one_left(comp, rehearsal, own_h
     )  # those of blast
 
 
-def test_a_home_that_takes_no_files_costs_the_painting_only(rehearsal, painter, own_home, tmp_path):
+def test_a_read_only_home_works_without_a_cache(rehearsal, painter, own_home, tmp_path):
     own_home.write_text("a file where the home should be")
     first = images(rehearsal.make(tmp_path / "first", seed=5, **SMALL))
     assert (
@@ -144,7 +144,7 @@ def test_a_home_that_takes_no_files_costs_the_painting_only(rehearsal, painter, 
     )
 
 
-def test_two_at_once_get_the_same_whole_bundle(rehearsal, own_home, tmp_path):
+def test_two_processes_get_the_same_complete_bundle(rehearsal, own_home, tmp_path):
     bundles: dict[int, dict[str, str]] = {}
     both = [
         threading.Thread(
@@ -163,6 +163,6 @@ def test_two_at_once_get_the_same_whole_bundle(rehearsal, own_home, tmp_path):
 
 
 @pytest.mark.parametrize("n_images", [0, 1])
-def test_too_few_to_hold_any_out_are_refused(rehearsal, tmp_path, n_images):
+def test_too_few_images_for_a_holdout_are_refused(rehearsal, tmp_path, n_images):
     with pytest.raises(DataError, match=f"{n_images} labelled rows, too few"):
         rehearsal.make(tmp_path, n_images=n_images)

@@ -1,4 +1,4 @@
-"""What train.csv says: the classes and varieties in their shares, wrong labels, a mild link."""
+"""train.csv has the right shares of classes, varieties and wrong labels."""
 
 import numpy as np
 import pytest
@@ -30,13 +30,13 @@ def test_classes_come_in_the_shares_of_the_real_training_set(rows):
         assert shares[name] == pytest.approx(count / 10_407, abs=0.02), name
 
 
-def test_one_label_in_twenty_is_wrong_whatever_is_shown(rows):
+def test_five_percent_of_the_labels_are_wrong(rows):
     wrong = rows["label"] != rows["shown"]
     assert 0.04 < wrong.mean() < 0.06
     assert rows[wrong]["label"].nunique() == 10 and rows[wrong]["shown"].nunique() == 10
 
 
-def test_a_row_depends_on_the_seed_and_its_place_alone(rehearsal, rows):
+def test_a_row_depends_only_on_the_seed_and_its_number(rehearsal, rows):
     assert rehearsal.draw_rows(42, 50).equals(rows.head(50))
     assert not rehearsal.draw_rows(43, 50)["shown"].equals(rows["shown"].head(50))
 

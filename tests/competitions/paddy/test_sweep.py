@@ -1,21 +1,17 @@
-"""The stand-in ranks networks by what they have learned before: real pretrained weights beat random ones, significantly, by either resize method."""
+"""On the synthetic pictures, pretrained weights beat random ones significantly."""
 
 import pytest
 
 from fastkaggle_plus import Sweep, Trial, Vault, board, load_comp, run_local
 
-PRETRAINED = {
-    "lite0": "tf_efficientnet_lite0",
-    "lite1": "tf_efficientnet_lite1",
-    "squeezenet": "squeezenet1_1",
-}
+PRETRAINED = {"lite0": "tf_efficientnet_lite0", "squeezenet": "squeezenet1_1"}
 
 
 @pytest.mark.slow
-def test_pretrained_networks_rank_above_random_weights_whatever_the_resize_method(tmp_path):
+def test_pretrained_networks_beat_random_weights_with_both_resize_methods(tmp_path):
     comp = load_comp("paddy-disease-classification")
     bundle = comp.module("rehearsal").make(
-        tmp_path / "bundle", seed=5, n_images=480, height_px=128, width_px=96
+        tmp_path / "bundle", seed=5, n_images=400, height_px=128, width_px=96
     )
     small = {"item": 80, "batch": 64, "epochs": 2, "bs": 16, "lr": 0.01}
     trials = tuple(
@@ -40,14 +36,14 @@ def test_pretrained_networks_rank_above_random_weights_whatever_the_resize_metho
         not r.to_best.is_noise and r.to_best.test == "exact McNemar" and r.to_best.p_value < 0.01
         for r in rows[-2:]
     )
-    told = {r.name: r.predictions.about for r in results}
+    facts = {r.name: r.predictions.about for r in results}
     assert all(
         about["peak_mb"] > 100 and about["tta"]["test"] == "exact McNemar"
-        for about in told.values()
+        for about in facts.values()
     )
     assert (
-        told["lite0, crop"]["fits"][0]["weights_from"].startswith("package efficientnet-lite0")
-        and told["random, crop"]["weights"] == "none"
+        facts["lite0, crop"]["fits"][0]["weights_from"].startswith("package efficientnet-lite0")
+        and facts["random, crop"]["weights"] == "none"
     )
     again = run_local(
         Sweep(comp.slug, trials, holdout=0.4),

@@ -1,4 +1,4 @@
-"""The patents' folder, and small files of its columns."""
+"""The patents' folder, and small files with its columns."""
 
 import pandas as pd
 import pytest
@@ -15,25 +15,25 @@ def comp():
 
 @pytest.fixture(scope="session")
 def rows(comp):
-    "competitions/us-patent-phrase-to-phrase-matching/data.py as a module."
+    """competitions/us-patent-phrase-to-phrase-matching/data.py as a module."""
     return comp.module("data")
 
 
 @pytest.fixture(scope="session")
 def bank(comp):
-    "The pairs of the phrase bank."
+    """The pairs of the phrase bank."""
     return comp.module("rehearsal").bank()
 
 
 @pytest.fixture(scope="session")
 def made(comp, tmp_path_factory):
-    "The rehearsal's bundle."
+    """The rehearsal's bundle."""
     return comp.module("rehearsal").make(tmp_path_factory.mktemp("bundles"), seed=1)
 
 
 @pytest.fixture
 def read(comp, tmp_path):
-    "Read a train and a test file of pairs; test pairs have no score."
+    """Read a train and a test file of pairs; test pairs have no score."""
 
     def of(train: pd.DataFrame, test: pd.DataFrame):
         numbered = [

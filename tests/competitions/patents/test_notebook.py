@@ -1,4 +1,4 @@
-"""The patents' notebook runs without a network on the pairs that are seen, again on all hidden ones, and gets its score; what is missing is said early."""
+"""The patents' notebook runs without internet, again on the hidden pairs, and gets its score."""
 
 import re
 
@@ -8,7 +8,7 @@ import pytest
 
 from fastkaggle_plus import load_predictions
 from fastkaggle_plus.notebooks import find_faults, render_notebook
-from fastkaggle_plus.notebooks.attached_models import weights_needed
+from fastkaggle_plus.notebooks.attached_models import models_needed
 from fastkaggle_plus.sweeps.default_trials import trial_lists
 from fastkaggle_plus.workflow.push import push
 from tests.workflow.toy import submissions
@@ -20,7 +20,7 @@ from .conftest import SLUG
 def rendered(comp):
     names = {
         name
-        for names in weights_needed(comp, render_notebook(comp).notebook).values()
+        for names in models_needed(comp, render_notebook(comp).notebook).values()
         for name in names
         if name.startswith("weights-")
     }
@@ -45,13 +45,13 @@ def place(rendered, words: str) -> int:
     return at
 
 
-def test_it_may_be_pushed_and_asks_for_no_internet(rendered, comp):
+def test_it_passes_the_check_without_internet(rendered, comp):
     assert (
         find_faults(
             rendered.notebook,
             metadata=rendered.metadata,
             comp=comp,
-            weights=weights_needed(comp, rendered.notebook),
+            weights=models_needed(comp, rendered.notebook),
         )
         == []
     )
@@ -60,7 +60,7 @@ def test_it_may_be_pushed_and_asks_for_no_internet(rendered, comp):
     ] == [SLUG]
 
 
-def test_the_model_is_asked_for_before_anything_is_read(rendered):
+def test_the_model_is_looked_up_before_the_data_is_read(rendered):
     assert (
         place(rendered, "fetch_weights(default_arch())")
         < place(rendered, "setup_comp(comp.slug)")
@@ -68,8 +68,10 @@ def test_the_model_is_asked_for_before_anything_is_read(rendered):
     )
 
 
-def test_it_explains_what_it_inlines_and_names_every_list_of_trials(rendered, comp):
-    prose = " ".join(c.source for c in rendered.notebook.cells if c.cell_type == "markdown")
+def test_it_explains_its_code_and_names_every_list_of_trials(rendered, comp):
+    cells = rendered.notebook.cells
+    prose_words = [w for c in cells if c.cell_type == "markdown" for w in c.source.split()]
+    prose = " ".join(prose_words)
     for words in (
         *trial_lists(comp),
         "[0.54]",
@@ -85,9 +87,9 @@ def test_it_explains_what_it_inlines_and_names_every_list_of_trials(rendered, co
     )
 
 
-def test_another_list_is_chosen_by_its_name_and_its_models_come_along(comp):
+def test_another_list_can_be_chosen_and_needs_its_models(comp):
     chosen = render_notebook(comp, params={"LIST": "WINNERS"})
-    assert any('LIST = "WINNERS"' in c for c in code(chosen)) and weights_needed(
+    assert any('LIST = "WINNERS"' in c for c in code(chosen)) and models_needed(
         comp, chosen.notebook
     )
 
@@ -122,8 +124,8 @@ def test_a_dry_run_is_submitted_and_scored_on_all_hidden_pairs(tmp_path, monkeyp
         assert words not in log, words
     for words in (
         "weights-all-minilm-l6-v2",
-        "folds that the anchor with most of them is in: 1",
-        "36 pairs are answered",
+        "Most folds that one anchor is in: 1",
+        "36 predictions",
     ):
         assert words in log, words
     kept = {p.name: p for p in map(load_predictions, (output / "predictions").glob("*.npz"))}

@@ -1,4 +1,4 @@
-"""What a row of the patents tells a model: its words, what its class is called, and other targets of its anchor, never a score."""
+"""A row has its phrases, the title of its class and other targets of its anchor, never a score."""
 
 import warnings
 
@@ -13,7 +13,7 @@ def targets(cell: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def some(bank):
-    "The pairs of 20 anchors in a mixed order."
+    """The pairs of 20 anchors in a mixed order."""
     anchors = bank["anchor"].unique()[:20]
     return (
         bank[bank["anchor"].isin(anchors)].sample(frac=1.0, random_state=0).reset_index(drop=True)
@@ -39,7 +39,7 @@ def test_every_class_of_the_bank_and_every_section_has_a_title_in_a_valid_table(
     assert not any('"' in title for title in rows.TITLES.values())
 
 
-def test_a_row_tells_its_words_its_section_and_what_its_class_is_called(read, some):
+def test_a_row_has_its_phrases_its_section_and_the_title_of_its_class(read, some):
     data = read(some, some.head(3))
     assert list(data.train.texts) == [
         "anchor",
@@ -64,13 +64,13 @@ def test_a_row_tells_its_words_its_section_and_what_its_class_is_called(read, so
     ].tolist() == ["Electricity", "Chemistry; metallurgy"]
 
 
-def test_a_class_that_nobody_wrote_down_is_told_and_called_as_its_section(read, some):
+def test_an_unknown_class_gets_a_warning_and_the_title_of_its_section(read, some):
     strange = pd.DataFrame(
         {"anchor": ["new"] * 3, "target": ["one", "two", "three"], "context": ["H99", "Y02", "G06"]}
     )
-    with pytest.warns(UserWarning, match=r"no title for H99, Y02: the section's stands in") as told:
+    with pytest.warns(UserWarning, match=r"no title for H99, Y02: using the title") as caught:
         data = read(some, strange)
-    assert len(told) == 1
+    assert len(caught) == 1
     assert data.test.texts["title"].tolist() == [
         "Electricity",
         "Y02",
@@ -80,13 +80,13 @@ def test_a_class_that_nobody_wrote_down_is_told_and_called_as_its_section(read, 
     assert len(data.test) == 3 and not data.test.texts.isna().any(axis=None)
 
 
-def test_no_warning_where_every_class_is_known(read, some):
+def test_known_classes_give_no_warning(read, some):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         read(some, some.head(2))
 
 
-def test_other_targets_are_of_the_same_anchor_and_class_and_never_the_rows_own(rows, some):
+def test_other_targets_have_the_same_anchor_and_class_but_are_not_the_rows_own(rows, some):
     others = rows.other_targets(some)
     groups = some.groupby(["anchor", "context"])["target"].agg(list)
     for row, cell in zip(some.itertuples(), others, strict=True):
@@ -96,15 +96,14 @@ def test_other_targets_are_of_the_same_anchor_and_class_and_never_the_rows_own(r
             targets(cell)
         )
     assert rows.other_targets(some, shown=2).map(targets).map(len).max() == 2
-    assert (
-        len(set(others[some["anchor"] == some["anchor"][0]])) > 2
-    )  # each row sees some of its own
+    # rows of one anchor see different targets
+    assert len(set(others[some["anchor"] == some["anchor"][0]])) > 2
     alone = pd.DataFrame({"anchor": ["a", "b"], "target": ["x", "y"], "context": ["H01", "H01"]})
     assert rows.other_targets(alone).tolist() == ["", ""]
 
 
-def test_scores_change_nothing_that_is_shown(read, some):
-    "Other scores, and none: the words are the same, so that no answer can leak through them."
+def test_scores_do_not_change_the_texts(read, some):
+    """With other scores, or none, the texts are the same: no answer can leak."""
     shuffled = some.assign(score=np.random.default_rng(1).permutation(some["score"].to_numpy()))
     one, other = read(some, some.tail(5)), read(shuffled, some.tail(5))
     pd.testing.assert_frame_equal(one.train.texts, other.train.texts)
@@ -112,7 +111,7 @@ def test_scores_change_nothing_that_is_shown(read, some):
     assert not np.array_equal(one.targs, other.targs)
 
 
-def test_the_same_files_are_read_the_same_and_hidden_rows_see_each_other(read, comp, made):
+def test_reading_is_reproducible_and_hidden_rows_see_each_other(read, comp, made):
     seen, again = comp.read(made / "files"), comp.read(made / "files")
     pd.testing.assert_frame_equal(seen.train.texts, again.train.texts)
     hidden = pd.read_csv(made / "hidden" / comp.test)
@@ -122,9 +121,8 @@ def test_the_same_files_are_read_the_same_and_hidden_rows_see_each_other(read, c
         len(rerun.test) == len(hidden) > 10 * len(seen.test)
         and (rerun.test.texts["others"] != "").mean() > 0.95
     )
-    pd.testing.assert_frame_equal(
-        rerun.train.texts, seen.train.texts
-    )  # anchors of hidden rows are others
+    # the hidden rows have other anchors
+    pd.testing.assert_frame_equal(rerun.train.texts, seen.train.texts)
     assert set(rerun.test.texts["anchor"]).isdisjoint(seen.train.texts["anchor"])
 
 

@@ -1,4 +1,4 @@
-"""Titanic's own rows: the csv files, and small folders made of them."""
+"""Titanic's rows, and changed copies of them."""
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ def comp():
 
 @pytest.fixture(scope="session")
 def files():
-    "train.csv and test.csv as they are."
+    """train.csv and test.csv as they are."""
     folder = builtin_folder() / "titanic"
     return pd.read_csv(folder / "train.csv"), pd.read_csv(folder / "test.csv")
 
@@ -26,7 +26,7 @@ def data(comp):
 
 @pytest.fixture
 def read(comp, tmp_path):
-    "Read a changed train and test."
+    """Read a changed train and test."""
 
     def of(train, test):
         train.to_csv(tmp_path / "train.csv", index=False)
@@ -38,12 +38,12 @@ def read(comp, tmp_path):
 
 @pytest.fixture(scope="session")
 def features(comp):
-    "competitions/titanic/data.py as a module."
+    """competitions/titanic/data.py as a module."""
     return comp.module("data")
 
 
 @pytest.fixture(scope="session")
 def half(data):
-    "Rows to fit and rows to validate, every party on both sides."
+    """Rows to fit and rows to validate, every party on both sides."""
     order = np.random.default_rng(0).permutation(len(data.train))
     return order[:600], order[600:]

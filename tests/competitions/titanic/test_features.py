@@ -1,4 +1,4 @@
-"""Titanic's features: right for every passenger, and `companions` honest about whose fate it may know."""
+"""Titanic's features are correct, and `companions` leaks no answer."""
 
 import dataclasses
 
@@ -19,8 +19,8 @@ def flipped(data, rows):
     return with_targets(data, targs)
 
 
-def test_the_fate_of_validated_rows_changes_no_feature(data, half):
-    "Not their own, not that of a row that is fitted on, not that of a test row."
+def test_targets_of_validation_rows_change_no_feature(data, half):
+    """Not their own, not that of a row that is fitted on, not that of a test row."""
     fit_rows, rows = half
     other = flipped(data, rows)
     for want in (rows, None):
@@ -30,7 +30,7 @@ def test_the_fate_of_validated_rows_changes_no_feature(data, half):
             pd.testing.assert_frame_equal(before.x, after.x)
 
 
-def test_the_fate_of_a_fitted_row_changes_every_feature_but_its_own(data, half):
+def test_the_target_of_a_training_row_changes_all_features_but_its_own(data, half):
     fit_rows, rows = half
     before, valid = data.fold(fit_rows, rows)
     reached_fit = reached_valid = 0
@@ -42,8 +42,8 @@ def test_the_fate_of_a_fitted_row_changes_every_feature_but_its_own(data, half):
     assert reached_fit > 5 and reached_valid > 3
 
 
-def test_companions_are_the_women_and_boys_of_ones_party(data):
-    "The Goodwins, third class, all lost: each of the women and boys counts the others."
+def test_companions_are_the_women_and_boys_of_the_party(data):
+    """The Goodwins, third class, all lost: each of the women and boys counts the others."""
     fit, _ = data.fold(np.arange(len(data.train)), None)
     goodwins = data.raw_train["Name"].str.startswith("Goodwin") & (
         data.raw_train["Ticket"] == "CA 2144"
@@ -53,7 +53,7 @@ def test_companions_are_the_women_and_boys_of_ones_party(data):
     assert (own["companions"] < 0.2).all() and (data.targs[goodwins] == 0).all()
 
 
-def test_the_party_itself_is_no_feature(data, half, features):
+def test_the_party_number_is_not_a_feature(data, half, features):
     for table in data.fold(*half):
         assert features.PARTY not in (*table.cat_names, *table.cont_names)
         assert {"companions", "companions_known"} <= set(table.cont_names)
@@ -85,7 +85,7 @@ def test_parties_join_tickets_and_families(features):
     ]  # A and B by name and neighbouring tickets, B and C by ticket
 
 
-def test_parties_do_not_hang_on_the_order_of_rows(features, files):
+def test_parties_do_not_depend_on_the_order_of_rows(features, files):
     everyone = pd.concat(files, ignore_index=True)
     shuffled = everyone.sample(frac=1, random_state=3)
     a = features.parties(everyone).to_numpy()
@@ -111,14 +111,14 @@ def test_every_name_has_a_title(features, files):
     assert features.titles(odd).tolist() == ["Rare", "Rare", "Miss", "Miss", "Rare"]
 
 
-def test_decks_are_neighbours_together(features):
+def test_neighbouring_decks_share_a_group(features):
     assert features.decks(pd.Series(["C85", "A6", "B51 B53", "E46", "F G73", "T", None])).fillna(
         "-"
     ).tolist() == ["ABC", "ABC", "ABC", "DE", "FG", "-", "-"]
 
 
-def test_what_is_learned_is_learned_from_train(read, files, data):
-    "Ages and fares of the test rows fill no gap of a training row."
+def test_medians_are_learned_from_train_only(read, files, data):
+    """Ages and fares of the test rows fill no gap of a training row."""
     train, test = files
     odd = read(train, test.assign(Age=99.0, Fare=9999.0))
     for c in ("Age", "LogFare"):
@@ -134,7 +134,7 @@ def test_a_missing_column_is_named(read, files, column):
         read(train.drop(columns=column), test)
 
 
-def test_columns_that_are_all_empty_or_read_otherwise(read, files):
+def test_empty_columns_and_columns_of_another_type(read, files):
     train, test = files
     data = read(
         train.assign(Cabin=None, Ticket=np.arange(len(train))),
@@ -145,8 +145,8 @@ def test_columns_that_are_all_empty_or_read_otherwise(read, files):
 
 
 @pytest.mark.parametrize("column", ["Name", "Sex", "Ticket", "Age", "Pclass"])
-def test_gaps_are_no_trouble(read, files, column):
-    "Values missing where Kaggle's files have none."
+def test_missing_values_are_handled(read, files, column):
+    """Values missing where Kaggle's files have none."""
     train, test = (
         df.assign(**{column: df[column].mask(np.arange(len(df)) % 7 == 0)}) for df in files
     )
@@ -155,7 +155,7 @@ def test_gaps_are_no_trouble(read, files, column):
         assert np.isfinite(table.x[["companions", "companions_known"]].to_numpy()).all()
 
 
-def test_the_rehearsals_rows_read(comp, tmp_path):
+def test_the_rehearsal_can_be_read(comp, tmp_path):
     bundle = comp.module("rehearsal").make(tmp_path, seed=42)
     data = comp.read(bundle / "files")
     assert (len(data.train), len(data.test)) == (623, 268)
@@ -163,7 +163,7 @@ def test_the_rehearsals_rows_read(comp, tmp_path):
     assert len(fit) == 623 and len(test) == 268 and list(fit.x) == list(test.x)
 
 
-def test_the_group_rule_says_men_die_and_parties_stay_together(comp, data, half):
+def test_the_rule_predicts_that_men_die_and_parties_stay_together(comp, data, half):
     model = comp.module("women_and_children").women_and_children_model()
     fit, rows = data.fold(*half)
     yes = model.fit(fit).predict(rows)[:, 1]
@@ -178,5 +178,5 @@ def test_the_group_rule_says_men_die_and_parties_stay_together(comp, data, half)
     assert ((yes > 0.5) == rows.targs).mean() > 0.78
 
 
-def test_no_column_is_called_left_out_that_a_feature_is_made_of(comp, data):
+def test_columns_used_by_features_are_not_listed_as_left_out(comp, data):
     assert "Name" in comp.read_files(comp.folder).left_out and data.left_out == {}

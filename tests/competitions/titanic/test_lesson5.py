@@ -1,4 +1,4 @@
-"""Lesson 5's numbers on the real rows: the linear model and the nets from scratch, with the notebook's split, seed and columns."""
+"""Golden numbers of lesson 5: the linear model and the nets from scratch, on the real rows."""
 
 import numpy as np
 import pandas as pd
@@ -26,7 +26,7 @@ COLUMNS = [
 
 @pytest.fixture(scope="module")
 def rows():
-    "Training and validation rows as the notebook prepares them: modes for gaps, dummies, each column divided by its maximum."
+    """Return the notebook's training and validation rows: modes, dummies, columns scaled to 1."""
     df = pd.read_csv(builtin_folder() / "titanic" / "train.csv")
     df = df.fillna(df.mode().iloc[0])
     df["LogFare"] = np.log(df["Fare"] + 1)
@@ -51,10 +51,10 @@ def validated(rows, init, preds, **how):
 
 @pytest.mark.parametrize("times, expected", [(1, 0.5197), (3, 0.4945)])
 def test_first_losses(rows, times, expected):
-    """The loss at random coefficients is the notebook's, 0.5382.
+    """The loss at random coefficients is 0.5382, as in the notebook.
 
-    Its loss after "one step of lr 0.1", 0.4945, is that of three gradients: `backward` is called twice before the step to show
-    that gradients add up, and nothing clears them. One gradient gives 0.5197.
+    The notebook's loss after "one step of lr 0.1" is 0.4945. It calls `backward` two more times
+    before the step, so it adds up three gradients. One gradient gives 0.5197.
     """
     losses: list[float] = []
     scratch.train(

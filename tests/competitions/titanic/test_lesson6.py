@@ -1,4 +1,4 @@
-"""Lesson 6's numbers on the real rows: rules, trees and forests, with the notebook's split, columns and codes."""
+"""Golden numbers of lesson 6: rules, trees and forests, on the real rows."""
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ N_VALID = 223
 
 @pytest.fixture(scope="module")
 def everyone():
-    "All 891 rows as the notebook prepares them: modes for gaps, log fares."
+    """All 891 rows as the notebook prepares them: modes for gaps, log fares."""
     df = pd.read_csv(builtin_folder() / "titanic" / "train.csv")
     df = df.fillna(df.mode().iloc[0])
     df["LogFare"] = np.log1p(df["Fare"])
@@ -35,7 +35,7 @@ def as_table(rows, df):
 
 
 def split(df):
-    "Training and validation rows, and the generator they were drawn by: `numpy.random.seed(42)` of the notebook, without its global state."
+    """Return training and validation rows, and the generator, like `numpy.random.seed(42)`."""
     rng = np.random.RandomState(42)
     train, valid = train_test_split(df, test_size=0.25, random_state=rng)
     assert (len(train), len(valid)) == (668, N_VALID)
@@ -49,7 +49,7 @@ def tables(everyone):
 
 @pytest.fixture(scope="module")
 def replayed(everyone):
-    "The notebook's fits in its order, each drawing from the one generator where the last left it: what they answer for the validation rows."
+    """Repeat the notebook's fits in its order, with one generator, and return their results."""
     train, valid, rng = split(everyone)
     small, crowded = (
         tree_model(max_leaf_nodes=4, seed=rng).fit(train),
@@ -72,7 +72,7 @@ def replayed(everyone):
 
 
 def error(fitted, table):
-    "The notebook's `mean_absolute_error` of class predictions: the share of rows that are wrong."
+    """Return the share of wrong rows, the notebook's `mean_absolute_error` of classes."""
     return float((fitted.predict(table).argmax(1) != table.targs).mean())
 
 
@@ -87,7 +87,7 @@ def test_one_r_is_the_rule_about_sex(tables):
 
 
 def test_the_rule_about_fare(tables):
-    "The cut is the notebook's, read off a plot."
+    """The cut is the notebook's, read off a plot."""
     assert ((codes(tables[1], "LogFare") > 2.7) != tables[1].targs).mean() == pytest.approx(
         0.33632, abs=5e-6
     )
@@ -110,9 +110,9 @@ def test_the_notebook_replayed(replayed, which, expected):
 
 
 def test_the_bag_of_the_notebook(replayed):
-    """The published 0.22726 is the mean absolute error of the mean vote, so it is not comparable with the error rates beside it.
+    """The published 0.22726 is the mean absolute error of the mean vote, not an error rate.
 
-    The same votes, taken as classes, err on 0.17937 of the rows: the hand-made bag is not worse than the forest.
+    The same votes, taken as classes, have an error rate of 0.17937, no worse than the forest.
     """
     assert np.abs(replayed["votes"] - replayed["targs"]).mean() == pytest.approx(0.22726, abs=5e-6)
     assert ((replayed["votes"] > 0.5) != replayed["targs"]).mean() == pytest.approx(
@@ -121,15 +121,15 @@ def test_the_bag_of_the_notebook(replayed):
 
 
 @pytest.mark.parametrize("seed, expected", [(42, 0.17937), (5, 0.18834), (6, 0.19731)])
-def test_the_forest_with_a_seed_of_its_own(tables, seed, expected):
-    "The notebook's forest drew from the global state; other seeds err on 0.175 to 0.197: within one standard error (0.026) of it."
+def test_the_forest_with_other_seeds(tables, seed, expected):
+    """Other seeds give 0.175 to 0.197, within one standard error (0.026) of the notebook."""
     assert error(
         forest_model(100, min_samples_leaf=5, seed=seed).fit(tables[0]), tables[1]
     ) == pytest.approx(expected, abs=5e-6)
 
 
 def test_our_bag_of_the_same_trees(tables):
-    "Other rows are drawn than in the notebook, so the number is another one, 0.22049; what it measures is the same."
+    """Our bag draws other rows than the notebook, so the number differs a little: 0.22049."""
     fitted = bag(tree_model(min_samples_leaf=5), 100, 0.75).fit(tables[0])
     votes = np.mean([member(tables[1]).argmax(1) for member in fitted.members], axis=0)
     assert np.abs(votes - tables[1].targs).mean() == pytest.approx(0.22049, abs=5e-6)
@@ -163,7 +163,7 @@ def test_second_splits(tables, sex, column, score, cut):
 
 @pytest.mark.parametrize("sex, expected", [("female", 0.3828), ("male", 0.3064)])
 def test_gini(everyone, sex, expected):
-    "The notebook takes these of all 891 rows."
+    """The notebook takes these of all 891 rows."""
     assert gini(everyone["Survived"][everyone["Sex"] == sex].to_numpy()) == pytest.approx(
         expected, abs=5e-5
     )

@@ -1,4 +1,4 @@
-"""Titanic's notebook, executed where Kaggle would mount the data, submits the same bytes as `fkp run titanic`."""
+"""Titanic's notebook runs as on Kaggle, and submits the same bytes as `fkp run titanic`."""
 
 import os
 import shutil
@@ -18,15 +18,15 @@ MOUNTS = ("competitions/titanic", "titanic")  # the layout of 2026, and the olde
 
 @pytest.fixture(scope="module")
 def local(tmp_path_factory):
-    "A local run, and the data that it saw."
+    """A local run with two folds, and its data."""
     place = tmp_path_factory.mktemp("local")
-    outcome = run("titanic", dest=place, seed=42)
+    outcome = run("titanic", dest=place, seed=42, n_folds=2)
     return outcome, next(place.glob("rehearsal-*/data"))
 
 
 @pytest.fixture
 def execute(tmp_path, monkeypatch, local):
-    "Execute a rendered notebook as Kaggle does, and return its working folder and itself."
+    """Execute a rendered notebook as Kaggle does, and return its working folder and itself."""
 
     def of(rendered, mount):
         data = tmp_path / "kaggle/input" / mount
@@ -70,9 +70,11 @@ def text(notebook) -> str:
 
 
 @pytest.mark.slow
-def test_full_gives_the_same_bytes_as_a_local_run(execute, local):
+def test_the_full_notebook_gives_the_same_bytes_as_a_local_run(execute, local):
     outcome = local[0]
-    working, notebook = execute(render_notebook("titanic", params={"SEED": 42}), MOUNTS[0])
+    working, notebook = execute(
+        render_notebook("titanic", params={"SEED": 42, "N_FOLDS": 2}), MOUNTS[0]
+    )
     assert (working / "submission.csv").read_bytes() == outcome.submission.read_bytes()
     both = load_predictions(working / "predictions/ensemble.npz")
     assert both.oof_score == outcome.ensemble.oof_score and both.about["split_seed"] == 42
@@ -85,13 +87,13 @@ def test_full_gives_the_same_bytes_as_a_local_run(execute, local):
         and folds["PassengerId"].tolist() == both.ids.tolist()
     )
     assert pictures(notebook) >= 5
-    said = text(notebook)
+    output = text(notebook)
     for words in ("noise (p =", "women and children", "Running on", "paired p =", "Master"):
-        assert words in said, words
+        assert words in output, words
 
 
 @pytest.mark.slow
-def test_quick_in_the_older_layout_leaves_a_whole_submission(execute, local):
+def test_quick_in_the_older_layout_writes_a_complete_submission(execute, local):
     working, notebook = execute(render_notebook("titanic", quick=True), MOUNTS[1])
     answers = check_file(working / "submission.csv", load_comp("titanic"), local[1], labels=(0, 1))
     truth = load_predictions(working / "predictions/ensemble.npz")
