@@ -19,7 +19,7 @@ from ..workflow.callbacks import PushWatcher, Watcher
 if TYPE_CHECKING:
     from ..predictions import Predictions
     from ..sweeps.board import TrialResult
-    from ..sweeps.eta import Pace
+    from ..sweeps.eta import Eta
     from ..sweeps.repeats import Spread
     from ..sweeps.trial import Sweep, Trial
     from ..workflow.outcome import Outcome, Swept
@@ -52,7 +52,7 @@ class RunWatcher(Watcher):
         self.progress = Progress(*columns, console=self.out, transient=True)
         self.task: Any = None
         self.running: dict[str, str] = {}  # name -> where it is
-        self.pace: Pace | None = None  # from the start of the sweep on
+        self.eta: Eta | None = None  # from the start of the sweep on
         self.done = 0
         self.reused = 0
         self.total = 0
@@ -76,10 +76,10 @@ class RunWatcher(Watcher):
 
     def sweep_starts(self, sweep: Sweep) -> None:
         from ..sweeps.eta import (
-            Pace,  # with the sweeps come numpy and more, which most commands do not need
+            Eta,  # with the sweeps come numpy and more, which most commands do not need
         )
 
-        self.total, self.pace = len(sweep.trials), Pace(len(sweep.trials))
+        self.total, self.eta = len(sweep.trials), Eta(len(sweep.trials))
         split = f"{sweep.holdout:.0%} held out" if sweep.holdout else f"{sweep.n_folds} folds"
         self.out.print(f"{'trials':<10}{self.total} trials, {split}, seed {sweep.seed}")
         if self.out.is_terminal:
@@ -88,22 +88,22 @@ class RunWatcher(Watcher):
 
     def trial_starts(self, trial: Trial) -> None:
         self.running[trial.name] = ""
-        if self.pace:
-            self.pace.starts(trial.name)
+        if self.eta:
+            self.eta.start(trial.name)
         self._describe()
 
     def trial_progress(self, trial: Trial, share: float, detail: str) -> None:
         self.running[trial.name] = detail
-        if self.pace:
-            self.pace.goes_on(trial.name, share)
+        if self.eta:
+            self.eta.update(trial.name, share)
         self._describe()
 
     def trial_ends(self, result: TrialResult) -> None:
         self.done += 1
         self.reused += result.reused
         self.running.pop(result.name, None)
-        if self.pace:
-            self.pace.ends(result.name)
+        if self.eta:
+            self.eta.end(result.name)
         if not result.reused:
             shown = (
                 result.error
@@ -124,15 +124,15 @@ class RunWatcher(Watcher):
         self._describe()
 
     def _describe(self) -> None:
-        if self.task is not None and self.pace is not None:
+        if self.task is not None and self.eta is not None:
             shown = "; ".join(
                 f"{name}: {where}" if where else name
                 for name, where in list(self.running.items())[:2]
             )
-            left_s = self.pace.left_s
+            left_s = self.eta.left_s
             self.progress.update(
                 self.task,
-                completed=self.done + self.pace.done,
+                completed=self.done + self.eta.done,
                 description=shown or "trials",
                 left="" if left_s is None else f"ETA {_clock(left_s)}",
             )

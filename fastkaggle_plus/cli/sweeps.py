@@ -143,8 +143,7 @@ def vault_of(slug: str, dest: Path | None) -> tuple[list[Any], dict[str, str]]:
     "What a run's vault holds: predictions that can be compared, and the errors of trials that failed. Raises DataError where nothing has run."
     from ..competition import load_comp
     from ..exceptions import DataError
-    from ..sweeps import in_vault
-    from ..sweeps.vault import Vault
+    from ..sweeps import Vault
 
     name = load_comp(slug).slug if Path(slug).is_dir() else slug
     folder = dest or Path("runs") / name
@@ -152,7 +151,7 @@ def vault_of(slug: str, dest: Path | None) -> tuple[list[Any], dict[str, str]]:
         raise DataError(
             f"{folder} holds no vault. Make one with `fkp run {name}`, or name the folder with --dest."
         )
-    found, failed = in_vault(Vault(folder / "vault"), name)
+    found, failed = Vault(folder / "vault").latest(name)
     if not (found or failed):
         raise DataError(f"No trial of {name} has run in {folder / 'vault'}.")
     return found, failed

@@ -1,5 +1,6 @@
 """The trials of a competition: its own, or one of each family that is installed."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,10 @@ from fastkaggle_plus.exceptions import ConfigError
 from fastkaggle_plus.modeling import find_model
 from fastkaggle_plus.modeling.text import weights
 from fastkaggle_plus.modeling.text.weights import find_weights
-from fastkaggle_plus.sweeps import default_trials as defaults
 from fastkaggle_plus.sweeps.default_trials import default_trials, trials_of
 from fastkaggle_plus.sweeps.trial import Trial
 
+defaults = sys.modules[default_trials.__module__]  # the package has a function of this name
 FACTS = dict(slug="c", task="binary", metric="accuracy", id="id", target="y")
 
 
