@@ -1,10 +1,12 @@
 """A budget limits trials, epochs or time; a trial that exceeds it is a result that was not run."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from fastkaggle_plus.exceptions import ConfigError
-from fastkaggle_plus.sweeps import Sweep, Trial, Vault, board, run_local
+from fastkaggle_plus.sweeps import Sweep, Trial, Vault, board, budget, run_local
 from fastkaggle_plus.sweeps.budget import epochs_of
 
 
@@ -79,16 +81,17 @@ def test_epochs_come_from_the_trial_or_its_function(toy, trial, epochs):
     assert epochs_of(trial, toy) == epochs
 
 
-def test_the_time_limit_only_stops_further_starts(toy, tmp_path):
-    first = sweep(
-        toy,
-        (Trial("slow", "models.counted", {"log": str(tmp_path / "log"), "wait": 0.1}), *nets(1)),
-        tmp_path,
-        stop_after_s=0.05,
-    )
-    assert ran(first) == ["slow"]  # the trial that was running ran to its end
-    assert "no trial starts after 0 s" in first[1].error
-    assert ran(sweep(toy, nets(1), tmp_path, stop_after_s=0)) == []
+def test_the_time_limit_only_stops_further_starts(toy, tmp_path, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(budget, "time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    def run_past_the_limit(trial):
+        now[0] += 9
+
+    first = sweep(toy, nets(1, 2), tmp_path, stop_after_s=5, on_start=run_past_the_limit)
+    assert ran(first) == ["net1"]  # the trial that was running ran to its end
+    assert first[1].error == "not run: no trial starts after 5 s"
+    assert ran(sweep(toy, nets(2), tmp_path, stop_after_s=0)) == []
 
 
 @pytest.mark.parametrize("limit", ["max_trials", "max_epochs", "stop_after_s"])
