@@ -17,7 +17,6 @@ from ..exceptions import FastkaggleError
 from ..folds import Folds, make_folds
 from .board import TrialResult
 from .budget import Budget
-from .fork_server import WorkerContext
 from .resume import environment_fingerprint, finished_run, run_keys
 from .trial import Sweep, Trial
 from .vault import Vault
@@ -35,7 +34,11 @@ class TrialTask:
     key: str  # of the run in the vault
 
 
-def run_trial(task: TrialTask, context: WorkerContext) -> str:
+def run_trial(
+    task: TrialTask,
+    report: Callable[[float, str], None],  # called with progress: (share done, step)
+    foreign_mb: float | None = None,  # memory of packages of other trials; None: shared process
+) -> str:
     """Run one trial in this process and store it. Return a traceback, empty for success."""
     from ..modeling import cross_validate, find_model
     from ..modeling.progress import heard_by
@@ -46,15 +49,15 @@ def run_trial(task: TrialTask, context: WorkerContext) -> str:
         data = comp.read(task.path)
         folds = _folds(task.sweep, comp, data)
         start = time.perf_counter()
-        with heard_by(context.report):
+        with heard_by(report):
             model = find_model(trial.model, comp)(**trial.params)
             preds = cross_validate(
                 model, data, folds, metric=comp.metric, name=trial.name, look_for_groups=False
             )
         date = datetime.now(UTC).date().isoformat()
         about = {**preds.about, "versions": environment_fingerprint(), "date": date}
-        if context.foreign_mb is not None:
-            about["peak_mb"] = _peak_mb(context.foreign_mb)
+        if foreign_mb is not None:
+            about["peak_mb"] = _peak_mb(foreign_mb)
         facts = {**about, "trial": asdict(trial), "wall_s": time.perf_counter() - start}
         Vault(task.vault).put(task.key, comp.slug, replace(preds, about=about), **facts)
     except FastkaggleError as e:

@@ -35,15 +35,11 @@ class WorkerJob:
     threads: int = 1  # numeric threads
 
 
-@dataclass(frozen=True)
-class WorkerContext:
-    """What a run function gets besides its task."""
+Report = Callable[[float, str], None]  # reports progress: (share done, step)
 
-    report: Callable[[float, str], None]  # reports progress: (share done, step)
-    foreign_mb: float | None = None  # memory of packages of other jobs; None: no own process
-
-
-RunJob = Callable[[Any, WorkerContext], str]  # returns a traceback, or an empty string for success
+# Runs (task, report, memory in MB that packages of other jobs take; None without an own process),
+# and returns a traceback, or an empty string for success.
+RunJob = Callable[[Any, Report, float | None], str]
 
 
 def serve(pipe: Connection, run: RunJob) -> None:
@@ -75,12 +71,11 @@ class _ForkServer:
         for name in job.preload:
             if name not in self.imported_mb:
                 self.imported_mb[name] = _import(name)
-        context: Any = multiprocessing.get_context("fork" if _may_fork() else "spawn")
+        may_fork = _may_fork()
+        context: Any = multiprocessing.get_context("fork" if may_fork else "spawn")
         receiving, sending = context.Pipe(duplex=False)
-        inherited: tuple[Any, ...] = (0.0, None)
-        if context.get_start_method() == "fork":
-            foreign = [mb for name, mb in self.imported_mb.items() if name not in job.preload]
-            inherited = (sum(foreign), self.pipe)
+        foreign = [mb for name, mb in self.imported_mb.items() if name not in job.preload]
+        inherited = (sum(foreign), self.pipe) if may_fork else (0.0, None)
         args = (sending, self.run, job, os.getpid(), *inherited)
         process = context.Process(target=_work, args=args)
         with numeric_threads(job.threads):
@@ -119,9 +114,12 @@ def _work(
     threading.Thread(target=_end_with_server, args=(server_pid,), daemon=True).start()
     if numpy := sys.modules.get("numpy"):
         numpy.random.seed()  # a fork would continue the server's random numbers
-    context = WorkerContext(lambda *progress: pipe.send(("progress", progress)), foreign_mb)
+
+    def report(share: float, step: str) -> None:
+        pipe.send(("progress", (share, step)))
+
     with limited_threads(job.threads):
-        pipe.send(("end", run(job.task, context)))
+        pipe.send(("end", run(job.task, report, foreign_mb)))
 
 
 @contextlib.contextmanager

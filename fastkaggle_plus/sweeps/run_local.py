@@ -48,8 +48,8 @@ def run_local(
     """Run the trials that the vault does not have yet, and return one result per trial, in order.
 
     A trial that fails, or whose process dies, gives a result with a traceback. A trial that exceeds
-    the budget gives a result with `not_run`; trials found in the vault do not count. After
-    a kill at any moment, the next call repeats at most the trials that were running.
+    the budget gives a result with `not_run`; trials found in the vault do not count. After a kill,
+    the next call repeats at most the trials that were running.
 
     By default one trial per `threads` cores runs at a time, or one on a GPU. Every trial runs in a
     new process on `threads` threads: the same seed gives the same bytes for any number of workers.

@@ -12,15 +12,7 @@ from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 from ..environment import numeric_threads
-from .fork_server import (
-    RunJob,
-    WorkerContext,
-    WorkerJob,
-    describe_exit,
-    end_process,
-    limited_threads,
-    serve,
-)
+from .fork_server import RunJob, WorkerJob, describe_exit, end_process, limited_threads, serve
 
 OnProgress = Callable[[WorkerJob, float, str], None]  # (job, share done, step)
 
@@ -64,7 +56,7 @@ def run_in_this_process(
     """Do the same as `run_in_workers`, one job after the other and without another process."""
     for job in jobs:
         with limited_threads(job.threads):
-            error = run(job.task, WorkerContext(functools.partial(on_progress, job)))
+            error = run(job.task, functools.partial(on_progress, job), None)
         yield job, error
 
 

@@ -27,7 +27,7 @@ def data_of(preds, images=None):
 
 
 def four_rows():
-    """Targets ant, bee, cat, ant; the third is badly wrong, the first a little, the others right."""
+    """Targets ant, bee, cat, ant; the third row is far off, the first a little, others right."""
     oof = np.array([[0.4, 0.5, 0.1], [0.2, 0.7, 0.1], [0.98, 0.01, 0.01], [0.9, 0.05, 0.05]])
     return dataclasses.replace(
         make_predictions(n=4, vocab=VOCAB, folds=2),

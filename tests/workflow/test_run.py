@@ -21,6 +21,8 @@ from fastkaggle_plus import Vault, load_comp, sweep
 from fastkaggle_plus.exceptions import ConfigError, UnknownName
 from fastkaggle_plus.workflow.callbacks import Watcher
 
+from ..fkp_process import run_fkp as fkp
+
 FACTS = """title = "Toy"
 kind = "tabular"
 task = "binary"
@@ -60,16 +62,6 @@ def make_toy(folder: Path, *, n=400, n_test=200, seed=0) -> Path:
     (toy / "competition.toml").write_text(FACTS)
     (toy / "trials.py").write_text(TRIALS)
     return folder
-
-
-def fkp(*arguments, cwd, **kw):
-    return subprocess.run(
-        [sys.executable, "-m", "fastkaggle_plus", *map(str, arguments)],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        **kw,
-    )
 
 
 def run_json(cwd, *arguments):
