@@ -49,7 +49,7 @@ class BoardRow:
 
     @property
     def verdict(self) -> str:
-        """What the difference to the best means, in words."""
+        """What the difference to the best means, as a phrase."""
         if self.to_best is None:
             return "best"
         if self.to_best.is_noise:

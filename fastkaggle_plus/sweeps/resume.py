@@ -1,4 +1,4 @@
-"""Resume a sweep: look up the trials that the vault holds, by all that could change a result."""
+"""Resume a sweep: look up finished trials in the vault, by all that could change their result."""
 
 from __future__ import annotations
 

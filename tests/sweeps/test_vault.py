@@ -1,4 +1,4 @@
-"""The vault returns what was stored, tells runs apart, and survives kills."""
+"""The vault returns what was stored, distinguishes runs, and survives kills."""
 
 import multiprocessing
 import os
