@@ -1,4 +1,4 @@
-"""Fixtures of all tests: a home folder that is not the user's, and one numeric thread per worker."""
+"""Fixtures of all tests: a home folder of their own, and one numeric thread per worker."""
 
 import os
 

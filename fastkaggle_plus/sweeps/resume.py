@@ -25,16 +25,12 @@ _VERSIONS = (
 
 def run_keys(sweep: Sweep, comp: Competition, data: Data, folds: Folds) -> dict[str, str]:
     """Return the key of each trial's run in the vault, by the trial's name."""
-    environment = environment_fingerprint()
+    same = dict(
+        data=data.fingerprint(), split=folds.fingerprint(), environment=environment_fingerprint()
+    )
     return {
-        trial.name: run_key(
-            data=data.fingerprint(),
-            split=folds.fingerprint(),
-            trial=trial.fingerprint(),
-            code=code_fingerprint(comp, trial),
-            environment=environment,
-        )
-        for trial in sweep.trials
+        t.name: run_key(trial=t.fingerprint(), code=code_fingerprint(comp, t), **same)
+        for t in sweep.trials
     }
 
 
