@@ -1,12 +1,11 @@
-"""What every test stands on: a home of its own, so that no test reads or fills the user's."""
+"""Fixtures of all tests: a home folder of their own, and one numeric thread per worker."""
 
 import os
 
 import pytest
 
-if (
-    "PYTEST_XDIST_WORKER" in os.environ
-):  # a worker a core: with several numeric threads each they would wait for one another
+# With pytest-xdist there is one worker per core: more threads would only wait for each other.
+if "PYTEST_XDIST_WORKER" in os.environ:
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
 

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from ..sweeps.board import TrialResult
-from ..sweeps.eta import Pace
+from ..sweeps.eta import Eta
 from ..sweeps.trial import Sweep, Trial
 from ..workflow.callbacks import PushCallbacks, RunCallbacks
 from .display import console, last_line, step_line
@@ -33,7 +33,7 @@ class RunProgress(RunCallbacks, AbstractContextManager):
         )
         self.task: Any = None  # of the bar; None when piped
         self.running: dict[str, str] = {}  # trial -> its fold and epoch
-        self.pace = Pace(0)
+        self.eta = Eta(0)
         self.done = self.reused = self.total = 0
 
     def __exit__(self, *error: object) -> None:
@@ -44,7 +44,7 @@ class RunProgress(RunCallbacks, AbstractContextManager):
         self.out.print(step_line(name, detail), soft_wrap=True)
 
     def on_sweep_start(self, sweep: Sweep) -> None:
-        self.total, self.pace = len(sweep.trials), Pace(len(sweep.trials))
+        self.total, self.eta = len(sweep.trials), Eta(len(sweep.trials))
         split = f"{sweep.holdout:.0%} held out" if sweep.holdout else f"{sweep.n_folds} folds"
         self.on_step("trials", f"{self.total} trials, {split}, seed {sweep.seed}")
         if self.out.is_terminal:
@@ -53,19 +53,19 @@ class RunProgress(RunCallbacks, AbstractContextManager):
 
     def on_trial_start(self, trial: Trial) -> None:
         self.running[trial.name] = ""
-        self.pace.starts(trial.name)
+        self.eta.start(trial.name)
         self._update_bar()
 
     def on_trial_progress(self, trial: Trial, share: float, detail: str) -> None:
         self.running[trial.name] = detail
-        self.pace.goes_on(trial.name, share)
+        self.eta.update(trial.name, share)
         self._update_bar()
 
     def on_trial_end(self, result: TrialResult) -> None:
         self.done += 1
         self.reused += result.reused
         self.running.pop(result.name, None)
-        self.pace.ends(result.name)
+        self.eta.end(result.name)
         if not result.reused:
             count = f"[{self.done:>2}/{self.total}]"
             line = f"  {count} {result.name:<32} {_result_text(result)}"
@@ -81,10 +81,10 @@ class RunProgress(RunCallbacks, AbstractContextManager):
             return
         named = list(self.running.items())[:_MOST_NAMED]
         running = "; ".join(f"{name}: {detail}" if detail else name for name, detail in named)
-        left_s = self.pace.left_s
+        left_s = self.eta.left_s
         self.bar.update(
             self.task,
-            completed=self.done + self.pace.done,
+            completed=self.done + self.eta.done,
             description=running or "trials",
             left="" if left_s is None else f"ETA {clock(left_s)}",
         )

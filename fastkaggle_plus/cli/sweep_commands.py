@@ -127,7 +127,6 @@ def ensemble(
 def _read_vault(slug: str, dest: Path | None) -> tuple[list[Predictions], dict[str, str]]:
     """Return a vault's finished trials, and the errors of failed ones. Raises DataError."""
     from ..competition import load_comp
-    from ..sweeps import in_vault
     from ..sweeps.vault import Vault
 
     name = load_comp(slug).slug if Path(slug).is_dir() else slug
@@ -136,7 +135,7 @@ def _read_vault(slug: str, dest: Path | None) -> tuple[list[Predictions], dict[s
         raise DataError(
             f"{folder} has no vault. Run `fkp run {name}` first, or name the folder with --dest."
         )
-    found, failed = in_vault(Vault(folder / "vault"), name)
+    found, failed = Vault(folder / "vault").latest(name)
     if not (found or failed):
         raise DataError(f"No trial of {name} has run in {folder / 'vault'}.")
     return found, failed

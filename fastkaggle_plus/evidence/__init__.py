@@ -1,4 +1,4 @@
-"""Evidence, not luck: what a difference between two trials is worth, and where a model is wrong."""
+"""Evidence: whether one trial is better than another, and where a model is wrong."""
 
 from __future__ import annotations
 

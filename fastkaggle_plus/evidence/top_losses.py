@@ -1,4 +1,4 @@
-"""Where a model was most wrong: the rows with the worst out-of-fold losses, and the classes it confuses."""
+"""Where a model is wrong: the rows with the largest losses, and the classes it confuses."""
 
 from __future__ import annotations
 
@@ -14,114 +14,104 @@ from ..predictions import Predictions
 if TYPE_CHECKING:
     import pandas as pd
 
-Array = np.ndarray[Any, Any]
-
 
 def top_losses(
     preds: Predictions,
-    data: Data,  # what was cross-validated: it tells the images
-    n: int | None = 50,  # rows; None = all that were validated
+    data: Data,  # the data that was cross-validated
+    n: int | None = 50,  # rows; None = all validated rows
     *,
-    largest: bool = True,  # False: the rows that were predicted best come first
+    largest: bool = True,  # False: the best predictions come first
 ) -> pd.DataFrame:
     """Return the training rows with the worst out-of-fold predictions, worst first.
 
-    With a column `action` added to it (keep, remove, or the right class), it is what `apply_cleaning` takes.
+    Columns: id, file (of an image), the texts, label, predicted, loss, fold; with classes also
+    probability (of the label) and confidence (probability of the predicted class). A text column of
+    the same name as one of them is called "NAME (text)". The loss is the log loss of the label, or
+    the squared error, averaged over targets. With an added column `action` (keep, remove, or the
+    right class), `apply_cleaning` accepts the table.
 
-    Columns: id, file (where there are images), the texts (where there are texts), label, predicted, loss, and fold; for classes also probability
-    (given to the label) and confidence (given to what was predicted). A text column called like one of these is "NAME (text)".
-    The loss is the log loss of the label, or the squared error, a mean over several targets.
-    Raises DataError when the predictions are of other rows or labels than the data. Source: fastai's `Interpretation.top_losses`.
+    Raises DataError when data and predictions differ in rows or labels. Source: fastai's
+    `Interpretation.top_losses`.
     """
     import pandas as pd
 
     preds = preds.aligned(data.ids, preds.test_ids, data.vocab)
     if not np.array_equal(preds.targs, data.targs):
         raise DataError(
-            f"{preds.name} was scored on other labels than the data holds: they come from different versions of the data. Cross-validate again."
+            f"{preds.name} was scored on other labels than those of the data: "
+            "they come from different versions of the data. Cross-validate again."
         )
-    losses = _losses(preds)
-    at = np.flatnonzero(preds.validated)
+    losses, at = _losses(preds), np.flatnonzero(preds.validated)
     at = at[np.argsort(-losses[at] if largest else losses[at], kind="stable")][:n]
-    columns: dict[str, Any] = {"id": preds.ids[at]}
+    first: dict[str, Any] = {"id": preds.ids[at]}
     if data.train.images is not None:
-        columns["file"] = list(data.train.images.take(at))
-    if not preds.vocab:
-        columns |= {
-            "label": _values(preds.targs[at]),
-            "predicted": _values(preds.oof[at]),
-            "loss": losses[at],
-        }
-    else:
-        guesses = preds.oof[at].argmax(1)
-        columns |= {
-            "label": _labels(preds, preds.targs[at]),
-            "predicted": _labels(preds, guesses),
-            "loss": losses[at],
-            "probability": preds.oof[at, preds.targs[at]],
-            "confidence": preds.oof[at, guesses],
-        }
-    columns["fold"] = preds.folds[at]
+        first["file"] = list(data.train.images.take(at))
+    last = _outcomes(preds, at, losses[at]) | {"fold": preds.folds[at]}
+    texts = {}
     if data.train.texts is not None:
-        told = {
-            f"{c} (text)" if c in (*columns, "action") else str(c): data.train.texts[c]
-            .iloc[at]
-            .tolist()
-            for c in data.train.texts
-        }
-        first = {c: columns.pop(c) for c in ("id", "file") if c in columns}
-        columns = first | told | columns
-    return pd.DataFrame(columns)
+        taken = {*first, *last, "action"}
+        for column, values in data.train.texts.iloc[at].items():
+            texts[f"{column} (text)" if column in taken else str(column)] = values.tolist()
+    return pd.DataFrame(first | texts | last)
 
 
 def most_confused(
     preds: Predictions,
-    min_count: int = 1,  # of the rows that a pair needs
+    min_count: int = 1,  # least number of rows of a pair
 ) -> pd.DataFrame:
-    """Return label, predicted and count of the confusions in the out-of-fold predictions, the most frequent first.
+    """Return label, predicted and count of the out-of-fold confusions, most frequent first.
 
-    Raises DataError for a regression. Source: fastai's `ClassificationInterpretation.most_confused`.
+    Raises DataError for a regression. Source: fastai, `ClassificationInterpretation.most_confused`.
     """
     import pandas as pd
 
     if not preds.vocab:
         raise DataError(
-            f"{preds.name} predicts values, and only classes are confused. Look at top_losses instead."
+            f"Cannot count the confusions of {preds.name}: expected predicted classes, got values. "
+            "Use top_losses instead."
         )
     rows, n = preds.validated, len(preds.vocab)
     counts = np.bincount(preds.targs[rows] * n + preds.oof[rows].argmax(1), minlength=n * n)
-    counts[:: n + 1] = 0  # what was right
+    counts[:: n + 1] = 0  # right answers
     pairs = np.argsort(-counts, kind="stable")
     pairs = pairs[counts[pairs] >= max(min_count, 1)]
-    return pd.DataFrame(
-        {
-            "label": _labels(preds, pairs // n),
-            "predicted": _labels(preds, pairs % n),
-            "count": counts[pairs],
-        }
-    )
+    labels, predicted = _labels(preds, pairs // n), _labels(preds, pairs % n)
+    return pd.DataFrame({"label": labels, "predicted": predicted, "count": counts[pairs]})
 
 
-def _losses(preds: Predictions) -> Array:
-    "Loss of each row, NaN where none was predicted."
-    losses = np.full(len(preds.ids), np.nan)
-    rows = preds.validated
+def _outcomes(preds: Predictions, at: np.ndarray, losses: np.ndarray) -> dict[str, Any]:
+    """Return label, predicted, loss and, for classes, two probabilities of these rows."""
+    targs, oof = preds.targs[at], preds.oof[at]
+    if not preds.vocab:
+        return {"label": _values(targs), "predicted": _values(oof), "loss": losses}
+    guesses, rows = oof.argmax(1), np.arange(len(at))
+    return {
+        "label": _labels(preds, targs),
+        "predicted": _labels(preds, guesses),
+        "loss": losses,
+        "probability": oof[rows, targs],
+        "confidence": oof[rows, guesses],
+    }
+
+
+def _losses(preds: Predictions) -> np.ndarray:
+    """Return the loss of each row, NaN for a row that was not validated."""
+    losses, rows = np.full(len(preds.ids), np.nan), preds.validated
     if preds.vocab:
         rowwise = get_metric("log_loss").rowwise
         assert rowwise is not None  # the log loss is a mean over rows
         losses[rows] = rowwise(preds.targs[rows], preds.oof[rows])
     else:
-        losses[rows] = (
-            (preds.oof[rows] - preds.targs[rows].reshape(int(rows.sum()), -1)) ** 2
-        ).mean(1)
+        errors = preds.oof[rows] - preds.targs[rows].reshape(int(rows.sum()), -1)
+        losses[rows] = (errors**2).mean(1)
     return losses
 
 
-def _labels(preds: Predictions, codes: Array) -> list[Any]:
+def _labels(preds: Predictions, codes: np.ndarray) -> list[Any]:
     return [preds.vocab[i] for i in codes]
 
 
-def _values(values: Array) -> list[Any]:
-    "One number a row, or a tuple of several."
+def _values(values: np.ndarray) -> list[Any]:
+    """Return one number per row, or a tuple for several targets."""
     values = values.reshape(len(values), -1)
     return values[:, 0].tolist() if values.shape[1] == 1 else list(map(tuple, values.tolist()))

@@ -1,4 +1,4 @@
-"""What a Kaggler looks at: plots, and one static HTML file."""
+"""Plots, contact sheets of images, and a report in one static HTML file."""
 
 from __future__ import annotations
 

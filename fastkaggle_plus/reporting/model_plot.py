@@ -1,7 +1,8 @@
-"""The course's bubble chart of image models: accuracy against speed, one colour a family."""
+"""The fast.ai course's bubble chart of image models: accuracy against speed, coloured by family."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,90 +17,89 @@ from ..exceptions import ConfigError, DataError
 if TYPE_CHECKING:
     import pandas as pd
 
-_MARKERS = "osD^v"  # a colour comes back with another marker
-_AREA = 55 / 224**2  # points², so that 224 px is a disc of about 8 points
+_MARKERS = "osD^v"  # a repeated colour gets another marker
+_AREA = 55 / 224**2  # square points per pixel: 224 px give a disc of about 8 points
 
 
 def plot_models(
-    table: pd.DataFrame,  # as model_table gives it
-    file: str | Path | None = None,  # also save it here; the suffix decides the format
+    table: pd.DataFrame,  # from `model_table`
+    file: str | Path | None = None,  # also save it here, in the format of the suffix
     *,
     title: str = "Which image models are best?",
 ) -> Figure:
-    """Draw top-1 against images a second; area is the number of pixels read, a line joins the models that no other beats in both.
+    """Draw top-1 accuracy against images per second, with areas that show the input's pixels.
 
-    As in the course's notebook "Which image models are best?". Raises DataError for an empty table, ConfigError for a suffix that
-    matplotlib cannot write.
+    A line joins the models that no other model beats in both accuracy and speed. Raises DataError
+    for an empty table, ConfigError for a suffix that matplotlib cannot write. Source: the course's
+    notebook "Which image models are best?".
     """
     if not len(table):
         raise DataError("There is no model to draw: the filters left none. Loosen one of them.")
-    if file is not None and (suffix := Path(file).suffix.removeprefix(".").lower()) not in (
-        formats := Figure().canvas.get_supported_filetypes()
-    ):
-        raise ConfigError(
-            f"{file} ends in {suffix or 'nothing'!r}, which is no format of pictures here. Take one of: {', '.join(sorted(formats))}."
-        )
-    families = list(table.groupby("family")["top1"].max().sort_values(ascending=False).index)
+    if file is not None:
+        _check_suffix(file)
     figure = Figure(figsize=(11, 6.4), layout="constrained")
     axes = figure.add_subplot()
-    handles = []
-    for i, family in enumerate(families):
-        rows = table[table["family"] == family]
-        color, marker = (
-            colormaps["tab20"](i * 2 % 20 if i % 20 < 10 else (i * 2 + 1) % 20),
-            _MARKERS[i // 20 % len(_MARKERS)],
-        )
-        axes.scatter(
-            rows["images_per_s"],
-            rows["top1"],
-            s=_AREA * rows["input_px"] ** 2,
-            color=color,
-            marker=marker,
-            alpha=0.75,
-            linewidths=0.5,
-            edgecolors="white",
-        )
-        handles.append(
-            Line2D([], [], linestyle="", marker=marker, markersize=7, color=color, label=family)
-        )
+    families = table.groupby("family")["top1"].max().sort_values(ascending=False).index
+    handles = [
+        _draw_family(axes, table[table["family"] == family], i, str(family))
+        for i, family in enumerate(families)
+    ]
     best = frontier(table)
     axes.plot(best["images_per_s"], best["top1"], color="#9aa5ad", linewidth=1, zorder=0)
-    axes.set_xscale("log")
-    axes.margins(x=0.1)
-    axes.set_title(title, loc="left", fontsize=11)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(color="#e8ebee", linewidth=0.6)
-    axes.set_axisbelow(True)
-    for which in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
-        which(FuncFormatter(_thousands))
-    axes.tick_params(axis="x", which="minor", labelsize=7)
-    axes.set_xlabel("images a second (log); area of a mark: pixels of its input")
-    axes.set_ylabel("ImageNet-1k top-1, per cent")
-    axes.legend(
-        handles=handles,
-        loc="center left",
-        bbox_to_anchor=(1.0, 0.5),
-        frameon=False,
-        fontsize=8,
-        ncols=1 + len(families) // 30,
-    )
-    _name(figure, axes, best)
+    _decorate(axes, handles, title)
+    _label_frontier(figure, axes, best)
     if file is not None:
         figure.savefig(file, dpi=130)
     return figure
 
 
 def frontier(table: pd.DataFrame) -> pd.DataFrame:
-    "Return the rows that no other row beats in both accuracy and speed, fastest first."
+    """Return the rows that no other row beats in both accuracy and speed, fastest first."""
     ranked = table.sort_values(["images_per_s", "top1"], ascending=False)
     return ranked[ranked["top1"] > ranked["top1"].cummax().shift(fill_value=-np.inf)]
 
 
-def _name(figure: Figure, axes: Any, best: pd.DataFrame) -> None:
-    "Name the frontier's models, from the most accurate on, but for names that would cover another."
-    figure.draw_without_rendering()  # only then is it known where texts come to lie
-    room = axes.get_window_extent()
-    taken: list[Any] = []
+def _check_suffix(file: str | Path) -> None:
+    suffix = Path(file).suffix.removeprefix(".").lower()
+    formats = sorted(Figure().canvas.get_supported_filetypes())
+    if suffix not in formats:
+        raise ConfigError(
+            f"Cannot save a plot as {file}: expected a suffix among {', '.join(formats)}; "
+            f"got {suffix or 'nothing'!r}."
+        )
+
+
+def _draw_family(axes: Any, rows: pd.DataFrame, i: int, family: str) -> Line2D:
+    """Draw the i-th family's models, and return its entry in the legend."""
+    color = colormaps["tab20"](i * 2 % 20 if i % 20 < 10 else (i * 2 + 1) % 20)
+    marker, areas = _MARKERS[i // 20 % len(_MARKERS)], _AREA * rows["input_px"] ** 2
+    style: dict[str, Any] = dict(alpha=0.75, linewidths=0.5, edgecolors="white")
+    x, y = rows["images_per_s"], rows["top1"]
+    axes.scatter(x, y, s=areas, color=color, marker=marker, **style)
+    return Line2D([], [], linestyle="", marker=marker, markersize=7, color=color, label=family)
+
+
+def _decorate(axes: Any, handles: Sequence[Line2D], title: str) -> None:
+    """Add scales, title, grid, labels and the legend."""
+    axes.set_xscale("log")
+    axes.margins(x=0.1)
+    axes.set_title(title, loc="left", fontsize=11)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(color="#e8ebee", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.xaxis.set_major_formatter(FuncFormatter(_tick_label))
+    axes.xaxis.set_minor_formatter(FuncFormatter(_tick_label))
+    axes.tick_params(axis="x", which="minor", labelsize=7)
+    axes.set_xlabel("images per second (log); the area of a mark shows the pixels of its input")
+    axes.set_ylabel("ImageNet-1k top-1, per cent")
+    place = dict(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    axes.legend(handles=handles, frameon=False, fontsize=8, ncols=1 + len(handles) // 30, **place)
+
+
+def _label_frontier(figure: Figure, axes: Any, best: pd.DataFrame) -> None:
+    """Name the models of the frontier, the most accurate first, where a name covers no other."""
+    figure.draw_without_rendering()  # positions of texts are known after this
+    room, taken = axes.get_window_extent(), list[Any]()
     row: Any
     for row in best.iloc[::-1].itertuples():
         text = axes.annotate(
@@ -119,7 +119,7 @@ def _name(figure: Figure, axes: Any, best: pd.DataFrame) -> None:
             taken.append(box)
 
 
-def _thousands(value: float, _: int) -> str:
-    "1000 -> 1,000; only 1, 2 and 5 of a decade are written."
+def _tick_label(value: float, _: int) -> str:
+    """Return 1,000 for 1000; only 1, 2 and 5 of each decade get a label."""
     digit = f"{value:.0e}"[0]
     return f"{value:,.0f}" if digit in "125" else ""

@@ -1,12 +1,15 @@
-"""Declared trials: what to run, where to run it, and what came of it."""
+"""Sweeps: declare trials, run them, resume what was interrupted, and rank what finished."""
 
 from __future__ import annotations
 
-from .board import BoardRow, TrialResult, board, in_vault, write_results
+from .board import BoardRow, TrialResult, board
 from .default_trials import default_trials, trials_of
+from .execution import folds_for
 from .repeats import Spread, repeat_spread, repeated
-from .run_local import folds_for, run_local
+from .results_csv import write_results
+from .run_local import run_local
 from .trial import Sweep, Trial
+from .vault import Vault
 
 __all__ = [
     "BoardRow",
@@ -14,10 +17,10 @@ __all__ = [
     "Sweep",
     "Trial",
     "TrialResult",
+    "Vault",
     "board",
     "default_trials",
     "folds_for",
-    "in_vault",
     "repeat_spread",
     "repeated",
     "run_local",

@@ -1,149 +1,108 @@
-"""The trials of a competition: those its trials.py declares, else one of each family that is installed."""
+"""The trials of a competition: those in its trials.py, else default trials."""
 
 from __future__ import annotations
 
 from importlib.util import find_spec
-from types import ModuleType
+from typing import Any
 
 from ..competition import Competition
 from ..exceptions import ConfigError, UnknownName
 from .trial import Sweep, Trial
 
-_SMALL_NETWORK = {
-    "arch": "tf_efficientnet_lite0",
-    "item": 128,
-    "batch": 96,
-    "method": "squish",
-    "epochs": 3,
-    "bs": 32,
-}  # minutes on a laptop
-_SHORT_TRAINING = {"epochs": 2}  # minutes on a laptop, for some thousand short texts
+# Both train in minutes on a laptop, the second on some thousand short texts.
+_SMALL_NETWORK = dict(
+    arch="tf_efficientnet_lite0", item=128, batch=96, method="squish", epochs=3, bs=32
+)
+_SHORT_TRAINING = dict(epochs=2)
 _BOOSTERS = ("lightgbm", "xgboost", "catboost")
 
 
 def trials_of(
     comp: Competition,
-    declared: str = "TRIALS",  # which tuple of the competition's trials.py
+    declared: str = "TRIALS",  # name of the list in the competition's trials.py
 ) -> tuple[Trial, ...]:
-    "Return the trials that the competition's trials.py declares, else `default_trials`. Raises ConfigError when they are no trials, UnknownName."
+    """Return the trials that the competition's trials.py declares, else `default_trials`.
+
+    Raises ConfigError when the list is not a list of trials, UnknownName when there is none.
+    """
     module = comp.module("trials")
     if module is None and declared == "TRIALS":
         return default_trials(comp)
-    trials = getattr(module, declared, None)
-    if declared != "TRIALS" and trials is None:
-        raise UnknownName(
-            "list of trials",
-            declared,
-            _lists(module),
-            f"A competition's trials.py declares them: {declared} = (Trial(...), ...).",
-        )
-    if not isinstance(trials, (tuple, list)) or not trials:
-        came = (
-            "is not there"
-            if trials is None
-            else "is empty"
-            if isinstance(trials, (tuple, list))
-            else f"is a {type(trials).__name__}"
-        )
-        raise ConfigError(
-            f"{_file(module)}: {declared} must be a tuple of Trial, and it {came}. "
-            "Declare at least one, or take the file away for the default trials."
-        )
-    if strangers := [t for t in trials if not isinstance(t, Trial)]:
-        raise ConfigError(
-            f'{_file(module)}: {declared} holds {strangers[0]!r}, which is no Trial. Write Trial("forest", "forest.forest_model").'
-        )
-    return Sweep(comp.slug, tuple(trials)).trials  # which refuses two of one name
+    trials: Any = getattr(module, declared, None)
+    if trials is None and declared != "TRIALS":
+        known = trial_lists(comp) if module else {}
+        hint = f"Declare it in the competition's trials.py: {declared} = (Trial(...), ...)."
+        raise UnknownName("list of trials", declared, known, hint)
+    problem = _problem(trials)
+    if problem:
+        file = module.__file__ if module else "trials.py"
+        raise ConfigError(f"{file}: {declared} must be a tuple of Trial, and {problem}")
+    return Sweep(comp.slug, tuple(trials)).trials  # Sweep refuses two trials of one name
 
 
 def trial_lists(comp: Competition) -> dict[str, tuple[Trial, ...]]:
-    "Return every list of trials of a competition's trials.py by its name, or the default trials as TRIALS where it has none."
+    """Return each list of trials in the competition's trials.py by its name.
+
+    Without a trials.py, the default trials are returned as TRIALS.
+    """
     module = comp.module("trials")
-    return (
-        {name: tuple(getattr(module, name)) for name in _lists(module)}
-        if module
-        else {"TRIALS": default_trials(comp)}
-    )
+    if module is None:
+        return {"TRIALS": default_trials(comp)}
+    return {name: tuple(v) for name, v in vars(module).items() if _problem(v) == ""}
 
 
-def _lists(module: ModuleType | None) -> list[str]:
-    "The names of a module that hold trials."
-    return (
-        [
-            name
-            for name, value in vars(module).items()
-            if isinstance(value, (tuple, list))
-            and value
-            and all(isinstance(t, Trial) for t in value)
-        ]
-        if module
-        else []
-    )
-
-
-def _file(module: ModuleType | None) -> str:
-    return str(module.__file__) if module else "trials.py"
+def _problem(value: Any) -> str:
+    """Say why a value is not a list of trials; empty when it is one."""
+    remedy = "Declare at least one trial, or delete the file to use the default trials."
+    if value is None:
+        return f"it is not there. {remedy}"
+    if not isinstance(value, (tuple, list)):
+        return f"it is a {type(value).__name__}. {remedy}"
+    if not value:
+        return f"it is empty. {remedy}"
+    for trial in value:
+        if not isinstance(trial, Trial):
+            example = 'Trial("forest", "forest.forest_model")'
+            return f"it contains {trial!r}, which is not a Trial. Write {example}."
+    return ""
 
 
 def default_trials(comp: Competition) -> tuple[Trial, ...]:
-    "Return one trial of each model family that is installed; the one-column rule is the floor and joins no ensemble."
+    """Return one trial of each model family that is installed.
+
+    The trial of one column is a baseline for the others and does not join the ensemble.
+    """
+    baseline = "how good a single column is: the baseline for all others"
     trials = [
-        Trial(
-            "one_r",
-            "forest.one_r_model",
-            hypothesis="how far a single column goes: the floor for all others",
-            in_ensemble=False,
+        Trial("one_r", "forest.one_r_model", hypothesis=baseline, in_ensemble=False),
+        _trial("forest", "forest.forest_model", "a forest needs no tuning"),
+        _trial(
+            "hist_gb", "boosting.hist_gradient_boosting_model", "boosting finds more than a forest"
         ),
-        Trial("forest", "forest.forest_model", hypothesis="a forest needs no tuning"),
-        Trial(
-            "hist_gb",
-            "boosting.hist_gradient_boosting_model",
-            hypothesis="boosting finds more than a forest",
-        ),
-        Trial(
-            "ridge", "linear.ridge_model", hypothesis="a straight line errs elsewhere than trees do"
-        ),
-        *(
-            Trial(
-                name,
-                f"boosting.{name}_model",
-                hypothesis=f"{name} treats categories in its own way",
-            )
-            for name in _BOOSTERS
-            if find_spec(name)
-        ),
+        _trial("ridge", "linear.ridge_model", "a linear model makes other errors than trees"),
     ]
+    for name in filter(find_spec, _BOOSTERS):
+        hypothesis = f"{name} treats categories in its own way"
+        trials.append(_trial(name, f"boosting.{name}_model", hypothesis))
     if comp.kind == "images" and find_spec("fastai") and find_spec("timm"):
-        trials.append(
-            Trial(
-                "network",
-                "vision.vision_model",
-                dict(_SMALL_NETWORK),
-                "a pretrained network sees more than colours",
-            )
-        )
-    if comp.kind == "text" and (arch := _language_model()):
-        trials.append(
-            Trial(
-                "language model",
-                "text.text_model",
-                {"arch": arch, **_SHORT_TRAINING},
-                "a pretrained language model knows what words mean",
-            )
-        )
+        hypothesis = "a pretrained network sees more than colours"
+        trials.append(_trial("network", "vision.vision_model", hypothesis, **_SMALL_NETWORK))
+    if comp.kind == "text" and (arch := _installed_language_model()):
+        hypothesis = "a pretrained language model knows what words mean"
+        params = dict(arch=arch, **_SHORT_TRAINING)
+        trials.append(_trial("language model", "text.text_model", hypothesis, **params))
     if comp.kind == "tabular" and find_spec("fastai"):
-        trials.append(
-            Trial(
-                "tabular",
-                "tabular.tabular_model",
-                hypothesis="a net with embeddings errs elsewhere than trees do",
-            )
-        )
+        hypothesis = "a net with embeddings makes other errors than trees"
+        trials.append(_trial("tabular", "tabular.tabular_model", hypothesis))
     return tuple(trials)
 
 
-def _language_model() -> str:
-    'The name of a language model that is on this machine, "" if none is: a default trial waits for no download.'
+def _trial(name: str, model: str, hypothesis: str, **params: Any) -> Trial:
+    return Trial(name, model, params, hypothesis)
+
+
+def _installed_language_model() -> str:
+    """Return the default language model if it is on this machine, else an empty string."""
     if not (find_spec("transformers") and find_spec("torch")):
         return ""
     from ..modeling.text.weights import default_arch, find_weights

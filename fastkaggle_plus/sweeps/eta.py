@@ -1,57 +1,59 @@
-"""How long a sweep will still take, from the share done of the trials that run and the time of those that ended."""
+"""Estimate the time left of a sweep from the progress and the duration of its trials."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 
-_TELLING = 0.02  # a smaller share says nothing about the whole
+_LEAST_SHARE = 0.02  # a trial that did less says too little about its duration
 
 
-class Pace:
-    "Hears the trials of a sweep start, go on and end."
+class Eta:
+    """Keeps the progress of each trial of a sweep, and estimates the time left."""
 
-    def __init__(self, total: int, *, clock: Callable[[], float] = time.monotonic):
-        self.waiting, self.clock = total, clock
-        self.started: dict[str, float] = {}
-        self.shares: dict[str, float] = {}
-        self.took: list[float] = []
+    def __init__(self, n_trials: int, *, clock: Callable[[], float] = time.monotonic):
+        self.n_waiting, self.clock = n_trials, clock
+        self.started: dict[str, float] = {}  # running trial -> its start
+        self.shares: dict[str, float] = {}  # trial -> share done
+        self.durations: list[float] = []  # of the trials that ended
+
+    def start(self, name: str) -> None:
+        """A trial starts."""
+        self.n_waiting -= 1
+        self.started[name] = self.clock()
+
+    def update(self, name: str, share: float) -> None:
+        """A trial reports the share of its work that is done, from 0 to 1."""
+        self.shares[name] = share
+
+    def end(self, name: str) -> None:
+        """A trial ended, or did not need to run."""
+        if (start := self.started.pop(name, None)) is None:
+            self.n_waiting -= 1
+        else:
+            self.durations.append(self.clock() - start)
 
     @property
     def done(self) -> float:
-        "How many trials the running ones come to, by their shares."
+        """The shares of the running trials, added up: 0.5 is half a trial."""
         return sum(self.shares.get(name, 0.0) for name in self.started)
-
-    def starts(self, name: str) -> None:
-        "A trial starts."
-        self.waiting -= 1
-        self.started[name] = self.clock()
-
-    def goes_on(self, name: str, share: float) -> None:
-        "So much of a trial is done."
-        self.shares[name] = share
-
-    def ends(self, name: str) -> None:
-        "A trial ended, or did not have to run."
-        if (start := self.started.pop(name, None)) is None:
-            self.waiting -= 1
-        else:
-            self.took.append(self.clock() - start)
 
     @property
     def left_s(self) -> float | None:
-        "Seconds to the end; None while nothing tells. Trials that wait are taken to last as long as the others, and to run as many at once as now."
-        now = self.clock()
-        whole = {
-            name: (now - start) / self.shares[name]
-            for name, start in self.started.items()
-            if self.shares.get(name, 0.0) > _TELLING
-        }
-        if not (known := [*self.took, *whole.values()]):
+        """Seconds to the end of the sweep; None while there is too little to estimate it.
+
+        Assumes that waiting trials take as long as the others, as many in parallel as now.
+        """
+        now, expected = self.clock(), {}
+        for name, start in self.started.items():
+            if (share := self.shares.get(name, 0.0)) > _LEAST_SHARE:
+                expected[name] = (now - start) / share
+        known = [*self.durations, *expected.values()]
+        if not known:
             return None
         typical = sum(known) / len(known)
         left = [
-            max(whole.get(name, typical) - (now - start), 0.0)
+            max(expected.get(name, typical) - (now - start), 0.0)
             for name, start in self.started.items()
         ]
-        return max([(sum(left) + self.waiting * typical) / max(len(left), 1), *left])
+        return max([(sum(left) + self.n_waiting * typical) / max(len(left), 1), *left])

@@ -1,4 +1,4 @@
-"""The same trial with other seeds: what of a score is luck."""
+"""Repeat trials with other seeds, to see how much of a score is luck."""
 
 from __future__ import annotations
 
@@ -10,48 +10,50 @@ from dataclasses import dataclass, replace
 from ..competition import Competition
 from ..exceptions import ConfigError
 from ..predictions import Predictions
-from .board import TrialResult
-from .budget import defaults_of
+from .board import TrialResult, finished_predictions
+from .budget import default_params
 from .trial import Trial
 
-_REPEAT = re.compile(r"^(?P<name>.+) #(?P<number>[2-9]|[1-9][0-9]+)$")
+_REPEAT = re.compile(r"^(?P<name>.+) #(?:[2-9]|[1-9][0-9]+)$")
 
 
 @dataclass(frozen=True)
 class Spread:
-    "One trial's scores over its seeds."
+    """The scores of one trial over its seeds."""
 
     name: str
     n: int  # seeds
     mean: float  # of their oof_scores
-    sd: float  # and their standard deviation
+    sd: float  # standard deviation
     lowest: float
     highest: float
 
 
 def repeated(
     trials: Iterable[Trial],
-    n: int,  # how often each runs
+    n: int,  # runs of each trial
     *,
-    comp: Competition,  # where the models are found
+    comp: Competition,  # where the models are looked up
 ) -> tuple[Trial, ...]:
-    """Return each trial n times: as it is, and as "name #2", "name #3", ... with the seeds that follow its own.
+    """Return each trial n times: unchanged, then as "name #2", "name #3", ... with the next seeds.
 
-    Only the first of each joins the ensemble. Raises ConfigError for a trial whose model takes no seed.
+    Only the first of each joins the ensemble. Raises ConfigError if a model takes no seed.
     """
     if n < 1:
-        raise ConfigError(f"{n} repeats: each trial runs at least once.")
+        raise ConfigError(f"Expected at least 1 run of each trial, got {n} repeats.")
     trials = tuple(trials)
     if n == 1:
         return trials
-    said = {t.name: t.params.get("seed", defaults_of(t.model, comp).get("seed")) for t in trials}
-    seeds = {name: seed for name, seed in said.items() if isinstance(seed, int)}
-    if seedless := [name for name in said if name not in seeds]:
+    given = {t.name: {**default_params(t.model, comp), **t.params} for t in trials}
+    seeds = {name: p["seed"] for name, p in given.items() if isinstance(p.get("seed"), int)}
+    seedless = [name for name in given if name not in seeds]
+    if seedless:
         raise ConfigError(
-            f"These trials cannot be repeated, as their models take no `seed` and would answer the same each time: {', '.join(seedless)}. "
-            "Leave them out (--trials names those to run), or give their functions one."
+            "Cannot repeat trials whose models take no `seed`, as every run would give the same "
+            f"result: {', '.join(seedless)}. Give their functions a seed, or leave them out "
+            "(--trials names the trials to run)."
         )
-    more = [
+    repeats = [
         replace(
             t,
             name=f"{t.name} #{i + 1}",
@@ -61,18 +63,14 @@ def repeated(
         for i in range(1, n)
         for t in trials
     ]
-    return (*trials, *more)
+    return (*trials, *repeats)
 
 
 def repeat_spread(results: Sequence[TrialResult | Predictions]) -> list[Spread]:
-    "Return the mean and spread over seeds of each trial that finished more than once, in the order of the results."
-    done = {
-        p.name: p.oof_score
-        for r in results
-        if (p := r if isinstance(r, Predictions) else r.predictions) is not None
-    }
+    """Return mean and spread over the seeds of each trial that finished at least twice."""
+    finished = {p.name: p.oof_score for p in finished_predictions(results)}
     scores: dict[str, list[float]] = {}
-    for name, score in done.items():
+    for name, score in finished.items():
         repeat = _REPEAT.match(name)
         scores.setdefault(repeat["name"] if repeat else name, []).append(score)
     return [

@@ -1,10 +1,9 @@
-"""Trial and Sweep: declared candidates, as plain data that travels inside a notebook, to a worker and into a hash."""
+"""Trial and Sweep: declared configurations, as plain data."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -15,71 +14,71 @@ from ..exceptions import ConfigError
 class Trial:
     """One declared configuration.
 
-    `model` is "file.function": a function that returns a Model, looked up in the competition's folder first and in
-    `fastkaggle_plus.modeling` next, as in "forest.forest_model".
+    `model` is "file.function", as in "forest.forest_model": a function that returns a Model. It is
+    looked up in the competition's folder first, then in `fastkaggle_plus.modeling`.
     """
 
     name: str
     model: str
-    params: dict[str, Any] = field(
-        default_factory=dict
-    )  # keyword arguments of the function; JSON values only
-    hypothesis: str = ""  # what this trial is to find out, in one line
-    in_ensemble: bool = True  # declared before scoring: whether it joins the ensemble
+    params: dict[str, Any] = field(default_factory=dict)  # arguments of the function; JSON only
+    hypothesis: str = ""  # what this trial should find out, in one line
+    in_ensemble: bool = True  # whether it joins the ensemble; declared before scoring
 
     def __post_init__(self) -> None:
-        if self.model.count(".") != 1 or not all(
-            part.isidentifier() for part in self.model.split(".")
-        ):
+        parts = self.model.split(".")
+        if len(parts) != 2 or not all(part.isidentifier() for part in parts):
             raise ConfigError(
-                f'Trial {self.name!r}: model = {self.model!r} does not read as "file.function", like "forest.forest_model".'
+                f'Trial {self.name!r}: expected model as "file.function", '
+                f'as in "forest.forest_model"; got {self.model!r}.'
             )
         try:
             json.dumps(self.params)
         except TypeError as e:
             raise ConfigError(
-                f"Trial {self.name!r}: params must be plain data (numbers, strings, lists), and {e}."
+                f"Trial {self.name!r}: params must be plain data (numbers, strings, lists): {e}."
             ) from e
 
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The trial's model and, for a bag, the model that it repeats."""
+        repeated = self.params.get("model")
+        return (self.model, repeated) if isinstance(repeated, str) else (self.model,)
+
     def fingerprint(self) -> str:
-        "Return a hash of what changes the result: the model and its parameters, not the name."
-        return hashlib.sha256(
-            json.dumps([self.model, self.params], sort_keys=True).encode()
-        ).hexdigest()[:16]
+        """Return a hash of what changes the result: the model and its parameters, not the name."""
+        facts = json.dumps([self.model, self.params], sort_keys=True)
+        return hashlib.sha256(facts.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
 class Sweep:
-    "A set of trials on one competition, with one split."
+    """A set of trials on one competition, with one split."""
 
     slug: str
     trials: tuple[Trial, ...]
     n_folds: int = 5
     seed: int = 42
-    holdout: float | None = None  # the share of one declared holdout, instead of folds
+    holdout: float | None = None  # share of the rows in a single holdout, instead of folds
 
     def __post_init__(self) -> None:
         names = [t.name for t in self.trials]
         if self.holdout is not None and not 0.01 <= self.holdout <= 0.9:
             raise ConfigError(
-                f"holdout is the share of rows to hold out, between 0.01 and 0.9, and {self.holdout} came."
+                "holdout is the validated share of the rows: "
+                f"expected a number between 0.01 and 0.9, got {self.holdout}."
             )
-        if twice := {n for n in names if names.count(n) > 1}:
+        if twice := sorted(n for n in set(names) if names.count(n) > 1):
             raise ConfigError(
-                f"Two trials are called {sorted(twice)[0]!r}. A table and an ensemble tell trials apart by name."
+                f"Two trials are called {twice[0]!r}. Give each trial its own name: "
+                "tables and ensembles identify trials by name."
             )
 
     def to_json(self) -> str:
-        "Return the sweep as JSON."
+        """Return the sweep as JSON."""
         return json.dumps(asdict(self), sort_keys=True)
 
 
 def sweep_from_json(text: str) -> Sweep:
-    "Read what `Sweep.to_json` wrote."
+    """Read a sweep from the JSON of `Sweep.to_json`."""
     facts = json.loads(text)
-    return Sweep(**{**facts, "trials": as_trials(facts["trials"])})
-
-
-def as_trials(rows: Iterable[dict[str, Any]]) -> tuple[Trial, ...]:
-    "Return trials from plain dictionaries."
-    return tuple(Trial(**row) for row in rows)
+    return Sweep(**{**facts, "trials": tuple(Trial(**row) for row in facts["trials"])})

@@ -1,4 +1,4 @@
-"""Vault: what ran, keyed by everything that could change its result."""
+"""The vault: stores finished and failed runs, keyed by all that could change their result."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from filelock import FileLock
 
 from ..exceptions import DataError
@@ -21,8 +22,8 @@ from ..predictions import Predictions, as_json, load_predictions
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-_WAIT_S = 60  # for another process to finish writing
-_STALE_S = 3600
+_LOCK_TIMEOUT_S = 60  # for another process to finish writing
+_STALE_S = 3600  # an older unfinished file belongs to a process that was killed
 
 
 def run_key(
@@ -31,17 +32,16 @@ def run_key(
     split: str,  # fingerprint of the fold assignment
     trial: str,  # fingerprint of model and parameters
     code: str,  # fingerprint of the code that ran
-    environment: str,  # versions of what it ran on
+    environment: str,  # versions of Python and the libraries
 ) -> str:
-    "Return the key of a run: equal exactly when nothing that could change the result differs."
-    return hashlib.sha256("\n".join((data, split, trial, code, environment)).encode()).hexdigest()[
-        :32
-    ]
+    """Return the key of a run: equal only if nothing that could change the result differs."""
+    facts = "\n".join((data, split, trial, code, environment))
+    return hashlib.sha256(facts.encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True)
-class Run:
-    "One execution of a trial, as a row."
+class StoredRun:
+    """One execution of a trial: a row of the vault's database."""
 
     key: str
     slug: str
@@ -51,50 +51,34 @@ class Run:
     oof_score: float | None = None
     oof_score_se: float | None = None
     seconds_s: float = 0.0
-    error: str = ""  # traceback, where status is error
-    predictions: str = ""  # hash of the content, the file's name
+    error: str = ""  # traceback, if status is error
+    predictions: str = ""  # hash of the predictions' content, which names their file
     facts: dict[str, Any] = field(default_factory=dict)  # trial, split, seed, versions, hardware
     date: str = ""
 
 
+_FLOATS = ("oof_score", "oof_score_se", "seconds_s")
+_COLUMNS = {name: float if name in _FLOATS else str for name in StoredRun.__dataclass_fields__}
+
+
 class Vault:
-    "A folder that holds runs and their predictions; several processes may use it at once."
+    """A folder of runs and their predictions, which several processes may use at a time."""
 
     def __init__(self, folder: str | Path):
         self.folder = Path(folder)
-        (self.folder / "predictions").mkdir(parents=True, exist_ok=True)
-        self._lock = FileLock(self.folder / "write.lock", timeout=_WAIT_S)
+        files = self.folder / "predictions"
+        files.mkdir(parents=True, exist_ok=True)
+        self._lock = FileLock(self.folder / "write.lock", timeout=_LOCK_TIMEOUT_S)
         with self._lock, self._open() as db:
-            for part in (self.folder / "predictions").glob(
-                ".*.part"
-            ):  # what kills left: nothing is written for so long
+            for part in files.glob(".*.part"):
                 if time.time() - part.stat().st_mtime > _STALE_S:
                     part.unlink(missing_ok=True)
             db.enable_wal()
-            db["runs"].create(  # type: ignore[union-attr]
-                {
-                    "key": str,
-                    "slug": str,
-                    "trial": str,
-                    "status": str,
-                    "metric": str,
-                    "oof_score": float,
-                    "oof_score_se": float,
-                    "seconds_s": float,
-                    "error": str,
-                    "predictions": str,
-                    "facts": str,
-                    "date": str,
-                },
-                pk="key",
-                if_not_exists=True,
-            )
+            db["runs"].create(_COLUMNS, pk="key", if_not_exists=True)  # type: ignore[union-attr]
 
     @contextmanager
     def _open(self) -> Iterator[Database]:
-        from sqlite_utils import (
-            Database,  # takes long to import, and importing this file should not
-        )
+        from sqlite_utils import Database  # imported here because it is slow to import
 
         db = Database(self.folder / "vault.db")
         try:
@@ -102,70 +86,89 @@ class Vault:
         finally:
             db.conn.close()
 
-    def put(self, key: str, slug: str, preds: Predictions, **facts: Any) -> Run:
-        "Store a finished trial: first the file, under the hash of its content, then the row."
+    def put(self, key: str, slug: str, preds: Predictions, **facts: Any) -> StoredRun:
+        """Store a finished run: first the file of its predictions, then its row."""
         part = self.folder / "predictions" / f".{key}.{os.getpid()}.part"
         digest = hashlib.sha256(preds.save(part).read_bytes()).hexdigest()[:32]
         part.replace(self._file(digest))
-        run = Run(
+        run = StoredRun(
             key,
             slug,
             preds.name,
             "done",
-            preds.metric,
-            preds.oof_score,
-            preds.oof_score_se,
-            preds.seconds_s,
-            "",
-            digest,
-            facts,
+            metric=preds.metric,
+            oof_score=preds.oof_score,
+            oof_score_se=preds.oof_score_se,
+            seconds_s=preds.seconds_s,
+            predictions=digest,
+            facts=facts,
         )
         return self._write(run)
 
-    def put_error(self, key: str, slug: str, trial: str, error: str, **facts: Any) -> Run:
-        "Store a failed trial with its traceback; it is tried again by the next run."
-        return self._write(Run(key, slug, trial, "error", error=error, facts=facts))
+    def put_error(self, key: str, slug: str, trial: str, error: str, **facts: Any) -> StoredRun:
+        """Store a failed run with its traceback. The next sweep tries it again."""
+        return self._write(StoredRun(key, slug, trial, "error", error=error, facts=facts))
 
     def get(self, key: str) -> Predictions | None:
-        "Return the predictions of a finished run, or None when it has not run or its file is missing or damaged."
-        with self._open() as db:
-            rows = list(db["runs"].rows_where("key = ? and status = 'done'", [key]))
-        if not rows or not (file := self._file(rows[0]["predictions"])).exists():
-            return None
-        try:
-            return load_predictions(file)
-        except DataError:
-            return None
+        """Return the predictions of a finished run.
 
-    def runs(self, slug: str | None = None) -> list[Run]:
-        "Return all runs, newest first."
-        with self._open() as db:
-            rows = list(
-                db["runs"].rows_where(
-                    "slug = ?" if slug else None,
-                    [slug] if slug else None,
-                    order_by="date desc, rowid desc",
-                )
-            )
-        return [Run(**{**row, "facts": json.loads(row["facts"])}) for row in rows]
+        None if it has not finished, or if its file is missing or damaged.
+        """
+        for run in self._select("key = ? and status = 'done'", key):
+            try:
+                return self.load(run)
+            except (DataError, FileNotFoundError):
+                return None
+        return None
 
-    def load(self, run: Run) -> Predictions:
-        "Return the predictions of a run. Raises DataError when there are none."
+    def runs(self, slug: str | None = None) -> list[StoredRun]:
+        """Return all runs, or those of one competition, newest first."""
+        return self._select("slug = ?", slug) if slug else self._select("")
+
+    def load(self, run: StoredRun) -> Predictions:
+        """Return the predictions of a run. Raises DataError for a run that failed."""
         if run.status != "done":
             raise DataError(
-                f"The run of {run.trial!r} failed, so it left no predictions. Its error:\n{run.error}"
+                f"The run of {run.trial!r} failed and has no predictions. Its error:\n{run.error}"
             )
         return load_predictions(self._file(run.predictions))
+
+    def latest(self, slug: str) -> tuple[list[Predictions], dict[str, str]]:
+        """Return the newest predictions of each trial, and tracebacks of trials that failed last.
+
+        All predictions share the rows and the split of the newest, so that they can be compared.
+        """
+        found: dict[str, Predictions] = {}
+        failed: dict[str, str] = {}
+        newest: Predictions | None = None
+        trials: set[str] = set()
+        for run in self.runs(slug):
+            if run.status == "done" and run.trial not in found:
+                preds = replace(self.load(run), name=run.trial)
+                newest = newest or preds
+                if _same_rows_and_split(preds, newest):
+                    found[run.trial] = preds
+            elif run.status != "done" and run.trial not in trials:
+                failed[run.trial] = run.error
+            trials.add(run.trial)
+        return list(found.values()), failed
+
+    def _select(self, where: str, *values: str) -> list[StoredRun]:
+        """Return the rows that match a condition in SQL, newest first."""
+        with self._open() as db:
+            rows = db["runs"].rows_where(where or None, values, order_by="date desc, rowid desc")
+            return [StoredRun(**{**row, "facts": json.loads(row["facts"])}) for row in rows]
 
     def _file(self, digest: str) -> Path:
         return self.folder / "predictions" / f"{digest}.npz"
 
-    def _write(self, run: Run) -> Run:
-        row = {
-            **asdict(run),
-            "facts": as_json(run.facts),
-            "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
+    def _write(self, run: StoredRun) -> StoredRun:
+        run = replace(run, date=datetime.now(UTC).isoformat(timespec="seconds"))
         with self._lock, self._open() as db:
+            row = {**asdict(run), "facts": as_json(run.facts)}
             db["runs"].upsert(row, pk="key")  # type: ignore[union-attr]
-        return Run(**{**row, "facts": run.facts})
+        return run
+
+
+def _same_rows_and_split(a: Predictions, b: Predictions) -> bool:
+    return np.array_equal(a.folds, b.folds) and np.array_equal(a.ids, b.ids)

@@ -18,9 +18,10 @@ from ..kaggle_client import setup_comp, submit
 from ..metrics import get_metric
 from ..predictions import Predictions
 from ..submission import submission_of, write_submission
-from ..sweeps.board import board, write_results
+from ..sweeps.board import board
 from ..sweeps.default_trials import trials_of
 from ..sweeps.repeats import repeat_spread, repeated
+from ..sweeps.results_csv import write_results
 from ..sweeps.run_local import run_local
 from ..sweeps.trial import Sweep, Trial
 from ..sweeps.vault import Vault

@@ -12,7 +12,7 @@ from fastkaggle_plus.competition import builtin_folder, load_comp
 from fastkaggle_plus.data import Data
 from fastkaggle_plus.modeling import find_model
 from fastkaggle_plus.sweeps import folds_for, trials_of
-from fastkaggle_plus.sweeps.board import RESULTS
+from fastkaggle_plus.sweeps.results_csv import COLUMNS
 from fastkaggle_plus.sweeps.trial import Sweep, Trial, sweep_from_json
 
 FOLDERS = sorted(p.parent for p in builtin_folder().glob("*/competition.toml"))
@@ -78,8 +78,8 @@ def test_trials_are_plain_data_and_their_models_exist(comp):
 def test_results_are_complete_and_dated(comp):
     if (file := comp.folder / "results.csv").exists():
         rows = table(file)
-        assert tuple(rows.columns) == RESULTS and len(rows)
-        required = [c for c in RESULTS if c not in ("public_score", "private_score")]
+        assert tuple(rows.columns) == COLUMNS and len(rows)
+        required = [c for c in COLUMNS if c not in ("public_score", "private_score")]
         assert (
             (rows[required] != "").all(axis=None)
             and (rows["metric"] == comp.metric).all()

@@ -1,4 +1,4 @@
-"""Paired tests give the textbook's numbers."""
+"""Paired tests give the numbers of the textbook."""
 
 import dataclasses
 
@@ -29,50 +29,38 @@ def pair(wins, losses, both=100):
 )
 def test_mcnemar_is_exact(wins, losses, p):
     result = pair(wins, losses)
-    assert (
-        result.p_value == pytest.approx(p, abs=1e-4)
-        and (result.wins, result.losses) == (wins, losses)
-        and result.test == "exact McNemar"
-    )
+    assert result.p_value == pytest.approx(p, abs=1e-4) and result.test == "exact McNemar"
+    assert (result.wins, result.losses) == (wins, losses)
     assert result.gain == pytest.approx((wins - losses) / result.n_rows)
 
 
-def test_words_say_what_the_gain_is_worth():
+def test_a_comparison_prints_its_verdict():
     assert str(pair(30, 5)).endswith("a is better") and str(pair(5, 30)).endswith("b is better")
-    assert "noise, needs about" in str(pair(12, 9)) and str(pair(12, 9)).startswith(
-        "+0.025, paired p = 0.66"
-    )
-    assert "no number of rows" in str(pair(4, 4))
+    shown = str(pair(12, 9))
+    assert shown.startswith("+0.025, paired p = 0.66") and "noise, needs about" in shown
+    assert "noise, more rows would not help" in str(pair(4, 4))
 
 
 def test_rows_factor_is_the_power_calculation():
     result = pair(12, 9)
-    assert result.rows_factor == pytest.approx(
-        ((1.95996 + 0.84162) * result.se / result.gain) ** 2, rel=1e-4
-    )
+    expected = ((1.95996 + 0.84162) * result.se / result.gain) ** 2
+    assert result.rows_factor == pytest.approx(expected, rel=1e-4)
 
 
-def test_mean_over_rows_is_a_paired_t():
-    a, b = (
-        make_values("a", noise=0.5, metric="mae"),
-        make_values("b", noise=0.6, seed=1, metric="mae"),
-    )
+def test_a_mean_over_rows_is_compared_by_a_paired_t():
+    a = make_values("a", noise=0.5, metric="mae")
+    b = make_values("b", noise=0.6, seed=1, metric="mae")
     result = compare(a, b)
     expected = stats.ttest_rel(np.abs(a.oof[:, 0] - a.targs), np.abs(b.oof[:, 0] - b.targs)).pvalue
-    assert (
-        result.p_value == pytest.approx(expected) and result.test == "paired t" and result.gain > 0
-    )
+    assert result.p_value == pytest.approx(expected)
+    assert result.test == "paired t" and result.gain > 0
 
 
-def test_score_of_all_rows_is_compared_by_jackknife():
-    good, bad, twin = (
-        make_values("good", noise=0.4),
-        make_values("bad", noise=0.8, seed=1),
-        make_values("twin", noise=0.4, seed=2),
-    )
-    assert (
-        compare(good, bad).p_value < 0.01 and compare(good, bad).gain > 0 > compare(bad, good).gain
-    )
+def test_a_score_of_all_rows_is_compared_by_jackknife():
+    good, bad = make_values("good", noise=0.4), make_values("bad", noise=0.8, seed=1)
+    twin = make_values("twin", noise=0.4, seed=2)
+    assert compare(good, bad).p_value < 0.01
+    assert compare(good, bad).gain > 0 > compare(bad, good).gain
     assert compare(good, twin).is_noise and compare(good, good).p_value == 1
 
 
@@ -88,7 +76,7 @@ def test_jackknife_agrees_with_a_bootstrap():
     assert compare(good, bad).se == pytest.approx(np.std(gains), rel=0.15)
 
 
-def test_a_comparison_of_nothing_is_noise_most_of_the_time():
+def test_equal_models_differ_significantly_in_few_comparisons_only():
     twins = [make_values(f"t{i}", metric="spearman", seed=i) for i in range(40)]
     found = [not compare(a, b).is_noise for a, b in zip(twins[::2], twins[1::2], strict=True)]
     assert sum(found) <= 4  # 5% of 20 is 1
@@ -103,7 +91,7 @@ def test_rows_are_joined_by_id():
     assert compare(a, shuffled) == compare(a, b)
 
 
-def test_what_cannot_be_compared_is_refused():
+def test_predictions_of_other_metrics_or_rows_are_refused():
     with pytest.raises(DataError, match="one metric"):
         compare(make_predictions("a"), make_predictions("b", metric="log_loss"))
     with pytest.raises(DataError, match="other rows"):

@@ -1,4 +1,4 @@
-"""The worst rows come first, with their image, label and fold, and the confusions are counted."""
+"""The worst rows come first with image, texts, label and fold, and confusions are counted."""
 
 import dataclasses
 import subprocess
@@ -15,10 +15,11 @@ from fastkaggle_plus.exceptions import DataError
 from ..making import make_predictions, make_values
 
 VOCAB = ("ant", "bee", "cat")
+OUTCOMES = ["label", "predicted", "loss", "probability", "confidence", "fold"]
 
 
 def data_of(preds, images=None):
-    "The data that these predictions are of."
+    """Return data with the rows of these predictions."""
     x = pd.DataFrame({"x": np.zeros(len(preds.ids))})
     train = Table(x, preds.targs, (), ("x",), preds.task, preds.vocab, images)
     test = Table(x.head(len(preds.test_ids)), None, (), ("x",), preds.task, preds.vocab)
@@ -26,7 +27,7 @@ def data_of(preds, images=None):
 
 
 def four_rows():
-    "Targets ant, bee, cat, ant; the third is badly wrong, the first a little, the others right."
+    """Targets ant, bee, cat, ant; the third row is far off, the first a little, others right."""
     oof = np.array([[0.4, 0.5, 0.1], [0.2, 0.7, 0.1], [0.98, 0.01, 0.01], [0.9, 0.05, 0.05]])
     return dataclasses.replace(
         make_predictions(n=4, vocab=VOCAB, folds=2),
@@ -40,58 +41,27 @@ def test_worst_first_joined_with_the_images():
     preds = four_rows()
     images = ImageFiles(("d.jpg", "", "a.jpg", "b.jpg"), np.array([2, 3, 1, 0]))
     table = top_losses(preds, data_of(preds, images), 3)
-    assert list(table) == [
-        "id",
-        "file",
-        "label",
-        "predicted",
-        "loss",
-        "probability",
-        "confidence",
-        "fold",
-    ]
+    assert list(table) == ["id", "file", *OUTCOMES]
     assert table["id"].tolist() == [9, 7, 8] and table["file"].tolist() == ["", "a.jpg", "b.jpg"]
-    assert table["label"].tolist() == ["cat", "ant", "bee"] and table["predicted"].tolist() == [
-        "ant",
-        "bee",
-        "bee",
-    ]
+    assert table["label"].tolist() == ["cat", "ant", "bee"]
+    assert table["predicted"].tolist() == ["ant", "bee", "bee"]
     np.testing.assert_allclose(table["loss"], -np.log([0.01, 0.4, 0.7]))
-    assert (
-        table["probability"].tolist() == [0.01, 0.4, 0.7]
-        and table["confidence"].tolist() == [0.98, 0.5, 0.7]
-        and table["fold"].tolist() == [0, 0, 1]
-    )
-    assert "file" not in top_losses(preds, data_of(preds)) and top_losses(
-        preds, data_of(preds), None, largest=False
-    )["id"].tolist() == [10, 8, 7, 9]
+    assert table["probability"].tolist() == [0.01, 0.4, 0.7]
+    assert table["confidence"].tolist() == [0.98, 0.5, 0.7]
+    assert table["fold"].tolist() == [0, 0, 1]
+    assert "file" not in top_losses(preds, data_of(preds))
+    best_first = top_losses(preds, data_of(preds), None, largest=False)
+    assert best_first["id"].tolist() == [10, 8, 7, 9]
 
 
-def test_the_texts_stand_beside_the_rows():
-    preds, texts = (
-        four_rows(),
-        pd.DataFrame({"anchor": ["NA", "", "a\rb", " x "], "label": list("wxyz")}),
-    )
-    data = data_of(preds)
-    table = top_losses(
-        preds, dataclasses.replace(data, train=dataclasses.replace(data.train, texts=texts)), 3
-    )
-    assert list(table) == [
-        "id",
-        "anchor",
-        "label (text)",
-        "label",
-        "predicted",
-        "loss",
-        "probability",
-        "confidence",
-        "fold",
-    ]
-    assert table["anchor"].tolist() == ["a\rb", "NA", ""] and table["label (text)"].tolist() == [
-        "y",
-        "w",
-        "x",
-    ]
+def test_the_texts_are_columns_of_the_table():
+    preds, data = four_rows(), data_of(four_rows())
+    texts = pd.DataFrame({"anchor": ["NA", "", "a\rb", " x "], "label": list("wxyz")})
+    train = dataclasses.replace(data.train, texts=texts)
+    table = top_losses(preds, dataclasses.replace(data, train=train), 3)
+    assert list(table) == ["id", "anchor", "label (text)", *OUTCOMES]
+    assert table["anchor"].tolist() == ["a\rb", "NA", ""]
+    assert table["label (text)"].tolist() == ["y", "w", "x"]
     assert table["label"].tolist() == ["cat", "ant", "bee"]
 
 
@@ -115,7 +85,7 @@ def test_rows_and_classes_are_joined_by_name():
     )
 
 
-def test_rows_that_nobody_validated_are_left_out():
+def test_rows_without_validation_are_left_out():
     preds = four_rows()
     holdout = dataclasses.replace(preds, folds=np.array([0, -1, -1, 0]))
     assert top_losses(holdout, data_of(preds))["id"].tolist() == [7, 10]
@@ -140,7 +110,7 @@ def test_values_have_a_squared_error():
         preds, targs=np.stack([preds.targs, preds.targs], 1), oof=np.c_[preds.oof, preds.oof + 1]
     )
     assert len(top_losses(two, data_of(two), 1)["label"][0]) == 2
-    with pytest.raises(DataError, match="only classes are confused"):
+    with pytest.raises(DataError, match="expected predicted classes, got values"):
         most_confused(preds)
 
 
@@ -159,15 +129,18 @@ def test_confusions_are_counted_most_frequent_first():
 
 def test_other_rows_or_labels_are_refused():
     preds = make_predictions(n=40)
-    with pytest.raises(DataError, match="holds other rows"):
+    with pytest.raises(DataError, match="other rows"):
         top_losses(preds, data_of(make_predictions(n=39)))
-    with pytest.raises(DataError, match=r"other labels than the data.*Cross-validate again"):
+    with pytest.raises(
+        DataError, match=r"other labels than those of the data.*Cross-validate again"
+    ):
         top_losses(preds, data_of(dataclasses.replace(preds, targs=1 - preds.targs)))
 
 
 def test_no_torch_and_no_widgets_are_loaded():
     code = (
-        "from tests.evidence.test_top_losses import *\npreds = four_rows()\nassert len(top_losses(preds, data_of(preds))) == 4\n"
-        "import sys; assert not {'torch', 'fastai', 'ipywidgets', 'matplotlib'} & set(sys.modules)"
+        "from tests.evidence.test_top_losses import *\n"
+        "assert len(top_losses(four_rows(), data_of(four_rows()))) == 4\n"
+        "assert not {'torch', 'fastai', 'ipywidgets', 'matplotlib'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,1 @@
+"""Tests of plots, contact sheets and reports."""

@@ -1,4 +1,4 @@
-"""A contact sheet shows every image under its title, and is written where it should be."""
+"""A contact sheet shows every image under its title and is saved to its file."""
 
 import dataclasses
 
@@ -68,7 +68,7 @@ def test_a_title_keeps_its_lines():
     assert figure.axes[0].get_title() == "blast 0.05\nnormal? 0.93"
 
 
-def test_what_is_no_stack_of_images_is_refused():
+def test_other_arrays_and_numbers_of_titles_are_refused():
     for wrong in (
         IMAGES[0],
         IMAGES.astype(float),
@@ -76,15 +76,15 @@ def test_what_is_no_stack_of_images_is_refused():
         IMAGES[:0],
         IMAGES.transpose(0, 3, 1, 2),
     ):
-        with pytest.raises(DataError, match=r"takes images as \(n, height, width, 3\) in uint8"):
+        with pytest.raises(DataError, match=r"expected images as \(n, height, width, 3\) in uint8"):
             contact_sheet(wrong)
-    with pytest.raises(DataError, match="2 titles came for 5 images"):
+    with pytest.raises(DataError, match="2 titles for 5 images"):
         contact_sheet(IMAGES, titles=["a", "b"])
     with pytest.raises(DataError, match="at least one column"):
         contact_sheet(IMAGES, columns=0)
 
 
-def test_what_a_network_sees_is_a_sheet_with_a_row_for_each_image(tmp_path):
+def test_augmentations_are_shown_with_a_row_for_each_image(tmp_path):
     data = make_pictures(tmp_path / "pictures", n=6, n_test=2)
     figure = show_augs(
         data.train, [0, 3], 3, item=32, batch=24, method="squish", file=tmp_path / "augs.png"

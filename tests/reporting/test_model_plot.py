@@ -1,4 +1,4 @@
-"""The bubble chart shows each model once, where the table says, and names the best."""
+"""The bubble chart shows each model once, in its place, and names the best."""
 
 import pandas as pd
 import pytest
@@ -36,7 +36,7 @@ def test_each_model_is_a_mark_with_an_area_of_its_pixels():
     ]  # the most accurate family first
 
 
-def test_the_line_joins_what_nothing_beats_and_names_it():
+def test_a_line_joins_the_unbeaten_models_and_names_them():
     assert list(frontier(TABLE)["model"]) == ["fast.a_in1k", "middle.a_in1k", "slow.a_in1k"]
     [axes] = plot_models(TABLE).axes
     assert {t.get_text() for t in axes.texts} == {"fast", "middle", "slow"}
@@ -65,15 +65,15 @@ def test_names_do_not_cover_each_other():
 @pytest.mark.parametrize(
     "suffix, start", [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")]
 )
-def test_it_is_saved_where_it_is_wanted(tmp_path, suffix, start):
+def test_it_is_saved_in_the_format_of_the_suffix(tmp_path, suffix, start):
     plot_models(TABLE, tmp_path / f"models.{suffix}")
     assert (tmp_path / f"models.{suffix}").read_bytes().startswith(start)
 
 
-def test_nothing_to_draw_and_nothing_to_write_are_said():
+def test_an_empty_table_and_an_unknown_format_are_refused():
     with pytest.raises(DataError, match="Loosen"):
         plot_models(TABLE[:0])
-    with pytest.raises(ConfigError, match=r"'foo'.*png"):
+    with pytest.raises(ConfigError, match=r"png.*got 'foo'"):
         plot_models(TABLE, "models.foo")
     with pytest.raises(ConfigError, match="'nothing'"):
         plot_models(TABLE, "models")

@@ -26,12 +26,12 @@ def test_a_tie_is_shown_as_on_the_board():
         assert [len(shown) - 1 - y for y, color in colors.items() if color == ORANGE] == [0]
 
 
-def test_words_in_any_script_are_drawn_without_a_warning(recwarn):
+def test_names_in_any_script_are_drawn_without_a_warning(recwarn):
     figure = plot_scores([make_predictions("\u7a3b"), make_predictions("b")])
     assert "\u7a3b" in as_svg(figure) and not recwarn.list
 
 
-def test_one_holdout_is_called_so():
+def test_a_holdout_has_another_title_than_folds():
     for folds, title, below in ((5, "Out-of-fold", "grey dots: single folds"), (1, "Held-out", "")):
         [axes] = plot_scores(
             [make_predictions("a", folds=folds), make_predictions("b", folds=folds, right=0.6)]
@@ -39,15 +39,14 @@ def test_one_holdout_is_called_so():
         assert axes.get_title("left").startswith(f"{title} accuracy") and axes.get_xlabel() == below
 
 
-def test_a_box_for_each_true_value_and_none_of_many():
+def test_levels_are_drawn_as_boxes_unless_they_are_many():
     made = make_values("a")
     levels = np.round(made.targs.ravel()[: len(made.targs)] - made.targs.min()) % 3 / 2
     few = dataclasses.replace(made, targs=levels, oof=levels[:, None] + 1)
     [axes] = plot_levels(few).axes
     ticks = [label.get_text().split("\n") for label in axes.get_xticklabels()]
-    assert [t[0] for t in ticks] == ["0", "0.5", "1"] and sum(
-        int(t[1].removeprefix("n = ")) for t in ticks
-    ) == few.validated.sum()
+    assert [t[0] for t in ticks] == ["0", "0.5", "1"]
+    assert sum(int(t[1].removeprefix("n = ")) for t in ticks) == few.validated.sum()
     medians = [line.get_ydata()[0] for line in axes.lines if line.get_color() == ORANGE]
     assert medians == [1, 1.5, 2]
     assert plot_levels(made) is None and plot_levels(make_predictions("b")) is None

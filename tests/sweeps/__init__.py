@@ -1,0 +1,1 @@
+"""Tests of sweeps: trials, the vault, resume, budgets and boards."""

@@ -1,4 +1,4 @@
-"""A small competition whose models live in its folder and say what they do."""
+"""A small competition whose folder has models that log, wait, fail, crash or report progress."""
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ FACTS = (
 )
 MODELS = """
 import os, pathlib, time
-from fastkaggle_plus.modeling import Model, forest_model, progress, tree_model
+from fastkaggle_plus.modeling import Model, progress, tree_model
 
 def counted(n_leaves=4, log="", wait=0.0, seed=0):
     with open(log, "a") as f:
@@ -33,17 +33,20 @@ def kills_the_server():
     os.kill(os.getppid(), 9)
     time.sleep(60)
 
-def threads(log=""):
+def threads(log="", use_torch=False):
     from threadpoolctl import threadpool_info
-    import torch
-    pools = {pool["num_threads"] for pool in threadpool_info()} | {torch.get_num_threads(), int(os.environ["OMP_NUM_THREADS"])}
+    pools = {pool["num_threads"] for pool in threadpool_info()}
+    pools.add(int(os.environ["OMP_NUM_THREADS"]))
+    if use_torch:
+        import torch
+        pools.add(torch.get_num_threads())
     pathlib.Path(log).write_text(str(sorted(pools)))
     return tree_model()
 
 def hungry(mb=0):
     def fit(table):
-        held = bytearray(mb * 2**20)
-        held[::4096] = b"x" * len(held[::4096])   # touch each page
+        memory = bytearray(mb * 2**20)
+        memory[::4096] = b"x" * len(memory[::4096])   # touch each page
         return tree_model(max_leaf_nodes=2).fit(table)
     return Model("hungry", fit)
 
@@ -56,17 +59,22 @@ def epochs(epochs=3, freeze_epochs=1, seed=0):
 """
 
 
-@pytest.fixture
-def toy(tmp_path):
+def make_toy(at):
+    """Write the competition to the folder `at`/toy, and load it."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(300, 3))
     frame = pd.DataFrame(x, columns=list("abc")).assign(
         id=range(300), y=(x[:, 0] + 0.5 * rng.normal(size=300) > 0).astype(int)
     )
-    folder = tmp_path / "toy"
+    folder = at / "toy"
     folder.mkdir()
     frame[:200].to_csv(folder / "train.csv", index=False)
     frame[200:].drop(columns="y").to_csv(folder / "test.csv", index=False)
     (folder / "competition.toml").write_text(FACTS)
     (folder / "models.py").write_text(MODELS)
     return load_comp(folder)
+
+
+@pytest.fixture
+def toy(tmp_path):
+    return make_toy(tmp_path)

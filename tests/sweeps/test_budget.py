@@ -1,12 +1,13 @@
-"""A budget of trials, epochs or time: what it leaves out is a result that was not run, and costs nothing later."""
+"""A budget limits trials, epochs or time; a trial that exceeds it is a result that was not run."""
+
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from fastkaggle_plus.exceptions import ConfigError
-from fastkaggle_plus.sweeps import Sweep, Trial, board, run_local
+from fastkaggle_plus.sweeps import Sweep, Trial, Vault, board, budget, run_local
 from fastkaggle_plus.sweeps.budget import epochs_of
-from fastkaggle_plus.sweeps.vault import Vault
 
 
 def nets(*epochs):
@@ -26,35 +27,29 @@ def ran(results):
     return [r.name for r in results if r.predictions is not None and not r.reused]
 
 
-def test_trials_beyond_the_budget_wait_for_the_next_call(toy, tmp_path):
-    heard = []
-    first = sweep(toy, nets(1, 2, 3), tmp_path, max_trials=2, on_result=heard.append)
-    assert ran(first) == ["net1", "net2"] and [r.name for r in heard] == ["net1", "net2", "net3"]
+def test_trials_beyond_the_budget_run_with_the_next_call(toy, tmp_path):
+    ended = []
+    first = sweep(toy, nets(1, 2, 3), tmp_path, max_trials=2, on_result=ended.append)
+    assert ran(first) == ["net1", "net2"] and [r.name for r in ended] == ["net1", "net2", "net3"]
     assert (
         first[2].not_run
         and not first[2].failed
         and first[2].error == "not run: the budget of 2 trials is used"
     )
-    assert {r.trial for r in Vault(tmp_path / "vault").runs()} == {
-        "net1",
-        "net2",
-    }  # what was not run is no failure
+    stored = {r.trial for r in Vault(tmp_path / "vault").runs()}
+    assert stored == {"net1", "net2"}  # a trial that did not run is no failure
     assert [r.name for r in board(first)] == [r.name for r in board(first[:2])]
-    assert ran(sweep(toy, nets(1, 2, 3), tmp_path, max_trials=1)) == [
-        "net3"
-    ]  # what the vault holds costs nothing
+    again = sweep(toy, nets(1, 2, 3), tmp_path, max_trials=1)
+    assert ran(again) == ["net3"]  # finished trials do not count
 
 
-def test_epochs_are_counted_with_frozen_ones_on_all_folds(toy, tmp_path):
+def test_epochs_of_all_folds_count_and_so_do_frozen_ones(toy, tmp_path):
     # (1 + 1), (8 + 1) and (2 + 1) epochs on 3 folds
     results = sweep(
         toy, (*nets(1, 8, 2), Trial("tree", "forest.tree_model")), tmp_path, max_epochs=16
     )
-    assert ran(results) == [
-        "net1",
-        "net2",
-        "tree",
-    ]  # a trial that still fits runs, and a tree has no epochs
+    # a later trial that fits the budget runs, and a tree has no epochs
+    assert ran(results) == ["net1", "net2", "tree"]
     assert (
         results[1].error
         == "not run: it needs 27 epochs on 3 folds, and the budget of 16 has 10 left"
@@ -86,17 +81,17 @@ def test_epochs_come_from_the_trial_or_its_function(toy, trial, epochs):
     assert epochs_of(trial, toy) == epochs
 
 
-def test_the_clock_only_stops_further_starts(toy, tmp_path):
-    first = sweep(
-        toy,
-        (Trial("slow", "models.counted", {"log": str(tmp_path / "log"), "wait": 0.3}), *nets(1)),
-        tmp_path,
-        stop_after_s=0.2,
-    )
-    assert (
-        ran(first) == ["slow"] and "nothing more starts" in first[1].error
-    )  # it went on to its end
-    assert ran(sweep(toy, nets(1), tmp_path, stop_after_s=0)) == []
+def test_the_time_limit_only_stops_further_starts(toy, tmp_path, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(budget, "time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    def run_past_the_limit(trial):
+        now[0] += 9
+
+    first = sweep(toy, nets(1, 2), tmp_path, stop_after_s=5, on_start=run_past_the_limit)
+    assert ran(first) == ["net1"]  # the trial that was running ran to its end
+    assert first[1].error == "not run: no trial starts after 5 s"
+    assert ran(sweep(toy, nets(2), tmp_path, stop_after_s=0)) == []
 
 
 @pytest.mark.parametrize("limit", ["max_trials", "max_epochs", "stop_after_s"])
@@ -105,7 +100,7 @@ def test_a_budget_below_zero_is_refused(toy, tmp_path, limit):
         sweep(toy, nets(1), tmp_path, **{limit: -1})
 
 
-def test_a_holdout_is_scored_on_its_rows_alone_and_kept_apart_from_folds(toy, tmp_path):
+def test_a_holdout_is_scored_on_its_own_rows_and_is_another_run_than_folds(toy, tmp_path):
     [by_folds], [held_out] = (
         sweep(toy, nets(1), tmp_path),
         sweep(toy, nets(1), tmp_path, holdout=0.25),

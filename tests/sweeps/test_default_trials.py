@@ -1,5 +1,6 @@
-"""The trials of a competition: its own, or one of each family that is installed."""
+"""The trials of a competition: its own, or one of each model family that is installed."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,10 @@ from fastkaggle_plus.exceptions import ConfigError
 from fastkaggle_plus.modeling import find_model
 from fastkaggle_plus.modeling.text import weights
 from fastkaggle_plus.modeling.text.weights import find_weights
-from fastkaggle_plus.sweeps import default_trials as defaults
 from fastkaggle_plus.sweeps.default_trials import default_trials, trials_of
 from fastkaggle_plus.sweeps.trial import Trial
 
+defaults = sys.modules[default_trials.__module__]  # the package has a function of this name
 FACTS = dict(slug="c", task="binary", metric="accuracy", id="id", target="y")
 
 
@@ -34,7 +35,7 @@ def test_default_trials_name_models_that_exist():
     assert not {t.name: t for t in trials}["one_r"].in_ensemble
 
 
-def test_default_trials_leave_out_what_is_not_installed(monkeypatch):
+def test_default_trials_leave_out_packages_that_are_not_installed(monkeypatch):
     monkeypatch.setattr(defaults, "find_spec", lambda name: name == "xgboost" or None)
     assert [t.name for t in default_trials(Competition(**FACTS))] == [
         "one_r",
@@ -53,7 +54,7 @@ def test_default_trials_leave_out_what_is_not_installed(monkeypatch):
     assert "tabular" not in {t.name for t in default_trials(Competition(**FACTS, kind="images"))}
 
 
-def test_a_language_model_is_a_default_trial_where_it_is_at_hand(monkeypatch):
+def test_a_language_model_is_a_default_trial_if_it_is_on_this_machine(monkeypatch):
     words = Competition(**FACTS, kind="text")
     [trial] = [t for t in default_trials(words) if t.name == "language model"]
     found = find_weights(trial.params["arch"])
@@ -83,13 +84,12 @@ def test_without_own_trials_the_defaults_run():
 
 
 def test_own_trials(tmp_path):
-    comp = make(
-        tmp_path,
-        'TRIALS = [Trial("a", "forest.forest_model"), Trial("b", "forest.forest_model", {"n_estimators": 10})]',
+    code = (
+        'Trial("a", "forest.forest_model"), Trial("b", "forest.tree_model", {"max_leaf_nodes": 9})'
     )
-    assert trials_of(comp) == (
+    assert trials_of(make(tmp_path, f"TRIALS = [{code}]")) == (
         Trial("a", "forest.forest_model"),
-        Trial("b", "forest.forest_model", {"n_estimators": 10}),
+        Trial("b", "forest.tree_model", {"max_leaf_nodes": 9}),
     )
 
 
@@ -99,9 +99,12 @@ def test_own_trials(tmp_path):
         ("", r"trials\.py: TRIALS must be a tuple of Trial, and it is not there"),
         ("TRIALS = ()", "it is empty"),
         ("TRIALS = 'forest'", "it is a str"),
-        ("TRIALS = ('forest.forest_model',)", "holds 'forest.forest_model', which is no Trial"),
+        (
+            "TRIALS = ('forest.forest_model',)",
+            "contains 'forest.forest_model', which is not a Trial",
+        ),
         ("TRIALS = (Trial('a', 'x.y'), Trial('a', 'x.z'))", "Two trials are called 'a'"),
-        ("TRIALS = (Trial('a', 'forest'),)", 'does not read as "file.function"'),
+        ("TRIALS = (Trial('a', 'forest'),)", 'expected model as "file.function"'),
         ("TRIALS = (Trial('a', 'x.y', {'f': len}),)", "params must be plain data"),
         ("TRIALS = (oops,)", r"does not load \(NameError: name 'oops' is not defined, line 2\)"),
     ],

@@ -1,4 +1,4 @@
-"""Sweeps run each trial once, keep what finished, and turn a failure into a row. The models here live in the competition's folder."""
+"""Sweeps run each trial once, keep what finished, and turn a failure into a result."""
 
 import dataclasses
 import os
@@ -6,273 +6,240 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from fastkaggle_plus.exceptions import ConfigError, GroupsOverlap
-from fastkaggle_plus.sweeps import Sweep, Trial, board, run_local, write_results
-from fastkaggle_plus.sweeps.vault import Vault
+from fastkaggle_plus.sweeps import Sweep, Trial, Vault, board, run_local, write_results
 
-from .conftest import MODELS
+from .conftest import MODELS, make_toy
 
 
 def counted(toy, *leaves, wait=0.0):
-    return tuple(
-        Trial(
-            f"tree{n}",
-            "models.counted",
-            {"n_leaves": n, "log": str(toy.folder.parent / "log"), "wait": wait},
-        )
-        for n in leaves
-    )
+    params = {"log": str(toy.folder.parent / "log"), "wait": wait}
+    return tuple(Trial(f"tree{n}", "models.counted", {"n_leaves": n, **params}) for n in leaves)
 
 
 def log(toy):
+    """Return (number of leaves, process) of each `counted` trial that ran, in order."""
     file = toy.folder.parent / "log"
-    return [line.split()[0] for line in file.read_text().splitlines()] if file.exists() else []
+    rows = file.read_text().splitlines() if file.exists() else []
+    return [tuple(map(int, row.split())) for row in rows]
+
+
+def leaves_run(toy):
+    return [leaves for leaves, _ in log(toy)]
 
 
 def sweep(toy, trials, tmp_path, **kw):
-    return run_local(
-        Sweep("toy", trials, n_folds=3), toy, toy.folder, vault=Vault(tmp_path / "vault"), **kw
+    vault = Vault(tmp_path / "vault")
+    return run_local(Sweep("toy", tuple(trials), n_folds=3), toy, toy.folder, vault=vault, **kw)
+
+
+NET_AND_BAG = (
+    Trial("net", "models.epochs"),
+    Trial("bag", "bagging.bag_model", {"model": "forest.tree_model", "n": 2}),
+)
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory):
+    """One sweep in two workers, of trials that finish and trials that fail in every way."""
+    at = tmp_path_factory.mktemp("mixed")
+    toy, progress = make_toy(at), []
+    trials = (
+        *counted(toy, 2, 3, 4),
+        Trial("bad", "models.broken"),
+        Trial("typo", "forest.forrest_model"),
+        Trial("dies", "models.dies"),
+        Trial("ends", "models.ends"),
+        Trial("eats", "models.hungry", {"mb": 200}),
+        Trial("fasts", "models.hungry"),
+        Trial("threads", "models.threads", {"log": str(at / "threads")}),
+        *NET_AND_BAG,
+    )
+    results = sweep(
+        toy, trials, at, workers=2, on_progress=lambda trial, *step: progress.append((trial, *step))
+    )
+    by_name = {r.name: r for r in results}
+    return SimpleNamespace(
+        at=at, toy=toy, progress=progress, results=results, by_name=by_name, trials=trials
     )
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_what_finished_is_not_run_again(toy, tmp_path, workers):
-    first = sweep(toy, counted(toy, 2, 4), tmp_path, workers=workers)
+def test_finished_trials_are_not_run_again(toy, tmp_path, workers):
+    first = sweep(toy, counted(toy, 2, 4), tmp_path, workers=0)
     again = sweep(toy, counted(toy, 2, 4, 8), tmp_path, workers=workers)
-    assert sorted(log(toy)) == ["2", "4", "8"] and [r.reused for r in again] == [True, True, False]
+    assert sorted(leaves_run(toy)) == [2, 4, 8] and [r.reused for r in again] == [True, True, False]
     for a, b in zip(first, again, strict=False):
         np.testing.assert_array_equal(a.predictions.oof, b.predictions.oof)
     assert [r.name for r in again] == ["tree2", "tree4", "tree8"]
 
 
-def test_other_data_or_code_runs_again(toy, tmp_path):
+def test_changed_code_or_data_is_run_again(toy, tmp_path):
     sweep(toy, counted(toy, 2), tmp_path, workers=0)
     (toy.folder / "models.py").write_text(MODELS + "\n# another idea\n")
     sweep(toy, counted(toy, 2), tmp_path, workers=0)
     train = pd.read_csv(toy.folder / "train.csv")
     train.assign(a=0).to_csv(toy.folder / "train.csv", index=False)
     [blind] = sweep(toy, counted(toy, 2), tmp_path, workers=0)
-    assert (
-        log(toy) == ["2", "2", "2"] and blind.predictions.oof_score < 0.7
-    )  # it saw the new file, not the one this process had read
+    assert leaves_run(toy) == [2, 2, 2]
+    assert blind.predictions.oof_score < 0.7  # it read the new file, not the one in memory
 
 
-def test_a_failure_is_a_row_with_its_traceback(toy, tmp_path):
-    good, bad, typo = sweep(
-        toy,
-        (*counted(toy, 4), Trial("bad", "models.broken"), Trial("typo", "forest.forrest_model")),
-        tmp_path,
-        workers=2,
-    )
-    assert good.predictions is not None and bad.predictions is None
+def test_a_failure_is_a_result_with_its_traceback(mixed):
+    bad, typo = mixed.by_name["bad"], mixed.by_name["typo"]
+    assert bad.predictions is None and bad.failed
     assert "the wheel came off" in bad.error and "models.py" in bad.error
-    assert "forest_model" in typo.error  # near matches
-    assert [r.name for r in board([good, bad])] == ["tree4"]
-    assert {r.trial: r.status for r in Vault(tmp_path / "vault").runs()} == {
-        "tree4": "done",
-        "bad": "error",
-        "typo": "error",
-    }
+    assert "forest_model" in typo.error  # a near match
+    assert not {"bad", "typo", "dies"} & {row.name for row in board(mixed.results)}
+    status = {r.trial: r.status for r in Vault(mixed.at / "vault").runs()}
+    assert status == {r.name: "error" if r.error else "done" for r in mixed.results}
 
 
-def test_a_worker_that_dies_does_not_end_the_sweep(toy, tmp_path):
-    results = sweep(
-        toy, (Trial("dies", "models.dies"), *counted(toy, 2, 4, 8)), tmp_path, workers=1
-    )
-    assert "worker process died" in results[0].error and all(
-        r.predictions is not None for r in results[1:]
-    )
-
-
-def test_a_process_that_ends_itself_is_not_said_to_be_out_of_memory(toy, tmp_path):
-    killed, ended = sweep(
-        toy, (Trial("dies", "models.dies"), Trial("ends", "models.ends")), tmp_path, workers=2
-    )
+def test_a_process_that_dies_fails_only_its_own_trial(mixed):
+    killed, ended = mixed.by_name["dies"], mixed.by_name["ends"]
+    assert "worker process died" in killed.error
     assert "killed by SIGKILL" in killed.error and "Out of memory" in killed.error
-    assert (
-        "exit status 3" in ended.error and "memory" not in ended.error and "sys.exit" in ended.error
-    )
+    assert "exit status 3" in ended.error and "sys.exit" in ended.error
+    assert "memory" not in ended.error
+    failed = {name for name, r in mixed.by_name.items() if r.predictions is None}
+    assert failed == {"bad", "typo", "dies", "ends"}
 
 
-def test_fewer_than_no_workers_are_refused(toy, tmp_path):
-    with pytest.raises(ConfigError, match="workers = -1"):
-        sweep(toy, counted(toy, 4), tmp_path, workers=-1)
+def test_a_process_that_dies_leaves_a_parallel_trial_alone(toy, tmp_path):
+    trials = (Trial("dies", "models.dies", {"wait": 0.3}), *counted(toy, 4, wait=0.8))
+    dies, other = sweep(toy, trials, tmp_path, workers=2)
+    assert "killed by SIGKILL" in dies.error
+    assert other.predictions is not None and leaves_run(toy) == [4]  # it did not start again
 
 
-def test_each_trial_has_a_process_of_its_own(toy, tmp_path):
-    sweep(toy, counted(toy, 2, 3, 4, 5, 6), tmp_path, workers=2)
-    pids = {int(line.split()[1]) for line in (tmp_path / "log").read_text().splitlines()}
-    assert len(pids) == 5 and os.getpid() not in pids
+def test_each_trial_has_its_own_process_and_none_is_left(mixed):
+    pids = {pid for _, pid in log(mixed.toy)}
+    assert len(pids) == 3 and os.getpid() not in pids
     assert not any(os.path.exists(f"/proc/{pid}") for pid in pids)
 
 
-def test_a_process_that_is_killed_fails_its_own_trial_alone(toy, tmp_path):
-    dies, other = sweep(
-        toy,
-        (Trial("dies", "models.dies", {"wait": 0.3}), *counted(toy, 4, wait=0.8)),
-        tmp_path,
-        workers=2,
-    )
-    assert (
-        "killed by SIGKILL" in dies.error and other.predictions is not None and log(toy) == ["4"]
-    )  # it ran at the same time, and was not run again
+def test_the_number_of_workers_does_not_change_the_predictions(mixed, tmp_path):
+    [here] = sweep(mixed.toy, (mixed.trials[0],), tmp_path, workers=0)
+    other = mixed.by_name["tree2"].predictions
+    np.testing.assert_array_equal(here.predictions.oof, other.oof)
+    np.testing.assert_array_equal(here.predictions.test, other.test)
 
 
-def test_when_the_server_dies_another_goes_on(toy, tmp_path):
-    first, second = sweep(
-        toy, (Trial("kills", "models.kills_the_server"), *counted(toy, 4)), tmp_path, workers=1
-    )
-    assert (
-        "process that starts the trials died (killed by SIGKILL). It imports the packages"
-        in first.error
-        and second.predictions is not None
-    )
-
-
-@pytest.mark.parametrize(("preload", "n"), [('PRELOAD = ("torch",)', 2), ("", 2), ("", 1)])
-def test_a_trial_computes_on_as_many_threads_as_it_is_given(toy, tmp_path, preload, n):
-    (toy.folder / "models.py").write_text(f"{preload}\n{MODELS}")
-    sweep(
-        toy,
-        (Trial("threads", "models.threads", {"log": str(tmp_path / "told")}),),
-        tmp_path,
-        workers=1,
-        threads=n,
-    )
-    assert (tmp_path / "told").read_text() == f"[{n}]"
-
-
-def test_a_trial_needs_a_thread(toy, tmp_path):
+def test_a_negative_number_of_workers_and_no_thread_are_refused(toy, tmp_path):
+    with pytest.raises(ConfigError, match="workers = -1"):
+        sweep(toy, counted(toy, 4), tmp_path, workers=-1)
     with pytest.raises(ConfigError, match="threads = 0"):
         sweep(toy, counted(toy, 4), tmp_path, threads=0)
 
 
-def test_memory_is_measured_trial_by_trial(toy, tmp_path):
-    trials = [Trial("eats", "models.hungry", {"mb": 300}), Trial("fasts", "models.hungry")]
-    eats, fasts = (
-        r.predictions.about["peak_mb"] for r in sweep(toy, tuple(trials), tmp_path, workers=1)
-    )
-    assert eats > fasts + 290 and 20 < fasts < 2000
-    [here] = sweep(toy, (trials[1],), tmp_path / "here", workers=0)
-    assert (
-        "peak_mb" not in here.predictions.about
-    )  # the memory of a process that does other things too
+def test_a_fork_server_that_dies_is_replaced(toy, tmp_path):
+    trials = (Trial("kills", "models.kills_the_server"), *counted(toy, 4))
+    first, second = sweep(toy, trials, tmp_path, workers=1)
+    assert "process that starts the trials died (killed by SIGKILL). It imports" in first.error
+    assert second.predictions is not None
+
+
+def test_a_trial_uses_its_number_of_threads(mixed, toy, tmp_path):
+    assert (mixed.at / "threads").read_text() == "[1]"
+    (toy.folder / "preloaded.py").write_text(f'PRELOAD = ("torch",)\n{MODELS}')
+    files = ("models", "preloaded")  # the second is forked from a server that imported torch
+    trials = [
+        Trial(file, f"{file}.threads", {"log": str(tmp_path / file), "use_torch": True})
+        for file in files
+    ]
+    sweep(toy, trials, tmp_path, workers=1, threads=2)
+    assert [(tmp_path / file).read_text() for file in files] == ["[2]", "[2]"]
+
+
+def test_memory_is_measured_for_each_trial(mixed, tmp_path):
+    eats, fasts = (mixed.by_name[name].predictions.about["peak_mb"] for name in ("eats", "fasts"))
+    assert eats > fasts + 190 and 20 < fasts < 2000
+    rows = {row.name: row for row in board(mixed.results)}
+    assert rows["fasts"].peak_mb == fasts == rows["fasts"].as_json()["peak_mb"]
+    assert rows["fasts"].gpu_peak_mb is None
+    [here] = sweep(mixed.toy, (Trial("fasts", "models.hungry"),), tmp_path, workers=0)
+    assert "peak_mb" not in here.predictions.about  # this process does other things as well
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_progress_comes_in_order(toy, tmp_path, workers):
-    told = []
-    trials = (
-        Trial("net", "models.epochs"),
-        Trial("bag", "bagging.bag_model", {"model": "forest.tree_model", "n": 2}),
-    )
-    sweep(
-        toy,
-        trials,
-        tmp_path,
-        workers=workers,
-        on_progress=lambda trial, share, where: told.append((trial.name, share, where)),
-    )
-    net = [(round(share, 3), where) for name, share, where in told if name == "net"]
-    for at in (
+def test_progress_is_reported_in_order(mixed, toy, tmp_path, workers):
+    reported = mixed.progress if workers else []
+    if not workers:
+        sweep(toy, NET_AND_BAG, tmp_path, workers=0, on_progress=lambda *p: reported.append(p))
+    steps = {"net": [], "bag": []}
+    for trial, share, step in reported:
+        steps.setdefault(trial.name, []).append((round(share, 3), step))
+    assert {
         (0.0, "fold 1/3"),
         (0.111, "fold 1/3, epoch 1/3"),
         (0.556, "fold 2/3, epoch 2/3"),
         (1.0, "fold 3/3"),
-    ):
-        assert at in net
-    assert net == sorted(net, key=lambda at: at[0])
-    assert (0.5, "fold 2/3, member 2/2") in [
-        (round(share, 3), where) for name, share, where in told if name == "bag"
-    ]
+    } <= set(steps["net"])
+    assert steps["net"] == sorted(steps["net"], key=lambda step: step[0])
+    assert (0.5, "fold 2/3, member 2/2") in steps["bag"]
 
 
-def test_a_package_that_starts_threads_when_imported_is_met_with_processes_from_nothing(
+def test_processes_start_from_scratch_after_a_package_that_starts_threads(
     toy, tmp_path, monkeypatch
 ):
-    (tmp_path / "threaded.py").write_text(
-        "import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n"
-    )
-    monkeypatch.setenv(
-        "PYTHONPATH",
-        os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])]),
-    )
-    code = "import sys\ndef shy(n_leaves):\n    assert 'threaded' not in sys.modules   # a fork inherits it\n    return tree_model(max_leaf_nodes=n_leaves)\n"
+    code = "threading.Thread(target=time.sleep, args=(60,), daemon=True).start()"
+    (tmp_path / "threaded.py").write_text(f"import threading, time\n{code}\n")
+    paths = [str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
     (toy.folder / "models.py").write_text(
-        f'PRELOAD = ("threaded", "no_such_package")\n{MODELS}{code}'
+        'PRELOAD = ("threaded", "no_such_package")\n'
+        "import sys\nfrom fastkaggle_plus.modeling import tree_model\n"
+        "def unforked():\n"
+        "    assert 'threaded' not in sys.modules  # a fork would inherit it\n"
+        "    return tree_model()\n"
     )
-    results = sweep(
-        toy,
-        tuple(Trial(f"shy{n}", "models.shy", {"n_leaves": n}) for n in (2, 4)),
-        tmp_path,
-        workers=1,
-    )
-    assert [r.error for r in results] == ["", ""]
+    [result] = sweep(toy, [Trial("unforked", "models.unforked")], tmp_path, workers=1)
+    assert result.error == ""
 
 
-@pytest.mark.parametrize("workers", [0, 1])
-def test_a_split_that_tears_groups_apart_is_told_once_before_the_first_trial(
-    toy, tmp_path, workers, recwarn
-):
+def test_a_split_of_groups_is_reported_once_before_the_first_trial(toy, tmp_path, recwarn):
+    patient = np.arange(200) % 40
+    level = np.random.default_rng(1).random(40)[patient]
     train = pd.read_csv(toy.folder / "train.csv")
-    level = np.random.default_rng(1).random(40)[np.arange(200) % 40]
-    train.assign(patient=np.arange(200) % 40, a=level, y=(level > 0.5).astype(int)).to_csv(
-        toy.folder / "train.csv", index=False
-    )
-    pd.read_csv(toy.folder / "test.csv").assign(patient=np.arange(100) % 20 + 100).to_csv(
-        toy.folder / "test.csv", index=False
-    )
-    told = []
-    data = dataclasses.replace(
-        toy.read(toy.folder), groups=np.arange(200) % 40, group_name="patient"
-    )
-    options = dict(data=data, workers=workers, on_start=lambda trial: told.append(trial.name))
-    sweep(toy, counted(toy, 2, 4), tmp_path, on_split=told.append, **options)
-    assert "share their 'patient'" in told[0] and told[1:] == ["tree2", "tree4"]
-    sweep(toy, counted(toy, 2, 4), tmp_path, on_split=told.append, **options)
-    assert len(told) == 3  # nothing ran
+    train = train.assign(patient=patient, a=level, y=(level > 0.5).astype(int))
+    train.to_csv(toy.folder / "train.csv", index=False)
+    test = pd.read_csv(toy.folder / "test.csv").assign(patient=np.arange(100) % 20 + 100)
+    test.to_csv(toy.folder / "test.csv", index=False)
+    data = dataclasses.replace(toy.read(toy.folder), groups=patient, group_name="patient")
+    calls = []
+    options = dict(data=data, workers=0, on_start=lambda trial: calls.append(trial.name))
+    sweep(toy, counted(toy, 2, 4), tmp_path, on_split=calls.append, **options)
+    assert "share their 'patient'" in calls[0] and calls[1:] == ["tree2", "tree4"]
+    sweep(toy, counted(toy, 2, 4), tmp_path, on_split=calls.append, **options)
+    assert len(calls) == 3  # nothing ran
     assert not [w for w in recwarn if issubclass(w.category, GroupsOverlap)]
-    with pytest.warns(GroupsOverlap, match="'patient'"):
+    with pytest.warns(GroupsOverlap, match="'patient'") as warned:
         sweep(toy, counted(toy, 8), tmp_path, **options)
-
-
-def test_board_compares_each_with_the_best(toy, tmp_path):
-    rows = board(
-        sweep(
-            toy,
-            (
-                *counted(toy, 2, 8),
-                Trial("guess", "forest.forest_model", {"n_estimators": 1, "min_samples_leaf": 100}),
-            ),
-            tmp_path,
-            workers=0,
-        )
-    )
-    assert rows[0].to_best is None and rows[0].verdict == "best"
-    assert (
-        rows == sorted(rows, key=lambda r: -r.oof_score)
-        and rows[-1].name == "guess"
-        and rows[-1].verdict.startswith("worse")
-    )
+    assert [w.filename for w in warned if issubclass(w.category, GroupsOverlap)] == [__file__]
 
 
 @pytest.mark.slow
-def test_killed_and_run_again_repeats_only_what_was_in_flight(toy, tmp_path):
+def test_a_killed_sweep_resumes_with_the_trial_that_was_running(toy, tmp_path):
     code = f"""
 from fastkaggle_plus.competition import load_comp
-from fastkaggle_plus.exceptions import ConfigError, GroupsOverlap
-from fastkaggle_plus.sweeps import Sweep, Trial, run_local
-from fastkaggle_plus.sweeps.vault import Vault
+from fastkaggle_plus.sweeps import Sweep, Trial, Vault, run_local
 if __name__ == "__main__":
-    params = [{{"n_leaves": n, "log": {str(tmp_path / "log")!r}, "wait": 1.0 if n > 3 else 0.0}} for n in (2, 3, 4, 5)]
-    trials = tuple(Trial(f"tree{{p['n_leaves']}}", "models.counted", p) for p in params)
-    comp = load_comp({str(toy.folder)!r})
-    run_local(Sweep("toy", trials, n_folds=3), comp, comp.folder, vault=Vault({str(tmp_path / "vault")!r}), workers=1)
+    trials = tuple(
+        Trial(
+            f"tree{{n}}",
+            "models.counted",
+            {{"n_leaves": n, "log": {str(tmp_path / "log")!r}, "wait": 1.0 if n > 3 else 0.0}},
+        )
+        for n in (2, 3, 4, 5)
+    )
+    comp, vault = load_comp({str(toy.folder)!r}), Vault({str(tmp_path / "vault")!r})
+    run_local(Sweep("toy", trials, n_folds=3), comp, comp.folder, vault=vault, workers=1)
 """
     script = tmp_path / "sweep.py"
     script.write_text(code)
@@ -280,36 +247,25 @@ if __name__ == "__main__":
     while len(log(toy)) < 3:
         assert first.poll() is None
         time.sleep(0.05)
-    worker = int((tmp_path / "log").read_text().splitlines()[-1].split()[1])
+    _, worker = log(toy)[-1]
     first.send_signal(signal.SIGKILL)
     first.wait()
-    for _ in range(100):  # the worker notices that its parent has gone
+    for _ in range(100):  # the worker ends when its parent has ended
         if not os.path.exists(f"/proc/{worker}"):
             break
         time.sleep(0.1)
     assert not os.path.exists(f"/proc/{worker}")
     subprocess.run([sys.executable, str(script)], check=True)
-    assert sorted(log(toy)) == ["2", "3", "4", "4", "5"]
+    assert sorted(leaves_run(toy)) == [2, 3, 4, 4, 5]
 
 
-def test_results_tell_their_circumstances(toy, tmp_path):
+def test_results_csv_has_scores_and_circumstances(toy, tmp_path):
     results = sweep(toy, counted(toy, 2, 8), tmp_path, workers=0)
-    table = pd.read_csv(
-        write_results(
-            tmp_path / "results.csv",
-            [r.predictions for r in results],
-            scores={"tree8": (0.75, None)},
-        )
-    )
-    assert (
-        table["oof_score"].is_monotonic_decreasing
-        and table.set_index("trial")["public_score"].to_dict()["tree8"] == 0.75
-    )
-    assert (table[["n_rows", "n_folds", "split", "split_seed"]] == [200, 3, "stratified", 42]).all(
-        axis=None
-    )
-    assert (
-        table["versions"].str.contains("scikit-learn").all()
-        and table["hardware"].notna().all()
-        and table["date"].str.match(r"\d{4}-\d\d-\d\d$").all()
-    )
+    members, scores = [r.predictions for r in results], {"tree8": (0.75, None)}
+    table = pd.read_csv(write_results(tmp_path / "results.csv", members, scores=scores))
+    assert table["oof_score"].is_monotonic_decreasing
+    assert table.set_index("trial")["public_score"].to_dict()["tree8"] == 0.75
+    circumstances = table[["n_rows", "n_folds", "split", "split_seed"]]
+    assert (circumstances == [200, 3, "stratified", 42]).all(axis=None)
+    assert table["versions"].str.contains("scikit-learn").all() and table["hardware"].notna().all()
+    assert table["date"].str.match(r"\d{4}-\d\d-\d\d$").all()

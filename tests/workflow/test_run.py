@@ -16,7 +16,6 @@ from filelock import FileLock
 
 from fastkaggle_plus import Vault, load_comp, sweep
 from fastkaggle_plus.exceptions import ConfigError, UnknownName
-from fastkaggle_plus.sweeps import in_vault
 from fastkaggle_plus.workflow.callbacks import RunCallbacks
 
 from .toy import (
@@ -189,7 +188,7 @@ def test_a_sweep_of_chosen_trials_on_a_holdout_with_repeats(place):
     assert done.returncode == 0, done.stderr
     assert "2 trials, 25% held out, seed 42" in done.stdout
     assert "forest #2" in done.stdout and "repeated trial" in done.stdout
-    found, failed = in_vault(Vault(place / "runs/toy/vault"), "toy")
+    found, failed = Vault(place / "runs/toy/vault").latest("toy")
     assert {p.name for p in found} == {"forest", "forest #2"} and failed == {}
     assert all(p.validated.sum() == 100 for p in found)
     again = dict(bundles=place / "bundles", dest=place / "runs/toy", workers=0)

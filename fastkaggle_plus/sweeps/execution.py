@@ -1,0 +1,181 @@
+"""Execute a sweep, on any machine: run one trial, and resume, limit and report the whole sweep."""
+
+from __future__ import annotations
+
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ..competition import Competition, load_comp
+from ..data import Data
+from ..exceptions import FastkaggleError
+from ..folds import Folds, make_folds
+from .board import TrialResult
+from .budget import Budget
+from .resume import environment_fingerprint, finished_run, run_keys
+from .trial import Sweep, Trial
+from .vault import Vault
+
+
+@dataclass(frozen=True)
+class TrialTask:
+    """A trial, and what a worker needs to run it and to store its predictions: plain data."""
+
+    trial: Trial
+    sweep: Sweep
+    comp: str  # the competition's folder, or its slug
+    path: str  # the competition's data
+    vault: str  # folder
+    key: str  # of the run in the vault
+
+
+def run_trial(
+    task: TrialTask,
+    report: Callable[[float, str], None],  # called with progress: (share done, step)
+    foreign_mb: float | None = None,  # memory of packages of other trials; None: shared process
+) -> str:
+    """Run one trial in this process and store it. Return a traceback, empty for success."""
+    from ..modeling import cross_validate, find_model
+    from ..modeling.progress import heard_by
+
+    trial = task.trial
+    try:
+        comp = load_comp(task.comp)
+        data = comp.read(task.path)
+        folds = _folds(task.sweep, comp, data)
+        start = time.perf_counter()
+        with heard_by(report):
+            model = find_model(trial.model, comp)(**trial.params)
+            preds = cross_validate(
+                model, data, folds, metric=comp.metric, name=trial.name, look_for_groups=False
+            )
+        date = datetime.now(UTC).date().isoformat()
+        about = {**preds.about, "versions": environment_fingerprint(), "date": date}
+        if foreign_mb is not None:
+            about["peak_mb"] = _peak_mb(foreign_mb)
+        facts = {**about, "trial": asdict(trial), "wall_s": time.perf_counter() - start}
+        Vault(task.vault).put(task.key, comp.slug, replace(preds, about=about), **facts)
+    except FastkaggleError as e:
+        return f"{type(e).__name__}: {e}"
+    except Exception:
+        return traceback.format_exc()
+    return ""
+
+
+def folds_for(
+    comp: Competition,
+    data: Data,
+    *,
+    n_folds: int = 5,
+    seed: int = 42,
+    holdout: float | None = None,  # share of the rows in a single holdout, instead of folds
+) -> Folds:
+    """Return the split of the training rows that the competition declares."""
+    split: dict[str, Any] = dict(kind=comp.split.kind, groups=data.groups, time=data.time)
+    return make_folds(data.targs, n_folds=n_folds, seed=seed, holdout=holdout, **split)
+
+
+@dataclass(frozen=True)
+class Callbacks:
+    """Functions called while a sweep runs, see `run_local`."""
+
+    on_result: Callable[[TrialResult], None] | None = None
+    on_start: Callable[[Trial], None] | None = None
+    on_progress: Callable[[Trial, float, str], None] | None = None
+    on_split: Callable[[str], None] | None = None
+
+
+class SweepExecution:
+    """One execution of a sweep: resume it, run its tasks anywhere, and finish each of them."""
+
+    def __init__(
+        self,
+        sweep: Sweep,
+        comp: Competition,
+        path: str | Path,  # the competition's data
+        *,
+        vault: Vault,
+        budget: Budget,
+        callbacks: Callbacks,
+        data: Data | None = None,  # default: read from path
+    ):
+        self.sweep, self.comp, self.path, self.vault = sweep, comp, path, vault
+        self.budget, self.callbacks = budget, callbacks
+        self.data = data or comp.read(path)
+        self.folds = _folds(sweep, comp, self.data)
+        self.keys = run_keys(sweep, comp, self.data, self.folds)
+        self.pending: list[Trial] = []  # not finished by an earlier execution
+        self._results: dict[str, TrialResult] = {}
+
+    def resume(self) -> None:
+        """Take finished trials from the vault, and check the split if others are left to run."""
+        for trial in self.sweep.trials:
+            preds = finished_run(self.vault, trial, self.keys[trial.name])
+            if preds is None:
+                self.pending.append(trial)
+            else:
+                self._add(TrialResult(trial, preds, reused=True))
+        if self.pending:
+            self._check_groups()
+
+    def tasks(self) -> Iterator[TrialTask]:
+        """Yield the task of each pending trial that the budget allows, just before it starts."""
+        for trial in self.pending:
+            if refusal := self.budget.refuse(trial):
+                self._add(TrialResult(trial, None, refusal, not_run=True))
+                continue
+            if self.callbacks.on_start:
+                self.callbacks.on_start(trial)
+            comp, key = str(self.comp.folder or self.comp.slug), self.keys[trial.name]
+            yield TrialTask(trial, self.sweep, comp, str(self.path), str(self.vault.folder), key)
+
+    def report(self, task: TrialTask, share: float, step: str) -> None:
+        """Pass on the progress of a running trial."""
+        if self.callbacks.on_progress:
+            self.callbacks.on_progress(task.trial, share, step)
+
+    def finish(self, task: TrialTask, error: str) -> None:
+        """Add the result of a trial that ended; `error` is its traceback, empty for success."""
+        if error:
+            self.vault.put_error(task.key, self.comp.slug, task.trial.name, error)
+        preds = None if error else finished_run(self.vault, task.trial, task.key)
+        self._add(TrialResult(task.trial, preds, error))
+
+    @property
+    def results(self) -> list[TrialResult]:
+        """One result per trial, in the order of the sweep."""
+        return [self._results[trial.name] for trial in self.sweep.trials]
+
+    def _add(self, result: TrialResult) -> None:
+        self._results[result.name] = result
+        if self.callbacks.on_result:
+            self.callbacks.on_result(result)
+
+    def _check_groups(self) -> None:
+        """Report, once for all trials, a split that puts rows of one group on both sides."""
+        from ..modeling.group_leaks import find_group_leak, warn_of_groups
+
+        metric, on_split = self.comp.metric, self.callbacks.on_split
+        if on_split is None:  # level 5 is the caller of run_local
+            warn_of_groups(self.data, self.folds, metric=metric, stacklevel=5)
+        elif (leak := find_group_leak(self.data, self.folds, metric=metric)) is not None:
+            on_split(str(leak))
+
+
+def _folds(sweep: Sweep, comp: Competition, data: Data) -> Folds:
+    return folds_for(comp, data, n_folds=sweep.n_folds, seed=sweep.seed, holdout=sweep.holdout)
+
+
+def _peak_mb(foreign_mb: float) -> float | None:
+    """Return the peak memory of this process without packages of other trials, if known."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # in KiB, on macOS in bytes
+    return round(peak / (2**20 if sys.platform == "darwin" else 2**10) - foreign_mb, 1)

@@ -1,0 +1,49 @@
+"""Write results.csv: one row per trial, with its scores and circumstances."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ..predictions import Predictions
+from .board import ranked_predictions
+
+_CIRCUMSTANCES = ("split", "split_seed", "hardware", "versions", "date")
+COLUMNS = (
+    *("trial", "metric", "oof_score", "oof_score_se", "public_score", "private_score"),
+    *("n_rows", "n_folds", "seconds"),
+    *_CIRCUMSTANCES,
+)
+
+
+def write_results(
+    file: str | Path,
+    members: Sequence[Predictions],
+    *,
+    scores: Mapping[str, tuple[float | None, float | None]] | None = None,
+) -> Path:
+    """Write one csv row per member, best first, and return the path.
+
+    `scores` gives (public_score, private_score) by name, for what was submitted. Rows worth keeping
+    belong in the competition's results.csv.
+    """
+    part = Path(file).with_suffix(".part")
+    with part.open("w", newline="", encoding="utf-8") as f:
+        out = csv.DictWriter(f, COLUMNS, lineterminator="\n")
+        out.writeheader()
+        for p in ranked_predictions(members):
+            public_score, private_score = (scores or {}).get(p.name, (None, None))
+            row = {
+                "trial": p.name,
+                "metric": p.metric,
+                "oof_score": f"{p.oof_score:.6f}",
+                "oof_score_se": f"{p.oof_score_se:.6f}",
+                "public_score": public_score,
+                "private_score": private_score,
+                "n_rows": int(p.validated.sum()),
+                "n_folds": len(p.fold_scores),
+                "seconds": f"{p.seconds_s:.1f}",
+            }
+            out.writerow(row | {name: p.about.get(name) for name in _CIRCUMSTANCES})
+    return part.replace(file)
