@@ -14,22 +14,23 @@ _PACKAGE = __name__.rpartition(".")[0]
 
 
 def model_files() -> dict[str, Path]:
-    """Return every file of this folder that may hold models, by the name that a Trial uses.
+    """Return the files that may hold models, by the name that a Trial uses.
 
     A room's own name, as in "vision.vision_model", means its model.py.
     """
-    files = {p.stem: p for p in _HERE.glob("*.py")}
-    for room in _ROOMS:
-        files.update({p.stem: p for p in (_HERE / room).glob("*.py") if p.stem not in files})
-    files.update({room: _HERE / room / "model.py" for room in _ROOMS})
-    return {name: path for name, path in sorted(files.items()) if not name.startswith("_")}
+    files = {room: _HERE / room / "model.py" for room in _ROOMS}
+    for folder in (_HERE, *(_HERE / room for room in _ROOMS)):
+        for file in sorted(folder.glob("*.py")):
+            if not file.stem.startswith("_"):
+                files.setdefault(file.stem, file)
+    return files
 
 
 def find_model(
     dotted: str,  # "file.function", as in Trial.model
     comp: Any = None,  # a Competition: its folder is searched first
 ) -> Any:
-    "Return the function that makes a model. Raises UnknownName with near matches."
+    """Return the function that makes a model. Raises UnknownName with near matches."""
     file, _, function = dotted.partition(".")
     if not (file.isidentifier() and function.isidentifier()):
         raise UnknownName("model", dotted, _known_models(), "Write it as file.function.")
@@ -51,8 +52,8 @@ def _module_name(file: Path) -> str:
 
 
 def _known_models() -> list[str]:
-    "The models that `fastkaggle_plus.modeling` exports, by the names that Trials use."
+    """Return the models that `fastkaggle_plus.modeling` exports, by the names that Trials use."""
     modeling = import_module(_PACKAGE)
     functions = [getattr(modeling, n) for n in modeling.__all__ if n.endswith("_model")]
-    homes = {_module_name(path): name for name, path in model_files().items()}
+    homes = {_module_name(path): name for name, path in reversed(model_files().items())}
     return sorted(f"{homes[f.__module__]}.{f.__name__}" for f in functions)

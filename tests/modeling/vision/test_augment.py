@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from fastkaggle_plus.modeling.fastai_import import import_fastai
+from fastkaggle_plus.modeling.fastai_learner import import_fastai
 from fastkaggle_plus.modeling.vision.augment import Augment
 from fastkaggle_plus.modeling.vision.batches import Batches, Examples
 

@@ -13,7 +13,7 @@ from PIL import Image
 from fastkaggle_plus.exceptions import ConfigError, DataError, UnknownName
 from fastkaggle_plus.folds import Folds
 from fastkaggle_plus.modeling import augmented, cross_validate, vision_model
-from fastkaggle_plus.modeling.fastai_import import import_fastai
+from fastkaggle_plus.modeling.fastai_learner import import_fastai
 from fastkaggle_plus.sweeps.vault import Vault
 from tests.modeling.pictures import make_pictures, read_pictures
 
@@ -120,7 +120,7 @@ def test_what_is_no_plain_data_is_told_when_predictions_are_saved(data, tmp_path
 def test_the_largest_probability_of_values_is_refused_before_training(data, monkeypatch):
     from fastkaggle_plus.modeling.vision import model
 
-    monkeypatch.setattr(model, "learn_net", lambda *a: pytest.fail("it trained"))
+    monkeypatch.setattr(model, "train_net", lambda *a: pytest.fail("it trained"))
     with pytest.raises(ConfigError, match="max"):
         validated(as_values(data), tta="max")
 

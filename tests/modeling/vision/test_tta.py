@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from fastkaggle_plus.exceptions import UnknownName
-from fastkaggle_plus.modeling.fastai_import import import_fastai
+from fastkaggle_plus.modeling.fastai_learner import import_fastai
 from fastkaggle_plus.modeling.vision import tta
 from fastkaggle_plus.modeling.vision.augment import Augment
 from fastkaggle_plus.modeling.vision.training import predict_net

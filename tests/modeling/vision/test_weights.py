@@ -202,13 +202,13 @@ def test_other_tensors_than_the_nets_are_refused():
     content = io.BytesIO()
     torch.save(state, content)
     with pytest.raises(DataError, match=r"\d+ tensors, and the net has"):
-        packaged_weights.pair_in_order(content.getvalue(), arch)
+        packaged_weights.rename_in_order(content.getvalue(), arch)
     swapped = list(timm.create_model("tf_efficientnet_lite0").state_dict().items())
     swapped[0], swapped[1] = swapped[1], swapped[0]
     content = io.BytesIO()
     torch.save(dict(swapped), content)
     with pytest.raises(DataError, match=r"stands where conv_stem\.weight"):
-        packaged_weights.pair_in_order(content.getvalue(), arch)
+        packaged_weights.rename_in_order(content.getvalue(), arch)
 
 
 def test_a_damaged_package_is_refused(tmp_path, monkeypatch):
@@ -222,7 +222,7 @@ def test_a_damaged_package_is_refused(tmp_path, monkeypatch):
 
     monkeypatch.setattr(packaged_weights, "distribution", lambda name: Installed)
     with pytest.raises(DataError, match=r"SHA-256 begins with.*force-reinstall"):
-        packaged_weights.converted(resolve_arch("tf_efficientnet_lite0"), tmp_path)
+        packaged_weights.convert_packaged(resolve_arch("tf_efficientnet_lite0"), tmp_path)
     assert not list(tmp_path.glob("*.safetensors"))
 
 
@@ -316,5 +316,5 @@ def test_a_torchvision_net_takes_a_state_and_not_timms_arguments():
 def test_two_may_want_the_file_at_once(tmp_path):
     arch = resolve_arch("tf_efficientnet_lite1")
     with ThreadPoolExecutor(2) as pool:
-        [one, other] = pool.map(lambda _: packaged_weights.converted(arch, tmp_path), range(2))
+        [one, other] = pool.map(lambda _: packaged_weights.convert_packaged(arch, tmp_path), range(2))
     assert one == other and [f.name for f in tmp_path.iterdir()] == [one[0].name]

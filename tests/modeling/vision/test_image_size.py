@@ -7,7 +7,7 @@ from safetensors.torch import save_file
 
 from fastkaggle_plus.exceptions import ConfigError
 from fastkaggle_plus.modeling import resolve_arch
-from fastkaggle_plus.modeling.vision.sizes import check_size, size_arguments
+from fastkaggle_plus.modeling.vision.image_size import check_size, size_arguments
 
 
 @pytest.mark.parametrize(
