@@ -27,7 +27,7 @@ _MOST_CANDIDATES = 2
 _ALPHA = 0.01  # a column that the data does not name as its groups needs a smaller p-value
 _FEW_LEVELS = 20
 
-# fingerprints of the folds that were checked already: a sweep warns once, not for every trial
+# fingerprints of the folds that were checked: a sweep warns once, not for every trial
 _CHECKED: WeakKeyDictionary[Data, set[str]] = WeakKeyDictionary()
 
 
@@ -73,15 +73,15 @@ def check_groups(folds: Folds, data: Data) -> None:
     """Refuse grouped folds that split a group of this data. Raises DataError."""
     if not folds.kind.endswith("group") or data.groups is None:
         return
+    import pandas as pd
+
     group = _codes(data.groups)
-    low, high = np.full(group.max() + 1, folds.n_folds), np.full(group.max() + 1, -2)
-    np.minimum.at(low, group, folds.assignment)
-    np.maximum.at(high, group, folds.assignment)
-    if (split := np.flatnonzero(low != high)).size:
+    n_folds = pd.Series(folds.assignment).groupby(group).nunique()
+    if (split := np.flatnonzero(n_folds > 1)).size:
         first = data.groups[np.flatnonzero(group == split[0])[0]]
         column = f" of {data.group_name!r}" if data.group_name else ""
         raise DataError(
-            f"The folds are grouped, but they split {len(split)} of the {len(low)} groups of this "
+            f"The folds are grouped, but they split {len(split)} of the {len(n_folds)} groups of this "
             f"data, the first {first!r}{column}: they were made for other rows, or with another "
             "column. Make them again: "
             f"make_folds(data.targs, kind={folds.kind!r}, groups=data.groups)."

@@ -7,8 +7,6 @@ from numbers import Integral, Real
 
 from ..exceptions import ConfigError
 
-__all__ = ["LEAST_BS", "check_batches", "check_range", "check_whole"]
-
 LEAST_BS = 2  # images per batch: batch normalisation needs two
 
 

@@ -40,20 +40,18 @@ def find_model(
         if file not in files:
             hint = f"{dotted!r} is searched in the competition's folder and in {_PACKAGE}."
             raise UnknownName("model file", file, files, hint)
-        module = import_module(_module_name(files[file]))
+        path = files[file].relative_to(_HERE).with_suffix("")
+        module = import_module(".".join([_PACKAGE, *path.parts]))
     if not callable(found := getattr(module, function, None)):
         near = [f"{file}.{n}" for n in vars(module) if n.endswith("_model") or n == "bag"]
         raise UnknownName("model", dotted, near)
     return found
 
 
-def _module_name(file: Path) -> str:
-    return ".".join([_PACKAGE, *file.relative_to(_HERE).with_suffix("").parts])
-
-
 def _known_models() -> list[str]:
     """Return the models that `fastkaggle_plus.modeling` exports, by the names that Trials use."""
-    modeling = import_module(_PACKAGE)
-    functions = [getattr(modeling, n) for n in modeling.__all__ if n.endswith("_model")]
-    homes = {_module_name(path): name for name, path in reversed(model_files().items())}
-    return sorted(f"{homes[f.__module__]}.{f.__name__}" for f in functions)
+    modeling, names = import_module(_PACKAGE), []
+    for function in (getattr(modeling, n) for n in modeling.__all__ if n.endswith("_model")):
+        *_, room, file = function.__module__.split(".")
+        names.append(f"{room if file == 'model' else file}.{function.__name__}")
+    return sorted(names)

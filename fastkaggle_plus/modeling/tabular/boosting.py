@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,6 @@ PRELOAD = ("sklearn.ensemble",)  # the other libraries are imported by the one t
 _MOST_LEVELS = 250  # scikit-learn takes at most 255 levels of a native category
 
 Encode = Callable[[Table], Any]  # table -> what the estimator takes
-Make = Callable[[Table], Any]  # table -> unfitted estimator
 
 
 def hist_gradient_boosting_model(
@@ -36,20 +36,15 @@ def hist_gradient_boosting_model(
         max_leaf_nodes=max_leaf_nodes,
         min_samples_leaf=min_samples_leaf,
     )
+    fixed: dict[str, Any] = dict(
+        max_iter=n_estimators, l2_regularization=l2, early_stopping=False, random_state=seed
+    )
 
     def make(table: Table) -> Any:
-        from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-
-        kind = HistGradientBoostingClassifier if table.vocab else HistGradientBoostingRegressor
         n_levels = [len(table.x[c].cat.categories) for c in table.cat_names]
-        return kind(
-            **trees,
-            max_iter=n_estimators,
-            l2_regularization=l2,
-            categorical_features=[i for i, n in enumerate(n_levels) if n <= _MOST_LEVELS] or None,
-            early_stopping=False,
-            random_state=seed,
-        )
+        few = [i for i, n in enumerate(n_levels) if n <= _MOST_LEVELS] or None
+        kind = _estimator("sklearn.ensemble", "HistGradientBoosting", table)
+        return kind(**trees, **fixed, categorical_features=few)
 
     about = {"n_estimators": n_estimators, **trees, "l2": l2, "seed": seed}
     return Model("hist gradient boosting", partial(_fit, make, _codes_with_nan), about)
@@ -70,23 +65,12 @@ def lightgbm_model(
         num_leaves=num_leaves,
         min_child_samples=min_child_samples,
     )
+    sampling = dict(subsample=0.8, subsample_freq=1, colsample_bytree=0.8, reg_lambda=1.0)
+    fixed = dict(n_jobs=1, verbose=-1, deterministic=True, force_row_wise=True)
 
     def make(table: Table) -> Any:
-        with needs_extra("boost"):
-            import lightgbm
-        kind = lightgbm.LGBMClassifier if table.vocab else lightgbm.LGBMRegressor
-        return kind(
-            **trees,
-            subsample=0.8,
-            subsample_freq=1,
-            colsample_bytree=0.8,
-            reg_lambda=1.0,
-            random_state=seed,
-            n_jobs=1,
-            verbose=-1,
-            deterministic=True,
-            force_row_wise=True,
-        )
+        kind = _estimator("lightgbm", "LGBM", table)
+        return kind(**trees, **sampling, **fixed, random_state=seed)
 
     return Model("lightgbm", partial(_fit, make, _plain_names), {**trees, "seed": seed})
 
@@ -98,21 +82,12 @@ def xgboost_model(
     trees: dict[str, Any] = dict(
         n_estimators=n_estimators, learning_rate=learning_rate, max_depth=max_depth
     )
+    sampling = dict(min_child_weight=3, subsample=0.8, colsample_bytree=0.8)
+    fixed = dict(tree_method="hist", enable_categorical=True, n_jobs=1)
 
     def make(table: Table) -> Any:
-        with needs_extra("boost"):
-            import xgboost
-        kind = xgboost.XGBClassifier if table.vocab else xgboost.XGBRegressor
-        return kind(
-            **trees,
-            min_child_weight=3,
-            subsample=0.8,
-            colsample_bytree=0.8,
-            tree_method="hist",
-            enable_categorical=True,
-            random_state=seed,
-            n_jobs=1,
-        )
+        kind = _estimator("xgboost", "XGB", table)
+        return kind(**trees, **sampling, **fixed, random_state=seed)
 
     fit = partial(_fit, make, _plain_names, consecutive=True)
     return Model("xgboost", fit, {**trees, "seed": seed})
@@ -125,25 +100,25 @@ def catboost_model(
     trees: dict[str, Any] = dict(
         n_estimators=n_estimators, learning_rate=learning_rate, depth=depth
     )
+    fixed = dict(thread_count=1, verbose=False, allow_writing_files=False)
 
     def make(table: Table) -> Any:
-        with needs_extra("boost"):
-            import catboost
-        kind = catboost.CatBoostClassifier if table.vocab else catboost.CatBoostRegressor
-        return kind(
-            **trees,
-            random_seed=seed,
-            thread_count=1,
-            verbose=False,
-            allow_writing_files=False,
-            cat_features=list(range(len(table.cat_names))),
-        )
+        kind = _estimator("catboost", "CatBoost", table)
+        categories = list(range(len(table.cat_names)))
+        return kind(**trees, **fixed, random_seed=seed, cat_features=categories)
 
     return Model("catboost", partial(_fit, make, _categories_as_text), {**trees, "seed": seed})
 
 
+def _estimator(module: str, prefix: str, table: Table) -> Any:
+    """Import a library and return its class for this task. Raises MissingExtra."""
+    with needs_extra("boost"):
+        library = import_module(module)
+    return getattr(library, prefix + ("Classifier" if table.vocab else "Regressor"))
+
+
 def _fit(
-    make: Make,
+    make: Callable[[Table], Any],  # returns an unfitted estimator
     encoder: Callable[[Table], Encode],  # learned from the rows fitted on
     table: Table,
     *,

@@ -11,8 +11,6 @@ from typing import Any
 
 from ...exceptions import ConfigError, UnknownName
 
-__all__ = ["Arch", "build_meta_net", "resolve_arch"]
-
 _PREFIXES = ("hf-hub:timm/", "hf_hub:timm/", "timm/")  # of a model's page on the hub
 # torchvision's nets that are left out: they have fixed sizes and layouts of their own, cannot be
 # built on the meta device, or scale their input themselves. timm has all but the last.
@@ -28,11 +26,11 @@ class Arch:
     tag: str  # which weights: bt_in1k; "" where there is only one set
     source: str  # timm | torchvision
     input_px: tuple[int, int]  # height and width its weights were trained at
-    is_fixed_size: bool  # built for one size: vit, swin, levit, beit
-    layout: str  # of its feature map: NCHW, or NHWC (swin, swinv2)
-    pools_itself: bool  # gives a vector per image and no feature map: vit, beit, levit
     mean: tuple[float, ...]  # of the images its weights were trained on, 0 to 1, by channel
     std: tuple[float, ...]
+    is_fixed_size: bool = False  # built for one size: vit, swin, levit, beit
+    layout: str = "NCHW"  # of its feature map: NCHW, or NHWC (swin, swinv2)
+    pools_itself: bool = False  # gives a vector per image and no feature map: vit, beit, levit
     hub_id: str = ""  # its weights on the hub
     hub_file: str = ""  # their file there, if it has an unusual name
     url: str = ""  # address of the weights, if they are not on the hub
@@ -100,17 +98,12 @@ def _timm_arch(asked: str, name: str, tag: str) -> Arch:
     config: Any = get_pretrained_cfg(full_name) or build_meta_net("timm", name).pretrained_cfg
     height, width = config.input_size[-2:]
     tag = tag or config.tag or ""
+    mean, std = tuple(config.mean), tuple(config.std)
     return Arch(
-        asked=asked,
-        name=name,
-        tag=tag,
-        source="timm",
-        input_px=(height, width),
+        *(asked, name, tag, "timm", (height, width), mean, std),
         is_fixed_size=config.fixed_input_size,
         layout=_layout(name, f"{name}.{tag}" if tag else name),
         pools_itself=config.pool_size is None,  # fastai's rule
-        mean=tuple(config.mean),
-        std=tuple(config.std),
         hub_id=config.hf_hub_id or "",
         hub_file=config.hf_hub_filename or "",
         url=config.url if isinstance(config.url, str) else "",
@@ -159,17 +152,6 @@ def _torchvision_arch(name: str) -> Arch:
 
     weights: Any = torchvision.models.get_model_weights(name).DEFAULT  # type: ignore[attr-defined]
     transforms = weights.transforms()
-    side = transforms.crop_size[0]
-    return Arch(
-        asked=name,
-        name=name,
-        tag="",
-        source="torchvision",
-        input_px=(side, side),
-        is_fixed_size=False,
-        layout="NCHW",
-        pools_itself=False,
-        mean=tuple(transforms.mean),
-        std=tuple(transforms.std),
-        url=weights.url,
-    )
+    mean, std = tuple(transforms.mean), tuple(transforms.std)
+    size = (transforms.crop_size[0],) * 2
+    return Arch(name, name, "", "torchvision", size, mean, std, url=weights.url)

@@ -13,8 +13,6 @@ import numpy as np
 from ...exceptions import ConfigError
 from .archs import Arch, build_meta_net
 
-__all__ = ["as_size", "check_size", "size_arguments"]
-
 
 def as_size(size_px: int | Sequence[int]) -> tuple[int, int]:
     """Return (height, width) in pixels; one number means a square. Raises ConfigError."""

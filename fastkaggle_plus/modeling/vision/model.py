@@ -77,11 +77,8 @@ def vision_model(
         found = resolve_arch(arch)
     item_px, batch_px = as_size(item), as_size(batch)
     check_size(found, batch_px, pretrained=pretrained)
-    augment = Augment(batch_px, found.mean, found.std, min_scale, flip_vert, mult)
-    settings = TrainingSettings(
-        arch=found,
-        size=batch_px,
-        pretrained=pretrained,
+    views: dict[str, Any] = dict(min_scale=min_scale, flip_vert=flip_vert, mult=mult)
+    training: dict[str, Any] = dict(
         epochs=epochs,
         freeze_epochs=freeze_epochs,
         lr=float(lr),
@@ -90,6 +87,8 @@ def vision_model(
         wd=float(wd),
         precision=precision,
     )
+    augment = Augment(batch_px, found.mean, found.std, **views)
+    settings = TrainingSettings(found, batch_px, pretrained, **training)
     inputs = Inputs(item_px, method, augment, bs=max(1, 2 * bs // accum), precision=precision)
     n_views = 0 if tta == "plain" else n_tta
 
@@ -116,19 +115,11 @@ def vision_model(
         "item_px": list(item_px),
         "batch_px": list(batch_px),
         "method": method,
-        "epochs": epochs,
-        "freeze_epochs": freeze_epochs,
-        "lr": lr,
-        "bs": bs,
-        "accum": accum,
-        "wd": wd,
-        "min_scale": min_scale,
-        "flip_vert": flip_vert,
-        "mult": mult,
+        **training,
+        **views,
         "tta": tta,
         "n_tta": n_tta,
         "also": labels,
-        "precision": precision,
         "seed": seed,
     }
     name = f"{found.name} {method}"

@@ -12,8 +12,6 @@ from ...exceptions import DataError, UnknownName
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["join_results", "model_table"]
-
 _FOLDER = Path(__file__).parent
 _RESULTS, _SPEEDS = _FOLDER / "timm_results.csv", _FOLDER / "timm_speeds.csv"
 # Families of nets that are built for one image size. A test compares each row with timm itself.

@@ -38,7 +38,9 @@ def _timm_body(arch: Arch, size: tuple[int, int], pretrained: bool) -> tuple[Any
     import torch
 
     weights = pretrained_arguments(arch) if pretrained else {"pretrained": False}
-    net: Any = timm.create_model(arch.full_name, num_classes=0, **weights, **size_arguments(arch, size))
+    net: Any = timm.create_model(
+        arch.full_name, num_classes=0, **weights, **size_arguments(arch, size)
+    )
 
     class Body(torch.nn.Module):
         """A timm net without its head. Features are channels first."""

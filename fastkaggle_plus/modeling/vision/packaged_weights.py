@@ -22,8 +22,6 @@ import numpy as np
 from ...exceptions import DataError
 from .archs import Arch, build_meta_net
 
-__all__ = ["PACKAGES", "Package", "convert_packaged"]
-
 State = dict[str, Any]  # name -> tensor
 
 

@@ -20,8 +20,6 @@ from ..model_hub import hub_url, unreachable_reason, weights_folder
 from .archs import Arch
 from .packaged_weights import PACKAGES, convert_packaged
 
-__all__ = ["Weights", "fetch_weights", "find_weights", "pretrained_arguments", "pretrained_state"]
-
 _HUB_FILES = ("model.safetensors", "pytorch_model.bin")  # in timm's order
 _SUFFIXES = (".safetensors", ".pth", ".bin")
 
