@@ -36,11 +36,12 @@ class OrdinalEncoder:
 
     def numbers(self, table: Table) -> Array:
         """Return (n, n_numbers) filled numbers."""
-        return table.x[list(self.cont_names)].fillna(self.fill_values).to_numpy(dtype=float)
+        numbers = table.x[list(self.cont_names)].fillna(self.fill_values)
+        return np.ascontiguousarray(numbers, dtype=float)
 
     def gaps(self, table: Table) -> Array:
         """Return 1 for each filled gap, a column per number that had gaps in the rows fitted on."""
-        return table.x[self.with_gaps].isna().to_numpy(dtype=float)
+        return np.ascontiguousarray(table.x[self.with_gaps].isna(), dtype=float)
 
     def numbers_and_gaps(self, table: Table) -> Array:
         """Return both, side by side."""
