@@ -12,7 +12,7 @@ COLORS, SHAPES = ("red", "green", "blue"), ("round", "flat")
 
 
 def frame(n: int, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray]:
-    """Return features and a hidden quantity that color and size decide; shape and weight are noise. A tenth of each column is missing."""
+    """Return features, a tenth missing, and a quantity that only color and size decide."""
     rng = np.random.default_rng(seed)
     x = pd.DataFrame(
         {
@@ -47,7 +47,7 @@ def make_table(
     cat: tuple[str, ...] = CAT,
     cont: tuple[str, ...] = CONT,
 ) -> Table:
-    """Return an easy problem: task binary, multiclass, regression, or values for two targets a row."""
+    """Return an easy problem: binary, multiclass, regression, or values (two targets)."""
     x, hidden = frame(n, seed)
     targs, vocab = targets(hidden, task)
     levels = pd.DataFrame({"color": [*COLORS], "shape": [*SHAPES, "flat"]})

@@ -19,7 +19,7 @@ PATENTS = load_comp("us-patent-phrase-to-phrase-matching")
 
 @pytest.fixture(scope="module")
 def patents(tmp_path_factory):
-    """The phrase bank as the competition's files, read without a reader of its own."""
+    """The phrase bank as the competition's files, read by the default reader."""
     bundle = PATENTS.module("rehearsal").make(tmp_path_factory.mktemp("bundle"))
     data = PATENTS.read_files(bundle / "files")
     texts, test_texts = (
@@ -33,7 +33,7 @@ def patents(tmp_path_factory):
 
 
 def patients(*, n_patients=60, n_test=20, visits=8, seed=0):
-    """Visits of patients: age and weight identify the patient, and each patient has a target level."""
+    """Return visits: age and weight identify the patient, who has a target level."""
     rng = np.random.default_rng(seed)
     of = np.repeat(np.arange(n_patients + n_test), visits)
     frame = pd.DataFrame(

@@ -167,10 +167,10 @@ def test_it_is_a_record():
 
 
 def test_importing_it_loads_no_heavy_library():
-    code = "import sys; from fastkaggle_plus.modeling import resolve_arch; print([m for m in ('torch', 'timm', 'torchvision', 'pandas') if m in sys.modules])"
-    assert (
-        subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True
-        ).stdout.strip()
-        == "[]"
+    heavy = ("torch", "timm", "torchvision", "pandas")
+    code = (
+        "import sys; from fastkaggle_plus.modeling import resolve_arch; "
+        f"print([m for m in {heavy} if m in sys.modules])"
     )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -17,8 +17,8 @@ import sys
 from fastkaggle_plus.modeling.vision.archs import Arch
 from fastkaggle_plus.modeling.vision.weights import fetch_weights, find_weights
 from fastkaggle_plus.exceptions import WeightsMissing
-arch = Arch(asked="net", name="net", tag="in1k", source="timm", input_px=(224, 224), is_fixed_size=False, layout="NCHW", pools_itself=False,
-            mean=(0.5,) * 3, std=(0.5,) * 3, hub_id=sys.argv[1], url=sys.argv[2])
+arch = Arch("net", "net", "in1k", "timm", (224, 224), (0.5,) * 3, (0.5,) * 3,
+            hub_id=sys.argv[1], url=sys.argv[2])
 before = find_weights(arch)
 try:
     got = fetch_weights(arch)

@@ -176,7 +176,7 @@ def test_accumulated_batches_step_once_for_all_of_them(data, monkeypatch):
         )
         assert (
             len(steps) == 2 * (45 // 16) if accum == 1 else len(steps) in (4, 5)
-        )  # 16 images each, whatever the batch
+        )  # 16 images per step for each accum
     steps.clear()
     cross_validate(
         vision_model("test_resnet", **{**TINY, "bs": 8}, tta="plain"), data, holdout(data)

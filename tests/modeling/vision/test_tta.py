@@ -56,7 +56,7 @@ def test_mean_counts_the_whole_image_as_one_view_and_plain_has_none():
 
 
 def variants(wrong_to_right, right_to_wrong, n=200):
-    """Plain predictions of which half are right, and mixed ones that differ in so many rows."""
+    """Return plain predictions, half of them right, and mixed ones that differ in these rows."""
     targs = np.zeros(n, dtype=int)
     right = np.arange(n) < n // 2
     mixed = right.copy()

