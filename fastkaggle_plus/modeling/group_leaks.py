@@ -82,8 +82,8 @@ def check_groups(folds: Folds, data: Data) -> None:
         column = f" of {data.group_name!r}" if data.group_name else ""
         raise DataError(
             f"The folds are grouped, but they split {len(split)} of the {len(n_folds)} "
-            f"groups of this data, the first {first!r}{column}: they were made for other rows, or with another "
-            "column. Make them again: "
+            f"groups of this data, the first {first!r}{column}: they were made for other rows, or "
+            "with another column. Make them again: "
             f"make_folds(data.targs, kind={folds.kind!r}, groups=data.groups)."
         )
 
