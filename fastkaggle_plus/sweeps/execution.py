@@ -41,7 +41,7 @@ def run_trial(
 ) -> str:
     """Run one trial in this process and store it. Return a traceback, empty for success."""
     from ..modeling import cross_validate, find_model
-    from ..modeling.progress import heard_by
+    from ..modeling.progress import send_to
 
     trial = task.trial
     try:
@@ -49,7 +49,7 @@ def run_trial(
         data = comp.read(task.path)
         folds = _folds(task.sweep, comp, data)
         start = time.perf_counter()
-        with heard_by(report):
+        with send_to(report):
             model = find_model(trial.model, comp)(**trial.params)
             preds = cross_validate(
                 model, data, folds, metric=comp.metric, name=trial.name, look_for_groups=False

@@ -166,7 +166,7 @@ class Floor:
 
         import torch
 
-        from fastkaggle_plus.modeling.precision import autocast
+        from fastkaggle_plus.modeling.hardware import autocast
         from fastkaggle_plus.modeling.text.embedding_trim import only_words
 
         net = self.make().train()
@@ -190,7 +190,7 @@ class Floor:
         "Return the seconds of an answer to each row."
         import torch
 
-        from fastkaggle_plus.modeling.precision import autocast
+        from fastkaggle_plus.modeling.hardware import autocast
 
         net = self.make().eval()
 

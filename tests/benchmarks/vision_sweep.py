@@ -1,13 +1,15 @@
-"""A sweep of three image models with test-time augmentation: plain fastai, ours, and the floor, as ratios measured in one run.
+"""Time a sweep of three image models with test-time augmentation, as ratios measured in one run.
 
-plain   the course's recipe (Road to the Top, part 2) with fastai alone, on files resized beforehand; a script of its own
-ours    run_local on the files as they were downloaded, decoding included; `fkp sweep` does the same
-floor   the same forward and backward passes on ready tensors, in the faster of full and half precision; no loading, augmentation, optimizer or import
+plain   the course's recipe (Road to the Top, part 2) with fastai alone, on resized files
+ours    run_local on the files as downloaded, decoding included; `fkp sweep` does the same
+floor   the same forward and backward passes on ready tensors, in the faster of full and half
+        precision; without loading, augmentation, optimizer or import
 
-    python tests/benchmarks/vision_sweep.py [--seeds 3] [--archs resnet26d,tf_efficientnet_lite0,tf_efficientnet_lite1] [--images 800]
+    python tests/benchmarks/vision_sweep.py [--seeds 3] [--archs resnet26d,tf_efficientnet_lite0]
 
-The images are the painted stand-in for Paddy, enlarged to 480x640: accuracies are the stand-in's. They are compared by a paired test over the seeds.
-On a GPU everything runs there, the plain script with loader processes and fp16, the floor in fp16.
+The images are the painted stand-in for Paddy, enlarged to 480x640, and so are the accuracies. They
+are compared by a paired test over the seeds. On a GPU everything runs there: the plain script with
+loader processes and fp16, the floor in fp16.
 """
 
 import argparse

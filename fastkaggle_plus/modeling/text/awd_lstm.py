@@ -11,10 +11,10 @@ import numpy as np
 
 from ...data import Table
 from .. import progress
-from ..fastai_import import import_fastai
+from ..fastai_learner import epoch_callback, import_fastai
 from ..hyperparameters import check_range, check_whole
 from ..model import Array, FittedFunction, Model, class_columns
-from ..tabular.model import repeatable
+from ..seeding import repeatable
 from .awd_words import SPECIAL, Words
 from .columns import chosen_texts
 from .static_vectors import NarrowVectors, load_vectors
@@ -104,13 +104,13 @@ def awd_lstm_model(
             1 if wikitext is None else None
         )  # several wait for each other on so small a network
         with repeatable(seed, threads=threads):
-            with progress.part(0, n_steps, "step"):
+            with progress.step(0, n_steps, "step"):
                 language = learning.language_model(rows, lm_epochs, lm_lr)
             learn = learning.with_head(language, rows, answers)
             for k in range(1, n_steps):
                 whole = k == n_steps - 1
                 learn.unfreeze() if whole else learn.freeze_to(-k)
-                with progress.part(k, n_steps, "step"):
+                with progress.step(k, n_steps, "step"):
                     _fit(
                         learn,
                         epochs if whole else freeze_epochs,
@@ -220,7 +220,7 @@ class _Learning:
             learn.fit_one_cycle(
                 epochs,
                 lr if self.wikitext is None and self.start is None else lr / 5,
-                cbs=progress.epoch_callback(),
+                cbs=epoch_callback(epochs),
             )
         return learn
 
@@ -309,7 +309,7 @@ def _fit(learn: Any, epochs: int, lr: float, spread: float) -> None:
         learn.fit_one_cycle(
             epochs,
             slice(lr / spread ** (len(learn.opt.param_lists) - 1), lr),
-            cbs=progress.epoch_callback(),
+            cbs=epoch_callback(epochs),
         )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..fastai_import import import_fastai
+from ..fastai_learner import import_fastai
 
 _TOKEN = re.compile(
     r"xx[a-z]+|\w+(?=n't)|n't|'\w+|\w+|[^\w\s]"

@@ -11,8 +11,8 @@ from ...exceptions import ConfigError, UnknownName
 from ...predictions import Predictions
 from ..hyperparameters import check_range, check_whole
 from ..model import Array, Model
-from ..precision import known_precision
-from ..tabular.model import repeatable
+from ..hardware import check_precision
+from ..seeding import repeatable
 from .encoding import Encoder
 from .network import POOLS, make_net, read_at_most
 from .objectives import LOSSES, Objective
@@ -60,7 +60,7 @@ def text_model(
     ):
         if word not in known:
             raise UnknownName(what, word, known)
-    known_precision(precision)
+    check_precision(precision)
     check_whole(1, epochs=epochs, bs=bs, accum=accum, max_len=max_len)
     check_whole(0, seed=seed, freeze=freeze)
     check_range(0, lr=lr, wd=wd)

@@ -40,7 +40,7 @@ class SentenceVectors:
         for start in range(0, len(fresh), self.bs):
             batch = fresh[start : start + self.bs]
             self.known.update(zip(batch, self._means(batch), strict=True))
-            progress.tell(start + len(batch), len(fresh), f"text {start + len(batch)}/{len(fresh)}")
+            progress.report(start + len(batch), len(fresh), f"text {start + len(batch)}/{len(fresh)}")
         return unit(np.stack([self.known[t] for t in distinct]))[places]
 
     def _means(self, texts: list[str]) -> Array:

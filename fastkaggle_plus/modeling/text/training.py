@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 
 from .. import progress
+from ..hardware import autocast, clear_memory, cpu_has_bf16, is_out_of_memory
 from ..model import Array
-from ..out_of_memory import clear_memory, is_out_of_memory
-from ..precision import autocast, cpu_has_bf16
 from .batches import in_order, on_device, shuffled
 from .embedding_trim import only_words
 from .encoding import Tokens
@@ -130,7 +129,7 @@ def _learn(
             scaler.update()
             rates.step()
             optimizer.zero_grad()
-            progress.tell(
+            progress.report(
                 epoch + min(first + recipe.accum, len(batches)) / len(batches),
                 recipe.epochs,
                 f"epoch {epoch + 1}/{recipe.epochs}",

@@ -15,7 +15,7 @@ from typing import Any
 
 from ...environment import kaggle_input
 from ...exceptions import MissingExtra, WeightsMissing
-from ..model_hub import hub_url, out_of_reach, weights_folder
+from ..model_hub import hub_url, unreachable_reason, weights_folder
 
 __all__ = [
     "LanguageWeights",
@@ -300,7 +300,7 @@ def _packaged(arch: str) -> tuple[Path, str] | None:
 def _out_of_reach(arch: str) -> str:
     if find_spec("huggingface_hub") is None:
         raise MissingExtra("transformers", "text")
-    return out_of_reach(hub_url(arch, "config.json"))
+    return unreachable_reason(hub_url(arch, "config.json"))
 
 
 def _download(arch: str) -> Path:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from ...environment import kaggle_input
 from ...exceptions import WeightsMissing
-from ..fastai_import import import_fastai
-from ..model_hub import out_of_reach, weights_folder
+from ..fastai_learner import import_fastai
+from ..model_hub import unreachable_reason, weights_folder
 
 NAME = "wt103-fwd"
 DATASET = f"weights-{NAME}"  # takes it to Kaggle
@@ -51,7 +51,7 @@ def fetch_wikitext() -> Wikitext:
         return found
     fastai = import_fastai("text")
     url = fastai.URLs.WT103_FWD
-    if not (reason := out_of_reach(url, of_hub=False)):
+    if not (reason := unreachable_reason(url, is_hub=False)):
         try:
             fastai.untar_data(url, c_key="model")
         except Exception as e:

@@ -115,7 +115,7 @@ def test_it_learns_an_order_of_words_that_no_bag_of_words_knows():
 
 def test_who_listens_hears_the_steps():
     told = []
-    with progress.heard_by(lambda share, what: told.append((share, what))):
+    with progress.send_to(lambda share, what: told.append((share, what))):
         awd_lstm_model(lm_epochs=1, freeze_epochs=1, epochs=2, bs=16, vectors=None).fit(
             make_phrases(n=40)
         )

@@ -27,7 +27,7 @@ def test_the_sentence_vectors_are_the_transformers_masked_mean():
 def test_a_text_is_computed_once():
     vectors, told = SentenceVectors(SMALL, bs=4), []
     texts = pd.Series(["gear", "valve", "gear"] * 10)
-    with progress.heard_by(lambda share, what: told.append((share, what))):
+    with progress.send_to(lambda share, what: told.append((share, what))):
         one = vectors(texts)
     assert told == [(1.0, "text 2/2")] and set(vectors.known) == {"gear", "valve"}
     vectors._loaded = None, None, None  # without them nothing more can be computed

@@ -1,0 +1,1 @@
+"""Tests of fastkaggle_plus.modeling.vision."""
