@@ -116,12 +116,6 @@ TRIALS = (  # the longest first, so that no core waits for it at the end
     ),
     language("pair", "The two phrases alone say most of it.", style="pair", loss="bce", **LAPTOP),
     Trial(
-        "awd-lstm",
-        "awd_lstm.awd_lstm_model",
-        {"columns": PAIR},
-        "A recurrent net that reads word by word errs elsewhere.",
-    ),
-    Trial(
         "untrained cosine",
         "overlap_text.cosine_model",
         {"arch": ARCH, "columns": PAIR},

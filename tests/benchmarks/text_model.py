@@ -140,7 +140,7 @@ class Floor:
         from fastkaggle_plus.modeling.text.network import make_net
         from fastkaggle_plus.modeling.text.objectives import Objective
         from fastkaggle_plus.modeling.text.training import best_device, resolved_precision
-        from fastkaggle_plus.modeling.text.weights import load_tokenizer
+        from fastkaggle_plus.modeling.text.loading import load_tokenizer
 
         self.device, objective = best_device(), Objective(table)
         self.half = resolved_precision("auto", self.device)
@@ -167,10 +167,10 @@ class Floor:
         import torch
 
         from fastkaggle_plus.modeling.precision import autocast
-        from fastkaggle_plus.modeling.text.embedding_trim import only_words
+        from fastkaggle_plus.modeling.text.embedding_trim import trimmed_embeddings
 
         net = self.make().train()
-        with nullcontext() if all_words else only_words(net, self.tokens.flat):
+        with nullcontext() if all_words else trimmed_embeddings(net, self.tokens.flat):
             optimizer = torch.optim.AdamW(net.parameters(), lr=LR, weight_decay=WD, fused=True)
             scaler = torch.amp.GradScaler(self.device.type, enabled=self.half == "fp16")
 

@@ -29,7 +29,6 @@ LOOKS_AT_IMAGES = {
     "vision_model"
 }  # which these tables have none of: see test_vision.py and test_vision_edges.py
 LOOKS_AT_TEXTS = {
-    "awd_lstm_model",
     "cosine_model",
     "overlap_model",
     "static_text_model",

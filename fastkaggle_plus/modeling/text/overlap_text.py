@@ -1,94 +1,86 @@
-"""Floors for texts: how much each pair of columns has in common, in words or for a transformer that was not trained, and a straight line."""
+"""Baselines for texts: a line on how similar two columns are, by shared words or by cosine."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
 from ...data import Table
-from ..model import Array, Fit, FittedFunction, Model
-from .columns import chosen_texts, pairs_of
-from .heads import fit_head
+from ..model import Array, FittedFunction, Model
+from .columns import chosen_texts
+from .heads import LinearHead
 from .sentence_vectors import SentenceVectors
 from .weights import default_arch, full_name
 
 PRELOAD = ("torch", "transformers", "sklearn.linear_model")
 ATTACH = ("arch",)
 
-_STRENGTH = 1e-4  # of the line's penalty: all but none
+_STRENGTH = 1e-4  # of the line's penalty: almost none
 _WORD = re.compile(r"\w+")
 
 
 def overlap_model(
     columns: Sequence[str] = (),  # text columns; () = all
 ) -> Model:
-    """Return the share of words that each two text columns have in common, mapped to the targets by a straight line, or a logistic one.
+    """Return a linear or logistic model on the share of words that two text columns have in common.
 
-    It is the floor below any model that reads: of a single text it knows nothing and answers the mean. Raises DataError for a table without texts.
+    Every model that reads must beat it. With a single text it predicts the mean. Raises DataError
+    for a table without texts.
     """
-    return Model("word overlap", _of_pairs(columns, _overlaps), {"columns": list(columns)})
+    return _similarity_model("word overlap", {"columns": list(columns)}, _overlaps, columns)
 
 
 def cosine_model(
     arch: str = "",  # "" = default_arch(); a name on the hub, or a folder
     columns: Sequence[str] = (),  # text columns; () = the first two
     *,
-    bs: int = 64,  # texts at once
-    max_len: int = 256,  # tokens of a text that are read
+    bs: int = 64,  # texts per batch
+    max_len: int = 256,  # tokens per text; longer texts are cut
 ) -> Model:
-    """Return the cosine between two texts' mean-pooled embeddings by a transformer as it comes, mapped to the targets by a straight line, or a logistic one.
+    """Return a linear or logistic model on the cosine of two texts' embeddings.
 
-    Only the line learns: it is what fine-tuning has to beat. Of a single text it answers the mean.
-    Raises WeightsMissing, MissingExtra, and DataError for a table without texts.
+    The embeddings are the mean over the tokens of a pretrained transformer that is not fine-tuned:
+    fine-tuning must beat it. With a single text it predicts the mean. Raises WeightsMissing,
+    MissingExtra, and DataError for a table without texts.
     """
+    about = {**locals(), "arch": full_name(arch) or default_arch(), "columns": list(columns)}
     vectors = SentenceVectors(arch, bs=bs, max_len=max_len)
-    about = {
-        "arch": full_name(arch) if arch else default_arch(),
-        "columns": list(columns),
-        "bs": bs,
-        "max_len": max_len,
-    }
-    return Model(
+
+    return _similarity_model(
         "untrained cosine",
-        _of_pairs(
-            columns,
-            lambda one, other: (vectors(one) * vectors(other)).sum(1),
-            at_most=None if columns else 2,
-        ),
         about,
+        lambda one, other: (vectors(one) * vectors(other)).sum(1),
+        columns,
+        max_columns=None if columns else 2,
     )
 
 
-def _of_pairs(
+def _similarity_model(
+    name: str,
+    about: dict[str, object],
+    similarity: Callable[[pd.Series, pd.Series], Array],
     columns: Sequence[str],
-    alike: Callable[[pd.Series, pd.Series], Array],
     *,
-    at_most: int | None = None,
-) -> Fit:
-    "A line on how alike the texts of each pair of columns are."
-
+    max_columns: int | None = None,
+) -> Model:
     def features(table: Table) -> Array:
-        texts = chosen_texts(table, columns).iloc[:, :at_most]
-        return np.column_stack(
-            [np.zeros(len(texts)), *(alike(texts[a], texts[b]) for a, b in pairs_of(texts))]
-        )  # zeros: of a single text
+        texts = chosen_texts(table, columns).iloc[:, :max_columns]
+        pairs = [similarity(texts[a], texts[b]) for a, b in combinations(texts, 2)]
+        return np.column_stack([np.zeros(len(texts)), *pairs])  # a single text has only the zeros
 
     def fit(table: Table) -> FittedFunction:
-        head = fit_head(features(table), table, strength=_STRENGTH)
-        return FittedFunction(lambda rows: head(features(rows), rows))
+        head = LinearHead(features(table), table, strength=_STRENGTH)
+        return FittedFunction(lambda rows: head.predict(features(rows), rows))
 
-    return fit
+    return Model(name, fit, about)
 
 
 def _overlaps(one: pd.Series, other: pd.Series) -> Array:
-    "Jaccard's: the words that both have among the words that either has."
+    """Return Jaccard's index: words in both texts, as a share of the words in either."""
     words = {text: frozenset(_WORD.findall(text.lower())) for text in {*one, *other}}
-    return np.array(
-        [
-            len(words[a] & words[b]) / max(len(words[a] | words[b]), 1)
-            for a, b in zip(one, other, strict=True)
-        ]
-    )
+    pairs = [(words[a], words[b]) for a, b in zip(one, other, strict=True)]
+    return np.array([len(a & b) / max(len(a | b), 1) for a, b in pairs])

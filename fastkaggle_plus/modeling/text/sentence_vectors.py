@@ -1,84 +1,70 @@
-"""Sentence vectors of a transformer that is not trained: the mean over a text's tokens, computed once for each distinct text."""
+"""Sentence vectors of an untrained transformer: the mean over a text's tokens."""
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ...exceptions import MissingExtra
+from ...exceptions import needs_extra
 from .. import progress
 from ..model import Array
 from .encoding import Encoder
-from .network import longest_row
+from .loading import load_tokenizer, quiet_loading
 from .static_vectors import unit
-from .training import best_device
-from .weights import default_arch, fetch_weights, load_tokenizer, loading
+from .weights import default_arch, fetch_weights
 
 
 class SentenceVectors:
-    "Texts -> unit vectors. What was computed is kept: folds share it."
+    """Texts -> unit vectors. Each distinct text is computed once: folds share the cache."""
 
     def __init__(
         self,
         arch: str = "",  # "" = default_arch(); a name on the hub, or a folder
         *,
-        bs: int = 64,  # texts at once
-        max_len: int = 256,  # tokens of a text that are read
+        bs: int = 64,  # texts per batch
+        max_len: int = 256,  # tokens per text; longer texts are cut
     ):
         self.arch, self.bs, self.max_len = arch, bs, max_len
-        self.known: dict[str, Array] = {}
-        self._loaded: tuple[Any, Any, Any] | None = None
+        self.cache: dict[str, Array] = {}
 
     def __call__(self, texts: pd.Series) -> Array:
-        "Return (n, width). Raises WeightsMissing, MissingExtra."
+        """Return (n, width). Raises WeightsMissing, MissingExtra."""
         places, distinct = pd.factorize(texts)
-        fresh = sorted(
-            {t for t in distinct if t not in self.known}, key=lambda t: (len(t), t)
-        )  # batches of one length waste least on padding
-        for start in range(0, len(fresh), self.bs):
-            batch = fresh[start : start + self.bs]
-            self.known.update(zip(batch, self._means(batch), strict=True))
-            progress.tell(start + len(batch), len(fresh), f"text {start + len(batch)}/{len(fresh)}")
-        return unit(np.stack([self.known[t] for t in distinct]))[places]
+        new = sorted({t for t in distinct if t not in self.cache})
+        new.sort(key=len)  # batches of one length need the least padding
+        for start in range(0, len(new), self.bs):
+            batch = new[start : start + self.bs]
+            self.cache.update(zip(batch, self._means(batch), strict=True))
+            progress.tell(start + len(batch), len(new), f"text {start + len(batch)}/{len(new)}")
+        return unit(np.stack([self.cache[t] for t in distinct]))[places]
 
     def _means(self, texts: list[str]) -> Array:
         import torch
 
-        encoder, net, device = self._load()
-        tokens, mask, _ = (
-            torch.from_numpy(part).to(device)
-            for part in encoder(pd.DataFrame({"text": texts})).padded(np.arange(len(texts)))
-        )
+        from .network import masked_mean
+
+        encoder, net = self._encoder_and_net
+        arrays = encoder(pd.DataFrame({"text": texts})).padded(np.arange(len(texts)))
+        tokens, mask, _ = (torch.from_numpy(array).to(net.device) for array in arrays)
         with torch.inference_mode():
-            states = net(input_ids=tokens, attention_mask=mask).last_hidden_state.float()
-        there = mask.unsqueeze(-1).float()
-        means: Array = ((states * there).sum(1) / there.sum(1)).cpu().numpy()
+            hidden = net(input_ids=tokens, attention_mask=mask).last_hidden_state.float()
+        means: Array = masked_mean(hidden, mask).cpu().numpy()
         return means
 
-    def _load(self) -> tuple[Any, Any, Any]:
-        if self._loaded is None:
-            try:
-                import torch
-                from transformers import AutoModel
-            except ImportError as e:
-                raise MissingExtra(e.name or "transformers", "text") from e
-            folder = fetch_weights(self.arch or default_arch()).folder
-            assert folder is not None  # fetched
-            device = best_device()
-            with loading(folder):
-                net = (
-                    AutoModel.from_pretrained(
-                        str(folder), local_files_only=True, dtype=torch.float32
-                    )
-                    .eval()
-                    .to(device)
-                )
-            encoder = Encoder(
-                load_tokenizer(folder),
-                "",
-                max_len=min(self.max_len, longest_row(net) or self.max_len),
-            )
-            self._loaded = encoder, net, device
-        return self._loaded
+    @cached_property
+    def _encoder_and_net(self) -> tuple[Encoder, Any]:
+        with needs_extra("text"):
+            import torch
+            from transformers import AutoModel
+
+            from .network import max_positions
+            from .training import best_device
+        folder = fetch_weights(self.arch or default_arch()).folder
+        assert folder is not None  # fetched
+        with quiet_loading(folder):
+            net = AutoModel.from_pretrained(str(folder), local_files_only=True, dtype=torch.float32)
+        max_len = min(self.max_len, max_positions(folder) or self.max_len)
+        return Encoder(load_tokenizer(folder), "", max_len=max_len), net.eval().to(best_device())

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from fastkaggle_plus.modeling import text_model
-from fastkaggle_plus.modeling.text.embedding_trim import only_words
+from fastkaggle_plus.modeling.text.embedding_trim import trimmed_embeddings
 from fastkaggle_plus.modeling.text.encoding import Encoder
 from fastkaggle_plus.modeling.text.network import make_net, parameter_groups
 
@@ -53,7 +53,7 @@ def test_the_same_is_learned(tmp_path, tokens, family):
     folder = small_model(tmp_path, family)
     before = words_of(make_net(folder, 1, bias=np.zeros(1), device=CPU)).detach().clone()
     all_words, n_all = learned(folder, tokens, lambda net: nullcontext())
-    few_words, n_few = learned(folder, tokens, lambda net: only_words(net, tokens.flat))
+    few_words, n_few = learned(folder, tokens, lambda net: trimmed_embeddings(net, tokens.flat))
     wanted, found = all_words.state_dict(), few_words.state_dict()
     assert list(found) == list(wanted)
     assert max((found[name] - wanted[name]).abs().max() for name in wanted) < 1e-5
@@ -72,7 +72,7 @@ def test_the_same_is_learned(tmp_path, tokens, family):
 def test_all_words_are_back_after_an_error(tmp_path, tokens):
     net = make_net(small_model(tmp_path), 1, bias=np.zeros(1), device=CPU)
     whole = net.body.get_input_embeddings()
-    with pytest.raises(KeyboardInterrupt), only_words(net, tokens.flat):
+    with pytest.raises(KeyboardInterrupt), trimmed_embeddings(net, tokens.flat):
         assert net.body.get_input_embeddings() is not whole
         raise KeyboardInterrupt
     assert net.body.get_input_embeddings() is whole
@@ -82,7 +82,7 @@ def test_shared_embeddings_stay(tmp_path, tokens):
     net = make_net(small_model(tmp_path), 1, bias=np.zeros(1), device=CPU)
     net.decoder = torch.nn.Linear(32, len(words_of(net)), bias=False)
     net.decoder.weight = words_of(net)
-    with only_words(net, tokens.flat):
+    with trimmed_embeddings(net, tokens.flat):
         assert words_of(net) is net.decoder.weight
 
 

@@ -48,7 +48,7 @@ def test_separators_make_parts_and_braces_can_be_written():
     ("style", "error", "said"),
     [
         ("{ancor}", UnknownName, "Did you mean 'anchor'"),
-        ("{anchor", ConfigError, "does not read"),
+        ("{anchor", ConfigError, "not a valid template"),
         ("no column", ConfigError, "names no column.*anchor, target"),
         (
             "{anchor:.20}",
@@ -58,7 +58,7 @@ def test_separators_make_parts_and_braces_can_be_written():
         ("{target!r}", ConfigError, "target!r"),
     ],
 )
-def test_a_style_that_cannot_be(style, error, said):
+def test_invalid_styles_are_refused(style, error, said):
     with pytest.raises(error, match=said):
         write_texts(TEXTS, style)
 

@@ -223,7 +223,7 @@ def test_hardly_any_rows(bert, n):
 
 def test_rounding_that_cannot_be_is_refused_before_anything_is_learned(bert, monkeypatch):
     monkeypatch.setattr(
-        "fastkaggle_plus.modeling.text.model.learn_net", lambda *_: pytest.fail("it trained")
+        "fastkaggle_plus.modeling.text.training.train_net", lambda *_: pytest.fail("it trained")
     )
     for table in (pairs(16, "binary"), pairs(16, "values")):
         for rounding in ("on", "auto"):

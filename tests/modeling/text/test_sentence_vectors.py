@@ -29,8 +29,8 @@ def test_a_text_is_computed_once():
     texts = pd.Series(["gear", "valve", "gear"] * 10)
     with progress.heard_by(lambda share, what: told.append((share, what))):
         one = vectors(texts)
-    assert told == [(1.0, "text 2/2")] and set(vectors.known) == {"gear", "valve"}
-    vectors._loaded = None, None, None  # without them nothing more can be computed
+    assert told == [(1.0, "text 2/2")] and set(vectors.cache) == {"gear", "valve"}
+    vectors._encoder_and_net = None, None  # without them nothing more can be computed
     assert vectors(texts[::-1])[0].tobytes() == one[0].tobytes()
 
 

@@ -12,8 +12,9 @@ from transformers import AutoModel, BertConfig, BertModel
 
 from fastkaggle_plus.exceptions import WeightsMissing
 from fastkaggle_plus.modeling import static_text_model
-from fastkaggle_plus.modeling.text.static_vectors import NarrowVectors, load_vectors
-from fastkaggle_plus.modeling.text.weights import SMALL, copy_weights, fetch_weights, load_tokenizer
+from fastkaggle_plus.modeling.text.loading import load_tokenizer
+from fastkaggle_plus.modeling.text.static_vectors import load_vectors
+from fastkaggle_plus.modeling.text.weights import SMALL, copy_weights, fetch_weights
 
 from ..phrases import make_phrases
 
@@ -83,21 +84,6 @@ def test_pooled_vectors_have_length_one_and_no_word_order():
     np.testing.assert_allclose(np.linalg.norm(pooled, axis=1), [1, 1, 1, 0, 1, 1], atol=1e-6)
     np.testing.assert_allclose(pooled[0], pooled[1], atol=1e-6)
     assert (pooled[0] == pooled[2]).all() and pooled[0] @ pooled[4] > pooled[0] @ pooled[5]
-
-
-def test_narrow_vectors_keep_what_words_differ_in():
-    words = ["pump", "valve", "pipe", "hose", "violin", "cello", "flute", "trumpet"]
-    narrow = NarrowVectors(load_vectors(SMALL), words, width=4, deviation=0.3)
-    rows = narrow(words)
-    assert (
-        rows.shape == (8, 4)
-        and rows.dtype == np.float32
-        and rows.std() == pytest.approx(0.3, rel=0.1)
-    )
-    assert rows[0] @ rows[1] > rows[0] @ rows[4]
-    assert NarrowVectors(load_vectors(SMALL), words[:2], width=4, deviation=0.3)(
-        ["oboe"]
-    ).shape == (1, 4)
 
 
 def test_a_folder_without_embeddings_is_told(tiny, tmp_path):

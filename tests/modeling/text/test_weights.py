@@ -158,7 +158,7 @@ def test_the_offline_model_knows_what_phrases_mean():
     import torch
     from transformers import AutoModel
 
-    from fastkaggle_plus.modeling.text.weights import load_tokenizer
+    from fastkaggle_plus.modeling.text.loading import load_tokenizer
 
     folder = fetch_weights("all-MiniLM-L6-v2").folder
     tokenizer, net = load_tokenizer(folder), AutoModel.from_pretrained(folder)
