@@ -1,4 +1,4 @@
-"""Batches of rows of similar length, so that little time is spent on padding. Imports torch."""
+"""Batches of rows of similar length, for little padding (imports torch)."""
 
 from __future__ import annotations
 

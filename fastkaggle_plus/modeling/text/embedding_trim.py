@@ -1,7 +1,4 @@
-"""Train only the embeddings of tokens that occur: the others are most of a small model.
-
-Import this file only where a network is trained: it imports torch.
-"""
+"""Train only the embeddings of tokens that occur, a small part of all (imports torch)."""
 
 from __future__ import annotations
 

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...exceptions import ConfigError, UnknownName
+from ...exceptions import ConfigError, DataError, UnknownName
 from ..model import Array
-from .columns import checked_texts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -125,24 +124,20 @@ class Encoder:
         if len(parts) > 1:
             separator = f" {self.tokenizer.sep_token or self.tokenizer.eos_token or ''} "
             second = [separator.join(row) for row in zip(*parts[1:], strict=True)]
-        self._check_max_len(is_pair=second is not None)
-        rows, types = self._encode(first, second)
-        too_long = [i for i, row in enumerate(rows) if len(row) > self.max_len]
-        if too_long:
-            second = None if second is None else [second[i] for i in too_long]
-            cut = self._encode([first[i] for i in too_long], second, truncation=True)
-            for i, *rows_and_types in zip(too_long, *cut, strict=True):
-                rows[i], types[i] = rows_and_types
-        starts = np.concatenate([[0], np.cumsum([len(row) for row in rows], dtype=np.int64)])
-        return Tokens(_flat(rows), _flat(types), starts, self._pad, len(too_long))
-
-    def _check_max_len(self, *, is_pair: bool) -> None:
-        n_around = self.tokenizer.num_special_tokens_to_add(pair=is_pair)
+        n_around = self.tokenizer.num_special_tokens_to_add(pair=second is not None)
         if self.max_len <= n_around:
             raise ConfigError(
                 f"max_len = {self.max_len}: the tokenizer puts {n_around} tokens around a row, so "
                 f"no word would be left. Give at least {n_around + 1}."
             )
+        rows, types = self._encode(first, second)
+        too_long = [i for i, row in enumerate(rows) if len(row) > self.max_len]
+        second = None if second is None else [second[i] for i in too_long]
+        cut = self._encode([first[i] for i in too_long], second, truncation=True)
+        for i, *rows_and_types in zip(too_long, *cut, strict=True):
+            rows[i], types[i] = rows_and_types
+        starts = np.concatenate([[0], np.cumsum([len(row) for row in rows], dtype=np.int64)])
+        return Tokens(_flat(rows), _flat(types), starts, self._pad, len(too_long))
 
     def _encode(
         self, first: list[str], second: list[str] | None, *, truncation: bool = False
@@ -172,3 +167,24 @@ class Encoder:
 
 def _flat(rows: list[list[int]]) -> Array:
     return np.fromiter((token for row in rows for token in row), dtype=np.int64)
+
+
+def checked_texts(texts: pd.DataFrame | None) -> pd.DataFrame:
+    """Return the texts. Raises DataError if there are none, or if a cell is not a string.
+
+    A tokenizer would fail on such a cell, or read it as "nan".
+    """
+    if texts is None or not len(texts.columns):
+        raise DataError(
+            'This table has no texts. Read the data with kind = "text" and its columns under '
+            "[text] in competition.toml, or give Table.texts."
+        )
+    for column in texts:
+        for row, cell in enumerate(texts[column].tolist()):
+            if not isinstance(cell, str):
+                raise DataError(
+                    f"The text column {column!r} holds {cell!r} in row {row}; expected a string. "
+                    f'Fill missing texts with "" and write numbers as strings: '
+                    f'texts[{column!r}].fillna("").astype(str).'
+                )
+    return texts

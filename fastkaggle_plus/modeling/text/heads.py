@@ -1,16 +1,35 @@
-"""A linear model on the features of texts."""
+"""The common parts of light text models: choose text columns, and fit a linear model."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ...data import Table
+from ...exceptions import UnknownName
 from ..model import Array, class_columns
+from .encoding import checked_texts
 
 _MAX_STEPS = 1000  # of the logistic regression
 _CONSTANT = 1e-6  # a feature with a smaller standard deviation is not scaled
+
+
+def chosen_texts(
+    table: Table,
+    columns: Sequence[str] = (),  # text columns; () = all
+) -> pd.DataFrame:
+    """Return the table's texts, one column per text.
+
+    Raises UnknownName for a column, and DataError for a table without texts or a cell without one.
+    """
+    texts = checked_texts(table.texts)
+    for column in columns:
+        if column not in texts:
+            raise UnknownName("text column", column, tuple(map(str, texts)))
+    return texts[list(columns)] if columns else texts
 
 
 class LinearHead:

@@ -1,7 +1,4 @@
-"""Build a network from a pretrained language model, and group its parameters by depth.
-
-Import this file only where a network is built: it imports torch and transformers.
-"""
+"""Build a network from a pretrained language model (imports torch and transformers)."""
 
 from __future__ import annotations
 
@@ -101,8 +98,7 @@ def make_net(
 def max_positions(folder: Path) -> int | None:
     """Return the most tokens a model can read, without reading its weights.
 
-    Returns None if its positions have no limit, and for a folder that does not load: `make_net`
-    raises the error.
+    Returns None without a limit, and for a folder that does not load: `make_net` raises the error.
     """
     try:
         config = AutoConfig.from_pretrained(str(folder), local_files_only=True)
@@ -138,21 +134,15 @@ def parameter_groups(
             f"freeze = {freeze}: the model has {top - 1} layers above its embeddings, and at least "
             "one must learn."
         )
-    groups: dict[tuple[int, bool], list[Any]] = {}
+    groups: dict[tuple[int, bool], dict[str, Any]] = {}
     for name, parameter in net.named_parameters():
         if depths[name] < freeze:
             parameter.requires_grad_(False)
-        else:
-            key = min(depths[name], top - 1), parameter.ndim > 1
-            groups.setdefault(key, []).append(parameter)
-    return [
-        {
-            "params": groups[depth, decays],
-            "lr": lr * llrd ** (top - 1 - depth),
-            "weight_decay": wd if decays else 0.0,
-        }
-        for depth, decays in sorted(groups)
-    ]
+            continue
+        depth, decays = min(depths[name], top - 1), parameter.ndim > 1
+        rates = {"lr": lr * llrd ** (top - 1 - depth), "weight_decay": wd * decays}
+        groups.setdefault((depth, decays), {"params": [], **rates})["params"].append(parameter)
+    return [groups[key] for key in sorted(groups)]
 
 
 def _depths(names: list[str]) -> dict[str, int]:

@@ -84,8 +84,7 @@ class Objective:
         """Raise ConfigError if the target has no scale to round to."""
         if self.vocab or not 1 <= len(self.levels) <= MAX_LEVELS:
             raise ConfigError(
-                f"rounding is for one target with at most {MAX_LEVELS} different values. Leave it "
-                "off."
+                f"rounding is for one target with at most {MAX_LEVELS} different values: omit it."
             )
 
 

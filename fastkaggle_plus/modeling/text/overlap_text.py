@@ -11,8 +11,7 @@ import pandas as pd
 
 from ...data import Table
 from ..model import Array, FittedFunction, Model
-from .columns import chosen_texts
-from .heads import LinearHead
+from .heads import LinearHead, chosen_texts
 from .sentence_vectors import SentenceVectors
 from .weights import default_arch, full_name
 

@@ -10,8 +10,7 @@ import numpy as np
 
 from ...data import Table
 from ..model import Array, FittedFunction, Model
-from .columns import chosen_texts
-from .heads import LinearHead
+from .heads import LinearHead, chosen_texts
 from .static_vectors import StaticVectors, load_vectors
 from .weights import default_arch, full_name
 

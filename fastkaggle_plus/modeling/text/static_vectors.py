@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +14,16 @@ import pandas as pd
 from ...exceptions import WeightsMissing, needs_extra
 from ..model import Array
 from .loading import load_tokenizer, quiet_loading
-from .weights import default_arch, fetch_weights
+from .weights import default_arch, fetch_weights, package_folder
 
 WORDLLAMA = "wordllama"  # a package of the extra `offline`: its files are read by path
-_WORDLLAMA_WEIGHTS = "weights/l2_supercat_256.safetensors"
-_WORDLLAMA_TOKENIZER = "tokenizers/l2_supercat_tokenizer_config.json"
-_EMBEDDINGS = tuple(  # the end of the input embeddings' name, by family
-    f"{name}.weight"
-    for name in "word_embeddings embed_tokens tok_embeddings wte shared word_embedding "
-    "embedding".split()
+_WORDLLAMA_FILES = (
+    "weights/l2_supercat_256.safetensors",
+    "tokenizers/l2_supercat_tokenizer_config.json",
+)
+_EMBEDDINGS = (  # the last part of the input embeddings' name, by family; the first match wins
+    *("word_embeddings", "embed_tokens", "tok_embeddings", "wte", "shared", "word_embedding"),
+    "embedding",
 )
 
 
@@ -77,12 +77,10 @@ def load_vectors(
 def _wordllama_vectors() -> StaticVectors:
     with needs_extra("text"):
         from tokenizers import Tokenizer
-    spec = find_spec(WORDLLAMA)
-    folder = Path(spec.origin).parent if spec is not None and spec.origin else Path(WORDLLAMA)
-    weights, words = folder / _WORDLLAMA_WEIGHTS, folder / _WORDLLAMA_TOKENIZER
+    weights, words = (package_folder(WORDLLAMA) / file for file in _WORDLLAMA_FILES)
     if not (weights.is_file() and words.is_file()):
         raise WeightsMissing(
-            f"{_WORDLLAMA_WEIGHTS} is not on this machine. Install the package {WORDLLAMA} with "
+            f"{weights.name} is not on this machine. Install the package {WORDLLAMA} with "
             "pip install --force-reinstall 'fastkaggle_plus[offline]'; or leave `vectors` empty to "
             "use the embeddings of the default transformer."
         )
@@ -114,15 +112,13 @@ def _input_embeddings(folder: Path) -> Any:
             if name := _embeddings_name(tensors):
                 return tensors[name].clone()  # without the rest of the file
     raise WeightsMissing(
-        f"No input embeddings were found in {folder}: expected a tensor whose name ends with "
+        f"No input embeddings were found in {folder}: expected a weight called one of "
         f"{', '.join(_EMBEDDINGS)}. Give another model's name or folder as `vectors`."
     )
 
 
 def _embeddings_name(names: Collection[str]) -> str:
     """Return the name of the input embeddings; an earlier ending of _EMBEDDINGS wins."""
-    for ending in _EMBEDDINGS:
-        for name in names:
-            if f".{name}".endswith(f".{ending}"):
-                return name
-    return ""
+    weights = [name for name in reversed(list(names)) if name.endswith(".weight")]
+    last_parts = {name.removesuffix(".weight").rpartition(".")[2]: name for name in weights}
+    return next((last_parts[part] for part in _EMBEDDINGS if part in last_parts), "")

@@ -1,8 +1,4 @@
-"""Train a language model and predict with it: a plain loop with warm-up and cosine decay.
-
-It uses half precision where the hardware supports it, and half the batch if memory runs out.
-Import this file only where a network runs: it imports torch.
-"""
+"""Train a language model and predict with it, in half precision if possible (imports torch)."""
 
 from __future__ import annotations
 
@@ -70,15 +66,22 @@ def train_net(
     """
     batch = settings.bs // settings.accum
     try:
-        return _train(make(), tokens, objective, settings)
+        return _train_trimmed(make(), tokens, objective, settings)
     except (torch.OutOfMemoryError, RuntimeError) as e:
         if not is_out_of_memory(e) or batch < 2:
             raise
     clear_memory()
     halved = replace(settings, accum=settings.accum * 2)
-    net, notes = _train(make(), tokens, objective, halved)
+    net, notes = _train_trimmed(make(), tokens, objective, halved)
     notes["out_of_memory"] = f"with {batch} rows a batch; trained with half of them, accumulated"
     return net, notes
+
+
+def _train_trimmed(
+    net: Any, tokens: Tokens, objective: Objective, settings: TextTrainingSettings
+) -> tuple[Any, dict[str, Any]]:
+    with trimmed_embeddings(net, np.append(tokens.flat, tokens.pad)):
+        return _train(net.train(), tokens, objective, settings)
 
 
 def _train(
@@ -86,20 +89,9 @@ def _train(
 ) -> tuple[Any, dict[str, Any]]:
     start, device = time.perf_counter(), next(net.parameters()).device
     precision = resolved_precision(settings.precision, device)
+    rng = np.random.default_rng(settings.seed)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
-    with trimmed_embeddings(net, np.append(tokens.flat, tokens.pad)):
-        _run_epochs(net.train(), tokens, objective, settings, precision)
-    notes = {"train_s": round(time.perf_counter() - start, 3), "precision": precision}
-    if device.type == "cuda":
-        notes["gpu_peak_mb"] = round(torch.cuda.max_memory_allocated() / 2**20)
-    return net.eval(), notes
-
-
-def _run_epochs(
-    net: Any, tokens: Tokens, objective: Objective, settings: TextTrainingSettings, precision: str
-) -> None:
-    device, rng = next(net.parameters()).device, np.random.default_rng(settings.seed)
     accum, batch_size = settings.accum, settings.bs // settings.accum
     targs = torch.from_numpy(objective.targs).to(device)
     groups = parameter_groups(
@@ -133,6 +125,10 @@ def _run_epochs(
             optimizer.zero_grad()
             done = epoch + min(first + accum, len(batches)) / len(batches)
             progress.tell(done, settings.epochs, f"epoch {epoch + 1}/{settings.epochs}")
+    notes = {"train_s": round(time.perf_counter() - start, 3), "precision": precision}
+    if device.type == "cuda":
+        notes["gpu_peak_mb"] = round(torch.cuda.max_memory_allocated() / 2**20)
+    return net.eval(), notes
 
 
 def predict_net(

