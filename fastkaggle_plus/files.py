@@ -1,8 +1,9 @@
-"""Put what was downloaded in its place: what was there is kept, and a disk that does not take it is told in words."""
+"""Write files safely: in one step, without losing what was there, with readable disk errors."""
 
 from __future__ import annotations
 
 import errno
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,34 +18,48 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 @contextmanager
 def disk_errors(
     dest: Path,
-    other: str = "another folder",  # what to give instead, for the message
+    other: str = "another folder",  # what to use instead, for the message
 ) -> Iterator[None]:
-    "Turn what the system refuses to write into a KaggleError; what failed for another reason comes as it is."
+    """Turn an error of the disk into a KaggleError; raise every other error unchanged."""
     try:
         yield
-    except requests.RequestException:  # an OSError too, and nothing of the disk
+    except requests.RequestException:  # is an OSError too, but not about the disk
         raise
     except OSError as e:
         if e.errno in _FULL:
             raise KaggleError(
-                f"The disk of {dest.absolute()} is full ({e.strerror}). Free some space, or give {other}; what was downloaded is kept "
-                "and the next call goes on from there."
+                f"The disk of {dest.absolute()} is full ({e.strerror}). Free some space, or use "
+                f"{other}. The downloaded part is kept; the next call resumes there."
             ) from e
         if e.errno is not None:
             raise KaggleError(
-                f"Cannot write {e.filename or dest.absolute()}: {e.strerror}. Give {other} that you may write to."
+                f"Cannot write {e.filename or dest.absolute()}: {e.strerror}. "
+                f"Use {other} that you may write to."
             ) from e
         raise
 
 
 def make_room(target: Path) -> None:
-    "Rename a file that stands at `target` to NAME.old, so that nothing of the user's is lost; refuse a folder."
+    """Rename an existing file `target` to NAME.old, so that it is not lost; refuse a folder."""
     if target.is_dir():
         raise IsADirectoryError(
-            errno.EISDIR, "it is a folder, and a file of that name is to come", str(target)
+            errno.EISDIR, "it is a folder, and a file of the same name is needed", str(target)
         )
     if target.exists():
         kept = target.with_name(target.name + ".old")
         while kept.exists():
             kept = kept.with_name(kept.name + ".old")
         target.rename(kept)
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write `text` to `path` in one step: a kill leaves the old file or the new one."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
+def file_hash(path: Path, algorithm: str = "sha256") -> str:
+    """Return the hash of a file, in hex."""
+    with open(path, "rb") as f:
+        return hashlib.file_digest(f, algorithm).hexdigest()

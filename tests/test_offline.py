@@ -1,4 +1,4 @@
-"""A rehearsal never leaves this machine: with no network at all it works, and a foreign endpoint is refused."""
+"""A rehearsal works without any network and refuses other machines."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ from .workflow.test_run import make_toy
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://localhost:99", "http://[::1]:5"])
-def test_this_machine_is_fine(url):
+def test_this_machine_is_allowed(url):
     assert assert_loopback(url) == url
 
 
@@ -64,8 +64,8 @@ def test_without_a_network_the_loop_still_runs(tmp_path):
     assert "public 0." in done.stdout
 
 
-def test_a_client_that_was_imported_before_comes_along(tmp_path):
-    "kaggle chooses its endpoint when it is imported; in a rehearsal it must not keep the real one."
+def test_a_client_that_was_imported_before_uses_the_rehearsal(tmp_path):
+    """Importing kaggle sets its endpoint; a rehearsal must replace the real one."""
     make_toy(tmp_path / "bundles")
     code = """
 import kaggle

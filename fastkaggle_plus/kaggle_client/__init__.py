@@ -1,4 +1,4 @@
-"""Kaggle itself: sessions, competitions, submissions, notebooks, datasets. The only folder that imports `kaggle`, and only when a name is used."""
+"""Kaggle's API: competitions, submissions, notebooks, datasets. Only this folder imports kaggle."""
 
 import lazy_loader
 

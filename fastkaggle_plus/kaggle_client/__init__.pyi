@@ -1,13 +1,14 @@
 from .competitions import LeaderboardRow, leaderboard, setup_comp
-from .datasets.api import check_ds_exists, get_dataset, mk_dataset, push_dataset
 from .datasets.publish import Dataset
-from .datasets.sync import keep_dataset
+from .datasets.sync import sync_dataset
+from .datasets.verbs import check_ds_exists, get_dataset, mk_dataset, push_dataset
 from .kernels.code_submission import submit_code
+from .kernels.kernel import KernelStatus, KernelVersion
 from .kernels.logs import LogEvent, kernel_logs
 from .kernels.metadata import nb_meta
 from .kernels.outputs import KernelOutput, kernel_output
-from .kernels.push import KernelVersion, push_notebook
-from .kernels.status import KernelStatus, Quota, kernel_status, quota, wait_kernel
+from .kernels.push import push_notebook
+from .kernels.status import Quota, kernel_status, quota, wait_kernel
 from .outbox import Journal
 from .session import connect, import_kaggle
 from .submission_status import Submission
@@ -42,7 +43,6 @@ __all__ = [
     "get_pip_libraries",
     "get_pip_library",
     "import_kaggle",
-    "keep_dataset",
     "kernel_logs",
     "kernel_output",
     "kernel_status",
@@ -56,5 +56,6 @@ __all__ = [
     "submissions",
     "submit",
     "submit_code",
+    "sync_dataset",
     "wait_kernel",
 ]

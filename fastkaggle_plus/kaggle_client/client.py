@@ -1,4 +1,4 @@
-"""KaggleApi with an endpoint of its own and time limits. Importing this imports kaggle: go through session.py, which keeps it quiet."""
+"""The KaggleApi that `connect` returns. Importing this imports kaggle: go through session.py."""
 
 from __future__ import annotations
 
@@ -8,40 +8,39 @@ from kaggle.api.kaggle_api_extended import KaggleApi
 from kagglesdk.kaggle_client import KaggleClient
 
 from ..environment import assert_loopback, is_rehearsal
-from .http import guard
+from .http import Limits, guard
 
 
 class Client(KaggleApi):
-    "What `connect` returns: kaggle's own API object, unchanged in what it sends."
+    """kaggle's own API object with our endpoint and time limits; its requests are unchanged."""
 
     def __init__(
         self,
         *,
         endpoint: str = "",  # "" = the one kaggle chooses
         local: bool = False,  # the endpoint is a sandbox on this machine
-        timeout_s: float = 60.0,  # longest silence of one request
-        tries: int = 7,  # how often a read is tried
-        deadline_s: float = 300.0,  # all tries of one read together
+        limits: Limits,
     ):
         super().__init__()
-        # kaggle keeps these two on the class, filled once on import: a change of environment would go unseen.
+        # kaggle sets these two on the class, on import: it would miss a change of environment.
         self.args = ["--local"] if local or endpoint else []
         self.config_values: dict[str, str] = {}
         self.endpoint, self.local = endpoint, local
-        self.timeout_s, self.tries, self.deadline_s = timeout_s, tries, deadline_s
+        self.timeout_s, self.tries = limits.timeout_s, limits.tries
+        self.deadline_s = limits.deadline_s
 
     def get_response_processor(self) -> None:
-        "Return nothing: kaggle's own one prints a version notice to stdout."
+        """Return nothing: kaggle's own one prints a version notice to stdout."""
 
     def build_kaggle_client(self) -> KaggleClient:
-        "Return kaggle's low-level client, with our endpoint, time limits and exactly the credentials this object holds."
+        """Return kaggle's low-level client with our endpoint, time limits and credentials."""
         client = super().build_kaggle_client()
         http: Any = client.http_client()
         if self.endpoint:
             http._endpoint = self.endpoint
         if is_rehearsal() or self.local:
             assert_loopback(http._endpoint)
-        # Left alone, kagglesdk prefers any token file it finds to the key that authenticated.
+        # By default kagglesdk prefers any token file it finds to the key that authenticated.
         http._signed_in = True
         http._init_session()
         http._session.auth = self._auth(http)

@@ -1,4 +1,4 @@
-"""The note inside a data folder that says it is complete: what it holds, from where, since when."""
+"""The marker in a data folder that says it is complete: its files, their source and date."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from .. import files as safe_files
 from ..exceptions import KaggleError
 
 NAME = ".fkp-complete.json"
@@ -20,58 +21,44 @@ def write(
     files: dict[str, int],  # path in the folder -> bytes
     md5: str = "",  # of the zip; "" = the folder was found complete
 ) -> None:
-    "Mark `folder` complete."
-    note = {
+    """Mark `folder` complete."""
+    marker = {
         "slug": slug,
         "origin": origin,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "md5": md5,
         "files": files,
     }
-    part = folder / (NAME + ".part")
-    part.write_text(json.dumps(note, indent=1), encoding="utf-8")
-    part.replace(folder / NAME)
+    safe_files.write_atomically(folder / NAME, json.dumps(marker, indent=1))
 
 
 def is_complete(folder: Path, slug: str, *, origin: str) -> bool:
-    "Say whether `folder` is marked complete and its files still have their sizes; raise if it holds other data than asked for."
+    """Say whether `folder` is marked complete and its files have the marked sizes."""
     try:
-        note: Any = json.loads((folder / NAME).read_text(encoding="utf-8"))
-        slug_there, origin_there, files = note["slug"], note["origin"], dict(note["files"])
+        marker: Any = json.loads((folder / NAME).read_text(encoding="utf-8"))
+        slug_there, origin_there, files = marker["slug"], marker["origin"], dict(marker["files"])
     except (OSError, ValueError, KeyError, TypeError):
         return False
     if (slug_there, origin_there) != (slug, origin):
         raise KaggleError(
-            f"{folder} holds {slug_there!r} from {origin_there}, and {slug!r} from {origin} is wanted. "
-            "Give setup_comp another `dest`, or move that folder away."
+            f"{folder} has the data of {slug_there!r} from {origin_there}; expected {slug!r} from "
+            f"{origin}. Give setup_comp another `dest`, or move that folder away."
         )
-    return fits(folder, files)
+    return has_files(folder, files)
 
 
-def fits(folder: Path, files: dict[str, int]) -> bool:
-    "Say whether every one of `files` is in `folder` with its size, those aside that the user's cleaning moved or rewrote."
-    cleaned = _cleaned(folder)
-    return bool(files) and all(
-        _size(folder / name) == size for name, size in files.items() if name not in cleaned
-    )
+def has_files(folder: Path, files: dict[str, int]) -> bool:
+    """Say whether every one of `files` is in `folder` with its size."""
+    return bool(files) and all(_size(folder / name) == size for name, size in files.items())
 
 
 def files_in(folder: Path) -> dict[str, int]:
-    "Return path -> bytes of all files under `folder`, the marker left out."
+    """Return path -> bytes of all files under `folder`, without the marker."""
     return {
         p.relative_to(folder).as_posix(): p.stat().st_size
         for p in sorted(folder.rglob("*"))
         if p.is_file() and p.name != NAME
     }
-
-
-def _cleaned(folder: Path) -> set[str]:
-    "The files that cleaning moved or rewrote: fetched anew they would undo it."
-    if not (folder / "cleaning.csv").exists():
-        return set()  # and no table library is loaded
-    from ..reading.cleaning_journal import changed_files
-
-    return changed_files(folder)
 
 
 def _size(path: Path) -> int:

@@ -1,226 +1,167 @@
-"""Fetch a file so that a cut connection or a kill costs only what was in flight, and unpack it so that half of it is never seen."""
+"""Download a file: resume after lost connections and kills, verify size and MD5."""
 
 from __future__ import annotations
 
 import base64
-import errno
-import hashlib
 import json
-import lzma
-import os
 import random
 import re
-import shutil
-import stat
-import struct
 import time
-import zipfile
-import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path, PurePosixPath
-from typing import TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 
 import requests
 
-from ..exceptions import DownloadCorrupt, KaggleError, KaggleUnavailable
-from . import retry
+from .. import files
+from ..exceptions import DownloadCorrupt, KaggleUnavailable
+from . import api, http
+from .api import Service
 
 T = TypeVar("T")
 CHUNK_BYTES = 1 << 20
-BOMB_BYTES, BOMB_RATIO = (
-    1 << 30,
-    500,
-)  # unpacked, and that to packed: tables reach 100 times, only what is made to fill disks goes past both
-_DAMAGED = (
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    struct.error,
-    EOFError,
-    NotImplementedError,
-    RuntimeError,
-    ValueError,
-)
-_DISK = {
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EROFS,
-    errno.EACCES,
-    errno.EPERM,
-    errno.EMFILE,
-    errno.EIO,
-}  # what is not the archive's fault
 Progress = Callable[[int, int], None]  # bytes so far, bytes in all (0 = unknown)
 
 
 @dataclass(frozen=True)
 class Source:
-    "Where the bytes are now, and what they must be."
+    """Where the bytes are now, and how to verify them."""
 
     url: str  # signed, expires
-    size: int  # bytes, -1 = not told
-    validator: str  # strong ETag or Last-Modified, "" = none: then nothing is resumed
-    md5: str  # hex, "" = not told
+    size: int  # bytes, -1 = unknown
+    validator: str  # strong ETag or Last-Modified, "" = none: then a download cannot resume
+    md5: str  # hex, "" = unknown
 
 
 def source_of(answer: requests.Response) -> Source:
-    "Return what the headers of a redirected download tell. Raises KaggleUnavailable for a web page in place of the data."
+    """Return the source in the headers of an answer. Raises KaggleUnavailable for a web page."""
     headers = answer.headers
     if "text/html" in headers.get("Content-Type", ""):
         raise KaggleUnavailable(
-            "A web page came where the data was to be. Something in between answered, like the login page of a network: "
-            "open kaggle.com in a browser, then call again."
+            "Expected data, got a web page; you are probably behind a login page of the network. "
+            "Open kaggle.com in a browser, then call again."
         )
     size = headers.get("Content-Length", "")
     hashes = dict(
         h.strip().split("=", 1) for h in headers.get("x-goog-hash", "").split(",") if "=" in h
     )
     etag = headers.get("ETag", "")
-    weak = not etag or etag.startswith("W/")
+    is_weak = not etag or etag.startswith("W/")
     return Source(
         answer.url,
         int(size) if size.isdigit() else -1,
-        headers.get("Last-Modified", "") if weak else etag,
+        headers.get("Last-Modified", "") if is_weak else etag,
         base64.b64decode(hashes["md5"]).hex() if "md5" in hashes else "",
     )
 
 
+def find_source(
+    client: Any, service: Service, method: str, request: dict[str, Any], *, name: str, doing: str
+) -> Source:
+    """Return the source of the bytes that a download request is redirected to."""
+    return source_of(api.call(client, service, method, request, name=name, doing=doing))
+
+
+def fetch_verified(
+    client: Any,
+    service: Service,
+    find: Callable[[], Source],  # gets a fresh link
+    part: Path,  # the bytes so far
+    check: Callable[[str], T],  # gets the MD5, unpacks or checks `part`, raises DownloadCorrupt
+    *,
+    name: str,  # what it is about, and the verb, as in api.call
+    doing: str,
+    what: str,  # that is damaged, for the message
+    advice: str,  # for the message
+    progress: Progress | None = None,
+    tries: int = 3,
+) -> T:
+    """Complete `part` and return the result of `check`; try again while bytes are wrong."""
+    for tries_left in reversed(range(tries)):
+        try:
+            with (
+                api.storage_session(client) as storage,
+                api.explained(client, service, name=name, doing=doing),
+            ):
+                stalls = api.limits_of(client).tries
+                md5 = fetch(find, part, storage, stalls=stalls, progress=progress)
+            return check(md5)
+        except DownloadCorrupt as e:
+            forget(part)
+            if not tries_left:
+                raise DownloadCorrupt(
+                    f"{what} was damaged {tries} times. {e} Try another network, or {advice}."
+                ) from e
+    raise ValueError(f"tries must be at least 1, got {tries}.")
+
+
 def fetch(
-    ask: Callable[[], Source],  # gets a fresh link; called again when one expires
-    part: Path,  # the bytes so far; kept when this fails, so that a later call goes on
+    find: Callable[[], Source],  # gets a fresh link; called again when one expires
+    part: Path,  # the bytes so far; kept after a failure, so that a later call resumes
     session: requests.Session,
     *,
-    stalls: int = 7,  # tries in a row that bring nothing new before giving up
+    stalls: int = 7,  # tries in a row without new bytes before giving up
     wait_s: float = 1.0,  # first pause between them, doubled each time
-    longest_wait_s: float = 300.0,  # asked to wait longer, it gives up: that is for the user to decide
+    longest_wait_s: float = 300.0,  # the user decides about a longer Retry-After
     progress: Progress | None = None,
 ) -> str:
     """Complete `part`, check its size and MD5, and return its MD5.
 
-    A line that fails is waited for; bytes that are wrong are not: DownloadCorrupt at once, `part` forgotten.
+    A lost connection is retried after a pause. Wrong bytes are not: DownloadCorrupt is raised and
+    `part` is removed.
     """
     source: Source | None = None
     failure: requests.RequestException | None = None
-    stalled, most = (
-        0,
-        0,
-    )  # the most bytes that were here: a transfer that starts anew each time gets nowhere
+    stalled, most = 0, 0  # `most`: a transfer that restarts each time makes no progress
     while stalled < stalls:
         if failure is not None and stalled:
-            asked = retry.retry_after_s(failure)
+            asked = http.retry_after_s(failure)
             if asked is not None and asked > longest_wait_s:
                 break
             time.sleep(asked or wait_s * 2 ** (stalled - 1) + random.random() * wait_s)
-        source = source or ask()
-        had = _resume_at(part, source)
+        source = source or find()
+        n_here = _resume_at(part, source)
         try:
-            if had != source.size or not part.exists():
-                _stream(source, part, session, had, progress)
+            if n_here != source.size or not part.exists():
+                _stream(source, part, session, n_here, progress)
             if source.size < 0 or part.stat().st_size == source.size:
                 return _verify(part, source)
             _refuse_longer(part, source)
-            # Ended without an error: what was told of the file may be wrong or old, so it is asked for anew with the rest.
+            # It ended without an error: size and link may be outdated, so ask for new ones.
             source, failure = None, requests.ConnectionError("the transfer ended early")
         except requests.HTTPError as e:
-            if not retry.is_transient(e) and retry.status_of(e) not in (403, 404, 410, 416):
+            if not http.is_transient(e) and http.status_of(e) not in (403, 404, 410, 416):
                 raise
-            source, failure = None, e  # an expired link, or a service in trouble: ask for a new one
-        except (
-            requests.ConnectionError,
-            requests.Timeout,
-            requests.exceptions.ChunkedEncodingError,
-        ) as e:
+            source, failure = None, e  # an expired link, or a service in trouble
+        except http.LOST_CONNECTION as e:
             failure = e
-        now = part.stat().st_size if part.exists() else 0
-        stalled, most = (0, now) if now > most else (stalled + 1, most)
-    raise failure or requests.ConnectionError("no byte came")
-
-
-def until_sound(
-    once: Callable[
-        [], T
-    ],  # fetches into `part` and checks it; DownloadCorrupt = the bytes are wrong
-    part: Path,
-    *,
-    what: str,  # that came damaged, for the message
-    then: str,  # what else to do, for the message: "look at ADDRESS"
-    tries: int = 3,
-) -> T:
-    "Return what `once` returns, called anew with its bytes forgotten while they are wrong. Raises DownloadCorrupt."
-    for left in reversed(range(tries)):
-        try:
-            return once()
-        except DownloadCorrupt as e:
-            forget(part)
-            if not left:
-                raise DownloadCorrupt(
-                    f"{what} came damaged {tries} times. {e} Try another network, or {then}."
-                ) from e
-    raise ValueError(f"tries must be at least 1, and {tries} came.")
+        n_now = part.stat().st_size if part.exists() else 0
+        stalled, most = (0, n_now) if n_now > most else (stalled + 1, most)
+    raise failure or requests.ConnectionError("no byte arrived")
 
 
 def forget(part: Path) -> None:
-    "Remove `part` and its note."
+    """Remove `part` and its record."""
     part.unlink(missing_ok=True)
-    _note(part).unlink(missing_ok=True)
-
-
-def unpack(archive: Path, folder: Path) -> None:
-    "Extract a zip into an empty `folder`; every member's CRC is checked, members outside the folder are refused."
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    try:
-        with zipfile.ZipFile(archive) as z:
-            members = z.infolist()
-            if not any(not m.is_dir() for m in members):
-                raise zipfile.BadZipFile("it holds no file")
-            for member in members:
-                _refuse_outside(member, archive)
-            needed, free = sum(m.file_size for m in members), shutil.disk_usage(folder).free
-            if needed > max(BOMB_BYTES, BOMB_RATIO * archive.stat().st_size):
-                raise KaggleError(
-                    f"{archive.name.removesuffix('.part')} would grow from {archive.stat().st_size / 1e6:.1f} to {needed / 1e6:.0f} MB: that is "
-                    "how a zip made to fill the disk looks. Nothing was unpacked. Look at the list of its files on Kaggle first."
-                )
-            if needed > free:
-                raise OSError(
-                    errno.ENOSPC,
-                    f"unpacked it takes {needed / 1e6:.0f} MB and {free / 1e6:.0f} MB are free",
-                    str(folder),
-                )
-            for member in members:
-                _extract(z, member, folder)
-    except KaggleError:
-        raise
-    except OSError as e:  # the folder is new and ours: names that clash or are too long are the archive's doing, as is a bad bzip2 stream
-        if e.errno in _DISK:
-            raise
-        at = f" ({e.filename})"[:200] if e.filename else ""
-        raise DownloadCorrupt(
-            f"{archive.name.removesuffix('.part')} does not unpack: {e.strerror or e}{at}."
-        ) from e
-    except _DAMAGED as e:
-        raise DownloadCorrupt(
-            f"{archive.name.removesuffix('.part')} is not a sound zip: {e}."
-        ) from e
+    _record_of(part).unlink(missing_ok=True)
 
 
 def _stream(
-    source: Source, part: Path, session: requests.Session, had: int, progress: Progress | None
+    source: Source, part: Path, session: requests.Session, n_here: int, progress: Progress | None
 ) -> None:
     headers = {"Accept-Encoding": "identity"}
-    if had:
-        headers |= {"Range": f"bytes={had}-", "If-Range": source.validator}
+    if n_here:
+        headers |= {"Range": f"bytes={n_here}-", "If-Range": source.validator}
     with session.get(source.url, headers=headers, stream=True) as answer:
         if answer.status_code == 416:
             forget(part)
-        answer.raise_for_status()  # an error's body must never get into the file
+        answer.raise_for_status()  # an error's body must never be written into the file
         begin = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range", ""))
-        goes_on = answer.status_code == 206 and begin is not None and int(begin[1]) == had
-        done = had if goes_on else 0
-        with open(part, "ab" if goes_on else "wb") as f:
-            for chunk in answer.iter_content(CHUNK_BYTES if not progress else CHUNK_BYTES // 4):
+        is_rest = answer.status_code == 206 and begin is not None and int(begin[1]) == n_here
+        done = n_here if is_rest else 0
+        with open(part, "ab" if is_rest else "wb") as f:
+            for chunk in answer.iter_content(CHUNK_BYTES // 4 if progress else CHUNK_BYTES):
                 f.write(chunk)
                 done += len(chunk)
                 if progress:
@@ -228,67 +169,39 @@ def _stream(
 
 
 def _resume_at(part: Path, source: Source) -> int:
-    "Return how many bytes of `source` are already in `part`; forget those of another version."
+    """Return how many bytes of `source` are already in `part`; remove those of another version."""
     facts = {k: v for k, v in asdict(source).items() if k != "url"}
-    had = part.stat().st_size if part.exists() else 0
+    n_here = part.stat().st_size if part.exists() else 0
     try:
-        same = bool(source.validator) and json.loads(_note(part).read_text()) == facts
+        recorded = json.loads(_record_of(part).read_text())
     except (OSError, ValueError):
-        same = False
-    if had and same and (source.size < 0 or had <= source.size):
-        return had
+        recorded = None
+    is_same = bool(source.validator) and recorded == facts
+    if n_here and is_same and (source.size < 0 or n_here <= source.size):
+        return n_here
     forget(part)
-    _note(part).write_text(json.dumps(facts))
+    _record_of(part).write_text(json.dumps(facts))
     return 0
 
 
 def _verify(part: Path, source: Source) -> str:
-    with open(part, "rb") as f:
-        md5 = hashlib.file_digest(f, "md5").hexdigest()
+    md5 = files.file_hash(part, "md5")
     if source.md5 and md5 != source.md5:
         forget(part)
         raise DownloadCorrupt(
-            f"{part.name.removesuffix('.part')} came with MD5 {md5}; Kaggle says {source.md5}."
+            f"{part.name.removesuffix('.part')} has MD5 {md5}; Kaggle said {source.md5}."
         )
     return md5
 
 
 def _refuse_longer(part: Path, source: Source) -> None:
-    "Raise if more came than was told: no pause and no other try with this link mends that."
-    if (came := part.stat().st_size) > source.size:
+    """Raise if there are more bytes than announced: another try with this link does not help."""
+    if (n_bytes := part.stat().st_size) > source.size:
         forget(part)
         raise DownloadCorrupt(
-            f"{part.name.removesuffix('.part')} came with {came} bytes; Kaggle said {source.size}."
+            f"{part.name.removesuffix('.part')} has {n_bytes} bytes; Kaggle said {source.size}."
         )
 
 
-def _note(part: Path) -> Path:
+def _record_of(part: Path) -> Path:
     return part.with_name(part.name + ".json")
-
-
-def _refuse_outside(member: zipfile.ZipInfo, archive: Path) -> None:
-    path = PurePosixPath(member.filename.replace("\\", "/"))
-    is_link = stat.S_ISLNK(member.external_attr >> 16)
-    if (
-        path.is_absolute()
-        or ".." in path.parts
-        or re.match(r"[A-Za-z]:", member.filename)
-        or is_link
-    ):
-        raise KaggleError(
-            f"{archive.name.removesuffix('.part')} has a member that would leave its folder: {member.filename!r}. "
-            "Nothing was unpacked. Tell who offers it on Kaggle; do not unpack it by hand."
-        )
-
-
-def _extract(z: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> None:
-    target = folder / member.filename.replace("\\", "/")
-    if member.is_dir():
-        target.mkdir(parents=True, exist_ok=True)
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with z.open(member) as source, open(target, "wb") as f:
-        shutil.copyfileobj(source, f, CHUNK_BYTES)
-    if member.date_time >= (1980, 1, 1, 0, 0, 0):
-        moment = time.mktime((*member.date_time, 0, 0, -1))
-        os.utime(target, (moment, moment))

@@ -1,4 +1,4 @@
-"""Competition data inside a Kaggle notebook: mounted, not downloaded."""
+"""Find a competition's data inside a Kaggle notebook, where it is mounted, not downloaded."""
 
 from __future__ import annotations
 
@@ -10,74 +10,68 @@ from pathlib import Path
 from .. import environment
 from ..exceptions import KaggleError, NotFound
 
-_NOT_COMPETITIONS = {
-    "datasets",
-    "notebooks",
-    "models",
-}  # somebody's dataset may have the competition's name
+# A dataset, notebook or model may have the competition's name.
+_OTHER_INPUTS = ("datasets", "notebooks", "models")
 
 
 def find_mounted(slug: str) -> Path:
-    "Return where Kaggle mounted the data of `slug`: the layout of 2026, the older one, then any other place that is not for something else."
+    """Return where Kaggle mounted the data of `slug`: in the new or old layout, or elsewhere."""
     root = environment.kaggle_input()
     known = [root / "competitions" / slug, root / slug, Path("../input") / slug]
-    found = [p for p in known if p.is_dir()] or sorted(
-        p
-        for depth in ("*/", "*/*/")
-        for p in root.glob(depth + slug)
-        if p.is_dir() and p.relative_to(root).parts[0] not in _NOT_COMPETITIONS
-    )
+    found = [p for p in known if p.is_dir()] or _search(root, slug)
     if not found:
         raise NotFound(
-            f"The data of {slug!r} is not attached to this notebook. Attached: {', '.join(attached(root)) or 'nothing'}. "
-            f"Use Add Input > Competition, or put {slug!r} into competition_sources of the notebook's metadata."
+            f"The data of {slug!r} is not attached to this notebook. Attached: "
+            f"{', '.join(_attached(root)) or 'nothing'}. Use Add Input > Competition, or add "
+            f"{slug!r} to competition_sources in the notebook's metadata."
         )
     return found[0]
-
-
-def attached(root: Path) -> list[str]:
-    "Return what is mounted below `root`, groups like competitions/ opened."
-    if not root.is_dir():
-        return []
-    groups = ("competitions", "datasets", "notebooks", "models")
-    return sorted(
-        q.relative_to(root).as_posix()
-        for p in root.iterdir()
-        for q in (p.iterdir() if p.name in groups and p.is_dir() else [p])
-    )
 
 
 def pip_install(
     requirements: str,  # as on pip's command line, quotes allowed: 'fastai "timm>=0.9"'
 ) -> None:
-    "Install or upgrade `requirements`, and raise if that failed and they are not there already."
+    """Install or upgrade `requirements`. Raises KaggleError if that failed and they are missing."""
     try:
         wanted = shlex.split(requirements)
     except ValueError as e:
         raise KaggleError(
             f"install = {requirements!r} does not read as a list of packages: {e}."
         ) from e
-    failed = _pip("-U", *wanted)
-    # Without internet pip cannot look for upgrades; what is installed may do.
-    if failed is None or _pip("--no-index", *wanted) is None:
+    failure = _pip("-U", *wanted)
+    # Without internet pip finds no upgrades; the installed versions may be enough.
+    if not failure or not _pip("--no-index", *wanted):
         return
     raise KaggleError(
-        f"pip could not install {requirements!r}. Switch this notebook's internet on (Settings > Internet); where the "
-        "competition forbids it, attach a dataset of wheels and use "
-        f"install='--no-index --find-links /kaggle/input/DATASET NAME'. pip said: {failed}"
+        f"pip could not install {requirements!r}. Switch this notebook's internet on (Settings > "
+        "Internet); if the competition forbids it, attach a dataset of wheels and use "
+        f"install='--no-index --find-links /kaggle/input/DATASET NAME'. pip said: {failure}"
     )
 
 
-def _pip(*arguments: str) -> str | None:
-    "Return None if pip succeeded, else the tail of what it said."
-    done = subprocess.run(
-        [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
+def _search(root: Path, slug: str) -> list[Path]:
+    found = [*root.glob(f"*/{slug}"), *root.glob(f"*/*/{slug}")]
+    return sorted(
+        p for p in found if p.is_dir() and p.relative_to(root).parts[0] not in _OTHER_INPUTS
     )
-    return (
-        None
-        if done.returncode == 0
-        else "\n".join((done.stdout + done.stderr).strip().splitlines()[-8:])
-    )
+
+
+def _attached(root: Path) -> list[str]:
+    """Return what is mounted below `root`; for groups like competitions/, their members."""
+    if not root.is_dir():
+        return []
+    names = []
+    for folder in root.iterdir():
+        is_group = folder.name in ("competitions", *_OTHER_INPUTS) and folder.is_dir()
+        members = folder.iterdir() if is_group else [folder]
+        names += [p.relative_to(root).as_posix() for p in members]
+    return sorted(names)
+
+
+def _pip(*arguments: str) -> str:
+    """Return '' if pip succeeded, else the end of its output."""
+    command = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        return ""
+    return "\n".join((done.stdout + done.stderr).strip().splitlines()[-8:]) or "nothing"

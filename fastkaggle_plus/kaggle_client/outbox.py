@@ -1,23 +1,30 @@
-"""The journal: what we are about to send, written down before it is sent. JSON lines, one writer at a time."""
+"""Send each write once: journal it first; after a lost answer, look before sending it again."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import requests
 from filelock import FileLock, Timeout
 
 from ..environment import home
 from ..exceptions import KaggleError, KaggleUnavailable
+from . import api, http
+from .polling import poll_until
 
 
 @dataclass(frozen=True)
 class Entry:
-    "One attempt to send one thing."
+    """One attempt to send one thing."""
 
     id: str  # of the attempt
     origin: str  # "sandbox" or the endpoint
@@ -27,35 +34,39 @@ class Entry:
     size: int  # bytes
     file_name: str
     description: str  # of a submission; a dataset's version notes
-    time: str  # when it was written down, ISO, UTC
+    time: str  # when it was journaled, ISO, UTC
     state: str = "uploading"  # uploading | creating (the answer may be lost) | sent | refused
-    before: tuple[
-        int, ...
-    ] = ()  # submissions, or the version, that were there already when we began to create this one
-    ref: int = 0  # Kaggle's number of the submission or version, 0 = not known
+    before: tuple[int, ...] = ()  # submissions, or the version, that existed before this one
+    ref: int = 0  # Kaggle's number of the submission or version, 0 = unknown
     date: str = ""  # Kaggle's date, "" = not seen yet
     kind: str = "submission"  # submission | kernel | dataset
 
     @property
     def key(self) -> tuple[str, ...]:
-        "What makes two attempts the same."
+        """What two attempts to send the same thing have in common."""
         return self.kind, self.origin, self.user, self.slug, self.sha256, self.description
 
 
+class UnclearAnswer(Exception):
+    """Kaggle's answer does not say whether it took the write; if not, `error` is raised."""
+
+    def __init__(self, error: KaggleError):
+        super().__init__(str(error))
+        self.error = error
+
+
 class Journal:
-    "The attempts so far, in one file that survives a kill."
+    """The attempts so far, in one file of JSON lines that survives a kill."""
 
     def __init__(
         self,
-        path: str
-        | Path
-        | None = None,  # a .jsonl file, or a folder to keep one in; None = environment.home()
+        path: str | Path | None = None,  # a .jsonl file or a folder; None = environment.home()
     ):
         path = Path(path) if path else home()
         self.path = path if path.suffix or path.is_file() else path / "journal.jsonl"
 
     def entries(self) -> list[Entry]:
-        "Return every attempt in its latest state, oldest first."
+        """Return every attempt in its latest state, oldest first."""
         if not self.path.exists():
             return []
         latest: dict[str, Entry] = {}
@@ -64,20 +75,25 @@ class Journal:
                 fields = json.loads(line)
                 entry = Entry(**{**fields, "before": tuple(fields.get("before", ()))})
             except (ValueError, TypeError, AttributeError):
-                continue  # the line a kill cut short: what it would have said never happened
+                continue  # a kill cut this line short: its step was never taken
             latest[entry.id] = entry
         return list(latest.values())
 
-    def attempts(self, key: tuple[str, ...]) -> list[Entry]:
-        "Return the attempts with this key, newest first."
-        return [e for e in reversed(self.entries()) if e.key == key]
+    def attempts(self, new: Entry) -> list[Entry]:
+        """Return earlier attempts to send the same that may have arrived, newest first."""
+        return [
+            e
+            for e in reversed(self.entries())
+            if e.key == new.key and e.state in ("creating", "sent")
+        ]
 
-    def write(self, entry: Entry) -> Entry:
-        "Put `entry` on disk, for good, and return it."
-        with _writable(self.path):
+    def write(self, entry: Entry, **changes: Any) -> Entry:
+        """Put `entry` with its changes on disk and return it."""
+        entry = replace(entry, **changes)
+        with self._writable():
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with open(self.path, "a+b") as f:
-                # After a cut line the next one must not be glued to it.
+                # Do not append to a line that a kill cut short.
                 if f.tell() and not _ends_in_newline(f.name):
                     f.write(b"\n")
                 f.write(json.dumps(asdict(entry)).encode() + b"\n")
@@ -86,35 +102,132 @@ class Journal:
         return entry
 
     @contextmanager
-    def lock(self, timeout_s: float) -> Iterator[None]:
-        "Hold the journal: two processes that send the same thing at once must not both send it."
-        lock = FileLock(f"{self.path}.lock", timeout=timeout_s)
+    def lock(
+        self,
+        timeout_s: float,
+        name: str = "",  # owner/slug of a dataset: its upload does not block submissions
+    ) -> Iterator[None]:
+        """Let one process at a time send: two of them must not both send the same thing."""
+        part = f".{name.replace('/', '.')}" if name else ""
+        lock = FileLock(f"{self.path}{part}.lock", timeout=timeout_s)
         try:
-            with _writable(self.path):
+            with self._writable():
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 lock.acquire()
         except Timeout:
             raise KaggleUnavailable(
-                f"Another process has been sending for more than {timeout_s:.0f} s (lock: {self.path}.lock). "
-                "Wait for it, or end it, then call again."
+                f"Another process has been sending{name and f' {name}'} for more than "
+                f"{timeout_s:.0f} s (lock: {lock.lock_file}). Wait for it, or end it, then call "
+                "again."
             ) from None
         try:
             yield
         finally:
             lock.release()
 
+    def send(
+        self,
+        entry: Entry,  # with `before` filled in; the journal is locked
+        *,
+        create: Callable[[], int],  # sends it and returns Kaggle's number, 0 = not known yet
+        find: Callable[[Entry], Entry | None],  # the entry with its number, None = not at Kaggle
+        explain: Callable[[], AbstractContextManager[None]],  # turns failures into our exceptions
+        poll_s: float,  # pause between look-ups
+        deadline_s: float,  # the user decides about a longer Retry-After
+        tries: int = 3,
+    ) -> Entry:
+        """Send one thing once and return its entry, state "sent".
 
-@contextmanager
-def _writable(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except Timeout:  # an OSError too
-        raise
-    except OSError as e:
-        raise KaggleError(
-            f"The journal {path} cannot be written: {e.strerror}. Give a `journal` that can; "
-            "without one a lost answer could not be told from a request that never arrived."
-        ) from e
+        `create` raises KaggleError if the answer says that nothing was made, UnclearAnswer if it
+        does not say, and ValueError for an unreadable answer. After a lost or unreadable answer,
+        `find` is asked before the next try.
+        """
+        entry = self.write(entry, state="creating", time=datetime.now(UTC).isoformat())
+        failure: Exception = LookupError()
+        for attempt in range(tries):
+            try:
+                return self.write(entry, state="sent", ref=create())
+            except (KaggleError, UnclearAnswer, *http.FAILURES) as e:
+                failure = e
+            is_refusal = isinstance(failure, KaggleError) or (
+                isinstance(failure, requests.HTTPError) and not http.is_transient(failure)
+            )
+            # The second try may be refused because the first one did arrive.
+            if attempt or not is_refusal:
+                looks = 2 if is_refusal else 3
+                if arrived := look_up(find, entry, looks=looks, poll_s=poll_s):
+                    return self.write(arrived)
+            if is_refusal or isinstance(failure, UnclearAnswer):
+                self.write(entry, state="creating" if attempt else "refused")
+                break
+            pause = max(http.retry_after_s(failure) or 0.0, poll_s * attempt)
+            if pause > deadline_s:
+                break
+            if attempt < tries - 1:
+                time.sleep(pause)
+        with explain():
+            raise failure.error if isinstance(failure, UnclearAnswer) else failure
+
+    @contextmanager
+    def _writable(self) -> Iterator[None]:
+        try:
+            yield
+        except Timeout:  # is an OSError too
+            raise
+        except OSError as e:
+            raise KaggleError(
+                f"Cannot write the journal {self.path}: {e.strerror}. Give a `journal` that can be "
+                "written: without it, a lost answer looks like a request that never arrived."
+            ) from e
+
+
+def new_entry(
+    client: Any,
+    slug: str,
+    *,
+    sha256: str,
+    size: int,
+    file_name: str,
+    description: str = "",
+    kind: str = "submission",
+) -> Entry:
+    """Return the entry of a new attempt by this client."""
+    return Entry(
+        uuid.uuid4().hex,
+        api.origin(client),
+        api.user_of(client),
+        slug,
+        sha256,
+        size,
+        file_name,
+        description.strip(),
+        datetime.now(UTC).isoformat(),
+        kind=kind,
+    )
+
+
+def journal_of(journal: str | Path | Journal | None) -> Journal:
+    """Return the journal for a `journal` argument: a Journal, its path, or None for the default."""
+    return journal if isinstance(journal, Journal) else Journal(journal)
+
+
+def found(entry: Entry, ref: int, *, date: str = "") -> Entry:
+    """Return `entry` as sent, with Kaggle's number and date."""
+    return replace(entry, state="sent", ref=ref, date=date)
+
+
+def look_up(
+    find: Callable[[Entry], Entry | None], entry: Entry, *, poll_s: float, looks: int = 3
+) -> Entry | None:
+    """Look a few times for what `entry` may have created: Kaggle's lists can lag behind."""
+    return poll_until(
+        lambda result: result is not None,
+        lambda: find(entry),
+        poll_s=2 * poll_s,
+        first_pause_s=poll_s,
+        max_reads=looks,
+        ignore=(),
+    )
 
 
 def _ends_in_newline(path: str) -> bool:

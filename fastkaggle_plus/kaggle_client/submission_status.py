@@ -1,29 +1,25 @@
-"""Find a submission again among those Kaggle lists, whatever became of the answer, and follow it to its score."""
+"""Submissions as Kaggle lists them: find ours again, and wait for its score."""
 
 from __future__ import annotations
 
-import contextlib
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-import requests
-
 from ..exceptions import KaggleUnavailable, RateLimited, SubmissionFailed
-from . import api, errors, retry, send_once
-from .outbox import Entry, Journal
+from . import api, errors, http
+from .outbox import Entry, Journal, found
+from .polling import poll_until
+from .services import COMPETITIONS
 
-LOOKED_AT = (
-    200  # newest submissions searched for one of ours: by order, as clocks and time zones differ
-)
+# How many of the newest submissions are searched for ours. By order: clocks and time zones differ.
+N_SEARCHED = 200
 
 
 @dataclass(frozen=True)
 class Submission:
-    "One submission as Kaggle lists it."
+    """One submission as Kaggle lists it."""
 
     ref: int
     slug: str
@@ -35,88 +31,62 @@ class Submission:
     date: str  # ISO, UTC; "" = sent, not listed yet
     url: str
     error_description: str = ""
-    size: int = 0  # bytes, where Kaggle tells
+    size: int = 0  # bytes, if Kaggle lists them
     sent: bool = False  # by the call that returned this; False = found again, or listed
 
     @property
     def message(self) -> str:
-        "Say it in one line, where fastkaggle's response had Kaggle's own."
+        """One line about it; fastkaggle's answer has Kaggle's message here."""
         score = "" if self.public_score is None else f", public score {self.public_score:g}"
         return f"Submission {self.ref} to {self.slug}: {self.status.lower()}{score}"
 
 
-def listed(client: Any, slug: str) -> Iterator[Submission]:
-    "Yield the team's submissions, newest first, page by page."
-    from kagglesdk.competitions.types.competition_api_service import ApiListSubmissionsRequest
-
-    request = ApiListSubmissionsRequest()
-    request.competition_name = slug
-    for s in api.pages(
-        client,
-        "list_submissions",
-        request,
-        "submissions",
-        slug=slug,
-        doing="list your submissions to",
+def list_submissions(client: Any, slug: str) -> Iterator[Submission]:
+    """Yield the team's submissions, newest first, page by page."""
+    request = {"competition_name": slug}
+    doing = "list your submissions to"
+    for answer in api.pages(
+        client, COMPETITIONS, "list_submissions", request, name=slug, doing=doing
     ):
-        yield _record(s, slug)
+        yield from (_record(s, slug) for s in answer.submissions or [])
 
 
-def refs_before(client: Any, slug: str) -> tuple[int, ...]:
-    "Return the numbers of the submissions that are there already, for the journal."
-    return tuple(s.ref for s in islice(listed(client, slug), LOOKED_AT))
+def find_entry(client: Any, book: Journal, entry: Entry) -> Entry | None:
+    """Return `entry` with Kaggle's number and date if it is listed."""
+    listed = _find(client, book, entry)
+    return found(entry, listed.ref, date=listed.date) if listed else None
 
 
-def look_back(client: Any, book: Journal, new: Entry, poll_s: float) -> Entry | None:
-    "Return the journaled attempt that put this very thing on Kaggle, None if none did."
-    for old in book.attempts(new.key):
-        if old.state not in ("creating", "sent"):
-            continue
-        if (
-            found := send_once.look(
-                lambda entry: seen(client, book, entry), old, looks=3, poll_s=poll_s
-            )
-        ) is not None:
-            return book.write(found)
-        if old.state == "sent" and not _is_gone(client, old):
-            return old  # Kaggle gave it a number; that the list does not show it yet is no reason to send it again
-    return None
+def _find(client: Any, book: Journal, entry: Entry) -> Submission | None:
+    """Return the listed submission that `entry` created.
 
-
-def seen(client: Any, book: Journal, entry: Entry) -> Entry | None:
-    "Return `entry` with Kaggle's number and date if it is listed."
-    found = find(client, book, entry)
-    return replace(entry, state="sent", ref=found.ref, date=found.date) if found else None
-
-
-def find(client: Any, book: Journal, entry: Entry) -> Submission | None:
-    "Return the listed submission that `entry` created: by number if known, else a new one of the same file name and description."
-    # With the date: a sandbox that starts afresh counts from one again.
+    By its number if that is known, else a new one of the same file name and description.
+    """
+    # With the date: a new sandbox counts from one again.
     others = {
         (e.ref, e.date)
         for e in book.entries()
         if e.id != entry.id and e.origin == entry.origin and e.slug == entry.slug
     }
-    for s in islice(listed(client, entry.slug), LOOKED_AT):
+    for s in islice(list_submissions(client, entry.slug), N_SEARCHED):
         is_taken = s.ref in entry.before or (s.ref, s.date) in others
         if (s.ref == entry.ref if entry.ref else not is_taken) and _is_same(s, entry):
             return s
     return None
 
 
-def follow(
+def wait_for_score(
     client: Any,
     book: Journal,
     entry: Entry,
     *,
     sent: bool,
     timeout_s: float,
-    poll_s: float,  # longest pause between looks
-    failed: Callable[[Submission], str],  # what to tell of one that was scored as an error
+    poll_s: float,
+    why_failed: Callable[[Submission], str],
 ) -> Submission:
-    "Return the submission of `entry` once it is scored, or as it is after `timeout_s`. Raises SubmissionFailed."
-    ends, pause = time.monotonic() + timeout_s, min(poll_s, 0.5)
-    record = Submission(
+    """Return the submission of `entry` once it is scored, or as it is after `timeout_s`."""
+    pending = Submission(
         entry.ref,
         entry.slug,
         "PENDING",
@@ -128,42 +98,37 @@ def follow(
         "",
         sent=sent,
     )
-    while True:
-        # It is sent; not to be asked how it went is no reason to say that it failed.
-        with contextlib.suppress(KaggleUnavailable, RateLimited):
-            if (found := find(client, book, entry)) is not None:
-                record = replace(found, sent=sent)
-                entry = (
-                    entry
-                    if entry.date
-                    else book.write(replace(entry, state="sent", ref=found.ref, date=found.date))
-                )
-        if record.status == "ERROR":
-            raise SubmissionFailed(failed(record), said=record.error_description)
-        left = ends - time.monotonic()
-        if record.status == "COMPLETE" or left <= 0:
-            return record
-        time.sleep(min(pause, left))
-        pause = min(poll_s, pause * 1.5)
+
+    def read() -> Submission:
+        nonlocal entry
+        listed = _find(client, book, entry)
+        if listed is None:
+            return pending
+        if not entry.date:
+            entry = book.write(found(entry, listed.ref, date=listed.date))
+        return replace(listed, sent=sent)
+
+    try:
+        record = poll_until(
+            lambda s: s.status in ("COMPLETE", "ERROR"), read, poll_s=poll_s, timeout_s=timeout_s
+        )
+    except (KaggleUnavailable, RateLimited):
+        return pending  # it is sent, even if its score cannot be read now
+    if record.status == "ERROR":
+        raise SubmissionFailed(why_failed(record), said=record.error_description)
+    return record
 
 
-def _is_gone(client: Any, entry: Entry) -> bool:
-    "Say whether a sandbox has forgotten a submission, as one that starts afresh has. Kaggle itself forgets none."
-    from kagglesdk.competitions.types.competition_api_service import ApiGetSubmissionRequest
-
+def is_gone(client: Any, entry: Entry) -> bool:
+    """Say whether a sandbox that was started anew has lost a submission. Kaggle never loses one."""
     if not api.is_local(client):
         return False
-    request = ApiGetSubmissionRequest()
-    request.ref = entry.ref
     try:
-        found = api.send(client, "get_submission", request)
-    except requests.HTTPError as e:
-        return retry.status_of(e) == 404 and errors.said(e).startswith(
-            "Submission "
-        )  # and not: no such endpoint
-    except (requests.RequestException, ValueError, TypeError, KeyError):
-        return False
-    return not _is_same(_record(found, entry.slug), entry)
+        answer = api.send(client, COMPETITIONS, "get_submission", {"ref": entry.ref})
+    except http.FAILURES as e:
+        # "Submission 3 ..." and not "No such endpoint"
+        return http.status_of(e) == 404 and errors.service_message(e).startswith("Submission ")
+    return not _is_same(_record(answer, entry.slug), entry)
 
 
 def _record(s: Any, slug: str) -> Submission:
@@ -171,11 +136,11 @@ def _record(s: Any, slug: str) -> Submission:
         s.ref,
         slug,
         s.status.name,
-        _number(s.public_score),
-        _number(s.private_score),
+        api.to_float(s.public_score),
+        api.to_float(s.private_score),
         s.description,
         s.file_name,
-        _iso(s.date),
+        api.to_iso(s.date),
         s.url,
         s.error_description,
         s.total_bytes,
@@ -183,24 +148,9 @@ def _record(s: Any, slug: str) -> Submission:
 
 
 def _is_same(s: Submission, entry: Entry) -> bool:
-    "Say whether what is listed looks like what `entry` sent: its words, its file's name and size, and its date once that was seen."
+    """Say whether a listed submission has the description, file name, size and date of `entry`."""
     same_words = s.description.split() == entry.description.split()
     same_file = s.file_name in ("", entry.file_name) and (
         s.size == entry.size or not s.size or not entry.size
     )
     return same_words and same_file and not (entry.date and s.date not in ("", entry.date))
-
-
-def _iso(date: Any) -> str:
-    "Return a service's date, which is UTC without saying so, as text that says so."
-    moment: datetime | None = date and (
-        date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC)
-    )
-    return moment.isoformat() if moment else ""
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        return float(text) if text else None
-    except ValueError:
-        return None

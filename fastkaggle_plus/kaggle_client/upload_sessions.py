@@ -1,4 +1,4 @@
-"""Upload sessions that are still open, on disk: after a kill a large upload goes on where it was."""
+"""Store open upload sessions on disk, so that a large upload resumes after a kill."""
 
 from __future__ import annotations
 
@@ -10,25 +10,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .. import files
 from .outbox import Journal
 
 _VALID_S = 6 * 86_400  # Kaggle keeps a session for a week
 
 
 @dataclass(frozen=True)
-class Slot:
-    "One upload session: its token and where the bytes go."
+class UploadSession:
+    """One upload session: its token and its address for the bytes."""
 
     token: str
     url: str
 
 
-class Sessions:
-    "The open uploads to one dataset."
+class OpenUploads:
+    """The open uploads to one dataset."""
 
     def __init__(
         self,
-        journal: Journal,  # beside which they are kept
+        journal: Journal,  # they are stored in its folder
         *,
         origin: str,
         user: str,
@@ -37,43 +38,37 @@ class Sessions:
         name = hashlib.sha256("\n".join((origin, user, handle)).encode()).hexdigest()[:20]
         self.path = journal.path.parent / "uploads" / f"{name}.json"
 
-    def find(self, path: Path) -> Slot | None:
-        "Return the session that was opened for these very bytes under this name."
-        found = self._all().get(_key(path))
-        return Slot(found["token"], found["url"]) if found else None
+    def find(self, path: Path) -> UploadSession | None:
+        """Return the session that was opened for the same bytes under the same name."""
+        found = self._read().get(_key(path))
+        return UploadSession(found["token"], found["url"]) if found else None
 
-    def add(self, path: Path, slot: Slot) -> Slot:
-        "Remember `slot` and return it."
-        known = {
-            **self._all(),
-            _key(path): {"token": slot.token, "url": slot.url, "time": time.time()},
-        }
+    def add(self, path: Path, opened: UploadSession) -> UploadSession:
+        """Store the session and return it."""
+        fields = {"token": opened.token, "url": opened.url, "time": time.time()}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         part = self.path.with_suffix(".part")
-        # The address lets whoever has it write the file: for the user's eyes only.
-        with os.fdopen(
-            os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
-        ) as f:
-            json.dump(known, f)
+        # Everyone with the address can write the file: only the user may read it.
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as f:
+            json.dump({**self._read(), _key(path): fields}, f)
         part.replace(self.path)
-        return slot
+        return opened
 
-    def forget(self) -> None:
-        "Drop all: their tokens are used up."
+    def clear(self) -> None:
+        """Remove all sessions: their tokens are used up."""
         self.path.unlink(missing_ok=True)
 
-    def _all(self) -> dict[str, dict[str, Any]]:
+    def _read(self) -> dict[str, dict[str, Any]]:
+        oldest = time.time() - _VALID_S
         try:
             known = json.loads(self.path.read_text(encoding="utf-8"))
             return {
-                k: v
-                for k, v in known.items()
-                if v["time"] > time.time() - _VALID_S and v["token"] and v["url"]
+                k: v for k, v in known.items() if v["time"] > oldest and v["token"] and v["url"]
             }
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return {}
 
 
 def _key(path: Path) -> str:
-    with open(path, "rb") as f:
-        return f"{path.name} {hashlib.file_digest(f, 'sha256').hexdigest()}"
+    return f"{path.name} {files.file_hash(path)}"

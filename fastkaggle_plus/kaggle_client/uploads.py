@@ -1,4 +1,4 @@
-"""Bring a file to Kaggle's storage. Safe to repeat: nothing counts as sent before the call that names its token."""
+"""Upload a file to Kaggle's storage. Safe to repeat: only a later call with its token uses it."""
 
 from __future__ import annotations
 
@@ -10,164 +10,147 @@ from typing import Any
 import requests
 
 from ..exceptions import UploadFailed
-from . import api, errors, retry
-from .datasets import lookup
-from .upload_sessions import Sessions, Slot
+from . import api, errors, http
+from .services import BLOBS, COMPETITIONS
+from .upload_sessions import OpenUploads, UploadSession
 
 
-def upload(
-    client: Any,
-    path: Path,
-    *,
-    slug: str,
-    tries: int = 3,  # upload sessions; in each the upload goes on from where it was cut
-) -> str:
-    "Upload `path` for a submission to `slug` and return the token that stands for it."
-    from kagglesdk.competitions.types.competition_api_service import ApiStartSubmissionUploadRequest
+def upload_submission(client: Any, path: Path, *, slug: str) -> str:
+    """Upload `path` for a submission to `slug` and return its token."""
+    request = {
+        "competition_name": slug,
+        "file_name": path.name,
+        "content_length": path.stat().st_size,
+        "last_modified_epoch_seconds": int(path.stat().st_mtime),
+    }
 
-    def start() -> Slot:
-        request = ApiStartSubmissionUploadRequest()
-        request.competition_name, request.file_name, request.content_length = (
-            slug,
-            path.name,
-            path.stat().st_size,
-        )
-        request.last_modified_epoch_seconds = int(path.stat().st_mtime)
-        slot = api.read(client, "start_submission_upload", request, slug=slug, doing="submit to")
-        return Slot(slot.token, slot.create_url)
+    def start() -> UploadSession:
+        method = "start_submission_upload"
+        answer = api.call(client, COMPETITIONS, method, request, name=slug, doing="submit to")
+        return UploadSession(answer.token, answer.create_url)
 
-    return _bring(client, path, start, tries=tries, call="submit", nothing="nothing was submitted")
+    return _upload(client, path, start, next_step="call submit again; nothing was submitted")
 
 
-def upload_blob(
+def upload_dataset_file(
     client: Any,
     path: Path,
     *,
     handle: str,  # owner/slug of the dataset, for messages
-    sessions: Sessions,  # open uploads of earlier calls: one that a kill cut goes on
-    tries: int = 3,
+    open_uploads: OpenUploads,  # of earlier calls: one that a kill cut is resumed
 ) -> str:
-    "Upload `path` as a file of a dataset and return the token that stands for it."
-    from kagglesdk.blobs.types.blob_api_service import ApiBlobType, ApiStartBlobUploadRequest
+    """Upload `path` as a file of a dataset and return its token."""
+    from kagglesdk.blobs.types.blob_api_service import ApiBlobType
 
-    def start() -> Slot:
-        request = ApiStartBlobUploadRequest()
-        request.type, request.name, request.content_length = (
-            ApiBlobType.DATASET,
-            path.name,
-            path.stat().st_size,
-        )
-        request.last_modified_epoch_seconds = int(path.stat().st_mtime)
-        slot = lookup.read(
-            client,
-            "start_blob_upload",
-            request,
-            handle=handle,
-            doing="upload to",
-            api="blobs.blob_api_client",
-        )
-        return sessions.add(path, Slot(slot.token, slot.create_url))
+    request = {
+        "type": ApiBlobType.DATASET,
+        "name": path.name,
+        "content_length": path.stat().st_size,
+        "last_modified_epoch_seconds": int(path.stat().st_mtime),
+    }
 
-    return _bring(
+    def start() -> UploadSession:
+        method = "start_blob_upload"
+        answer = api.call(client, BLOBS, method, request, name=handle, doing="upload to")
+        return open_uploads.add(path, UploadSession(answer.token, answer.create_url))
+
+    return _upload(
         client,
         path,
         start,
-        tries=tries,
-        open_slot=sessions.find(path),
-        call="it",
-        nothing="no version was made",
+        opened=open_uploads.find(path),
+        next_step="call it again; no version was made",
     )
 
 
-def _bring(
+def _upload(
     client: Any,
     path: Path,
-    start: Callable[[], Slot],
+    start: Callable[[], UploadSession],
     *,
-    tries: int,
-    open_slot: Slot | None = None,
-    call: str,  # what to call again, for the message
-    nothing: str,  # what did not happen, for the message
+    next_step: str,  # for the message
+    opened: UploadSession | None = None,
+    tries: int = 3,  # upload sessions; within each, the upload resumes after a lost connection
 ) -> str:
-    slot, is_begun = open_slot or start(), open_slot is not None
-    for nth in range(tries):
-        if nth:
-            slot, is_begun = start(), False
+    upload, has_bytes = opened or start(), opened is not None
+    for attempt in range(tries):
+        if attempt:
+            upload, has_bytes = start(), False
         try:
-            if _put(client, path, slot.url, is_begun=is_begun):
-                return slot.token
+            if _Upload(client, path, upload.url, is_begun=has_bytes).send():
+                return upload.token
         except requests.RequestException as e:
-            status = retry.status_of(e)
-            why = (
-                f"the storage answered {status}"
-                if status
-                else f"the connection failed ({type(e).__name__})"
-            )
+            status = http.status_of(e)
+            why = f"the connection failed ({type(e).__name__})"
+            if status:
+                why = f"the storage answered {status}"
             raise UploadFailed(
-                f"{path.name} ({path.stat().st_size / 1e6:.1f} MB) did not reach Kaggle: {why}. Check the network and call "
-                f"{call} again; {nothing}.",
+                f"{path.name} ({path.stat().st_size / 1e6:.1f} MB) did not reach Kaggle: {why}. "
+                f"Check the network and {next_step}.",
                 status=status,
-                said=errors.said(e),
+                said=errors.service_message(e),
             ) from None
     raise UploadFailed(
-        f"Kaggle dropped the upload of {path.name} {tries} times before it was complete. Try again in some minutes; {nothing}."
+        f"Kaggle dropped the upload of {path.name} {tries} times before it was complete. Wait some "
+        f"minutes, then {next_step}."
     )
 
 
-def _put(client: Any, path: Path, url: str, *, is_begun: bool) -> bool:
-    "Send the bytes, going on from where a cut left them; return False if the upload session is gone."
-    size, have, is_known = (
-        path.stat().st_size,
-        0,
-        not is_begun,
-    )  # bytes the storage has, and whether that is known
+class _Upload:
+    """The bytes of one file on their way into one upload session."""
 
-    def once() -> bool:
-        nonlocal have, is_known
-        with api.transfers(client) as session:
-            if not is_known:
-                answer = session.put(
-                    url, headers={"Content-Range": f"bytes */{size}", "Content-Length": "0"}
-                )
-                if answer.status_code in (200, 201):
-                    return True
-                if answer.status_code in (404, 410):
-                    return False
-                if retry.is_transient(requests.HTTPError(response=answer)):
-                    answer.raise_for_status()
-                have = _arrived(answer)
-            is_known = False  # whatever goes wrong from here on: ask before sending more
-            with open(path, "rb") as f:
-                f.seek(have)
-                headers = {"Content-Range": f"bytes {have}-{size - 1}/{size}"} if have else {}
-                answer = session.put(url, data=f if size else b"", headers=headers)
-            if answer.status_code in (404, 410):
-                return False
-            if answer.status_code == 308:
-                have, is_known = _arrived(answer), True
-                raise requests.ConnectionError("the storage has only a part of the file")
-            answer.raise_for_status()
+    def __init__(self, client: Any, path: Path, url: str, *, is_begun: bool):
+        self.client, self.path, self.url = client, path, url
+        self.size = path.stat().st_size
+        self.n_stored = 0  # bytes the storage has
+        self.is_known = not is_begun  # whether n_stored is up to date
+
+    def send(self) -> bool:
+        """Send all bytes, resuming after failures; return False if the upload session is gone."""
+        before = -1
+        while before < self.n_stored:  # as long as each round of tries makes progress
+            before = self.n_stored
+            try:
+                return http.retry_read(self._send_rest, api.limits_of(self.client))
+            except requests.RequestException as e:
+                failure = e
+        raise failure
+
+    def _send_rest(self) -> bool:
+        with api.storage_session(self.client) as storage:
+            if not self.is_known and (is_whole := self._ask(storage)) is not None:
+                return is_whole
+            self.is_known = False  # after any failure from here on, ask before sending more
+            with open(self.path, "rb") as f:
+                f.seek(self.n_stored)
+                span = f"bytes {self.n_stored}-{self.size - 1}/{self.size}"
+                headers = {"Content-Range": span} if self.n_stored else {}
+                answer = storage.put(self.url, data=f if self.size else b"", headers=headers)
+        if answer.status_code in (404, 410):
+            return False
+        if answer.status_code == 308:
+            self.n_stored, self.is_known = _n_stored(answer), True
+            raise requests.ConnectionError("the storage has only a part of the file")
+        answer.raise_for_status()
+        return True
+
+    def _ask(self, storage: requests.Session) -> bool | None:
+        """Update n_stored; return True if the file is whole, False if the session is gone."""
+        headers = {"Content-Range": f"bytes */{self.size}", "Content-Length": "0"}
+        answer = storage.put(self.url, headers=headers)
+        if answer.status_code in (200, 201):
             return True
-
-    before = -1
-    while before < have:  # it got on: a long upload over a bad line is not given up
-        before = have
-        try:
-            return retry.read(
-                once,
-                tries=getattr(client, "tries", 7),
-                deadline_s=getattr(client, "deadline_s", 300.0),
-            )
-        except requests.RequestException as e:
-            failure = e
-    raise failure
+        if answer.status_code in (404, 410):
+            return False
+        if http.is_transient(requests.HTTPError(response=answer)):
+            answer.raise_for_status()
+        self.n_stored = _n_stored(answer)
+        return None
 
 
-def _arrived(answer: requests.Response) -> int:
-    "Return how many bytes the storage says it has."
-    span = (
-        re.fullmatch(r"(?:bytes=)?0-(\d+)", answer.headers.get("Range", ""))
-        if answer.status_code == 308
-        else None
-    )
+def _n_stored(answer: requests.Response) -> int:
+    """Return how many bytes the storage has, by its answer."""
+    if answer.status_code != 308:
+        return 0
+    span = re.fullmatch(r"(?:bytes=)?0-(\d+)", answer.headers.get("Range", ""))
     return int(span[1]) + 1 if span else 0

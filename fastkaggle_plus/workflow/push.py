@@ -19,12 +19,12 @@ from ..kaggle_client import (
     Submission,
     create_libs_datasets,
     import_kaggle,
-    keep_dataset,
     kernel_logs,
     kernel_output,
     push_notebook,
     submit,
     submit_code,
+    sync_dataset,
     wait_kernel,
 )
 from ..notebooks import (
@@ -254,7 +254,7 @@ class _Push:
             folder = self.home / "weights" / dataset_name(arch)
             shutil.rmtree(folder, ignore_errors=True)
             copy_weights(arch, folder)
-            kept = keep_dataset(
+            kept = sync_dataset(
                 folder, folder.name, client=self.client, journal=self.journal, poll_s=self.poll_s
             )
             self.told(

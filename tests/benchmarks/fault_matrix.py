@@ -1,4 +1,4 @@
-"""What becomes of each operation under each fault, by our client and by bare kaggle beside it."""
+"""Benchmark: each operation under each fault, by our client and by kaggle."""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(
     0, str(Path(__file__).parents[2])
-)  # a script finds what lies beside it, and not the tests' other folders
+)  # a script finds only its own folder, not the tests' other folders
 
 from tests.faultmatrix.cells import ASKS, BAD, FAULTS, LIMIT_S, attempt_apart, judge, make_template
 
@@ -21,7 +21,7 @@ NOISE = Path(tempfile.gettempdir()) / "fault_matrix.stderr"
 
 
 def matrix(at: Path) -> dict[tuple[str, str, str], str]:
-    "Return the verdict of each (client, operation, fault); two cells at a time."
+    """Return the verdict of each (client, operation, fault); two cells at a time."""
     make_template(at)
     verdicts: dict[tuple[str, str, str], str] = {}
 
@@ -48,7 +48,7 @@ def matrix(at: Path) -> dict[tuple[str, str, str], str]:
 
 @contextlib.contextmanager
 def stderr_in(file: Path) -> Iterator[None]:
-    "Send stderr to a file: a sandbox whose client hangs up in the middle says so at length."
+    """Send stderr to a file: the sandbox prints a lot when a client hangs up."""
     kept = os.dup(2)
     try:
         with file.open("wb") as out:

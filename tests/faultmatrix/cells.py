@@ -1,4 +1,4 @@
-"""One cell of the fault matrix: a fresh state, a fault, an operation, and what the server and the disk hold afterwards."""
+"""One cell of the fault matrix: an operation under a fault, judged by server and disk."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ ASKS = {
     "kernel status": "GetKernelSessionStatus",
     "kernel output": "ListKernelSessionOutput",
     "submit code": "CreateCodeSubmission",
-}  # the call that counts
+}  # the request that makes it
 FETCHES, UPLOADS = (
     ("download", "dataset download", "kernel output"),
     ("submit", "dataset create", "dataset version"),
 )
 MAKES = (*UPLOADS, "push", "submit code")
-LIMIT_S = 20  # for one call, the same for both clients; what takes longer hangs
+LIMIT_S = 20  # for one call, for both clients; a longer one counts as hanging
 FAULTS = {
     "none": "",
     "429, told when": "429:{}:retry_after=1",
@@ -63,7 +63,7 @@ Attempt = Callable[
 
 
 def spec_of(operation: str, fault: str) -> str | None:
-    "Return the fault as the sandbox takes it; None where it cannot happen to the operation."
+    """Return the fault for the sandbox; None if it cannot happen to the operation."""
     if (fault == "one byte" and operation not in FETCHES) or (
         fault == "expired upload" and operation not in UPLOADS
     ):
@@ -77,7 +77,7 @@ def spec_of(operation: str, fault: str) -> str | None:
 
 
 def make_template(at: Path) -> None:
-    "Make what each cell starts from: two competitions, one submission, a dataset and a notebook that has run."
+    """Make the start of each cell: two competitions, a submission, a dataset and a notebook run."""
     make_bundle(at / "bundles", "toy", files={"noise.bin": os.urandom(200_000)}, daily=100)
     facts = (
         make_bundle(at / "bundles", "coded", files={"noise.bin": os.urandom(200_000)}, daily=100)
@@ -149,10 +149,10 @@ def judge(
     place: Path,  # a new folder for this cell
     attempt: Attempt,
     clean: tuple[Any, dict[str, str]]
-    | None = None,  # what it returns and leaves on disk without a fault
-    patience_s: float = 5.0,  # how long what it made may take to be seen
+    | None = None,  # its result and files without a fault
+    patience_s: float = 5.0,  # longest wait until the new thing is listed
 ) -> tuple[str, tuple[Any, dict[str, str]]]:
-    "Return the verdict, and what came: by what the server and the disk hold, not by the client's words."
+    """Return the verdict, from server and disk, not from the client's words; and the result."""
     spec = spec_of(operation, fault)
     if spec is None:
         return "-", (None, {})
@@ -163,14 +163,14 @@ def judge(
         if spec:
             box.faults.set(spec)
         end, said = attempt(client, operation, place / "work", box)
-        box.faults.clear()  # the bad day is over when the user calls again
+        box.faults.clear()  # the fault is over when the user calls again
         first = end
         if end != "done":
             end, again = attempt(client, operation, place / "work", box)
             said = again if end == "done" else said
         ends = time.monotonic() + (
             patience_s if operation in MAKES else 0
-        )  # a version that nobody waited for is still processed
+        )  # a version without `wait` may still be processed
         while not (made := _held(operation, box) - before) and time.monotonic() < ends:
             time.sleep(0.1)
     came = (said, _content(place / "work" / "got"))
@@ -178,7 +178,7 @@ def judge(
 
 
 def attempt_apart(client: str, operation: str, place: Path, box: Any) -> tuple[str, Any]:
-    "Attempt it in a process of its own, for at most LIMIT_S seconds."
+    """Attempt it in another process, for at most LIMIT_S seconds."""
     env = {
         k: v
         for k, v in os.environ.items()
@@ -222,7 +222,7 @@ def attempt_apart(client: str, operation: str, place: Path, box: Any) -> tuple[s
 
 
 def attempt_here(client: str, operation: str, place: Path, box: Any) -> tuple[str, Any]:
-    "Attempt it by our client in this process."
+    """Attempt it by our client in this process."""
     try:
         return "done", of.ours(box.url, box.user, box.key)[operation](place)
     except FastkaggleError:
@@ -230,13 +230,13 @@ def attempt_here(client: str, operation: str, place: Path, box: Any) -> tuple[st
 
 
 def _held(operation: str, box: Any) -> int:
-    "Return how many of what the operation makes the server holds."
+    """Count on the server what the operation makes."""
     api = fkp.connect(box.url, user=box.user, key=box.key)
     if operation in ("submit", "submit code"):
         return len(fkp.submissions("toy" if operation == "submit" else of.SLUG, client=api))
     if operation in ("dataset create", "dataset version"):
         with contextlib.suppress(NotFound):
-            found = lookup.find(
+            found = lookup.find_dataset(
                 api, of.DATASET if operation == "dataset version" else f"{of.OWNER}/some-newer-data"
             )
             return found.current_version_number or 1 if found else 0
@@ -252,7 +252,7 @@ def _content(folder: Path) -> dict[str, str]:
 
 
 def _files(folder: Path) -> Iterator[tuple[str, str]]:
-    "Yield each visible file and its hash; of a zip that of its members, for two of the same files differ."
+    """Yield each visible file and its hash; for a zip, of its members, as two equal zips differ."""
     for file in sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith(".")):
         content = file.read_bytes()
         with contextlib.suppress(zipfile.BadZipFile), zipfile.ZipFile(io.BytesIO(content)) as z:

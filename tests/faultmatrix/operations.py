@@ -1,4 +1,4 @@
-"""The operations of the fault matrix, by our client and by bare kaggle; as a script: one of them, in a process of its own."""
+"""The operations of the fault matrix, by our client and by kaggle; as a script: one of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NEW = "Some newer data"
 
 
 def ours(url: str, user: str, key: str) -> dict[str, Callable[[Path], Any]]:
-    "Return each operation as a function of the folder it works in; it returns what can be compared."
+    """Return each operation as a function of its folder, with a result to compare."""
     api = fkp.connect(url, user=user, key=key, timeout_s=2, deadline_s=60)
     soon: dict[str, Any] = {"client": api, "poll_s": 0.1, "timeout_s": 20}
     return {
@@ -62,7 +62,7 @@ def ours(url: str, user: str, key: str) -> dict[str, Callable[[Path], Any]]:
 
 
 def bare() -> dict[str, Callable[[Path], Any]]:
-    "Return the same by bare kaggle, which finds server and account in the environment."
+    """Return the same by kaggle, which reads server and account from the environment."""
     from kaggle.api.kaggle_api_extended import KaggleApi
 
     api = KaggleApi()

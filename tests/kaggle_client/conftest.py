@@ -1,4 +1,4 @@
-"""A sandbox for these tests, an account that is nobody's, and retries without their waits."""
+"""Fixtures: a sandbox, a client behind a faulty proxy, no real account, no retry pauses."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ ROWS = 60
 
 
 @pytest.fixture(autouse=True)
-def nobody(tmp_path, monkeypatch):
-    "Hide every real account; keep the journal in the test's own folder."
+def no_account(tmp_path, monkeypatch):
+    """Hide every real account; keep the journal in the test's own folder."""
     for name in [
         n
         for n in os.environ
@@ -38,7 +38,7 @@ def no_waits():
 
 @pytest.fixture(scope="session")
 def files() -> dict[str, bytes]:
-    "What a competitor gets; large enough that a transfer can be cut in its middle."
+    """The files of a competition, large enough to cut a transfer in the middle."""
     dice = random.Random(0)
     return {
         "train.csv": csv("id,x,y", (f"{i},{dice.random():.3f},{i % 2}" for i in range(100))),
@@ -50,7 +50,7 @@ def files() -> dict[str, bytes]:
 
 @pytest.fixture(scope="session")
 def bundles(tmp_path_factory, files) -> Path:
-    "Four competitions: open, rules not accepted, over, and with two submissions a day."
+    """Four competitions: open, rules not accepted, over, and with two submissions a day."""
     folder = tmp_path_factory.mktemp("bundles")
     for slug, more in {
         "toy": "",
@@ -83,7 +83,7 @@ def api(box):
 
 @pytest.fixture
 def faults(box):
-    "A proxy in front of the sandbox that loses and damages what it is told to."
+    """A proxy in front of the sandbox that loses and damages requests and answers on demand."""
     with between(box.url) as proxy:
         proxy.box = box
         yield proxy
@@ -96,7 +96,7 @@ def client(box, faults):
 
 @pytest.fixture
 def plain(box):
-    "A client that no fault reaches."
+    """A client without the proxy."""
     return connect(box.url, user=box.user, key=box.key)
 
 
@@ -110,7 +110,7 @@ def send(client, slug, answers):
 
 @pytest.fixture
 def count(faults, slug):
-    "Count the submissions that arrived, asking past the proxy."
+    """Count the submissions in the sandbox, without the proxy."""
     return lambda: len(
         submissions(slug, client=connect(faults.upstream, user=faults.box.user, key=faults.box.key))
     )

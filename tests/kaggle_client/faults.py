@@ -1,4 +1,4 @@
-"""A proxy between a client and the sandbox that loses, delays and damages what passes, on demand."""
+"""A proxy between client and sandbox that loses, delays and damages traffic on demand."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HOP = {"connection", "transfer-encoding", "keep-alive", "content-length"}
 
 @dataclass
 class Faults:
-    "Where the proxy listens, what passed, and what to do to what passes next."
+    """The proxy's address, its log, and the faults for the next requests."""
 
     upstream: str
     url: str = ""
@@ -29,7 +29,7 @@ class Faults:
     rules: list[list[Any]] = field(default_factory=list)
 
     def on(self, part: str, action: Action, *, nth: int = 1, times: int = 1) -> None:
-        "Do `action` to the `nth` request from now whose line contains `part`, and to the `times` - 1 after it."
+        """Do `action` to the `nth` next request whose line contains `part`, and `times` - 1 more."""
         self.rules.append([part, nth, times, action])
 
     def seen(self, part: str) -> int:
@@ -70,7 +70,7 @@ def status(
 
 
 def status_after(code: int) -> Action:
-    "The request is processed; the gateway answers with an error all the same."
+    """Process the request, and answer with an error."""
 
     def act(handler: Any, forward: Callable[[], Reply]) -> None:
         forward()
@@ -80,7 +80,7 @@ def status_after(code: int) -> Action:
 
 
 def body_of(change: Callable[[bytes], bytes], *, tell_md5: bool = True) -> Action:
-    "Change the body, Content-Length included."
+    """Change the body, Content-Length included."""
 
     def act(handler: Any, forward: Callable[[], Reply]) -> None:
         code, headers, body = forward()
@@ -95,7 +95,7 @@ def body_of(change: Callable[[bytes], bytes], *, tell_md5: bool = True) -> Actio
 
 
 def cut(size: int) -> Action:
-    "Send the first `size` bytes of the body and hang up."
+    """Send the first `size` bytes of the body and hang up."""
 
     def act(handler: Any, forward: Callable[[], Reply]) -> None:
         code, headers, body = forward()
@@ -106,7 +106,7 @@ def cut(size: int) -> Action:
 
 
 def hang(until: threading.Event, *, after: bool = False) -> Action:
-    "Never answer, before or after the request is processed."
+    """Never answer, before or after the request is processed."""
 
     def act(handler: Any, forward: Callable[[], Reply]) -> None:
         if after:
@@ -132,7 +132,7 @@ def answer(
 
 @contextlib.contextmanager
 def between(upstream: str) -> Iterator[Faults]:
-    "Run the proxy in front of `upstream`."
+    """Run the proxy in front of `upstream`."""
     faults = Faults(upstream)
 
     class Handler(BaseHTTPRequestHandler):
@@ -169,7 +169,7 @@ def between(upstream: str) -> Iterator[Faults]:
         do_GET = do_POST = do_PUT = do_HEAD = handle_any
 
         def log_message(self, *_: Any) -> None:
-            "Stay quiet."
+            """Stay quiet."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True

@@ -1,4 +1,4 @@
-"""Small notebooks to push, and what a sandbox then has of them."""
+"""Small notebooks to push, and their copies in the sandbox."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fastkaggle_plus.kaggle_client import connect
 
 
 def write_notebook(file: Path, *cells: str, **metadata: object) -> Path:
-    "Write a notebook of code cells that have outputs; a cell that starts with # is Markdown."
+    """Write a notebook of code cells that have outputs; a cell that starts with # is Markdown."""
     made = [
         {"cell_type": "markdown", "metadata": {}, "source": [c]}
         if c.startswith("# ")
@@ -39,7 +39,7 @@ def source_of(box, handle: str) -> str:
 
 
 def versions(box, handle: str) -> int:
-    "How many versions the sandbox has of a notebook, asked by kaggle's own client."
+    """Count the versions of a notebook in the sandbox, with kaggle's own client."""
     owner, slug = handle.split("/")
     listed = connect(box.url, user=box.user, key=box.key).kernels_list(mine=True, page_size=100)
     return next((k.current_version_number for k in listed if k.ref == f"{owner}/{slug}"), 0)

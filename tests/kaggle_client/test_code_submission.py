@@ -1,4 +1,4 @@
-"""A notebook version is submitted once, its re-run scores it, and a lost answer is found again."""
+"""A notebook version is submitted once and scored by its re-run, also after a lost answer."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ open("other.csv", "w").write("who,what\\n1,2\\n")
 
 @pytest.fixture(scope="module")
 def box(files, tmp_path_factory):
-    "A code competition, and a notebook version that has ended well."
+    """A code competition, and a completed notebook version."""
     folder = tmp_path_factory.mktemp("coded")
     bundle = folder / "bundles" / "coded"
     for name in ("train.csv", "test.csv", "sample_submission.csv"):
@@ -135,7 +135,7 @@ def test_a_request_that_never_arrived_is_sent_once_more(send, faults, count, los
     assert send(wait=False).sent and faults.seen("CreateCodeSubmission") == 2 and count() == 1
 
 
-def test_the_twin_of_an_older_submission_is_not_taken_for_a_lost_one(send, faults, count, tmp_path):
+def test_an_older_equal_submission_is_not_mistaken_for_a_lost_one(send, faults, count, tmp_path):
     older = send(journal=tmp_path / "of-another-machine.jsonl", wait=False)
     faults.on("CreateCodeSubmission", f.drop_before)
     assert send(wait=False).ref != older.ref and count() == 2
@@ -149,7 +149,7 @@ print(submit_code({handle!r}, 1, {message!r}, competition="coded", client=client
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-def test_a_kill_in_the_middle(box, faults, count, request, after):
+def test_a_kill_during_the_request(box, faults, count, request, after):
     never, reached = threading.Event(), threading.Event()
 
     def stall(handler, forward):
@@ -175,13 +175,13 @@ def test_a_kill_in_the_middle(box, faults, count, request, after):
     assert start(code).communicate(timeout=120)[0] == "COMPLETE\n" and count() == 1
 
 
-def test_what_cannot_be_scored_is_an_error(send):
+def test_a_version_that_cannot_be_scored_is_an_error(send):
     with pytest.raises(SubmissionFailed, match=r"answers-all version 1.*sample"):
         send(file_name="other.csv")
 
 
 @pytest.mark.parametrize("more", [{"file_name": "never-written.csv"}, {"version": 99}])
-def test_a_file_or_version_that_is_not_there(send, count, more):
+def test_a_missing_file_or_version(send, count, more):
     with pytest.raises((NotFound, SubmissionFailed)):
         send(**more)
 
@@ -202,7 +202,7 @@ def test_a_file_or_version_that_is_not_there(send, count, more):
         ((400, "Bad Request"), KaggleError, "malformed"),
     ],
 )
-def test_each_refusal_has_its_words(send, faults, count, said, error, hint):
+def test_each_refusal_has_its_own_message(send, faults, count, said, error, hint):
     faults.on("CreateCodeSubmission", f.status(*said))
     with pytest.raises(error, match=hint) as caught:
         send()

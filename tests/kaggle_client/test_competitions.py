@@ -1,4 +1,4 @@
-"""setup_comp: whole data or an error, from a cut line, a kill, two processes at once or a bad archive."""
+"""setup_comp: complete data or an error, after lost connections, kills and bad archives."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def content(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_downloads_once_and_then_needs_nobody(box, slug, files, tmp_path, monkeypatch):
+def test_downloads_once_and_then_needs_no_service(box, slug, files, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with environment.rehearsing(box.url, user=box.user, key=box.key, token=box.token):
         path = setup_comp(slug)
@@ -53,7 +53,7 @@ def test_downloads_once_and_then_needs_nobody(box, slug, files, tmp_path, monkey
         note["files"] == {name: len(body) for name, body in files.items()}
         and len(note["md5"]) == 32
     )
-    # No sandbox and no key from here on: only the folder itself can answer.
+    # No sandbox and no key from here on: only the folder is left.
     with environment.rehearsing("http://127.0.0.1:9", user="", key=""):
         assert setup_comp(slug, "") == path
 
@@ -88,7 +88,7 @@ def test_a_download_folder_set_for_kaggles_client_changes_nothing(
     assert not (tmp_path / "elsewhere" / "competitions" / slug / f"{slug}.zip").exists()
 
 
-def test_an_address_or_a_record_is_as_good_as_a_slug(slug, files, client, tmp_path):
+def test_takes_a_slug_an_address_or_a_record(slug, files, client, tmp_path):
     class Comp:
         pass
 
@@ -109,7 +109,7 @@ def test_a_changed_or_missing_file_is_fetched_again(slug, files, client, tmp_pat
     assert (path / "test.csv.old").read_text() == "cut", "what differed is kept"
 
 
-def test_a_whole_folder_of_other_make_is_adopted(slug, files, client, faults, tmp_path):
+def test_a_complete_folder_without_marker_is_adopted(slug, files, client, faults, tmp_path):
     path = tmp_path / "data"
     for name, body in files.items():
         (path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -124,7 +124,7 @@ def test_a_whole_folder_of_other_make_is_adopted(slug, files, client, faults, tm
 
 
 @pytest.mark.parametrize("left", ["empty", "half"])
-def test_an_interrupted_folder_is_completed_and_nothing_of_it_lost(
+def test_an_incomplete_folder_is_completed_without_losing_files(
     slug, files, client, tmp_path, left
 ):
     path = tmp_path / "data"
@@ -149,7 +149,7 @@ def test_the_same_folder_for_other_data_is_refused(slug, client, tmp_path):
         setup_comp(slug, dest=path)
 
 
-def test_a_cut_line_costs_only_the_rest(slug, files, client, faults, tmp_path):
+def test_a_lost_connection_resumes(slug, files, client, faults, tmp_path):
     faults.on("GET /", f.cut(1_500_000), nth=2)
     path = setup_comp(slug, dest=tmp_path / "data", client=client)
     assert content(path) == files
@@ -157,7 +157,7 @@ def test_a_cut_line_costs_only_the_rest(slug, files, client, faults, tmp_path):
     assert len(ranges) == 1 and int(ranges[0].rsplit("bytes=", 1)[1].rstrip("-")) > 0
 
 
-def test_a_dead_line_keeps_the_bytes_for_the_next_call(slug, files, client, faults, tmp_path):
+def test_after_giving_up_the_next_call_resumes(slug, files, client, faults, tmp_path):
     client.tries = 2
     faults.on("GET /", f.cut(1_500_000), nth=2)
     faults.on("bytes=", f.drop_before, times=99)
@@ -170,7 +170,7 @@ def test_a_dead_line_keeps_the_bytes_for_the_next_call(slug, files, client, faul
     assert any("bytes=" in line for line in faults.log), "it went on from there"
 
 
-def test_a_killed_process_keeps_the_bytes_for_the_next_one(box, slug, files, faults, tmp_path):
+def test_after_a_kill_the_next_process_resumes(box, slug, files, faults, tmp_path):
     def stall(handler, forward):
         status, headers, body = forward()
         f.answer(handler, status, headers, body[:1_500_000], length=len(body))
@@ -237,16 +237,16 @@ print(setup_comp({slug!r}, dest={str(tmp_path / "data")!r}, client=client))
     ],
     ids=["truncated", "one byte", "a page"],
 )
-def test_damage_is_found_and_the_bytes_fetched_again(
+def test_damaged_bytes_are_downloaded_again(
     slug, files, client, faults, tmp_path, damage, tell_md5
 ):
-    # Both the redirect's own GET and ours see the damaged file, so that sizes agree.
+    # The redirect's GET and ours both see the damaged file, so that sizes agree.
     faults.on("GET /", f.body_of(damage, tell_md5=tell_md5), times=2)
     assert content(setup_comp(slug, dest=tmp_path / "data", client=client)) == files
     assert faults.seen("DownloadDataFiles") == 2
 
 
-def test_damage_each_time_is_an_error_and_leaves_nothing(slug, client, faults, tmp_path):
+def test_repeated_damage_is_an_error_and_leaves_nothing(slug, client, faults, tmp_path):
     faults.on("GET /", f.body_of(lambda b: b[: len(b) // 2]), times=99)
     with pytest.raises(DownloadCorrupt, match="3 times"):
         setup_comp(slug, dest=tmp_path / "data", client=client)
@@ -256,7 +256,7 @@ def test_damage_each_time_is_an_error_and_leaves_nothing(slug, client, faults, t
 @pytest.mark.parametrize(
     "times, asked", [(1, 2), (2, 3), (99, 3)], ids=["once", "twice", "each time"]
 )
-def test_a_size_that_was_told_wrong_costs_whole_tries_and_no_waits(
+def test_a_wrong_announced_size_is_an_error_without_waits(
     slug, files, client, faults, tmp_path, monkeypatch, times, asked
 ):
     waits: list[float] = []
@@ -266,7 +266,7 @@ def test_a_size_that_was_told_wrong_costs_whole_tries_and_no_waits(
     def first_half(handler, forward):
         (half if next(turn) % 2 == 0 else f.passed)(
             handler, forward
-        )  # the look at the headers, not the transfer after it
+        )  # the request for the headers, not the transfer after it
 
     faults.on("GET /", first_half, times=2 * times)
     if times == 99:
@@ -282,7 +282,7 @@ def test_a_size_that_was_told_wrong_costs_whole_tries_and_no_waits(
     )
 
 
-def test_a_body_that_ends_early_without_an_error_is_asked_about_anew(
+def test_a_body_that_ends_early_asks_for_a_new_link(
     slug, files, client, faults, tmp_path, monkeypatch
 ):
     waits: list[float] = []
@@ -305,14 +305,14 @@ def test_a_member_outside_the_folder_is_refused(slug, client, faults, tmp_path):
     assert not list(tmp_path.rglob("evil.txt")) and not (tmp_path / "a" / "data").exists()
 
 
-def test_an_error_page_never_gets_into_the_file(slug, files, client, faults, tmp_path):
+def test_an_error_page_is_never_written_into_the_file(slug, files, client, faults, tmp_path):
     faults.on("GET /", f.cut(1_500_000), nth=2)
     faults.on("bytes=", f.status(403, body=b"<Error>expired</Error>"))
     assert content(setup_comp(slug, dest=tmp_path / "data", client=client)) == files
     assert faults.seen("DownloadDataFiles") == 2, "an expired link is asked for anew"
 
 
-def test_what_passes_by_itself_is_not_noticed(slug, files, client, faults, tmp_path):
+def test_temporary_failures_are_retried(slug, files, client, faults, tmp_path):
     faults.on("DownloadDataFiles", f.status(429, "slow down", {"Retry-After": "1"}))
     faults.on("DownloadDataFiles", f.drop_before, nth=2)
     faults.on("DownloadDataFiles", f.status(503), nth=3)
@@ -329,7 +329,7 @@ def test_the_first_get_of_a_download_may_fail_too(slug, files, client, faults, t
     assert content(setup_comp(slug, dest=tmp_path / "data", client=client)) == files
 
 
-def test_too_many_requests_for_longer_than_we_wait(slug, client, faults, tmp_path):
+def test_a_long_retry_after_is_an_error(slug, client, faults, tmp_path):
     faults.on("DownloadDataFiles", f.status(429, headers={"Retry-After": "86400"}), times=99)
     with pytest.raises(RateLimited, match="86400 s, until"):
         setup_comp(slug, dest=tmp_path / "data", client=client)
@@ -349,12 +349,12 @@ def test_rules_and_slugs(slug, client, tmp_path):
 
 
 def test_a_full_disk_and_a_forbidden_folder_are_readable(slug, client, tmp_path, monkeypatch):
-    from fastkaggle_plus.kaggle_client import downloads
+    from fastkaggle_plus.kaggle_client import unzip
 
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(KaggleError, match="may write to"):
         setup_comp(slug, dest=tmp_path / "file" / "data", client=client)
-    monkeypatch.setattr(downloads.shutil, "disk_usage", lambda _: SimpleNamespace(free=10))
+    monkeypatch.setattr(unzip.shutil, "disk_usage", lambda _: SimpleNamespace(free=10))
     with pytest.raises(KaggleError, match="Free some space"):
         setup_comp(slug, dest=tmp_path / "data", client=client)
 

@@ -1,4 +1,4 @@
-"""Datasets: private, whole, updated for real; made once through lost answers, kills, cut uploads and repeated calls."""
+"""Datasets: private, complete, made and updated once despite lost answers, kills and cut uploads."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ from fastkaggle_plus.kaggle_client import (
     Journal,
     check_ds_exists,
     get_dataset,
-    keep_dataset,
     mk_dataset,
     push_dataset,
+    sync_dataset,
 )
 from fastkaggle_plus.kaggle_client.datasets import metadata
 
@@ -93,7 +93,7 @@ def service(plain, method, handle, **fields):
 
 
 def versions(plain, handle) -> list[str]:
-    "Notes of the versions, oldest first."
+    """Notes of the versions, oldest first."""
     return [v.version_notes for v in reversed(service(plain, "GetDataset", handle).versions)]
 
 
@@ -138,7 +138,7 @@ def test_public_only_if_asked(make, plain, handle):
     assert not service(plain, "GetDataset", handle).is_private
 
 
-def test_an_empty_one_and_one_that_stays_here(client, plain, box, tmp_path):
+def test_an_empty_dataset_and_one_that_is_not_uploaded(client, plain, box, tmp_path):
     kept = mk_dataset(tmp_path / "kept", TITLE, upload=False, client=client)
     assert (kept.version, kept.status) == (0, "NOT_SENT") and not check_ds_exists(
         kept.handle, client=plain
@@ -170,7 +170,7 @@ def test_titles_are_checked_before_anything_is_sent(make, faults, folder, title,
     assert not faults.log and not (folder / "dataset-metadata.json").exists()
 
 
-def test_an_update_of_what_was_fetched_updates(make, client, plain, handle, tmp_path):
+def test_a_downloaded_dataset_can_be_updated(make, client, plain, handle, tmp_path):
     make(subtitle="What a forest needs to grow", description="Long.\nText.")
     copy = get_dataset(tmp_path / "copy", handle, client=client)
     (copy / "a.csv").write_text("x,y\n9,9\n")
@@ -196,7 +196,7 @@ def test_metadata_as_the_kaggle_client_writes_it_can_be_pushed(make, push, plain
     assert push().version == 2
 
 
-def test_the_kaggle_client_goes_on_where_we_left_off_and_we_where_it_did(
+def test_the_kaggle_client_and_ours_update_the_same_dataset(
     make, push, plain, folder, handle, tmp_path
 ):
     make()
@@ -228,7 +228,7 @@ def test_fastkaggles_calls_in_a_rehearsal(box, folder, handle, tmp_path, monkeyp
         assert set(z.namelist()) == set(content(folder))
 
 
-def test_existence_is_told_apart_from_could_not_ask(make, client, faults, plain, box, handle):
+def test_missing_is_different_from_unknown(make, client, faults, plain, box, handle):
     assert check_ds_exists(handle, client=client) is False
     faults.on("GetDataset", f.status(403, "Permission 'datasets.get' was denied"))
     assert check_ds_exists(handle, client=client) is False, (
@@ -298,7 +298,7 @@ def test_push_without_a_dataset_or_metadata(push, make, folder, handle):
         push()
 
 
-def test_files_that_hold_a_key_are_named_and_nothing_is_sent(make, folder, faults):
+def test_files_with_a_key_are_named_and_nothing_is_sent(make, folder, faults):
     (folder / "sub" / "notes.md").write_text("one\ntoken = hf_" + "aB3" * 12 + "\n")
     with pytest.raises(SecretFound, match=r"sub/notes.md, line 2.*Hugging Face"):
         make()
@@ -310,7 +310,7 @@ def test_files_that_hold_a_key_are_named_and_nothing_is_sent(make, folder, fault
     assert not faults.seen("CreateDataset") and not faults.seen("PUT ")
 
 
-def test_the_same_again_is_found_not_sent(make, push, folder, plain, handle):
+def test_a_repeated_call_sends_nothing(make, push, folder, plain, handle):
     first = make()
     assert make() == type(first)(**{**first.__dict__, "sent": False})
     change(folder)
@@ -347,13 +347,13 @@ def test_a_request_that_never_arrived_is_sent_once_more(make, push, faults, fold
     assert push().version == 2 and len(versions(plain, handle)) == 2
 
 
-def test_what_is_seen_late_and_refused_the_second_time_was_made_by_the_first(
+def test_a_refused_second_try_finds_the_version_of_the_first(
     make, push, faults, folder, plain, handle
 ):
     faults.on("CreateDataset", f.drop_after)
     faults.on(
         "GetDataset", f.status(404, "Not found"), nth=2, times=3
-    )  # the first is asked before anything is sent
+    )  # the first request is before the upload
     assert make().version == 1 and faults.seen("CreateDataset") == 2
     change(folder)
     faults.on("CreateDatasetVersion", f.drop_after)
@@ -376,7 +376,7 @@ def test_a_request_without_an_answer(make, push, faults, folder, client, plain, 
     never.set()
 
 
-def test_a_dead_line_after_the_answer_got_lost(make, push, faults, folder, plain, handle):
+def test_no_connection_after_a_lost_answer(make, push, faults, folder, plain, handle):
     make()
     change(folder)
 
@@ -397,7 +397,7 @@ def test_a_dead_line_after_the_answer_got_lost(make, push, faults, folder, plain
     )
 
 
-def test_anothers_version_is_not_taken_for_a_lost_one(
+def test_another_users_version_is_not_mistaken_for_a_lost_one(
     make, push, faults, folder, plain, handle, tmp_path
 ):
     make()
@@ -454,7 +454,7 @@ def test_a_kill_between_any_two_steps(box, folder, faults, plain, handle, call, 
 
     faults.on(
         step, stall, nth=2 if step == "GetDatasetStatus" else 1
-    )  # the first look is before the upload
+    )  # the first list is before the upload
     code = KILLED.format(
         url=faults.url,
         user=box.user,
@@ -485,7 +485,7 @@ def test_two_processes_at_once_make_one_version(box, folder, faults, plain, hand
 
 
 def cut_after(faults, size: int):
-    "Let the storage take in the first `size` bytes of an upload, and hang up."
+    """Let the storage take the first `size` bytes of an upload, then hang up."""
 
     def act(handler, forward):
         sent = next(
@@ -505,7 +505,7 @@ def cut_after(faults, size: int):
     return act
 
 
-def test_a_cut_upload_goes_on_where_it_was(
+def test_a_cut_upload_resumes(
     make, folder, faults, plain, handle, tmp_path, monkeypatch
 ):
     (folder / "noise.bin").write_bytes(NOISE)
@@ -520,7 +520,7 @@ def test_a_cut_upload_goes_on_where_it_was(
 
 
 def spy_on_puts(monkeypatch) -> list[str]:
-    "Record the Content-Range of every upload request that is sent."
+    """Record the Content-Range of every upload request that is sent."""
     seen: list[str] = []
     put = requests.Session.put
 
@@ -532,7 +532,7 @@ def spy_on_puts(monkeypatch) -> list[str]:
     return seen
 
 
-def test_what_passes_on_the_way_up_is_repeated(make, faults, plain, handle):
+def test_temporary_upload_failures_are_retried(make, faults, plain, handle):
     faults.on("StartBlobUpload", f.status(503))
     faults.on("PUT ", f.drop_before)
     faults.on("PUT ", f.status(429, headers={"Retry-After": "0"}), nth=2)
@@ -541,7 +541,7 @@ def test_what_passes_on_the_way_up_is_repeated(make, faults, plain, handle):
 
 
 @pytest.mark.parametrize("at", [1, 2], ids=["bytes", "status query"])
-def test_an_expired_upload_session_starts_anew(make, faults, plain, handle, at):
+def test_an_expired_upload_session_is_replaced(make, faults, plain, handle, at):
     if at == 2:
         faults.on("PUT ", f.drop_before)
     faults.on("PUT ", f.status(404), nth=at)
@@ -549,7 +549,7 @@ def test_an_expired_upload_session_starts_anew(make, faults, plain, handle, at):
     assert faults.seen("StartBlobUpload") == 3, "two parcels, and one anew"
 
 
-def test_an_upload_that_never_arrives_makes_no_version_and_its_session_is_used_by_the_next_call(
+def test_a_failed_upload_makes_no_version_and_the_next_call_reuses_its_session(
     make, faults, plain, handle
 ):
     faults.on("PUT ", f.status(500), nth=2, times=99)
@@ -571,7 +571,7 @@ def test_waits_for_the_version_before_and_for_its_own(make, push, faults, folder
     assert push().version == 2 and versions(plain, handle)[1] == "next"
 
 
-def test_a_deadline_says_so_and_the_next_call_waits_on(make, faults, plain, handle):
+def test_a_timeout_is_an_error_and_the_next_call_waits_longer(make, faults, plain, handle):
     faults.on(
         "GetDatasetStatus", f.status(200, body=b'{"status": "BLOBS_DECOMPRESSED"}'), times=999
     )
@@ -582,7 +582,7 @@ def test_a_deadline_says_so_and_the_next_call_waits_on(make, faults, plain, hand
     assert later.version == 1 and not later.sent and faults.seen("CreateDataset") == 1
 
 
-def test_processing_that_fails_is_told_and_can_be_mended(make, push, folder, plain, handle):
+def test_failed_processing_is_an_error_and_can_be_repaired(make, push, folder, plain, handle):
     make()
     with zipfile.ZipFile(folder / "bad.zip", "w") as z:
         z.writestr("../outside.txt", "no")
@@ -614,7 +614,7 @@ def content_of(plain, handle) -> set[str]:
         ((404, "Not found"), NotFound, "no dataset"),
     ],
 )
-def test_each_refusal_has_its_words_and_sends_nothing_twice(make, faults, said, error, hint):
+def test_each_refusal_has_its_own_message_and_sends_nothing_twice(make, faults, said, error, hint):
     faults.on("CreateDataset", f.status(*said))
     with pytest.raises(error, match=hint) as caught:
         make()
@@ -644,10 +644,10 @@ def test_a_cut_or_damaged_download(make, faults, folder, client, handle, tmp_pat
     assert content(get_dataset(tmp_path / "bad", handle, client=client)) == content(folder)
 
 
-def test_one_damaged_file_is_fetched_anew(
+def test_one_damaged_file_is_downloaded_again(
     make, faults, folder, client, handle, tmp_path, monkeypatch
 ):
-    from fastkaggle_plus.kaggle_client.datasets.api import fetch_file
+    from fastkaggle_plus.kaggle_client.datasets.fetch import fetch_file
 
     (folder / "noise.bin").write_bytes(NOISE)
     make()
@@ -655,7 +655,7 @@ def test_one_damaged_file_is_fetched_anew(
     monkeypatch.setattr("time.sleep", waits.append)
     faults.on(
         "/transfer/", f.body_of(lambda b: b[:-1000]), times=1
-    )  # of the look at the headers: the size told is wrong
+    )  # of the request for the headers: the announced size is wrong
     (tmp_path / "one").mkdir()
     assert fetch_file(client, handle, "noise.bin", tmp_path / "one").read_bytes() == NOISE
     assert faults.seen("/transfer/") == 4
@@ -667,11 +667,11 @@ def test_one_damaged_file_is_fetched_anew(
     assert faults.seen("/transfer/") == 6 and not waits
 
 
-def test_a_download_goes_on_in_the_next_call(make, faults, folder, client, handle, tmp_path):
+def test_a_download_resumes_in_the_next_call(make, faults, folder, client, handle, tmp_path):
     (folder / "noise.bin").write_bytes(NOISE)
     make()
     faults.on("/transfer/", f.cut(1_200_000), nth=2)
-    faults.on("/transfer/", f.drop_before, nth=2, times=99)  # counted without the one before
+    faults.on("/transfer/", f.drop_before, nth=2, times=99)  # counted without the request before
     client.tries = 2
     with pytest.raises(KaggleUnavailable):
         get_dataset(tmp_path / "copy", handle, client=client)
@@ -682,7 +682,7 @@ def test_a_download_goes_on_in_the_next_call(make, faults, folder, client, handl
     assert any("bytes=1048576-" in line for line in faults.log)
 
 
-def test_a_folder_that_is_there(make, folder, client, handle, tmp_path):
+def test_an_existing_folder_needs_force(make, folder, client, handle, tmp_path):
     make()
     (tmp_path / "copy").mkdir()
     (tmp_path / "copy" / "mine.txt").write_text("stays")
@@ -702,12 +702,12 @@ def test_a_full_disk_is_named(make, client, handle, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("fastkaggle_plus.kaggle_client.downloads.unpack", full)
+    monkeypatch.setattr("fastkaggle_plus.kaggle_client.datasets.fetch.unzip", full)
     with pytest.raises(KaggleError, match=r"disk.*full"):
         get_dataset(tmp_path / "copy", handle, client=client)
 
 
-def test_the_journal_tells_datasets_from_submissions_and_holds_no_key(make, box, tmp_path, handle):
+def test_the_journal_separates_datasets_from_submissions_and_has_no_key(make, box, tmp_path, handle):
     journal = Journal(tmp_path / "j.jsonl")
     make(journal=journal)
     [entry] = journal.entries()
@@ -726,35 +726,35 @@ def test_the_journal_tells_datasets_from_submissions_and_holds_no_key(make, box,
         make(journal=tmp_path / "file" / "j.jsonl")
 
 
-def test_a_dataset_is_kept_as_its_folder_is_and_sent_only_if_that_changed(
+def test_sync_sends_only_changes(
     client, folder, box, tmp_path
 ):
-    def keep(journal):
-        kept = keep_dataset(
+    def sync(journal):
+        synced = sync_dataset(
             folder,
-            "kept here",
+            "synced here",
             client=client,
             poll_s=0.05,
             timeout_s=20,
             journal=tmp_path / journal,
         )
-        return kept.handle, kept.version, kept.sent, kept.is_private
+        return synced.handle, synced.version, synced.sent, synced.is_private
 
-    handle = f"{box.user}/kept-here"
-    assert keep("one") == (handle, 1, True, True) and keep("one") == keep("of another machine") == (
+    handle = f"{box.user}/synced-here"
+    assert sync("one") == (handle, 1, True, True) and sync("one") == sync("of another machine") == (
         handle,
         1,
         False,
         True,
     )
-    (folder / "sub/deep/b.txt").write_text("blow!")  # as many bytes
-    assert keep("of another machine") == (handle, 2, True, True) and keep("one") == (
+    (folder / "sub/deep/b.txt").write_text("blow!")  # the same number of bytes
+    assert sync("of another machine") == (handle, 2, True, True) and sync("one") == (
         handle,
         2,
         False,
         True,
     )
     (folder / "a.csv").unlink()
-    assert keep("one") == (handle, 3, True, True)
+    assert sync("one") == (handle, 3, True, True)
     there = get_dataset(tmp_path / "there", handle, client=client)
     assert (there / "sub/deep/b.txt").read_text() == "blow!" and not (there / "a.csv").exists()

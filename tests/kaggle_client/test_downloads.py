@@ -1,4 +1,4 @@
-"""Transfers that get nowhere end, pages in place of data are told, and what is inside a damaged archive never comes out as something else."""
+"""Downloads without progress end, web pages are recognised, damaged archives are refused."""
 
 import io
 import random
@@ -10,6 +10,7 @@ import requests
 
 from fastkaggle_plus.exceptions import DownloadCorrupt, KaggleError, KaggleUnavailable, RateLimited
 from fastkaggle_plus.kaggle_client import completeness, downloads, setup_comp
+from fastkaggle_plus.kaggle_client.unzip import unzip
 
 from . import faults as f
 
@@ -17,7 +18,7 @@ ZIP = ".zip"
 
 
 def bare(action):
-    "What `action` answers, without what would make it resumable."
+    """Answer like `action`, without the headers that allow to resume."""
 
     def act(handler, forward):
         def stripped():
@@ -37,7 +38,7 @@ def bare(action):
     return act
 
 
-def test_a_transfer_that_starts_anew_each_time_ends(slug, client, faults, tmp_path, monkeypatch):
+def test_a_transfer_that_always_restarts_ends(slug, client, faults, tmp_path, monkeypatch):
     monkeypatch.setattr("time.sleep", lambda s: None)
     faults.on(ZIP, bare(f.cut(500_000)), nth=2, times=10_000)
     faults.on(ZIP, bare(f.passed))
@@ -46,7 +47,7 @@ def test_a_transfer_that_starts_anew_each_time_ends(slug, client, faults, tmp_pa
     assert faults.seen(ZIP) < 40 and not (tmp_path / "data").exists()
 
 
-def test_a_login_page_is_called_one(slug, client, faults, tmp_path):
+def test_a_login_page_is_recognised(slug, client, faults, tmp_path):
     faults.on(
         "DownloadDataFiles",
         f.status(200, headers={"Content-Type": "text/html"}, body=b"<html>please log in</html>"),
@@ -56,7 +57,7 @@ def test_a_login_page_is_called_one(slug, client, faults, tmp_path):
         setup_comp(slug, dest=tmp_path / "data", client=client)
 
 
-def test_asked_to_wait_for_an_hour_it_tells(slug, client, faults, tmp_path):
+def test_a_retry_after_of_an_hour_is_an_error(slug, client, faults, tmp_path):
     faults.on(ZIP, f.status(429, headers={"Retry-After": "3600"}), nth=2, times=99)
     with pytest.raises(RateLimited, match="3600 s"):
         setup_comp(slug, dest=tmp_path / "data", client=client)
@@ -105,10 +106,10 @@ DAMAGED = {
 def test_damaged_archives(what, tmp_path):
     (tmp_path / "toy.zip.part").write_bytes(DAMAGED[what])
     with pytest.raises(DownloadCorrupt, match=r"toy\.zip"):
-        downloads.unpack(tmp_path / "toy.zip.part", tmp_path / "out")
+        unzip(tmp_path / "toy.zip.part", tmp_path / "out")
 
 
-def test_flipped_bytes_are_told_or_harmless(tmp_path):
+def test_flipped_bytes_are_found_or_harmless(tmp_path):
     sound = zipped(("train.csv", b"id,y\n1,0\n" * 50), ("sub/test.csv", NOISE))
     for _ in range(1500):
         damaged = bytearray(sound)
@@ -116,12 +117,12 @@ def test_flipped_bytes_are_told_or_harmless(tmp_path):
             damaged[DICE.randrange(len(damaged))] = DICE.randrange(256)
         (tmp_path / "toy.zip.part").write_bytes(damaged)
         try:
-            downloads.unpack(tmp_path / "toy.zip.part", tmp_path / "out")
+            unzip(tmp_path / "toy.zip.part", tmp_path / "out")
         except KaggleError:
             continue
 
 
-def test_what_a_kill_at_the_last_moment_left_is_cleared_away(slug, client, tmp_path):
+def test_files_left_by_a_late_kill_are_removed(slug, client, tmp_path):
     path = setup_comp(slug, dest=tmp_path / "data", client=client)
     (tmp_path / ".data.download").mkdir()
     (tmp_path / ".data.download" / "toy.zip.part").write_bytes(b"left")
@@ -132,7 +133,7 @@ def test_what_a_kill_at_the_last_moment_left_is_cleared_away(slug, client, tmp_p
     )
 
 
-def test_source_of_tells_what_the_headers_say():
+def test_source_of_reads_the_headers():
     headers = requests.structures.CaseInsensitiveDict(
         {"content-length": "7", "etag": '"x"', "x-goog-hash": "crc32c=AAAA,md5=AAAA"}
     )

@@ -14,7 +14,7 @@ from fastkaggle_plus import kaggle_client
 
 
 def arguments_in_fastkaggle(name: str) -> list[tuple[str, object]]:
-    "(name, default) of every argument; read from its source, as importing it would authenticate."
+    """(name, default) of every argument; read from its source, as importing it would authenticate."""
     spec = find_spec("fastkaggle")
     assert spec and spec.origin
     tree = ast.parse((Path(spec.origin).parent / "core.py").read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""The part of the fault matrix that is quick: each operation, refused or its answer lost, ends well or is told."""
+"""The quick part of the fault matrix: each operation succeeds or raises under each fault."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_nothing_is_lost_or_doubled(template, operation, tmp_path):
     assert not set(verdicts.values()) & set(BAD), verdicts
 
 
-def test_the_judge_sees_what_is_doubled_or_only_claimed(template, tmp_path):
+def test_the_judge_finds_doubled_false_and_damaged_results(template, tmp_path):
     def twice(client, operation, place, box):
         for _ in range(2):
             (place / "answers.csv").write_text((place / "answers.csv").read_text() + "\n")
@@ -69,7 +69,7 @@ def test_the_judge_sees_what_is_doubled_or_only_claimed(template, tmp_path):
     )
 
 
-def test_what_cannot_happen_has_no_cell():
+def test_impossible_combinations_have_no_cell():
     assert spec_of("submit", "one byte") is None and spec_of("push", "expired upload") is None
     assert (
         spec_of("download", "truncated") == "truncate:download"

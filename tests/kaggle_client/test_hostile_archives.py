@@ -1,4 +1,4 @@
-"""Archives made to do harm: nothing of them is unpacked, be it a competition's or a dataset's, and the message says why."""
+"""Hostile archives of competitions and datasets are not unpacked, and the error says why."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import pytest
 from fastkaggle_plus.exceptions import BadCredentials, KaggleError
 from fastkaggle_plus.kaggle_client import (
     connect,
-    downloads,
     get_dataset,
     mk_dataset,
     setup_comp,
     submissions,
+    unzip,
 )
 
 from . import faults as f
@@ -42,7 +42,7 @@ HOSTILE = {
 
 @pytest.fixture
 def small_limit(monkeypatch):
-    monkeypatch.setattr(downloads, "BOMB_BYTES", 1_000_000)
+    monkeypatch.setattr(unzip, "MAX_BYTES", 1_000_000)
 
 
 @pytest.mark.parametrize("what", HOSTILE)
@@ -63,25 +63,25 @@ def test_nothing_is_unpacked(of, what, slug, client, api, faults, box, tmp_path,
     assert not list(tmp_path.rglob("unpacked/*"))
 
 
-def test_what_packs_well_is_no_bomb(tmp_path, small_limit):
+def test_a_well_compressed_archive_is_unpacked(tmp_path, small_limit):
     (tmp_path / "toy.zip").write_bytes(
         packed("table.csv", "".join(f"{i},0.5,cat\n" for i in range(100_000)).encode())
     )
-    downloads.unpack(tmp_path / "toy.zip", tmp_path / "out")
+    unzip.unzip(tmp_path / "toy.zip", tmp_path / "out")
     assert (tmp_path / "out" / "table.csv").stat().st_size > 1_300_000
 
 
-def test_a_member_larger_than_it_says_stays_as_small_as_it_said(tmp_path):
+def test_a_member_larger_than_announced_is_refused(tmp_path):
     honest = packed("zeros.csv", bytes(3_000_000))
     lying = honest.replace((3_000_000).to_bytes(4, "little"), (10).to_bytes(4, "little"))
     assert lying != honest
     (tmp_path / "toy.zip").write_bytes(lying)
     with pytest.raises(KaggleError, match="sound zip"):
-        downloads.unpack(tmp_path / "toy.zip", tmp_path / "out")
+        unzip.unzip(tmp_path / "toy.zip", tmp_path / "out")
     assert (tmp_path / "out" / "zeros.csv").stat().st_size <= 10
 
 
-def test_a_token_that_expires_in_the_middle_of_a_session(box, slug, tmp_path):
+def test_a_token_that_expires_during_a_session(box, slug, tmp_path):
     client = connect(box.url, token=box.token)
     assert submissions(slug, client=client) == []
     import requests

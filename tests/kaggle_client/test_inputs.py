@@ -1,4 +1,4 @@
-"""setup_comp inside a Kaggle notebook: the data is mounted, and pip's failure is not passed over."""
+"""setup_comp inside a Kaggle notebook: finds the mounted data, raises if pip fails."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_finds_every_layout(kaggle, layout):
     assert setup_comp("toy").resolve() == kaggle / layout
 
 
-def test_finds_the_folder_beside_the_working_one(kaggle, monkeypatch):
+def test_finds_the_folder_next_to_the_working_one(kaggle, monkeypatch):
     (kaggle / "toy").mkdir()
     monkeypatch.setenv("KAGGLE_CACHE_MOUNT_FOLDER", "/nowhere")
     assert setup_comp("toy") == Path("../input/toy")
@@ -47,7 +47,7 @@ def test_names_what_is_attached_instead(kaggle):
 
 
 @pytest.mark.parametrize("place", ["datasets/bob/toy", "notebooks/bob/toy", "models/bob/toy"])
-def test_somebodys_dataset_of_that_name_is_not_the_competition(kaggle, place):
+def test_a_dataset_of_the_same_name_is_not_the_competition(kaggle, place):
     (kaggle / place).mkdir(parents=True)
     with pytest.raises(NotFound, match="not attached"):
         setup_comp("toy")
@@ -59,7 +59,7 @@ def test_a_list_of_packages_that_does_not_read(kaggle):
         setup_comp("toy", "fastai 'timm")
 
 
-def test_pip_is_run_and_its_failure_told(kaggle, tmp_path):
+def test_a_failure_of_pip_is_raised(kaggle, tmp_path):
     (kaggle / "toy").mkdir()
     assert setup_comp("toy", "--no-index 'pytest>=1'").name == "toy", (
         "what is installed already needs no network"

@@ -1,4 +1,4 @@
-"""What fails on Kaggle, in a run or in the re-run on hidden rows, comes back as what to do next."""
+"""A failure on Kaggle, in a run or in the re-run on hidden rows, comes with advice."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ answer(rows)
 
 @pytest.fixture(scope="module")
 def box(tmp_path_factory):
-    "A code competition that shows four of its rows, and whose re-runs may take three seconds."
+    """A code competition with four visible rows and a limit of three seconds for re-runs."""
     folder = tmp_path_factory.mktemp("failures")
     made = make_bundle(folder / "bundles", "coded", rows=ROWS, daily=100)
     (made / "competition.toml").write_text(
@@ -49,7 +49,7 @@ def client(box):
 
 @pytest.fixture
 def run(box, client, tmp_path, request):
-    "Push a script as a notebook of its own and wait for its end."
+    """Push a script as a new notebook and wait for its end."""
 
     def running_it(code: str, *, internet: bool = False):
         (tmp_path / "run.py").write_text(RERUN + code)
@@ -98,7 +98,7 @@ def test_a_run_that_fails_says_what_is_missing(run, client, code, words):
     assert all(word in str(e.value) and word in e.value.what for word in words), str(e.value)
 
 
-def test_a_model_that_is_not_attached_is_not_found_in_this_machines_own_folder(
+def test_a_model_on_this_machine_is_not_found_unless_attached(
     run, own_home, tmp_path, monkeypatch
 ):
     from fastkaggle_plus.modeling.model_hub import weights_folder
@@ -173,7 +173,7 @@ def test_a_rerun_that_fails_says_what_to_do(run, client, code, words):
     assert "version is only sent again if asked to" in str(e.value)
 
 
-def test_internet_that_is_on_is_said(run, client):
+def test_a_notebook_with_internet_is_named(run, client):
     ended = run(ANSWER, internet=True)
     with pytest.raises(SubmissionFailed, match=r"internet access.*internet=False"):
         submit_code(
@@ -181,7 +181,7 @@ def test_internet_that_is_on_is_said(run, client):
         )
 
 
-def test_kaggles_own_words_are_understood():
+def test_kaggles_own_messages_are_understood():
     said = "Your notebook generated a submission file with incorrect format. Some examples causing this are: wrong number of rows or columns"
     assert "never from here" in failure_hints.after_scoring(said, "submission.csv")
     assert "Fit beforehand" in failure_hints.after_scoring(

@@ -1,4 +1,4 @@
-"""What runs on Kaggle is seen, followed and brought home right, whatever the line does."""
+"""Status, log and output of a notebook are complete, also over a bad connection."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ FILES = {"images/noise.bin", "empty.txt", *(f"part {n}.csv" for n in range(5))}
 
 @pytest.fixture(scope="module")
 def box(bundles, tmp_path_factory):
-    "A sandbox in which a notebook has written files, and another has failed."
+    """A sandbox with a notebook that has written files and one that has failed."""
     folder = tmp_path_factory.mktemp("kernels")
     with running(bundles, state=folder / "state") as box:
         client = connect(box.url, user=box.user, key=box.key)
@@ -113,7 +113,7 @@ def test_status_of_each_way_to_name_a_notebook(box, client):
         assert kernel_status(good.handle, 1).status == "COMPLETE"
 
 
-def test_the_status_is_that_of_the_version_asked_for(box, client, tmp_path):
+def test_the_status_is_that_of_the_requested_version(box, client, tmp_path):
     first = script(tmp_path / "s", box, "print(1)", client, slug="two-versions")
     assert wait_kernel(first, client=client, poll_s=0.1, timeout_s=60).version == 1
     second = script(tmp_path / "s", box, "raise SystemExit('two')", client, slug="two-versions")
@@ -138,7 +138,7 @@ def test_the_status_is_that_of_the_version_asked_for(box, client, tmp_path):
         ("{user}/writes-files", "latest", NotFound, "as a number"),
     ],
 )
-def test_a_notebook_that_is_not_there(box, client, tmp_path, handle, version, error, hint):
+def test_a_missing_notebook(box, client, tmp_path, handle, version, error, hint):
     handle = handle.format(user=box.user)
     for ask in (
         lambda: kernel_status(handle, version, client=client),
@@ -160,7 +160,7 @@ def test_a_notebook_that_is_not_there(box, client, tmp_path, handle, version, er
         ((418, "I am a teapot"), KaggleError, "418"),
     ],
 )
-def test_each_refusal_has_its_words(box, client, faults, said, error, hint):
+def test_each_refusal_has_its_own_message(box, client, faults, said, error, hint):
     faults.on("GetKernelSessionStatus", f.status(*said), times=99)
     with pytest.raises(error, match=hint) as caught:
         kernel_status(box.good, client=client)
@@ -181,7 +181,7 @@ def test_each_refusal_has_its_words(box, client, faults, said, error, hint):
         f.drop_after,
     ],
 )
-def test_a_read_outlives_what_passes(box, client, faults, fault):
+def test_a_read_survives_temporary_failures(box, client, faults, fault):
     for method in (
         "GetKernelSessionStatus",
         "ListKernelSessionOutput",
@@ -195,7 +195,7 @@ def test_a_read_outlives_what_passes(box, client, faults, fault):
     assert [q.accelerator for q in quota(client=client)] == ["GPU", "TPU"]
 
 
-def test_a_read_that_is_never_answered_is_asked_again(box, client, faults):
+def test_a_read_without_an_answer_is_retried(box, client, faults):
     never = threading.Event()
     faults.on("GetKernelSessionStatus", f.hang(never))
     client.timeout_s = 1
@@ -236,7 +236,7 @@ def test_a_failure_shows_the_end_of_the_log(box, client):
     assert caught.value.what.count(".") == 1 and "no such column" in caught.value.log_end
 
 
-def test_a_notebooks_failure_is_told_without_colours(box, client, tmp_path):
+def test_a_failure_is_shown_without_colours(box, client, tmp_path):
     (tmp_path / "s").mkdir()
     write_notebook(tmp_path / "s" / "nb.ipynb", "x = 1", "print(x)\nraise KeyError('Survived')")
     made = push_notebook(
@@ -252,7 +252,7 @@ def test_a_notebooks_failure_is_told_without_colours(box, client, tmp_path):
     assert "\x1b" not in str(caught.value)
 
 
-def test_waiting_outlives_a_dead_line_and_has_an_end(box, client, faults, tmp_path):
+def test_waiting_survives_a_lost_connection_and_has_a_timeout(box, client, faults, tmp_path):
     made = script(
         tmp_path / "s", box, "import time; time.sleep(1.5)", client, slug="sleeps-a-little"
     )
@@ -281,7 +281,7 @@ def test_the_version_that_is_waited_for_stays_the_same(box, client, faults, tmp_
     assert (status.version, status.status, second[0].version) == (1, "COMPLETE", 2)
 
 
-def test_a_cancelled_run_is_told_from_a_failed_one(box, client, faults):
+def test_a_cancelled_run_is_not_called_an_error(box, client, faults):
     faults.on("GetKernelSessionStatus", f.status(200, body=b'{"status": "CANCEL_REQUESTED"}'))
     faults.on("GetKernelSessionStatus", f.status(200, body=b'{"status": "CANCEL_ACKNOWLEDGED"}'))
     with pytest.raises(KernelFailed, match="was cancelled"):
@@ -315,7 +315,7 @@ def test_a_log_is_followed_while_the_notebook_runs(box, tmp_path):
 
 
 @pytest.mark.parametrize("size", [0, 30, 75, 170, 1000])
-def test_a_followed_log_is_taken_up_again_without_repeating(box, client, faults, tmp_path, size):
+def test_a_followed_log_resumes_without_repeating(box, client, faults, tmp_path, size):
     made = script(tmp_path / "s", box, TALKS.replace("0.3", "0.1"), client, slug=f"talks-{size:05}")
     faults.on("logs/stream", f.cut(size), times=3)
     faults.on("logs/stream", f.status(503), nth=2)
@@ -326,7 +326,7 @@ def test_a_followed_log_is_taken_up_again_without_repeating(box, client, faults,
     assert "".join(e.text for e in seen if e.stream == "stderr").count("to stderr") == 1
 
 
-def test_following_what_has_ended_and_what_is_not_there(box, client, faults):
+def test_following_an_ended_and_a_missing_notebook(box, client, faults):
     assert [e.text for e in kernel_logs(box.good, follow=True, client=client)] == [
         e.text for e in kernel_logs(box.good, client=client) if e.text
     ]
@@ -347,7 +347,7 @@ def test_following_what_has_ended_and_what_is_not_there(box, client, faults):
         list(kernel_logs(box.good, follow=True, client=client, poll_s=0.01))
 
 
-def test_output_comes_whole(box, client, tmp_path):
+def test_output_is_complete(box, client, tmp_path):
     out = kernel_output(box.good, tmp_path / "out", client=client)
     assert set(out.files) == FILES and (out.handle, out.version, out.log) == (
         box.good.handle,
@@ -372,7 +372,7 @@ def test_output_of_many_pages_and_of_a_failure(box, client, faults, tmp_path, mo
     assert bad.files == () and "no such column" in (tmp_path / "bad" / bad.log).read_text()
 
 
-def test_a_list_of_sizes_that_is_wrong_or_not_there_is_no_obstacle(box, client, faults, tmp_path):
+def test_a_wrong_or_missing_list_of_sizes_does_no_harm(box, client, faults, tmp_path):
     faults.on("ListKernelFiles", f.body_of(lambda body: body.replace(b"3000000", b"2999999")))
     assert set(kernel_output(box.good, tmp_path / "one", client=client).files) == FILES, (
         "the MD5 was right"
@@ -381,7 +381,7 @@ def test_a_list_of_sizes_that_is_wrong_or_not_there_is_no_obstacle(box, client, 
     assert set(kernel_output(box.good, tmp_path / "two", client=client).files) == FILES
 
 
-def test_output_that_is_there_is_not_fetched_again(box, client, faults, tmp_path):
+def test_existing_output_is_not_downloaded_again(box, client, faults, tmp_path):
     first = kernel_output(box.good, tmp_path / "out", client=client)
     faults.log.clear()
     assert kernel_output(box.good, tmp_path / "out", client=client) == first and not any(
@@ -430,8 +430,8 @@ CORRUPT, TRUNCATED = (
         "429",
     ],
 )
-def test_a_damaged_transfer_is_mended(box, client, faults, tmp_path, fault):
-    faults.on("noise.bin", fault, nth=2)  # the first look is for the headers
+def test_a_damaged_transfer_is_repeated(box, client, faults, tmp_path, fault):
+    faults.on("noise.bin", fault, nth=2)  # the first request is for the headers
     kernel_output(box.good, tmp_path / "out", client=client)
     import random
 
@@ -453,7 +453,7 @@ def test_a_link_that_has_expired_is_replaced(box, client, faults, tmp_path):
 
 
 @pytest.mark.parametrize("fault", [CORRUPT, TRUNCATED], ids=["corrupt", "truncated"])
-def test_a_transfer_that_stays_damaged_gives_no_file(box, client, faults, tmp_path, fault):
+def test_repeated_damage_gives_no_file(box, client, faults, tmp_path, fault):
     faults.on("noise.bin", fault, times=999)
     with pytest.raises(DownloadCorrupt, match=r"noise\.bin.*3 times"):
         kernel_output(box.good, tmp_path / "out", client=client)
@@ -462,7 +462,7 @@ def test_a_transfer_that_stays_damaged_gives_no_file(box, client, faults, tmp_pa
     assert set(kernel_output(box.good, tmp_path / "out", client=client).files) == FILES
 
 
-def test_a_cut_transfer_goes_on_where_it_stopped(box, client, faults, tmp_path):
+def test_a_cut_transfer_resumes(box, client, faults, tmp_path):
     faults.on("noise.bin", f.cut(2_000_000), nth=2)
     faults.on("noise.bin", f.drop_before, nth=2, times=999)
     with pytest.raises(KaggleUnavailable):
@@ -483,7 +483,7 @@ print(len(kernel_output({handle!r}, {dest!r}, client=client).files), flush=True)
 """
 
 
-def test_a_kill_in_the_middle_of_an_output(box, faults, tmp_path):
+def test_a_kill_during_an_output(box, faults, tmp_path):
     never, reached = threading.Event(), threading.Event()
 
     def stall(handler, forward):
@@ -552,7 +552,7 @@ def test_a_name_that_leaves_the_folder_is_refused(box, client, faults, tmp_path,
     ]
 
 
-def test_files_of_others_are_kept_and_those_of_another_version_go(box, client, tmp_path):
+def test_the_users_files_are_kept_and_files_of_another_version_removed(box, client, tmp_path):
     made = script(
         tmp_path / "s",
         box,
@@ -584,7 +584,7 @@ def test_files_of_others_are_kept_and_those_of_another_version_go(box, client, t
     )
 
 
-def test_output_of_what_still_runs_is_not_taken_for_whole(box, client, tmp_path):
+def test_output_of_a_running_notebook_is_refused(box, client, tmp_path):
     made = script(tmp_path / "s", box, "import time; time.sleep(1)", client, slug="still-runs")
     with pytest.raises(KaggleError, match="wait_kernel"):
         kernel_output(made, tmp_path / "out", client=client)
@@ -621,8 +621,8 @@ def test_in_a_rehearsal_and_with_a_token(box, tmp_path):
             assert len(quota(client=client)) == 2
 
 
-def test_md5_is_what_the_twin_tells(box, client, faults, tmp_path):
-    "The tests above would be blind if the service told no hash."
+def test_the_sandbox_sends_md5(box, client, faults, tmp_path):
+    """Without hashes from the service, the tests above would show nothing."""
     told = {}
 
     def spy(handler, forward):

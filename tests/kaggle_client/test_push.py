@@ -1,4 +1,4 @@
-"""A push makes one version: through lost answers, kills, caps and refusals; nothing secret leaves, nothing is written beside the notebook."""
+"""A push makes one version despite lost answers and kills, sends no secret, writes no file."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def title():
-    "A notebook of this test's own, as all tests share a sandbox."
+    """A new notebook for each test, as all tests share a sandbox."""
     return f"Work {next(NUMBERS)}"
 
 
@@ -191,7 +191,7 @@ def test_a_request_without_an_answer(box, push, faults, handle, client, after):
     never.set()
 
 
-def test_somebody_elses_version_meanwhile_is_not_taken_for_ours(
+def test_another_users_version_is_not_mistaken_for_ours(
     box, push, faults, folder, handle, id, title
 ):
     push()
@@ -211,7 +211,7 @@ def test_somebody_elses_version_meanwhile_is_not_taken_for_ours(
     assert push().version == 3 and saved(box, handle) == ["x = 3"]
 
 
-def test_a_dead_line_after_the_answer_got_lost(box, push, faults, handle):
+def test_no_connection_after_a_lost_answer(box, push, faults, handle):
     push()
     faults.on("SaveKernel", f.drop_after)
     faults.on("GetKernel", f.drop_before, nth=2, times=99)
@@ -222,7 +222,7 @@ def test_a_dead_line_after_the_answer_got_lost(box, push, faults, handle):
     assert (found.version, found.sent) == (2, False) and versions(box, handle) == 2
 
 
-def test_a_dead_line_before_the_request_arrived(box, push, faults, handle):
+def test_no_connection_before_the_request_arrived(box, push, faults, handle):
     faults.on("SaveKernel", f.drop_before, times=99)
     with pytest.raises(KaggleUnavailable):
         push()
@@ -240,7 +240,7 @@ print(push_notebook({user!r}, {id!r}, {title!r}, "nb.ipynb", {folder!r}, client=
 @pytest.mark.parametrize(
     "step, after", [("GetKernel", True), ("SaveKernel", False), ("SaveKernel", True)]
 )
-def test_a_kill_in_the_middle_of_a_push(box, faults, folder, handle, id, title, step, after):
+def test_a_kill_during_a_push(box, faults, folder, handle, id, title, step, after):
     never, reached = threading.Event(), threading.Event()
 
     def stall(handler, forward):
@@ -272,14 +272,14 @@ def test_two_processes_with_the_same_notebook_push_it_once(box, faults, folder, 
     assert versions(box, handle) == 1
 
 
-def test_the_session_cap_is_waited_out(box, push, faults, handle):
+def test_waits_for_a_free_session(box, push, faults, handle):
     told: list[str] = []
     faults.on("SaveKernel", f.status(200, body=CAP), times=2)
     assert push(gpu=True, progress=told.append).version == 1 and faults.seen("SaveKernel") == 3
     assert len(told) == 2 and "session count of 2" in told[0]
 
 
-def test_the_sandboxs_own_cap_is_waited_out_and_has_a_deadline(box, client, folder, push):
+def test_waits_for_a_free_session_of_the_sandbox_until_queue_s(box, client, folder, push):
     (folder / "sleep.py").write_text("import time\ntime.sleep(2)")
     busy = [
         push_notebook(
@@ -301,7 +301,7 @@ def test_the_sandboxs_own_cap_is_waited_out_and_has_a_deadline(box, client, fold
         assert wait_kernel(kernel, client=client, poll_s=0.1, timeout_s=60).status == "COMPLETE"
 
 
-def test_no_hours_left_is_told_before_the_push(push, faults):
+def test_no_hours_left_is_an_error_before_the_push(push, faults):
     used = {
         "quotaRefreshTime": "2026-11-28T00:00:00Z",
         "gpuQuota": {"timeUsed": "108000s", "totalTimeAllowed": "108000s"},
@@ -319,12 +319,12 @@ def test_no_hours_left_is_told_before_the_push(push, faults):
     assert faults.seen("SaveKernel") == 1, "hours do not come back by waiting"
 
 
-def test_a_quota_that_cannot_be_read_is_no_obstacle(push, faults):
+def test_an_unreadable_quota_does_not_stop_the_push(push, faults):
     faults.on("GetAcceleratorQuotaStatistics", f.status(404), times=99)
     assert push(gpu=True, run=True).version == 1
 
 
-def test_what_kaggle_refuses_is_raised(box, push, faults, handle):
+def test_a_refusal_is_raised(box, push, faults, handle):
     faults.on("SaveKernel", f.status(200, body=b'{"error": "The docker image is not known"}'))
     with pytest.raises(PushRefused, match=r"docker image.*Nothing was pushed") as caught:
         push()
@@ -332,7 +332,7 @@ def test_what_kaggle_refuses_is_raised(box, push, faults, handle):
     assert push().version == 1, "a refusal is no obstacle for the next try"
 
 
-def test_an_input_that_is_not_there_is_named_before_anything_is_pushed(box, push, faults, handle):
+def test_a_missing_input_is_named_before_the_push(box, push, faults, handle):
     for more, hint in [
         ({"competition": ["toy", "toyy"]}, "'toyy'.*Did you mean 'toy'"),
         ({"competition": "locked"}, "Accept them at .*locked/rules"),
@@ -352,7 +352,7 @@ def test_an_input_that_is_not_there_is_named_before_anything_is_pushed(box, push
 
 def test_an_input_that_only_the_push_finds_missing_is_named(push, faults):
     for method in ("GetCompetition", "ListDatasetFiles"):
-        faults.on(method, f.status(400), times=99)  # nobody can say beforehand
+        faults.on(method, f.status(400), times=99)  # unknown before the push
     with pytest.raises(
         PushRefused, match=r"version 1 .*dataset 'somebody/data'; competition 'no-such-comp'"
     ):
@@ -362,7 +362,7 @@ def test_an_input_that_only_the_push_finds_missing_is_named(push, faults):
     assert push(competition="toy").version == 3 and faults.seen("SaveKernel") == 3
 
 
-def test_an_input_is_missed_also_where_the_answer_got_lost(push, faults):
+def test_a_missing_input_is_named_after_a_lost_answer(push, faults):
     def without(body):
         kernel = json.loads(body)
         kernel.get("metadata", {}).pop("competitionDataSources", None)
@@ -430,7 +430,7 @@ def test_a_key_of_another_account_and_keys_in_metadata(box, push, faults, folder
         ({"user": ""}, "user name"),
     ],
 )
-def test_what_kaggle_would_refuse_or_rename_is_told_before(push, faults, more, hint):
+def test_invalid_metadata_is_refused_before_the_push(push, faults, more, hint):
     with pytest.raises(PushRefused, match=f"{hint}.*Nothing was pushed"):
         push(**more)
     assert not faults.log, "no call was made"
@@ -439,7 +439,7 @@ def test_what_kaggle_would_refuse_or_rename_is_told_before(push, faults, more, h
 @pytest.mark.parametrize(
     "text", ["not json", "[]", '{"cells": [{"source": "x"}]}', '{"worksheets": []}', b"\xff\xfe"]
 )
-def test_what_is_no_notebook(push, faults, folder, text):
+def test_a_file_that_is_no_notebook(push, faults, folder, text):
     (folder / "nb.ipynb").write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(NotebookError):
         push()
@@ -460,7 +460,7 @@ def test_what_is_no_notebook(push, faults, folder, text):
         ((500, ""), KaggleUnavailable, "try again later"),
     ],
 )
-def test_each_refusal_has_its_words(push, faults, said, error, hint):
+def test_each_refusal_has_its_own_message(push, faults, said, error, hint):
     faults.on("SaveKernel", f.status(*said), times=99)
     with pytest.raises(error, match=hint) as caught:
         push()
@@ -479,7 +479,7 @@ def test_a_refusal_never_quotes_the_key(push, faults, box):
     assert "***" in told and box.key not in told
 
 
-def test_a_run_that_failed_is_pushed_again_and_one_that_worked_is_not(
+def test_only_a_failed_run_is_pushed_again(
     box, client, folder, id, title, handle
 ):
     def run(code):
@@ -526,7 +526,7 @@ def test_metadata_as_kaggle_takes_it(box):
     "old, new",
     [("NvidiaTeslaP100", "NvidiaTeslaT4"), ("TpuV38", "TpuV5E8"), ("TpuV2256", "TpuV5E8")],
 )
-def test_retired_accelerators_are_replaced_aloud(old, new):
+def test_retired_accelerators_are_replaced_with_a_warning(old, new):
     with pytest.warns(UserWarning, match=f"{old}.*{new}"):
         assert (
             nb_meta("me", "my-work", "My work", "nb.ipynb", machine_shape=old)["machine_shape"]
@@ -543,7 +543,7 @@ def test_kaggles_own_client_takes_the_metadata(box, folder, id, title):
     )
 
 
-def test_the_journal_holds_no_key_and_tells_what_was_pushed(push, box, tmp_path, handle):
+def test_the_journal_has_the_push_and_no_key(push, box, tmp_path, handle):
     journal = Journal(tmp_path / "j.jsonl")
     push(journal=journal)
     [entry] = journal.entries()

@@ -27,13 +27,13 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def python(code: str, home: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    "Run `code` in a process of its own, with an empty home and no Kaggle variables but `env`."
+    """Run `code` in another process, with an empty home and only the Kaggle variables in `env`."""
     clean = {
         k: v
         for k, v in os.environ.items()
         if not k.upper().startswith(("KAGGLE", "FKP")) and not k.lower().endswith("_proxy")
     }
-    # A closed local port instead of the internet: whatever would leave this machine is refused at once.
+    # A closed local port instead of the internet: requests to other machines fail immediately.
     clean |= {
         "HOME": str(home),
         "PYTHONPATH": str(ROOT),
@@ -54,7 +54,8 @@ def test_import_loads_no_kaggle(tmp_path):
         """
         import sys
         import fastkaggle_plus.kaggle_client as k
-        assert k.iskaggle == ""
+        from fastkaggle_plus import iskaggle
+        assert iskaggle == ""
         assert not {"kaggle", "kagglesdk", "requests"} & set(sys.modules), sys.modules.keys()
         assert callable(k.submissions) and callable(k.submit), "a module must not hide the function"
         from fastkaggle_plus.kaggle_client import submissions, setup_comp
@@ -99,7 +100,7 @@ def test_a_missing_six_says_what_to_install(tmp_path):
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
 
-def test_a_stale_token_file_is_named_but_never_quoted(tmp_path):
+def test_a_stale_token_file_is_named_but_not_quoted(tmp_path):
     (tmp_path / ".kaggle").mkdir()
     (tmp_path / ".kaggle" / "access_token").write_text("KGAT_very_secret_0123")
     done = python(
@@ -214,7 +215,7 @@ def test_a_client_of_the_users_own_works_and_gets_time_limits(box, slug, tmp_pat
     assert done.stdout.strip() == str(tmp_path / "data"), done.stderr
 
 
-def test_both_ways_to_the_sandbox(box, slug):
+def test_connects_by_endpoint_and_in_a_rehearsal(box, slug):
     with environment.rehearsing(box.url, user=box.user, key=box.key, token=box.token):
         assert submissions(slug) == []
         assert import_kaggle().config_values["username"] == box.user
@@ -239,7 +240,7 @@ def test_a_wrong_key_is_refused_and_not_quoted(box, slug, wrong):
     assert given["key"] not in str(caught.value) and caught.value.status == 401
 
 
-def test_a_wrong_token_is_refused_at_once(box):
+def test_a_wrong_token_is_refused(box):
     with pytest.raises(BadCredentials, match="token"):
         connect(box.url, token="KGAT_wrong")
 
@@ -274,13 +275,13 @@ def test_a_rehearsal_cannot_reach_kaggle(box):
         with pytest.raises(SandboxError):
             connect("https://192.0.2.1", user="real", key="real-key")
         before.endpoint = (
-            "https://192.0.2.1"  # stands for api.kaggle.com, without asking a name server
+            "https://192.0.2.1"  # in place of api.kaggle.com, without a name server
         )
         with pytest.raises(SandboxError):
             submissions("toy", client=before)
         with (
             pytest.MonkeyPatch.context() as inside
-        ):  # the test's own would put back the rehearsal's value after its end
+        ):  # monkeypatch of the test would restore the rehearsal's value after its end
             inside.setenv("KAGGLE_API_ENVIRONMENT", "PROD")
             with pytest.raises(SandboxError, match="production"):
                 connect()
@@ -297,7 +298,7 @@ def test_a_rehearsal_follows_no_redirect_and_no_proxy_off_this_machine(box, slug
         submissions(slug, client=api)
 
 
-def test_the_token_file_of_a_real_account_stays_at_home(box, tmp_path):
+def test_the_token_of_a_real_account_is_not_sent(box, tmp_path):
     (tmp_path / ".kaggle").mkdir()
     (tmp_path / ".kaggle" / "access_token").write_text("KGAT_real_account")
     (tmp_path / ".kaggle" / "kaggle.json").write_text(
@@ -337,7 +338,7 @@ def test_origin_names_the_sandbox(box):
 
 
 def test_two_processes_that_make_the_settings_folder_at_once(tmp_path):
-    "kaggle looks for its folder and then makes it, on import; who comes second must not fail."
+    """The kaggle package checks for its folder, then makes it: the second process must not fail."""
     code = """
 import os
 make = os.makedirs

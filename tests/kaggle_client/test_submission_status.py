@@ -1,4 +1,4 @@
-"""Before a file is sent, what is known of it is looked at: lists that lag, clocks that are wrong, older attempts."""
+"""Earlier attempts are found before a file is sent, despite slow lists and wrong clocks."""
 
 import json
 from datetime import datetime, timedelta
@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 import pytest
 
 from fastkaggle_plus.exceptions import KaggleError, RateLimited, SubmissionError
-from fastkaggle_plus.kaggle_client import Journal, send_once, submissions
+from fastkaggle_plus.kaggle_client import Journal, outbox
 
 from . import faults as f
 
 NOTHING = f.status(200, body=b'{"submissions": []}')
 
 
-def test_a_list_that_lags_is_no_reason_to_send_again(send, faults, slug, count):
+def test_a_slow_list_does_not_cause_a_second_submission(send, faults, slug, count):
     faults.on("ListSubmissions", NOTHING, times=999)
     first, second = send(wait=False), send(wait=False)
     assert first.sent and not second.sent and second.ref == first.ref and second.status == "PENDING"
@@ -21,7 +21,7 @@ def test_a_list_that_lags_is_no_reason_to_send_again(send, faults, slug, count):
     assert send().public_score is not None and count() == 1
 
 
-def test_a_service_without_the_newer_call_is_believed_too(send, faults, slug, count):
+def test_works_with_a_service_without_get_submission(send, faults, slug, count):
     faults.on("ListSubmissions", NOTHING, times=999)
     faults.on("GetSubmission", f.status(404, "No such endpoint GetSubmission"), times=999)
     send(wait=False)
@@ -37,23 +37,22 @@ def test_a_wrong_clock(send, faults, slug, monkeypatch, hours, count):
         def now(cls, tz=None):
             return datetime.now(tz) + timedelta(hours=hours)
 
-    for module in (submissions, send_once):
-        monkeypatch.setattr(module, "datetime", Clock)
+    monkeypatch.setattr(outbox, "datetime", Clock)
     faults.on("CreateSubmission", f.drop_after)
     assert send().status == "COMPLETE" and not send().sent and count() == 1
 
 
-def test_every_earlier_attempt_is_looked_for_not_only_the_last(send, faults, slug, tmp_path, count):
+def test_all_earlier_attempts_are_searched(send, faults, slug, tmp_path, count):
     journal = Journal(tmp_path / "j.jsonl")
-    faults.on("CreateSubmission", f.drop_after, times=99)  # arrives, and the answer gets lost ...
-    faults.on("ListSubmissions", NOTHING, times=999)  # ... while the list shows nothing
+    faults.on("CreateSubmission", f.drop_after, times=99)  # it arrives and the answer is lost ...
+    faults.on("ListSubmissions", NOTHING, times=999)  # ... and the list is empty
     with pytest.raises(Exception, match=r"hung up|reached|no longer knows"):
         send(journal=journal)
     faults.rules.clear()
     faults.on("ListSubmissions", NOTHING, times=3)
     faults.on("PUT ", f.status(403), times=99)
     with pytest.raises(Exception, match=r"did not reach|storage"):
-        send(journal=journal)  # a later attempt fails on its way up
+        send(journal=journal)  # a later attempt fails during the upload
     faults.rules.clear()
     assert not send(journal=journal).sent and count() == 1
     assert [e.state for e in journal.entries()].count("sent") == 1
@@ -66,7 +65,7 @@ def test_a_journal_with_damaged_bytes_still_reads(send, tmp_path):
     assert not send(journal=journal).sent
 
 
-def test_a_full_disk_is_said_before_anything_is_sent(send, faults, tmp_path, monkeypatch):
+def test_a_full_disk_is_an_error_before_anything_is_sent(send, faults, tmp_path, monkeypatch):
     def full(fd):
         raise OSError(28, "No space left on device")
 
@@ -102,6 +101,6 @@ def test_an_endless_retry_after(send, faults, asked):
 
 
 @pytest.mark.parametrize("what", [None, 5])
-def test_what_is_no_file(send, what):
+def test_a_value_that_is_no_path(send, what):
     with pytest.raises(SubmissionError, match="path of a csv"):
         send(file=what)

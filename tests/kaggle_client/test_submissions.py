@@ -52,7 +52,7 @@ def test_scores_a_file(send, slug, answers, client):
     json.dumps(asdict(scored))
 
 
-def test_takes_what_has_a_path(send, answers):
+def test_takes_an_object_with_a_path(send, answers):
     assert send(file=SimpleNamespace(path=answers)).sent
 
 
@@ -63,7 +63,7 @@ def test_fastkaggles_name_and_order(box, slug, answers):
         assert submissions(slug)[0].description == "by fastkaggle's name"
 
 
-def test_the_same_again_is_found_not_sent(send, faults, slug, count):
+def test_a_repeated_call_sends_nothing(send, faults, slug, count):
     first = send()
     second = send()
     assert (
@@ -120,7 +120,7 @@ def test_a_journal_that_outlives_its_sandbox(send, faults, slug, answers, bundle
         assert {s.ref for s in submissions(slug, client=client)} == {second.ref, third.ref}
 
 
-def test_the_same_holds_in_a_rehearsal(box, faults, slug, answers):
+def test_a_rehearsal_finds_a_lost_answer_too(box, faults, slug, answers):
     faults.on("CreateSubmission", f.drop_after)
     faults.on("CreateSubmission", f.status(500), nth=2, times=99)
     with environment.rehearsing(faults.url, user=box.user, key=box.key, token=box.token):
@@ -137,7 +137,7 @@ def test_a_request_without_an_answer(send, faults, slug, client, after, count):
     never.set()
 
 
-def test_a_dead_line_after_the_answer_got_lost(send, faults, slug, count):
+def test_no_connection_after_a_lost_answer(send, faults, slug, count):
     faults.on("CreateSubmission", f.drop_after)
     faults.on("ListSubmissions", f.drop_before, nth=2, times=99)
     with pytest.raises(KaggleUnavailable):
@@ -152,7 +152,7 @@ def test_a_dead_line_after_the_answer_got_lost(send, faults, slug, count):
     )
 
 
-def test_a_dead_line_before_the_request_arrived(send, faults, slug, count):
+def test_no_connection_before_the_request_arrived(send, faults, slug, count):
     faults.on("CreateSubmission", f.drop_before, times=99)
     with pytest.raises(KaggleUnavailable):
         send()
@@ -160,7 +160,7 @@ def test_a_dead_line_before_the_request_arrived(send, faults, slug, count):
     assert send().sent and count() == 1
 
 
-def test_the_twin_of_an_older_submission_is_not_taken_for_a_lost_one(
+def test_an_older_equal_submission_is_not_mistaken_for_a_lost_one(
     send, answers, faults, slug, count
 ):
     older = send()
@@ -202,7 +202,7 @@ def test_a_kill_between_any_two_steps(box, slug, answers, faults, step, after, c
 
     faults.on(
         step, stall, nth=2 if step == "ListSubmissions" else 1
-    )  # the first look is before the upload
+    )  # the first list is before the upload
     code = KILLED.format(url=faults.url, user=box.user, key=box.key, file=str(answers), slug=slug)
     process = start(code)
     assert reached.wait(60)
@@ -221,7 +221,7 @@ def test_two_processes_with_the_same_file_send_it_once(box, slug, answers, fault
     assert count() == 1
 
 
-def test_what_passes_on_the_way_up_is_repeated(send, faults, slug, count):
+def test_temporary_upload_failures_are_retried(send, faults, slug, count):
     faults.on("StartSubmissionUpload", f.status(503))
     faults.on("PUT ", f.drop_before)
     faults.on("PUT ", f.status(429, headers={"Retry-After": "0"}), nth=2)
@@ -267,7 +267,7 @@ def test_a_file_that_scores_as_an_error(send, answers, faults, slug, count):
     assert count() == 1, "an unchanged bad file is not sent again by itself"
 
 
-def test_a_pending_one_is_returned_and_waited_on_later(send, faults, slug, count):
+def test_a_pending_submission_is_returned_and_the_next_call_waits(send, faults, slug, count):
     def pending(body):
         listed = json.loads(body)
         for s in listed.get("submissions", []):
@@ -315,7 +315,7 @@ def test_a_pending_one_is_returned_and_waited_on_later(send, faults, slug, count
         ((404, "Not found"), NotFound, "no competition"),
     ],
 )
-def test_each_refusal_has_its_words_and_sends_nothing_twice(send, faults, slug, said, error, hint):
+def test_each_refusal_has_its_own_message_and_sends_nothing_twice(send, faults, slug, said, error, hint):
     faults.on("CreateSubmission", f.status(*said))
     with pytest.raises(error, match=hint) as caught:
         send()
@@ -336,14 +336,14 @@ def test_a_refusal_never_quotes_the_key(send, faults, box):
     assert "***" in told and box.key not in told
 
 
-def test_the_daily_limit_tells_the_numbers(client, answers):
+def test_the_daily_limit_names_the_numbers(client, answers):
     for n in range(2):
         submit(answers, f"number {n}", "limited", client=client, poll_s=0.05)
     with pytest.raises(DailyLimitReached, match=r"resets at 00:00 UTC.* You sent 2 today"):
         submit(answers, "number 2", "limited", client=client, poll_s=0.05)
 
 
-def test_an_unclear_400_is_cleared_up_by_the_numbers(send, faults):
+def test_an_unclear_400_is_explained_by_the_limits(send, faults):
     faults.on("CreateSubmission", f.status(400, "Bad Request"))
     faults.on(
         "GetSubmissionLimits",
@@ -398,7 +398,7 @@ def test_every_page_is_read(send, faults, slug, client, monkeypatch):
     assert faults.seen("ListSubmissions") >= 3
 
 
-def test_the_journal_survives_a_torn_line_and_holds_no_key(send, box, tmp_path):
+def test_the_journal_survives_a_cut_line_and_has_no_key(send, box, tmp_path):
     journal = Journal(tmp_path / "j.jsonl")
     send(journal=journal)
     assert [e.state for e in journal.entries()] == [

@@ -1,1 +1,1 @@
-"""Datasets: made, updated and fetched, each whole or not at all."""
+"""Datasets on Kaggle: make, update, download, keep in sync with a folder."""

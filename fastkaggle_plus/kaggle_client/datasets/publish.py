@@ -1,19 +1,13 @@
-"""Make a dataset, or a new version of one, exactly once, whatever happens to the answer."""
+"""Send a folder to Kaggle once, as a new dataset or as a new version of one."""
 
 from __future__ import annotations
 
 import contextlib
-import time
-import uuid
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-
-import requests
-from filelock import FileLock, Timeout
 
 from ...exceptions import (
     DataError,
@@ -23,49 +17,38 @@ from ...exceptions import (
     NameTaken,
     NotFound,
 )
-from .. import api as service
-from .. import retry, uploads
-from ..outbox import Entry, Journal
-from ..upload_sessions import Sessions
-from . import error_rules
-from .error_rules import url_of
-from .lookup import (
-    SETTLED,
-    about,
-    explained,
-    files_of,
-    find,
-    send,
-    still_processing,
-    user_of,
-    wait_settled,
-)
-from .metadata import Content, Metadata, check_names, parcels, read_content
+from .. import api, error_rules, errors, outbox, uploads
+from ..outbox import Entry, Journal, UnclearAnswer
+from ..services import DATASETS, dataset_page
+from ..upload_sessions import OpenUploads
+from . import lookup
+from .content import Content, files_to_upload, read_content
+from .metadata import Metadata, check_names
 
 
 @dataclass(frozen=True)
 class Dataset:
-    "A dataset at one of its versions."
+    """A dataset at one of its versions."""
 
     handle: str  # owner/slug
     title: str
     version: int  # 0 = not sent, or Kaggle has not numbered it yet
-    status: str  # READY, or how far it is; NOT_SENT
+    status: str  # READY, or its processing step; NOT_SENT
     is_private: bool
     sent: bool = False  # by the call that returned this; False = it was there already
 
     @property
     def url(self) -> str:
-        "Its page for people."
-        return url_of(self.handle)
+        """Its page for people."""
+        return dataset_page(self.handle)
 
 
 @dataclass(frozen=True)
 class Terms:
-    "How one thing is sent."
+    """How to send a dataset."""
 
-    new: bool  # a dataset, and not a version of one
-    wait: bool  # for READY
+    new: bool  # a dataset; False = a version of one
+    wait: bool  # until it is READY
     timeout_s: float
     poll_s: float
     again: bool = False  # make a version even if the current one is the same
@@ -83,244 +66,191 @@ def publish(
 ) -> Dataset:
     """Send `folder` and return the dataset once it is READY.
 
-    The attempt is journaled first. If an answer got lost, here or in a process that was killed, the dataset's versions are looked at before
-    anything is sent again.
+    The attempt is journaled first. After a lost answer, also of a process that was killed, the
+    dataset's versions are compared before anything is sent again.
     """
     check_names(meta.title, meta.handle.split("/")[1])
     content = read_content(folder)
     if not content.files:
-        raise DataError(f"{folder} holds nothing to send. Put the dataset's files into it.")
-    book = journal if isinstance(journal, Journal) else Journal(journal)
-    entry = Entry(
-        uuid.uuid4().hex,
-        service.origin(client),
-        user_of(client),
+        raise DataError(f"{folder} has nothing to send. Put the dataset's files into it.")
+    publication = _Publication(client, outbox.journal_of(journal), meta, content, terms)
+    new = outbox.new_entry(
+        client,
         meta.handle,
-        content.sha256,
-        content.size,
-        folder.name,
-        notes.strip(),
-        _now(),
+        sha256=content.sha256,
+        size=content.size,
+        file_name=folder.name,
+        description=notes,
         kind="dataset",
     )
-    with _alone(book, meta.handle, terms.timeout_s):
-        old = None if terms.again else _look_back(client, book, entry, content, terms)
-        entry = old or _send(client, book, entry, content, meta, terms)
-        entry, status = _follow(client, book, entry, terms, sent=old is None)
+    with publication.book.lock(terms.timeout_s, meta.handle):
+        old = None if terms.again else publication.earlier(new)
+        entry = old or publication.send(new)
+        entry, status = publication.wait(entry, sent=old is None)
     return Dataset(meta.handle, meta.title, entry.ref, status, meta.is_private, sent=old is None)
 
 
-def _look_back(
-    client: Any, book: Journal, new: Entry, content: Content, terms: Terms
-) -> Entry | None:
-    "Return the journaled attempt that made the current version out of these very files, None if none did."
-    old = next(
-        (
-            e
-            for e in reversed(book.entries())
-            if e.key == new.key and e.state in ("creating", "sent")
-        ),
-        None,
-    )
-    if old is None:
-        return None
-    if old.ref == 0:  # nobody saw what became of it
-        found = _version_made(client, old, content, terms, looks=3)
-        return book.write(replace(old, state="sent", ref=found)) if found else None
-    dataset = find(client, old.slug)
-    is_current = dataset is not None and dataset.current_version_number == old.ref
-    return old if is_current and content.fits(files_of(client, old.slug)) else None
+@dataclass(frozen=True)
+class _Publication:
+    """One folder on its way to Kaggle."""
 
+    client: Any
+    book: Journal
+    meta: Metadata
+    content: Content
+    terms: Terms
 
-def _send(
-    client: Any,
-    book: Journal,
-    entry: Entry,
-    content: Content,
-    meta: Metadata,
-    terms: Terms,
-    tries: int = 3,
-) -> Entry:
-    "Upload and make the version; return its journal entry."
-    book.write(entry)
-    before = _version_before(client, entry.slug, terms)
-    sessions = Sessions(book, origin=entry.origin, user=entry.user, handle=entry.slug)
-    with TemporaryDirectory(prefix="fkp-") as work:
-        tokens = [
-            uploads.upload_blob(client, parcel, handle=entry.slug, sessions=sessions)
-            for parcel in parcels(content, Path(work))
-        ]
-    method, request = _request(entry, meta, tokens, terms)
-    entry = book.write(replace(entry, state="creating", before=(before,), time=_now()))
-    sessions.forget()
-    for nth in range(tries):
+    @property
+    def handle(self) -> str:
+        return self.meta.handle
+
+    def earlier(self, new: Entry) -> Entry | None:
+        """Return the journaled attempt that made the current version of the same files."""
+        old = next(iter(self.book.attempts(new)), None)
+        if old is None:
+            return None
+        if old.ref == 0:  # its answer was lost
+            found = outbox.look_up(self._find_version, old, poll_s=self.terms.poll_s)
+            return self.book.write(found) if found else None
+        dataset = lookup.find_dataset(self.client, self.handle)
+        if dataset is None or dataset.current_version_number != old.ref:
+            return None
+        return old if self.content.fits(lookup.list_files(self.client, self.handle)) else None
+
+    def send(self, new: Entry) -> Entry:
+        """Upload the files and make the version; return its journal entry."""
+        self.book.write(new)
+        before = self._version_before()
+        open_uploads = OpenUploads(self.book, origin=new.origin, user=new.user, handle=self.handle)
+        with TemporaryDirectory(prefix="fkp-") as work:
+            tokens = [
+                uploads.upload_dataset_file(
+                    self.client, path, handle=self.handle, open_uploads=open_uploads
+                )
+                for path in files_to_upload(self.content, Path(work))
+            ]
+        method, request = _request(self.meta, tokens, new.description, self.terms)
+        entry = self.book.write(new, state="creating", before=(before,))
+        open_uploads.clear()
+
+        def create() -> int:
+            answer = api.send(self.client, DATASETS, method, request)
+            if answer.error:
+                raise _refusal(self.handle, answer.error)
+            if answer.status.lower() != "ok":
+                raise UnclearAnswer(_refusal(self.handle, answer.status))
+            return 0  # Kaggle numbers the version later
+
+        return self.book.send(
+            entry,
+            create=create,
+            find=self._find_version,
+            explain=partial(api.explained, self.client, DATASETS, name=self.handle, doing="make"),
+            poll_s=self.terms.poll_s,
+            deadline_s=api.limits_of(self.client).deadline_s,
+        )
+
+    def wait(self, entry: Entry, *, sent: bool) -> tuple[Entry, str]:
+        """Return the entry with its version, and the status, once it is READY."""
+        terms = self.terms
         try:
-            with explained(client, entry.slug, "make"):
-                answer, lost = _create(client, method, request)
-            if answer and answer.error:
-                raise error_rules.refused(entry.slug, answer.error)
-        except KaggleError:
-            # Tokens and names that were sent before are refused if the first request did arrive.
-            if nth and (found := _version_made(client, entry, content, terms, looks=2)):
-                return book.write(replace(entry, state="sent", ref=found))
-            book.write(replace(entry, state="creating" if nth else "refused"))
-            raise
-        if answer and answer.status.lower() == "ok":
-            return book.write(replace(entry, state="sent"))
-        if found := _version_made(client, entry, content, terms, looks=3):
-            return book.write(replace(entry, state="sent", ref=found))
-        if answer:
-            book.write(replace(entry, state="refused"))
-            raise error_rules.refused(entry.slug, answer.error or answer.status)
-        pause = retry.retry_after_s(lost) or 0.0
-        if pause > getattr(client, "deadline_s", 300.0):
-            break
-        if nth < tries - 1:
-            time.sleep(pause)
-    with explained(client, entry.slug, "make"):
-        raise lost
+            status, version = lookup.wait_final(
+                self.client,
+                self.handle,
+                timeout_s=terms.timeout_s if terms.wait else 0.0,
+                poll_s=terms.poll_s,
+                after=max(entry.before, default=0),
+            )
+        except KaggleUnavailable:
+            if terms.wait or not sent:
+                raise
+            return entry, "NOT_YET_PERSISTED"  # it is sent, even if its status cannot be read now
+        if status in ("FAILED", "DELETED"):
+            self.book.write(entry, state="refused")
+            raise DatasetFailed(
+                f"Kaggle took the files of {self.handle} and could not process them (status "
+                f"{status}). Look at {dataset_page(self.handle)}; damaged archives and names it "
+                "cannot store are the usual causes. Correct the files, then call push_dataset."
+            )
+        if status != "READY" and terms.wait:
+            raise lookup.still_processing(self.handle, status, terms.timeout_s)
+        if status == "READY" and not entry.ref:
+            entry = self.book.write(outbox.found(entry, version))
+        return entry, status
 
-
-def _version_before(client: Any, handle: str, terms: Terms) -> int:
-    "Return the version that is there, 0 for none. Raises if a dataset of that name must not be there, or must."
-    dataset = find(client, handle)
-    if terms.new and dataset is not None:
-        raise NameTaken(error_rules.TAKEN.format(slug=handle, url=url_of(handle)))
-    if not terms.new and dataset is None:
-        raise NotFound(
-            f"There is no dataset {handle} to make a new version of. Make it first with mk_dataset.",
-            status=404,
-        )
-    if dataset is None:
-        return 0
-    # A version on top of one that is still processed would leave open which is the current one.
-    status, version = wait_settled(
-        client, handle, ends=time.monotonic() + terms.timeout_s, poll_s=terms.poll_s
-    )
-    if status not in SETTLED:
-        raise still_processing(handle, status, terms.timeout_s)
-    return version
-
-
-def _request(entry: Entry, meta: Metadata, tokens: list[str], terms: Terms) -> tuple[str, Any]:
-    from kagglesdk.datasets.types import dataset_api_service as api
-
-    files = []
-    for token in tokens:
-        file = api.ApiDatasetNewFile()
-        file.token = token
-        files.append(file)
-    if terms.new:
-        request = api.ApiCreateDatasetRequest()
-        request.owner_slug, request.slug = entry.slug.split("/")
-        request.title, request.license_name, request.is_private = (
-            meta.title,
-            meta.license,
-            meta.is_private,
-        )
-        body: Any = request
-    else:
-        request = about(api.ApiCreateDatasetVersionRequest, entry.slug)
-        body = api.ApiCreateDatasetVersionRequestBody()
-        body.version_notes, body.delete_old_versions = entry.description, terms.delete_old_versions
-    body.files, body.category_ids = files, list(meta.keywords)
-    if meta.subtitle:
-        body.subtitle = meta.subtitle
-    if meta.description:
-        body.description = meta.description
-    if not terms.new:
-        request.body = body
-    return "create_dataset" if terms.new else "create_dataset_version", request
-
-
-def _create(client: Any, method: str, request: Any) -> tuple[Any, Exception]:
-    "Return the answer, or None and what came instead of it: then nobody knows whether the version was made."
-    try:
-        return send(client, method, request), LookupError()
-    except (requests.RequestException, ValueError, TypeError, KeyError, AttributeError) as e:
-        if isinstance(e, requests.HTTPError) and not retry.is_transient(e):
-            raise
-        return None, e
-
-
-def _version_made(client: Any, entry: Entry, content: Content, terms: Terms, *, looks: int) -> int:
-    "Return the number of the version that `entry` made, 0 if it made none: one above what was there, with these files."
-    before = max(entry.before, default=0)
-    for nth in range(looks):
-        if nth:
-            time.sleep(terms.poll_s * nth)  # the service can lag behind
-        dataset = find(client, entry.slug)
+    def _version_before(self) -> int:
+        """Return the current version, 0 without one. Raises NameTaken or NotFound."""
+        dataset = lookup.find_dataset(self.client, self.handle)
+        if self.terms.new and dataset is not None:
+            text = error_rules.NAME_TAKEN.format(name=self.handle, url=dataset_page(self.handle))
+            raise NameTaken(text)
+        if self.terms.new:
+            return 0
         if dataset is None:
-            continue
-        status, latest = wait_settled(
-            client, entry.slug, ends=time.monotonic() + terms.timeout_s, poll_s=terms.poll_s
-        )
-        if status not in SETTLED:
-            raise still_processing(entry.slug, status, terms.timeout_s)
+            raise NotFound(
+                f"There is no dataset {self.handle} to make a new version of. Make it first with "
+                "mk_dataset.",
+                status=404,
+            )
+        # While one version is processed, the number of the next one is unknown.
+        return self._final_version()
+
+    def _final_version(self) -> int:
+        terms = self.terms
+        return lookup.require_final(
+            self.client, self.handle, timeout_s=terms.timeout_s, poll_s=terms.poll_s
+        )[1]
+
+    def _find_version(self, entry: Entry) -> Entry | None:
+        """Return `entry` with the version it made: a new one with these files."""
+        dataset = lookup.find_dataset(self.client, self.handle)
+        if dataset is None:
+            return None
+        latest, before = self._final_version(), max(entry.before, default=0)
         notes = {v.version_number: v.version_notes for v in dataset.versions or []}
         for version in range(latest, before, -1):
             by_name = bool(entry.description) and notes.get(version) == entry.description
             with contextlib.suppress(NotFound):  # a version that failed has no files
-                if content.fits(files_of(client, entry.slug, version=version), by_name=by_name):
-                    return version
-    return 0
+                listed = lookup.list_files(self.client, self.handle, version=version)
+                if self.content.fits(listed, by_name=by_name):
+                    return outbox.found(entry, version)
+        return None
 
 
-def _follow(
-    client: Any, book: Journal, entry: Entry, terms: Terms, *, sent: bool
-) -> tuple[Entry, str]:
-    "Return the entry with its version, and the status, once it is READY."
-    before = max(entry.before, default=0)
-    ends = time.monotonic() + (terms.timeout_s if terms.wait else 0.0)
-    try:
-        status, version = wait_settled(
-            client, entry.slug, ends=ends, poll_s=terms.poll_s, after=before
-        )
-    except KaggleUnavailable:
-        if terms.wait or not sent:
-            raise
-        return (
-            entry,
-            "NOT_YET_PERSISTED",
-        )  # it is sent; not to be asked how it goes is no reason to say that it failed
-    if status in ("FAILED", "DELETED"):
-        book.write(replace(entry, state="refused"))
-        raise DatasetFailed(
-            f"Kaggle took the files of {entry.slug} and could not process them (status {status}). Look at "
-            f"{url_of(entry.slug)}; damaged archives and names it cannot store are the usual causes. "
-            "Mend the files, then call push_dataset."
-        )
-    if status == "READY" and not entry.ref:
-        entry = book.write(replace(entry, state="sent", ref=version))
-    if status != "READY" and terms.wait:
-        raise still_processing(entry.slug, status, terms.timeout_s)
-    return entry, status
+def _request(
+    meta: Metadata, tokens: list[str], notes: str, terms: Terms
+) -> tuple[str, dict[str, Any]]:
+    """Return the method that makes the dataset or version, and the fields of its request."""
+    from kagglesdk.datasets.types import dataset_api_service as types
+
+    files = []
+    for token in tokens:
+        file = types.ApiDatasetNewFile()
+        file.token = token
+        files.append(file)
+    fields: dict[str, Any] = {"files": files, "category_ids": list(meta.keywords)}
+    texts = {"subtitle": meta.subtitle, "description": meta.description}
+    fields |= {k: v for k, v in texts.items() if v}
+    if terms.new:
+        owner, slug = meta.handle.split("/")
+        fields |= {"owner_slug": owner, "slug": slug, "title": meta.title}
+        fields |= {"license_name": meta.license, "is_private": meta.is_private}
+        return "create_dataset", fields
+    fields |= {"version_notes": notes, "delete_old_versions": terms.delete_old_versions}
+    body = types.ApiCreateDatasetVersionRequestBody()
+    for field, value in fields.items():
+        setattr(body, field, value)
+    return "create_dataset_version", {**lookup.request_for(meta.handle), "body": body}
 
 
-@contextlib.contextmanager
-def _alone(book: Journal, handle: str, timeout_s: float) -> Iterator[None]:
-    "Hold one dataset: two processes must not both send to it. A submission need not wait for a long upload."
-    lock = FileLock(
-        book.path.with_name(f"{book.path.name}.{handle.replace('/', '.')}.lock"), timeout=timeout_s
-    )
-    try:
-        book.path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout:
-        raise KaggleUnavailable(
-            f"Another process has been sending {handle} for more than {timeout_s:.0f} s (lock: {lock.lock_file}). "
-            "Wait for it, or end it, then call again."
-        ) from None
-    except OSError as e:
-        raise KaggleError(
-            f"The journal {book.path} cannot be written: {e.strerror}. Give a `journal` that can; "
-            "without one a lost answer could not be told from a request that never arrived."
-        ) from e
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat()
+def _refusal(
+    handle: str,
+    message: str,  # the `error` in an answer that has HTTP status 200
+) -> KaggleError:
+    """Return the exception for a dataset or version that Kaggle did not make."""
+    rule = errors.find_rule(error_rules.DATASET, 400, message)
+    error = NameTaken if rule and rule.error is NameTaken else DatasetFailed
+    text = ""
+    if rule:
+        text = rule.message.format(name=handle, url=dataset_page(handle), doing="make") + " "
+    return error(f"{text}Kaggle said: {message or 'nothing'}", said=message)

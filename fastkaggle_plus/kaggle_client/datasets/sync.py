@@ -1,77 +1,96 @@
-"""A private dataset that holds what a folder holds: made, or given a new version, only where the content differs."""
+"""Make or update a dataset so that it has the files of a folder; send only what changed."""
 
 from __future__ import annotations
 
-import time
+import shutil
+from collections.abc import Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from ...exceptions import DownloadCorrupt, NotFound
-from .. import session
+from .. import api, session
 from . import lookup
-from .api import fetch_file, metadata_of, mk_dataset, push_dataset
-from .metadata import Content, read_content, slugify, write_metadata
-from .publish import Dataset
+from .content import Content, read_content
+from .fetch import fetch_file
+from .metadata import METADATA, Metadata, check_names, slugify, write_metadata
+from .publish import Dataset, Terms, publish
 
 if TYPE_CHECKING:
     from kaggle.api.kaggle_api_extended import KaggleApi
 
     from ..outbox import Journal
 
-SUMS = "SHA256SUMS.txt"  # of the files, in the dataset: the service tells names and sizes only
+SUMS = "SHA256SUMS.txt"  # of the files, in the dataset: Kaggle lists only names and sizes
 
 
-def keep_dataset(
-    dataset_path: str | Path,  # the folder; its sums and its metadata are written into it
+def sync_dataset(
+    dataset_path: str | Path,  # the folder; its checksums and metadata are written into it
     title: str,  # 6 to 50 characters; the slug is made of it
     *,
-    license: str = "other",  # by Kaggle's name; "other": that of what is in it
+    owner: str = "",  # "" = the client's user
+    license: str = "other",  # of a new dataset, by Kaggle's name; "other": that of its content
+    private: bool = True,  # a new dataset
+    pattern: str = "*",  # the files to compare; others in the folder are sent along
+    retain: Sequence[str] = (),  # other files of the dataset that a new version keeps
+    notes: str = "",  # of a new version; "" = a hash of the files
     client: KaggleApi | None = None,
     timeout_s: float = 600.0,  # longest wait for Kaggle to process it
     poll_s: float = 5.0,  # longest pause between looks
-    journal: str
-    | Path
-    | Journal
-    | None = None,  # where attempts are written down; None = under environment.home()
+    journal: str | Path | Journal | None = None,  # of attempts; None = in environment.home()
 ) -> Dataset:
-    """Return your private dataset of that title with what the folder holds; `sent` says whether anything had to be sent.
+    """Return the dataset of that title with the files of the folder; `sent` if it was changed.
 
-    Asked of Kaggle itself, so that another machine's push is seen too. Raises DatasetFailed, SecretFound.
+    Kaggle's own list is compared, so changes by other machines count. Raises DatasetFailed,
+    SecretFound.
     """
     client, folder = client or session.import_kaggle(), Path(dataset_path)
-    handle = f"{lookup.user_of(client)}/{slugify(title)}"
-    (folder / SUMS).unlink(missing_ok=True)
-    files = read_content(folder).files
-    (folder / SUMS).write_text(
-        "".join(f"{sha}  {name}\n" for name, (_, sha) in sorted(files.items())), encoding="utf-8"
-    )
-    terms: dict[str, Any] = dict(client=client, timeout_s=timeout_s, poll_s=poll_s, journal=journal)
-    if lookup.find(client, handle) is None:
-        return mk_dataset(folder, title, True, license=license, **terms)
-    status, version = lookup.wait_settled(
-        client, handle, ends=time.monotonic() + timeout_s, poll_s=poll_s
-    )
-    if status not in lookup.SETTLED:
-        raise lookup.still_processing(handle, status, timeout_s)
-    meta, content = metadata_of(client, handle)[0], read_content(folder)
+    handle = f"{owner or api.user_of(client)}/{slugify(title)}"
+    check_names(title, slugify(title))
+    sums = _write_sums(folder, pattern)
+    if lookup.find_dataset(client, handle) is None:
+        meta = Metadata(handle, title, license, is_private=private)
+        write_metadata(folder, meta)
+        terms = Terms(True, True, timeout_s, poll_s)
+        return publish(client, folder, meta, notes="", journal=journal, terms=terms)
+    status, version = lookup.require_final(client, handle, timeout_s=timeout_s, poll_s=poll_s)
+    listed = lookup.list_files(client, handle) if status == "READY" else {}
+    meta, _ = lookup.read_metadata(client, handle)
     write_metadata(folder, meta)
-    if status == "READY" and _is_same(client, handle, content):
+    if _is_same(
+        client, handle, sums, {n: s for n, s in listed.items() if _is_compared(n, pattern)}
+    ):
         return Dataset(handle, meta.title, version, status, meta.is_private)
-    return push_dataset(
-        folder, f"content {content.sha256[:12]}", **terms
-    )  # the same words for the same files: a call that was cut is found again
+    for name in retain:
+        if name in listed and name != METADATA and not (folder / name).exists():
+            with TemporaryDirectory(prefix="fkp-") as work:
+                shutil.move(fetch_file(client, handle, name, Path(work)), folder / name)
+    # The same notes for the same files: after a kill, the next call finds the version it made.
+    notes = notes or f"content {read_content(folder).sha256[:12]}"
+    terms = Terms(False, True, timeout_s, poll_s)
+    return publish(client, folder, meta, notes=notes, journal=journal, terms=terms)
 
 
-def _is_same(client: Any, handle: str, content: Content) -> bool:
-    "Say whether the dataset has exactly these files: names, sizes and hashes."
-    if not content.fits(lookup.files_of(client, handle)):
+def _write_sums(folder: Path, pattern: str) -> Content:
+    """Write the checksums of the compared files into `folder`; return those files, with SUMS."""
+    (folder / SUMS).unlink(missing_ok=True)
+    files = {n: f for n, f in read_content(folder).files.items() if _is_compared(n, pattern)}
+    (folder / SUMS).write_text(Content(folder, files).sums, encoding="utf-8")
+    return Content(folder, {**files, SUMS: ((folder / SUMS).stat().st_size, "")})
+
+
+def _is_compared(name: str, pattern: str) -> bool:
+    return name == SUMS or fnmatch(name, pattern)
+
+
+def _is_same(client: Any, handle: str, content: Content, listed: dict[str, int]) -> bool:
+    """Say whether the dataset has exactly these files: names, sizes and hashes."""
+    if SUMS not in listed or not content.fits(listed):
         return False
     try:
         with TemporaryDirectory(prefix="fkp-") as work:
-            return (
-                fetch_file(client, handle, SUMS, Path(work)).read_bytes()
-                == (content.folder / SUMS).read_bytes()
-            )
+            theirs = fetch_file(client, handle, SUMS, Path(work)).read_bytes()
+            return theirs == (content.folder / SUMS).read_bytes()
     except (NotFound, DownloadCorrupt):
         return False

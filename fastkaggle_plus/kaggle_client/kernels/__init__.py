@@ -1,1 +1,1 @@
-"""Notebooks on Kaggle: pushed once, watched, their logs followed, their output fetched, submitted as code."""
+"""Notebooks on Kaggle: push, watch, read logs, download output, submit to a code competition."""

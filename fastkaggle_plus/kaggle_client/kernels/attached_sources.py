@@ -1,82 +1,69 @@
-"""Whether the inputs of a notebook can be read, asked before it is pushed: without them its run would cost a session for nothing."""
+"""Check before a push that the notebook's inputs can be read: a run without them fails."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-import requests
+from ...exceptions import KaggleError, NotFound, PermissionDenied, PushRefused
+from .. import api, error_rules
+from ..services import COMPETITIONS, DATASETS, competition_page
+from . import lookup
+from .kernel import kernel_of
 
-from ...exceptions import KaggleError, NotFound, PushRefused
-from .. import api, errors, retry
-from . import lookup, status
 
-
-def refuse_absent(client: Any, meta: dict[str, Any]) -> None:
-    "Raise PushRefused if an input is certainly not there for this user; where the service does not say, the push itself tells."
+def check_sources(client: Any, meta: dict[str, Any]) -> None:
+    """Raise PushRefused if an input cannot be read; in doubt, Kaggle decides at the push."""
     checks: dict[str, Callable[[Any, str], str]] = {
-        "competition": _competition,
-        "dataset": _dataset,
-        "kernel": _kernel,
+        "competition": _competition_problem,
+        "dataset": _dataset_problem,
+        "kernel": _kernel_problem,
     }
-    reasons = []
+    problems = []
     for kind, check in checks.items():
         for source in meta[f"{kind}_sources"]:
             try:
-                reason = check(client, source)
+                problem = check(client, source)
             except KaggleError:
                 continue
-            if reason:
-                reasons.append(f"{kind} {source!r}: {reason}")
-    if reasons:
+            if problem:
+                problems.append(f"{kind} {source!r}: {problem}")
+    if problems:
         raise PushRefused(
-            f"{meta['id']} could not read what it needs. {' '.join(reasons)} Nothing was pushed.",
-            said="; ".join(reasons),
+            f"{meta['id']} could not read its inputs. {' '.join(problems)} Nothing was pushed.",
+            said="; ".join(problems),
         )
 
 
-def _competition(client: Any, slug: str) -> str:
-    from kagglesdk.competitions.types.competition_api_service import ApiGetCompetitionRequest
-
-    request = ApiGetCompetitionRequest()
-    request.competition_name = slug
+def _competition_problem(client: Any, slug: str) -> str:
+    request = {"competition_name": slug}
     try:
-        found = api.read(client, "get_competition", request, slug=slug)
+        found = api.call(client, COMPETITIONS, "get_competition", request, name=slug)
     except NotFound as e:
         return str(e)
-    return "" if found.user_has_entered else errors.RULES.format(slug=slug, url=errors.page(slug))
+    if found.user_has_entered:
+        return ""
+    return error_rules.RULES_NOT_ACCEPTED.format(name=slug, url=competition_page(slug))
 
 
-def _dataset(client: Any, handle: str) -> str:
-    from kagglesdk.datasets.types.dataset_api_service import ApiListDatasetFilesRequest
-
+def _dataset_problem(client: Any, handle: str) -> str:
     owner, slug, *version = handle.split("/")
-    request = ApiListDatasetFilesRequest()
-    request.owner_slug, request.dataset_slug, request.page_size = owner, slug, 1
+    request = {"owner_slug": owner, "dataset_slug": slug, "page_size": 1}
     if version:
-        request.dataset_version_number = int(version[0])
-
-    def once() -> Any:
-        return api.send(client, "list_dataset_files", request, api="datasets.dataset_api_client")
-
+        request["dataset_version_number"] = int(version[0])
     try:
-        retry.read(
-            once, tries=getattr(client, "tries", 7), deadline_s=getattr(client, "deadline_s", 300.0)
-        )
-    except (requests.RequestException, ValueError, TypeError, KeyError, AttributeError) as e:
-        is_absent = retry.status_of(e) in (403, 404)
+        api.call(client, DATASETS, "list_dataset_files", request, name=handle)
+    except (NotFound, PermissionDenied):
         return (
-            "there is no such dataset that you may read: mistyped, private to somebody else, or its version is gone."
-            if is_absent
-            else ""
+            "there is no such dataset that you may read: the name is mistyped, it is private, or "
+            "its version was deleted."
         )
     return ""
 
 
-def _kernel(client: Any, handle: str) -> str:
-    kernel = lookup.kernel_of(handle, None, client)
+def _kernel_problem(client: Any, handle: str) -> str:
     try:
-        status.status_of(client, kernel)
+        lookup.read_status(client, kernel_of(handle, None, client))
     except NotFound as e:
         return str(e)
     return ""

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ...exceptions import PushRefused
-from .. import api
+from ..services import slug_of
 
 DEFAULT_GPU, DEFAULT_TPU = "NvidiaTeslaT4", "TpuV5E8"
 # Kaggle runs the last two on a CPU, without a word.
@@ -55,7 +55,7 @@ def nb_meta(
     timeout_s: float | None = None,  # longest run; None = Kaggle's own limit
     keywords: Iterable[str] = (),
 ) -> dict[str, Any]:
-    "Return the `dict` required for a kernel-metadata.json file."
+    """Return the `dict` required for a kernel-metadata.json file."""
     if machine_shape in RETIRED:
         warnings.warn(
             f"Kaggle has retired the accelerator {machine_shape}; {RETIRED[machine_shape]} is used in its place.",
@@ -75,7 +75,7 @@ def nb_meta(
         "enable_internet": internet,
         "keywords": list(keywords),
         "dataset_sources": _several(linked_datasets),
-        "competition_sources": [api.slug_of(c) for c in _several(competition)],
+        "competition_sources": [slug_of(c) for c in _several(competition)],
         "kernel_sources": _several(linked_notebooks),
         "model_sources": _several(linked_models),
     }
@@ -89,7 +89,7 @@ def nb_meta(
 
 
 def check_meta(meta: dict[str, Any]) -> None:
-    "Raise PushRefused if Kaggle would refuse this, or take it for something else."
+    """Raise PushRefused if Kaggle would refuse this, or take it for something else."""
     from slugify import slugify
 
     owner, _, slug = str(meta["id"]).partition("/")
@@ -123,7 +123,7 @@ def check_meta(meta: dict[str, Any]) -> None:
 
 
 def _several(given: Any) -> list[Any]:
-    "Return one, many or none as a list; one may be a Competition."
+    """Return one, many or none as a list; one may be a Competition."""
     if not given:
         return []
     return [given] if isinstance(given, str) or hasattr(given, "slug") else list(given)

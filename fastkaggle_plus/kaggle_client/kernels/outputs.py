@@ -1,4 +1,4 @@
-"""What a notebook version wrote, brought here whole: every page, each file verified before it gets its name."""
+"""Download the output of a notebook version: all pages, each file verified before it is named."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -14,35 +13,33 @@ from typing import TYPE_CHECKING, Any
 import requests
 from filelock import FileLock
 
-from ... import files as placing
+from ... import files
 from ...exceptions import DownloadCorrupt, KaggleError, NotFound, PermissionDenied
-from .. import api, downloads, retry, session
+from .. import api, downloads, http, session
+from ..services import KERNELS
 from . import lookup
-from . import status as watching
-from .lookup import Kernel
+from .kernel import Kernel, KernelVersion, kernel_of
 
 if TYPE_CHECKING:
     from kaggle.api.kaggle_api_extended import KaggleApi
 
-    from .push import KernelVersion
-
-NOTE = ".fkp-output.json"
+_RECORD = ".fkp-output.json"
 
 
 @dataclass(frozen=True)
 class KernelOutput:
-    "The files of one notebook version."
+    """The files of one notebook version."""
 
     handle: str  # owner/name
     version: int | None
     path: str  # the folder
-    files: tuple[str, ...]  # in it, the log left out
+    files: tuple[str, ...]  # in it, without the log
     log: str  # the log's file in it, "" = there is none
 
 
 @dataclass
-class _Note:
-    "What is in the folder by our doing, on disk after every file: a kill costs one file."
+class _Record:
+    """The files we wrote into the folder; saved after every file, so that a kill costs one file."""
 
     handle: str = ""
     version: int | None = None
@@ -52,222 +49,192 @@ class _Note:
     files: dict[str, list[Any]] = field(default_factory=dict)  # name -> bytes, MD5
 
     @classmethod
-    def read(cls, folder: Path) -> _Note:
+    def read(cls, folder: Path) -> _Record:
         try:
-            return cls(**json.loads((folder / NOTE).read_text(encoding="utf-8")))
+            return cls(**json.loads((folder / _RECORD).read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return cls()
 
     def write(self, folder: Path) -> None:
-        part = folder / (NOTE + ".part")
-        part.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
-        part.replace(folder / NOTE)
+        files.write_atomically(folder / _RECORD, json.dumps(asdict(self), indent=1))
 
-    def holds(self, folder: Path, name: str) -> bool:
-        "Say whether `name` is in the folder as we left it."
+    def add(self, folder: Path, name: str) -> None:
+        self.files[name] = [(folder / name).stat().st_size, _md5(folder / name)]
+        self.write(folder)
+
+    def is_unchanged(self, folder: Path, name: str) -> bool:
+        """Say whether we wrote `name` and nobody changed it."""
         size, md5 = self.files.get(name, (-1, ""))
         path = folder / name
         return path.is_file() and path.stat().st_size == size and _md5(path) == md5
 
 
 def kernel_output(
-    handle: str | KernelVersion,  # owner/name, or what push_notebook returned
+    handle: str | KernelVersion,  # owner/name, or the result of push_notebook
     dest: str | Path = ".",  # folder
     version: int | None = None,  # None = the current one
     *,
     client: KaggleApi | None = None,
-    progress: downloads.Progress
-    | None = None,  # called with (bytes so far, bytes in all) of each file
+    progress: downloads.Progress | None = None,  # called with (bytes so far, in all) of each file
 ) -> KernelOutput:
-    """Bring every file that a notebook version wrote, and its log, into `dest`.
+    """Download every file that a notebook version wrote, and its log, into `dest`.
 
-    What is there already and right is left alone, so a call that was cut short goes on where it stopped. A file of that name that is
-    not ours is kept as NAME.old; files of another version that we brought before are removed.
+    Complete files are not downloaded again, so an interrupted call resumes. A file of yours with
+    the same name is kept as NAME.old; files that we wrote for another version are removed.
     """
     client, dest = client or session.import_kaggle(), Path(dest)
-    kernel = watching.pinned(client, lookup.kernel_of(handle, version, client))
-    with placing.disk_errors(dest, "another `dest`"):
+    kernel = lookup.with_version(client, kernel_of(handle, version, client))
+    with files.disk_errors(dest, "another `dest`"):
         dest.mkdir(parents=True, exist_ok=True)
         lock = dest / ".fkp-output.lock"
         with FileLock(lock):
-            note = _Note.read(dest)
-            same = kernel.version is not None and (note.handle, note.version, note.origin) == (
-                kernel.handle,
-                kernel.version,
-                api.origin(client),
-            )
-            if not (same and note.is_whole and all(note.holds(dest, name) for name in note.files)):
-                note = _fetch_all(client, kernel, dest, note, same, progress)
+            record = _Record.read(dest)
+            is_there = record.is_whole and _is_same_version(record, kernel, client)
+            if not (is_there and all(record.is_unchanged(dest, name) for name in record.files)):
+                record = _fetch_all(client, kernel, dest, record, progress)
             lock.unlink(missing_ok=True)
-    return KernelOutput(
-        kernel.handle,
-        kernel.version,
-        str(dest),
-        tuple(n for n in note.files if n != note.log),
-        note.log,
-    )
+    names = tuple(name for name in record.files if name != record.log)
+    return KernelOutput(kernel.handle, kernel.version, str(dest), names, record.log)
+
+
+def _is_same_version(record: _Record, kernel: Kernel, client: Any) -> bool:
+    wanted = (kernel.handle, kernel.version, api.origin(client))
+    recorded = (record.handle, record.version, record.origin)
+    return kernel.version is not None and recorded == wanted
 
 
 def _fetch_all(
-    client: Any,
-    kernel: Kernel,
-    dest: Path,
-    old: _Note,
-    same: bool,
-    progress: downloads.Progress | None,
-) -> _Note:
-    status = watching.status_of(client, kernel)
+    client: Any, kernel: Kernel, dest: Path, old: _Record, progress: downloads.Progress | None
+) -> _Record:
+    status = lookup.read_status(client, kernel)
     if not status.is_done:
         raise KaggleError(
-            f"{kernel} is {status.status.lower()}: its output is not whole yet. Wait for its end, with "
-            f"wait_kernel({kernel.handle!r}, {kernel.version}) or `fkp status {kernel.handle}`, then call again."
+            f"{kernel} is {status.status.lower()}: its output is not complete yet. Wait for its "
+            f"end, with wait_kernel({kernel.handle!r}, {kernel.version}) or `fkp status "
+            f"{kernel.handle}`, then call again."
         )
-    urls, log = _listed(client, kernel)
-    sizes = _sizes(client, kernel)
+    urls, log = _list_output(client, kernel)
+    sizes = _list_sizes(client, kernel)
     for name in urls:
         _refuse_outside(name, dest)
-    note = _Note(kernel.handle, kernel.version, api.origin(client))
     for name in [n for n in old.files if n not in urls]:
-        if old.holds(dest, name):
+        if old.is_unchanged(dest, name):
             (dest / name).unlink()
-    work = dest / ".fkp-output.download"
-    if not same:
+    work, is_same = dest / ".fkp-output.download", _is_same_version(old, kernel, client)
+    if not is_same:
         shutil.rmtree(work, ignore_errors=True)
     work.mkdir(exist_ok=True)
+    record = _Record(kernel.handle, kernel.version, api.origin(client))
     for name in urls:
-        if not (same and old.holds(dest, name)):
+        is_ours = old.is_unchanged(dest, name)
+        if not (is_same and is_ours):
             part = work / (hashlib.sha256(name.encode()).hexdigest()[:16] + ".part")
-            _fetch(client, kernel, name, part, urls, sizes.get(name), progress)
-            _place(part, dest, name, is_ours=old.holds(dest, name))
-        note.files[name] = [(dest / name).stat().st_size, _md5(dest / name)]
-        note.write(dest)
+            _OutputFile(client, kernel, name, urls, sizes.get(name)).fetch(part, progress)
+            _move_into_place(part, dest, name, is_ours=is_ours)
+        record.add(dest, name)
     if log and (name := f"{kernel.slug}.log") not in urls:
         part = work / "log.part"
         part.write_text(log, encoding="utf-8")
-        _place(part, dest, name, is_ours=old.holds(dest, name))
-        note.log, note.files[name] = name, [(dest / name).stat().st_size, _md5(dest / name)]
-    note.is_whole = True
-    note.write(dest)
+        _move_into_place(part, dest, name, is_ours=old.is_unchanged(dest, name))
+        record.log = name
+        record.add(dest, name)
+    record.is_whole = True
+    record.write(dest)
     shutil.rmtree(work, ignore_errors=True)
-    return note
+    return record
 
 
-def _listed(client: Any, kernel: Kernel) -> tuple[dict[str, str], str]:
-    "Return name -> link of every output file, all pages, and the log."
-    from kagglesdk.kernels.types.kernels_api_service import ApiListKernelSessionOutputRequest
-
-    request = lookup.about(ApiListKernelSessionOutputRequest(), kernel)
+def _list_output(client: Any, kernel: Kernel) -> tuple[dict[str, str], str]:
+    """Return name -> link of every output file, and the log."""
+    method, doing = "list_kernel_session_output", "read the output of"
     urls, log = {}, ""
-    for answer in lookup.pages(
-        client, "list_kernel_session_output", request, kernel=kernel, doing="read the output of"
-    ):
+    for answer in api.pages(client, KERNELS, method, kernel.request, name=str(kernel), doing=doing):
         log = log or answer.log or ""
         urls.update({f.file_name: f.url for f in answer.files or [] if f.file_name})
     return urls, log
 
 
-def _sizes(client: Any, kernel: Kernel) -> dict[str, int]:
-    "Return name -> bytes as Kaggle lists them."
-    from kagglesdk.kernels.types.kernels_api_service import ApiListKernelFilesRequest
-
-    request = lookup.about(ApiListKernelFilesRequest(), kernel)
+def _list_sizes(client: Any, kernel: Kernel) -> dict[str, int]:
+    """Return name -> bytes as Kaggle lists them."""
+    method, doing, sizes = "list_kernel_files", "list the files of", {}
     try:
-        answers = list(
-            lookup.pages(
-                client, "list_kernel_files", request, kernel=kernel, doing="list the files of"
-            )
-        )
-    except (NotFound, PermissionDenied):
-        return {}  # the sizes are a second check: the links tell their own
-    return {f.name: f.size for answer in answers for f in answer.files or []}
-
-
-def _fetch(
-    client: Any,
-    kernel: Kernel,
-    name: str,
-    part: Path,
-    urls: dict[str, str],
-    size: int | None,
-    progress: downloads.Progress | None,
-    tries: int = 3,
-) -> None:
-    "Complete `part`; try again if its bytes are wrong."
-    sources: list[downloads.Source] = []
-
-    def once() -> None:
-        with (
-            api.transfers(client) as transfers,
-            lookup.explained(client, kernel=kernel, doing=f"download {name} of"),
+        for answer in api.pages(
+            client, KERNELS, method, kernel.request, name=str(kernel), doing=doing
         ):
-            downloads.fetch(
-                _asking(client, kernel, name, urls, transfers, sources),
-                part,
-                transfers,
-                stalls=getattr(client, "tries", 7),
-                progress=progress,
-            )
-        # A file with the right MD5 is right, whatever a list says.
-        if not sources[-1].md5 and size is not None and part.stat().st_size != size:
-            raise DownloadCorrupt(
-                f"It came with {part.stat().st_size} bytes, and Kaggle lists {size}."
-            )
-
-    downloads.until_sound(
-        once,
-        part,
-        what=f"{name!r} of {kernel}",
-        then="call again later: nothing was written under its name, what came before is kept",
-        tries=tries,
-    )
+            sizes.update({f.name: f.size for f in answer.files or []})
+    except (NotFound, PermissionDenied):
+        return {}  # only a second check: the links have sizes too
+    return sizes
 
 
-def _asking(
-    client: Any,
-    kernel: Kernel,
-    name: str,
-    urls: dict[str, str],
-    transfers: requests.Session,
-    told: list[downloads.Source],
-) -> Callable[[], downloads.Source]:
-    "Return what finds out where the bytes are, and adds it to `told`; a link that has expired is replaced by a new one."
+@dataclass
+class _OutputFile:
+    """One output file on its way here."""
 
-    def once() -> downloads.Source:
-        # Not HEAD: a signed link may allow GET alone.
-        with transfers.get(
-            urls[name], headers={"Accept-Encoding": "identity"}, stream=True
-        ) as answer:
-            answer.raise_for_status()
-            told.append(downloads.source_of(answer))
-            return told[-1]
+    client: Any
+    kernel: Kernel
+    name: str
+    urls: dict[str, str]  # of all output files; updated when links expire
+    size: int | None  # as Kaggle lists it
+    source: downloads.Source | None = None
 
-    def ask() -> downloads.Source:
-        for is_fresh in (False, True):
-            try:
-                return retry.read(
-                    once,
-                    tries=getattr(client, "tries", 7),
-                    deadline_s=getattr(client, "deadline_s", 300.0),
+    def fetch(self, part: Path, progress: downloads.Progress | None) -> None:
+        """Complete `part`; download it again if its bytes are wrong."""
+
+        def check(md5: str) -> None:
+            # The right MD5 is enough, even if the listed size differs.
+            has_md5 = self.source and self.source.md5
+            if not has_md5 and self.size is not None and part.stat().st_size != self.size:
+                raise DownloadCorrupt(
+                    f"It has {part.stat().st_size} bytes, and Kaggle lists {self.size}."
                 )
-            except requests.HTTPError as e:
-                if is_fresh or retry.status_of(e) not in (400, 401, 403, 404, 410):
-                    raise
-                new, _ = _listed(client, kernel)
-                if name not in new:
-                    raise
-                urls.update(new)
-        raise AssertionError("unreachable")
 
-    return ask
+        downloads.fetch_verified(
+            self.client,
+            KERNELS,
+            self._find_source,
+            part,
+            check,
+            name=str(self.kernel),
+            doing=f"download {self.name} of",
+            what=f"{self.name!r} of {self.kernel}",
+            advice="call again later: nothing was written under its name, an older file is kept",
+            progress=progress,
+        )
+
+    def _find_source(self) -> downloads.Source:
+        """Return the source of the bytes; replace a link that has expired."""
+        limits = api.limits_of(self.client)
+        try:
+            self.source = http.retry_read(self._ask, limits)
+        except requests.HTTPError as e:
+            if http.status_of(e) not in (400, 401, 403, 404, 410):
+                raise
+            new, _ = _list_output(self.client, self.kernel)
+            if self.name not in new:
+                raise
+            self.urls.update(new)
+            self.source = http.retry_read(self._ask, limits)
+        return self.source
+
+    def _ask(self) -> downloads.Source:
+        headers = {"Accept-Encoding": "identity"}
+        # Not HEAD: a signed link may allow only GET.
+        with (
+            api.storage_session(self.client) as storage,
+            storage.get(self.urls[self.name], headers=headers, stream=True) as answer,
+        ):
+            answer.raise_for_status()
+            return downloads.source_of(answer)
 
 
-def _place(part: Path, dest: Path, name: str, *, is_ours: bool) -> None:
-    "Give a whole file its name in one step; what was there and is not ours is kept."
+def _move_into_place(part: Path, dest: Path, name: str, *, is_ours: bool) -> None:
+    """Give a complete file its name in one step; keep another file of that name as NAME.old."""
     target = dest / name
     target.parent.mkdir(parents=True, exist_ok=True)
-    _refuse_outside(name, dest)  # once more: a folder on the way may be a link
+    _refuse_outside(name, dest)  # check again: a folder on the way may be a link
     if target.is_dir() or (target.exists() and not is_ours and _md5(target) != _md5(part)):
-        placing.make_room(target)
+        files.make_room(target)
     part.replace(target)
     downloads.forget(part)
 
@@ -284,11 +251,10 @@ def _refuse_outside(name: str, dest: Path) -> None:
     )
     if is_odd or not (dest / name).parent.resolve().is_relative_to(dest.resolve()):
         raise KaggleError(
-            f"The output has a file that would leave {str(dest)!r}, or take the place of our notes there: {name!r}. Nothing of it "
-            "was written; look at the notebook before you trust it."
+            f"The output has a file that would leave {str(dest)!r}, or overwrite our records "
+            f"there: {name!r}. Nothing was written; inspect the notebook before you trust it."
         )
 
 
 def _md5(path: Path) -> str:
-    with open(path, "rb") as f:
-        return hashlib.file_digest(f, "md5").hexdigest()
+    return files.file_hash(path, "md5")

@@ -1,4 +1,4 @@
-"""Push a notebook once, whatever happens to the answer, and know which version it became."""
+"""Push a notebook once and return the version that Kaggle made of it."""
 
 from __future__ import annotations
 
@@ -6,40 +6,26 @@ import hashlib
 import json
 import re
 import time
-import uuid
 import warnings
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...exceptions import KaggleError, NotFound, PermissionDenied, PushRefused, QuotaReached
-from .. import api, errors, send_once, session
+from .. import api, error_rules, errors, outbox, session
 from ..outbox import Entry, Journal
-from . import attached_sources, error_rules, lookup, source_code, status
-from .lookup import Kernel
+from ..services import KERNELS
+from . import attached_sources, lookup, source_code, status
+from .kernel import Kernel, KernelVersion, kernel_of
 from .metadata import check_meta, nb_meta
 
 if TYPE_CHECKING:
     from kaggle.api.kaggle_api_extended import KaggleApi
 
 SOURCE_KINDS = ("dataset", "competition", "kernel", "model")
-
-
-@dataclass(frozen=True)
-class KernelVersion:
-    "One version of a notebook on Kaggle."
-
-    handle: str  # owner/name
-    version: int
-    url: str
-    sent: bool = False  # by the call that returned this; False = it was there already
-
-    @property
-    def version_number(self) -> int:
-        "Return the version under the name it has in Kaggle's own answer."
-        return self.version
+_LOCK_TIMEOUT_S = 600.0
 
 
 def push_notebook(
@@ -51,33 +37,30 @@ def push_notebook(
     competition: str | Iterable[str] | None = None,  # slug, or several
     private: bool = True,
     gpu: bool = False,
-    internet: bool = True,  # most code competitions want False
+    internet: bool = True,  # most code competitions need False
     linked_datasets: Iterable[str] | None = None,  # owner/name[/version]
     *,
     tpu: bool = False,
-    machine_shape: str
-    | None = None,  # accelerator by Kaggle's name; None = T4 x2 with gpu, v5e-8 with tpu
+    machine_shape: str | None = None,  # accelerator by Kaggle's name; None = T4 x2 / TPU v5e-8
     linked_models: Iterable[str] | None = None,  # owner/model/framework/variation/version
     linked_notebooks: Iterable[str] | None = None,  # owner/name, for its output
     docker_image: str | None = None,  # an exact image, as `kaggle kernels pull -m` writes it
     docker_image_pinning_type: str | None = None,  # original | latest
     timeout_s: float | None = None,  # longest run; None = Kaggle's own limit
     keywords: Iterable[str] = (),
-    run: bool = True,  # False = save it and run nothing
+    run: bool = True,  # False = save it without running it
     client: KaggleApi | None = None,
     queue_s: float = 3600.0,  # how long to wait for a free GPU session before QuotaReached
     poll_s: float = 15.0,  # longest pause between looks
     progress: Callable[[str], None] | None = None,  # called with one line while it waits
-    journal: str
-    | Path
-    | Journal
-    | None = None,  # where attempts are written down; None = under environment.home()
-    again: bool = False,  # make a version even if the same notebook is the current one and has not failed
+    journal: str | Path | Journal | None = None,  # of attempts; None = in environment.home()
+    again: bool = False,  # make a version even if the current one is the same and has not failed
 ) -> KernelVersion:
-    """Push notebook `file` to Kaggle Notebooks and return the version it became.
+    """Push notebook `file` to Kaggle Notebooks and return its version there.
 
-    The attempt is journaled first. If an answer got lost, here or in a process that was killed, Kaggle's copy is compared before
-    anything is sent again. A push that Kaggle refuses, or takes without one of its inputs, raises PushRefused.
+    The attempt is journaled first. After a lost answer, also of a process that was killed, Kaggle's
+    copy is compared before anything is sent again. Raises PushRefused if Kaggle refuses the push or
+    makes a version without one of its inputs.
     """
     meta = nb_meta(
         user,
@@ -105,22 +88,21 @@ def push_notebook(
     source_code.refuse_secrets(
         source, meta, folders=(file.parent, Path(path), Path.cwd()), own=api.secrets_of(client)
     )
-    push = _Push(client, meta, source.text, run, poll_s)
-    book = journal if isinstance(journal, Journal) else Journal(journal)
+    push = _Push(client, outbox.journal_of(journal), meta, source.text, run=run, poll_s=poll_s)
     ends = time.monotonic() + queue_s
     while True:
         try:
-            with book.lock(600.0):
-                return push.send(book, file.name, again)
+            with push.book.lock(_LOCK_TIMEOUT_S):
+                return push.send(file.name, again=again)
         except QuotaReached as e:
             left = ends - time.monotonic()
             if not re.search(error_rules.SESSION_CAP, e.said, re.IGNORECASE):
                 raise
             if left <= 0:
                 raise QuotaReached(
-                    f"No accelerator session became free within {queue_s:.0f} s. Kaggle said: {e.said} Wait for a running "
-                    "notebook to end, stop one at https://www.kaggle.com/code, or give a longer queue_s. Nothing was "
-                    "pushed.",
+                    f"No accelerator session became free within {queue_s:.0f} s. Kaggle said: "
+                    f"{e.said} Wait until a running notebook has ended, stop one at "
+                    "https://www.kaggle.com/code, or give a longer queue_s. Nothing was pushed.",
                     said=e.said,
                 ) from None
             if progress:
@@ -128,207 +110,195 @@ def push_notebook(
         time.sleep(max(0.0, min(poll_s, left)))
 
 
-@dataclass(frozen=True)
 class _Push:
-    "What is pushed, and how to find it again."
+    """One notebook on its way to Kaggle."""
 
-    client: Any
-    meta: dict[str, Any]
-    text: str
-    run: bool
-    poll_s: float
+    def __init__(
+        self,
+        client: Any,
+        book: Journal,
+        meta: dict[str, Any],
+        text: str,  # the source
+        *,
+        run: bool,
+        poll_s: float,
+    ):
+        self.client, self.book, self.meta, self.text = client, book, meta, text
+        self.run, self.look_s = run, min(poll_s, 5.0)
+        self.kernel = Kernel(*meta["id"].split("/"))
+        self.answer: Any = None  # Kaggle's, once it made a version
 
-    @property
-    def kernel(self) -> Kernel:
-        return Kernel(*self.meta["id"].split("/"))
-
-    def send(self, book: Journal, file_name: str, again: bool) -> KernelVersion:
-        "Return the version that is there already, or the one made now."
-        entry = self.entry(file_name)
-        if not again and (old := self.look_back(book, entry)):
-            return self.version(old, sent=False)
-        attached_sources.refuse_absent(self.client, self.meta)
-        self.check_quota()
-        entry = replace(entry, before=(self.current(),))
-        entry, answer = send_once.send_once(
-            book,
-            entry,
-            create=self.create,
-            find=self.find,
-            poll_s=min(self.poll_s, 5.0),
-            deadline_s=getattr(self.client, "deadline_s", 300.0),
-            explained=lambda: lookup.explained(self.client, kernel=self.kernel, doing="push"),
-        )
-        if answer is None:
-            self.refuse_missing(book, entry, self.not_attached(entry.ref))
-            return self.version(entry, sent=True)
-        if answer.error:
-            book.write(replace(entry, state="refused"))
-            raise self.refusal(answer.error)
-        entry = book.write(replace(entry, state="sent", ref=answer.version_number))
-        if answer.invalid_tags:
-            warnings.warn(
-                f"Kaggle knows no tags {', '.join(answer.invalid_tags)}; {self.kernel} goes without them.",
-                stacklevel=4,
-            )
-        self.refuse_missing(
-            book,
-            entry,
-            {
-                kind: bad
-                for kind in SOURCE_KINDS
-                if (bad := list(getattr(answer, f"invalid_{kind}_sources") or []))
-            },
-        )
-        return self.version(entry, sent=True, ref=answer.ref)
-
-    def entry(self, file_name: str) -> Entry:
-        told = {k: v for k, v in self.meta.items() if k != "code_file"}
-        sha256 = hashlib.sha256(
-            json.dumps([told, self.text, self.run], sort_keys=True).encode()
-        ).hexdigest()
-        return Entry(
-            uuid.uuid4().hex,
-            api.origin(self.client),
-            self.client.config_values.get("username") or "",
+    def send(self, file_name: str, *, again: bool) -> KernelVersion:
+        """Return the version that is there already, or a new one."""
+        sent_fields = {k: v for k, v in self.meta.items() if k != "code_file"}
+        identity = json.dumps([sent_fields, self.text, self.run], sort_keys=True)
+        new = outbox.new_entry(
+            self.client,
             self.kernel.handle,
-            sha256,
-            len(self.text.encode()),
-            file_name,
-            "",
-            datetime.now(UTC).isoformat(),
+            sha256=hashlib.sha256(identity.encode()).hexdigest(),
+            size=len(self.text.encode()),
+            file_name=file_name,
             kind="kernel",
         )
+        if not again and (old := self._earlier(new)):
+            return KernelVersion(self.kernel.handle, old.ref, self.kernel.url)
+        attached_sources.check_sources(self.client, self.meta)
+        if self.run:
+            _check_quota(self.client, self.meta)
+        entry = self.book.send(
+            replace(new, before=(self._current_version(),)),
+            create=self._create,
+            find=self._find,
+            explain=partial(
+                api.explained, self.client, KERNELS, name=str(self.kernel), doing="push"
+            ),
+            poll_s=self.look_s,
+            deadline_s=api.limits_of(self.client).deadline_s,
+        )
+        self._refuse_missing_inputs(entry)
+        kernel = self.kernel
+        if self.answer and self.answer.ref:  # Kaggle may name a notebook after its title
+            kernel = kernel_of(self.answer.ref, None, self.client)
+        return KernelVersion(kernel.handle, entry.ref, kernel.url, sent=True)
 
-    def look_back(self, book: Journal, new: Entry) -> Entry | None:
-        "Return the journaled attempt that made a version of this very notebook, None if a new one is to be made."
-        old = next((e for e in book.attempts(new.key) if e.state in ("creating", "sent")), None)
+    def _earlier(self, new: Entry) -> Entry | None:
+        """Return the journaled attempt that made a version of the same notebook."""
+        old = next(iter(self.book.attempts(new)), None)
         if old is None:
             return None
         if old.state == "creating":
-            found = send_once.look(self.find, old, looks=3, poll_s=min(self.poll_s, 5.0))
+            found = outbox.look_up(self._find, old, poll_s=self.look_s)
             if found:
-                self.refuse_missing(book, found, self.not_attached(found.ref))
-            return found and book.write(found)
-        is_there = self.current() == old.ref and self.is_mine(old.ref)
-        # One that failed is pushed again: its input may have been mended.
-        is_failed = is_there and status.status_of(self.client, self.numbered(old.ref)).status in (
-            "ERROR",
-            "CANCEL_ACKNOWLEDGED",
-        )
-        return old if is_there and not is_failed else None
+                self._refuse_missing_inputs(found)
+                return self.book.write(found)
+            return None
+        if self._current_version() != old.ref or not self._has_our_source(old.ref):
+            return None
+        # Push a failed one again: its input may have been repaired.
+        state = lookup.read_status(self.client, self._version(old.ref)).status
+        return None if state in ("ERROR", "CANCEL_ACKNOWLEDGED") else old
 
-    def find(self, entry: Entry) -> Entry | None:
-        "Return `entry` with the version it made: a new one with this source."
-        newest = self.current()
-        known = entry.before[0] if entry.before else 0
-        n = next((n for n in range(newest, known, -1) if self.is_mine(n)), 0)
-        return replace(entry, state="sent", ref=n) if n else None
+    def _find(self, entry: Entry) -> Entry | None:
+        """Return `entry` with the version it made: a new one with this source."""
+        before = max(entry.before, default=0)
+        for version in range(self._current_version(), before, -1):
+            if self._has_our_source(version):
+                return outbox.found(entry, version)
+        return None
 
-    def is_mine(self, version: int) -> bool:
-        return source_code.is_same(
-            status.pulled(self.client, self.numbered(version)).blob.source or "", self.text
-        )
+    def _has_our_source(self, version: int) -> bool:
+        theirs = lookup.get_kernel(self.client, self._version(version)).blob.source or ""
+        return source_code.is_same(theirs, self.text)
 
-    def numbered(self, version: int) -> Kernel:
-        return replace(self.kernel, version=version)
+    def _version(self, version: int) -> Kernel:
+        return Kernel(self.kernel.owner, self.kernel.slug, version)
 
-    def current(self) -> int:
-        "Return the current version's number, 0 if there is no such notebook."
+    def _current_version(self) -> int:
+        """Return the current version's number, 0 if there is no such notebook."""
         try:
-            return int(status.pulled(self.client, self.kernel).metadata.current_version_number or 0)
+            metadata = lookup.get_kernel(self.client, self.kernel).metadata
+            return int(metadata.current_version_number or 0)
         except (NotFound, PermissionDenied):
-            # What is not there, or belongs to somebody else; the push itself then says which.
-            return 0
+            return 0  # if it belongs to another user, the push itself is refused
 
-    def create(self) -> Any:
-        answer = lookup.send(self.client, "save_kernel", self.request())
-        if not (answer.error or answer.version_number):
+    def _create(self) -> int:
+        answer = api.send(
+            self.client, KERNELS, "save_kernel", _request(self.meta, self.text, self.run)
+        )
+        if answer.error:
+            raise self._refusal(answer.error)
+        if not answer.version_number:
             raise ValueError("an answer without a version")
-        return answer
+        self.answer = answer
+        if answer.invalid_tags:
+            warnings.warn(
+                f"Kaggle knows no tags {', '.join(answer.invalid_tags)}; {self.kernel} has none of "
+                "them.",
+                stacklevel=5,
+            )
+        return int(answer.version_number)
 
-    def request(self) -> Any:
-        from kagglesdk.kernels.types.kernels_api_service import ApiSaveKernelRequest
-        from kagglesdk.kernels.types.kernels_enums import KernelExecutionType
-
-        meta, request = self.meta, ApiSaveKernelRequest()
-        request.slug, request.new_title, request.text = meta["id"], meta["title"], self.text
-        request.language, request.kernel_type = meta["language"], meta["kernel_type"]
-        request.is_private, request.enable_internet = meta["is_private"], meta["enable_internet"]
-        request.enable_gpu, request.enable_tpu = meta["enable_gpu"], meta["enable_tpu"]
-        for kind in SOURCE_KINDS:
-            setattr(request, f"{kind}_data_sources", meta[f"{kind}_sources"])
-        request.category_ids = meta["keywords"]
-        for key in (
-            "machine_shape",
-            "docker_image",
-            "docker_image_pinning_type",
-            "session_timeout_seconds",
-        ):
-            if key in meta:
-                setattr(request, key, meta[key])
-        if not self.run:
-            request.kernel_execution_type = KernelExecutionType.QUICK_SAVE
-        return request
-
-    def check_quota(self) -> None:
-        "Raise QuotaReached if the week's hours are known to be used up."
-        wanted = "TPU" if self.meta["enable_tpu"] else "GPU" if self.meta["enable_gpu"] else ""
-        if not wanted or not self.run:
-            return
-        try:
-            quotas = status.quota(client=self.client)
-        except KaggleError:
-            return  # Kaggle itself refuses the push if it has to
-        for q in quotas:
-            if q.accelerator == wanted and 0 < q.allowed_s <= q.used_s:
-                raise QuotaReached(
-                    f"No {wanted} hours are left this week: {q.used_s / 3600:.1f} of {q.allowed_s / 3600:.1f} h are used. They "
-                    f"are refreshed {q.refreshes or 'weekly'}. Push without the accelerator, or then. Nothing was pushed."
-                )
-
-    def refusal(self, said: str) -> KaggleError:
-        said = errors.scrub(said, api.secrets_of(self.client))
-        if re.search(rf"{error_rules.SESSION_CAP}|{error_rules.NO_HOURS}", said, re.IGNORECASE):
+    def _refusal(self, message: str) -> KaggleError:
+        said = errors.scrub(message, api.secrets_of(self.client))
+        no_session = f"{error_rules.SESSION_CAP}|{error_rules.NO_HOURS}"
+        if re.search(no_session, said, re.IGNORECASE):
+            text = error_rules.NO_SESSION.format(name=self.kernel)
             return QuotaReached(
-                f"No accelerator session or hour is left for {self.kernel}. Kaggle said: {said} See quota(). Nothing was "
-                "pushed.",
-                said=said,
+                f"{text} Kaggle said: {said} See quota(). Nothing was pushed.", said=said
             )
         return PushRefused(
-            f"Kaggle did not take {self.kernel}: {said} Nothing was pushed; mend that and push again.",
+            f"Kaggle did not take {self.kernel}: {said} Nothing was pushed; fix that and push "
+            "again.",
             said=said,
         )
 
-    def not_attached(self, version: int) -> dict[str, list[str]]:
-        "Return the inputs that a version was to have and has not, by kind; for where the answer that would say so got lost."
-        has = status.pulled(self.client, self.numbered(version)).metadata
-        missing = {}
-        for kind in SOURCE_KINDS:
-            there = {_core(kind, s) for s in getattr(has, f"{kind}_data_sources") or []}
-            missing[kind] = [s for s in self.meta[f"{kind}_sources"] if _core(kind, s) not in there]
-        return {kind: names for kind, names in missing.items() if names}
-
-    def refuse_missing(self, book: Journal, entry: Entry, missing: dict[str, list[str]]) -> None:
-        if not missing:
-            return
-        book.write(replace(entry, state="refused"))
-        named = "; ".join(
-            f"{kind} {', '.join(map(repr, names))}" for kind, names in missing.items()
-        )
-        raise PushRefused(
-            f"Kaggle made version {entry.ref} of {self.kernel} without {named}: the name is mistyped, or it is not yours to read, or not READY "
-            f"yet, or the rules of the competition are not accepted. Stop that version at {self.kernel.url}, mend the input, then push again.",
-            said=named,
-        )
-
-    def version(self, entry: Entry, *, sent: bool, ref: str = "") -> KernelVersion:
-        # Kaggle names a notebook after its title, and says so.
-        kernel = lookup.kernel_of(ref, None, self.client) if ref else self.kernel
-        return KernelVersion(kernel.handle, entry.ref, kernel.url, sent)
+    def _refuse_missing_inputs(self, entry: Entry) -> None:
+        """Raise PushRefused if Kaggle made the version without one of its inputs."""
+        if self.answer:
+            missing = {
+                kind: list(getattr(self.answer, f"invalid_{kind}_sources") or [])
+                for kind in SOURCE_KINDS
+            }
+        else:  # the answer was lost: compare with what the version has
+            has = lookup.get_kernel(self.client, self._version(entry.ref)).metadata
+            missing = {kind: _missing(kind, self.meta, has) for kind in SOURCE_KINDS}
+        names = "; ".join(f"{k} {', '.join(map(repr, v))}" for k, v in missing.items() if v)
+        if names:
+            self.book.write(entry, state="refused")
+            raise PushRefused(
+                f"Kaggle made version {entry.ref} of {self.kernel} without {names}: the name is "
+                "mistyped, or it is not yours to read, or not READY yet, or the rules of the "
+                f"competition are not accepted. Stop that version at {self.kernel.url}, correct "
+                "the input, then push again.",
+                said=names,
+            )
 
 
-def _core(kind: str, source: str) -> str:
-    "Return the part of an input's name that tells it apart, without its version."
+def _request(meta: dict[str, Any], text: str, run: bool) -> dict[str, Any]:
+    """Return the fields of the request that saves a notebook."""
+    from kagglesdk.kernels.types.kernels_enums import KernelExecutionType
+
+    request = {"slug": meta["id"], "new_title": meta["title"], "text": text}
+    request["category_ids"] = meta["keywords"]
+    same = ("language", "kernel_type", "is_private", "enable_internet", "enable_gpu", "enable_tpu")
+    optional = (
+        "machine_shape",
+        "docker_image",
+        "docker_image_pinning_type",
+        "session_timeout_seconds",
+    )
+    request |= {key: meta[key] for key in (*same, *optional) if key in meta}
+    request |= {f"{kind}_data_sources": meta[f"{kind}_sources"] for kind in SOURCE_KINDS}
+    if not run:
+        request["kernel_execution_type"] = KernelExecutionType.QUICK_SAVE
+    return request
+
+
+def _check_quota(client: Any, meta: dict[str, Any]) -> None:
+    """Raise QuotaReached if no accelerator hours are left this week."""
+    wanted = "TPU" if meta["enable_tpu"] else "GPU" if meta["enable_gpu"] else ""
+    if not wanted:
+        return
+    try:
+        quotas = status.quota(client=client)
+    except KaggleError:
+        return  # Kaggle itself refuses the push if necessary
+    for q in quotas:
+        if q.accelerator == wanted and 0 < q.allowed_s <= q.used_s:
+            raise QuotaReached(
+                f"No {wanted} hours are left this week: {q.used_s / 3600:.1f} of "
+                f"{q.allowed_s / 3600:.1f} h are used. New hours: {q.refreshes or 'weekly'}. Push "
+                "without the accelerator, or wait. Nothing was pushed."
+            )
+
+
+def _missing(kind: str, meta: dict[str, Any], has: Any) -> list[str]:
+    """Return the inputs in `meta` that a version on Kaggle does not have."""
+    attached = {_without_version(kind, s) for s in getattr(has, f"{kind}_data_sources") or []}
+    return [s for s in meta[f"{kind}_sources"] if _without_version(kind, s) not in attached]
+
+
+def _without_version(kind: str, source: str) -> str:
+    """Return the part of an input's name that identifies it."""
     parts = source.lower().strip("/").split("/")
     return parts[-1] if kind == "competition" else "/".join(parts[:2])

@@ -1,49 +1,31 @@
-"""What a notebook on Kaggle is doing: its status, waiting for its end, and the accelerator hours left."""
+"""Read a notebook's status, wait for its end, and read the accelerator hours left."""
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
-from datetime import UTC, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from ...exceptions import KaggleError, KaggleUnavailable, KernelFailed, RateLimited
+from ...exceptions import KaggleError, KernelFailed
 from .. import api, errors, session
+from ..polling import poll_until
+from ..services import KERNELS
 from . import failure_hints, logs, lookup
-from .lookup import Kernel
+from .kernel import Kernel, KernelStatus, KernelVersion, kernel_of
 
 if TYPE_CHECKING:
     from kaggle.api.kaggle_api_extended import KaggleApi
 
-    from .push import KernelVersion
-
-RUNNING = ("QUEUED", "RUNNING", "CANCEL_REQUESTED")
-
-
-@dataclass(frozen=True)
-class KernelStatus:
-    "What one version of a notebook is doing."
-
-    handle: str  # owner/name
-    version: int | None  # None = the current one was asked for
-    status: str  # QUEUED | RUNNING | COMPLETE | ERROR | CANCEL_REQUESTED | CANCEL_ACKNOWLEDGED | NEW_SCRIPT (never run)
-    failure_message: str = ""
-
-    @property
-    def is_done(self) -> bool:
-        "Say whether nothing more will happen to it."
-        return self.status not in RUNNING
-
 
 @dataclass(frozen=True)
 class Quota:
-    "The hours of one kind of accelerator this week."
+    """The hours of one kind of accelerator this week."""
 
     accelerator: str  # GPU | TPU
     used_s: float
     reserved_s: float  # by sessions that run now
     allowed_s: float
-    refreshes: str  # when used_s becomes 0 again, ISO, UTC; "" = not told
+    refreshes: str  # when used_s becomes 0 again, ISO, UTC; "" = unknown
 
     @property
     def left_s(self) -> float:
@@ -51,140 +33,86 @@ class Quota:
 
 
 def kernel_status(
-    handle: str | KernelVersion,  # owner/name, or what push_notebook returned
+    handle: str | KernelVersion,  # owner/name, or the result of push_notebook
     version: int | None = None,  # None = the current one
     *,
     client: KaggleApi | None = None,
 ) -> KernelStatus:
-    "Return what a notebook is doing."
+    """Return the status of a notebook."""
     client = client or session.import_kaggle()
-    return status_of(client, lookup.kernel_of(handle, version, client))
+    return lookup.read_status(client, kernel_of(handle, version, client))
 
 
 def wait_kernel(
     handle: str | KernelVersion,
     version: int | None = None,  # None = the current one when this is called
     *,
-    timeout_s: float = 12
-    * 3600.0,  # then the status is returned as it is, and another call waits on
+    timeout_s: float = 12 * 3600.0,  # then the status so far is returned; call again to wait longer
     poll_s: float = 20.0,  # longest pause between looks
     client: KaggleApi | None = None,
 ) -> KernelStatus:
-    "Return the status of a notebook once it has ended; raise KernelFailed, with the end of its log, if it ended badly."
+    """Return the status of a notebook after its end. Raises KernelFailed with its last log."""
     client = client or session.import_kaggle()
-    kernel = pinned(client, lookup.kernel_of(handle, version, client))
-    ends, pause = time.monotonic() + timeout_s, min(poll_s, 1.0)
-    status: KernelStatus | None = None
-    while True:
-        try:
-            status = status_of(client, kernel)
-        except (KaggleUnavailable, RateLimited):
-            # The notebook runs on whether or not we hear of it.
-            if time.monotonic() >= ends and status is None:
-                raise
-        left = ends - time.monotonic()
-        if status and (status.is_done or left <= 0):
-            break
-        time.sleep(max(0.0, min(pause, left)))
-        pause = min(poll_s, pause * 1.5)
+    kernel = lookup.with_version(client, kernel_of(handle, version, client))
+    status = poll_until(
+        lambda s: s.is_done,
+        lambda: lookup.read_status(client, kernel),
+        poll_s=poll_s,
+        timeout_s=timeout_s,
+    )
     if status.is_done and status.status != "COMPLETE":
-        raise _failed(client, kernel, status)
+        raise _failure(client, kernel, status)
     return status
 
 
 def quota(*, client: KaggleApi | None = None) -> list[Quota]:
-    "Return the accelerator hours used and left this week, GPU first."
-    from kagglesdk.kernels.types.kernels_api_service import ApiGetAcceleratorQuotaStatisticsRequest
-
-    answer = lookup.read(
+    """Return the accelerator hours used and left this week, GPU first."""
+    answer = api.call(
         client or session.import_kaggle(),
+        KERNELS,
         "get_accelerator_quota_statistics",
-        ApiGetAcceleratorQuotaStatisticsRequest(),
+        {},
+        name="your notebooks",
         doing="read the quota of",
     )
-    refreshes = answer.quota_refresh_time
-    date = (
-        (refreshes if refreshes.tzinfo else refreshes.replace(tzinfo=UTC)).isoformat()
-        if refreshes
-        else ""
-    )
+    refreshes = api.to_iso(answer.quota_refresh_time)
+    kinds = (("GPU", answer.gpu_quota), ("TPU", answer.tpu_quota))
     return [
         Quota(
-            name,
+            kind,
             _seconds(q.time_used),
             _seconds(q.time_reserved),
             _seconds(q.total_time_allowed),
-            date,
+            refreshes,
         )
-        for name, q in (("GPU", answer.gpu_quota), ("TPU", answer.tpu_quota))
+        for kind, q in kinds
         if q is not None
     ]
 
 
-def status_of(client: Any, kernel: Kernel) -> KernelStatus:
-    "Return the status of one notebook version."
-    from kagglesdk.kernels.types.kernels_api_service import ApiGetKernelSessionStatusRequest
-
-    request = lookup.about(ApiGetKernelSessionStatusRequest(), kernel)
-    answer = lookup.read(
-        client, "get_kernel_session_status", request, kernel=kernel, doing="read the status of"
-    )
-    return KernelStatus(
-        kernel.handle, kernel.version, answer.status.name, answer.failure_message or ""
-    )
-
-
-def pulled(client: Any, kernel: Kernel) -> Any:
-    "Return Kaggle's copy of a notebook: its metadata and its source."
-    from kagglesdk.kernels.types.kernels_api_service import ApiGetKernelRequest
-
-    return lookup.read(
-        client,
-        "get_kernel",
-        lookup.about(ApiGetKernelRequest(), kernel),
-        kernel=kernel,
-        doing="read",
-    )
-
-
-def pinned(client: Any, kernel: Kernel) -> Kernel:
-    "Return `kernel` with a version: what is current now must not change between two looks."
-    if kernel.version:
-        return kernel
-    current = pulled(client, kernel).metadata.current_version_number
-    return Kernel(kernel.owner, kernel.slug, current or None)
-
-
-def _failed(client: Any, kernel: Kernel, status: KernelStatus) -> KernelFailed:
+def _failure(client: Any, kernel: Kernel, status: KernelStatus) -> KernelFailed:
     how = {
         "ERROR": "ended in an error",
         "CANCEL_ACKNOWLEDGED": "was cancelled",
         "NEW_SCRIPT": "was never run",
     }.get(status.status, status.status)
+    secrets, message = api.secrets_of(client), status.failure_message
     try:
-        tail = logs.tail(logs.stored(client, kernel))
+        tail = errors.scrub(logs.tail(logs.stored_log(client, kernel)), secrets)
     except KaggleError as e:
         tail = f"(the log could not be read: {e})"
-    secrets = api.secrets_of(client)
-    why = f": {status.failure_message.rstrip('.')}" if status.failure_message else ""
-    hint = (
-        failure_hints.after_a_run(f"{tail}\n{status.failure_message}")
-        if status.status == "ERROR"
-        else ""
-    )
-    what, tail = (
-        errors.scrub(f"{kernel} {how}{why}.{hint and f' {hint}'}", secrets),
-        errors.scrub(tail, secrets),
-    )
+    why = f": {message.rstrip('.')}" if message else ""
+    what = f"{kernel} {how}{why}."
+    if status.status == "ERROR" and (hint := failure_hints.after_a_run(f"{tail}\n{message}")):
+        what += f" {hint}"
+    what = errors.scrub(what, secrets)
     end = f" The end of its log:\n{tail}\n" if tail else " It left no log. "
-    # A sandbox's notebook has no page to look at.
-    whole = "" if api.is_local(client) else f"The whole log: {kernel.url}/log, or "
-    fetch = f"fkp output {kernel.handle}" + (
-        f" --version {kernel.version}" if kernel.version else ""
-    )
+    # A sandbox has no pages.
+    page = "" if api.is_local(client) else f"{kernel.url}/log, or "
+    version = f" --version {kernel.version}" if kernel.version else ""
     return KernelFailed(
-        f"{what}{end}{whole or 'The whole log: '}`{fetch}`.",
-        said=errors.scrub(status.failure_message, secrets) or tail,
+        f"{what}{end}The whole log: {page}`fkp output {kernel.handle}{version}`.",
+        said=errors.scrub(message, secrets) or tail,
         what=what,
         log_end=tail,
     )

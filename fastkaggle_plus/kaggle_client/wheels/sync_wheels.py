@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import shutil
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,17 +12,15 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 
-from ...exceptions import DatasetFailed, DownloadCorrupt, NotFound
-from ..datasets import lookup
-from ..datasets.api import fetch_file, metadata_of
-from ..datasets.metadata import METADATA, Metadata, check_names, slugify, write_metadata
-from ..datasets.publish import Dataset, Terms, publish
+from ...exceptions import DatasetFailed, NotFound
+from ..datasets.lookup import list_files
+from ..datasets.metadata import DEFAULT_LICENSE, check_names, slugify
+from ..datasets.publish import Dataset, Terms
+from ..datasets.sync import sync_dataset
 from . import build, requirements, resolve
 from . import wheel as wheels
 from .check import check_wheels
 from .wheel import Target
-
-SUMS = "SHA256SUMS.txt"  # of the wheels, in the dataset: the service tells names and sizes only
 
 
 @dataclass(frozen=True)
@@ -85,12 +81,7 @@ class Sync:
         journal: Any,
     ):
         check_names(title, slugify(title))
-        self.client, self.title, self.handle, self.terms = (
-            client,
-            title,
-            f"{username}/{slugify(title)}",
-            terms,
-        )
+        self.client, self.title, self.owner, self.terms = client, title, username, terms
         self.folder, self.private, self.journal = lib_path / title, private, journal
 
     def run(
@@ -111,97 +102,44 @@ class Sync:
             checked = check_wheels(
                 fresh, roots, targets=how.targets, pip=how.pip, deps=how.deps, without=how.without
             )
-            (fresh / SUMS).write_text(
-                "".join(f"{_sha256(w.path)}  {w.path.name}\n" for w in wheels.wheels_in(fresh)),
-                encoding="utf-8",
-            )
-            there, status, version = self._there()
             lib = roots[0].name if len(roots) == 1 else ""
-            before, after = (
-                wheels.version_of(lib, names) or "" if lib else ""
-                for names in (there, (p.name for p in fresh.iterdir()))
-            )
-            if status == "READY" and self._is_same(fresh, there):
-                meta = metadata_of(self.client, self.handle)[0]
-                self._take_over(fresh, meta)
-                dataset = Dataset(self.handle, meta.title, version, status, meta.is_private)
-            else:
-                meta = (
-                    metadata_of(self.client, self.handle)[0]
-                    if status
-                    else Metadata(self.handle, self.title, is_private=self.private)
-                )
-                self._keep(retain, there)
-                self._take_over(fresh, meta)
-                terms = (
-                    self.terms
-                    if status
-                    else Terms(True, True, self.terms.timeout_s, self.terms.poll_s)
-                )
-                # The same comment for the same wheels: a call that was cut is found again.
-                dataset = publish(
-                    self.client,
-                    self.folder,
-                    meta,
-                    notes=(notes or after or "New wheels") if status else "",
-                    journal=self.journal,
-                    terms=terms,
-                )
+            before = wheels.version_of(lib, self._names_there()) or "" if lib else ""
+            after = wheels.version_of(lib, (p.name for p in fresh.iterdir())) or "" if lib else ""
+            self._take_over(fresh)
+        # The same comment for the same wheels: a call that was cut is found again.
+        dataset = sync_dataset(
+            self.folder,
+            self.title,
+            owner=self.owner,
+            license=DEFAULT_LICENSE,
+            private=self.private,
+            pattern="*.whl",
+            retain=retain,
+            notes=notes or after or "New wheels",
+            client=self.client,
+            timeout_s=self.terms.timeout_s,
+            poll_s=self.terms.poll_s,
+            journal=self.journal,
+        )
         if clear_after:
             shutil.rmtree(self.folder)
         return LibraryDataset(lib or self.title, dataset, before, after, dataset.sent, checked)
 
-    def _there(self) -> tuple[dict[str, int], str, int]:
-        "Return the files, status and version of the dataset; ({}, '', 0) if there is none."
-        if lookup.find(self.client, self.handle) is None:
-            return {}, "", 0
-        ends = time.monotonic() + self.terms.timeout_s
-        status, version = lookup.wait_settled(
-            self.client, self.handle, ends=ends, poll_s=self.terms.poll_s
-        )
-        if status not in lookup.SETTLED:
-            raise lookup.still_processing(self.handle, status, self.terms.timeout_s)
-        return (
-            (lookup.files_of(self.client, self.handle) if status == "READY" else {}),
-            status,
-            version,
-        )
-
-    def _is_same(self, fresh: Path, there: dict[str, int]) -> bool:
-        "Say whether the dataset has exactly the wheels in `fresh`: names, sizes and hashes."
-        ours = {p.name: p.stat().st_size for p in fresh.iterdir()}
-        if SUMS not in there or any(there.get(name) != size for name, size in ours.items()):
-            return False
-        if any(name.endswith(".whl") and name not in ours for name in there):
-            return False
+    def _names_there(self) -> Iterable[str]:
+        "Return the names of the dataset's files, none if there is no such dataset."
         try:
-            with TemporaryDirectory(prefix="fkp-") as work:
-                sums = fetch_file(self.client, self.handle, SUMS, Path(work))
-                return sums.read_text(encoding="utf-8") == (fresh / SUMS).read_text(
-                    encoding="utf-8"
-                )
-        except (NotFound, DownloadCorrupt, UnicodeDecodeError):
-            return False
+            return list_files(self.client, f"{self.owner}/{slugify(self.title)}")
+        except NotFound:
+            return ()
 
-    def _keep(self, retain: Sequence[str], there: dict[str, int]) -> None:
-        "Fetch the files of the dataset that its next version keeps, unless they are here."
-        self.folder.mkdir(parents=True, exist_ok=True)
-        for name in retain:
-            if name in there and name != METADATA and not (self.folder / name).exists():
-                with TemporaryDirectory(prefix="fkp-") as work:
-                    shutil.move(
-                        fetch_file(self.client, self.handle, name, Path(work)), self.folder / name
-                    )
-
-    def _take_over(self, fresh: Path, meta: Metadata) -> None:
+    def _take_over(self, fresh: Path) -> None:
         "Replace the wheels in the local copy; other files in it stay."
         self.folder.mkdir(parents=True, exist_ok=True)
         for old in self.folder.iterdir():
-            if old.suffix == ".whl" or old.name in ("empty.txt", SUMS):
+            if old.suffix == ".whl" or old.name == "empty.txt":
                 old.unlink()
         for new in fresh.iterdir():
             new.replace(self.folder / new.name)
-        write_metadata(self.folder, meta)
 
 
 def fetch_wheels(
@@ -246,8 +184,3 @@ def _with_own(wanted: list[str], work: Path, pip: Sequence[str]) -> list[str]:
             line = f"{wheel}{extras}"
         arguments.append(line)
     return arguments
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as f:
-        return hashlib.file_digest(f, "sha256").hexdigest()

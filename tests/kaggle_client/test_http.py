@@ -1,4 +1,4 @@
-"""Reads are repeated while their failure passes, and not longer than allowed."""
+"""Reads are retried after temporary failures, within their limits."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ from email.utils import format_datetime
 import pytest
 import requests
 
-from fastkaggle_plus.kaggle_client.retry import is_transient, read, retry_after_s, status_of
+from fastkaggle_plus.kaggle_client.http import (
+    Limits,
+    is_transient,
+    retry_after_s,
+    retry_read,
+    status_of,
+)
 
 
 def failure(
@@ -42,8 +48,8 @@ def failing(*failures: Exception):
         requests.exceptions.ChunkedEncodingError(),
     ],
 )
-def test_what_passes_is_tried_again(passing):
-    assert read(failing(passing, passing)) == "answer"
+def test_temporary_failures_are_retried(passing):
+    assert retry_read(failing(passing, passing)) == "answer"
 
 
 @pytest.mark.parametrize(
@@ -57,21 +63,21 @@ def test_what_passes_is_tried_again(passing):
         ValueError(),
     ],
 )
-def test_what_stays_is_raised_as_it_came(final):
+def test_permanent_failures_are_raised_unchanged(final):
     with pytest.raises(type(final)) as caught:
-        read(failing(final, RuntimeError("asked twice")))
+        retry_read(failing(final, RuntimeError("asked twice")))
     assert caught.value is final
 
 
 def test_gives_up_after_its_tries():
     with pytest.raises(requests.HTTPError):
-        read(failing(*[failure(503)] * 3), tries=3)
+        retry_read(failing(*[failure(503)] * 3), Limits(tries=3))
 
 
-def test_a_wait_longer_than_the_deadline_is_left_to_the_user():
+def test_a_retry_after_beyond_the_deadline_is_raised():
     call = failing(failure(429, {"Retry-After": "3600"}), RuntimeError("asked twice"))
     with pytest.raises(requests.HTTPError):
-        read(call, deadline_s=60)
+        retry_read(call, Limits(deadline_s=60))
 
 
 def test_retry_after_is_seconds_or_a_date():
@@ -82,7 +88,7 @@ def test_retry_after_is_seconds_or_a_date():
     assert 90 < (retry_after_s(failure(429, {"Retry-After": soon})) or 0) <= 100
 
 
-def test_the_code_in_the_body_counts_where_http_says_fine():
+def test_an_error_code_in_the_body_counts():
     assert status_of(failure(200, body=b'{"code": 503, "message": "later"}')) == 503
     assert is_transient(failure(200, body=b'{"code": 503}')) and not is_transient(
         failure(200, body=b'{"code": 404}')
