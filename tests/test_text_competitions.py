@@ -49,7 +49,7 @@ KINDS = {  # task, metric, targets, [text]
 
 
 def make(folder, name, n=150):
-    "Write the facts and the csv files; one row in eight has an odd text, and one in twenty no target. Return (competition, data folder, rows)."
+    """Write the facts and the csv files; one row in eight has an odd text, and one in twenty no target. Return (competition, data folder, rows)."""
     task, metric, target, text = KINDS[name]
     rng = np.random.default_rng(3)
     hidden = rng.normal(size=n)

@@ -37,7 +37,7 @@ N_WARM = 2 * BS  # rows that a first, unmeasured call learns
 
 
 def read_rows(folder: Path, n: int) -> tuple[Table, Table]:
-    "Return the rows to learn and a fifth to validate on, with no anchor in both."
+    """Return the rows to learn and a fifth to validate on, with no anchor in both."""
     comp = load_comp(SLUG)
     bundle = comp.module("rehearsal").make(folder, seed=42)
     data = comp.read(next(Path(bundle).rglob("train.csv")).parent)
@@ -67,7 +67,7 @@ def seconds(run: Callable[[], Any]) -> tuple[float, Any]:
 
 
 class Plain:
-    "The course's notebook: all rows tokenised at once, and a Trainer."
+    """The course's notebook: all rows tokenised at once, and a Trainer."""
 
     def __init__(self, folder: Path, padding: bool | str, seed: int, epochs: int, out: Path):
         import torch
@@ -130,7 +130,7 @@ class Plain:
 
 
 class Floor:
-    "Ready tensors, and what cannot be left out."
+    """Ready tensors, and what cannot be left out."""
 
     def __init__(self, folder: Path, table: Table):
         import torch
@@ -161,7 +161,7 @@ class Floor:
         self.train_batches, self.large_batches = ready(BS), ready(4 * BS)
 
     def train(self, *, all_words: bool) -> float:
-        "Return the seconds of an epoch."
+        """Return the seconds of an epoch."""
         from contextlib import nullcontext
 
         import torch
@@ -187,7 +187,7 @@ class Floor:
             return seconds(lambda: steps(self.train_batches))[0]
 
     def predict(self) -> float:
-        "Return the seconds of an answer to each row."
+        """Return the seconds of an answer to each row."""
         import torch
 
         from fastkaggle_plus.modeling.precision import autocast

@@ -110,7 +110,7 @@ def test_a_table_without_texts_is_told_what_to_do(name):
 
 @EVERY
 def test_odd_texts(name):
-    "Empty, whitespace, emoji, other scripts, line breaks, very long, and the markers that models use inside."
+    """Empty, whitespace, emoji, other scripts, line breaks, very long, and the markers that models use inside."""
     texts = pd.DataFrame({"a": ODD * 2, "b": (ODD[1:] + ODD[:1]) * 2})
     table = dataclasses.replace(make_phrases("binary", n=len(texts)), texts=texts)
     model = make(name).fit(table)

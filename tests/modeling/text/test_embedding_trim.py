@@ -26,7 +26,7 @@ def words_of(net):
 
 
 def learned(folder, tokens, block):
-    "Return the network after six steps whose weights decay a lot, and how many embeddings learned."
+    """Return the network after six steps whose weights decay a lot, and how many embeddings learned."""
     torch.manual_seed(0)  # the head's
     net, targs = (
         make_net(folder, 1, bias=np.zeros(1), device=CPU),

@@ -36,7 +36,7 @@ def test_words_in_common_are_shares_of_all_words_whatever_their_case_or_order():
 
 
 def test_each_pair_of_columns_counts():
-    "Only the first and the third column decide."
+    """Only the first and the third column decide."""
     table = make_phrases(n=150)
     texts = pd.DataFrame(
         {"one": table.texts["anchor"], "between": "gear", "two": table.texts["target"]}

@@ -10,7 +10,7 @@ from ..phrases import make_phrases
 
 
 def test_it_reads_what_overlap_cannot():
-    "The same words in common, but the answer is in which other word there is."
+    """The same words in common, but the answer is in which other word there is."""
     table = make_phrases(n=400)
     other = np.where(np.arange(400) % 2, "warm", "cold")
     texts = pd.DataFrame({"a": table.texts["anchor"], "b": table.texts["anchor"] + " " + other})

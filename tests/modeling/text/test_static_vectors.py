@@ -28,7 +28,7 @@ def has(package: str) -> bool:
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory):
-    "A small transformer with the tokenizer of MiniLM."
+    """A small transformer with the tokenizer of MiniLM."""
     folder = tmp_path_factory.mktemp("tiny")
     tokenizer = load_tokenizer(fetch_weights(SMALL).folder)
     tokenizer.save_pretrained(folder)
@@ -47,7 +47,7 @@ def tiny(tmp_path_factory):
 
 
 def cut(folder, dest, how):
-    "Write the model another way: as torch saves it, in several files, or in bf16."
+    """Write the model another way: as torch saves it, in several files, or in bf16."""
     copy_weights(str(folder), dest)
     whole = load_file(dest / "model.safetensors")
     if how == "bf16":
