@@ -1,4 +1,4 @@
-"""Library datasets: wheels for Kaggle's Python, exact names, tried out in an empty environment, a version only for a change."""
+"""Datasets of wheels: made for Kaggle's Python, tested in an empty environment, sent if changed."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ def make_wheel(
     members = {
         f"{module}/__init__.py": code,
         f"{info}/METADATA": "\n".join(lines),
-        f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: {tag}\n",
+        f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\nTag: {tag}\n",
     }
-    record = "".join(
-        f"{n},sha256={base64.urlsafe_b64encode(hashlib.sha256(t.encode()).digest()).decode().rstrip('=')},{len(t)}\n"
-        for n, t in members.items()
-    )
+    record = ""
+    for member, text in members.items():
+        digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        record += f"{member},sha256={digest.rstrip('=')},{len(text)}\n"
     with zipfile.ZipFile(path, "w") as z:
         for member, text in {**members, f"{info}/RECORD": record + f"{info}/RECORD,,\n"}.items():
             z.writestr(zipfile.ZipInfo(member, (1980, 1, 1, 0, 0, 0)), text)

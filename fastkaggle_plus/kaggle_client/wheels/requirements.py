@@ -1,4 +1,4 @@
-"""Read what pip is asked for: lines of a requirements file, library names, paths of wheels."""
+"""Parse pip's arguments: lines of a requirements file, library names, paths of wheels."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def _with_own_wheel(wanted: list[str], work: Path, pip: Sequence[str]) -> list[s
 
 @dataclass(frozen=True)
 class _Request:
-    """Wheels that are wanted for one target."""
+    """A request for wheels of some libraries, for one target."""
 
     wanted: list[str]  # pip's arguments
     roots: list[Requirement]  # the same as requirements

@@ -47,8 +47,8 @@ def trimmed_embeddings(
 class TrimmedEmbedding(torch.nn.Embedding):
     """The embeddings of some tokens, looked up by their numbers in the whole vocabulary.
 
-    Its last row stands for all other tokens: it begins as 1 and ends as the share of their weights
-    that weight decay leaves.
+    Its last row represents all other tokens: it begins as 1 and ends as the share of their weights
+    that is left after weight decay.
     """
 
     def __init__(self, whole: torch.nn.Embedding, is_used: torch.Tensor):

@@ -15,7 +15,7 @@ from ..model import Array
 if TYPE_CHECKING:
     import pandas as pd
 
-SEPARATOR = "[SEP]"  # in a template: the tokenizer's own separator, whatever its name
+SEPARATOR = "[SEP]"  # in a template: is replaced by the tokenizer's separator
 
 
 def write_texts(
@@ -183,7 +183,7 @@ def checked_texts(texts: pd.DataFrame | None) -> pd.DataFrame:
         for row, cell in enumerate(texts[column].tolist()):
             if not isinstance(cell, str):
                 raise DataError(
-                    f"The text column {column!r} holds {cell!r} in row {row}; expected a string. "
+                    f"The text column {column!r} has {cell!r} in row {row}; expected a string. "
                     f'Fill missing texts with "" and write numbers as strings: '
                     f'texts[{column!r}].fillna("").astype(str).'
                 )

@@ -55,7 +55,7 @@ def text_model(
 ) -> Model:
     """Return a fine-tuned language model: probabilities, or values within the training range.
 
-    Batches contain rows of similar length. If memory runs out, it trains once more with half the
+    Batches contain rows of similar length. If memory runs out, it trains again with half the
     batch, accumulated to the same step. Raises UnknownName, ConfigError for invalid numbers,
     WeightsMissing with the way to attach the model, MissingExtra, and DataError for a table without
     texts. Source: fast.ai lesson 4, Getting started with NLP; Iterate like a grandmaster.

@@ -1,4 +1,4 @@
-"""Batches hold every row once, in random order, and next to no padding."""
+"""Batches have every row once, in random order, with little padding."""
 
 import numpy as np
 

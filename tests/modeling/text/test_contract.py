@@ -1,4 +1,4 @@
-"""What holds for every light text model: it learns from texts of any number and kind, and answers in one shape."""
+"""The contract of light text models: any texts, any number of columns, one shape of predictions."""
 
 import dataclasses
 import json
@@ -33,7 +33,7 @@ ODD = [
 ]
 
 
-@cache  # what a model has read of a file, and what its network said of a text, is read and said once
+@cache  # models share the vectors that they loaded and the texts that they encoded
 def make(name, **more):
     return getattr(modeling, name)(**more)
 
@@ -79,7 +79,7 @@ def test_any_number_of_text_columns(name, columns):
 
 
 @pytest.mark.parametrize("name", sorted(PAIRS_ONLY))
-def test_of_a_single_text_a_pairs_model_knows_the_mean(name):
+def test_for_a_single_text_a_pairs_model_predicts_the_mean(name):
     table = make_phrases(columns=1)
     np.testing.assert_allclose(make(name).fit(table).predict(table), table.targs.mean())
 
@@ -102,7 +102,7 @@ def test_columns_are_chosen_by_name(name):
 
 
 @EVERY
-def test_a_table_without_texts_is_told_what_to_do(name):
+def test_a_table_without_texts_is_refused(name):
     table = dataclasses.replace(make_phrases(n=20), texts=None)
     with pytest.raises(DataError, match=r"texts.*\[?text"):
         make(name).fit(table)
@@ -110,7 +110,7 @@ def test_a_table_without_texts_is_told_what_to_do(name):
 
 @EVERY
 def test_odd_texts(name):
-    """Empty, whitespace, emoji, other scripts, line breaks, very long, and the markers that models use inside."""
+    """Empty, whitespace, emoji, other scripts, line breaks, very long, and internal markers."""
     texts = pd.DataFrame({"a": ODD * 2, "b": (ODD[1:] + ODD[:1]) * 2})
     table = dataclasses.replace(make_phrases("binary", n=len(texts)), texts=texts)
     model = make(name).fit(table)
@@ -133,7 +133,7 @@ def test_few_rows(name, n):
 
 
 @EVERY
-def test_classes_that_are_not_there_and_constant_targets(name):
+def test_missing_classes_and_constant_targets(name):
     table = make_phrases("multiclass", n=100)
     preds = make(name).fit(table.take(np.flatnonzero(table.targs != 1))).predict(table)
     check(preds, table)
@@ -147,7 +147,7 @@ def test_classes_that_are_not_there_and_constant_targets(name):
 
 
 @EVERY
-def test_the_seed_decides_every_byte_and_no_row_its_neighbours_answer(name, capfd):
+def test_predictions_repeat_and_do_not_depend_on_other_rows(name, capfd):
     table, rows = make_phrases(n=100), make_phrases(n=60, seed=1)
     texts, targs = table.texts.copy(), table.targs.copy()
     model = make(name).fit(table)
@@ -162,7 +162,7 @@ def test_the_seed_decides_every_byte_and_no_row_its_neighbours_answer(name, capf
 
 
 @EVERY
-def test_values_stay_within_what_was_seen(name):
+def test_values_stay_within_the_training_range(name):
     table = make_phrases(n=80)
     preds = make(name).fit(table).predict(make_phrases(n=100, seed=1))
     assert preds.min() >= table.targs.min() and preds.max() <= table.targs.max()
@@ -175,6 +175,6 @@ def test_about_is_plain_data(name):
 
 
 @EVERY
-def test_no_rows_are_answered_by_no_rows(name):
+def test_no_rows_give_no_predictions(name):
     train = make_phrases("binary", n=40)
     assert make(name).fit(train).predict(blind(train.take(np.arange(0)))).shape == (0, 2)

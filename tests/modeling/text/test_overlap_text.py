@@ -1,4 +1,4 @@
-"""The floors for texts: the overlap is Jaccard's and the line is straight; the cosine is the untrained transformer's own."""
+"""Baselines for texts: Jaccard's overlap and the untrained transformer's cosine, with a line."""
 
 import numpy as np
 import pandas as pd
@@ -28,7 +28,7 @@ def table_of(texts, targs):
     )
 
 
-def test_words_in_common_are_shares_of_all_words_whatever_their_case_or_order():
+def test_the_overlap_is_a_share_of_all_words_in_any_case_or_order():
     texts = pd.DataFrame(PAIRS, columns=["a", "b", "overlap"])[["a", "b"]]
     wanted = np.array([p[2] for p in PAIRS])
     preds = overlap_model().fit(table_of(texts, 3 * wanted - 1)).predict(table_of(texts, wanted))
@@ -55,12 +55,12 @@ def test_the_cosine_is_that_of_the_first_two_columns():
     table = make_phrases(n=40, columns=3)
     vectors = SentenceVectors(SMALL)
     cosines = (vectors(table.texts["anchor"]) * vectors(table.texts["target"])).sum(1)
-    told = table_of(table.texts, 2 * cosines + 5)
+    known = table_of(table.texts, 2 * cosines + 5)
     np.testing.assert_allclose(
-        cosine_model(SMALL).fit(told).predict(told)[:, 0], 2 * cosines + 5, atol=1e-3
+        cosine_model(SMALL).fit(known).predict(known)[:, 0], 2 * cosines + 5, atol=1e-3
     )
 
 
-def test_no_model_no_cosine():
+def test_a_missing_model_is_refused():
     with pytest.raises(WeightsMissing, match="nowhere is not there"):
         cosine_model("./nowhere").fit(make_phrases(n=10))

@@ -1,4 +1,4 @@
-"""Sentence vectors: the untrained transformer's own, each text computed once."""
+"""Sentence vectors: an untrained transformer's mean, computed once per text."""
 
 import numpy as np
 import pandas as pd
@@ -25,16 +25,16 @@ def test_the_sentence_vectors_are_the_transformers_masked_mean():
 
 
 def test_a_text_is_computed_once():
-    vectors, told = SentenceVectors(SMALL, bs=4), []
+    vectors, events = SentenceVectors(SMALL, bs=4), []
     texts = pd.Series(["gear", "valve", "gear"] * 10)
-    with progress.heard_by(lambda share, what: told.append((share, what))):
+    with progress.heard_by(lambda share, what: events.append((share, what))):
         one = vectors(texts)
-    assert told == [(1.0, "text 2/2")] and set(vectors.cache) == {"gear", "valve"}
+    assert events == [(1.0, "text 2/2")] and set(vectors.cache) == {"gear", "valve"}
     vectors._encoder_and_net = None, None  # without them nothing more can be computed
     assert vectors(texts[::-1])[0].tobytes() == one[0].tobytes()
 
 
-def test_what_a_batch_holds_does_not_hang_on_the_hash_of_words(monkeypatch):
+def test_batches_do_not_depend_on_the_hash_of_words(monkeypatch):
     vectors, seen = SentenceVectors(SMALL, bs=2), []
     monkeypatch.setattr(
         vectors, "_means", lambda batch: seen.extend(batch) or np.ones((len(batch), 2))

@@ -1,4 +1,4 @@
-"""Static vectors: they are the transformer's own input embeddings, however its file is cut, or a package's."""
+"""Static vectors: a transformer's input embeddings from any kind of file, or a package's."""
 
 import sys
 from importlib.metadata import PackageNotFoundError, distribution
@@ -46,8 +46,8 @@ def tiny(tmp_path_factory):
     return folder
 
 
-def cut(folder, dest, how):
-    """Write the model another way: as torch saves it, in several files, or in bf16."""
+def converted(folder, dest, how):
+    """Write the model in another format: as torch saves it, in several files, or in bf16."""
     copy_weights(str(folder), dest)
     whole = load_file(dest / "model.safetensors")
     if how == "bf16":
@@ -66,7 +66,7 @@ def cut(folder, dest, how):
 @pytest.mark.parametrize("how", ["one file", "several files", "bin", "bf16"])
 def test_they_are_the_networks_input_embeddings(tiny, tmp_path, how):
     net, tokenizer = AutoModel.from_pretrained(tiny), load_tokenizer(tiny)
-    vectors = load_vectors(str(tiny if how == "one file" else cut(tiny, tmp_path, how)))
+    vectors = load_vectors(str(tiny if how == "one file" else converted(tiny, tmp_path, how)))
     texts = ["seed drill", "hydraulic pump"]
     for text, mean in zip(texts, vectors.means(texts), strict=True):
         tokens = tokenizer(text, add_special_tokens=False)["input_ids"]
@@ -86,7 +86,7 @@ def test_pooled_vectors_have_length_one_and_no_word_order():
     assert (pooled[0] == pooled[2]).all() and pooled[0] @ pooled[4] > pooled[0] @ pooled[5]
 
 
-def test_a_folder_without_embeddings_is_told(tiny, tmp_path):
+def test_a_folder_without_embeddings_is_refused(tiny, tmp_path):
     copy_weights(str(tiny), tmp_path)
     save_file({"head.weight": torch.zeros(2, 2)}, tmp_path / "model.safetensors")
     with pytest.raises(WeightsMissing, match=r"No input embeddings.*embed_tokens"):
@@ -94,7 +94,7 @@ def test_a_folder_without_embeddings_is_told(tiny, tmp_path):
 
 
 @pytest.mark.skipif(has("wordllama"), reason="the package is there")
-def test_without_wordllama_its_vectors_are_told_how_to_get():
+def test_without_wordllama_the_error_has_the_install_line():
     with pytest.raises(WeightsMissing, match=r"l2_supercat_256.*fastkaggle_plus\[offline\]"):
         static_text_model("wordllama").fit(make_phrases(n=10))
 
