@@ -294,7 +294,7 @@ def report(
 ) -> None:
     print(
         f"text model: {ARCH}; {len(learn)} pairs learned, {len(valid)} of other anchors held out; "
-        f"{asked.epochs} epochs, {BS} pairs a batch; {asked.threads} threads, {asked.seeds} seed{'s' if asked.seeds > 1 else ''}"
+        f"{asked.epochs} epochs, {BS} pairs a batch; {asked.threads} threads, {asked.seeds} seed(s)"
     )
     for what, paces in (("training", train), ("inference", answer)):
         pace = {side: float(np.mean(values)) for side, values in paces.items()}

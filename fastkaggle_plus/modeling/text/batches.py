@@ -16,10 +16,7 @@ _GPU_MULTIPLE = 8  # lengths on a GPU: its half-precision units process eight nu
 
 
 def shuffled(lengths: Array, bs: int, rng: np.random.Generator) -> list[Array]:
-    """Return random batches of `bs` rows, or slightly less so that all have about the same size.
-
-    The rows are sorted by length within windows of 20 batches.
-    """
+    """Return random batches of `bs` rows or slightly less, sorted by length in windows of 20."""
     order = rng.permutation(len(lengths))
     windows = np.split(order, range(_WINDOW * bs, len(order), _WINDOW * bs))
     order = np.concatenate([w[np.argsort(lengths[w], kind="stable")] for w in windows])

@@ -83,10 +83,7 @@ class Tokens:
         return np.diff(self.starts)
 
     def padded(self, rows: Array, *, multiple: int = 1) -> tuple[Array, Array, Array]:
-        """Return (token numbers, mask, segments) of some rows, each of shape (n, longest).
-
-        The longest length is rounded up to a multiple.
-        """
+        """Return (token numbers, mask, segments) of rows, each (n, longest up to a multiple)."""
         lengths = self.lengths[rows]
         width = -(-int(lengths.max()) // multiple) * multiple
         mask = np.arange(width) < lengths[:, None]

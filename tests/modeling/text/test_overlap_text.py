@@ -7,7 +7,7 @@ import pytest
 from fastkaggle_plus.data import Table
 from fastkaggle_plus.exceptions import WeightsMissing
 from fastkaggle_plus.modeling import cosine_model, overlap_model
-from fastkaggle_plus.modeling.text.sentence_vectors import SentenceVectors
+from fastkaggle_plus.modeling.text.overlap_text import SentenceVectors
 from fastkaggle_plus.modeling.text.weights import SMALL
 
 from ..phrases import make_phrases

@@ -6,7 +6,7 @@ import torch
 from transformers import AutoModel, AutoTokenizer
 
 from fastkaggle_plus.modeling import progress
-from fastkaggle_plus.modeling.text.sentence_vectors import SentenceVectors
+from fastkaggle_plus.modeling.text.overlap_text import SentenceVectors
 from fastkaggle_plus.modeling.text.weights import SMALL, fetch_weights
 
 
