@@ -107,13 +107,13 @@ def test_from_the_facts_to_a_score(tmp_path, monkeypatch, name):
     comp, data, rows = make(tmp_path, name)
     (tmp_path / "words/trials.py").write_text(LIGHT)
     monkeypatch.chdir(tmp_path)
-    steps = []
+    said = []
 
-    class Recorder(Watcher):
+    class Told(Watcher):
         def step(self, name, message):
-            steps.append((name, message))
+            said.append((name, message))
 
-    done = run("./words", data=data, n_folds=3, workers=0, watcher=Recorder())
+    done = run("./words", data=data, n_folds=3, workers=0, watcher=Told())
     assert not [r.error for r in done.results if r.failed]
     assert [e["ours"] for e in done.standing.entries] == [
         True,
@@ -123,7 +123,7 @@ def test_from_the_facts_to_a_score(tmp_path, monkeypatch, name):
     assert (
         "texts",
         f"in the column{'s' if len(columns) > 1 else ''} {', '.join(columns)}",
-    ) in steps
+    ) in said
     sent = cells(done.submission)
     assert sent["id"].str.fullmatch(r"\d{3}").all() and len(sent) == pytest.approx(
         0.3 * len(rows) * 0.95, abs=2

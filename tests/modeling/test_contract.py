@@ -33,7 +33,7 @@ LOOKS_AT_TEXTS = {
     "overlap_model",
     "static_text_model",
     "text_model",
-}  # see test_text_contract.py
+}  # see text/test_contract.py
 NAMES = sorted(
     n
     for n in modeling.__all__
