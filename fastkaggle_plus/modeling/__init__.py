@@ -1,10 +1,9 @@
-"""Models: each file a family, each `*_model` a declared model, `cross_validate` what turns one into Predictions.
+"""Models: declare one with a `*_model` function, turn it into Predictions with `cross_validate`.
 
     from fastkaggle_plus.modeling import cross_validate, forest_model, tabular_model
 
-A new family is a new file: `Trial("mine", "file.function")` finds it; its PRELOAD, see `preloads`, makes many trials of it start fast, and
-its ATTACH takes the language models that it needs to Kaggle.
-The table below only makes names importable from here.
+To add a model family, add a file: `Trial("mine", "file.function")` finds it. The file may set the
+constants PRELOAD and ATTACH, see `manifest`. This file only makes names importable from here.
 """
 
 import lazy_loader

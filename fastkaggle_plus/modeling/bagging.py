@@ -1,8 +1,9 @@
-"""Bagging over any fit function: forests, boosters and fastai learners alike, each row judged by members that did not see it."""
+"""Bagging over any fit function: forests, boosters and fastai learners alike."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,22 +11,24 @@ import numpy as np
 from ..data import Table
 from ..exceptions import ConfigError, SelectionError
 from . import progress
-from .model import Array, Fit, Fitted, FittedFunction, Model, oob_score
+from .model import Array, Fit, Fitted, FittedFunction, Model, out_of_bag
+from .registry import find_model
 
 
 class Bag(FittedFunction):
-    "A fitted bag: the mean of its members, with out-of-bag predictions."
+    """A fitted bag: the mean of its members, with out-of-bag predictions."""
 
     def drop(self, members: Iterable[int] | int) -> Bag:
-        "Refuse: leaving members out by their own score biases the bag."
+        """Refuse: leaving members out by their own score biases the bag."""
         raise SelectionError(
-            f"Dropping members {[members] if isinstance(members, int) else sorted(members)} would keep those that were lucky on their out-of-bag "
-            "rows, and the bag's error would look smaller than it is. "
-            "A bag is good because its members err independently: keep all of them, or fit more."
+            f"Cannot drop members {[members] if isinstance(members, int) else sorted(members)}: "
+            "the rest would be those that were lucky on their out-of-bag rows, and the bag's error "
+            "would look smaller than it is. A bag is good because its members err independently: "
+            "keep all of them, or fit more."
         )
 
     def keep(self, *, best: int) -> Bag:
-        "Refuse: see `drop`."
+        """Refuse: see `drop`."""
         return self.drop(range(best, len(self.members)))
 
 
@@ -39,46 +42,23 @@ def bag(
 ) -> Model:
     """Return a model that averages `n` fits on random rows. It works for any fit function.
 
-    The fitted bag has `oob`, predictions by the members that did not see a row, and `oob_score`: a validation score without a
-    validation set. A bag of a bag or of a forest adds nothing. Source: Breiman, Bagging predictors (1996); fast.ai lesson 6.
+    The fitted bag has `oob`, predictions by the members that did not see a row, and `oob_score`: a
+    validation score without a validation set. A bag of a bag or of a forest adds nothing.
+    Source: Breiman, Bagging predictors (1996); fast.ai lesson 6.
     """
-    fit_one = model.fit if isinstance(model, Model) else model
     if n < 1 or not 0 < frac <= 1:
         raise ConfigError(
-            f"bag needs at least one member and a frac above 0 and up to 1; n={n}, frac={frac} came."
+            "bag needs one member or more, and a frac above 0 and up to 1; "
+            f"got n = {n}, frac = {frac}."
         )
+    if not isinstance(model, Model):
+        model = Model("fits", model)
 
     def fit(table: Table) -> Bag:
-        rng, members = np.random.default_rng(seed), list[Fitted]()
-        total, count = np.zeros((len(table), table.n_outputs)), np.zeros(len(table))
-        for i in range(n):
-            rows = rng.choice(len(table), max(1, round(frac * len(table))), replace=replace)
-            with progress.part(i, n, "member"):
-                members.append(fit_one(table.take(np.sort(rows))))
-            unseen = np.setdiff1d(np.arange(len(table)), rows)
-            if len(unseen):
-                total[unseen] += members[-1].predict(table.take(unseen))
-                count[unseen] += 1
-        oob = total / np.where(count == 0, np.nan, count)[:, None]
-        leaning = {
-            c: float(np.mean([m.importances.get(c, 0.0) for m in members]))
-            for c in members[0].importances
-        }
-        return Bag(
-            lambda rows: _mean(members, rows),
-            leaning,
-            oob,
-            oob_score(oob, table),
-            members=[m.predict for m in members],
-        )
+        return _fit_bag(model.fit, table, n=n, frac=frac, replace=replace, seed=seed)
 
-    about: dict[str, Any] = {
-        **(model.about if isinstance(model, Model) else {}),
-        "bag": n,
-        "frac": frac,
-        "bag_seed": seed,
-    }
-    return Model(f"bag of {n} {model.name if isinstance(model, Model) else 'fits'}", fit, about)
+    about = {**model.about, "bag": n, "frac": frac, "bag_seed": seed}
+    return Model(f"bag of {n} {model.name}", fit, about)
 
 
 def bag_model(
@@ -90,10 +70,28 @@ def bag_model(
     replace: bool = True,
     seed: int = 42,
 ) -> Model:
-    "Return a bag of a model that is named rather than given, so that a Trial can declare it."
-    from . import find_model
-
+    """Return a bag of a model given by its name, so that a Trial can declare it."""
     return bag(find_model(model)(**(params or {})), n, frac, replace=replace, seed=seed)
+
+
+def _fit_bag(fit: Fit, table: Table, *, n: int, frac: float, replace: bool, seed: int) -> Bag:
+    rng, seen, members = np.random.default_rng(seed), list[Array](), list[Fitted]()
+    for i in range(n):
+        seen.append(rng.choice(len(table), max(1, round(frac * len(table))), replace=replace))
+        with progress.step(i, n, "member"):
+            members.append(fit(table.take(np.sort(seen[-1]))))
+    predicts = [partial(_predict_rows, member, table) for member in members]
+    oob, oob_score = out_of_bag(table, zip(seen, predicts, strict=True))
+    importances = {
+        c: float(np.mean([m.importances.get(c, 0.0) for m in members]))
+        for c in members[0].importances
+    }
+    mean = partial(_mean, members)
+    return Bag(mean, importances, oob, oob_score, members=[m.predict for m in members])
+
+
+def _predict_rows(member: Fitted, table: Table, rows: Array) -> Array:
+    return member.predict(table.take(rows))
 
 
 def _mean(members: list[Fitted], rows: Table) -> Array:

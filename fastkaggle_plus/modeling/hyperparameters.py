@@ -1,4 +1,4 @@
-"""Numbers of a model that cannot be, refused with their name before anything is read."""
+"""Validate hyperparameters before reading data."""
 
 from __future__ import annotations
 
@@ -7,34 +7,33 @@ from numbers import Integral, Real
 
 from ..exceptions import ConfigError
 
-__all__ = ["check_range", "check_whole"]
+LEAST_BS = 2  # images per batch: batch normalisation needs two
 
 
-def check_whole(
-    lowest: int,
-    **given: object,  # name = value
-) -> None:
-    "Raise ConfigError for what is no whole number, or below the lowest that is allowed."
-    for name, value in given.items():
+def check_whole(lowest: int, **values: object) -> None:
+    """Raise ConfigError unless each value is a whole number of at least `lowest`."""
+    for name, value in values.items():
         if not isinstance(value, Integral) or int(value) < lowest:
-            raise ConfigError(f"{name} = {value!r}: a whole number of {lowest} or more is needed.")
-
-
-def check_range(
-    lowest: float,
-    highest: float = math.inf,
-    **given: object,  # name = value
-) -> None:
-    "Raise ConfigError for what is no number, or out of range."
-    for name, value in given.items():
-        if (
-            not isinstance(value, Real)
-            or not lowest <= float(value) <= highest
-            or math.isinf(value)
-        ):
-            allowed = (
-                f"of {lowest:g} or more"
-                if math.isinf(highest)
-                else f"from {lowest:g} to {highest:g}"
+            raise ConfigError(
+                f"Expected a whole number of {lowest} or more, got {name} = {value!r}."
             )
-            raise ConfigError(f"{name} = {value!r}: a number {allowed} is needed.")
+
+
+def check_range(lowest: float, highest: float = math.inf, **values: object) -> None:
+    """Raise ConfigError unless each value is a finite number from `lowest` to `highest`."""
+    allowed = f"of {lowest:g} or more" if math.isinf(highest) else f"from {lowest:g} to {highest:g}"
+    for name, value in values.items():
+        is_number = isinstance(value, Real) and not math.isinf(value)
+        if not is_number or not lowest <= float(value) <= highest:  # type: ignore[arg-type]
+            raise ConfigError(f"Expected a number {allowed}, got {name} = {value!r}.")
+
+
+def check_batches(bs: int, accum: int) -> None:
+    """Raise ConfigError unless each of `accum` batches per step has the images it needs."""
+    check_whole(LEAST_BS, bs=bs)
+    check_whole(1, accum=accum)
+    if bs // accum < LEAST_BS:
+        raise ConfigError(
+            f"A batch needs two images or more, got bs = {bs} images in accum = {accum} batches. "
+            f"Use a larger bs, or accum = {bs // 2} at most."
+        )

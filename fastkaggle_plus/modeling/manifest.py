@@ -1,4 +1,9 @@
-"""What a model's file says of itself, read without importing it: what to import before processes are forked, what a notebook has to have attached."""
+"""Read the constants PRELOAD and ATTACH of a model's file, without importing the file.
+
+PRELOAD = ("torch",): packages to import before worker processes are forked.
+ATTACH = ("arch",): parameters that name a pretrained language model. A notebook on Kaggle must
+attach that model. ATTACH = {"vectors": ("wordllama",)} excludes values that name no such model.
+"""
 
 from __future__ import annotations
 
@@ -11,63 +16,63 @@ from .registry import model_files
 
 def preload_of(
     dotted: str,  # "file.function", as in Trial.model
-    comp: Any = None,  # a Competition: its folder is looked in first
+    comp: Any = None,  # a Competition: its folder is searched first
 ) -> tuple[str, ...]:
-    """Return the packages that the model's file names in PRELOAD = ("torch", ...); () where it names none or cannot be read.
+    """Return the packages in the PRELOAD of a model's file; () if it has none or does not parse.
 
-    Name there what takes long to import and starts no thread and no GPU meanwhile: a forked process could use neither.
-    The file is read and not imported: what else it does is the trial's own business.
+    PRELOAD may name packages that are slow to import. Their import must start no thread and use no
+    GPU, because a forked process could use neither.
     """
-    return tuple(map(str, _constant(_parsed(dotted, comp), "PRELOAD")))
+    return tuple(map(str, _constant(_syntax_tree(dotted, comp), "PRELOAD")))
 
 
 def language_models(
     trials: Iterable[Any],  # Trial records
-    comp: Any = None,  # a Competition: its folder is looked in first
+    comp: Any = None,  # a Competition: its folder is searched first
 ) -> tuple[str, ...]:
-    """Return the pretrained language models that trials need, by the names they give them.
+    """Return the pretrained language models that trials need, each once.
 
-    A model's file names in ATTACH = ("arch",) the parameters that hold such a name; one that is left empty stands for `default_arch()`. With
-    ATTACH = {"vectors": ("wordllama",)} these values are no model's names. A bag needs what the model needs that it repeats.
+    A parameter in ATTACH that is empty, or has no text as its default, means `default_arch()`.
+    A bag needs the language models of its inner model.
     """
-    return tuple(dict.fromkeys(name for t in trials for name in _named(t.model, t.params, comp)))
+    found = (name for t in trials for name in _language_models(t.model, t.params, comp))
+    return tuple(dict.fromkeys(found))
 
 
-def _named(dotted: str, params: Mapping[str, Any], comp: Any) -> Iterator[str]:
+def _language_models(dotted: str, params: Mapping[str, Any], comp: Any) -> Iterator[str]:
     from .text.weights import default_arch
 
-    tree = _parsed(dotted, comp)
+    tree = _syntax_tree(dotted, comp)
     attach = _constant(tree, "ATTACH")
-    defaults = _defaults(tree, dotted.rpartition(".")[2])
+    defaults = _text_defaults(tree, dotted.rpartition(".")[2])
     for name in map(str, attach):
         if name in params or name in defaults:
             value = params.get(name) or defaults.get(name) or default_arch()
             if value not in (attach[name] if isinstance(attach, dict) else ()):
                 yield str(value)
-    inner, given = params.get("model"), params.get("params")
+    inner, inner_params = params.get("model"), params.get("params")
     if isinstance(inner, str):
-        yield from _named(inner, given if isinstance(given, Mapping) else {}, comp)
+        inner_params = inner_params if isinstance(inner_params, Mapping) else {}
+        yield from _language_models(inner, inner_params, comp)
 
 
-def _parsed(dotted: str, comp: Any) -> ast.Module:
-    "The source of a model's file; empty where there is none, or none that reads: the trial will say what is wrong with it."
+def _syntax_tree(dotted: str, comp: Any) -> ast.Module:
+    """Return the syntax tree of a model's file; an empty one if it is missing or has errors."""
     name = dotted.partition(".")[0]
     own = [comp.folder / f"{name}.py"] if comp is not None and comp.folder else []
     for file in (*own, model_files().get(name)):
         if file is not None and file.is_file():
             try:
                 return ast.parse(file.read_bytes())
-            except (OSError, SyntaxError, ValueError):
+            except (OSError, SyntaxError, ValueError):  # the trial itself will report it
                 break
     return ast.Module([], [])
 
 
 def _constant(tree: ast.Module, name: str) -> Any:
-    "The tuple, list or dictionary that a file assigns to a name; () where it assigns none."
+    """Return the tuple, list or dictionary that a file assigns to a name; () if there is none."""
     for node in tree.body:
-        if isinstance(node, ast.Assign) and any(
-            isinstance(t, ast.Name) and t.id == name for t in node.targets
-        ):
+        if isinstance(node, ast.Assign) and name in map(ast.unparse, node.targets):
             try:
                 value = ast.literal_eval(node.value)
             except (TypeError, ValueError):
@@ -76,20 +81,15 @@ def _constant(tree: ast.Module, name: str) -> Any:
     return ()
 
 
-def _defaults(tree: ast.Module, function: str) -> dict[str, str]:
-    "The text that each parameter of a function has for a default,  where it has another one or none."
+def _text_defaults(tree: ast.Module, function: str) -> dict[str, str]:
+    """Return the default of each parameter of a function, "" where it is no text."""
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name == function:
-            positional, given = [*node.args.posonlyargs, *node.args.args], node.args
-            values = [
-                *[None] * (len(positional) - len(given.defaults)),
-                *given.defaults,
-                *given.kw_defaults,
-            ]
-            return {
-                arg.arg: value.value
-                if isinstance(value, ast.Constant) and isinstance(value.value, str)
-                else ""
-                for arg, value in zip([*positional, *given.kwonlyargs], values, strict=True)
-            }
+            positional = [*node.args.posonlyargs, *node.args.args]
+            no_default = [None] * (len(positional) - len(node.args.defaults))
+            names = [arg.arg for arg in (*positional, *node.args.kwonlyargs)]
+            values = [*no_default, *node.args.defaults, *node.args.kw_defaults]
+            texts = [getattr(value, "value", "") for value in values]
+            pairs = zip(names, texts, strict=True)
+            return {name: text if isinstance(text, str) else "" for name, text in pairs}
     return {}

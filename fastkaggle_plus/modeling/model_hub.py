@@ -1,4 +1,4 @@
-"""The model hub, and the folder where weights are kept that did not come from it."""
+"""The model hub: its addresses and whether it answers; and the folder for weights kept by hand."""
 
 from __future__ import annotations
 
@@ -6,34 +6,34 @@ from pathlib import Path
 
 from ..environment import home
 
-_CONNECT_S, _ANSWER_S = (
-    4,
-    8,
-)  # how long the hub may take to answer one small question before it counts as out of reach
+_CONNECT_S, _ANSWER_S = 4, 8  # timeouts of one small request
 
 
 def weights_folder() -> Path:
-    "Return the folder for weights that are put there by hand, or converted from packages."
+    """Return the folder for weights that a user puts there or that packages carry."""
     return home() / "cache" / "weights"
 
 
 def hub_url(repo: str, file: str) -> str:
-    "Return where the hub serves a file."
+    """Return the address of a file on the hub."""
     from huggingface_hub import hf_hub_url
 
     return hf_hub_url(repo, file)
 
 
-def out_of_reach(
+def unreachable_reason(
     url: str,
     *,
-    of_hub: bool = True,  # whether the hub serves it, which HF_HUB_OFFLINE forbids to ask
+    is_hub: bool = True,  # whether the hub serves it: HF_HUB_OFFLINE forbids a request
 ) -> str:
-    "Return why a server cannot be asked; nothing if it answers. One question, no retries: the downloaders themselves would try for most of a minute."
+    """Return why a server cannot be reached; "" if it answers.
+
+    Sends one request without retries: the downloaders themselves retry for most of a minute.
+    """
     import requests
     from huggingface_hub import constants
 
-    if of_hub and constants.HF_HUB_OFFLINE:
+    if is_hub and constants.HF_HUB_OFFLINE:
         return "HF_HUB_OFFLINE is set"
     try:
         requests.head(url, timeout=(_CONNECT_S, _ANSWER_S), allow_redirects=False)

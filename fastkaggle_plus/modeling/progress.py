@@ -1,8 +1,9 @@
-"""How far a model is: what it tells while it fits, and who hears it.
+"""Progress callbacks: a model reports how far its training is, the caller's function receives it.
 
-with progress.heard_by(print):            # run_trial, a notebook
-    with progress.part(1, 5, "fold"):     # cross_validate: the second of five folds
-        progress.epoch(3, 8)              # a model: 3 of 8 epochs are done -> 0.275, "fold 2/5, epoch 3/8"
+with progress.send_to(print):             # run_trial, a notebook: print is the callback
+    with progress.step(1, 5, "fold"):     # cross_validate: the second of five folds
+        progress.report_epoch(3, 8)       # a model: 3 of 8 epochs are done
+                                          # -> print(0.275, "fold 2/5, epoch 3/8")
 """
 
 from __future__ import annotations
@@ -10,63 +11,49 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from typing import Any
 
-Hear = Callable[[float, str], None]  # (share done, from 0 to 1; where it is, in words)
+Callback = Callable[[float, str], None]  # (share done, 0 to 1; position: "fold 2/5, epoch 3/8")
 
-_HEAR: ContextVar[Hear | None] = ContextVar("hear", default=None)
+_CALLBACK: ContextVar[Callback | None] = ContextVar("progress_callback", default=None)
 
 
 @contextlib.contextmanager
-def heard_by(hear: Hear) -> Iterator[None]:
-    "Have `hear` called with all that is told in the block."
-    token = _HEAR.set(hear)
+def send_to(callback: Callback) -> Iterator[None]:
+    """Call `callback` with every report of the block."""
+    token = _CALLBACK.set(callback)
     try:
         yield
     finally:
-        _HEAR.reset(token)
+        _CALLBACK.reset(token)
 
 
-def tell(
-    done: float,  # what is done, in any unit
-    total: float,  # of how much
-    what: str,  # where that is, as in "epoch 3/8"
+def report(
+    done: float,  # in any unit
+    total: float,  # in the same unit
+    position: str,  # as in "epoch 3/8"
 ) -> None:
-    "Tell how far the work at hand is. It costs nothing where nobody listens."
-    if (hear := _HEAR.get()) is not None:
-        hear(min(max(done / total, 0.0), 1.0) if total else 1.0, what)
+    """Report progress. Without a callback this does nothing."""
+    if (callback := _CALLBACK.get()) is not None:
+        callback(min(max(done / total, 0.0), 1.0) if total else 1.0, position)
 
 
-def epoch(done: int, n: int) -> None:
-    "Tell that so many epochs are done."
-    tell(done, n, f"epoch {done}/{n}")
+def report_epoch(done: int, n_epochs: int) -> None:
+    """Report the number of finished epochs."""
+    report(done, n_epochs, f"epoch {done}/{n_epochs}")
 
 
 @contextlib.contextmanager
-def part(
+def step(
     k: int,  # from 0
-    n: int,  # of so many equal parts
-    what: str,  # fold | member | seed
+    n_steps: int,  # equally long steps
+    noun: str,  # fold | member | seed
 ) -> Iterator[None]:
-    "Let what is told in the block count as the k-th of n equal parts."
-    outer, where = _HEAR.get(), f"{what} {k + 1}/{n}"
+    """Report the progress inside the block as step k of n."""
+    outer, position = _CALLBACK.get(), f"{noun} {k + 1}/{n_steps}"
     if outer is None:
         yield
         return
-    outer(k / n, where)
-    with heard_by(lambda share, detail: outer((k + share) / n, f"{where}, {detail}")):
+    outer(k / n_steps, position)
+    with send_to(lambda share, inner: outer((k + share) / n_steps, f"{position}, {inner}")):
         yield
-    outer((k + 1) / n, where)
-
-
-def epoch_callback() -> Any:
-    "Return a fastai callback that tells each epoch."
-    from fastai.callback.core import Callback
-
-    class TellEpochs(Callback):  # type: ignore[misc]
-        "Tells each epoch as it ends."
-
-        def after_epoch(self) -> None:
-            epoch(self.epoch + 1, self.n_epoch)
-
-    return TellEpochs()
+    outer((k + 1) / n_steps, position)

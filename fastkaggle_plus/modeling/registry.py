@@ -14,22 +14,23 @@ _PACKAGE = __name__.rpartition(".")[0]
 
 
 def model_files() -> dict[str, Path]:
-    """Return every file of this folder that may hold models, by the name that a Trial uses.
+    """Return the files that may hold models, by the name that a Trial uses.
 
     A room's own name, as in "vision.vision_model", means its model.py.
     """
-    files = {p.stem: p for p in _HERE.glob("*.py")}
-    for room in _ROOMS:
-        files.update({p.stem: p for p in (_HERE / room).glob("*.py") if p.stem not in files})
-    files.update({room: _HERE / room / "model.py" for room in _ROOMS})
-    return {name: path for name, path in sorted(files.items()) if not name.startswith("_")}
+    files = {room: _HERE / room / "model.py" for room in _ROOMS}
+    for folder in (_HERE, *(_HERE / room for room in _ROOMS)):
+        for file in sorted(folder.glob("*.py")):
+            if not file.stem.startswith("_"):
+                files.setdefault(file.stem, file)
+    return files
 
 
 def find_model(
     dotted: str,  # "file.function", as in Trial.model
     comp: Any = None,  # a Competition: its folder is searched first
 ) -> Any:
-    "Return the function that makes a model. Raises UnknownName with near matches."
+    """Return the function that makes a model. Raises UnknownName with near matches."""
     file, _, function = dotted.partition(".")
     if not (file.isidentifier() and function.isidentifier()):
         raise UnknownName("model", dotted, _known_models(), "Write it as file.function.")
@@ -39,20 +40,18 @@ def find_model(
         if file not in files:
             hint = f"{dotted!r} is searched in the competition's folder and in {_PACKAGE}."
             raise UnknownName("model file", file, files, hint)
-        module = import_module(_module_name(files[file]))
+        path = files[file].relative_to(_HERE).with_suffix("")
+        module = import_module(".".join([_PACKAGE, *path.parts]))
     if not callable(found := getattr(module, function, None)):
         near = [f"{file}.{n}" for n in vars(module) if n.endswith("_model") or n == "bag"]
         raise UnknownName("model", dotted, near)
     return found
 
 
-def _module_name(file: Path) -> str:
-    return ".".join([_PACKAGE, *file.relative_to(_HERE).with_suffix("").parts])
-
-
 def _known_models() -> list[str]:
-    "The models that `fastkaggle_plus.modeling` exports, by the names that Trials use."
-    modeling = import_module(_PACKAGE)
-    functions = [getattr(modeling, n) for n in modeling.__all__ if n.endswith("_model")]
-    homes = {_module_name(path): name for name, path in model_files().items()}
-    return sorted(f"{homes[f.__module__]}.{f.__name__}" for f in functions)
+    """Return the models that `fastkaggle_plus.modeling` exports, by the names that Trials use."""
+    modeling, names = import_module(_PACKAGE), []
+    for function in (getattr(modeling, n) for n in modeling.__all__ if n.endswith("_model")):
+        *_, room, file = function.__module__.split(".")
+        names.append(f"{room if file == 'model' else file}.{function.__name__}")
+    return sorted(names)

@@ -199,8 +199,7 @@ class TrialJob:
 def run_trial(job: TrialJob, place: Place) -> str:
     "Run one trial in this process and store it; return a traceback, or nothing when it went well."
     from ..competition import load_comp
-    from ..modeling import cross_validate, find_model
-    from ..modeling.progress import heard_by
+    from ..modeling import cross_validate, find_model, progress
 
     trial, sweep = job.trial, job.sweep
     try:
@@ -208,7 +207,7 @@ def run_trial(job: TrialJob, place: Place) -> str:
         data = comp.read(job.path)
         folds = folds_for(comp, data, n_folds=sweep.n_folds, seed=sweep.seed, holdout=sweep.holdout)
         start = time.perf_counter()
-        with heard_by(place.tell):
+        with progress.send_to(place.tell):
             preds = cross_validate(
                 find_model(trial.model, comp)(**trial.params),
                 data,

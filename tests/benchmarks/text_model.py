@@ -172,7 +172,7 @@ class Floor:
 
         import torch
 
-        from fastkaggle_plus.modeling.precision import autocast
+        from fastkaggle_plus.modeling.hardware import autocast
         from fastkaggle_plus.modeling.text.embedding_trim import trimmed_embeddings
 
         net = self.make().train()
@@ -196,7 +196,7 @@ class Floor:
         """Return the seconds of an answer to each row."""
         import torch
 
-        from fastkaggle_plus.modeling.precision import autocast
+        from fastkaggle_plus.modeling.hardware import autocast
 
         net = self.make().eval()
 

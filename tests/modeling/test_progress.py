@@ -10,7 +10,7 @@ from .tables import make_data
 
 def heard(work):
     told = []
-    with progress.heard_by(lambda share, where: told.append((round(share, 4), where))):
+    with progress.send_to(lambda share, where: told.append((round(share, 4), where))):
         work()
     return told
 
@@ -18,11 +18,11 @@ def heard(work):
 def test_parts_of_parts():
     def work():
         for k in range(2):
-            with progress.part(k, 2, "fold"):
-                progress.epoch(1, 4)
-                with progress.part(1, 2, "member"):
-                    progress.tell(30, 40, "row 30")
-        progress.tell(7, 0, "nothing to do")
+            with progress.step(k, 2, "fold"):
+                progress.report_epoch(1, 4)
+                with progress.step(1, 2, "member"):
+                    progress.report(30, 40, "row 30")
+        progress.report(7, 0, "nothing to do")
 
     assert heard(work) == [
         (0.0, "fold 1/2"),
@@ -42,13 +42,13 @@ def test_parts_of_parts():
 
 
 def test_nobody_has_to_listen_and_who_stops_listening_hears_no_more():
-    progress.epoch(1, 2)
-    told = heard(lambda: progress.epoch(1, 2))
-    progress.epoch(2, 2)
+    progress.report_epoch(1, 2)
+    told = heard(lambda: progress.report_epoch(1, 2))
+    progress.report_epoch(2, 2)
     assert told == [(0.5, "epoch 1/2")]
-    with pytest.raises(RuntimeError), progress.heard_by(print):
+    with pytest.raises(RuntimeError), progress.send_to(print):
         raise RuntimeError
-    progress.epoch(1, 2)  # prints nothing, or the next line would say so
+    progress.report_epoch(1, 2)  # prints nothing, or the next line would say so
 
 
 def test_folds_and_a_nets_epochs_are_told():

@@ -50,7 +50,7 @@ def hungry(mb=0):
 def epochs(epochs=3, freeze_epochs=1, seed=0):
     def fit(table):
         for i in range(epochs):
-            progress.epoch(i + 1, epochs)
+            progress.report_epoch(i + 1, epochs)
         return tree_model(max_leaf_nodes=2 + seed % 3).fit(table)
     return Model("epochs", fit)
 """

@@ -1,1 +1,1 @@
-"""Models of tables: forests, boosted trees, fastai's net, and lesson 5 from scratch."""
+"""Models of tables: forests, boosted trees, linear models, fastai's net, lesson 5 from scratch."""

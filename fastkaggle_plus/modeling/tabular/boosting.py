@@ -1,19 +1,24 @@
-"""Boosted trees, each library with settings that suit small data, one thread and a fixed seed."""
+"""Boosted trees of four libraries, with settings for small data, one thread and a fixed seed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ...data import Table
-from ...exceptions import MissingExtra
-from ..model import Array, Coding, FittedFunction, Model, as_frame, class_columns, shares
+from ...exceptions import needs_extra
+from ..model import Array, FittedFunction, Model, class_columns, shares
+from .encoders import OrdinalEncoder, features
 
 PRELOAD = ("sklearn.ensemble",)  # the other libraries are imported by the one trial that uses them
-_MOST_LEVELS = 250  # scikit-learn's limit of a native category is 255
+_MOST_LEVELS = 250  # scikit-learn takes at most 255 levels of a native category
+
+Encode = Callable[[Table], Any]  # table -> what the estimator takes
 
 
 def hist_gradient_boosting_model(
@@ -25,37 +30,24 @@ def hist_gradient_boosting_model(
     l2: float = 1.0,
     seed: int = 42,
 ) -> Model:
-    "Return scikit-learn's histogram gradient boosting; missing values are its own branch."
-
-    def make(table: Table) -> Any:
-        from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-
-        kind = HistGradientBoostingClassifier if table.vocab else HistGradientBoostingRegressor
-        few = [
-            i
-            for i, c in enumerate(table.cat_names)
-            if len(table.x[c].cat.categories) <= _MOST_LEVELS
-        ]
-        return kind(
-            max_iter=n_estimators,
-            learning_rate=learning_rate,
-            max_leaf_nodes=max_leaf_nodes,
-            min_samples_leaf=min_samples_leaf,
-            l2_regularization=l2,
-            categorical_features=few or None,
-            early_stopping=False,
-            random_state=seed,
-        )
-
-    about = dict(
-        n_estimators=n_estimators,
+    """Return scikit-learn's histogram gradient boosting. Missing values get their own branch."""
+    trees: dict[str, Any] = dict(
         learning_rate=learning_rate,
         max_leaf_nodes=max_leaf_nodes,
         min_samples_leaf=min_samples_leaf,
-        l2=l2,
-        seed=seed,
     )
-    return Model("hist gradient boosting", lambda table: _fit(table, make, _codes(table)), about)
+    fixed: dict[str, Any] = dict(
+        max_iter=n_estimators, l2_regularization=l2, early_stopping=False, random_state=seed
+    )
+
+    def make(table: Table) -> Any:
+        n_levels = [len(table.x[c].cat.categories) for c in table.cat_names]
+        few = [i for i, n in enumerate(n_levels) if n <= _MOST_LEVELS] or None
+        kind = _estimator("sklearn.ensemble", "HistGradientBoosting", table)
+        return kind(**trees, **fixed, categorical_features=few)
+
+    about = {"n_estimators": n_estimators, **trees, "l2": l2, "seed": seed}
+    return Model("hist gradient boosting", partial(_fit, make, _codes_with_nan), about)
 
 
 def lightgbm_model(
@@ -66,130 +58,98 @@ def lightgbm_model(
     min_child_samples: int = 10,
     seed: int = 42,
 ) -> Model:
-    "Return LightGBM. Raises MissingExtra."
-
-    def make(table: Table) -> Any:
-        try:
-            import lightgbm
-        except ImportError as e:
-            raise MissingExtra("lightgbm", "boost") from e
-        kind = lightgbm.LGBMClassifier if table.vocab else lightgbm.LGBMRegressor
-        return kind(
-            **settings,
-            subsample=0.8,
-            subsample_freq=1,
-            colsample_bytree=0.8,
-            reg_lambda=1.0,
-            random_state=seed,
-            n_jobs=1,
-            verbose=-1,
-            deterministic=True,
-            force_row_wise=True,
-        )
-
-    settings: dict[str, Any] = dict(
+    """Return LightGBM. Raises MissingExtra."""
+    trees: dict[str, Any] = dict(
         n_estimators=n_estimators,
         learning_rate=learning_rate,
         num_leaves=num_leaves,
         min_child_samples=min_child_samples,
     )
-    return Model(
-        "lightgbm", lambda table: _fit(table, make, _plain_names), {**settings, "seed": seed}
-    )
+    sampling = dict(subsample=0.8, subsample_freq=1, colsample_bytree=0.8, reg_lambda=1.0)
+    fixed = dict(n_jobs=1, verbose=-1, deterministic=True, force_row_wise=True)
+
+    def make(table: Table) -> Any:
+        kind = _estimator("lightgbm", "LGBM", table)
+        return kind(**trees, **sampling, **fixed, random_state=seed)
+
+    return Model("lightgbm", partial(_fit, make, _plain_names), {**trees, "seed": seed})
 
 
 def xgboost_model(
     n_estimators: int = 150, *, learning_rate: float = 0.05, max_depth: int = 4, seed: int = 42
 ) -> Model:
-    "Return XGBoost. Raises MissingExtra."
-
-    def make(table: Table) -> Any:
-        try:
-            import xgboost
-        except ImportError as e:
-            raise MissingExtra("xgboost", "boost") from e
-        kind = xgboost.XGBClassifier if table.vocab else xgboost.XGBRegressor
-        return kind(
-            **settings,
-            min_child_weight=3,
-            subsample=0.8,
-            colsample_bytree=0.8,
-            tree_method="hist",
-            enable_categorical=True,
-            random_state=seed,
-            n_jobs=1,
-        )
-
-    settings: dict[str, Any] = dict(
+    """Return XGBoost. Raises MissingExtra."""
+    trees: dict[str, Any] = dict(
         n_estimators=n_estimators, learning_rate=learning_rate, max_depth=max_depth
     )
-    return Model(
-        "xgboost",
-        lambda table: _fit(table, make, _plain_names, consecutive=True),
-        {**settings, "seed": seed},
-    )
+    sampling = dict(min_child_weight=3, subsample=0.8, colsample_bytree=0.8)
+    fixed = dict(tree_method="hist", enable_categorical=True, n_jobs=1)
+
+    def make(table: Table) -> Any:
+        kind = _estimator("xgboost", "XGB", table)
+        return kind(**trees, **sampling, **fixed, random_state=seed)
+
+    fit = partial(_fit, make, _plain_names, consecutive=True)
+    return Model("xgboost", fit, {**trees, "seed": seed})
 
 
 def catboost_model(
     n_estimators: int = 200, *, learning_rate: float = 0.06, depth: int = 5, seed: int = 42
 ) -> Model:
-    "Return CatBoost, its categories encoded in order. Raises MissingExtra."
-
-    def make(table: Table) -> Any:
-        try:
-            import catboost
-        except ImportError as e:
-            raise MissingExtra("catboost", "boost") from e
-        kind = catboost.CatBoostClassifier if table.vocab else catboost.CatBoostRegressor
-        return kind(
-            **settings,
-            random_seed=seed,
-            thread_count=1,
-            verbose=False,
-            allow_writing_files=False,
-            cat_features=list(range(len(table.cat_names))),
-        )
-
-    settings: dict[str, Any] = dict(
+    """Return CatBoost, with ordered encoding of categories. Raises MissingExtra."""
+    trees: dict[str, Any] = dict(
         n_estimators=n_estimators, learning_rate=learning_rate, depth=depth
     )
-    return Model("catboost", lambda table: _fit(table, make, _words), {**settings, "seed": seed})
+    fixed = dict(thread_count=1, verbose=False, allow_writing_files=False)
+
+    def make(table: Table) -> Any:
+        kind = _estimator("catboost", "CatBoost", table)
+        categories = list(range(len(table.cat_names)))
+        return kind(**trees, **fixed, random_seed=seed, cat_features=categories)
+
+    return Model("catboost", partial(_fit, make, _categories_as_text), {**trees, "seed": seed})
+
+
+def _estimator(module: str, prefix: str, table: Table) -> Any:
+    """Import a library and return its class for this task. Raises MissingExtra."""
+    with needs_extra("boost"):
+        library = import_module(module)
+    return getattr(library, prefix + ("Classifier" if table.vocab else "Regressor"))
 
 
 def _fit(
+    make: Callable[[Table], Any],  # returns an unfitted estimator
+    encoder: Callable[[Table], Encode],  # learned from the rows fitted on
     table: Table,
-    make: Callable[[Table], Any],  # table -> unfitted estimator
-    features: Callable[[Table], Any],  # table -> what the estimator takes
     *,
-    consecutive: bool = False,  # the estimator wants classes 0, 1, ... without gaps
+    consecutive: bool = False,  # the estimator needs classes 0, 1, ... without gaps
 ) -> FittedFunction:
-    "Fit one estimator, or one a target where there are several."
-    x, targs = features(table), np.asarray(table.targs)
-    if table.vocab:
-        classes = np.unique(targs)
-        if len(classes) == 1:  # nothing to boost: the one class is certain
-            return FittedFunction(
-                lambda rows: class_columns(np.ones((len(rows), 1)), classes, rows)
-            )
-        estimator = make(table).fit(x, np.searchsorted(classes, targs) if consecutive else targs)
+    """Fit one estimator, or one per target if there are several."""
+    encode, targs = encoder(table), np.asarray(table.targs)
+    x = encode(table)
+    if not table.vocab:
+        estimators = [
+            make(table).fit(x, column) if np.ptp(column) else _Constant(column[0])
+            for column in targs.reshape(len(targs), -1).T
+        ]
         return FittedFunction(
-            lambda rows: class_columns(estimator.predict_proba(features(rows)), classes, rows),
-            _leaning(estimator, table),
-            estimator=estimator,
+            lambda rows: np.column_stack([e.predict(encode(rows)) for e in estimators]),
+            _importances(estimators[0], table),
+            estimator=estimators,
         )
-    estimators = [
-        make(table).fit(x, column) if np.ptp(column) else _Constant(column[0])
-        for column in targs.reshape(len(targs), -1).T
-    ]
+    classes = np.unique(targs)
+    if len(classes) == 1:  # nothing to boost: the one class is certain
+        return FittedFunction(lambda rows: class_columns(np.ones((len(rows), 1)), classes, rows))
+    estimator = make(table).fit(x, np.searchsorted(classes, targs) if consecutive else targs)
     return FittedFunction(
-        lambda rows: np.column_stack([e.predict(features(rows)) for e in estimators]),
-        _leaning(estimators[0], table),
-        estimator=estimators,
+        lambda rows: class_columns(estimator.predict_proba(encode(rows)), classes, rows),
+        _importances(estimator, table),
+        estimator=estimator,
     )
 
 
 class _Constant:
-    "What a target that never varies leaves to learn."
+    """The estimator of a target that does not vary."""
 
     def __init__(self, value: float):
         self.value = value
@@ -198,34 +158,34 @@ class _Constant:
         return np.full(len(x), self.value)
 
 
-def _leaning(estimator: Any, table: Table) -> dict[str, float]:
+def _importances(estimator: Any, table: Table) -> dict[str, float]:
     values = getattr(estimator, "feature_importances_", None)
     return {} if values is None else shares([*table.cat_names, *table.cont_names], values)
 
 
-def _codes(table: Table) -> Callable[[Table], Array]:
-    "Return what turns tables into category codes and numbers, NaN for missing."
-    coding, n_cat = Coding(table, fill=False), len(table.cat_names)
+def _codes_with_nan(table: Table) -> Encode:
+    """Encode categories as level codes; missing levels and numbers are NaN."""
+    encoder = OrdinalEncoder(table, fill=False)
 
-    def coded(rows: Table) -> Array:
-        x = coding(rows)
-        x[:, :n_cat][x[:, :n_cat] < 0] = np.nan
-        return x
+    def encode(rows: Table) -> Array:
+        codes = encoder.codes(rows)
+        return np.hstack([np.where(codes < 0, np.nan, codes), encoder.numbers(rows)])
 
-    return coded
-
-
-def _plain_names(table: Table) -> pd.DataFrame:
-    "Features under names that no library stumbles over."
-    frame = as_frame(table)
-    return frame.set_axis([f"f{i}" for i in range(frame.shape[1])], axis=1)
+    return encode
 
 
-def _words(table: Table) -> pd.DataFrame:
-    "Categories as words, missing ones as a word of their own."
-    return as_frame(table).assign(
-        **{
-            c: table.x[c].astype(object).where(table.x[c].notna(), "missing").astype(str)
-            for c in table.cat_names
-        }
-    )
+def _plain_names(table: Table) -> Encode:
+    """Rename the features: some libraries refuse brackets and quotes in a name."""
+    names = [f"f{i}" for i in range(features(table).shape[1])]
+    return lambda rows: features(rows).set_axis(names, axis=1)
+
+
+def _categories_as_text(table: Table) -> Encode:
+    """Write categories as text, a missing level as one more level."""
+
+    def encode(rows: Table) -> pd.DataFrame:
+        columns = {c: rows.x[c].astype(object) for c in rows.cat_names}
+        texts = {c: v.where(v.notna(), "missing").astype(str) for c, v in columns.items()}
+        return features(rows).assign(**texts)
+
+    return encode

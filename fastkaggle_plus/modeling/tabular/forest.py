@@ -1,9 +1,10 @@
-"""Trees and forests, as lesson 6 builds them: one rule, one tree, many trees, each row judged by trees that did not see it."""
+"""Trees and forests, as lesson 6 builds them: one rule, one tree, many trees."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,14 +12,15 @@ import numpy as np
 from ...data import Table
 from ...exceptions import DataError
 from ...metrics import get_metric
-from ..model import Array, Coding, FittedFunction, Model, class_columns, oob_score, shares
+from ..model import Array, FittedFunction, Model, class_columns, out_of_bag, shares
+from .encoders import OrdinalEncoder
 
 PRELOAD = ("sklearn.ensemble", "sklearn.tree")
 FEW_TREES = 30
 
 
 class FewDeepTrees(UserWarning):
-    "Few trees without a leaf limit: each learns its rows by heart, and there are not enough to average that out."
+    """Few trees without a leaf limit: each memorizes its rows, and averaging few does not help."""
 
 
 def forest_model(
@@ -27,90 +29,87 @@ def forest_model(
     min_samples_leaf: int = 5,
     max_features: float | str = "sqrt",  # features tried at each split
     max_samples: float
-    | None = None,  # share of the rows a tree is fitted on; None: as many as there are, with replacement
+    | None = None,  # share of the rows per tree; None: all, drawn with replacement
     seed: int = 42,
 ) -> Model:
-    "Return a random forest with out-of-bag predictions. Source: Breiman, Random forests (2001); fast.ai lesson 6."
+    """Return a random forest with out-of-bag predictions.
 
-    def fit(table: Table) -> FittedFunction:
-        from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
-
-        if n_estimators < FEW_TREES and min_samples_leaf == 1:
-            warnings.warn(
-                f"{n_estimators} trees with min_samples_leaf=1 overfit: each learns its rows by heart. Use 100 trees, or min_samples_leaf of 5.",
-                FewDeepTrees,
-                stacklevel=2,
-            )
-        coding = Coding(table)
-        kind = RandomForestClassifier if table.vocab else RandomForestRegressor
-        forest = kind(random_state=seed, n_jobs=1, bootstrap=True, **settings).fit(
-            coding(table), table.targs
-        )
-        oob = _oob(forest, coding(table), table)
-
-        def member(tree: Any) -> Callable[[Table], Array]:
-            return lambda rows: _tree_predict(forest, tree, coding(rows), rows)
-
-        return FittedFunction(
-            lambda rows: _predict(forest, coding(rows), rows),
-            shares(coding.names, forest.feature_importances_),
-            oob,
-            oob_score(oob, table),
-            estimator=forest,
-            members=[member(tree) for tree in forest.estimators_],
-        )
-
+    Source: Breiman, Random forests (2001); fast.ai lesson 6.
+    """
     settings: dict[str, Any] = dict(
         n_estimators=n_estimators,
         min_samples_leaf=min_samples_leaf,
         max_features=max_features,
         max_samples=max_samples,
     )
+
+    def fit(table: Table) -> FittedFunction:
+        from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+
+        if n_estimators < FEW_TREES and min_samples_leaf == 1:
+            warnings.warn(
+                f"{n_estimators} trees with min_samples_leaf=1 overfit: each memorizes its rows. "
+                "Use 100 trees, or min_samples_leaf of 5.",
+                FewDeepTrees,
+                stacklevel=2,
+            )
+        encode = OrdinalEncoder(table)
+        x = encode(table)
+        kind = RandomForestClassifier if table.vocab else RandomForestRegressor
+        forest = kind(random_state=seed, n_jobs=1, bootstrap=True, **settings).fit(x, table.targs)
+        trees = [_Tree(t, getattr(forest, "classes_", None), encode) for t in forest.estimators_]
+        whole = _Tree(forest, getattr(forest, "classes_", None), encode)
+        judges = [partial(tree.predict_rows, x, table) for tree in trees]
+        return FittedFunction(
+            whole,
+            shares(encode.names, forest.feature_importances_),
+            *out_of_bag(table, zip(forest.estimators_samples_, judges, strict=True)),
+            estimator=forest,
+            members=list(trees),
+        )
+
     return Model("forest", fit, {**settings, "seed": seed})
 
 
 def tree_model(
     *, max_leaf_nodes: int | None = None, min_samples_leaf: int = 1, seed: int = 42
 ) -> Model:
-    "Return one decision tree."
+    """Return one decision tree."""
+    settings: dict[str, Any] = dict(
+        max_leaf_nodes=max_leaf_nodes, min_samples_leaf=min_samples_leaf
+    )
 
     def fit(table: Table) -> FittedFunction:
         from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-        coding = Coding(table)
+        encode = OrdinalEncoder(table)
         kind = DecisionTreeClassifier if table.vocab else DecisionTreeRegressor
-        tree = kind(
-            max_leaf_nodes=max_leaf_nodes, min_samples_leaf=min_samples_leaf, random_state=seed
-        ).fit(coding(table), table.targs)
-        return FittedFunction(
-            lambda rows: _predict(tree, coding(rows), rows),
-            shares(coding.names, tree.feature_importances_),
-            estimator=tree,
-        )
+        tree = kind(**settings, random_state=seed).fit(encode(table), table.targs)
+        importances = shares(encode.names, tree.feature_importances_)
+        predict = _Tree(tree, getattr(tree, "classes_", None), encode)
+        return FittedFunction(predict, importances, estimator=tree)
 
-    return Model(
-        "tree", fit, dict(max_leaf_nodes=max_leaf_nodes, min_samples_leaf=min_samples_leaf)
-    )
+    return Model("tree", fit, settings)
 
 
 def one_r_model(*, bins: int = 6) -> Model:
-    "Return the rule on one feature that errs least on the rows it is fitted on. Source: Holte, Very simple classification rules (1993)."
+    """Return the rule on one feature with the smallest error on the rows it is fitted on.
+
+    Source: Holte, Very simple classification rules (1993).
+    """
 
     def fit(table: Table) -> FittedFunction:
-        rules = {c: _rule(table, c, bins) for c in (*table.cat_names, *table.cont_names)}
+        rules = [_Rule(table, c, bins) for c in (*table.cat_names, *table.cont_names)]
         if not rules:
             raise DataError("one_r_model needs at least one feature.")
-        best = min(rules, key=lambda c: rules[c][1])
-        answers, _, edges = rules[best]
-        return FittedFunction(
-            lambda rows: answers[_bins(rows, best, edges)], {best: 1.0}, estimator=best
-        )
+        best = min(rules, key=lambda rule: rule.error)
+        return FittedFunction(best.predict, {best.column: 1.0}, estimator=best.column)
 
     return Model("one rule", fit)
 
 
 def tree_curve(fitted: FittedFunction, table: Table, metric: str) -> list[float]:
-    """Return the score on `table` with the first 1, 2, ... n trees of one fitted forest; the last is the whole forest's.
+    """Return the scores on `table` of the first 1, 2, ... n trees of one fitted forest or bag.
 
     The curve flattens: more trees never overfit, they only cost time.
     """
@@ -124,95 +123,88 @@ def tree_curve(fitted: FittedFunction, table: Table, metric: str) -> list[float]
 
 
 def split_score(column: Array, targs: Array, cut: float) -> float:
-    "Return lesson 6's score of a split: the deviation of the targets on each side, weighted by its rows; lower is better."
+    """Return lesson 6's score of a split; lower is better.
+
+    It is the standard deviation of the targets on each side, weighted by the side's rows.
+    """
     left = np.asarray(column) <= cut
-
-    def side(rows: Array) -> float:
-        return float(targs[rows].std(ddof=1) * rows.sum()) if rows.sum() > 1 else 0.0
-
-    return (side(left) + side(~left)) / len(targs)
+    sides = [targs[rows] for rows in (left, ~left) if rows.sum() > 1]
+    return float(sum(side.std(ddof=1) * len(side) for side in sides)) / len(targs)
 
 
 def best_split(column: Array, targs: Array) -> tuple[float, float]:
-    "Return (cut, score) of the best split of one column, missing values left out."
+    """Return (cut, score) of the best split of one column, without its missing values."""
     known = ~np.isnan(np.asarray(column, dtype=float))
-    cuts = np.unique(np.asarray(column)[known])
-    scores = [split_score(np.asarray(column)[known], np.asarray(targs)[known], cut) for cut in cuts]
+    column, targs = np.asarray(column)[known], np.asarray(targs)[known]
+    cuts = np.unique(column)
+    scores = [split_score(column, targs, cut) for cut in cuts]
     return float(cuts[int(np.argmin(scores))]), float(min(scores))
 
 
 def gini(targs: Array) -> float:
-    "Return lesson 6's Gini impurity of 0/1 targets: how often two rows drawn with replacement differ, 1 - p**2 - (1 - p)**2."
+    """Return lesson 6's Gini impurity of 0/1 targets, 1 - p**2 - (1 - p)**2.
+
+    It is the probability that two rows drawn with replacement differ.
+    """
     p = float(np.mean(targs))
     return 1 - p**2 - (1 - p) ** 2
 
 
-def _predict(estimator: Any, x: Array, table: Table) -> Array:
-    if table.vocab:
-        return class_columns(estimator.predict_proba(x), estimator.classes_, table)
-    return np.asarray(estimator.predict(x)).reshape(len(x), -1)
+@dataclass
+class _Tree:
+    """A fitted tree or forest: predicts tables."""
+
+    estimator: Any
+    classes: Array | None  # of the whole forest: its trees number them from 0; None: values
+    encode: OrdinalEncoder
+
+    def __call__(self, table: Table) -> Array:
+        return self._predict(self.encode(table), table)
+
+    def predict_rows(self, x: Array, table: Table, rows: Array) -> Array:
+        """Predict some rows of a table that is encoded as `x`."""
+        return self._predict(x[rows], table)
+
+    def _predict(self, x: Array, table: Table) -> Array:
+        if table.vocab:
+            return class_columns(self.estimator.predict_proba(x), self.classes, table)
+        return np.asarray(self.estimator.predict(x)).reshape(len(x), -1)
 
 
-def _oob(forest: Any, x: Array, table: Table) -> Array:
-    "Mean prediction of the trees that did not see each row; NaN where every tree did."
-    total, count = np.zeros((len(x), table.n_outputs)), np.zeros(len(x))
-    for tree, seen in zip(forest.estimators_, forest.estimators_samples_, strict=True):
-        rows = np.setdiff1d(np.arange(len(x)), seen)
-        if len(rows):
-            total[rows] += _tree_predict(forest, tree, x[rows], table)
-            count[rows] += 1
-    with np.errstate(invalid="ignore"):
-        return np.asarray(total / np.where(count == 0, np.nan, count)[:, None])
+class _Rule:
+    """The mean target in each bin of one column: levels of a category, or quantiles of numbers."""
+
+    def __init__(self, table: Table, column: str, bins: int):
+        targs, self.column, self.edges = np.asarray(table.targs), column, None
+        targs = np.eye(table.n_outputs)[targs] if table.vocab else targs.reshape(len(targs), -1)
+        if column in table.cont_names:
+            self.edges = _edges(table.x[column].to_numpy(dtype=float), bins)
+            n_bins = len(self.edges) + 1
+        else:
+            n_bins = len(table.x[column].cat.categories)
+        bin_of = self._bins(table)
+        self.means = np.tile(targs.mean(0), (n_bins + 1, 1))  # the last one: missing or unknown
+        for b in np.unique(bin_of):
+            self.means[b] = targs[bin_of == b].mean(0)
+        preds = self.means[bin_of]
+        wrong = preds.argmax(1) != targs.argmax(1) if table.vocab else (preds - targs) ** 2
+        self.error = float(wrong.mean())
+
+    def predict(self, table: Table) -> Array:
+        """Return the mean target of each row's bin."""
+        return self.means[self._bins(table)]
+
+    def _bins(self, table: Table) -> Array:
+        """Return the bin of each row, -1 for a missing or unknown value."""
+        if self.edges is None:
+            return np.asarray(table.x[self.column].cat.codes)
+        values = table.x[self.column].to_numpy(dtype=float)
+        return np.where(np.isnan(values), -1, np.searchsorted(self.edges, values))
 
 
-def _tree_predict(forest: Any, tree: Any, x: Array, table: Table) -> Array:
-    if table.vocab:
-        return class_columns(tree.predict_proba(x), forest.classes_, table)
-    return np.asarray(tree.predict(x)).reshape(len(x), -1)
-
-
-def _bins(table: Table, column: str, edges: Array | None) -> Array:
-    if edges is None:
-        return np.asarray(
-            table.x[column].cat.codes
-        )  # -1, the last row of the answers, is missing or unknown
-    values = table.x[column].to_numpy(dtype=float)
-    return np.where(np.isnan(values), -1, np.searchsorted(edges, values))
-
-
-def _rule(table: Table, column: str, bins: int) -> tuple[Array, float, Array | None]:
-    "Return (answer by bin, the last for missing; error on these rows; bin edges, None for a category)."
-    targs = np.asarray(table.targs)
-    edges = None
-    if column in table.cont_names:
-        values = table.x[column].to_numpy(dtype=float)
-        distinct = np.unique(values[~np.isnan(values)])
-        edges = (
-            (distinct[:-1] + distinct[1:]) / 2
-            if len(distinct) <= bins
-            else np.unique(np.quantile(distinct, np.linspace(0, 1, bins + 1)[1:-1]))
-        )
-    codes, n_bins = (
-        _bins(table, column, edges),
-        (len(table.x[column].cat.categories) if edges is None else len(edges) + 1),
-    )
-    base = (
-        np.bincount(targs, minlength=table.n_outputs) / len(targs)
-        if table.vocab
-        else targs.reshape(len(targs), -1).mean(0)
-    )
-    answers = np.tile(base, (n_bins + 1, 1)).astype(float)
-    for b in [*range(n_bins), -1]:
-        if (rows := codes == b).any():
-            answers[b] = (
-                np.bincount(targs[rows], minlength=table.n_outputs) / rows.sum()
-                if table.vocab
-                else targs[rows].reshape(rows.sum(), -1).mean(0)
-            )
-    said = answers[codes]
-    error = (
-        float((said.argmax(1) != targs).mean())
-        if table.vocab
-        else float(((said - targs.reshape(len(targs), -1)) ** 2).mean())
-    )
-    return answers, error, edges
+def _edges(values: Array, bins: int) -> Array:
+    """Return the edges between bins: between all values if they are few, else quantiles."""
+    distinct = np.unique(values[~np.isnan(values)])
+    if len(distinct) <= bins:
+        return (distinct[:-1] + distinct[1:]) / 2
+    return np.unique(np.quantile(distinct, np.linspace(0, 1, bins + 1)[1:-1]))

@@ -1,6 +1,6 @@
-"""Lesson 5 in plain torch: a linear model and two neural nets, from nothing but tensors and gradients.
+"""Lesson 5 from scratch: a linear model and two neural nets in plain torch.
 
-    init -> calc_preds -> calc_loss -> gradients -> update_coeffs, again and again.
+    init -> calc_preds -> calc_loss -> gradients -> update_coeffs, repeated.
 
 Source: fast.ai, Practical Deep Learning, "Linear model and neural net from scratch".
 """
@@ -18,7 +18,8 @@ from torch import Tensor
 
 from ...data import Table
 from ...exceptions import DataError
-from ..model import Array, Coding, FittedFunction, Model
+from ..model import Array, FittedFunction, Model
+from .encoders import OrdinalEncoder
 
 PRELOAD = ("torch",)
 SEED = 442  # the notebook's
@@ -30,17 +31,17 @@ Columns = Sequence[str] | None  # features to use; None: all
 
 
 def init_linear(n_coeff: int, rng: torch.Generator) -> Coeffs:
-    "Return one coefficient a column, between -0.5 and 0.5."
+    """Return one coefficient per column, between -0.5 and 0.5."""
     return [torch.rand(n_coeff, generator=rng) - 0.5]
 
 
 def init_matrix(n_coeff: int, rng: torch.Generator) -> Coeffs:
-    "Return the same as a matrix of one column, small and positive."
+    """Return the coefficients as a matrix of one column, small and positive."""
     return [torch.rand(n_coeff, 1, generator=rng) * 0.1]
 
 
 def init_net(n_coeff: int, rng: torch.Generator, n_hidden: int = 20) -> Coeffs:
-    "Return a hidden layer, an output layer and a constant."
+    """Return a hidden layer, an output layer and a constant."""
     layer1 = (torch.rand(n_coeff, n_hidden, generator=rng) - 0.5) / n_hidden
     layer2 = torch.rand(n_hidden, 1, generator=rng) - 0.3
     const = torch.rand(1, generator=rng)[0]
@@ -50,7 +51,7 @@ def init_net(n_coeff: int, rng: torch.Generator, n_hidden: int = 20) -> Coeffs:
 def init_deep_net(
     n_coeff: int, rng: torch.Generator, hiddens: tuple[int, ...] = (10, 10)
 ) -> Coeffs:
-    "Return all layers, then all constants."
+    """Return all layers, then all constants."""
     sizes = [n_coeff, *hiddens, 1]
     layers = [(torch.rand(a, b, generator=rng) - 0.3) / b * 4 for a, b in pairwise(sizes)]
     consts = [(torch.rand(1, generator=rng)[0] - 0.5) * 0.1 for _ in layers]
@@ -58,28 +59,28 @@ def init_deep_net(
 
 
 def linear_preds(coeffs: Coeffs, indeps: Tensor) -> Tensor:
-    "Multiply each column by its coefficient and add up."
+    """Multiply each column by its coefficient and add up."""
     return (indeps * coeffs[0]).sum(1)
 
 
 def sigmoid_preds(coeffs: Coeffs, indeps: Tensor) -> Tensor:
-    "Do the same, squashed between 0 and 1."
+    """Return the linear predictions, squashed between 0 and 1."""
     return torch.sigmoid(linear_preds(coeffs, indeps))
 
 
 def matrix_preds(coeffs: Coeffs, indeps: Tensor) -> Tensor:
-    "Do the same, as a matrix product."
+    """Return the sigmoid predictions, computed by a matrix product."""
     return torch.sigmoid(indeps @ coeffs[0]).squeeze(1)
 
 
 def net_preds(coeffs: Coeffs, indeps: Tensor) -> Tensor:
-    "Put the columns through one hidden layer."
+    """Put the columns through one hidden layer."""
     layer1, layer2, const = coeffs
     return torch.sigmoid(F.relu(indeps @ layer1) @ layer2 + const).squeeze(1)
 
 
 def deep_net_preds(coeffs: Coeffs, indeps: Tensor) -> Tensor:
-    "Put the columns through all layers, a ReLU after each but the last."
+    """Put the columns through all layers, a ReLU after each but the last."""
     n = len(coeffs) // 2
     res = indeps
     for i, (layer, const) in enumerate(zip(coeffs[:n], coeffs[n:], strict=True)):
@@ -90,12 +91,12 @@ def deep_net_preds(coeffs: Coeffs, indeps: Tensor) -> Tensor:
 
 
 def calc_loss(calc_preds: CalcPreds, coeffs: Coeffs, indeps: Tensor, deps: Tensor) -> Tensor:
-    "Return the mean absolute error."
+    """Return the mean absolute error."""
     return torch.abs(calc_preds(coeffs, indeps) - deps).mean()
 
 
 def update_coeffs(coeffs: Coeffs, lr: float) -> None:
-    "Take one step down the gradient."
+    """Take one step down the gradient."""
     for c in coeffs:
         if c.grad is not None:
             c.sub_(c.grad * lr)
@@ -113,7 +114,7 @@ def train(
     seed: int = SEED,
     losses: list[float] | None = None,  # filled with the loss before each step
 ) -> Coeffs:
-    "Return trained coefficients."
+    """Return trained coefficients."""
     coeffs = [
         c.requires_grad_() for c in init(indeps.shape[1], torch.Generator().manual_seed(seed))
     ]
@@ -128,65 +129,58 @@ def train(
 
 
 def accuracy(calc_preds: CalcPreds, coeffs: Coeffs, indeps: Tensor, deps: Tensor) -> float:
-    "Return the share of rows on the right side of 0.5."
+    """Return the share of rows on the right side of 0.5."""
     return float((deps.bool() == (calc_preds(coeffs, indeps) > 0.5)).float().mean())
 
 
 def linear_model(
     *, epochs: int = 18, lr: float = 0.2, seed: int = SEED, columns: Columns = None
 ) -> Model:
-    "Return the linear model; its answers are cut to 0 and 1."
-    return _model("linear from scratch", init_linear, linear_preds, epochs, lr, seed, columns)
+    """Return the linear model; its predictions are clipped to 0..1."""
+    net = ("linear from scratch", init_linear, linear_preds)
+    return _model(net, columns, epochs=epochs, lr=lr, seed=seed)
 
 
 def sigmoid_model(
     *, epochs: int = 30, lr: float = 100.0, seed: int = SEED, columns: Columns = None
 ) -> Model:
-    "Return the linear model with a sigmoid."
-    return _model("sigmoid from scratch", init_matrix, matrix_preds, epochs, lr, seed, columns)
+    """Return the linear model with a sigmoid."""
+    net = ("sigmoid from scratch", init_matrix, matrix_preds)
+    return _model(net, columns, epochs=epochs, lr=lr, seed=seed)
 
 
 def net_model(
     *, epochs: int = 30, lr: float = 20.0, seed: int = SEED, columns: Columns = None
 ) -> Model:
-    "Return the net with one hidden layer of 20."
-    return _model("net from scratch", init_net, net_preds, epochs, lr, seed, columns)
+    """Return the net with one hidden layer of 20."""
+    net = ("net from scratch", init_net, net_preds)
+    return _model(net, columns, epochs=epochs, lr=lr, seed=seed)
 
 
 def deep_net_model(
     *, epochs: int = 30, lr: float = 4.0, seed: int = SEED, columns: Columns = None
 ) -> Model:
-    "Return the net with two hidden layers of 10."
-    return _model("deep net from scratch", init_deep_net, deep_net_preds, epochs, lr, seed, columns)
+    """Return the net with two hidden layers of 10."""
+    net = ("deep net from scratch", init_deep_net, deep_net_preds)
+    return _model(net, columns, epochs=epochs, lr=lr, seed=seed)
 
 
 def _model(
-    name: str,
-    init: Init,
-    calc_preds: CalcPreds,
-    epochs: int,
-    lr: float,
-    seed: int,
-    columns: Columns,
+    net: tuple[str, Init, CalcPreds], columns: Columns, *, epochs: int, lr: float, seed: int
 ) -> Model:
+    name, init, calc_preds = net
+
     def fit(table: Table) -> FittedFunction:
         if len(table.vocab) != 2:
             raise DataError(
-                f"{name} tells two classes apart, and there are {len(table.vocab) or 'values'}. Use tabular_model."
+                f"{name} needs two classes, got {len(table.vocab) or 'values'}. Use tabular_model."
             )
-        coding = ByMaximum(table, columns)
-        coeffs = train(
-            init,
-            calc_preds,
-            coding(table),
-            torch.tensor(table.targs, dtype=torch.float),
-            epochs=epochs,
-            lr=lr,
-            seed=seed,
-        )
+        encode = ByMaximum(table, columns)
+        deps = torch.tensor(table.targs, dtype=torch.float)
+        coeffs = train(init, calc_preds, encode(table), deps, epochs=epochs, lr=lr, seed=seed)
 
         def predict(rows: Table) -> Array:
-            yes = calc_preds(coeffs, coding(rows)).clamp(0, 1).numpy().astype(float)
+            yes = calc_preds(coeffs, encode(rows)).clamp(0, 1).numpy().astype(float)
             return np.column_stack([1 - yes, yes])
 
         return FittedFunction(predict, estimator=coeffs)
@@ -195,22 +189,16 @@ def _model(
 
 
 class ByMaximum:
-    "Tables as the notebook prepares them: a column a level, and numbers divided by the largest of the rows it is made from."
+    """The notebook's inputs: a column per level, numbers divided by their maximum."""
 
     def __init__(self, table: Table, columns: Columns = None):
-        self.coding = Coding(table if columns is None else table.only(columns))
-        self.largest = np.abs(self._numbers(table)).max(0, initial=0.0)
+        self.encoder = OrdinalEncoder(table if columns is None else table.only(columns))
+        self.largest = np.abs(self.encoder.numbers_and_gaps(table)).max(0, initial=0.0)
         self.largest[self.largest == 0] = 1.0
 
     def __call__(self, table: Table) -> Tensor:
-        "Return (n, n_columns) floats, at most 1 on the rows it was made from."
-        levels: list[Any] = [
-            np.eye(len(table.x[c].cat.categories) + 1)[table.x[c].cat.codes][:, :-1]
-            for c in self.coding.cat
-        ]
-        return torch.tensor(
-            np.hstack([self._numbers(table) / self.largest, *levels]), dtype=torch.float
-        )
-
-    def _numbers(self, table: Table) -> Array:
-        return self.coding(table)[:, len(self.coding.cat) :]
+        """Return (n, n_columns) floats, at most 1 on the rows fitted on."""
+        columns = [table.x[c].cat for c in self.encoder.cat_names]
+        levels: list[Any] = [np.eye(len(c.categories) + 1)[c.codes][:, :-1] for c in columns]
+        numbers = self.encoder.numbers_and_gaps(table) / self.largest
+        return torch.tensor(np.hstack([numbers, *levels]), dtype=torch.float)

@@ -11,10 +11,10 @@ from ...data import Table
 from ...evidence import compare
 from ...exceptions import ConfigError, UnknownName, needs_extra
 from ...predictions import Predictions
+from ..hardware import PRECISIONS
 from ..hyperparameters import check_range, check_whole
 from ..model import Array, Model
-from ..precision import PRECISIONS
-from ..tabular.model import repeatable
+from ..seeding import repeatable
 from .encoding import Encoder
 from .loading import load_tokenizer
 from .objectives import LOSSES, Objective

@@ -87,7 +87,7 @@ class SentenceVectors:
         for start in range(0, len(new), self.bs):
             batch = new[start : start + self.bs]
             self.cache.update(zip(batch, self._means(batch), strict=True))
-            progress.tell(start + len(batch), len(new), f"text {start + len(batch)}/{len(new)}")
+            progress.report(start + len(batch), len(new), f"text {start + len(batch)}/{len(new)}")
         return unit(np.stack([self.cache[t] for t in distinct]))[places]
 
     def _means(self, texts: list[str]) -> Array:

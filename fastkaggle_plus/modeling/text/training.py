@@ -12,9 +12,8 @@ import numpy as np
 import torch
 
 from .. import progress
+from ..hardware import autocast, cpu_has_bf16, train_with_retry
 from ..model import Array
-from ..out_of_memory import clear_memory, is_out_of_memory
-from ..precision import autocast, cpu_has_bf16
 from .batches import in_order, on_device, shuffled
 from .embedding_trim import trimmed_embeddings
 from .encoding import Tokens
@@ -60,28 +59,14 @@ def train_net(
     objective: Objective,
     settings: TextTrainingSettings,
 ) -> tuple[Any, dict[str, Any]]:
-    """Return the trained network and notes on the training.
+    """Return the trained network and notes on the training; see `train_with_retry`."""
 
-    If memory runs out, it trains again with half the batch and twice the accumulation.
-    """
-    batch = settings.bs // settings.accum
-    try:
-        return _train_trimmed(make(), tokens, objective, settings)
-    except (torch.OutOfMemoryError, RuntimeError) as e:
-        if not is_out_of_memory(e) or batch < 2:
-            raise
-    clear_memory()
-    halved = replace(settings, accum=settings.accum * 2)
-    net, notes = _train_trimmed(make(), tokens, objective, halved)
-    notes["out_of_memory"] = f"with {batch} rows a batch; trained with half of them, accumulated"
-    return net, notes
+    def train(accum: int) -> tuple[Any, dict[str, Any]]:
+        net = make()
+        with trimmed_embeddings(net, np.append(tokens.flat, tokens.pad)):
+            return _train(net.train(), tokens, objective, replace(settings, accum=accum))
 
-
-def _train_trimmed(
-    net: Any, tokens: Tokens, objective: Objective, settings: TextTrainingSettings
-) -> tuple[Any, dict[str, Any]]:
-    with trimmed_embeddings(net, np.append(tokens.flat, tokens.pad)):
-        return _train(net.train(), tokens, objective, settings)
+    return train_with_retry(train, bs=settings.bs, accum=settings.accum, least_bs=1)
 
 
 def _train(
@@ -124,7 +109,7 @@ def _train(
             schedule.step()
             optimizer.zero_grad()
             done = epoch + min(first + accum, len(batches)) / len(batches)
-            progress.tell(done, settings.epochs, f"epoch {epoch + 1}/{settings.epochs}")
+            progress.report(done, settings.epochs, f"epoch {epoch + 1}/{settings.epochs}")
     notes = {"train_s": round(time.perf_counter() - start, 3), "precision": precision}
     if device.type == "cuda":
         notes["gpu_peak_mb"] = round(torch.cuda.max_memory_allocated() / 2**20)

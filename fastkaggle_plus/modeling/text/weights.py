@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ...environment import kaggle_input
 from ...exceptions import WeightsMissing, needs_extra
-from ..model_hub import hub_url, out_of_reach, weights_folder
+from ..model_hub import hub_url, unreachable_reason, weights_folder
 from .loading import load_tokenizer, short_error
 
 PREFERRED = "microsoft/deberta-v3-small"  # the model of fast.ai's lesson 4
@@ -106,7 +106,7 @@ def fetch_weights(arch: str) -> LanguageWeights:
         return found
     with needs_extra("text"):
         import huggingface_hub  # noqa: F401
-    if reason := out_of_reach(hub_url(found.arch, "config.json")):
+    if reason := unreachable_reason(hub_url(found.arch, "config.json")):
         raise _not_found(found.arch, reason)
     try:
         return LanguageWeights(found.arch, found.origin, _download(found.arch))

@@ -1,1 +1,1 @@
-"""Image models: which architectures there are, how they differ, how good and fast they are, and where their weights come from."""
+"""Image models: architectures, pretrained weights, augmentation, training and test-time views."""

@@ -1,4 +1,4 @@
-"""An architecture by any name it ever had: what it is called today, which weights it means, what sizes and layout it works in."""
+"""Resolve the name of an architecture: its name today, its weights, and the images it takes."""
 
 from __future__ import annotations
 
@@ -11,151 +11,125 @@ from typing import Any
 
 from ...exceptions import ConfigError, UnknownName
 
-__all__ = ["Arch", "build_shell", "resolve_arch"]
-
-_PREFIXES = ("hf-hub:timm/", "hf_hub:timm/", "timm/")  # as the model's page on the hub is called
-# Of torchvision: fixed sizes and layouts of their own, not made without storage, or scaling their input themselves. timm has all but the last.
-_PASSED_OVER = ("vit_", "swin_", "maxvit_", "regnet_", "googlenet")
+_PREFIXES = ("hf-hub:timm/", "hf_hub:timm/", "timm/")  # of a model's page on the hub
+# torchvision's nets that are left out: they have fixed sizes and layouts of their own, cannot be
+# built on the meta device, or scale their input themselves. timm has all but the last.
+_LEFT_OUT = ("vit_", "swin_", "maxvit_", "regnet_", "googlenet")
 
 
 @dataclass(frozen=True)
 class Arch:
-    "One architecture together with one set of pretrained weights."
+    """One architecture together with one set of pretrained weights."""
 
-    asked: str  # what was asked for
+    asked: str  # the name that was asked for
     name: str  # its name today, without the tag
     tag: str  # which weights: bt_in1k; "" where there is only one set
     source: str  # timm | torchvision
     input_px: tuple[int, int]  # height and width its weights were trained at
-    is_fixed_size: (
-        bool  # another size must be asked for when the net is made (vit, swin, levit, beit)
-    )
-    layout: str  # of its feature map: NCHW, or NHWC (swin, swinv2)
-    pools_itself: bool  # it gives a vector an image and no map, by fastai's rule: vit, beit, levit
-    mean: tuple[float, ...]  # what its weights want subtracted from an image in 0..1, one a channel
-    std: tuple[float, ...]  # and divided by
-    hub_id: str = ""  # where the weights are: a model on the hub,
-    hub_file: str = ""  # a file of it, where it is not the usual one,
-    url: str = ""  # or an address
+    mean: tuple[float, ...]  # of the images its weights were trained on, 0 to 1, by channel
+    std: tuple[float, ...]
+    is_fixed_size: bool = False  # built for one size: vit, swin, levit, beit
+    layout: str = "NCHW"  # of its feature map: NCHW, or NHWC (swin, swinv2)
+    pools_itself: bool = False  # gives a vector per image and no feature map: vit, beit, levit
+    hub_id: str = ""  # its weights on the hub
+    hub_file: str = ""  # their file there, if it has an unusual name
+    url: str = ""  # address of the weights, if they are not on the hub
 
     @property
     def full_name(self) -> str:
-        "Name and tag: the only name that always means the same weights."
+        """Name and tag: the only name that always means the same weights."""
         return f"{self.name}.{self.tag}" if self.tag else self.name
 
     @property
     def weights(self) -> str:
-        "Where the pretrained weights come from: a hub id, else an address, else nothing."
+        """Where the pretrained weights are published: a hub id, else an address, else ""."""
         return self.hub_id or self.url
 
     @property
     def n_params(self) -> int:
-        "How many parameters it has with the head of its weights. Counted on a net without storage: about a tenth of a second, once."
-        return sum(p.numel() for p in build_shell(self.source, self.full_name).parameters())
+        """Number of parameters, with the head of its weights. Takes a tenth of a second, once."""
+        return sum(p.numel() for p in build_meta_net(self.source, self.full_name).parameters())
 
 
 def resolve_arch(
-    name: str,  # a name of timm or torchvision, with or without tag, today's or an old one (convnext_small_in22k)
+    name: str,  # of timm or torchvision, old or new, with or without a tag
 ) -> Arch:
-    """Say what a name means today. Where timm and torchvision both have it, it is timm's.
+    """Return what a name means today. Where timm and torchvision both have it, it is timm's.
 
-    Raises UnknownName with near matches, for the name and for the tag. `timm.get_pretrained_cfg` raises for an old name and `timm.create_model`
-    takes it, so names are resolved here first.
+    Raises UnknownName with near matches, for the name and for the tag. timm alone cannot do this:
+    `timm.get_pretrained_cfg` raises for an old name, and `timm.create_model` takes it.
     """
     if not isinstance(name, str):
         raise ConfigError(
-            f"An architecture is named by a text like 'resnet26d', but {type(name).__name__} came. Write the name: it also goes into records."
+            f"Expected the name of an architecture, like 'resnet26d', got {type(name).__name__}. "
+            "Write the name: it is also stored in records."
         )
-    return replace(_resolve(_bare(name)), asked=name)
-
-
-def _bare(name: str) -> str:
-    name = name.strip()
-    return next((name.removeprefix(p) for p in _PREFIXES if name.startswith(p)), name)
+    bare = name.strip()
+    for prefix in _PREFIXES:
+        bare = bare.removeprefix(prefix)
+    return replace(_resolve(bare), asked=name)
 
 
 @functools.cache
 def _resolve(asked: str) -> Arch:
-    from timm.models import (
-        get_arch_pretrained_cfgs,
-        get_deprecated_models,
-        get_pretrained_cfg,
-        is_model,
-        list_models,
-        split_model_name_tag,
-    )
+    from timm.models import get_deprecated_models, is_model, list_models, split_model_name_tag
 
     name, tag = split_model_name_tag(asked)
     renamed = get_deprecated_models()
     if today := renamed.get(name):
         name, new_tag = split_model_name_tag(today)
         tag = tag or new_tag
-    if (
-        not is_model(name) or name in renamed
-    ):  # an old name that is still old is one without a successor
-        theirs = _torchvision_names()
-        if asked in theirs:
-            return _from_torchvision(asked)
-        raise UnknownName(
-            "architecture",
-            asked,
-            [*list_models(), *renamed, *theirs],
-            "`fkp archs` lists good ones.",
-        )
+    if is_model(name) and name not in renamed:  # else: unknown, or old without a successor
+        return _timm_arch(asked, name, tag)
+    if asked in _torchvision_names():
+        return _torchvision_arch(asked)
+    known = [*list_models(), *renamed, *_torchvision_names()]
+    raise UnknownName("architecture", asked, known, "`fkp archs` lists good ones.")
+
+
+def _timm_arch(asked: str, name: str, tag: str) -> Arch:
+    from timm.models import get_arch_pretrained_cfgs, get_pretrained_cfg, split_model_name_tag
+
     tags = [split_model_name_tag(full)[1] for full in get_arch_pretrained_cfgs(name)]
     if tag and tag not in tags:
-        raise UnknownName(
-            f"weights of {name}:",
-            tag,
-            filter(None, tags),
-            f"Without a tag it is {name}.{tags[0]}." if tags and tags[0] else "",
-        )
-    config: Any = (
-        get_pretrained_cfg(f"{name}.{tag}" if tag else name)
-        or build_shell("timm", name).pretrained_cfg
-    )
+        default = f"Without a tag it is {name}.{tags[0]}." if tags and tags[0] else ""
+        raise UnknownName(f"weights of {name}:", tag, filter(None, tags), default)
+    full_name = f"{name}.{tag}" if tag else name
+    config: Any = get_pretrained_cfg(full_name) or build_meta_net("timm", name).pretrained_cfg
     height, width = config.input_size[-2:]
     tag = tag or config.tag or ""
-    url = config.url if isinstance(config.url, str) else ""
+    mean, std = tuple(config.mean), tuple(config.std)
     return Arch(
-        asked=asked,
-        name=name,
-        tag=tag,
-        source="timm",
-        input_px=(height, width),
+        *(asked, name, tag, "timm", (height, width), mean, std),
         is_fixed_size=config.fixed_input_size,
         layout=_layout(name, f"{name}.{tag}" if tag else name),
-        pools_itself=config.pool_size is None,
-        mean=tuple(config.mean),
-        std=tuple(config.std),
+        pools_itself=config.pool_size is None,  # fastai's rule
         hub_id=config.hf_hub_id or "",
         hub_file=config.hf_hub_filename or "",
-        url=url,
+        url=config.url if isinstance(config.url, str) else "",
     )
 
 
 def _layout(name: str, full_name: str) -> str:
-    "timm marks a net whose features are not channels-first with an attribute: where its module never sets one, no net need be made to know."
+    """Return NCHW or NHWC. timm marks NHWC nets with an attribute that few of its files set."""
     from timm.models import model_entrypoint
 
     try:
         source = inspect.getsource(sys.modules[model_entrypoint(name).__module__])
     except (OSError, TypeError):
-        source = ".output_fmt ="  # without source files: look at the net
-    return (
-        getattr(build_shell("timm", full_name), "output_fmt", "NCHW")
-        if ".output_fmt =" in source
-        else "NCHW"
-    )
+        source = ".output_fmt ="  # no source files: look at the net
+    if ".output_fmt =" not in source:
+        return "NCHW"
+    return getattr(build_meta_net("timm", full_name), "output_fmt", "NCHW")
 
 
 @functools.cache
-def build_shell(source: str, full_name: str) -> Any:
-    "Make the net without storage for its weights."
+def build_meta_net(source: str, full_name: str) -> Any:
+    """Build the net on torch's meta device: shapes and names, without memory for the weights."""
     import torch
 
     with torch.device("meta"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # initialisation has no effect here, and says so
+        warnings.simplefilter("ignore")  # that initialisation has no effect here
         if source == "timm":
             import timm
 
@@ -170,25 +144,14 @@ def _torchvision_names() -> frozenset[str]:
     import torchvision
 
     names = torchvision.models.list_models(module=torchvision.models)
-    return frozenset(n for n in names if not n.startswith(_PASSED_OVER))
+    return frozenset(n for n in names if not n.startswith(_LEFT_OUT))
 
 
-def _from_torchvision(name: str) -> Arch:
+def _torchvision_arch(name: str) -> Arch:
     import torchvision
 
     weights: Any = torchvision.models.get_model_weights(name).DEFAULT  # type: ignore[attr-defined]
-    as_trained = weights.transforms()
-    side = as_trained.crop_size[0]
-    return Arch(
-        asked=name,
-        name=name,
-        tag="",
-        source="torchvision",
-        input_px=(side, side),
-        is_fixed_size=False,
-        layout="NCHW",
-        pools_itself=False,
-        mean=tuple(as_trained.mean),
-        std=tuple(as_trained.std),
-        url=weights.url,
-    )
+    transforms = weights.transforms()
+    mean, std = tuple(transforms.mean), tuple(transforms.std)
+    size = (transforms.crop_size[0],) * 2
+    return Arch(name, name, "", "torchvision", size, mean, std, url=weights.url)

@@ -1,4 +1,4 @@
-"""How much GPU memory a training step takes, before a sweep finds out."""
+"""Measure the GPU memory of a training step, before a sweep runs out of it."""
 
 from __future__ import annotations
 
@@ -7,80 +7,76 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...exceptions import DataError
-from ..hyperparameters import check_whole
+from ..hardware import autocast, clear_memory, is_out_of_memory
+from ..hyperparameters import LEAST_BS, check_batches, check_whole
 from .archs import resolve_arch
-from .image_size import LEAST_BS, as_size, check_batches
+from .image_size import as_size
 from .network import make_net
-from .training import is_out_of_memory
 
 
 @dataclass(frozen=True)
 class GpuFit:
-    "What a training step takes."
+    """The memory that a training step takes."""
 
     arch: str
     size: tuple[int, int]  # (height, width) in pixels
-    bs: int  # images a step
-    accum: int  # batches a step that fits
+    bs: int  # images per step
+    accum: int  # batches per step that fit
     peak_mb: int | None = None  # of GPU memory; None: not measured
-    skipped: str = ""  # why not
+    skipped: str = ""  # why it was not measured
 
 
 def gpu_fit(
     arch: str,  # a timm or torchvision name
     size: int | Sequence[int],  # in pixels: a square, or (height, width)
     *,
-    bs: int = 64,  # images a step
-    accum: int = 1,  # batches a step to begin with; doubled until it fits
+    bs: int = 64,  # images per step
+    accum: int = 1,  # batches per step to begin with; doubled until it fits
     n_out: int = 10,
 ) -> GpuFit:
-    """Train two steps on random pixels in half precision and return the peak of GPU memory, and the accumulation with which it fits.
+    """Train two steps on random pixels in half precision; return the peak of GPU memory.
 
-    Without a GPU nothing runs and the record says so. Raises ConfigError, and DataError when two images do not fit: batch norm needs so many.
+    The record also has the accumulation that fits. Without a GPU nothing runs, and the record says
+    so. Raises ConfigError, and DataError when not even two images fit: batch norm needs two.
     Source: fast.ai, Road to the Top, part 3.
     """
     import torch
 
     check_batches(bs, accum)
     check_whole(1, n_out=n_out)
-    found, seen = resolve_arch(arch), as_size(size)
+    found, size = resolve_arch(arch), as_size(size)
     if not torch.cuda.is_available():
-        return GpuFit(
-            found.full_name, seen, bs, accum, skipped="no GPU here: memory was not measured"
-        )
+        reason = "no GPU here: memory was not measured"
+        return GpuFit(found.full_name, size, bs, accum, skipped=reason)
     while bs // accum >= LEAST_BS:
         try:
-            return GpuFit(
-                found.full_name, seen, bs, accum, _peak_mb(found, seen, bs // accum, n_out)
-            )
-        except (torch.OutOfMemoryError, RuntimeError) as e:
+            peak_mb = _peak_mb(found, size, bs // accum, n_out)
+            return GpuFit(found.full_name, size, bs, accum, peak_mb)
+        except RuntimeError as e:
             if not is_out_of_memory(e):
                 raise
             accum *= 2
         finally:
-            torch.cuda.empty_cache()  # what this process keeps, the trials' processes lack
+            clear_memory()  # for the processes of the trials
     raise DataError(
-        f"A batch of {LEAST_BS} images of {seen[0]}x{seen[1]} pixels does not fit through {found.full_name} on {torch.cuda.get_device_name()}. "
-        "Use a smaller size or network."
+        f"A batch of {LEAST_BS} images of {size[0]} x {size[1]} px does not fit through "
+        f"{found.full_name} on {torch.cuda.get_device_name()}. Use a smaller size or network."
     )
 
 
 def _peak_mb(arch: Any, size: tuple[int, int], bs: int, n_out: int) -> int:
     import torch
 
-    torch.cuda.empty_cache()
+    clear_memory()
     torch.cuda.reset_peak_memory_stats()
     net = make_net(arch, n_out, size=size, pretrained=False).cuda()
-    opt, scaler = (
-        torch.optim.AdamW(net.parameters(), lr=1e-5, fused=True),
-        torch.amp.GradScaler("cuda"),
-    )
+    opt = torch.optim.AdamW(net.parameters(), lr=1e-5, fused=True)
+    scaler = torch.amp.GradScaler("cuda")
     x = torch.randn(bs, 3, *size, device="cuda").contiguous(memory_format=torch.channels_last)
-    for _ in range(2):  # the optimizer's state is there from the second on
-        with torch.autocast("cuda", torch.float16):
-            loss = torch.nn.functional.cross_entropy(
-                net(x), torch.zeros(bs, dtype=torch.long, device="cuda")
-            )
+    y = torch.zeros(bs, dtype=torch.long, device="cuda")
+    for _ in range(2):  # the optimizer's state exists from the second step on
+        with autocast("fp16", x.device):
+            loss = torch.nn.functional.cross_entropy(net(x), y)
         scaler.scale(loss).backward()
         scaler.step(opt)
         scaler.update()

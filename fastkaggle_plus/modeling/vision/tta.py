@@ -1,4 +1,4 @@
-"""Test-time augmentation: several random views of each image, mixed; whether that helped is decided by a paired test."""
+"""Test-time augmentation: mix the predictions of random views, if a paired test shows a gain."""
 
 from __future__ import annotations
 
@@ -10,11 +10,17 @@ import numpy as np
 from ...evidence import compare
 from ...exceptions import UnknownName
 from ...predictions import Predictions
+from ..model import Array
 
-Array = np.ndarray[Any, Any]
 MIXES = ("plain", "mean", "max", "beta")
 BETA = 0.25  # fastai's: the share of the plain prediction
-DEFAULT = "beta"  # what "auto" may take instead of plain: one candidate, declared beforehand
+CANDIDATE = "beta"  # the only mix that "auto" compares with plain, declared beforehand
+
+
+def check_tta(tta: str, known: Sequence[str] = MIXES) -> None:
+    """Raise UnknownName for a word that names no way of mixing."""
+    if tta not in ("auto", *known):
+        raise UnknownName("way of mixing (tta)", tta, ("auto", *known))
 
 
 def mix(
@@ -25,8 +31,9 @@ def mix(
 ) -> dict[str, Array]:
     """Return the predictions by each way of mixing.
 
-    plain: no view. mean: of all, the whole image included. max: the largest for each class, scaled to sum to one. beta: fastai's `learn.tta`, a quarter
-    plain and three quarters the mean of the views. Source: fastai.learner.tta 2.8.
+    plain: no views. mean: of the views and the whole image. max: the largest for each class, scaled
+    to sum to one. beta: a quarter plain, three quarters the mean of the views, as in fastai's
+    `learn.tta`. Source: fastai.learner.tta 2.8.
     """
     if not len(views):
         return {"plain": plain}
@@ -46,19 +53,18 @@ def choose(
     variants: dict[str, Predictions],  # by way of mixing, of the same rows
     tta: str,  # auto | plain | mean | max | beta
 ) -> tuple[str, dict[str, Any]]:
-    """Return the mix to use, and the facts that speak for it. Raises UnknownName.
+    """Return the mix to use, and the facts behind it. Raises UnknownName.
 
-    auto takes `beta` where a paired test on the out-of-fold rows says that it is better, and the plain predictions otherwise: they cost a fifth.
+    auto is `beta` if a paired test on the out-of-fold rows finds it better, and plain otherwise:
+    plain predictions cost a fifth of the time.
     """
-    if tta != "auto" and tta not in variants:
-        raise UnknownName("way of mixing (tta)", tta, ("auto", *variants))
+    check_tta(tta, tuple(variants))
     if "plain" not in variants or len(variants) == 1:
         return tta if tta != "auto" else next(iter(variants)), {}
-    candidate = DEFAULT if tta in ("auto", "plain") else tta
+    candidate = CANDIDATE if tta in ("auto", "plain") else tta
     found = compare(variants[candidate], variants["plain"])
-    chosen = (
-        tta if tta != "auto" else candidate if found.gain > 0 and not found.is_noise else "plain"
-    )
+    better = candidate if found.gain > 0 and not found.is_noise else "plain"
+    chosen = better if tta == "auto" else tta
     facts = {
         "chosen": chosen,
         "asked": tta,
@@ -73,7 +79,10 @@ def choose(
 
 
 def flips(plain: Predictions, mixed: Predictions) -> dict[str, int]:
-    "Count the validated rows that mixing turns from right to wrong, and from wrong to right; none for a regression."
+    """Count the rows that mixing turns from right to wrong, and from wrong to right.
+
+    Only validated rows count. A regression has no such counts.
+    """
     if not plain.vocab:
         return {}
     rows = plain.validated

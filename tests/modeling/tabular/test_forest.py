@@ -18,7 +18,7 @@ from fastkaggle_plus.modeling import (
     tree_curve,
     tree_model,
 )
-from fastkaggle_plus.modeling.model import Coding
+from fastkaggle_plus.modeling.tabular.encoders import OrdinalEncoder
 from fastkaggle_plus.modeling.tabular.forest import best_split, gini
 
 from ..tables import make_table
@@ -26,7 +26,7 @@ from ..tables import make_table
 
 def sklearns(kind, table, n=60):
     return kind(n, min_samples_leaf=5, max_features="sqrt", oob_score=True, random_state=42).fit(
-        Coding(table)(table), table.targs
+        OrdinalEncoder(table)(table), table.targs
     )
 
 
@@ -36,7 +36,7 @@ def test_out_of_bag_is_scikit_learns(task):
     ours, theirs = forest_model(60).fit(table), sklearns(RandomForestClassifier, table)
     np.testing.assert_allclose(ours.oob, theirs.oob_decision_function_, atol=1e-12)
     assert ours.oob_score == pytest.approx(theirs.oob_score_)
-    np.testing.assert_allclose(ours.predict(table), theirs.predict_proba(Coding(table)(table)))
+    np.testing.assert_allclose(ours.predict(table), theirs.predict_proba(OrdinalEncoder(table)(table)))
 
 
 @pytest.mark.parametrize("task", ["regression", "values"])
@@ -152,6 +152,6 @@ def test_leaf_limits_reach_the_tree():
     assert tree_model(max_leaf_nodes=4).fit(table).estimator.get_n_leaves() == 4
     leaves = tree_model(min_samples_leaf=50).fit(table).estimator
     assert (
-        np.bincount(leaves.apply(Coding(table)(table)))[leaves.tree_.children_left == -1].min()
+        np.bincount(leaves.apply(OrdinalEncoder(table)(table)))[leaves.tree_.children_left == -1].min()
         >= 50
     )

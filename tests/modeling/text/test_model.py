@@ -129,7 +129,7 @@ def test_out_of_memory_starts_again_with_half_the_batch(bert, monkeypatch):
     monkeypatch.setattr(training, "on_device", full)
     fitted = text_model(bert, epochs=1, bs=16).fit(pairs(64))
     assert sizes[0] == 16 and max(sizes[1:]) == 8
-    assert "16 rows a batch" in fitted.notes["out_of_memory"]
+    assert "batches of 16" in fitted.notes["out_of_memory"]
 
 
 @pytest.mark.parametrize(("rounding", "distinct"), [("off", None), ("on", 3)])

@@ -85,7 +85,7 @@ def test_the_sentence_vectors_are_the_transformers_masked_mean():
 def test_a_text_is_computed_once():
     vectors, events = SentenceVectors(SMALL, bs=4), []
     texts = pd.Series(["gear", "valve", "gear"] * 10)
-    with progress.heard_by(lambda share, what: events.append((share, what))):
+    with progress.send_to(lambda share, what: events.append((share, what))):
         one = vectors(texts)
     assert events == [(1.0, "text 2/2")] and set(vectors.cache) == {"gear", "valve"}
     vectors._encoder_and_net = None, None  # without them nothing more can be computed

@@ -1,4 +1,4 @@
-"""Names of architectures: old ones, tags, slips; and their facts against nets that are really built."""
+"""Names of architectures: old names, tags, typing errors; and their facts against built nets."""
 
 import dataclasses
 import json
@@ -56,7 +56,7 @@ def test_the_courses_names_mean_what_they_mean_today(asked, full_name):
     assert resolve_arch(full_name).full_name == full_name
 
 
-def test_a_tag_given_is_a_tag_kept():
+def test_a_given_tag_is_kept():
     assert resolve_arch("convnext_small.fb_in1k").full_name == "convnext_small.fb_in1k"
     assert (
         resolve_arch("timm/convnext_small.fb_in1k").hub_id
@@ -67,7 +67,7 @@ def test_a_tag_given_is_a_tag_kept():
 
 
 @pytest.mark.parametrize(
-    "slip, meant",
+    "typo, meant",
     [
         ("convnext_smal", "convnext_small"),
         ("resnet26", None),
@@ -77,17 +77,17 @@ def test_a_tag_given_is_a_tag_kept():
         ("", None),
     ],
 )
-def test_a_slip_is_answered_with_what_was_meant(slip, meant):
-    if slip == "resnet26":
-        assert resolve_arch(slip).name == "resnet26"
+def test_a_typing_error_gets_the_name_that_was_meant(typo, meant):
+    if typo == "resnet26":
+        assert resolve_arch(typo).name == "resnet26"
         return
     with pytest.raises(UnknownName) as e:
-        resolve_arch(slip)
+        resolve_arch(typo)
     assert meant in [*e.value.near, None]
     assert "are known" in str(e.value) and len(str(e.value)) < 400 and "fkp archs" in str(e.value)
 
 
-def test_an_unknown_tag_is_answered_with_the_tags_there_are():
+def test_an_unknown_tag_gets_the_known_tags():
     with pytest.raises(
         UnknownName,
         match=r"weights of convnext_small: 'fb_in22'.*Did you mean 'fb_in22k'.*in12k_ft_in1k",
@@ -96,12 +96,12 @@ def test_an_unknown_tag_is_answered_with_the_tags_there_are():
     assert "fb_in1k" in e.value.known
 
 
-def test_a_net_itself_is_no_name():
-    with pytest.raises(ConfigError, match="named by a text"):
+def test_a_function_is_no_name():
+    with pytest.raises(ConfigError, match="Expected the name of an architecture"):
         resolve_arch(len)
 
 
-def test_torchvision_is_asked_only_for_what_timm_lacks():
+def test_torchvision_is_used_only_for_what_timm_lacks():
     squeeze = resolve_arch("squeezenet1_1")
     assert (squeeze.source, squeeze.tag, squeeze.full_name, squeeze.input_px) == (
         "torchvision",

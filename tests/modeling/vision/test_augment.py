@@ -1,10 +1,10 @@
-"""Views of images: where they look, how they are lit, and that the draws are those of fastai's aug_transforms."""
+"""Random views: their places, their lighting, and the distributions of fastai's aug_transforms."""
 
 import numpy as np
 import pytest
 import torch
 
-from fastkaggle_plus.modeling.fastai_import import import_fastai
+from fastkaggle_plus.modeling.fastai_learner import import_fastai
 from fastkaggle_plus.modeling.vision.augment import Augment
 from fastkaggle_plus.modeling.vision.batches import Batches, Examples
 
@@ -12,7 +12,7 @@ RAW = dict(mean=(0.0,) * 3, std=(1.0,) * 3)
 
 
 def places(n=64, size=96):
-    "Images whose red is the column and whose green is the row, from 20 to 235."
+    """Images whose red is the column and whose green is the row, from 20 to 235."""
     ramp = torch.linspace(20, 235, size)
     image = torch.stack(
         [
@@ -58,9 +58,9 @@ def test_crops_keep_the_share_of_the_area_that_was_asked_for():
     )  # uniform from 0.25 to 1
 
 
-def test_turns_are_as_large_as_fastais():
+def test_rotations_and_lighting_are_distributed_as_in_fastai():
     torch.manual_seed(0)
-    fastai, pixels = import_fastai("vision"), places(512)
+    fastai, pixels = import_fastai("vision"), places(320)
     ours = Augment((96, 96), **RAW, min_scale=1.0).random(pixels)
     pipe = fastai.Pipeline(fastai.aug_transforms(), split_idx=0)
     theirs = pipe(fastai.TensorImage(pixels.permute(0, 3, 1, 2).float() / 255))
@@ -78,15 +78,15 @@ def test_turns_are_as_large_as_fastais():
     assert float(lit.std()) == pytest.approx(float(lit_there.std()), rel=0.2)
 
 
-def test_upside_down_is_drawn_only_where_it_is_as_good():
+def test_upside_down_is_drawn_only_with_flip_vert():
     torch.manual_seed(0)
     first, last = (lambda v: v[:, 1, 0].mean(-1)), (lambda v: v[:, 1, -1].mean(-1))
-    stands, tumbles = (
+    upright, flipped = (
         Augment((96, 96), **RAW, min_scale=1.0, mult=0.0, flip_vert=flip).random(places(64))
         for flip in (False, True)
     )
-    assert (first(stands) < last(stands)).all()
-    assert 8 < (first(tumbles) > last(tumbles) + 0.1).sum() < 56
+    assert (first(upright) < last(upright)).all()
+    assert 8 < (first(flipped) > last(flipped) + 0.1).sum() < 56
 
 
 def test_batches_cover_the_rows_once_an_epoch_and_carry_their_targets():
@@ -103,7 +103,5 @@ def test_batches_cover_the_rows_once_an_epoch_and_carry_their_targets():
         for x, y, z in batches
         for i in range(len(x))
     ]
-    assert (
-        len(batches) == 2 and len({s[0] for s in seen}) == 4
-    )  # the fifth waits for the next shuffle
+    assert len(batches) == 2 and len({s[0] for s in seen}) == 4  # the fifth is left over
     assert all(row == 2 * y + 1 and z == 10 * y for row, y, z in seen)

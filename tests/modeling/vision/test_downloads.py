@@ -1,4 +1,4 @@
-"""Weights are fetched from a hub and from an address into the caches of timm and torchvision: here the server is on this machine."""
+"""Weights are downloaded from a hub and from an address, here from a server on this machine."""
 
 import hashlib
 import os
@@ -29,7 +29,7 @@ except WeightsMissing as e:
 
 
 class Hub(BaseHTTPRequestHandler):
-    "Answers as a hub does for one file, and as a plain server for an address."
+    """Answers like a hub for one file, and like a plain server for an address."""
 
     def do_GET(self, *, with_body: bool = True) -> None:
         self.server.asked.append((self.command, self.path))
@@ -101,13 +101,13 @@ def test_from_the_hub_into_its_own_cache(hub, tmp_path, file):
         assert f.read() == CONTENT
     n_asked = len(hub.asked)
     assert fetch(hub, tmp_path, hub_id="timm/net.in1k", HF_HUB_OFFLINE="1").split("|")[3] == where
-    assert len(hub.asked) == n_asked  # what is here is not asked for again
+    assert len(hub.asked) == n_asked  # no request for a cached file
 
 
-def test_a_hub_without_the_file_is_said(hub, tmp_path):
+def test_a_hub_without_the_file_is_an_error(hub, tmp_path):
     hub.path = "/nothing"
-    said = fetch(hub, tmp_path, hub_id="timm/net.in1k")
-    assert "EntryNotFoundError" in said and "pretrained=False" in said
+    message = fetch(hub, tmp_path, hub_id="timm/net.in1k")
+    assert "EntryNotFoundError" in message and "pretrained=False" in message
 
 
 def test_from_an_address_checked_by_the_hash_in_its_name(hub, tmp_path):

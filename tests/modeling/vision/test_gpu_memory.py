@@ -1,4 +1,4 @@
-"""The memory probe says why it measured nothing where there is no GPU, and finds the accumulation that fits where there is one."""
+"""gpu_fit measures a step on a GPU, and says why it measured nothing without one."""
 
 import pytest
 import torch
@@ -14,10 +14,10 @@ def test_without_a_gpu_nothing_runs_and_the_record_says_so():
     assert (fit.arch, fit.size, fit.bs, fit.accum) == ("convnext_small.fb_in22k", (192, 128), 32, 2)
 
 
-def test_names_and_sizes_are_looked_at_first():
+def test_names_and_sizes_are_checked_first():
     with pytest.raises(UnknownName, match="resnet26"):
         gpu_fit("resnet26e", 64)
-    with pytest.raises(ConfigError, match=r"64\.5 came"):
+    with pytest.raises(ConfigError, match=r"got 64\.5"):
         gpu_fit("resnet26d", 64.5)
 
 

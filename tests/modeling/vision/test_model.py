@@ -1,4 +1,4 @@
-"""Image models learn what is in the pictures, repeat to the last bit, survive bad files and full memory, and learn labels along."""
+"""Image models: they learn, repeat to the last bit, and survive bad files and full memory."""
 
 import dataclasses
 import os
@@ -23,7 +23,7 @@ def data(tmp_path):
 
 
 def holdout(data, share=0.25, seed=0):
-    "Folds with one part that validates and the rest that is only fitted on."
+    """Folds with one part that validates and the rest that is only fitted on."""
     assignment = np.full(len(data.train), -1)
     assignment[
         np.random.default_rng(seed).permutation(len(assignment))[: int(len(assignment) * share)]
@@ -33,7 +33,7 @@ def holdout(data, share=0.25, seed=0):
 
 @pytest.mark.slow
 def test_a_network_from_scratch_learns_what_is_in_the_pictures(tmp_path):
-    data = make_pictures(tmp_path / "many", n=160, n_test=30)
+    data = make_pictures(tmp_path / "many", n=120, n_test=9)
     preds = cross_validate(
         vision_model(
             "test_resnet",
@@ -47,8 +47,8 @@ def test_a_network_from_scratch_learns_what_is_in_the_pictures(tmp_path):
     assert preds.oof_score > 0.75  # a third by chance
     assert (
         preds.vocab == ("across", "grid", "upright")
-        and preds.oof.shape == (160, 3)
-        and preds.test.shape == (30, 3)
+        and preds.oof.shape == (120, 3)
+        and preds.test.shape == (9, 3)
     )
     assert (
         preds.about["arch"].startswith("test_resnet")
@@ -73,23 +73,27 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(data):
     assert not np.allclose(first[~np.isnan(first)], other[~np.isnan(other)])
 
 
-def test_tta_is_decided_on_rows_that_no_member_saw_and_the_flips_are_told(data):
+def test_tta_is_chosen_on_out_of_fold_rows_and_its_flips_are_recorded(data):
     folds = make_folds(data.targs, n_folds=2, seed=0)
     auto, plain = (
         cross_validate(vision_model("test_resnet", **TINY, tta=tta), data, folds)
         for tta in ("auto", "plain")
     )
-    told = auto.about["tta"]
+    facts = auto.about["tta"]
     assert (
-        told["asked"] == "auto"
-        and told["test"] == "exact McNemar"
-        and set(told["scores"]) == {"plain", "mean", "max", "beta"}
+        facts["asked"] == "auto"
+        and facts["test"] == "exact McNemar"
+        and set(facts["scores"]) == {"plain", "mean", "max", "beta"}
     )
-    assert told["gain"] == pytest.approx(told["scores"]["beta"] - told["scores"]["plain"], abs=1e-6)
-    assert told["wrong_to_right"] - told["right_to_wrong"] == round(told["gain"] * len(data.train))
-    assert auto.oof_score == pytest.approx(told["scores"][told["chosen"]], abs=1e-6)
-    if told["p_value"] >= 0.05:
-        assert told["chosen"] == "plain"
+    assert facts["gain"] == pytest.approx(
+        facts["scores"]["beta"] - facts["scores"]["plain"], abs=1e-6
+    )
+    assert facts["wrong_to_right"] - facts["right_to_wrong"] == round(
+        facts["gain"] * len(data.train)
+    )
+    assert auto.oof_score == pytest.approx(facts["scores"][facts["chosen"]], abs=1e-6)
+    if facts["p_value"] >= 0.05:
+        assert facts["chosen"] == "plain"
         np.testing.assert_allclose(auto.oof, plain.oof, atol=1e-5)
     assert "tta" not in {k: v for k, v in plain.about.items() if isinstance(v, dict)}
     forced = cross_validate(vision_model("test_resnet", **TINY, tta="max"), data, folds)
@@ -98,9 +102,7 @@ def test_tta_is_decided_on_rows_that_no_member_saw_and_the_flips_are_told(data):
     )
 
 
-def test_rows_without_a_readable_image_are_answered_with_the_shares_and_not_learned_from(
-    data, tmp_path
-):
+def test_rows_without_a_readable_image_are_skipped_in_training_and_get_class_shares(data, tmp_path):
     folder = tmp_path / "pictures"
     (folder / "train_images" / "0003.png").write_bytes(b"")
     (folder / "train_images" / "0007.png").write_bytes(
@@ -111,7 +113,7 @@ def test_rows_without_a_readable_image_are_answered_with_the_shares_and_not_lear
     preds = cross_validate(
         vision_model("test_resnet", **TINY, n_tta=1),
         data,
-        make_folds(data.targs, n_folds=3, seed=0),
+        make_folds(data.targs, n_folds=2, seed=0),
     )
     assert (
         preds.validated.all()
@@ -128,7 +130,7 @@ def test_rows_without_a_readable_image_are_answered_with_the_shares_and_not_lear
         read_pictures(folder)
 
 
-def test_a_second_label_is_learned_along_and_told_by_its_own_accuracy(data):
+def test_a_second_label_is_learned_too_and_its_accuracy_is_recorded(data):
     preds = cross_validate(
         vision_model("test_resnet", **{**TINY, "epochs": 3}, also="shade", tta="plain"),
         data,
@@ -139,11 +141,11 @@ def test_a_second_label_is_learned_along_and_told_by_its_own_accuracy(data):
     targets, answer = (
         Targets(data.train, ["shade"]),
         np.zeros((len(data.train), 5)),
-    )  # says dark of all
+    )  # predicts dark for all rows
     half = dataclasses.replace(data.train, also=data.train.also.where(data.train.also == "dark"))
     assert targets.scores_also(answer, half, np.ones(len(half), dtype=bool)) == {
         "shade_accuracy": 1.0
-    }  # rows that have it
+    }  # of the rows with a label
     with pytest.raises(UnknownName, match="shade"):
         cross_validate(vision_model("test_resnet", **TINY, also="shades"), data, holdout(data))
 
@@ -182,7 +184,7 @@ def test_accumulated_batches_step_once_for_all_of_them(data, monkeypatch):
     assert len(steps) == 2 * (45 // 8)
 
 
-def test_full_memory_is_met_once_with_half_the_batch(data, monkeypatch):
+def test_out_of_memory_is_retried_once_with_half_the_batch(data, monkeypatch):
     seen = []
     from timm.models import resnet
 
@@ -196,7 +198,7 @@ def test_full_memory_is_met_once_with_half_the_batch(data, monkeypatch):
         return forward(self, x)
 
     monkeypatch.setattr(resnet.ResNet, "forward_features", short_of_memory)
-    preds = cross_validate(vision_model("resnet10t", **TINY, tta="plain"), data, holdout(data))
+    preds = cross_validate(vision_model("test_resnet", **TINY, tta="plain"), data, holdout(data))
     assert (
         seen[0] == 16 and set(seen[1:]) == {8} and "half" in preds.about["fits"][0]["out_of_memory"]
     )
@@ -206,8 +208,8 @@ def test_full_memory_is_met_once_with_half_the_batch(data, monkeypatch):
         lambda self, x: (_ for _ in ()).throw(RuntimeError("shapes differ")),
     )
     with pytest.raises(RuntimeError, match="shapes differ"):
-        cross_validate(vision_model("resnet10t", **TINY), data, holdout(data))
-    assert not torch.is_autocast_enabled("cpu")  # what comes next computes as it did before
+        cross_validate(vision_model("test_resnet", **TINY), data, holdout(data))
+    assert not torch.is_autocast_enabled("cpu")  # autocast is off again
 
 
 def _net(name):
@@ -216,27 +218,12 @@ def _net(name):
     return timm.create_model(name)
 
 
-@pytest.mark.parametrize(
-    "arch", ["test_vit", "swin_tiny_patch4_window7_224", "swinv2_tiny_window8_256", "levit_128s"]
-)
-def test_networks_of_a_fixed_size_and_another_layout_train_and_average_views(arch, tmp_path):
-    data = make_pictures(tmp_path / "few", n=12, n_test=3)
-    preds = cross_validate(
-        vision_model(
-            arch, **{**TINY, "item": 64, "batch": 64, "bs": 6}, freeze_epochs=0, n_tta=1, tta="beta"
-        ),
-        data,
-        holdout(data),
-    )
-    assert np.isfinite(preds.test).all() and preds.about["tta"]["chosen"] == "beta"
-
-
 def test_a_size_that_a_network_cannot_take_is_refused_before_any_image_is_read():
     with pytest.raises(ConfigError, match=r"levit_128s.* 50 x 50 px .* 224 x 224"):
         vision_model("levit_128s", item=64, batch=50, pretrained=False)
 
 
-def test_wrong_words_are_refused_at_once():
+def test_unknown_words_are_refused_before_training():
     with pytest.raises(UnknownName, match="squish"):
         vision_model("resnet18", method="squash")
     with pytest.raises(UnknownName, match="auto"):
@@ -257,12 +244,12 @@ def test_wrong_words_are_refused_at_once():
         (dict(lr=float("nan")), "lr = nan"),
         (dict(min_scale=2.0), "min_scale = 2.0"),
         (dict(n_tta=-1), "n_tta = -1"),
-        (dict(item="big"), "'big' came"),
-        (dict(batch=[32, 32, 3]), r"\[32, 32, 3\] came"),
+        (dict(item="big"), "got 'big'"),
+        (dict(batch=[32, 32, 3]), r"got \[32, 32, 3\]"),
         (dict(seed=None), "seed = None"),
     ],
 )
-def test_numbers_that_cannot_be_are_refused_at_once(given, words):
+def test_invalid_numbers_are_refused_before_training(given, words):
     with pytest.raises(ConfigError, match=words):
         vision_model("test_resnet", **{**TINY, **given})
 
@@ -289,7 +276,7 @@ def test_half_precision_is_used_where_the_hardware_computes_it():
     )
 
 
-def test_what_a_network_sees_can_be_looked_at(data):
+def test_augmented_returns_the_inputs_of_a_network(data):
     seen = augmented(data.train, [0, 5], 3, item=32, batch=(24, 16), method="pad")
     assert seen.shape == (2, 4, 24, 16, 3) and seen.dtype == np.uint8
     assert not np.array_equal(seen[0, 1], seen[0, 2])
@@ -300,12 +287,12 @@ def test_what_a_network_sees_can_be_looked_at(data):
     )
 
 
-def test_nothing_is_decoded_twice(data, tmp_path):
+def test_images_are_decoded_once(data, tmp_path):
     folds = holdout(data)
     cross_validate(vision_model("test_resnet", **TINY, tta="plain"), data, folds)
     for file in (tmp_path / "pictures").rglob(
         "*.png"
-    ):  # the same size and time, but no image any more
+    ):  # no image any more, with the same size and time
         before = file.stat()
         file.write_bytes(b"\0" * before.st_size)
         os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))

@@ -1,4 +1,4 @@
-"""Image models at the edges: few images, odd sizes and numbers, labels with gaps; what cannot be is refused before anything is trained."""
+"""Image models at the edges: few images, odd sizes and numbers, labels with gaps, bad files."""
 
 import dataclasses
 import json
@@ -13,7 +13,7 @@ from PIL import Image
 from fastkaggle_plus.exceptions import ConfigError, DataError, UnknownName
 from fastkaggle_plus.folds import Folds
 from fastkaggle_plus.modeling import augmented, cross_validate, vision_model
-from fastkaggle_plus.modeling.fastai_import import import_fastai
+from fastkaggle_plus.modeling.fastai_learner import import_fastai
 from fastkaggle_plus.sweeps.vault import Vault
 from tests.modeling.pictures import make_pictures, read_pictures
 
@@ -49,7 +49,7 @@ def with_also(data, values):
 
 
 @pytest.mark.parametrize(("bs", "accum"), [(64, 2), (64, 4), (27, 4), (200, 8)])
-def test_fewer_images_than_a_step_wants_still_make_a_step_each_epoch(data, monkeypatch, bs, accum):
+def test_fewer_images_than_a_step_still_make_one_step_per_epoch(data, monkeypatch, bs, accum):
     steps = []
     step = torch.optim.AdamW.step
     monkeypatch.setattr(
@@ -59,8 +59,8 @@ def test_fewer_images_than_a_step_wants_still_make_a_step_each_epoch(data, monke
     assert len(steps) == 2  # one frozen epoch, one of the whole network
 
 
-def test_what_the_frozen_epochs_left_accumulated_does_not_reach_the_next_step(data, monkeypatch):
-    "27 images are three batches of 8: two make a step, and the third is left over."
+def test_gradients_left_over_from_the_frozen_epochs_are_cleared(data, monkeypatch):
+    """27 images are three batches of 8: two make a step, the third is left over."""
     fastai, left = import_fastai("vision"), []
     unfreeze = fastai.Learner.unfreeze
 
@@ -101,8 +101,8 @@ def test_what_the_frozen_epochs_left_accumulated_does_not_reach_the_next_step(da
     ],
     ids=str,
 )
-def test_settings_that_cannot_be_are_refused_before_any_image_is_read(odd):
-    with pytest.raises(ConfigError, match=r" came|is needed|Give a larger bs"):
+def test_invalid_settings_are_refused_before_any_image_is_read(odd):
+    with pytest.raises(ConfigError, match=r"[Ee]xpected|got |Use a larger bs"):
         vision_model("test_resnet", **{**TINY, **odd})
 
 
@@ -111,7 +111,7 @@ def test_an_unknown_precision_is_refused_at_once():
         vision_model("test_resnet", precision="fp8", pretrained=False)
 
 
-def test_what_is_no_plain_data_is_told_when_predictions_are_saved(data, tmp_path):
+def test_saving_predictions_refuses_facts_that_are_no_plain_data(data, tmp_path):
     preds = dataclasses.replace(validated(data), about={"loss": np.mean})
     with pytest.raises(TypeError, match=r"mean.* no plain data"):
         preds.save(tmp_path / "preds.npz")
@@ -120,12 +120,12 @@ def test_what_is_no_plain_data_is_told_when_predictions_are_saved(data, tmp_path
 def test_the_largest_probability_of_values_is_refused_before_training(data, monkeypatch):
     from fastkaggle_plus.modeling.vision import model
 
-    monkeypatch.setattr(model, "learn_net", lambda *a: pytest.fail("it trained"))
+    monkeypatch.setattr(model, "train_net", lambda *a: pytest.fail("it trained"))
     with pytest.raises(ConfigError, match="max"):
         validated(as_values(data), tta="max")
 
 
-def test_numbers_of_numpy_train_and_are_kept(data, tmp_path):
+def test_numpy_numbers_train_and_are_stored(data, tmp_path):
     plain = validated(data, seed=3, lr=0.0625, wd=0.125)
     preds = validated(
         data,
@@ -140,10 +140,10 @@ def test_numbers_of_numpy_train_and_are_kept(data, tmp_path):
     run = Vault(tmp_path / "vault").put("k", "pictures", preds, **preds.about)
     kept = Vault(tmp_path / "vault").load(run)
     assert kept.about == preds.about and kept.about["wd"] == 0.125 and kept.about["seed"] == 3
-    assert json.loads(json.dumps(plain.about)) == plain.about  # as a sweep's plain data gives it
+    assert json.loads(json.dumps(plain.about)) == plain.about  # plain data survives JSON
 
 
-def test_what_is_told_of_a_model_holds_all_that_changes_its_result():
+def test_about_has_all_settings_that_change_the_result():
     about = vision_model(
         "test_resnet",
         pretrained=False,
@@ -168,12 +168,12 @@ def test_what_is_told_of_a_model_holds_all_that_changes_its_result():
 
 @pytest.mark.parametrize("dtype", [object, "string", "category"])
 def test_missing_second_labels_do_not_count_as_wrong(data, dtype):
-    "One level and gaps: whatever the network answers is right where there is a label."
+    """One level and gaps: every prediction is right where there is a label."""
     values = pd.Series(["a" if i % 3 else None for i in range(36)], dtype=dtype)
     assert validated(with_also(data, values), also="kind").about["fits"][0]["kind_accuracy"] == 1.0
 
 
-def test_a_second_label_that_a_fold_lacks_does_not_end_the_training(data):
+def test_a_fold_may_lack_all_second_labels(data):
     fit_only, valid_only = (
         pd.Series([("a" if (i >= 9) == is_fit else None) for i in range(36)])
         for is_fit in (True, False)
@@ -193,7 +193,7 @@ def test_a_second_label_that_a_fold_lacks_does_not_end_the_training(data):
 
 @pytest.mark.parametrize("tta", ["auto", "mean"])
 @pytest.mark.parametrize("read_as", [lambda d: d, as_values], ids=["classes", "values"])
-def test_images_that_are_gone_when_the_network_is_to_answer_get_what_is_known_without_looking(
+def test_images_that_disappear_before_prediction_get_class_shares_or_the_mean(
     data, tmp_path, tta, read_as
 ):
     shutil.rmtree(tmp_path / "pictures" / "test_images")
@@ -201,7 +201,7 @@ def test_images_that_are_gone_when_the_network_is_to_answer_get_what_is_known_wi
     assert preds.test.shape[0] == 6 and np.allclose(preds.test, preds.test[0])
 
 
-def test_an_image_that_is_not_readable_is_named_where_it_is_to_be_shown(data, tmp_path):
+def test_augmented_names_an_unreadable_image(data, tmp_path):
     (tmp_path / "pictures" / "train_images" / "0001.png").write_bytes(b"")
     table = read_pictures(tmp_path / "pictures").train
     with pytest.raises(DataError, match=r"0001\.png.* empty"):
@@ -214,9 +214,9 @@ def test_an_image_that_is_not_readable_is_named_where_it_is_to_be_shown(data, tm
 
 @pytest.mark.parametrize("method", ["squish", "pad"])
 def test_narrow_images_are_computed_in_full_precision(data, method):
-    "Of maps two pixels wide oneDNN 3.12 reads memory that nobody wrote when it steps over them in bf16: NaN, or worse, a number."
+    """On maps two pixels wide, oneDNN 3.12 reads uninitialised memory in bf16."""
     scratch = [torch.full((2**k,), float("nan")) for k in range(8, 22)]
-    del scratch  # what nobody wrote is now NaN
+    del scratch  # uninitialised memory is now NaN
     for seed in range(2):
         fits = validated(
             data, item=(40, 24), batch=(64, 32), method=method, n_tta=1, tta="auto", seed=seed

@@ -1,11 +1,11 @@
-"""Test-time augmentation: fastai's own result for the same views, and a choice that a paired test makes."""
+"""Test-time augmentation: equal to fastai for the same views, and chosen by a paired test."""
 
 import numpy as np
 import pytest
 import torch
 
 from fastkaggle_plus.exceptions import UnknownName
-from fastkaggle_plus.modeling.fastai_import import import_fastai
+from fastkaggle_plus.modeling.fastai_learner import import_fastai
 from fastkaggle_plus.modeling.vision import tta
 from fastkaggle_plus.modeling.vision.augment import Augment
 from fastkaggle_plus.modeling.vision.training import predict_net
@@ -15,7 +15,7 @@ from tests.modeling.pictures import make_pictures
 
 @pytest.mark.parametrize(("use_max", "beta", "name"), [(False, 0.25, "beta"), (True, 0.25, "max")])
 def test_the_mix_is_that_of_fastai_for_the_same_views(tmp_path, use_max, beta, name):
-    "fastai draws the views; ours mixes the predictions of the very same ones."
+    """Fastai draws the views; `mix` mixes the predictions of the same views."""
     fastai = import_fastai("vision")
     data = make_pictures(tmp_path, n=24, n_test=4)
     frame = data.raw_train.assign(is_valid=np.arange(24) >= 16)
@@ -56,7 +56,7 @@ def test_mean_counts_the_whole_image_as_one_view_and_plain_has_none():
 
 
 def variants(wrong_to_right, right_to_wrong, n=200):
-    "Plain predictions of which half are right, and mixed ones that differ in so many rows."
+    """Plain predictions of which half are right, and mixed ones that differ in so many rows."""
     targs = np.zeros(n, dtype=int)
     right = np.arange(n) < n // 2
     mixed = right.copy()
@@ -95,16 +95,16 @@ def variants(wrong_to_right, right_to_wrong, n=200):
         (27, 20, "plain", 0.38),
     ],
 )
-def test_auto_takes_the_views_only_where_the_test_says_that_they_help(better, worse, chosen, p):
+def test_auto_uses_views_only_after_a_significant_gain(better, worse, chosen, p):
     name, about = tta.choose(variants(better, worse), "auto")
-    told = about["tta"]
-    assert name == chosen == told["chosen"]
-    assert (told["wrong_to_right"], told["right_to_wrong"]) == (better, worse) and told[
+    facts = about["tta"]
+    assert name == chosen == facts["chosen"]
+    assert (facts["wrong_to_right"], facts["right_to_wrong"]) == (better, worse) and facts[
         "p_value"
     ] == pytest.approx(p, abs=0.003)
 
 
-def test_what_was_asked_for_is_used_and_told_beside_plain():
+def test_a_given_mix_is_used_and_compared_with_plain():
     name, about = tta.choose(variants(0, 7), "beta")
     assert name == "beta" and about["tta"]["gain"] < 0
     assert tta.choose({"plain": variants(1, 1)["plain"]}, "plain") == ("plain", {})
@@ -112,7 +112,7 @@ def test_what_was_asked_for_is_used_and_told_beside_plain():
         tta.choose(variants(1, 1), "means")
 
 
-def test_views_are_read_in_full_precision_whatever_the_network_computes_in():
+def test_views_are_sampled_in_full_precision_for_any_network():
     seen = {}
 
     class Answers(torch.nn.Module):

