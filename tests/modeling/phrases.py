@@ -1,4 +1,4 @@
-"""Pairs of phrases with an easy answer, that the tests of the text models share."""
+"""Pairs of phrases with an easy target, for the tests of text models."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MOST = 400
 def make_phrases(
     task: str = "regression", *, n: int = 160, seed: int = 0, columns: int = 2
 ) -> Table:
-    "Return pairs that share up to three words, or the second phrases alone; task binary, multiclass, regression, or values for two targets a row."
+    """Return pairs that share up to three words, or the second phrases alone; task binary, multiclass, regression, or values for two targets a row."""
     rng = np.random.default_rng(seed)
     shared = rng.integers(0, 4, _MOST)[:n]  # fewer rows are the first of more
     firsts, seconds = [], []

@@ -12,11 +12,11 @@ from PIL import Image
 from fastkaggle_plus.data import Data
 from fastkaggle_plus.reading.images import read_images
 
-CLASSES = ("across", "grid", "upright")  # which a mirror leaves as they are
+CLASSES = ("across", "grid", "upright")  # unchanged by a mirror
 
 
 def draw(label: str, rng: np.random.Generator, *, height: int = 40, width: int = 32) -> Image.Image:
-    "Draw stripes on noise."
+    """Draw stripes on noise."""
     y, x = np.mgrid[:height, :width]
     across, upright = (
         np.sin(place * rng.uniform(0.8, 1.1) + rng.uniform(0, 6)) for place in (y, x)
@@ -27,7 +27,7 @@ def draw(label: str, rng: np.random.Generator, *, height: int = 40, width: int =
 
 
 def make_pictures(folder: Path, *, n: int = 60, n_test: int = 15, seed: int = 0) -> Data:
-    "Write the files of a small image competition and read them; `shade` is a second label, by the row's number."
+    """Write the files of a small image competition and read them; `shade` is a second label, by the row's number."""
     rng = np.random.default_rng(seed)
     labels = rng.choice(CLASSES, n + n_test)
     rows = pd.DataFrame({"image_id": [f"{i:04d}.png" for i in range(n + n_test)], "label": labels})
@@ -43,7 +43,7 @@ def make_pictures(folder: Path, *, n: int = 60, n_test: int = 15, seed: int = 0)
 
 
 def read_pictures(folder: Path) -> Data:
-    "Read what `make_pictures` wrote."
+    """Read what `make_pictures` wrote."""
     data = read_images(
         folder,
         id="image_id",

@@ -1,4 +1,4 @@
-"""Tables and data that the tests of the models share."""
+"""Tables and data for the tests of models."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ COLORS, SHAPES = ("red", "green", "blue"), ("round", "flat")
 
 
 def frame(n: int, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray]:
-    "Return features and a hidden quantity that color and size decide; shape and weight are noise. A tenth of each column is missing."
+    """Return features and a hidden quantity that color and size decide; shape and weight are noise. A tenth of each column is missing."""
     rng = np.random.default_rng(seed)
     x = pd.DataFrame(
         {
@@ -29,7 +29,7 @@ def frame(n: int, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray]:
 
 
 def targets(hidden: np.ndarray, task: str) -> tuple[np.ndarray, tuple]:
-    "Return (targs, vocab) of an easy problem of this kind."
+    """Return (targs, vocab) of an easy problem of this kind."""
     if task == "binary":
         return (hidden > 1).astype(int), ("no", "yes")
     if task == "multiclass":
@@ -47,7 +47,7 @@ def make_table(
     cat: tuple[str, ...] = CAT,
     cont: tuple[str, ...] = CONT,
 ) -> Table:
-    "Return an easy problem: task binary, multiclass, regression, or values for two targets a row."
+    """Return an easy problem: task binary, multiclass, regression, or values for two targets a row."""
     x, hidden = frame(n, seed)
     targs, vocab = targets(hidden, task)
     levels = pd.DataFrame({"color": [*COLORS], "shape": [*SHAPES, "flat"]})
@@ -62,14 +62,14 @@ def make_table(
 
 
 def blind(table: Table) -> Table:
-    "Return the table without its targets, as a test table is."
+    """Return the table without its targets, as a test table is."""
     return Table(table.x, None, table.cat_names, table.cont_names, table.task, table.vocab)
 
 
 def make_data(
     task: str = "binary", *, n: int = 240, n_test: int = 40, metric: str = "", in_fold=None
 ) -> Data:
-    "Return the easy problem as Data."
+    """Return the easy problem as Data."""
     whole = make_table(task, n=n + n_test)
     train, test = whole.take(np.arange(n)), blind(whole.take(np.arange(n, n + n_test)))
     test_ids = np.arange(1000, 1000 + n_test)

@@ -1,4 +1,4 @@
-"""A bag of anything: each member sees other rows, each row is judged by members that did not see it, none may be dropped."""
+"""Bagging: members see different rows, out-of-bag predictions are honest, none may be dropped."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ from .tables import make_table
 
 
 class Recording:
-    "A fit function that notes the rows it was given, by their size column, and answers with the mean target."
+    """A fit function that records its rows, by their size column, and predicts the mean target."""
 
     def __init__(self):
         self.seen, self.asked = [], []
@@ -36,7 +36,7 @@ class Recording:
 
 
 def numbered(n=100):
-    "A table whose size column numbers the rows."
+    """A table whose size column numbers the rows."""
     table = make_table(n=n)
     return Table(
         table.x.assign(size=np.arange(n, dtype=float)),
@@ -57,23 +57,23 @@ def test_resamples_differ_and_have_the_size_asked_for(replace):
     assert all((len(set(rows)) < 75) == replace for rows in fit.seen)
 
 
-def test_a_row_is_judged_only_by_members_that_did_not_see_it():
+def test_out_of_bag_predictions_are_by_members_that_did_not_see_the_row():
     fit = Recording()
     fitted = bag(fit, 6, 0.75).fit(numbered())
     for member, rows in fit.asked:
         assert not set(rows) & set(fit.seen[member])
         assert set(rows) | set(fit.seen[member]) == set(range(100))
-    judges = sum(np.isin(np.arange(100), rows) for _, rows in fit.asked)
-    np.testing.assert_array_equal(np.isnan(fitted.oob).any(1), judges == 0)
+    n_members = sum(np.isin(np.arange(100), rows) for _, rows in fit.asked)
+    np.testing.assert_array_equal(np.isnan(fitted.oob).any(1), n_members == 0)
 
 
 @pytest.mark.parametrize(
     "model, n",
     [
-        (tree_model(min_samples_leaf=5), 30),
-        (forest_model(40), 6),
-        (tabular_model((20,), epochs=8), 8),
-        (lambda table: tree_model(min_samples_leaf=5).fit(table), 30),
+        (tree_model(min_samples_leaf=5), 20),
+        (forest_model(30), 5),
+        (tabular_model((20,), epochs=6), 6),
+        (lambda table: tree_model(min_samples_leaf=5).fit(table), 20),
     ],
     ids=["tree", "forest", "fastai learner", "a function"],
 )
@@ -88,20 +88,20 @@ def test_out_of_bag_is_close_to_hold_out(model, n):
 
 
 @pytest.mark.parametrize("task", ["multiclass", "regression", "values"])
-def test_other_tasks_have_out_of_bag_predictions_too(task):
+def test_other_tasks_have_out_of_bag_predictions(task):
     table = make_table(task, n=300)
-    fitted = bag(tree_model(min_samples_leaf=5), 20).fit(table)
+    fitted = bag(tree_model(min_samples_leaf=5), 12).fit(table)
     assert fitted.oob.shape == (300, table.n_outputs) and fitted.oob_score > 0.7
 
 
-def test_bagging_steadies_a_deep_tree():
+def test_bagging_improves_a_deep_tree():
     table, other = make_table(n=200), make_table(n=1000, seed=1)
     one, many = tree_model().fit(table), bag(tree_model(), 30).fit(table)
     right = [(f.predict(other).argmax(1) == other.targs).mean() for f in (one, many)]
     assert right[1] > right[0]
 
 
-def test_members_may_not_be_chosen_by_their_own_score():
+def test_members_cannot_be_chosen_by_their_own_score():
     fitted = bag(tree_model(min_samples_leaf=5), 5).fit(make_table(n=60))
     for ask in (lambda: fitted.drop([3, 1]), lambda: fitted.drop(0), lambda: fitted.keep(best=2)):
         with pytest.raises(SelectionError, match="smaller than it is"):
@@ -109,7 +109,7 @@ def test_members_may_not_be_chosen_by_their_own_score():
     assert len(fitted.members) == 5
 
 
-def test_by_name_it_is_the_same_bag():
+def test_bag_model_makes_the_same_bag():
     table = make_table(n=80)
     named = bag_model("forest.tree_model", {"min_samples_leaf": 5}, n=4, frac=0.5, seed=3)
     given = bag(tree_model(min_samples_leaf=5), 4, 0.5, seed=3)
@@ -126,11 +126,11 @@ def test_importances_are_the_mean_of_the_members():
 
 
 @pytest.mark.parametrize("n, frac", [(0, 0.5), (3, 0), (3, 1.5)])
-def test_a_bag_that_cannot_be_is_refused(n, frac):
-    with pytest.raises(ConfigError, match=f"n={n}, frac={frac}"):
+def test_invalid_sizes_are_refused(n, frac):
+    with pytest.raises(ConfigError, match=f"n = {n}, frac = {frac}"):
         bag(tree_model(), n, frac)
 
 
-def test_members_that_see_all_rows_leave_nothing_to_judge_by():
+def test_members_that_see_all_rows_leave_no_out_of_bag_score():
     fitted = bag(Model("tree", tree_model().fit), 2, 1.0, replace=False).fit(make_table(n=40))
     assert np.isnan(fitted.oob).all() and np.isnan(fitted.oob_score)

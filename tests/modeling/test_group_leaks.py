@@ -1,4 +1,4 @@
-"""Groups that a split tears apart are told with what that flatters, measured; ordinary categories are left in peace."""
+"""Group leaks: found, measured and warned of; ordinary categories are no groups."""
 
 import dataclasses
 import warnings
@@ -19,7 +19,7 @@ PATENTS = load_comp("us-patent-phrase-to-phrase-matching")
 
 @pytest.fixture(scope="module")
 def patents(tmp_path_factory):
-    "The phrase bank as the competition's files, read without a reader of its own."
+    """The phrase bank as the competition's files, read without a reader of its own."""
     bundle = PATENTS.module("rehearsal").make(tmp_path_factory.mktemp("bundle"))
     data = PATENTS.read_files(bundle / "files")
     texts, test_texts = (
@@ -33,7 +33,7 @@ def patents(tmp_path_factory):
 
 
 def patients(*, n_patients=60, n_test=20, visits=8, seed=0):
-    "Visits of patients: each patient has a level of its own, which age and weight give away to a model that knows the patient."
+    """Visits of patients: age and weight identify the patient, and each patient has a target level."""
     rng = np.random.default_rng(seed)
     of = np.repeat(np.arange(n_patients + n_test), visits)
     frame = pd.DataFrame(
@@ -64,13 +64,13 @@ def read(folder, frame, n, **facts):
 
 
 def warned(data, folds):
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         cross_validate(tree_model(max_leaf_nodes=4), data, folds)
-    return [str(w.message) for w in told if issubclass(w.category, GroupsOverlap)]
+    return [str(w.message) for w in caught if issubclass(w.category, GroupsOverlap)]
 
 
-def test_the_patents_split_at_random_flatters(patents):
+def test_a_random_split_of_the_patents_scores_too_high(patents):
     leak = find_group_leak(patents, make_folds(patents.targs))
     assert (leak.column, leak.is_named, leak.metric, leak.kind, leak.advice) == (
         "anchor",
@@ -81,7 +81,7 @@ def test_the_patents_split_at_random_flatters(patents):
     )
     assert leak.shared > 0.98 and leak.flatters.gain > 0.02 and leak.flatters.p_value < 0.01
     assert leak.split_score - leak.grouped_score == pytest.approx(leak.flatters.gain)
-    assert "share their 'anchor' with training rows. Here that flatters: pearson 0." in str(
+    assert "share their 'anchor' with training rows. This makes scores too good: pearson 0." in str(
         leak
     ) and 'kind = "stratified-group"' in str(leak)
     assert (
@@ -92,17 +92,17 @@ def test_the_patents_split_at_random_flatters(patents):
     )
 
 
-def test_the_anchor_is_found_where_nobody_names_it(patents):
+def test_the_anchor_is_found_without_its_name(patents):
     assert (
         group_candidates(patents.raw_train, patents.raw_test, known=("id", "score"))[0] == "anchor"
     )
     visible = patents.raw_train.head(36).drop(
         columns="score"
-    )  # a code competition shows a few rows, which tell nothing
+    )  # a code competition shows too few test rows to compare
     assert group_candidates(patents.raw_train, visible, known=("id", "score")) == ("anchor",)
 
 
-def test_the_split_of_the_patents_keeps_anchors_apart_and_scores_even(patents):
+def test_the_patents_grouped_split_separates_anchors_and_balances_scores(patents):
     assert PATENTS.split.kind == "stratified-group" and patents.group_name == "anchor"
     anchors = patents.raw_train["anchor"].to_numpy()
     twice = patents.raw_train.groupby("anchor")["context"].nunique()
@@ -125,15 +125,15 @@ def test_the_split_of_the_patents_keeps_anchors_apart_and_scores_even(patents):
     assert patents.targs[held].mean() == pytest.approx(patents.targs.mean(), abs=0.02)
 
 
-def test_patients_are_found_by_their_absence_from_test(tmp_path):
+def test_groups_are_found_by_their_absence_from_test(tmp_path):
     data = read(tmp_path, *patients())
     folds = make_folds(data.targs)
-    [said] = warned(data, folds)
+    [message] = warned(data, folds)
     assert (
-        "100% of the validation rows share their 'patient'" in said
-        and "Here that flatters: rmse" in said
+        "100% of the validation rows share their 'patient'" in message
+        and "This makes scores too good: rmse" in message
     )
-    assert "groups=data.raw_train['patient']" in said
+    assert "groups=data.raw_train['patient']" in message
     assert warned(data, folds) == []  # once
     assert (
         len(warned(dataclasses.replace(data), folds)) == 1
@@ -144,7 +144,7 @@ def test_patients_are_found_by_their_absence_from_test(tmp_path):
     )
 
 
-def test_a_named_group_is_told_whatever_it_is_worth(tmp_path):
+def test_a_named_group_is_reported_also_without_an_effect(tmp_path):
     frame, n = patients()
     data = read(
         tmp_path,
@@ -153,14 +153,14 @@ def test_a_named_group_is_told_whatever_it_is_worth(tmp_path):
         group_column="patient",
     )
     assert data.group_name == "patient"
-    [said] = warned(data, make_folds(data.targs))
-    assert "does not show that it flatters (rmse" in said and "groups=data.groups" in said
+    [message] = warned(data, make_folds(data.targs))
+    assert "shows no effect on its score (rmse" in message and "groups=data.groups" in message
     assert warned(data, make_folds(data.targs, kind="group", groups=data.groups)) == []
     assert warned(data, make_folds(data.targs, kind="time", time=np.arange(n))) == []
     assert find_group_leak(data, make_folds(data.targs, holdout=0.2)).shared > 0.9
 
 
-def test_where_the_test_rows_are_of_the_same_groups_a_random_split_is_right(tmp_path):
+def test_a_random_split_is_right_when_test_has_the_same_groups(tmp_path):
     frame, n = patients(n_test=0)
     data = read(tmp_path, frame.sample(frac=1, random_state=1, ignore_index=True), n * 3 // 4)
     assert warned(data, make_folds(data.targs)) == []
@@ -181,8 +181,8 @@ def test_ordinary_columns_are_no_groups(tmp_path):
     assert group_candidates(frame[:400], frame[400:]) == ()
 
 
-def test_titanic_has_none():
-    "Ticket is shared by families, but by 1.3 rows on average."
+def test_titanic_has_no_groups():
+    """Families share a Ticket, but it has 1.3 rows on average."""
     comp = load_comp("titanic")
     data = comp.read(comp.folder)
     assert group_candidates(data.raw_train, data.raw_test) == ()
@@ -193,13 +193,11 @@ def test_grouped_folds_that_split_a_group_of_the_data_are_refused(tmp_path):
     frame, n = patients()
     data = read(tmp_path, frame, n, group_column="patient")
     folds = make_folds(data.targs, kind="group", groups=np.arange(n) % 50)
-    with pytest.raises(
-        DataError, match=r"grouped, and yet they split 60 of the 60 groups.*'patient'"
-    ):
+    with pytest.raises(DataError, match=r"grouped, but they split 60 of the 60 groups.*'patient'"):
         cross_validate(tree_model(), data, folds)
 
 
-def test_the_measure_takes_whole_groups_of_some_rows():
+def test_the_measurement_uses_whole_groups():
     group = np.repeat(np.arange(1000), 50)
     rows = group_leaks._whole_groups(group, 3000)
     assert 2900 < len(rows) <= 3000 and set(np.bincount(group[rows])) <= {0, 50}

@@ -1,4 +1,4 @@
-"""What models tell of how far they are, put together from folds, members and epochs."""
+"""Progress callbacks: reports of folds, members and epochs are combined."""
 
 import pytest
 
@@ -8,14 +8,15 @@ from fastkaggle_plus.modeling import bag, cross_validate, forest_model, progress
 from .tables import make_data
 
 
-def heard(work):
-    told = []
-    with progress.send_to(lambda share, where: told.append((round(share, 4), where))):
+def reports(work):
+    """Return what a progress callback receives."""
+    received = []
+    with progress.send_to(lambda share, position: received.append((round(share, 4), position))):
         work()
-    return told
+    return received
 
 
-def test_parts_of_parts():
+def test_steps_inside_of_steps():
     def work():
         for k in range(2):
             with progress.step(k, 2, "fold"):
@@ -24,7 +25,7 @@ def test_parts_of_parts():
                     progress.report(30, 40, "row 30")
         progress.report(7, 0, "nothing to do")
 
-    assert heard(work) == [
+    assert reports(work) == [
         (0.0, "fold 1/2"),
         (0.125, "fold 1/2, epoch 1/4"),
         (0.25, "fold 1/2, member 2/2"),
@@ -41,24 +42,24 @@ def test_parts_of_parts():
     ]
 
 
-def test_nobody_has_to_listen_and_who_stops_listening_hears_no_more():
+def test_a_callback_is_optional_and_ends_with_its_block():
     progress.report_epoch(1, 2)
-    told = heard(lambda: progress.report_epoch(1, 2))
+    received = reports(lambda: progress.report_epoch(1, 2))
     progress.report_epoch(2, 2)
-    assert told == [(0.5, "epoch 1/2")]
+    assert received == [(0.5, "epoch 1/2")]
     with pytest.raises(RuntimeError), progress.send_to(print):
         raise RuntimeError
-    progress.report_epoch(1, 2)  # prints nothing, or the next line would say so
+    progress.report_epoch(1, 2)  # prints nothing
 
 
-def test_folds_and_a_nets_epochs_are_told():
+def test_folds_and_epochs_are_reported():
     data = make_data("binary")
-    told = heard(
+    received = reports(
         lambda: cross_validate(
             tabular_model([4], epochs=2), data, make_folds(data.targs, n_folds=2)
         )
     )
-    assert told == [
+    assert received == [
         (0.0, "fold 1/2"),
         (0.25, "fold 1/2, epoch 1/2"),
         (0.5, "fold 1/2, epoch 2/2"),
@@ -70,10 +71,10 @@ def test_folds_and_a_nets_epochs_are_told():
     ]
 
 
-def test_a_bags_members_are_told():
+def test_members_of_a_bag_are_reported():
     data = make_data("binary")
-    told = heard(lambda: bag(forest_model(3), n=2).fit(data.train))
-    assert told == [
+    received = reports(lambda: bag(forest_model(3), n=2).fit(data.train))
+    assert received == [
         (0.0, "member 1/2"),
         (0.5, "member 1/2"),
         (0.5, "member 2/2"),

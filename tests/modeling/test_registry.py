@@ -1,4 +1,4 @@
-"""Finding models by name, and what importing them costs."""
+"""Find models by name, read their PRELOAD and ATTACH, and import them lightly."""
 
 import ast
 import os
@@ -12,7 +12,10 @@ from fastkaggle_plus import Trial, modeling
 from fastkaggle_plus.competition import load_comp
 from fastkaggle_plus.exceptions import UnknownName
 from fastkaggle_plus.modeling import find_model, forest_model, language_models, preload_of
+from fastkaggle_plus.modeling.registry import model_files
 from fastkaggle_plus.modeling.text import weights
+
+FOLDER = Path(modeling.__file__).parent
 
 
 def test_a_model_is_found_by_file_and_function():
@@ -20,7 +23,7 @@ def test_a_model_is_found_by_file_and_function():
     assert find_model("boosting.xgboost_model")().name == "xgboost"
 
 
-def test_the_competitions_own_folder_is_looked_in_first(tmp_path):
+def test_the_competitions_own_folder_is_searched_first(tmp_path):
     comp = load_comp("titanic")
     assert (
         find_model("women_and_children.women_and_children_model", comp)().name
@@ -41,7 +44,7 @@ def test_the_competitions_own_folder_is_looked_in_first(tmp_path):
         ("forest_model", "forest.forest_model"),
     ],
 )
-def test_a_slip_is_answered_with_what_was_meant(dotted, near):
+def test_a_typing_error_gets_the_name_that_was_meant(dotted, near):
     with pytest.raises(UnknownName, match="Did you mean") as e:
         find_model(dotted)
     assert near in e.value.near
@@ -61,49 +64,59 @@ def test_a_slip_is_answered_with_what_was_meant(dotted, near):
         "..forest.forest_model",
     ],
 )
-def test_what_is_no_model_is_an_unknown_name(dotted):
+def test_names_of_no_model_are_unknown(dotted):
     with pytest.raises(UnknownName):
         find_model(dotted)
 
 
+@pytest.mark.parametrize("room", ["tabular", "vision", "text"])
+def test_a_rooms_own_name_means_its_model_file(room):
+    function = find_model(f"{room}.{room}_model")
+    assert function is getattr(modeling, f"{room}_model")
+    assert function.__module__ == f"fastkaggle_plus.modeling.{room}.model"
+
+
+def test_every_model_of_every_file_is_found_and_exported():
+    declared = {}
+    for file in sorted(FOLDER.rglob("*.py")):
+        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.FunctionDef) and node.name.endswith("_model"):
+                name = file.parent.name if file.name == "model.py" else file.stem
+                declared[node.name] = f"{name}.{node.name}"
+    declared = {k: v for k, v in declared.items() if k[0] != "_" and k != "find_model"}
+    assert set(declared) == {n for n in modeling.__all__ if n.endswith("_model")} - {"find_model"}
+    for function, dotted in declared.items():
+        assert find_model(dotted) is getattr(modeling, function)
+
+
+def test_every_file_resolves_and_no_two_files_with_models_share_a_name():
+    files = model_files()
+    assert {f.stem for f in FOLDER.rglob("[!_]*.py")} - {"model"} <= set(files)
+    assert all(path.is_file() for path in files.values())
+    with_models = [f for f in FOLDER.rglob("*.py") if "_model(" in f.read_text(encoding="utf-8")]
+    stems = [f.stem for f in with_models if f.stem != "model"]
+    assert len(stems) == len(set(stems))
+
+
 def test_the_table_of_contents_is_exact():
-    assert modeling.__all__ == sorted(modeling.__all__) and len(set(modeling.__all__)) == len(
-        modeling.__all__
-    )
-    for name in modeling.__all__:
+    names = modeling.__all__
+    assert len(set(names)) == len(names) and set(names) <= set(dir(modeling))
+    for name in names:
         assert callable(getattr(modeling, name)), name
-    assert set(modeling.__all__) == {*modeling._HOME, "find_model"} <= set(dir(modeling))
-    with pytest.raises(AttributeError, match="no attribute 'frost'"):
+    with pytest.raises(AttributeError, match="frost"):
         _ = modeling.frost
 
 
-def test_every_model_in_the_folder_is_in_it():
-    declared = {
-        node.name
-        for file in Path(modeling.__file__).parent.glob("*.py")
-        for node in ast.parse(file.read_text(encoding="utf-8")).body
-        if isinstance(node, ast.FunctionDef)
-        and node.name.endswith("_model")
-        and node.name[0] != "_"
-    }
-    assert declared == {n for n in modeling.__all__ if n.endswith("_model")}
-
-
-@pytest.mark.parametrize(
-    "module",
-    [
-        "fastkaggle_plus.modeling",
-        *(f"fastkaggle_plus.modeling.{m}" for m in ("forest", "boosting", "validation")),
-    ],
-)
+@pytest.mark.parametrize("module", ["", ".tabular.forest", ".tabular.boosting", ".validation"])
 def test_importing_models_loads_no_heavy_library(module):
     heavy = ("torch", "fastai", "lightgbm", "xgboost", "catboost", "timm", "transformers")
-    code = f"import sys, {module}; print([m for m in {heavy} if m in sys.modules])"
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert said.stdout.strip() == "[]"
+    name = f"fastkaggle_plus.modeling{module}"
+    code = f"import sys, {name}; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
-def test_what_a_model_wants_imported_first_is_read_and_not_imported(tmp_path):
+def test_preload_is_read_without_importing_the_file(tmp_path):
     assert (
         preload_of("scratch.net_model") == ("torch",)
         and preload_of("bagging.bag_model") == preload_of("nowhere.x_model") == ()
@@ -120,7 +133,7 @@ def test_what_a_model_wants_imported_first_is_read_and_not_imported(tmp_path):
     assert preload_of("scratch.net_model", comp) == ()
 
 
-def test_the_language_models_that_trials_need_are_read_and_not_imported(tmp_path, monkeypatch):
+def test_language_models_are_read_without_importing_the_file(tmp_path, monkeypatch):
     monkeypatch.setattr(weights, "default_arch", lambda: "the/default")
     (tmp_path / "competition.toml").write_text(
         'task = "binary"\nmetric = "accuracy"\nid = "id"\ntarget = "y"\n'
@@ -158,17 +171,14 @@ def test_the_language_models_that_trials_need_are_read_and_not_imported(tmp_path
     ) == ("a/b",)
 
 
-def test_what_is_imported_before_a_fork_leaves_the_gpu_and_threads_alone():
-    folder = Path(modeling.__file__).parent
-    packages = sorted(
-        {name for file in folder.glob("*.py") for name in preload_of(f"{file.stem}.x")}
-    )
+def test_preloading_starts_no_thread_and_uses_no_gpu():
+    packages = sorted({name for file in model_files() for name in preload_of(f"{file}.x")})
     assert {"torch", "fastai.tabular.all", "sklearn.ensemble"} <= set(packages)
     code = f"""
 import importlib, os, torch, warnings
 warnings.simplefilter("ignore")
 def touched(*args, **kw):
-    raise SystemExit("the GPU was asked for")
+    raise SystemExit("the GPU was used")
 for name in ("is_available", "device_count", "current_device", "init", "_lazy_init"):
     setattr(torch.cuda, name, touched)
 for name in {packages}:
@@ -181,7 +191,7 @@ print(len(os.listdir("/proc/self/task")))
         "OPENBLAS_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",
     }
-    said = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=one_thread
     )
-    assert said.stdout.strip() == "1", said.stderr
+    assert done.stdout.strip() == "1", done.stderr

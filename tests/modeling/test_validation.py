@@ -1,4 +1,4 @@
-"""cross_validate: honest folds, features computed from the rows fitted on, and no prediction that cannot be."""
+"""cross_validate: honest folds, features from the rows fitted on, and checked predictions."""
 
 import weakref
 
@@ -21,7 +21,7 @@ from .tables import make_data
 
 
 def answering(answer):
-    "A model that answers whatever `answer(rows)` says."
+    """Return a model that predicts `answer(rows)`."""
     return Model("odd", lambda table: FittedFunction(answer))
 
 
@@ -44,7 +44,7 @@ def test_every_row_is_predicted_by_the_fold_that_did_not_see_it():
     np.testing.assert_array_equal(preds.folds, folds.assignment)
 
 
-def test_the_record_is_whole():
+def test_the_record_is_complete():
     data, folds = (
         make_data("multiclass"),
         make_folds(make_data("multiclass").targs, n_folds=4, seed=7),
@@ -86,14 +86,14 @@ def test_folds_of_other_rows_are_refused():
         (lambda rows: np.full((len(rows), 2), 0.7), r"sum to 1\.4"),
         (
             lambda rows: np.full((len(rows), 3), 1 / 3),
-            r"shape \(48, 3\) for 48 rows; \(48, 2\) is wanted",
+            r"shape \(48, 3\) for 48 rows; expected \(48, 2\)",
         ),
         (lambda rows: np.full(len(rows), 0.5), r"shape \(48,\)"),
         (lambda rows: np.full((5, 2), 0.5), r"shape \(5, 2\)"),
     ],
     ids=["NaN", "infinity", "sum", "columns", "flat", "rows"],
 )
-def test_answers_that_cannot_be_are_refused(answer, match):
+def test_invalid_predictions_are_refused(answer, match):
     data = make_data()
     with pytest.raises(DataError, match=match):
         cross_validate(answering(answer), data, make_folds(data.targs))
@@ -101,7 +101,7 @@ def test_answers_that_cannot_be_are_refused(answer, match):
 
 @pytest.mark.parametrize("width", [1, 3])
 def test_test_rows_need_as_many_columns_as_there_are_targets(width):
-    "A test table does not know how many targets there are, so the model's answers are held against the training table's."
+    """A test table has no targets to count, so the training table's number is expected."""
     data = make_data("values")
     answer = answering(lambda rows: np.zeros((len(rows), 2 if rows.targs is not None else width)))
     with pytest.raises(DataError, match=rf"shape \(40, {width}\)"):
@@ -167,16 +167,16 @@ def test_features_that_need_targets_come_from_the_rows_fitted_on():
     assert calls == [(160, 80, False), (160, 40, True)] * 3 and len(means) == 3
 
 
-def test_each_fold_is_told_as_it_ends():
-    data, told = make_data(), []
+def test_on_fold_is_called_after_each_fold():
+    data, calls = make_data(), []
     preds = cross_validate(
         tree_model(min_samples_leaf=10),
         data,
         make_folds(data.targs),
-        on_fold=lambda k, score: told.append((k, score)),
+        on_fold=lambda k, score: calls.append((k, score)),
     )
-    assert [k for k, _ in told] == list(range(5))
-    assert [score for _, score in told] == pytest.approx(preds.fold_scores)
+    assert [k for k, _ in calls] == list(range(5))
+    assert [score for _, score in calls] == pytest.approx(preds.fold_scores)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_several_targets():
     assert preds.oof.shape == (240, 2) and preds.test.shape == (40, 2)
 
 
-def test_a_folds_model_is_gone_when_the_next_one_is_fitted():
+def test_a_folds_model_is_freed_before_the_next_fit():
     data, made, alive = make_data(), [], []
 
     def fit(table):

@@ -1,4 +1,4 @@
-"""Trees and forests: out-of-bag predictions are scikit-learn's, more trees never hurt, one rule finds the one column."""
+"""Trees and forests: equal to scikit-learn out of bag, and one rule finds the planted column."""
 
 import warnings
 
@@ -36,7 +36,9 @@ def test_out_of_bag_is_scikit_learns(task):
     ours, theirs = forest_model(60).fit(table), sklearns(RandomForestClassifier, table)
     np.testing.assert_allclose(ours.oob, theirs.oob_decision_function_, atol=1e-12)
     assert ours.oob_score == pytest.approx(theirs.oob_score_)
-    np.testing.assert_allclose(ours.predict(table), theirs.predict_proba(OrdinalEncoder(table)(table)))
+    np.testing.assert_allclose(
+        ours.predict(table), theirs.predict_proba(OrdinalEncoder(table)(table))
+    )
 
 
 @pytest.mark.parametrize("task", ["regression", "values"])
@@ -84,7 +86,7 @@ def test_the_curve_of_trees_flattens_and_ends_at_the_whole_forest(task, metric):
     assert abs(curve[-1] - curve[49]) < 0.1 * abs(curve[0] - curve[-1]) and curve[-1] < curve[0]
 
 
-def test_the_curve_of_a_bag_too_and_of_nothing_else():
+def test_the_curve_of_a_bag_and_of_no_other_model():
     table = make_table()
     fitted = bag(tree_model(min_samples_leaf=5), 12).fit(table)
     assert len(tree_curve(fitted, table, "accuracy")) == 12
@@ -106,7 +108,7 @@ def test_one_rule_finds_the_planted_column(planted):
     assert (fitted.predict(table).argmax(1) == targs).mean() > 0.9
 
 
-def test_one_rule_tells_values_by_their_mean():
+def test_one_rule_predicts_the_mean_of_values():
     color = pd.Categorical(["a", "a", "b", "b", None], categories=["a", "b", "c"])
     table = Table(
         pd.DataFrame({"color": color}),
@@ -126,7 +128,7 @@ def test_one_rule_tells_values_by_their_mean():
         6.2,
         10.0,
         7.0,
-    ]  # a level without rows gets the mean of all
+    ]  # a level without rows gets the mean of all rows
 
 
 def test_one_rule_needs_a_feature():
@@ -152,6 +154,8 @@ def test_leaf_limits_reach_the_tree():
     assert tree_model(max_leaf_nodes=4).fit(table).estimator.get_n_leaves() == 4
     leaves = tree_model(min_samples_leaf=50).fit(table).estimator
     assert (
-        np.bincount(leaves.apply(OrdinalEncoder(table)(table)))[leaves.tree_.children_left == -1].min()
+        np.bincount(leaves.apply(OrdinalEncoder(table)(table)))[
+            leaves.tree_.children_left == -1
+        ].min()
         >= 50
     )

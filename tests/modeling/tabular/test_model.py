@@ -1,4 +1,4 @@
-"""fastai's tabular net: repeatable, silent, alone with its seed, and able to learn what a linear model cannot."""
+"""tabular_model: repeatable, silent, and able to learn what a linear model cannot."""
 
 import random
 
@@ -32,32 +32,32 @@ def test_it_is_fastais_learner_and_model():
 @pytest.mark.parametrize("one_cycle", [False, True])
 def test_the_seed_decides_every_byte(one_cycle):
     table = make_table(n=100)
-    say = [
+    preds = [
         tabular_model((20,), epochs=3, one_cycle=one_cycle, seed=s)
         .fit(table)
         .predict(table)
         .tobytes()
         for s in (1, 1, 2)
     ]
-    assert say[0] == say[1] != say[2]
+    assert preds[0] == preds[1] != preds[2]
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_the_number_of_threads_decides_nothing_and_is_left_alone(threads):
+def test_the_number_of_threads_changes_nothing_and_is_restored(threads):
     table, before = make_table(n=100), torch.get_num_threads()
     try:
         torch.set_num_threads(threads)
-        said = tabular_model((60, 30), epochs=5).fit(table).predict(table)
+        preds = tabular_model((60, 30), epochs=5).fit(table).predict(table)
         assert torch.get_num_threads() == threads
         torch.set_num_threads(3 - threads)
         np.testing.assert_array_equal(
-            tabular_model((60, 30), epochs=5).fit(table).predict(table), said
+            tabular_model((60, 30), epochs=5).fit(table).predict(table), preds
         )
     finally:
         torch.set_num_threads(before)
 
 
-def test_the_random_states_of_others_are_left_alone():
+def test_the_random_states_are_restored():
     random.seed(5), np.random.seed(5), torch.manual_seed(5)
     wanted = random.random(), np.random.rand(), torch.rand(1).item()
     random.seed(5), np.random.seed(5), torch.manual_seed(5)
@@ -65,13 +65,13 @@ def test_the_random_states_of_others_are_left_alone():
     assert (random.random(), np.random.rand(), torch.rand(1).item()) == wanted
 
 
-def test_they_do_not_decide_what_it_says():
+def test_the_random_states_do_not_change_the_predictions():
     table = make_table(n=70)
-    say = []
+    preds = []
     for seed in (1, 2):
         random.seed(seed), np.random.seed(seed), torch.manual_seed(seed)
-        say.append(QUICK.fit(table).predict(table).tobytes())
-    assert say[0] == say[1]
+        preds.append(QUICK.fit(table).predict(table).tobytes())
+    assert preds[0] == preds[1]
 
 
 def test_it_is_quiet(capfd, recwarn):
@@ -81,7 +81,7 @@ def test_it_is_quiet(capfd, recwarn):
 
 
 def test_it_learns_what_no_linear_model_can():
-    "The answer is whether two numbers have one sign."
+    """The target is whether two numbers have the same sign."""
     rng = np.random.default_rng(0)
     x = pd.DataFrame(rng.normal(size=(800, 2)), columns=["a", "b"])
     table = Table(
@@ -124,7 +124,7 @@ def test_numbers_are_normalised_by_the_rows_fitted_on():
     np.testing.assert_array_equal(moved, levels[:5])
 
 
-def test_batches_shuffle_and_leave_the_rest_out():
+def test_batches_shuffle_and_drop_the_last_rows():
     torch.manual_seed(0)
     rows = np.arange(70)[:, None]
     batches = Batches([rows, rows * 2], 32, "cpu")
