@@ -120,10 +120,7 @@ def test_from_the_facts_to_a_score(tmp_path, monkeypatch, name):
         False,
     ] and done.standing.private_rank == 1  # before the sample submission
     columns = [c for c in rows if c not in ("id", *comp.target)]
-    assert (
-        "texts",
-        f"in the column{'s' if len(columns) > 1 else ''} {', '.join(columns)}",
-    ) in said
+    assert ("texts", f"in the column{'s' if len(columns) > 1 else ''} {', '.join(columns)}") in said
     sent = cells(done.submission)
     assert sent["id"].str.fullmatch(r"\d{3}").all() and len(sent) == pytest.approx(
         0.3 * len(rows) * 0.95, abs=2
