@@ -1,4 +1,4 @@
-"""A text competition nobody here has seen works from its competition.toml alone, whatever is in its cells: rehearsed, trained, scored."""
+"""A new text competition works from its competition.toml alone, with any texts in its cells."""
 
 import csv
 
@@ -33,11 +33,15 @@ ODD = [
 WORDS = np.array("gear lens valve cable pump blade sensor frame motor filter nozzle spring".split())
 LIGHT = """from fastkaggle_plus import Trial
 ENSEMBLE = "mean"
-TRIALS = (Trial("forest", "forest.forest_model", {"n_estimators": 20}), Trial("ridge", "linear.ridge_model"))
+TRIALS = (
+    Trial("forest", "forest.forest_model", {"n_estimators": 20}),
+    Trial("ridge", "linear.ridge_model"),
+)
 """
-SINGLE, PAIR = (
-    '[text]\ncolumns = "what it says: all!"',
-    '[text]\ncolumns = ["first", "other"]\ncontext = "topic"\n[split]\nkind = "group"\ncolumn = "first"',
+SINGLE = '[text]\ncolumns = "what it says: all!"'
+PAIR = (
+    '[text]\ncolumns = ["first", "other"]\ncontext = "topic"\n'
+    '[split]\nkind = "group"\ncolumn = "first"'
 )
 KINDS = {  # task, metric, targets, [text]
     "accuracy": ("binary", "accuracy", ["y"], ""),
@@ -49,7 +53,10 @@ KINDS = {  # task, metric, targets, [text]
 
 
 def make(folder, name, n=150):
-    "Write the facts and the csv files; one row in eight has an odd text, and one in twenty no target. Return (competition, data folder, rows)."
+    """Write the facts and the csv files; return (competition, data folder, rows).
+
+    One row in eight has an odd text, one in twenty has no target.
+    """
     task, metric, target, text = KINDS[name]
     rng = np.random.default_rng(3)
     hidden = rng.normal(size=n)
@@ -80,9 +87,8 @@ def make(folder, name, n=150):
             (value[task] if i == 0 else value[task] + rng.normal(size=n)).astype(str),
         )
     (folder / "words").mkdir()
-    facts = f'kind = "text"\ntask = "{task}"\nmetric = "{metric}"\nid = "id"\ntarget = {target}\n{text}\n'.replace(
-        "'", '"'
-    )
+    facts = f'kind = "text"\ntask = "{task}"\nmetric = "{metric}"\nid = "id"\n'
+    facts += f"target = {target}\n{text}\n".replace("'", '"')
     (folder / "words/competition.toml").write_text(facts, encoding="utf-8")
     (folder / "data").mkdir()
     for file, part in (("train", rows), ("test", rows.head(9).drop(columns=target))):
@@ -137,7 +143,7 @@ def test_a_rehearsal_and_a_quick_copy_keep_every_cell(tmp_path, name):
         )
 
 
-def test_a_language_model_at_hand_is_tried_and_keeps_its_name_in_a_dry_run(tmp_path):
+def test_a_local_language_model_is_a_default_trial_and_keeps_its_name_in_a_dry_run(tmp_path):
     comp, *_ = make(tmp_path, "accuracy")
     [trial] = [t for t in default_trials(comp) if t.model == "text.text_model"]
     assert trial.params["arch"].count("/") == 1
@@ -165,7 +171,10 @@ def test_a_language_model_at_hand_is_tried_and_keeps_its_name_in_a_dry_run(tmp_p
 def test_a_language_model_learns_from_texts_of_every_kind(tmp_path, monkeypatch, name):
     _, data, _ = make(tmp_path, name, n=90)
     monkeypatch.chdir(tmp_path)
-    small = 'from fastkaggle_plus import Trial\nTRIALS = (Trial("language model", "text.text_model", {"epochs": 1, "max_len": 24, "freeze": 5}),)\n'
+    small = (
+        'from fastkaggle_plus import Trial\nPARAMS = {"epochs": 1, "max_len": 24, "freeze": 5}\n'
+        'TRIALS = (Trial("language model", "text.text_model", PARAMS),)\n'
+    )
     (tmp_path / "words/trials.py").write_text(small)
     [result] = sweep("./words", data=data, n_folds=2, workers=0).results
     assert (

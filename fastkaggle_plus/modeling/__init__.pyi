@@ -20,12 +20,12 @@ from .tabular.forest import (
 from .tabular.linear import ridge_model
 from .tabular.model import tabular_model
 from .tabular.scratch import deep_net_model, linear_model, net_model, sigmoid_model
-from .text.awd_lstm import awd_lstm_model
 from .text.encoding import Encoder, write_texts
+from .text.loading import load_tokenizer
 from .text.model import text_model
 from .text.overlap_text import cosine_model, overlap_model
 from .text.static_text import static_text_model
-from .text.weights import default_arch, fetch_weights, load_tokenizer
+from .text.weights import default_arch, fetch_weights
 from .validation import cross_validate
 from .vision.archs import Arch, resolve_arch
 from .vision.gpu_memory import gpu_fit
@@ -41,7 +41,6 @@ __all__ = [
     "GroupLeak",
     "Model",
     "augmented",
-    "awd_lstm_model",
     "bag",
     "bag_model",
     "catboost_model",

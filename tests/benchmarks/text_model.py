@@ -1,16 +1,22 @@
-"""A small language model fine-tuned on pairs of phrases: plain transformers, ours, and the floor, as ratios measured in one run.
+"""Compare fine-tuning a small language model in three ways, as ratios measured in one run.
 
-plain   the course's recipe (Getting started with NLP) with transformers' Trainer alone and its defaults: dropout, full precision on a CPU and fp16 on a GPU.
-        As a beginner pads, every row to 128 tokens, and with its default collator, to the longest of the batch
-ours    text_model, from the texts to a fitted model and to predictions; loading, tokenising and sorting included
-floor   forward, backward and step alone, in the faster of full and half precision, with a fused optimizer and no dropout, on tensors that were tokenised,
-        sorted by length and padded before the clock starts. Once with the embeddings of the words that occur, as ours learns them, and once with all of them
+plain   the course's recipe (Getting started with NLP) with transformers' Trainer and its defaults:
+        dropout, full precision on a CPU and fp16 on a GPU. Rows are padded to 128 tokens, as a
+        beginner does, and to the longest of the batch, as the default collator does
+ours    text_model, from the texts to a fitted model and to predictions; it includes loading,
+        tokenising and sorting
+floor   only forward, backward and step, in the faster of full and half precision, with a fused
+        optimizer and no dropout, on tensors that were tokenised, sorted by length and padded
+        before the measurement. Once with the embeddings of the tokens that occur, as ours trains
+        them, and once with all of them
 
     python tests/benchmarks/text_model.py [--seeds 3] [--epochs 3] [--rows 3000]
 
-All begin with the same weights, MiniLM out of a package, read the same texts and learn in the same batch size and number of epochs. The pairs are the
-rehearsal's phrase bank: correlations are the bank's, never the patents'. They are those of the rows of one fold, whose anchors nobody trained on.
-Rows padded further answer alike, so the plain correlation comes from the collator's padding, and an epoch gives the pace of the other.
+All begin with the same weights (MiniLM from a package), read the same texts and train with the same
+batch size and number of epochs. The pairs are the rehearsal's phrase bank: the correlations are not
+those of the patents. They are measured on the rows of one fold, whose anchors were not trained on.
+The padding does not change predictions, so the plain correlation is measured with the collator's
+padding, and one epoch measures the speed of the other.
 """
 
 import argparse
@@ -37,7 +43,7 @@ N_WARM = 2 * BS  # rows that a first, unmeasured call learns
 
 
 def read_rows(folder: Path, n: int) -> tuple[Table, Table]:
-    "Return the rows to learn and a fifth to validate on, with no anchor in both."
+    """Return the rows to learn and a fifth to validate on, with no anchor in both."""
     comp = load_comp(SLUG)
     bundle = comp.module("rehearsal").make(folder, seed=42)
     data = comp.read(next(Path(bundle).rglob("train.csv")).parent)
@@ -67,7 +73,7 @@ def seconds(run: Callable[[], Any]) -> tuple[float, Any]:
 
 
 class Plain:
-    "The course's notebook: all rows tokenised at once, and a Trainer."
+    """The course's notebook: all rows tokenised at once, and a Trainer."""
 
     def __init__(self, folder: Path, padding: bool | str, seed: int, epochs: int, out: Path):
         import torch
@@ -130,17 +136,17 @@ class Plain:
 
 
 class Floor:
-    "Ready tensors, and what cannot be left out."
+    """Ready tensors, and what cannot be left out."""
 
     def __init__(self, folder: Path, table: Table):
         import torch
 
         from fastkaggle_plus.modeling.text.batches import in_order
         from fastkaggle_plus.modeling.text.encoding import Encoder
+        from fastkaggle_plus.modeling.text.loading import load_tokenizer
         from fastkaggle_plus.modeling.text.network import make_net
         from fastkaggle_plus.modeling.text.objectives import Objective
         from fastkaggle_plus.modeling.text.training import best_device, resolved_precision
-        from fastkaggle_plus.modeling.text.weights import load_tokenizer
 
         self.device, objective = best_device(), Objective(table)
         self.half = resolved_precision("auto", self.device)
@@ -161,16 +167,16 @@ class Floor:
         self.train_batches, self.large_batches = ready(BS), ready(4 * BS)
 
     def train(self, *, all_words: bool) -> float:
-        "Return the seconds of an epoch."
+        """Return the seconds of an epoch."""
         from contextlib import nullcontext
 
         import torch
 
         from fastkaggle_plus.modeling.hardware import autocast
-        from fastkaggle_plus.modeling.text.embedding_trim import only_words
+        from fastkaggle_plus.modeling.text.embedding_trim import trimmed_embeddings
 
         net = self.make().train()
-        with nullcontext() if all_words else only_words(net, self.tokens.flat):
+        with nullcontext() if all_words else trimmed_embeddings(net, self.tokens.flat):
             optimizer = torch.optim.AdamW(net.parameters(), lr=LR, weight_decay=WD, fused=True)
             scaler = torch.amp.GradScaler(self.device.type, enabled=self.half == "fp16")
 
@@ -187,7 +193,7 @@ class Floor:
             return seconds(lambda: steps(self.train_batches))[0]
 
     def predict(self) -> float:
-        "Return the seconds of an answer to each row."
+        """Return the seconds of an answer to each row."""
         import torch
 
         from fastkaggle_plus.modeling.hardware import autocast
@@ -287,8 +293,8 @@ def report(
     pearson: dict[str, list[float]],
 ) -> None:
     print(
-        f"text model: {ARCH}; {len(learn)} pairs learned, {len(valid)} of other anchors held out; {asked.epochs} epochs, {BS} pairs a batch; "
-        f"{asked.threads} threads, {asked.seeds} seed{'s' if asked.seeds > 1 else ''}"
+        f"text model: {ARCH}; {len(learn)} pairs learned, {len(valid)} of other anchors held out; "
+        f"{asked.epochs} epochs, {BS} pairs a batch; {asked.threads} threads, {asked.seeds} seed(s)"
     )
     for what, paces in (("training", train), ("inference", answer)):
         pace = {side: float(np.mean(values)) for side, values in paces.items()}
@@ -312,7 +318,8 @@ def report(
         for side, values in pearson.items()
     }
     print(
-        f"Pearson on the held-out pairs, mean ± sd of {asked.seeds} seeds: {shown['ours']} ours, {shown['plain']} plain"
+        f"Pearson on the held-out pairs, mean ± sd of {asked.seeds} seeds: {shown['ours']} ours, "
+        f"{shown['plain']} plain"
     )
 
 

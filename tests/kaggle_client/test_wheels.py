@@ -1,4 +1,4 @@
-"""Library datasets: wheels for Kaggle's Python, exact names, tried out in an empty environment, a version only for a change."""
+"""Datasets of wheels: made for Kaggle's Python, tested in an empty environment, sent if changed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from fastkaggle_plus.kaggle_client import (
     get_pip_library,
 )
 from fastkaggle_plus.kaggle_client.wheels import build, check
-from fastkaggle_plus.kaggle_client.wheels import wheel as wheels
+from fastkaggle_plus.kaggle_client.wheels.wheel import wheels_in
 
 from . import faults as f
 from .test_datasets import content_of, versions
@@ -55,12 +55,12 @@ def make_wheel(
     members = {
         f"{module}/__init__.py": code,
         f"{info}/METADATA": "\n".join(lines),
-        f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: {tag}\n",
+        f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\nTag: {tag}\n",
     }
-    record = "".join(
-        f"{n},sha256={base64.urlsafe_b64encode(hashlib.sha256(t.encode()).digest()).decode().rstrip('=')},{len(t)}\n"
-        for n, t in members.items()
-    )
+    record = ""
+    for member, text in members.items():
+        digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        record += f"{member},sha256={digest.rstrip('=')},{len(text)}\n"
     with zipfile.ZipFile(path, "w") as z:
         for member, text in {**members, f"{info}/RECORD": record + f"{info}/RECORD,,\n"}.items():
             z.writestr(zipfile.ZipInfo(member, (1980, 1, 1, 0, 0, 0)), text)
@@ -69,7 +69,7 @@ def make_wheel(
 
 @pytest.fixture
 def index(tmp_path, monkeypatch) -> Path:
-    "The only place pip can find anything."
+    """The only place pip can find anything."""
     folder = tmp_path / "index"
     folder.mkdir()
     monkeypatch.setenv("PIP_NO_INDEX", "1")
@@ -95,7 +95,7 @@ def names(paths) -> list[str]:
     return sorted(p.name for p in paths)
 
 
-def test_wheels_are_kaggles_and_not_this_machines(index, tmp_path):
+def test_wheels_are_for_kaggles_python_and_platform(index, tmp_path):
     make_wheel(index, "fast", "1.0", tag="cp312-cp312-manylinux_2_28_x86_64")
     make_wheel(index, "fast", "1.0", tag="cp311-cp311-manylinux2014_x86_64")
     make_wheel(index, "fast", "1.0", tag="cp312-cp312-macosx_11_0_arm64")
@@ -122,7 +122,7 @@ def test_wheels_are_kaggles_and_not_this_machines(index, tmp_path):
         get_pip_library(tmp_path / "w", "fast", python_version="3")
 
 
-def test_markers_are_asked_for_kaggles_python(index, tmp_path):
+def test_markers_are_evaluated_for_kaggles_python(index, tmp_path):
     make_wheel(
         index,
         "base",
@@ -150,14 +150,14 @@ def test_markers_are_asked_for_kaggles_python(index, tmp_path):
         get_pip_library(tmp_path / "gone", "base", python_version=OTHER)
 
 
-def test_what_kaggles_image_has_can_be_left_out(index, tmp_path):
+def test_libraries_of_kaggles_image_can_be_left_out(index, tmp_path):
     make_wheel(index, "base", "1.0", requires=("huge", "small"))
     make_wheel(index, "huge", "1.0", requires=("larger",))
     make_wheel(index, "larger", "1.0")
     make_wheel(index, "small", "1.0")
     make_wheel(
         index, "base", "2.0", requires=("huge", "small>=7")
-    )  # cannot be had: pip goes back to the one before
+    )  # not available: pip takes the version before
     assert names(
         get_pip_library(tmp_path / "a", "base", without=["Huge"], python_version=OTHER)
     ) == ["base-1.0-py3-none-any.whl", "small-1.0-py3-none-any.whl"]
@@ -184,12 +184,12 @@ def test_a_requirements_file(index, tmp_path):
         get_pip_libraries(tmp_path / "w", tmp_path / "none.txt")
 
 
-def test_pip_that_fails_or_is_not_here(index, tmp_path):
-    with pytest.raises(DatasetFailed, match=r"no wheels of nowhere.*pip said"):
+def test_pip_that_fails_or_is_missing(index, tmp_path):
+    with pytest.raises(DatasetFailed, match=r"no wheels of nowhere.*Output of pip"):
         get_pip_library(tmp_path / "w", "nowhere")
     with pytest.raises(DatasetFailed, match="no-such-pip"):
         get_pip_library(tmp_path / "w", "nowhere", "no-such-pip")
-    with pytest.raises(DatasetFailed, match="no library"):
+    with pytest.raises(DatasetFailed, match="not a library"):
         get_pip_library(tmp_path / "w", "two words")
 
 
@@ -215,7 +215,7 @@ def test_versions_by_exact_name(tmp_path):
     assert get_local_ds_ver(tmp_path, "Scikit.Learn") == "1.10"
 
 
-def test_creates_finds_and_updates(create, index, plain, box, faults, tmp_path):
+def test_a_dataset_is_created_found_and_updated(create, index, plain, box, faults, tmp_path):
     make_wheel(index, "alone", "1.0", requires=("friend",))
     make_wheel(index, "friend", "1.0")
     handle = f"{box.user}/library-alone"
@@ -238,12 +238,12 @@ def test_creates_finds_and_updates(create, index, plain, box, faults, tmp_path):
         "friend-1.0-py3-none-any.whl",
         "SHA256SUMS.txt",
     }
-    [same] = create()
+    [same] = create(python_version=OTHER)  # the same wheels, without installing them again
     assert (same.changed, same.version_before, same.dataset.version) == (False, "1.0", 1) and len(
         versions(plain, handle)
     ) == 1
     make_wheel(index, "alone", "1.1.post1", requires=("friend",))
-    [newer] = create(clear_after=True)
+    [newer] = create(clear_after=True, python_version=OTHER)
     assert (newer.changed, newer.version_before, newer.version, newer.dataset.version) == (
         True,
         "1.0",
@@ -260,7 +260,7 @@ def test_creates_finds_and_updates(create, index, plain, box, faults, tmp_path):
         "SHA256SUMS.txt",
     }
     make_wheel(index, "friend", "1.0", code="x = 1\n")  # same name, other bytes
-    [rebuilt] = create()
+    [rebuilt] = create(python_version=OTHER)
     assert rebuilt.changed and rebuilt.dataset.version == 3
     fetched = get_dataset(tmp_path / "copy", handle, client=plain)
     done = subprocess.run(
@@ -273,7 +273,7 @@ def test_creates_finds_and_updates(create, index, plain, box, faults, tmp_path):
     assert done.returncode == 0 and done.stdout.count("OK") == 2
 
 
-def test_several_libraries_and_a_name_that_begins_the_same(create, index, plain, box):
+def test_several_libraries_with_similar_names(create, index, plain, box):
     for name in ("lib", "lib_b"):
         make_wheel(index, name, "1.0")
     both = create(["lib", "lib_b==1.0"], python_version=OTHER)
@@ -288,17 +288,19 @@ def test_several_libraries_and_a_name_that_begins_the_same(create, index, plain,
 
 
 @pytest.mark.parametrize(
-    "code, requires, said",
+    "code, requires, error",
     [
         ("import not_there_at_all", (), "do not import.*not_there_at_all"),
         ("import os; os._exit(3)", (), "ended Python"),
         ("", ("friend>=5",), "friend"),
     ],
 )
-def test_what_does_not_install_or_import_is_not_sent(create, index, faults, code, requires, said):
+def test_wheels_that_do_not_install_or_import_are_not_sent(
+    create, index, faults, code, requires, error
+):
     make_wheel(index, "alone", "1.0", code=code, requires=requires)
     make_wheel(index, "friend", "1.0")
-    with pytest.raises(DatasetFailed, match=said):
+    with pytest.raises(DatasetFailed, match=error):
         create()
     assert not faults.seen("StartBlobUpload")
 
@@ -306,7 +308,7 @@ def test_what_does_not_install_or_import_is_not_sent(create, index, faults, code
 OFFLINE = """
 import importlib.util, socket
 assert not any(map(importlib.util.find_spec, ("fastkaggle_plus", "pytest")))
-try: socket.create_connection(("192.0.2.1", 80), timeout=1)     # an address that nobody has
+try: socket.create_connection(("192.0.2.1", 80), timeout=1)     # an address that is not in use
 except OSError as e: assert e.errno == {unreachable} or not {cut_off}, e
 else: raise ValueError("online")
 """
@@ -317,12 +319,12 @@ def test_imports_see_neither_this_environment_nor_the_network(create, index):
         index,
         "alone",
         "1.0",
-        code=OFFLINE.format(unreachable=errno.ENETUNREACH, cut_off=bool(check._cut_off())),
+        code=OFFLINE.format(unreachable=errno.ENETUNREACH, cut_off=bool(check._offline_command())),
     )
     assert create()[0].changed
 
 
-def test_another_python_is_checked_by_metadata_and_said(create, index):
+def test_for_another_python_only_the_metadata_is_checked(create, index):
     make_wheel(
         index,
         "alone",
@@ -340,7 +342,7 @@ def test_another_python_is_checked_by_metadata_and_said(create, index):
     )
 
 
-def test_left_out_libraries_are_no_failure_and_are_named(create, index, tmp_path):
+def test_left_out_libraries_are_named_and_do_not_fail(create, index, tmp_path):
     make_wheel(index, "alone", "1.0", code="import huge", requires=("huge", "friend"))
     make_wheel(index, "huge", "1.0")
     make_wheel(index, "friend", "1.0")
@@ -355,7 +357,9 @@ def test_left_out_libraries_are_no_failure_and_are_named(create, index, tmp_path
 @pytest.mark.parametrize(
     "step", ["CreateDataset ", "CreateDatasetVersion"], ids=["create", "version"]
 )
-def test_a_call_that_died_goes_on_and_makes_nothing_twice(create, index, faults, plain, box, step):
+def test_a_call_that_was_interrupted_resumes_and_makes_nothing_twice(
+    create, index, faults, plain, box, step
+):
     handle = f"{box.user}/library-alone"
     make_wheel(index, "alone", "1.0")
     if step == "CreateDatasetVersion":
@@ -383,7 +387,7 @@ def test_other_files_in_the_local_copy_stay(create, index, tmp_path):
     folder.mkdir(parents=True)
     (folder / "alone-0.9-py3-none-any.whl").write_bytes(b"old")
     (folder / "README.md").write_text("mine")
-    create()
+    create(python_version=OTHER)
     assert {p.name for p in folder.iterdir()} == {
         "README.md",
         "alone-1.0-py3-none-any.whl",
@@ -443,13 +447,13 @@ def test_this_package_itself(create, plain, box, tmp_path):
     with zipfile.ZipFile(wheel) as z:
         assert {
             "fastkaggle_plus/__init__.py",
-            "fastkaggle_plus/kaggle_client/libraries/api.py",
+            "fastkaggle_plus/kaggle_client/wheels/wheel.py",
         } <= set(z.namelist())
-    [same] = create("fastkaggle_plus", deps=False, python_version=("3.11", "3.12"))
+    [same] = create("fastkaggle_plus", deps=False, python_version=OTHER)
     assert not same.changed, "the same sources give the same wheel"
 
 
-def test_a_wheel_out_of_installed_files(tmp_path, monkeypatch):
+def test_a_wheel_made_of_installed_files(tmp_path, monkeypatch):
     site = tmp_path / "site"
     (site / "fastkaggle_plus" / "__pycache__").mkdir(parents=True)
     (site / "fastkaggle_plus-9.9.dist-info").mkdir()
@@ -491,7 +495,7 @@ def test_a_wheel_out_of_installed_files(tmp_path, monkeypatch):
     assert done.returncode == 0, done.stderr
     assert (
         tmp_path / "t" / "fastkaggle_plus" / "__init__.py"
-    ).read_text() == "there = True\n" and wheels.wheels_in(tmp_path)[0].version.major == 9
+    ).read_text() == "there = True\n" and wheels_in(tmp_path)[0].version.major == 9
 
 
 @pytest.mark.slow

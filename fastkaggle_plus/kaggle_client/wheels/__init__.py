@@ -1,1 +1,1 @@
-"""Library datasets: wheels for Kaggle's Python, tried out before they leave."""
+"""Library datasets: wheels for Kaggle's Python, tested before they are uploaded."""

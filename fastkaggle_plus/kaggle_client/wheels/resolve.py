@@ -1,8 +1,9 @@
-"""Wheels out of pip for Kaggle's Python, wherever this runs: resolved together, without what Kaggle has."""
+"""Download wheels for Kaggle's Python with pip, on any machine."""
 
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -17,175 +18,178 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from ...exceptions import DatasetFailed
-from .wheel import Target, Wheel, walk, wheels_in
+from . import build
+from .requirements import parse_requirement, parse_requirements
+from .wheel import Pin, Target, Wheel, walk, wheels_in
 
-_MOST_ROUNDS = 20
+_MAX_ROUNDS = 20
 
 
 @dataclass(frozen=True)
-class Pin:
-    "One version that pip chose."
+class PipOptions:
+    """Options for downloading wheels."""
 
-    name: str  # canonical
-    version: Version
-    requires: list[Requirement]
-    file: str  # its path where it is a file here, else ""
-
-    def fits(self, target: Target) -> bool:
-        "Say that `target` can install it: it was chosen for that."
-        return True
-
-    @property
-    def argument(self) -> str:
-        "What makes pip take just this one."
-        return self.file or f"{self.name}=={self.version}"
+    pip: list[str]  # the command
+    targets: list[Target]
+    deps: bool  # with the libraries they need
+    without: frozenset[str]  # except these and what only they need, by canonical name
 
 
-def pip_base(
+def pip_options(
     pip_cmd: str,  # "pip" = that of this Python
-) -> list[str]:
-    "Return the command that is pip."
-    return [sys.executable, "-m", "pip"] if pip_cmd == "pip" else shlex.split(pip_cmd)
-
-
-def fetch(
-    wanted: Sequence[str],  # as on pip's command line: requirements, wheels, or -r and a file
-    roots: Sequence[Requirement],  # the same as requirements
-    folder: Path,
+    python_version: str | Sequence[str],
+    platforms: Sequence[str],
     *,
-    targets: Sequence[Target],
-    pip: Sequence[str],
-    deps: bool = True,  # with what they need
-    without: Iterable[str] = (),  # libraries left out with what only they need
+    deps: bool,
+    without: Iterable[str],
+) -> PipOptions:
+    """Return the options for pip. Raises DatasetFailed for an invalid Python version."""
+    versions = [python_version] if isinstance(python_version, str) else list(python_version)
+    for version in versions:
+        if not re.fullmatch(r"3\.\d+", version):
+            raise DatasetFailed(
+                f"python_version = {version!r} is not a Python version. Write '3.12', or several."
+            )
+    pip = [sys.executable, "-m", "pip"] if pip_cmd == "pip" else shlex.split(pip_cmd)
+    targets = [Target(version, tuple(platforms)) for version in versions]
+    return PipOptions(pip, targets, deps, frozenset(map(canonicalize_name, without)))
+
+
+def fetch_wheels(
+    wanted: list[str],  # pip's arguments, or the lines of a requirements file
+    folder: Path,
+    options: PipOptions,
 ) -> list[Wheel]:
-    "Put wheels for every target into `folder` and return them. Raises DatasetFailed."
-    left_out = frozenset(canonicalize_name(n) for n in without)
+    """Download wheels for every target into `folder` and return them. Raises DatasetFailed."""
+    roots = parse_requirements(wanted)
     folder.mkdir(parents=True, exist_ok=True)
-    for target in targets:
-        if not deps:
-            _download(wanted, folder, target, pip, "--no-deps")
-        elif left_out:
-            pins = _resolve(wanted, roots, folder, target, pip, left_out)
-            _download([p.argument for p in pins], folder, target, pip, "--no-deps")
-        else:
-            _complete(wanted, roots, folder, target, pip)
+    with TemporaryDirectory(prefix="fkp-") as work:
+        arguments = _with_own_wheel(wanted, Path(work), options.pip)
+        if any(a.startswith("-") for a in arguments):  # pip takes such options only from a file
+            lines = Path(work) / "requirements.txt"
+            lines.write_text("\n".join(arguments) + "\n", encoding="utf-8")
+            arguments = ["-r", str(lines)]
+        for target in options.targets:
+            request = _Request(arguments, roots, folder, target, options)
+            if not options.deps:
+                request.download(arguments, "--no-deps")
+            elif options.without:
+                request.download([pin.argument for pin in request.resolve()], "--no-deps")
+            else:
+                request.download_all()
     return wheels_in(folder)
 
 
-def _complete(
-    wanted: Sequence[str],
-    roots: Sequence[Requirement],
-    folder: Path,
-    target: Target,
-    pip: Sequence[str],
-) -> None:
-    "Download all of it. pip asks the markers of this Python, not the target's: what those leave out is asked for by name, together with the rest."
-    more: list[str] = []
-    for _ in range(_MOST_ROUNDS):
-        _download([*wanted, *more], folder, target, pip)
-        _, missing = walk(roots, wheels_in(folder), target)
-        if not set(missing) - set(more):
-            break
-        more += missing
-    if missing:
-        raise _unfit(roots, target, missing)
+def _with_own_wheel(wanted: list[str], work: Path, pip: Sequence[str]) -> list[str]:
+    """Replace this package's name by a wheel of it: an index may have another package so named."""
+    arguments = []
+    for line in wanted:
+        requirement = parse_requirement(line)
+        if requirement and not requirement.url:
+            if canonicalize_name(requirement.name) == canonicalize_name(build.NAME):
+                extras = ",".join(sorted(requirement.extras))
+                line = f"{build.build_own_wheel(work, pip=pip)}{f'[{extras}]' if extras else ''}"
+        arguments.append(line)
+    return arguments
 
 
-def _resolve(
-    wanted: Sequence[str],
-    roots: Sequence[Requirement],
-    folder: Path,
-    target: Target,
-    pip: Sequence[str],
-    without: frozenset[str],
-) -> list[Pin]:
-    "Return what pip would install for the target, but for `without` and what only that needs."
-    more: list[str] = []
-    for _ in range(_MOST_ROUNDS):
+@dataclass(frozen=True)
+class _Request:
+    """A request for wheels of some libraries, for one target."""
+
+    wanted: list[str]  # pip's arguments
+    roots: list[Requirement]  # the same as requirements
+    folder: Path
+    target: Target
+    options: PipOptions
+
+    def download_all(self) -> None:
+        """Download the wheels and everything they need.
+
+        pip evaluates the markers of this Python, not the target's. Requirements that only the
+        target has are added by name and resolved together with the others.
+        """
+        more: list[str] = []
+        for _ in range(_MAX_ROUNDS):
+            self.download([*self.wanted, *more])
+            _, missing = walk(self.roots, wheels_in(self.folder), self.target)
+            if not set(missing) - set(more):
+                break
+            more += missing
+        if missing:
+            raise self._conflict(missing)
+
+    def resolve(self) -> list[Pin]:
+        """Return the versions that pip would install, except `without` and what only it needs."""
+        more: list[str] = []
+        for _ in range(_MAX_ROUNDS):
+            chosen = self._dry_run([*self.wanted, *more])
+            reached, missing = walk(self.roots, chosen, self.target, self.options.without)
+            if not missing:
+                return [pin for pin in chosen if pin in reached]
+            if not set(missing) - set(more):
+                break
+            more += missing
+        raise self._conflict(missing)
+
+    def download(self, wanted: list[str], *flags: str) -> None:
+        """Run pip download."""
+        self._run_pip(["download", "-d", str(self.folder), *flags], wanted)
+
+    def _dry_run(self, wanted: list[str]) -> list[Pin]:
         with TemporaryDirectory(prefix="fkp-") as work:
-            report = Path(work) / "report.json"
-            _run(
-                [
-                    *pip,
-                    "install",
-                    "--dry-run",
-                    "--ignore-installed",
-                    "--report",
-                    str(report),
-                    "--target",
-                    str(Path(work) / "none"),
-                ],
-                [*wanted, *more],
-                folder,
-                target,
-            )
-            chosen = [
-                _pin(one) for one in json.loads(report.read_text(encoding="utf-8"))["install"]
+            report, nowhere = Path(work) / "report.json", str(Path(work) / "none")
+            flags = [
+                "--dry-run",
+                "--ignore-installed",
+                "--report",
+                str(report),
+                "--target",
+                nowhere,
             ]
-        reached, missing = walk(roots, chosen, target, without)
-        if not missing:
-            return [p for p in chosen if p in reached]
-        if not set(missing) - set(more):
-            break
-        more += missing
-    raise _unfit(roots, target, missing)
+            self._run_pip(["install", *flags], wanted)
+            return [_pin(one) for one in json.loads(report.read_text(encoding="utf-8"))["install"]]
+
+    def _run_pip(self, command: list[str], wanted: list[str]) -> None:
+        pip, python = self.options.pip, self.target.python
+        flags = ["-q", "--disable-pip-version-check", "--only-binary=:all:"]
+        flags += ["--implementation", "cp", "--python-version", python]
+        for platform in self.target.platforms:
+            flags += ["--platform", platform]
+        whole = [*pip, *command, *flags, "--find-links", str(self.folder), *wanted]
+        try:
+            done = subprocess.run(whole, capture_output=True, text=True, check=False)
+        except FileNotFoundError as e:
+            raise DatasetFailed(
+                f"{pip[0]!r} was not found. Leave `pip_cmd` out, or name a pip that is installed."
+            ) from e
+        if "No module named pip" in done.stderr:
+            raise DatasetFailed(
+                f"{pip[0]} has no pip. Add it with `python -m ensurepip`, or name another with "
+                "`pip_cmd`."
+            )
+        if done.returncode:
+            lines = (done.stdout + done.stderr).splitlines()
+            output = "\n".join(x for x in lines if x.strip() and not x.startswith("WARNING"))
+            raise DatasetFailed(
+                f"pip found no wheels of {' '.join(wanted)} for Python {python} on Kaggle. Nothing "
+                "was sent. If a library has no wheels, build one first (`pip wheel NAME`) and give "
+                f"its path. Output of pip: {output[-1500:]}"
+            )
+
+    def _conflict(self, missing: Sequence[str]) -> DatasetFailed:
+        return DatasetFailed(
+            f"The requirements of {', '.join(map(str, self.roots))} conflict on Python "
+            f"{self.target.python}: no wheel for {', '.join(missing)}. Nothing was sent. Ask for "
+            "other versions."
+        )
 
 
-def _pin(one: dict) -> Pin:
-    facts, place = one["metadata"], urlsplit(one["download_info"]["url"])
+def _pin(entry: dict) -> Pin:
+    metadata, url = entry["metadata"], urlsplit(entry["download_info"]["url"])
     return Pin(
-        canonicalize_name(facts["name"]),
-        Version(facts["version"]),
-        [Requirement(r) for r in facts.get("requires_dist") or []],
-        unquote(place.path) if place.scheme == "file" else "",
-    )
-
-
-def _download(
-    wanted: Sequence[str], folder: Path, target: Target, pip: Sequence[str], *options: str
-) -> None:
-    _run([*pip, "download", "-d", str(folder), *options], wanted, folder, target)
-
-
-def _run(command: Sequence[str], wanted: Sequence[str], folder: Path, target: Target) -> None:
-    whole = [
-        *command,
-        "-q",
-        "--disable-pip-version-check",
-        "--only-binary=:all:",
-        "--implementation",
-        "cp",
-        "--python-version",
-        target.python,
-        *(a for p in target.platforms for a in ("--platform", p)),
-        "--find-links",
-        str(folder),
-        *wanted,
-    ]
-    try:
-        done = subprocess.run(whole, capture_output=True, text=True, check=False)
-    except FileNotFoundError as e:
-        raise DatasetFailed(
-            f"{command[0]!r} is not here. Leave `pip_cmd` out, or name a pip that is installed."
-        ) from e
-    if "No module named pip" in done.stderr:
-        raise DatasetFailed(
-            f"{command[0]} has no pip. Add it with `python -m ensurepip`, or name another with `pip_cmd`."
-        )
-    if done.returncode:
-        said = "\n".join(
-            line
-            for line in (done.stdout + done.stderr).splitlines()
-            if line.strip() and not line.startswith("WARNING")
-        )[-1500:]
-        raise DatasetFailed(
-            f"pip found no wheels of {' '.join(wanted)} for Python {target.python} on Kaggle. Nothing was sent. A library without "
-            f"wheels is built first (`pip wheel NAME`) and given by its path. pip said: {said}"
-        )
-
-
-def _unfit(roots: Sequence[Requirement], target: Target, missing: Sequence[str]) -> DatasetFailed:
-    return DatasetFailed(
-        f"What {', '.join(map(str, roots))} needs on Python {target.python} does not fit together: no wheel for "
-        f"{', '.join(missing)}. Nothing was sent. Ask for other versions."
+        canonicalize_name(metadata["name"]),
+        Version(metadata["version"]),
+        [Requirement(r) for r in metadata.get("requires_dist") or []],
+        unquote(url.path) if url.scheme == "file" else "",
     )

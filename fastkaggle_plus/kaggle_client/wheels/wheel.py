@@ -1,4 +1,4 @@
-"""Wheels: which Python they are for, what they are called, and what they need by their own metadata."""
+"""Wheels: the Python versions they fit, their names, and the libraries they need."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
 
 from packaging.markers import default_environment
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.tags import Tag, compatible_tags, cpython_tags
 from packaging.utils import (
@@ -24,72 +23,40 @@ from packaging.utils import (
 )
 from packaging.version import InvalidVersion, Version
 
-from ...exceptions import DatasetFailed
-
-KAGGLE_PYTHONS = ("3.11", "3.12")  # of the images in use; a notebook may be pinned to the older
-# Every Linux whose C library is no newer than that of the images: pip takes what is named and nothing older by itself.
+KAGGLE_PYTHONS = ("3.11", "3.12")  # of the current images; a notebook may be pinned to the older
+# every Linux with a C library as old as the images' or older: pip does not add older ones itself
 KAGGLE_PLATFORMS = (
     *(f"manylinux_2_{n}_x86_64" for n in range(31, 16, -1)),
-    "manylinux2014_x86_64",
-    "manylinux2010_x86_64",
-    "manylinux1_x86_64",
+    *(f"manylinux{year}_x86_64" for year in (2014, 2010, 1)),
     "linux_x86_64",
-)
-# What the image brings, for `without`: large, or tied to its drivers. Versions are the image's.
-KAGGLE_HAS = (
-    "catboost",
-    "fastai",
-    "ipython",
-    "jupyter",
-    "keras",
-    "lightgbm",
-    "matplotlib",
-    "numpy",
-    "opencv-python",
-    "pandas",
-    "pillow",
-    "protobuf",
-    "pyarrow",
-    "requests",
-    "scikit-learn",
-    "scipy",
-    "seaborn",
-    "tensorflow",
-    "timm",
-    "tokenizers",
-    "torch",
-    "torchaudio",
-    "torchvision",
-    "transformers",
-    "xgboost",
 )
 
 
 @dataclass(frozen=True)
 class Target:
-    "One Python that wheels are for."
+    """A Python version and its platforms."""
 
     python: str  # "3.12"
     platforms: tuple[str, ...] = KAGGLE_PLATFORMS
 
     @cached_property
     def tags(self) -> frozenset[Tag]:
-        "What a wheel may be tagged with."
+        """The tags of wheels that it can install."""
         major, minor = (int(n) for n in self.python.split(".")[:2])
         cpython = cpython_tags((major, minor), platforms=self.platforms)
-        return frozenset(
-            [*cpython, *compatible_tags((major, minor), f"cp{major}{minor}", self.platforms)]
-        )
+        python = compatible_tags((major, minor), f"cp{major}{minor}", self.platforms)
+        return frozenset([*cpython, *python])
 
     @property
     def environment(self) -> dict[str, str]:
-        "What a requirement's marker sees there."
-        machine = "aarch64" if all(p.endswith("aarch64") for p in self.platforms) else "x86_64"
-        there = {
+        """The values of a requirement's markers there."""
+        is_arm = all(p.endswith("aarch64") for p in self.platforms)
+        return {
+            **{name: str(value) for name, value in default_environment().items()},
             "implementation_name": "cpython",
             "implementation_version": f"{self.python}.10",
             "os_name": "posix",
-            "platform_machine": machine,
+            "platform_machine": "aarch64" if is_arm else "x86_64",
             "platform_python_implementation": "CPython",
             "platform_system": "Linux",
             "platform_release": "",
@@ -98,36 +65,18 @@ class Target:
             "python_full_version": f"{self.python}.10",
             "sys_platform": "linux",
         }
-        return {**{k: str(v) for k, v in default_environment().items()}, **there}
 
     @property
     def is_here(self) -> bool:
-        "Say whether this very Python can install them."
-        return (
-            sys.platform == "linux"
-            and self.python == f"{sys.version_info[0]}.{sys.version_info[1]}"
-            and bool(self.tags & frozenset(cpython_tags()))
-        )
-
-
-class Release(Protocol):
-    "One version of a library, on disk or not."
-
-    @property
-    def name(self) -> str: ...  # canonical
-
-    @property
-    def version(self) -> Version: ...
-
-    @property
-    def requires(self) -> list[Requirement]: ...
-
-    def fits(self, target: Target) -> bool: ...
+        """Whether the running Python can install its wheels."""
+        here = f"{sys.version_info[0]}.{sys.version_info[1]}"
+        has_tags = bool(self.tags & frozenset(cpython_tags()))
+        return sys.platform == "linux" and self.python == here and has_tags
 
 
 @dataclass(frozen=True)
 class Wheel:
-    "One wheel on disk."
+    """A wheel on disk."""
 
     path: Path
     name: str  # canonical
@@ -136,6 +85,7 @@ class Wheel:
 
     @cached_property
     def metadata(self) -> email.message.Message:
+        """The contents of its METADATA file."""
         with zipfile.ZipFile(self.path) as z:
             [name] = [
                 n for n in z.namelist() if n.count("/") == 1 and n.endswith(".dist-info/METADATA")
@@ -144,10 +94,11 @@ class Wheel:
 
     @property
     def requires(self) -> list[Requirement]:
+        """The libraries it needs."""
         return [Requirement(r) for r in self.metadata.get_all("Requires-Dist") or []]
 
     def fits(self, target: Target) -> bool:
-        "Say whether `target` can install it."
+        """Return whether `target` can install it."""
         try:
             wanted = SpecifierSet(self.metadata.get("Requires-Python") or "")
         except InvalidSpecifier:
@@ -158,30 +109,51 @@ class Wheel:
 
     @property
     def modules(self) -> list[str]:
-        "The names it can be imported by: what is at its top, tests and private parts left out."
+        """The names to import it by: its top-level modules without tests and private ones."""
         with zipfile.ZipFile(self.path) as z:
             paths = [n.split("/") for n in z.namelist()]
-        found = {p[0] for p in paths if len(p) == 2 and p[1] == "__init__.py"} | {
+        names = {p[0] for p in paths if len(p) == 2 and p[1] == "__init__.py"}
+        names |= {
             p[0].split(".")[0] for p in paths if len(p) == 1 and p[0].endswith((".py", ".so"))
         }
-        return sorted(
-            n
-            for n in found
-            if n.isidentifier()
-            and not n.startswith("_")
-            and n not in ("test", "tests", "docs", "examples")
-        )
+        names -= {"test", "tests", "docs", "examples"}
+        return sorted(n for n in names if n.isidentifier() and not n.startswith("_"))
+
+
+@dataclass(frozen=True)
+class Pin:
+    """A version that pip chose for a target."""
+
+    name: str  # canonical
+    version: Version
+    requires: list[Requirement]
+    file: str  # its path if it is a local file, else ""
+
+    def fits(self, target: Target) -> bool:
+        """Return True: pip chose it for the target."""
+        return True
+
+    @property
+    def argument(self) -> str:
+        """The argument that makes pip take exactly this version."""
+        return self.file or f"{self.name}=={self.version}"
+
+
+Release = Wheel | Pin
+
+
+def read_wheel(path: Path) -> Wheel | None:
+    """Return the wheel at a path; None if its name is not that of a wheel."""
+    try:
+        name, version, _, tags = parse_wheel_filename(path.name)
+    except (InvalidWheelFilename, InvalidVersion):
+        return None
+    return Wheel(path, name, version, frozenset(tags))
 
 
 def wheels_in(folder: Path) -> list[Wheel]:
-    "Return the wheels in `folder`, by name and version."
-    found = []
-    for path in folder.glob("*.whl"):
-        try:
-            name, version, _, tags = parse_wheel_filename(path.name)
-        except (InvalidWheelFilename, InvalidVersion):
-            continue
-        found.append(Wheel(path, name, version, frozenset(tags)))
+    """Return the wheels in `folder`, by name and version."""
+    found = [wheel for path in folder.glob("*.whl") if (wheel := read_wheel(path))]
     return sorted(found, key=lambda w: (w.name, w.version, w.path.name))
 
 
@@ -189,33 +161,27 @@ def version_of(
     library: str,
     names: Iterable[str],  # of files
 ) -> str | None:
-    "Return the newest version of `library` among wheels and source archives with these names. `a` is not `ab`; rc and post count."
-    wanted, found = canonicalize_name(library), []
+    """Return the newest version of `library` among wheels and source archives of these names."""
+    versions = []
     for file in names:
+        parse = parse_wheel_filename if file.endswith(".whl") else parse_sdist_filename
         try:
-            name, version = (
-                parse_wheel_filename(file)[:2]
-                if file.endswith(".whl")
-                else parse_sdist_filename(file)
-            )
+            name, version, *_ = parse(file)
         except (InvalidWheelFilename, InvalidSdistFilename, InvalidVersion):
             continue
-        if name == wanted:
-            found.append(version)
-    return str(max(found)) if found else None
+        if name == canonicalize_name(library):
+            versions.append(version)
+    return str(max(versions)) if versions else None
 
 
 def walk(
     roots: Iterable[Requirement],
     known: Iterable[Release],
     target: Target,
-    without: frozenset[str] = frozenset(),  # canonical names not followed
+    without: frozenset[str] = frozenset(),  # canonical names that are not followed
 ) -> tuple[list[Release], list[str]]:
-    "Return what `roots` lead to on `target`, and the requirements on the way that nothing in `known` meets."
-    usable: dict[str, list[Release]] = {}
-    for release in known:
-        if release.fits(target):
-            usable.setdefault(release.name, []).append(release)
+    """Return the releases that `roots` need on `target`, and requirements that none satisfies."""
+    usable = [release for release in known if release.fits(target)]
     queue, seen, missing = list(roots), set(), []
     reached: dict[str, Release] = {}
     while queue:
@@ -224,31 +190,19 @@ def walk(
         if name in without or str(wanted) in seen or not _applies(wanted, target, {""}):
             continue
         seen.add(str(wanted))
-        fitting = [
-            r
-            for r in usable.get(name, [])
-            if wanted.url or wanted.specifier.contains(r.version, prereleases=True)
-        ]
+        fitting = [r for r in usable if r.name == name and _satisfies(r, wanted)]
         if not fitting:
-            missing.append(_bare(wanted))
+            missing.append(_without_marker(wanted))
             continue
         best = reached[name] = max(fitting, key=lambda r: r.version)
-        queue += [
-            Requirement(_bare(r))
-            for r in best.requires
-            if _applies(r, target, {"", *wanted.extras})
-        ]
+        extras = {"", *wanted.extras}
+        needed = [r for r in best.requires if _applies(r, target, extras)]
+        queue += [Requirement(_without_marker(r)) for r in needed]
     return list(reached.values()), missing
 
 
-def requirement_of(text: str) -> Requirement:
-    "Return what pip would call a requirement. Raises DatasetFailed."
-    try:
-        return Requirement(text)
-    except InvalidRequirement as e:
-        raise DatasetFailed(
-            f"{text!r} is no library: {e}. Write a name, with a version if you like: 'fastcore==1.8.1'."
-        ) from e
+def _satisfies(release: Release, wanted: Requirement) -> bool:
+    return bool(wanted.url) or wanted.specifier.contains(release.version, prereleases=True)
 
 
 def _applies(requirement: Requirement, target: Target, extras: set[str]) -> bool:
@@ -257,10 +211,7 @@ def _applies(requirement: Requirement, target: Target, extras: set[str]) -> bool
     )
 
 
-def _bare(requirement: Requirement) -> str:
-    extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
-    return (
-        f"{requirement.name}{extras} @ {requirement.url}"
-        if requirement.url
-        else f"{requirement.name}{extras}{requirement.specifier}"
-    )
+def _without_marker(requirement: Requirement) -> str:
+    bare = Requirement(str(requirement))
+    bare.marker = None
+    return str(bare)

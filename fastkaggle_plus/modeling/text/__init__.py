@@ -1,1 +1,1 @@
-"""What text models stand on: pretrained weights, inputs written out of columns, batches sorted by length, objectives, training."""
+"""Models that read texts: fine-tuned language models, and cheaper baselines."""

@@ -1,4 +1,4 @@
-"""Batches of rows of about the same length: little is computed on padding."""
+"""Batches of rows of similar length, for little padding (imports torch)."""
 
 from __future__ import annotations
 
@@ -6,49 +6,38 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import torch
 
 from ..model import Array
 from .encoding import Tokens
 
-__all__ = ["in_order", "on_device", "shuffled"]
-
-_WINDOW = 20  # batches whose rows are sorted together: the order of the rows stays random beyond
-_MULTIPLE = 8  # lengths on a GPU: its half-precision units take eight numbers at once
+_WINDOW = 20  # batches whose rows are sorted together; beyond that the order stays random
+_GPU_MULTIPLE = 8  # lengths on a GPU: its half-precision units process eight numbers at a time
 
 
 def shuffled(lengths: Array, bs: int, rng: np.random.Generator) -> list[Array]:
-    "Return the rows in batches of `bs`, or a little less so that all are about equal: random rows, sorted by length within windows of 20 batches."
+    """Return random batches of `bs` rows or slightly less, sorted by length in windows of 20."""
     order = rng.permutation(len(lengths))
-    windows = (order[i : i + _WINDOW * bs] for i in range(0, len(order), _WINDOW * bs))
-    order = np.concatenate(
-        [window[np.argsort(lengths[window], kind="stable")] for window in windows]
-    )
+    windows = np.split(order, range(_WINDOW * bs, len(order), _WINDOW * bs))
+    order = np.concatenate([w[np.argsort(lengths[w], kind="stable")] for w in windows])
     batches = np.array_split(order, max(1, -(-len(order) // bs)))
     return [batches[i] for i in rng.permutation(len(batches))]
 
 
 def in_order(lengths: Array, bs: int) -> list[Array]:
-    "Return the rows in batches of `bs`, the shortest first."
+    """Return the rows in batches of `bs`, the shortest first."""
     order = np.argsort(lengths, kind="stable")
     return [order[i : i + bs] for i in range(0, len(order), bs)]
 
 
 def on_device(
     tokens: Tokens, batches: list[Array], device: Any
-) -> Iterator[tuple[Array, tuple[Any, ...]]]:
-    "Yield each batch's rows, and (token numbers, mask, segments) of them on the device."
-    import torch
-
+) -> Iterator[tuple[Array, list[Any]]]:
+    """Yield each batch's rows, and their [token numbers, mask, segments] on the device."""
     is_gpu = device.type == "cuda"
     for rows in batches:
-        parts = (
-            torch.from_numpy(part)
-            for part in tokens.padded(rows, multiple=_MULTIPLE if is_gpu else 1)
-        )
-        yield (
-            rows,
-            tuple(
-                part.pin_memory().to(device, non_blocking=True) if is_gpu else part
-                for part in parts
-            ),
-        )
+        arrays = tokens.padded(rows, multiple=_GPU_MULTIPLE if is_gpu else 1)
+        inputs = [torch.from_numpy(array) for array in arrays]
+        if is_gpu:
+            inputs = [part.pin_memory().to(device, non_blocking=True) for part in inputs]
+        yield rows, inputs

@@ -1,4 +1,4 @@
-"""Embeddings of the words that occur: only they are learned, and a vocabulary of others is most of a small model."""
+"""Train only the embeddings of tokens that occur, a small part of all (imports torch)."""
 
 from __future__ import annotations
 
@@ -7,67 +7,58 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import torch
 
 from ..model import Array
 
-__all__ = ["only_words"]
-
 
 @contextlib.contextmanager
-def only_words(
-    net: Any,  # with its language model in `body`
-    numbers: Array,  # of the tokens that it will read
+def trimmed_embeddings(
+    net: Any,  # a LanguageNet
+    tokens: Array,  # numbers of all tokens that it reads in the block
 ) -> Iterator[None]:
-    """Let the network have embeddings of these tokens alone while it learns; afterwards it has all of them again.
+    """Give the network only the embeddings of these tokens in this block, and all of them after it.
 
-    Nothing else learns otherwise: a token that is not read has no gradient. What is left to it is the decay of its weights, which one more embedding, that
-    nobody reads either, goes through for all of them. Embeddings that are shared, or of a kind of their own, stay as they are.
+    The trained weights are the same as without it: an unused token has no gradient. It only decays,
+    and one extra embedding records that decay. Shared or unusual embeddings stay as they are.
     """
-    import torch
-
     whole = net.body.get_input_embeddings()
-    places = [name for name, module in net.named_modules(remove_duplicate=False) if module is whole]
-    n_shared = sum(
-        parameter is whole.weight for _, parameter in net.named_parameters(remove_duplicate=False)
-    )
-    if type(whole) is not torch.nn.Embedding or len(places) != 1 or n_shared != 1:
+    paths = [path for path, module in net.named_modules(remove_duplicate=False) if module is whole]
+    weights = [p for _, p in net.named_parameters(remove_duplicate=False) if p is whole.weight]
+    if type(whole) is not torch.nn.Embedding or len(paths) != 1 or len(weights) != 1:
         yield
         return
-    parent, _, name = places[0].rpartition(".")
-    is_read = torch.zeros(whole.num_embeddings, dtype=torch.bool)
-    is_read[torch.from_numpy(np.unique(numbers))] = True
+    is_used = torch.zeros(whole.num_embeddings, dtype=torch.bool)
+    is_used[torch.from_numpy(np.unique(tokens))] = True
     if whole.padding_idx is not None:
-        is_read[whole.padding_idx] = True  # it has a place, and never a gradient
-    few = _few(whole, is_read.to(whole.weight.device))
-    setattr(net.get_submodule(parent), name, few)
+        is_used[whole.padding_idx] = True  # it needs a place, though it never has a gradient
+    trimmed = TrimmedEmbedding(whole, is_used.to(whole.weight.device))
+    parent, _, name = paths[0].rpartition(".")
+    setattr(net.get_submodule(parent), name, trimmed)
     try:
         yield
     finally:
         setattr(net.get_submodule(parent), name, whole)
         with torch.no_grad():
-            whole.weight.mul_(few.weight[-1, 0])
-            whole.weight[few.is_read] = few.weight[:-1]
+            whole.weight.mul_(trimmed.weight[-1, 0])
+            whole.weight[trimmed.is_used] = trimmed.weight[:-1]
 
 
-def _few(whole: Any, is_read: Any) -> Any:
-    import torch
+class TrimmedEmbedding(torch.nn.Embedding):
+    """The embeddings of some tokens, looked up by their numbers in the whole vocabulary.
 
-    place = is_read.cumsum(0) - 1  # of each token that is read
-    unread = torch.ones_like(
-        whole.weight[:1]
-    )  # begins as 1 and ends as the share that the decay leaves
-    pad = None if whole.padding_idx is None else int(place[whole.padding_idx])
+    Its last row represents all other tokens: it begins as 1 and ends as the share of their weights
+    that is left after weight decay.
+    """
 
-    class FewWords(torch.nn.Embedding):
-        "Embeddings of some tokens, looked up by the numbers that they have among all."
+    def __init__(self, whole: torch.nn.Embedding, is_used: torch.Tensor):
+        place = is_used.cumsum(0) - 1
+        pad = None if whole.padding_idx is None else int(place[whole.padding_idx])
+        weight = whole.weight.detach()
+        weight = torch.cat([weight[is_used], torch.ones_like(weight[:1])])
+        super().__init__(len(weight), weight.shape[1], pad, _weight=weight)
+        self.is_used, self.place = is_used, place
 
-        def __init__(self) -> None:
-            weight = torch.cat([whole.weight.detach()[is_read], unread])
-            super().__init__(len(weight), weight.shape[1], pad, _weight=weight)
-            self.is_read = is_read
-
-        def forward(self, tokens: Any) -> Any:
-            "Return the tokens' embeddings."
-            return super().forward(place[tokens])
-
-    return FewWords()
+    def forward(self, tokens: Any) -> Any:
+        """Return the tokens' embeddings."""
+        return super().forward(self.place[tokens])

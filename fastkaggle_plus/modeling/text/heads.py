@@ -1,53 +1,69 @@
-"""Light heads: from features to answers by a ridge regression, or by a logistic one for classes."""
+"""The common parts of light text models: choose text columns, and fit a linear model."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ...data import Table
+from ...exceptions import UnknownName
 from ..model import Array, class_columns
+from .encoding import checked_texts
 
-Head = Callable[
-    [Array, Table], Array
-]  # ((n, n_features), the table of these rows) -> (n, n_outputs)
-
-_STEPS = 1000  # of the logistic regression, at most
-_CONSTANT = 1e-6  # a feature that varies less says nothing
+_MAX_STEPS = 1000  # of the logistic regression
+_CONSTANT = 1e-6  # a feature with a smaller standard deviation is not scaled
 
 
-def fit_head(
-    features: Array,  # (n, n_features)
-    table: Table,  # the rows to learn from
-    *,
-    strength: float,  # of the L2 penalty, a row, on the weights of standardised features
-) -> Head:
-    "Return what answers for other rows; values are kept within what was seen."
-    from sklearn.linear_model import LogisticRegression, Ridge
+def chosen_texts(
+    table: Table,
+    columns: Sequence[str] = (),  # text columns; () = all
+) -> pd.DataFrame:
+    """Return the table's texts, one column per text.
 
-    mean, spread = features.mean(0), features.std(0)
-    spread[spread < _CONSTANT] = 1.0
-
-    def scaled(some: Array) -> Array:
-        out: Array = (some - mean) / spread
-        return out
-
-    targs, penalty = np.asarray(table.targs), strength * len(features)
-    if not table.vocab:
-        values = Ridge(alpha=penalty).fit(scaled(features), targs)
-        low, high = targs.min(0), targs.max(0)
-        return lambda some, rows: np.clip(
-            values.predict(_exact(scaled(some))).reshape(len(some), *targs.shape[1:]), low, high
-        ).reshape(len(some), -1)
-    if len(classes := np.unique(targs)) == 1:
-        return lambda some, rows: class_columns(np.ones((len(some), 1)), classes, rows)
-    linear = LogisticRegression(C=1 / penalty, max_iter=_STEPS).fit(scaled(features), targs)
-    return lambda some, rows: class_columns(
-        linear.predict_proba(_exact(scaled(some))), linear.classes_, rows
-    )
+    Raises UnknownName for a column, and DataError for a table without texts or a cell without one.
+    """
+    texts = checked_texts(table.texts)
+    for column in columns:
+        if column not in texts:
+            raise UnknownName("text column", column, tuple(map(str, texts)))
+    return texts[list(columns)] if columns else texts
 
 
-def _exact(features: Array) -> Array:
-    "In single precision a row's answer would depend on its company."
-    return features.astype(np.float64)
+class LinearHead:
+    """Ridge regression, or logistic regression for classes, on standardised features.
+
+    Predicted values stay within the range of the training targets.
+    """
+
+    def __init__(
+        self,
+        features: Array,  # (n, n_features)
+        table: Table,  # the rows to learn from
+        *,
+        strength: float,  # of the L2 penalty, per row
+    ):
+        from sklearn.dummy import DummyClassifier
+        from sklearn.linear_model import LogisticRegression, Ridge
+
+        self.mean, self.std = features.mean(0), features.std(0)
+        self.std[self.std < _CONSTANT] = 1.0
+        targs, penalty = np.asarray(table.targs), strength * len(features)
+        self.low, self.high = targs.min(0), targs.max(0)
+        self.model: Any = Ridge(alpha=penalty)
+        if table.vocab:
+            self.model = LogisticRegression(C=1 / penalty, max_iter=_MAX_STEPS)
+            if len(np.unique(targs)) == 1:
+                self.model = DummyClassifier()
+        self.model.fit((features - self.mean) / self.std, targs)
+
+    def predict(self, features: Array, table: Table) -> Array:
+        """Return (n, n_outputs) predictions for the features of a table's rows."""
+        # float64: in float32 a row's prediction would depend on the other rows
+        scaled = ((features - self.mean) / self.std).astype(np.float64)
+        if table.vocab:
+            return class_columns(self.model.predict_proba(scaled), self.model.classes_, table)
+        values = self.model.predict(scaled).reshape(len(features), *np.shape(self.low))
+        return np.clip(values, self.low, self.high).reshape(len(features), -1)

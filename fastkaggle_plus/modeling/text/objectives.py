@@ -1,4 +1,4 @@
-"""What a language model learns to answer, by which loss, and how its answers become predictions."""
+"""The target of a language model: its loss, and how raw outputs become predictions."""
 
 from __future__ import annotations
 
@@ -7,122 +7,98 @@ from typing import Any
 import numpy as np
 
 from ...data import Table
-from ...exceptions import ConfigError, UnknownName
+from ...exceptions import ConfigError
 from ..model import Array
 
-__all__ = ["LOSSES", "MOST_LEVELS", "Objective"]
-
-LOSSES = (
-    "auto",
-    "mse",
-    "bce",
-    "pearson",
-    "ordinal",
-)  # of values; classes are learned by cross-entropy
-MOST_LEVELS = 20  # distinct values of a scale
-_TINY = 1e-6
+LOSSES = ("auto", "mse", "bce", "pearson", "ordinal")  # of values; classes use cross-entropy
+MAX_LEVELS = 20  # distinct values of a scale
+_EPSILON = 1e-12
 
 
 class Objective:
-    """The target of some rows, its loss, and the way back.
+    """The target of some rows, its loss, and the decoding of raw outputs.
 
-    mse: squared error of values brought to the range 0 to 1. bce: cross-entropy of such a value, taken as a probability. pearson: one minus the
-    correlation within the batch, beside the squared error that keeps the scale. ordinal: whether the target is above each level of its scale; the answer
-    is the expected level. Predictions stay within the values that were seen. Source for ordinal: Frank and Hall, A simple approach to ordinal
-    classification (2001).
+    mse: squared error of values scaled to 0 to 1. bce: cross-entropy of such a value, read as a
+    probability. pearson: one minus the correlation within the batch, plus the squared error, which
+    keeps the scale. ordinal: for each level of the scale, whether the target is above it; the
+    prediction is the expected level. Predictions stay within the range of the training targets.
+    Source for ordinal: Frank and Hall, A simple approach to ordinal classification (2001).
     """
 
     def __init__(self, table: Table, loss: str = "auto"):
         targs = np.asarray(table.targs)
         self.vocab, self.n_outputs = table.vocab, table.n_outputs
-        self.name = known_loss(loss, classes=bool(table.vocab))
+        self.name = _loss_name(loss, is_classes=bool(table.vocab))
         if self.vocab:
-            self.targs, self.n_out, self.bias = (
-                targs.astype(np.int64),
-                len(self.vocab),
-                np.zeros(len(self.vocab)),
-            )
+            self.targs, self.n_out = targs.astype(np.int64), len(self.vocab)
+            self.bias = np.zeros(self.n_out)
             return
         values = targs.reshape(len(targs), -1).astype(float)
         self.low, self.high = values.min(0), values.max(0)
         self.levels = np.unique(values) if values.shape[1] == 1 else np.empty(0)
         if self.name == "ordinal":
-            if not 2 <= len(self.levels) <= MOST_LEVELS:
-                came = (
-                    f"{values.shape[1]} targets"
-                    if values.shape[1] > 1
-                    else f"{len(self.levels)} different values"
-                )
+            if not 2 <= len(self.levels) <= MAX_LEVELS:
                 raise ConfigError(
-                    f'loss = "ordinal" is for one target on a scale of 2 to {MOST_LEVELS} levels, and {came} came. Use mse, bce or pearson.'
+                    f'loss = "ordinal" is for one target with 2 to {MAX_LEVELS} different values, '
+                    f"got {values.shape[1]} target(s) with {len(np.unique(values))} different "
+                    "values. Use mse, bce or pearson."
                 )
-            self.targs = (values > self.levels[:-1]).astype(
-                np.float32
-            )  # (n, levels - 1): above each level but the last?
+            scaled = values > self.levels[:-1]  # (n, levels - 1)
         else:
-            self.targs = (
-                (values - self.low) / np.where(self.high > self.low, self.high - self.low, 1.0)
-            ).astype(np.float32)
+            scaled = (values - self.low) / np.where(self.high > self.low, self.high - self.low, 1.0)
+        self.targs = scaled.astype(np.float32)
         self.n_out = self.targs.shape[1]
         mean = self.targs.mean(0).clip(0.01, 0.99)
-        self.bias = (
-            np.log(mean / (1 - mean)) if self.name in ("bce", "ordinal") else mean
-        )  # it begins with the mean answer
+        is_logit = self.name in ("bce", "ordinal")
+        self.bias = np.log(mean / (1 - mean)) if is_logit else mean  # the first prediction
 
-    def loss(self, answer: Any, targs: Any) -> Any:
-        "Return the loss of (n, n_out) raw answers."
+    def loss(self, outputs: Any, targs: Any) -> Any:
+        """Return the loss of (n, n_out) raw outputs."""
         import torch.nn.functional as F
 
         if self.vocab:
-            return F.cross_entropy(answer, targs)
+            return F.cross_entropy(outputs, targs)
         if self.name in ("bce", "ordinal"):
-            return F.binary_cross_entropy_with_logits(answer, targs)
-        squared = F.mse_loss(answer, targs)
-        return (
-            squared + (1 - _correlation(answer, targs)).mean()
-            if self.name == "pearson"
-            else squared
-        )
+            return F.binary_cross_entropy_with_logits(outputs, targs)
+        loss = F.mse_loss(outputs, targs)
+        return loss + (1 - _correlation(outputs, targs)).mean() if self.name == "pearson" else loss
 
-    def decode(self, answer: Array) -> Array:
-        "Return (n, n_outputs) probabilities or values."
+    def decode(self, outputs: Array) -> Array:
+        """Return (n, n_outputs) probabilities or values for raw outputs."""
         from scipy.special import expit, softmax
 
-        answer = answer.astype(np.float64)
+        outputs = outputs.astype(np.float64)
         if self.vocab:
-            return np.asarray(softmax(answer, axis=1))
+            return np.asarray(softmax(outputs, axis=1))
         if self.name == "ordinal":
-            return self.levels[0] + (expit(answer) * np.diff(self.levels)).sum(1, keepdims=True)
-        share = expit(answer) if self.name == "bce" else answer.clip(0, 1)
+            return self.levels[0] + (expit(outputs) * np.diff(self.levels)).sum(1, keepdims=True)
+        share = expit(outputs) if self.name == "bce" else outputs.clip(0, 1)
         return self.low + share * (self.high - self.low)
 
     def rounded(self, preds: Array) -> Array:
-        "Return the nearest levels of the target's scale. Raises ConfigError where the target has none."
-        self.check_levels()
+        """Return the nearest levels of the target's scale. Raises ConfigError without a scale."""
+        self.check_rounding()
         return self.levels[np.abs(preds - self.levels).argmin(1)][:, None]
 
-    def check_levels(self) -> None:
-        "Raise ConfigError where the target has no scale that could be rounded to."
-        if self.vocab or not 1 <= len(self.levels) <= MOST_LEVELS:
+    def check_rounding(self) -> None:
+        """Raise ConfigError if the target has no scale to round to."""
+        if self.vocab or not 1 <= len(self.levels) <= MAX_LEVELS:
             raise ConfigError(
-                f"rounding is for one target with at most {MOST_LEVELS} different values. Leave it off."
+                f"rounding is for one target with at most {MAX_LEVELS} different values: omit it."
             )
 
 
-def known_loss(loss: str, *, classes: bool) -> str:
-    "Return the loss that is meant. Raises UnknownName, and ConfigError for a loss of values where classes are to be learned."
-    if loss not in LOSSES:
-        raise UnknownName("loss", loss, LOSSES)
-    if classes and loss != "auto":
+def _loss_name(loss: str, *, is_classes: bool) -> str:
+    if is_classes and loss != "auto":
         raise ConfigError(
-            f'loss = {loss!r} compares values, and the target is classes, which are learned by cross-entropy. Leave it "auto".'
+            f"loss = {loss!r} is for values, but the target has classes, which use cross-entropy. "
+            'Leave it "auto".'
         )
-    return "cross-entropy" if classes else "mse" if loss == "auto" else loss
+    return "cross-entropy" if is_classes else "mse" if loss == "auto" else loss
 
 
 def _correlation(a: Any, b: Any) -> Any:
-    "Pearson's, of each column; of a column without spread 0."
+    """Return the Pearson correlation of each column; 0 for a column without spread."""
     a, b = a - a.mean(0), b - b.mean(0)
-    return (a * b).sum(0) / ((a * a).sum(0) * (b * b).sum(0)).clamp_min(
-        _TINY**2
-    ).sqrt()  # before the root, whose slope at zero is infinite
+    squares = (a * a).sum(0) * (b * b).sum(0)
+    return (a * b).sum(0) / squares.clamp_min(_EPSILON).sqrt()  # the slope of sqrt(0) is infinite

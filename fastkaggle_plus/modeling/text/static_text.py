@@ -1,63 +1,51 @@
-"""A light text model: each text is the mean of static token vectors, and a ridge or logistic regression reads the texts and their pairs."""
+"""A linear model on static vectors of the texts and of each pair of texts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from itertools import combinations
 
 import numpy as np
 
 from ...data import Table
 from ..model import Array, FittedFunction, Model
-from .columns import chosen_texts, pairs_of
-from .heads import fit_head
+from .heads import LinearHead, chosen_texts
 from .static_vectors import StaticVectors, load_vectors
 from .weights import default_arch, full_name
 
 PRELOAD = ("torch", "transformers", "sklearn.linear_model")
-ATTACH = {"vectors": ("wordllama",)}  # which is a package
+ATTACH = {"vectors": ("wordllama",)}  # "wordllama" is a package, not a language model
 
 
 def static_text_model(
-    vectors: str = "",  # "" = the input embeddings of default_arch(); a transformer's name or folder; "wordllama" = those of that package
+    vectors: str = "",  # a model's name or folder; "" = default_arch(); "wordllama" = that package
     columns: Sequence[str] = (),  # text columns; () = all
     *,
-    strength: float = 3.0,  # of the L2 penalty, a row
+    strength: float = 3.0,  # of the L2 penalty, per row
 ) -> Model:
-    """Return a linear model on static vectors: of each text its mean, of each pair of texts their product, difference and cosine.
+    """Return a linear model on static vectors.
 
-    No network is run, so it takes seconds where fine-tuning takes minutes, and as a different reader it may help an ensemble.
-    Raises WeightsMissing, MissingExtra, and DataError for a table without texts.
+    Its features are the mean vector of each text, and the product, difference and cosine of each
+    pair of texts. It runs no network, so it takes seconds where fine-tuning takes minutes, and it
+    may help an ensemble because it reads differently. Raises WeightsMissing, MissingExtra, and
+    DataError for a table without texts.
     """
-    loaded = cache(lambda: load_vectors(vectors))
+    about = {**locals(), "vectors": full_name(vectors) or default_arch(), "columns": list(columns)}
+    load = cache(lambda: load_vectors(vectors))
 
     def fit(table: Table) -> FittedFunction:
-        head = fit_head(_features(loaded(), table, columns), table, strength=strength)
-        return FittedFunction(lambda rows: head(_features(loaded(), rows, columns), rows))
+        head = LinearHead(_features(load(), table, columns), table, strength=strength)
+        return FittedFunction(lambda rows: head.predict(_features(load(), rows, columns), rows))
 
-    return Model(
-        "static vectors",
-        fit,
-        {
-            "vectors": full_name(vectors) or default_arch(),
-            "columns": list(columns),
-            "strength": strength,
-        },
-    )
+    return Model("static vectors", fit, about)
 
 
 def _features(vectors: StaticVectors, table: Table, columns: Sequence[str]) -> Array:
-    "Return (n, n_features) floats."
+    """Return (n, n_features) floats."""
     texts = chosen_texts(table, columns)
-    of = {c: vectors.pooled(texts[c]) for c in texts}
-    both = [(of[a], of[b]) for a, b in pairs_of(texts)]
-    return np.hstack(
-        [
-            *of.values(),
-            *(
-                part
-                for a, b in both
-                for part in (a * b, np.abs(a - b), (a * b).sum(1, keepdims=True))
-            ),
-        ]
-    )
+    features = [vectors.pooled(texts[column]) for column in texts]
+    for a, b in list(combinations(features, 2)):
+        product = a * b
+        features += [product, np.abs(a - b), product.sum(1, keepdims=True)]
+    return np.hstack(features)

@@ -1,52 +1,47 @@
-"""Static vectors: one a token, whatever stands around it; a text is their mean."""
+"""Static vectors: one per token, independent of the words around it. A text is their mean."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ...exceptions import MissingExtra, WeightsMissing
+from ...exceptions import WeightsMissing, needs_extra
 from ..model import Array
-from .weights import default_arch, fetch_weights, load_tokenizer, loading
+from .loading import load_tokenizer, quiet_loading
+from .weights import default_arch, fetch_weights, package_folder
 
 WORDLLAMA = "wordllama"  # a package of the extra `offline`: its files are read by path
 _WORDLLAMA_FILES = (
     "weights/l2_supercat_256.safetensors",
     "tokenizers/l2_supercat_tokenizer_config.json",
 )
-_EMBEDDINGS = (
-    "word_embeddings.weight",
-    "embed_tokens.weight",
-    "tok_embeddings.weight",
-    "wte.weight",
-    "shared.weight",
-    "word_embedding.weight",
-    "embedding.weight",
-)  # how the name of a network's input embeddings ends, by family
+_EMBEDDINGS = (  # the last part of the input embeddings' name, by family; the first match wins
+    *("word_embeddings", "embed_tokens", "tok_embeddings", "wte", "shared", "word_embedding"),
+    "embedding",
+)
 
 
 @dataclass(frozen=True)
 class StaticVectors:
-    "A vector a token."
+    """A vector per token."""
 
     origin: str  # for records
-    encode: Callable[[list[str]], list[list[int]]]  # texts -> places in the matrix
+    encode: Callable[[list[str]], list[list[int]]]  # texts -> rows of the matrix
     matrix: Any  # tensor (n_tokens, width), in the precision of its file
 
     def pooled(self, texts: pd.Series) -> Array:
-        "Return (n, width) unit vectors: the direction of each text."
+        """Return (n, width) unit vectors: the direction of each text."""
         places, distinct = pd.factorize(texts)
         return unit(self.means(list(distinct)))[places]
 
     def means(self, texts: list[str]) -> Array:
-        "Return (n, width): the mean over each text's tokens; zeros for a text without any."
+        """Return (n, width): the mean over each text's tokens; zeros for a text without tokens."""
         means = np.zeros((len(texts), self.matrix.shape[1]), np.float32)
         for i, tokens in enumerate(self.encode(texts) if texts else []):
             if tokens:
@@ -54,33 +49,21 @@ class StaticVectors:
         return means
 
 
-class NarrowVectors:
-    "Static vectors of words as another network's embeddings: the directions in which a vocabulary differs most, in the size those start with."
-
-    def __init__(self, vectors: StaticVectors, words: list[str], *, width: int, deviation: float):
-        means = vectors.means(words)
-        self.vectors, self.width, self.center = vectors, width, means.mean(0)
-        self.basis = np.linalg.svd(means - self.center, full_matrices=False)[2][:width].T
-        self.scale = deviation / max(float(((means - self.center) @ self.basis).std()), 1e-9)
-
-    def __call__(self, words: list[str]) -> Array:
-        "Return (n, width) floats."
-        narrow: Array = (self.vectors.means(words) - self.center) @ self.basis * self.scale
-        return np.pad(narrow, ((0, 0), (0, self.width - narrow.shape[1]))).astype(np.float32)
-
-
 def unit(vectors: Array) -> Array:
-    "Return the rows with length one; zeros stay zeros."
-    out: Array = vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)
-    return out
+    """Return the rows scaled to length one; zeros stay zeros."""
+    scaled: Array = vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)
+    return scaled
 
 
 def load_vectors(
-    name: str = "",  # "" = default_arch(); a transformer's name on the hub or its folder; "wordllama" = those of that package
+    name: str = "",  # a model's name or folder; "" = default_arch(); "wordllama" = of that package
 ) -> StaticVectors:
-    "Return the static vectors of a name: a transformer's are its input embeddings, read without building the network. Raises WeightsMissing, MissingExtra."
+    """Return static vectors: a model's input embeddings, read without building the network.
+
+    Raises WeightsMissing, MissingExtra.
+    """
     if name.lower() == WORDLLAMA:
-        return _packaged()
+        return _wordllama_vectors()
     found = fetch_weights(name or default_arch())
     assert found.folder is not None  # fetched
     tokenizer = load_tokenizer(found.folder)
@@ -91,68 +74,51 @@ def load_vectors(
     )
 
 
-def _packaged() -> StaticVectors:
-    try:
+def _wordllama_vectors() -> StaticVectors:
+    with needs_extra("text"):
         from tokenizers import Tokenizer
-    except ImportError as e:
-        raise MissingExtra(e.name or "tokenizers", "text") from e
-    try:
-        installed = distribution(WORDLLAMA)
-    except PackageNotFoundError as e:
+    weights, words = (package_folder(WORDLLAMA) / file for file in _WORDLLAMA_FILES)
+    if not (weights.is_file() and words.is_file()):
         raise WeightsMissing(
-            f"{_WORDLLAMA_FILES[0]} is not on this machine: pip install 'fastkaggle_plus[offline]' brings the package {WORDLLAMA} "
-            "that carries it, where there are wheels of it; or leave `vectors` empty for the embeddings of the transformer at hand."
-        ) from e
-    weights, words = (
-        Path(str(installed.locate_file(f"{WORDLLAMA}/{file}"))) for file in _WORDLLAMA_FILES
-    )
-    for file in (weights, words):
-        if not file.is_file():
-            raise WeightsMissing(
-                f"{file.name} is not in the package {WORDLLAMA} {installed.version}. Install it again: "
-                f"pip install --force-reinstall --no-deps {WORDLLAMA}"
-            )
+            f"{weights.name} is not on this machine. Install the package {WORDLLAMA} with "
+            "pip install --force-reinstall 'fastkaggle_plus[offline]'; or leave `vectors` empty to "
+            "use the embeddings of the default transformer."
+        )
     tokenizer = Tokenizer.from_file(str(words))
     tokenizer.no_padding()
     tokenizer.no_truncation()
     return StaticVectors(
-        f"package {WORDLLAMA} {installed.version}",
+        f"package {WORDLLAMA} {version(WORDLLAMA)}",
         lambda texts: [one.ids for one in tokenizer.encode_batch(texts, add_special_tokens=False)],
         _input_embeddings(weights.parent),
     )
 
 
 def _input_embeddings(folder: Path) -> Any:
-    "Read the one tensor out of the file that holds it."
-    import torch
-    from safetensors import safe_open
+    """Read only the tensor of the input embeddings, from the file that contains it."""
+    with quiet_loading(folder):
+        import torch
+        from safetensors import safe_open
 
-    with loading(folder):
-        for file in _shards(folder) or sorted(folder.glob("*.safetensors")):
+        files = {}
+        for file in sorted(folder.glob("*.safetensors")):
             with safe_open(file, "pt") as tensors:
-                if name := _embeddings_name(list(tensors.keys())):
-                    return tensors.get_tensor(name)
+                files.update(dict.fromkeys(tensors.keys(), file))
+        if name := _embeddings_name(files):
+            with safe_open(files[name], "pt") as tensors:
+                return tensors.get_tensor(name)
         for file in sorted(folder.glob("pytorch_model*.bin")):
             tensors = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
-            if name := _embeddings_name(list(tensors)):
+            if name := _embeddings_name(tensors):
                 return tensors[name].clone()  # without the rest of the file
     raise WeightsMissing(
-        f"No input embeddings were found in {folder}: a tensor is looked for whose name ends with {', '.join(_EMBEDDINGS)}. "
-        "Give the name or folder of another model as `vectors`."
+        f"No input embeddings were found in {folder}: expected a weight called one of "
+        f"{', '.join(_EMBEDDINGS)}. Give another model's name or folder as `vectors`."
     )
 
 
-def _shards(folder: Path) -> list[Path]:
-    "The file that a model of several files names for its input embeddings."
-    index = folder / "model.safetensors.index.json"
-    if not index.is_file():
-        return []
-    files = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
-    name = _embeddings_name(list(files))
-    return [folder / files[name]] if name else []
-
-
-def _embeddings_name(names: list[str]) -> str:
-    return next(
-        (name for ending in _EMBEDDINGS for name in names if f".{name}".endswith(f".{ending}")), ""
-    )
+def _embeddings_name(names: Collection[str]) -> str:
+    """Return the name of the input embeddings; an earlier ending of _EMBEDDINGS wins."""
+    weights = [name for name in reversed(list(names)) if name.endswith(".weight")]
+    last_parts = {name.removesuffix(".weight").rpartition(".")[2]: name for name in weights}
+    return next((last_parts[part] for part in _EMBEDDINGS if part in last_parts), "")

@@ -1,4 +1,4 @@
-"""Training and predicting: a plain loop with warm-up and cosine, in half precision where the hardware computes it, with half the batch when memory runs out."""
+"""Train a language model and predict with it, in half precision if possible (imports torch)."""
 
 from __future__ import annotations
 
@@ -9,29 +9,28 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import torch
 
 from .. import progress
-from ..hardware import autocast, clear_memory, cpu_has_bf16, is_out_of_memory
+from ..hardware import autocast, cpu_has_bf16, train_with_retry
 from ..model import Array
 from .batches import in_order, on_device, shuffled
-from .embedding_trim import only_words
+from .embedding_trim import trimmed_embeddings
 from .encoding import Tokens
 from .network import parameter_groups
 from .objectives import Objective
 
-__all__ = ["Recipe", "best_device", "learn_net", "predict_net"]
-
-_LARGEST_STEP = 1.0  # norm of a gradient; longer ones are cut
+_MAX_GRADIENT_NORM = 1.0  # larger gradients are scaled down
 
 
 @dataclass(frozen=True)
-class Recipe:
-    "How a language model is trained."
+class TextTrainingSettings:
+    """Settings of a language model's training."""
 
     epochs: int
     lr: float  # largest learning rate, of the head and the last layer
-    bs: int  # rows an optimizer step
-    accum: int = 1  # batches a step
+    bs: int  # rows per optimizer step
+    accum: int = 1  # batches per step
     wd: float = 0.01
     warmup: float = 0.1  # share of the steps in which the rate rises
     llrd: float = 1.0
@@ -40,101 +39,78 @@ class Recipe:
     seed: int = 42
 
 
-def best_device() -> Any:
-    "Return the GPU if there is one."
-    import torch
-
+def best_device() -> torch.device:
+    """Return the GPU, or the CPU if there is none."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def resolved_precision(asked: str, device: Any) -> str:
-    "Return fp32, bf16 or fp16: what the hardware multiplies fastest in."
-    import torch
-
-    if asked != "auto":
-        return asked
+def resolved_precision(precision: str, device: torch.device) -> str:
+    """Return fp32, bf16 or fp16; for auto, the fastest that the hardware supports."""
+    if precision != "auto":
+        return precision
     if device.type == "cuda":
         return "bf16" if torch.cuda.get_device_capability(device) >= (8, 0) else "fp16"
     return "bf16" if cpu_has_bf16() else "fp32"
 
 
-def learn_net(
-    make: Callable[[], Any], tokens: Tokens, objective: Objective, recipe: Recipe
+def train_net(
+    make: Callable[[], Any],  # returns a new network
+    tokens: Tokens,
+    objective: Objective,
+    settings: TextTrainingSettings,
 ) -> tuple[Any, dict[str, Any]]:
-    "Return the trained network and notes on how it went; out of memory it starts once more with half the batch and twice the accumulation."
-    import torch
+    """Return the trained network and notes on the training; see `train_with_retry`."""
 
-    try:
-        return _learn_words(make(), tokens, objective, recipe)
-    except (torch.OutOfMemoryError, RuntimeError) as e:
-        if not is_out_of_memory(e) or recipe.bs // recipe.accum < 2:
-            raise
-    clear_memory()
-    net, notes = _learn_words(make(), tokens, objective, replace(recipe, accum=recipe.accum * 2))
-    return net, {
-        **notes,
-        "out_of_memory": f"at {recipe.bs // recipe.accum} rows a batch; done with half of them, accumulated",
-    }
+    def train(accum: int) -> tuple[Any, dict[str, Any]]:
+        net = make()
+        with trimmed_embeddings(net, np.append(tokens.flat, tokens.pad)):
+            return _train(net.train(), tokens, objective, replace(settings, accum=accum))
+
+    return train_with_retry(train, bs=settings.bs, accum=settings.accum, least_bs=1)
 
 
-def _learn_words(
-    net: Any, tokens: Tokens, objective: Objective, recipe: Recipe
+def _train(
+    net: Any, tokens: Tokens, objective: Objective, settings: TextTrainingSettings
 ) -> tuple[Any, dict[str, Any]]:
-    "Train with the embeddings of the words that occur: the others' gradients and steps are zeros, and cost a fifth of a small model's time."
-    with only_words(net, np.append(tokens.flat, tokens.pad)):
-        return _learn(net, tokens, objective, recipe)
-
-
-def _learn(
-    net: Any, tokens: Tokens, objective: Objective, recipe: Recipe
-) -> tuple[Any, dict[str, Any]]:
-    import torch
-
     start, device = time.perf_counter(), next(net.parameters()).device
-    half, rng = resolved_precision(recipe.precision, device), np.random.default_rng(recipe.seed)
+    precision = resolved_precision(settings.precision, device)
+    rng = np.random.default_rng(settings.seed)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
+    accum, batch_size = settings.accum, settings.bs // settings.accum
     targs = torch.from_numpy(objective.targs).to(device)
-    optimizer = torch.optim.AdamW(
-        parameter_groups(net, lr=recipe.lr, llrd=recipe.llrd, wd=recipe.wd, freeze=recipe.freeze),
-        lr=recipe.lr,
-        fused=True,
+    groups = parameter_groups(
+        net, lr=settings.lr, llrd=settings.llrd, wd=settings.wd, freeze=settings.freeze
     )
-    learned = [p for group in optimizer.param_groups for p in group["params"]]
-    scaler = torch.amp.GradScaler(device.type, enabled=half == "fp16")
-    n_steps = recipe.epochs * math.ceil(
-        math.ceil(len(tokens) / (recipe.bs // recipe.accum)) / recipe.accum
+    optimizer = torch.optim.AdamW(groups, lr=settings.lr, fused=True)
+    trained = [p for group in optimizer.param_groups for p in group["params"]]
+    scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
+    n_steps = settings.epochs * math.ceil(math.ceil(len(tokens) / batch_size) / accum)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: _rate(step, n_steps, settings.warmup)
     )
-    rates = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: _share_of_rate(step, n_steps, recipe.warmup)
-    )
-    net.train()
-    for epoch in range(recipe.epochs):
-        batches = shuffled(tokens.lengths, recipe.bs // recipe.accum, rng)
-        for first in range(0, len(batches), recipe.accum):  # one optimizer step
-            part = batches[first : first + recipe.accum]
+    for epoch in range(settings.epochs):
+        batches = shuffled(tokens.lengths, batch_size, rng)
+        for first in range(0, len(batches), accum):  # one optimizer step
+            part = batches[first : first + accum]
             n_rows = sum(map(len, part))
             for rows, inputs in on_device(tokens, part, device):
-                with autocast(half, device):
-                    answer = net(*inputs)
-                loss = objective.loss(answer.float(), targs[torch.from_numpy(rows).to(device)])
+                with autocast(precision, device):
+                    outputs = net(*inputs)
+                loss = objective.loss(outputs.float(), targs[torch.from_numpy(rows).to(device)])
                 scaler.scale(loss * (len(rows) / n_rows)).backward()
             scaler.unscale_(optimizer)
-            norm = torch.nn.utils.get_total_norm([p.grad for p in learned if p.grad is not None])
-            if (
-                device.type == "cuda" or norm > _LARGEST_STEP
-            ):  # a GPU would wait for the answer, a CPU would multiply all gradients by one
-                torch.nn.utils.clip_grads_with_norm_(learned, _LARGEST_STEP, norm)
+            norm = torch.nn.utils.get_total_norm([p.grad for p in trained if p.grad is not None])
+            # comparing the norm would make a GPU wait; on a CPU it saves scaling by one
+            if device.type == "cuda" or norm > _MAX_GRADIENT_NORM:
+                torch.nn.utils.clip_grads_with_norm_(trained, _MAX_GRADIENT_NORM, norm)
             scaler.step(optimizer)
             scaler.update()
-            rates.step()
+            schedule.step()
             optimizer.zero_grad()
-            progress.report(
-                epoch + min(first + recipe.accum, len(batches)) / len(batches),
-                recipe.epochs,
-                f"epoch {epoch + 1}/{recipe.epochs}",
-            )
-    notes: dict[str, Any] = {"train_s": round(time.perf_counter() - start, 3), "precision": half}
+            done = epoch + min(first + accum, len(batches)) / len(batches)
+            progress.report(done, settings.epochs, f"epoch {epoch + 1}/{settings.epochs}")
+    notes = {"train_s": round(time.perf_counter() - start, 3), "precision": precision}
     if device.type == "cuda":
         notes["gpu_peak_mb"] = round(torch.cuda.max_memory_allocated() / 2**20)
     return net.eval(), notes
@@ -144,32 +120,28 @@ def predict_net(
     net: Any,
     tokens: Tokens,
     *,
-    bs: int,  # rows at once
+    bs: int,  # rows per batch
     precision: str = "auto",
 ) -> Array:
-    "Return the network's (n, n_out) raw answers."
-    import torch
-
-    device = next(net.parameters()).device
-    half, answers = resolved_precision(precision, device), []
+    """Return the network's (n, n_out) raw outputs."""
+    device, outputs = next(net.parameters()).device, []
     batches = in_order(tokens.lengths, bs)
-    with (
-        torch.inference_mode(),
-        autocast(half, device),
-    ):  # of all batches, so that it brings the weights to half precision once
-        for _, inputs in on_device(tokens, batches, device):
-            answers.append(net(*inputs).float())
-    if not answers:
+    if not batches:
         return np.empty((0, 0), dtype=np.float32)
-    sorted_answers = torch.cat(answers).cpu().numpy()
-    out = np.empty_like(sorted_answers)
-    out[np.concatenate(batches)] = sorted_answers
-    return out
+    # one autocast block for all batches, so that weights are cast to half precision once
+    with torch.inference_mode(), autocast(resolved_precision(precision, device), device):
+        for _, inputs in on_device(tokens, batches, device):
+            outputs.append(net(*inputs).float())
+    by_length = torch.cat(outputs).cpu().numpy()
+    preds = np.empty_like(by_length)
+    preds[np.concatenate(batches)] = by_length
+    return preds
 
 
-def _share_of_rate(step: int, n_steps: int, warmup: float) -> float:
-    "Rises linearly, then falls along a cosine to zero."
-    rising = max(1, round(warmup * n_steps))
-    if step < rising:
-        return (step + 1) / rising
-    return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - rising) / max(1, n_steps - rising))))
+def _rate(step: int, n_steps: int, warmup: float) -> float:
+    """Return the share of the largest rate: a linear rise, then a cosine down to zero."""
+    n_rising = max(1, round(warmup * n_steps))
+    if step < n_rising:
+        return (step + 1) / n_rising
+    share = min(1.0, (step - n_rising) / max(1, n_steps - n_rising))
+    return 0.5 * (1 + math.cos(math.pi * share))

@@ -1,4 +1,4 @@
-"""Small language models of several families that have learned nothing, with a tokenizer of their own, for tests that need no weights."""
+"""Small random language models of several families, with a small tokenizer."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ FAMILIES: dict[str, dict[str, Any]] = {
 
 
 def small_tokenizer() -> Any:
-    "Return a tokenizer that knows WORDS, letters and digits, in small letters."
+    """Return a tokenizer that knows WORDS, letters and digits, in lower case."""
     pieces = [
         *SPECIAL,
         *WORDS,
@@ -78,7 +78,7 @@ def small_tokenizer() -> Any:
 
 
 def small_model(folder: Path, family: str = "bert") -> Path:
-    "Write a random model of a family, with its tokenizer, and return the folder."
+    """Write a random model of a family, with its tokenizer, and return the folder."""
     tokenizer = small_tokenizer()
     sizes = {
         "vocab_size": len(tokenizer),
@@ -96,7 +96,7 @@ def small_model(folder: Path, family: str = "bert") -> Path:
 
 
 def causal_model(folder: Path) -> Path:
-    "Write a random GPT-2, whose tokenizer has no token for padding and puts nothing around a text, and return the folder."
+    """Write a random GPT-2, whose tokenizer has no padding token and adds no tokens to a text."""
     backend = small_tokenizer().backend_tokenizer
     backend.post_processor = tokenizers.processors.TemplateProcessing(
         single="$A", pair="$A $B", special_tokens=[]
@@ -124,7 +124,7 @@ def causal_model(folder: Path) -> Path:
 
 
 def pairs(n: int = 96, task: str = "regression", *, seed: int = 0) -> Table:
-    "Return pairs of phrases and a target that counts how often the word `valve` stands in them: easy even without weights."
+    """Return pairs of phrases; the target counts the phrases with the word `valve`."""
     rng = np.random.default_rng(seed)
     texts = pd.DataFrame(
         {

@@ -1,4 +1,4 @@
-"""Batches hold every row once, in random order, and next to no padding."""
+"""Batches have every row once, in random order, with little padding."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ LENGTHS = np.random.default_rng(0).integers(5, 60, 1003)
 
 
 def padding(batches):
-    "Share of a padded batch that is padding."
+    """Share of a padded batch that is padding."""
     return 1 - LENGTHS.sum() / sum(len(b) * LENGTHS[b].max() for b in batches)
 
 

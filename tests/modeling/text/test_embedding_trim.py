@@ -1,4 +1,4 @@
-"""Learning the embeddings of the words that occur gives the network that learning all of them gives."""
+"""Training only the embeddings of tokens that occur gives the same network as training all."""
 
 from contextlib import nullcontext
 
@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from fastkaggle_plus.modeling import text_model
-from fastkaggle_plus.modeling.text.embedding_trim import only_words
+from fastkaggle_plus.modeling.text.embedding_trim import trimmed_embeddings
 from fastkaggle_plus.modeling.text.encoding import Encoder
 from fastkaggle_plus.modeling.text.network import make_net, parameter_groups
 
@@ -26,7 +26,7 @@ def words_of(net):
 
 
 def learned(folder, tokens, block):
-    "Return the network after six steps whose weights decay a lot, and how many embeddings learned."
+    """Return the network after six steps with a large decay, and the number of its embeddings."""
     torch.manual_seed(0)  # the head's
     net, targs = (
         make_net(folder, 1, bias=np.zeros(1), device=CPU),
@@ -49,17 +49,17 @@ def learned(folder, tokens, block):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_the_same_is_learned(tmp_path, tokens, family):
+def test_the_trained_weights_are_the_same(tmp_path, tokens, family):
     folder = small_model(tmp_path, family)
     before = words_of(make_net(folder, 1, bias=np.zeros(1), device=CPU)).detach().clone()
     all_words, n_all = learned(folder, tokens, lambda net: nullcontext())
-    few_words, n_few = learned(folder, tokens, lambda net: only_words(net, tokens.flat))
+    few_words, n_few = learned(folder, tokens, lambda net: trimmed_embeddings(net, tokens.flat))
     wanted, found = all_words.state_dict(), few_words.state_dict()
     assert list(found) == list(wanted)
     assert max((found[name] - wanted[name]).abs().max() for name in wanted) < 1e-5
     read = np.unique(np.append(tokens.flat, tokens.pad))
     assert n_all == len(before) and n_few == len(read) + 1 < n_all, (
-        "one more for the decay of the others"
+        "one more records the decay of the others"
     )
     unread = np.setdiff1d(np.arange(n_all), read)
     assert (
@@ -69,24 +69,24 @@ def test_the_same_is_learned(tmp_path, tokens, family):
     assert 0.9 < words_of(few_words)[unread[0], 0] / before[unread[0], 0] < 0.99
 
 
-def test_all_words_are_back_after_an_error(tmp_path, tokens):
+def test_all_embeddings_are_restored_after_an_error(tmp_path, tokens):
     net = make_net(small_model(tmp_path), 1, bias=np.zeros(1), device=CPU)
     whole = net.body.get_input_embeddings()
-    with pytest.raises(KeyboardInterrupt), only_words(net, tokens.flat):
+    with pytest.raises(KeyboardInterrupt), trimmed_embeddings(net, tokens.flat):
         assert net.body.get_input_embeddings() is not whole
         raise KeyboardInterrupt
     assert net.body.get_input_embeddings() is whole
 
 
-def test_shared_embeddings_stay(tmp_path, tokens):
+def test_shared_embeddings_are_not_trimmed(tmp_path, tokens):
     net = make_net(small_model(tmp_path), 1, bias=np.zeros(1), device=CPU)
     net.decoder = torch.nn.Linear(32, len(words_of(net)), bias=False)
     net.decoder.weight = words_of(net)
-    with only_words(net, tokens.flat):
+    with trimmed_embeddings(net, tokens.flat):
         assert words_of(net) is net.decoder.weight
 
 
-def test_a_fitted_model_reads_words_that_it_never_saw(tmp_path):
+def test_a_fitted_model_reads_words_that_are_not_in_its_training_rows(tmp_path):
     table = pairs(48)
     fitted = text_model(str(small_model(tmp_path)), epochs=1, bs=16).fit(table)
     other = table.take(np.arange(2))

@@ -1,4 +1,4 @@
-"""Rows are written out by templates, and their tokens are those of the tokenizer itself."""
+"""Templates write the rows, and the tokens are the tokenizer's own."""
 
 import numpy as np
 import pandas as pd
@@ -45,10 +45,10 @@ def test_separators_make_parts_and_braces_can_be_written():
 
 
 @pytest.mark.parametrize(
-    ("style", "error", "said"),
+    ("style", "error", "message"),
     [
         ("{ancor}", UnknownName, "Did you mean 'anchor'"),
-        ("{anchor", ConfigError, "does not read"),
+        ("{anchor", ConfigError, "not a valid template"),
         ("no column", ConfigError, "names no column.*anchor, target"),
         (
             "{anchor:.20}",
@@ -58,8 +58,8 @@ def test_separators_make_parts_and_braces_can_be_written():
         ("{target!r}", ConfigError, "target!r"),
     ],
 )
-def test_a_style_that_cannot_be(style, error, said):
-    with pytest.raises(error, match=said):
+def test_invalid_styles_are_refused(style, error, message):
+    with pytest.raises(error, match=message):
         write_texts(TEXTS, style)
 
 
@@ -75,7 +75,7 @@ def test_tokens_are_the_tokenizers_own_with_segments():
         )
 
 
-def test_without_a_style_the_columns_stand_one_after_the_other():
+def test_without_a_style_the_columns_follow_each_other():
     tokenizer = small_tokenizer()
     plain, named = (
         Encoder(tokenizer, style, max_len=99)(TEXTS)
@@ -103,7 +103,7 @@ def test_long_rows_are_cut_and_counted():
     )
 
 
-def test_special_tokens_and_small_letters():
+def test_special_tokens_and_lower_case():
     tokenizer = small_tokenizer()
     encoder = Encoder(tokenizer, "[A] {text}", max_len=99, special_tokens=["[A]", "[B]"])
     [row] = rows_of(encoder(pd.DataFrame({"text": ["seed"]})))
@@ -132,13 +132,13 @@ def test_no_rows_and_no_texts():
         encoder(None)
 
 
-def test_columns_may_be_called_anything():
+def test_columns_may_have_any_name():
     odd = pd.DataFrame({"first phrase": ["a"], "type: kind": ["b"], "what?": ["c"]})
     assert write_texts(odd, "{first phrase}/{type: kind}/{what?}") == [["a/b/c"]]
 
 
 @pytest.mark.parametrize("max_len", (1, 2, 3))
-def test_a_row_of_no_words_is_refused(max_len):
+def test_a_max_len_without_room_for_words_is_refused(max_len):
     with pytest.raises(
         ConfigError, match=f"max_len = {max_len}.*3 tokens around a row.*at least 4"
     ):
@@ -146,8 +146,8 @@ def test_a_row_of_no_words_is_refused(max_len):
 
 
 @pytest.mark.parametrize("cell", (None, float("nan"), 7))
-def test_a_cell_that_is_no_text_is_named(cell):
+def test_a_cell_that_is_not_a_string_is_named(cell):
     texts = pd.DataFrame({"text": ["seed", cell]}, dtype=object)
     for style in ("", "{text}"):
-        with pytest.raises(DataError, match=r"'text' holds .* in row 1.*fillna"):
+        with pytest.raises(DataError, match=r"'text' has .* in row 1.*fillna"):
             Encoder(small_tokenizer(), style, max_len=9)(texts)

@@ -1,4 +1,4 @@
-"""Every family of language models takes the same call: a step of training, an answer a row, layers by depth."""
+"""Each family of language models: training, predictions, layers by depth."""
 
 import dataclasses
 
@@ -26,7 +26,7 @@ def models(tmp_path_factory):
 
 @EVERY
 @pytest.mark.parametrize("pool", ("mean", "cls", "own"))
-def test_a_family_learns_and_answers(models, family, pool):
+def test_a_family_trains_and_predicts(models, family, pool):
     table = pairs(64)
     fitted = text_model(str(models[family]), epochs=1, bs=16, pool=pool, lr=1e-3).fit(table)
     preds = fitted.predict(table)
@@ -46,7 +46,7 @@ def test_layers_learn_by_depth(models, family):
     rate = {id(p): group["lr"] for group in groups for p in group["params"]}
     names = dict(net.named_parameters())
     assert len(rate) == len(names) == sum(len(group["params"]) for group in groups), (
-        "every parameter stands in one group"
+        "every parameter is in one group"
     )
     layers = sorted(
         {
@@ -90,13 +90,13 @@ def test_frozen_layers_stay_as_they_are(models, family):
     assert low and not moved & set(low)
 
 
-def test_something_has_to_learn(models):
+def test_one_layer_at_least_must_learn(models):
     with pytest.raises(ConfigError, match=r"freeze = 3.*2 layers"):
         text_model(str(models["bert"]), epochs=1, freeze=3).fit(pairs(16))
 
 
 @EVERY
-def test_dropout_is_what_was_asked(models, family):
+def test_dropout_has_the_given_value(models, family):
     none = make_net(models[family], 1, bias=np.zeros(1), dropout=0.0, device=CPU)
     some = make_net(models[family], 1, bias=np.zeros(1), dropout=0.3, device=CPU)
     assert not {m.p for m in none.modules() if isinstance(m, torch.nn.Dropout)} - {0.0}
@@ -108,7 +108,7 @@ def test_dropout_is_what_was_asked(models, family):
 
 
 @pytest.mark.parametrize("pool", ("mean", "own"))
-def test_a_model_without_a_token_for_padding(tmp_path, pool):
+def test_a_model_without_a_padding_token(tmp_path, pool):
     table = pairs(40)
     table = dataclasses.replace(
         table, texts=table.texts.assign(anchor=["", "seed"] * 20, target=["", "valve valve"] * 20)
@@ -132,7 +132,7 @@ def test_a_model_without_a_token_for_padding(tmp_path, pool):
 
 
 @EVERY
-def test_rows_longer_than_a_model_has_places_for_are_cut(models, family):
+def test_rows_longer_than_a_models_positions_are_cut(models, family):
     table = pairs(8)
     table = dataclasses.replace(table, texts=table.texts.assign(anchor="seed " * 300))
     fitted = text_model(str(models[family]), epochs=1, bs=8, max_len=128).fit(table)

@@ -1,4 +1,4 @@
-"""text_model learns what texts say, repeats itself, and meets what goes wrong with words."""
+"""text_model: it learns, its results repeat, and its errors are clear."""
 
 import dataclasses
 
@@ -64,14 +64,14 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(bert):
     assert np.array_equal(once, again) and not np.array_equal(once, other)
 
 
-def test_the_callers_random_numbers_stay_where_they_were(bert):
+def test_the_callers_random_state_does_not_change(bert):
     torch.manual_seed(5)
     before = torch.get_rng_state()
     text_model(bert, epochs=1, **FAST).fit(pairs(32))
     assert torch.equal(before, torch.get_rng_state())
 
 
-def test_a_row_is_answered_alike_whatever_stands_beside_it(bert):
+def test_predictions_do_not_depend_on_other_rows(bert):
     table = pairs(80)
     fitted = text_model(bert, epochs=1, precision="fp32", **FAST).fit(table)
     together = fitted.predict(table)
@@ -85,7 +85,7 @@ def test_a_row_is_answered_alike_whatever_stands_beside_it(bert):
     assert fitted.predict(table.take(np.arange(0))).shape == (0, 1)
 
 
-def test_values_stay_within_what_was_seen(bert):
+def test_values_stay_within_the_training_range(bert):
     table = pairs(64)
     wild = text_model(bert, epochs=1, lr=0.5, bs=8).fit(table).predict(pairs(64, seed=3))
     assert wild.min() >= table.targs.min() and wild.max() <= table.targs.max()
@@ -101,10 +101,10 @@ def test_accumulated_batches_take_the_same_step(bert):
     ]
     np.testing.assert_allclose(
         *one_step, atol=1e-4
-    )  # all rows in one step: how they are cut cannot matter
+    )  # all rows are in one step, in one batch or in four
 
 
-def test_layers_computed_twice_answer_alike(bert):
+def test_checkpointing_does_not_change_predictions(bert):
     table = pairs(32)
     np.testing.assert_allclose(
         *(
@@ -129,11 +129,11 @@ def test_out_of_memory_starts_again_with_half_the_batch(bert, monkeypatch):
     monkeypatch.setattr(training, "on_device", full)
     fitted = text_model(bert, epochs=1, bs=16).fit(pairs(64))
     assert sizes[0] == 16 and max(sizes[1:]) == 8
-    assert "16 rows a batch" in fitted.notes["out_of_memory"]
+    assert "batches of 16" in fitted.notes["out_of_memory"]
 
 
 @pytest.mark.parametrize(("rounding", "distinct"), [("off", None), ("on", 3)])
-def test_rounding_takes_the_levels_of_the_scale(bert, rounding, distinct):
+def test_rounding_uses_the_levels_of_the_scale(bert, rounding, distinct):
     table = pairs(96)
     preds = cross_validate(
         text_model(bert, epochs=3, rounding=rounding, **FAST),
@@ -145,7 +145,7 @@ def test_rounding_takes_the_levels_of_the_scale(bert, rounding, distinct):
     assert values <= {0.0, 0.5, 1.0} if distinct else len(values) > 50
 
 
-def test_auto_rounding_asks_a_paired_test(bert):
+def test_auto_rounding_uses_a_paired_test(bert):
     table = pairs(96)
     preds = cross_validate(
         text_model(bert, epochs=1, rounding="auto", **FAST),
@@ -160,7 +160,7 @@ def test_auto_rounding_asks_a_paired_test(bert):
     assert (len(np.unique(preds.oof)) <= 3) == (facts["chosen"] == "rounded")
 
 
-def test_notes_say_what_was_read(bert):
+def test_notes_describe_the_texts(bert):
     fitted = text_model(bert, epochs=1, max_len=6, style="{anchor}[SEP]{target}", **FAST).fit(
         pairs(64)
     )
@@ -191,7 +191,7 @@ def test_new_tokens_are_learned(bert):
 
 
 @pytest.mark.parametrize(
-    ("params", "error", "said"),
+    ("params", "error", "message"),
     [
         (dict(loss="huber"), UnknownName, "mse"),
         (dict(pool="max"), UnknownName, "mean"),
@@ -204,26 +204,26 @@ def test_new_tokens_are_learned(bert):
         (dict(max_len=0), ConfigError, "max_len = 0"),
     ],
 )
-def test_what_cannot_be_is_refused_before_a_row_is_read(bert, params, error, said):
-    with pytest.raises(error, match=said):
+def test_invalid_arguments_are_refused_before_reading_data(bert, params, error, message):
+    with pytest.raises(error, match=message):
         text_model(bert, **params)
 
 
-def test_a_table_without_texts_is_told(bert):
+def test_a_table_without_texts_is_refused(bert):
     with pytest.raises(DataError, match=r"no texts.*kind = .text."):
         text_model(bert, epochs=1).fit(dataclasses.replace(pairs(16), texts=None))
 
 
 @pytest.mark.parametrize("n", (1, 2, 3))
-def test_hardly_any_rows(bert, n):
+def test_very_few_rows(bert, n):
     table = pairs(n)
     for loss in ("mse", "pearson", "bce"):
         assert np.isfinite(text_model(bert, epochs=1, loss=loss).fit(table).predict(table)).all()
 
 
-def test_rounding_that_cannot_be_is_refused_before_anything_is_learned(bert, monkeypatch):
+def test_impossible_rounding_is_refused_before_training(bert, monkeypatch):
     monkeypatch.setattr(
-        "fastkaggle_plus.modeling.text.model.learn_net", lambda *_: pytest.fail("it trained")
+        "fastkaggle_plus.modeling.text.training.train_net", lambda *_: pytest.fail("it trained")
     )
     for table in (pairs(16, "binary"), pairs(16, "values")):
         for rounding in ("on", "auto"):
@@ -231,11 +231,11 @@ def test_rounding_that_cannot_be_is_refused_before_anything_is_learned(bert, mon
                 text_model(bert, rounding=rounding).fit(table)
 
 
-def test_letters_are_not_taken_for_special_tokens(bert):
+def test_special_tokens_must_be_a_list(bert):
     with pytest.raises(ConfigError, match=r"each of its letters.*\['\[A\]'\]"):
         text_model(bert, special_tokens="[A]")
 
 
-def test_a_folder_gives_its_name_however_its_path_is_written(bert, monkeypatch):
+def test_a_folders_name_does_not_depend_on_how_its_path_is_written(bert, monkeypatch):
     monkeypatch.chdir(bert)
     assert {text_model(arch).name for arch in (bert, f"{bert}/", "../bert/", ".", "./")} == {"bert"}

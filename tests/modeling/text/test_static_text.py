@@ -1,4 +1,4 @@
-"""A light head on static vectors: it reads what overlap cannot, and its penalty holds it back."""
+"""A linear model on static vectors: it uses more than the overlap, and has a penalty."""
 
 import numpy as np
 import pandas as pd
@@ -9,8 +9,8 @@ from fastkaggle_plus.modeling.text.weights import SMALL
 from ..phrases import make_phrases
 
 
-def test_it_reads_what_overlap_cannot():
-    "The same words in common, but the answer is in which other word there is."
+def test_it_uses_words_that_the_overlap_ignores():
+    """The same words in common, but the answer is in which other word there is."""
     table = make_phrases(n=400)
     other = np.where(np.arange(400) % 2, "warm", "cold")
     texts = pd.DataFrame({"a": table.texts["anchor"], "b": table.texts["anchor"] + " " + other})
@@ -24,7 +24,7 @@ def test_it_reads_what_overlap_cannot():
     assert np.corrcoef(static, rows.targs)[0, 1] > 0.9 and np.ptp(overlap) < 0.01
 
 
-def test_more_strength_keeps_answers_nearer_the_mean():
+def test_more_strength_moves_predictions_to_the_mean():
     table = make_phrases(n=100)
     spread = [
         static_text_model(SMALL, strength=s).fit(table).predict(table).std() for s in (1, 30, 1000)

@@ -1,4 +1,4 @@
-"""Static vectors: they are the transformer's own input embeddings, however its file is cut, or a package's."""
+"""Static vectors: a transformer's input embeddings from any kind of file, or a package's."""
 
 import sys
 from importlib.metadata import PackageNotFoundError, distribution
@@ -12,8 +12,9 @@ from transformers import AutoModel, BertConfig, BertModel
 
 from fastkaggle_plus.exceptions import WeightsMissing
 from fastkaggle_plus.modeling import static_text_model
-from fastkaggle_plus.modeling.text.static_vectors import NarrowVectors, load_vectors
-from fastkaggle_plus.modeling.text.weights import SMALL, copy_weights, fetch_weights, load_tokenizer
+from fastkaggle_plus.modeling.text.loading import load_tokenizer
+from fastkaggle_plus.modeling.text.static_vectors import load_vectors
+from fastkaggle_plus.modeling.text.weights import SMALL, copy_weights, fetch_weights
 
 from ..phrases import make_phrases
 
@@ -27,7 +28,7 @@ def has(package: str) -> bool:
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory):
-    "A small transformer with the tokenizer of MiniLM."
+    """A small transformer with the tokenizer of MiniLM."""
     folder = tmp_path_factory.mktemp("tiny")
     tokenizer = load_tokenizer(fetch_weights(SMALL).folder)
     tokenizer.save_pretrained(folder)
@@ -45,8 +46,8 @@ def tiny(tmp_path_factory):
     return folder
 
 
-def cut(folder, dest, how):
-    "Write the model another way: as torch saves it, in several files, or in bf16."
+def converted(folder, dest, how):
+    """Write the model in another format: as torch saves it, in several files, or in bf16."""
     copy_weights(str(folder), dest)
     whole = load_file(dest / "model.safetensors")
     if how == "bf16":
@@ -65,7 +66,7 @@ def cut(folder, dest, how):
 @pytest.mark.parametrize("how", ["one file", "several files", "bin", "bf16"])
 def test_they_are_the_networks_input_embeddings(tiny, tmp_path, how):
     net, tokenizer = AutoModel.from_pretrained(tiny), load_tokenizer(tiny)
-    vectors = load_vectors(str(tiny if how == "one file" else cut(tiny, tmp_path, how)))
+    vectors = load_vectors(str(tiny if how == "one file" else converted(tiny, tmp_path, how)))
     texts = ["seed drill", "hydraulic pump"]
     for text, mean in zip(texts, vectors.means(texts), strict=True):
         tokens = tokenizer(text, add_special_tokens=False)["input_ids"]
@@ -85,22 +86,7 @@ def test_pooled_vectors_have_length_one_and_no_word_order():
     assert (pooled[0] == pooled[2]).all() and pooled[0] @ pooled[4] > pooled[0] @ pooled[5]
 
 
-def test_narrow_vectors_keep_what_words_differ_in():
-    words = ["pump", "valve", "pipe", "hose", "violin", "cello", "flute", "trumpet"]
-    narrow = NarrowVectors(load_vectors(SMALL), words, width=4, deviation=0.3)
-    rows = narrow(words)
-    assert (
-        rows.shape == (8, 4)
-        and rows.dtype == np.float32
-        and rows.std() == pytest.approx(0.3, rel=0.1)
-    )
-    assert rows[0] @ rows[1] > rows[0] @ rows[4]
-    assert NarrowVectors(load_vectors(SMALL), words[:2], width=4, deviation=0.3)(
-        ["oboe"]
-    ).shape == (1, 4)
-
-
-def test_a_folder_without_embeddings_is_told(tiny, tmp_path):
+def test_a_folder_without_embeddings_is_refused(tiny, tmp_path):
     copy_weights(str(tiny), tmp_path)
     save_file({"head.weight": torch.zeros(2, 2)}, tmp_path / "model.safetensors")
     with pytest.raises(WeightsMissing, match=r"No input embeddings.*embed_tokens"):
@@ -108,7 +94,7 @@ def test_a_folder_without_embeddings_is_told(tiny, tmp_path):
 
 
 @pytest.mark.skipif(has("wordllama"), reason="the package is there")
-def test_without_wordllama_its_vectors_are_told_how_to_get():
+def test_without_wordllama_the_error_has_the_install_line():
     with pytest.raises(WeightsMissing, match=r"l2_supercat_256.*fastkaggle_plus\[offline\]"):
         static_text_model("wordllama").fit(make_phrases(n=10))
 

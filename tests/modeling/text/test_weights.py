@@ -1,4 +1,4 @@
-"""A language model is found by one name wherever its folder is, and what is missing is said with the way to attach it."""
+"""A language model is found by its name in each place; errors say what to do."""
 
 import shutil
 
@@ -52,9 +52,7 @@ def test_an_attached_dataset_or_model_is_found(mount, model, place):
 
 
 @pytest.mark.parametrize("arch", ["./own-model", "models/of/mine/own-model/", "~/own-model"])
-def test_a_folder_of_ones_own_is_found_where_it_is_attached(
-    mount, model, tmp_path, monkeypatch, arch
-):
+def test_an_own_folder_is_found_where_it_is_attached(mount, model, tmp_path, monkeypatch, arch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(WeightsMissing, match="own-model"):
         fetch_weights(arch)
@@ -67,7 +65,7 @@ def test_a_folder_of_ones_own_is_found_where_it_is_attached(
     }
     shutil.copytree(model, tmp_path / "own-model")
     assert fetch_weights("./own-model").folder.resolve() == tmp_path / "own-model", (
-        "what is here comes first"
+        "the local folder wins"
     )
 
 
@@ -78,12 +76,12 @@ def test_a_long_name_fits_the_name_of_a_dataset():
     )
 
 
-def test_another_model_is_not_taken_for_it(mount, model):
+def test_a_model_with_a_similar_name_is_not_used(mount, model):
     shutil.copytree(model, mount / "weights-tiny-bert-v1-10")
     assert find_weights(NAME).folder is None
 
 
-def test_a_folder_with_a_missing_part_is_passed_over_and_named(mount, model, tmp_path):
+def test_an_incomplete_folder_is_skipped_and_named(mount, model, tmp_path):
     half = tmp_path / "half"
     shutil.copytree(model, half)
     (half / "model.safetensors").unlink()
@@ -95,7 +93,7 @@ def test_a_folder_with_a_missing_part_is_passed_over_and_named(mount, model, tmp
         text_model(str(tmp_path / "nowhere"))
 
 
-def test_weights_of_another_model_are_told(model, tmp_path):
+def test_unreadable_weights_are_refused(model, tmp_path):
     odd = tmp_path / "odd"
     shutil.copytree(model, odd)
     (odd / "model.safetensors").write_bytes(b"not what it should be")
@@ -103,7 +101,7 @@ def test_weights_of_another_model_are_told(model, tmp_path):
         text_model(str(odd), epochs=1).fit(pairs(8))
 
 
-def test_what_cannot_be_had_says_how_to_attach_it(mount, monkeypatch):
+def test_the_error_for_a_missing_model_says_how_to_attach_it(mount, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(WeightsMissing) as e:
         text_model(NAME)
@@ -132,14 +130,14 @@ def test_a_folder_put_there_by_hand_and_the_hubs_cache(mount, model, tmp_path, m
     assert fetch_weights(NAME).folder == weights_folder() / "somebody--Tiny-BERT-v1.1"
 
 
-def test_the_default_is_what_is_at_hand(mount, model):
+def test_the_default_is_a_model_on_this_machine(mount, model):
     small_is_here = find_weights(SMALL).folder is not None
     assert default_arch() == (SMALL if small_is_here else PREFERRED)
     shutil.copytree(model, mount / "deberta-v3-small/transformers/default/1")
     assert default_arch() == PREFERRED
 
 
-def test_a_copied_model_answers_as_the_first_did(model, tmp_path):
+def test_a_copied_model_predicts_the_same(model, tmp_path):
     copy, table = copy_weights(str(model), tmp_path / "copy"), pairs(24)
     assert {"config.json", "model.safetensors", "tokenizer.json"} <= {
         p.name for p in copy.iterdir()
@@ -158,7 +156,7 @@ def test_the_offline_model_knows_what_phrases_mean():
     import torch
     from transformers import AutoModel
 
-    from fastkaggle_plus.modeling.text.weights import load_tokenizer
+    from fastkaggle_plus.modeling.text.loading import load_tokenizer
 
     folder = fetch_weights("all-MiniLM-L6-v2").folder
     tokenizer, net = load_tokenizer(folder), AutoModel.from_pretrained(folder)
@@ -201,9 +199,7 @@ def test_a_model_whose_tokenizer_is_sentencepiece_alone(tmp_path):
         '{"tokenizer_class": "DebertaV2Tokenizer", "do_lower_case": false, "vocab_type": "spm"}'
     )
     copy, table = copy_weights(str(tmp_path / "deberta"), tmp_path / "copy"), pairs(24)
-    assert (copy / "tokenizer.json").is_file(), (
-        "in a notebook without internet nothing has to be converted"
-    )
+    assert (copy / "tokenizer.json").is_file(), "a notebook without internet need not convert it"
     first, second = (
         text_model(str(folder), epochs=1, bs=8).fit(table).predict(table)
         for folder in (tmp_path / "deberta", copy)
@@ -211,7 +207,7 @@ def test_a_model_whose_tokenizer_is_sentencepiece_alone(tmp_path):
     assert np.array_equal(first, second)
 
 
-def test_half_a_download_is_told_by_every_model_that_reads_it(model, tmp_path):
+def test_a_partial_download_is_refused_by_every_model(model, tmp_path):
     rows, texts = tmp_path / "rows", pairs(8)
     shutil.copytree(model, rows)
     (rows / "model.safetensors").write_bytes(b"version https://git-lfs.github.com/spec/v1")
