@@ -31,7 +31,7 @@ FACTS = "competition.toml"
 
 
 def _as_tuple(value: Any) -> Any:
-    "One name, or the names of a TOML list."
+    """One name, or the names of a TOML list."""
     return (
         (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
     )
@@ -45,7 +45,7 @@ class _Facts(BaseModel):
 
 
 class Split(_Facts):
-    "How to validate, and how the organisers held rows out."
+    """How to validate, and how the organisers held rows out."""
 
     kind: Literal["random", "stratified", "group", "stratified-group", "time"] = "random"
     column: str = ""  # the group or time column
@@ -60,7 +60,7 @@ class Split(_Facts):
 
 
 class Images(_Facts):
-    "Where the images are."
+    """Where the images are."""
 
     train_folder: str = "train_images"
     test_folder: str = "test_images"
@@ -68,14 +68,14 @@ class Images(_Facts):
 
 
 class Text(_Facts):
-    "Which columns are read as text."
+    """Which columns are read as text."""
 
     columns: Names = ()  # (): those that look like it
     context: str = ""  # column that says what the texts are about
 
 
 class SandboxFacts(_Facts):
-    "What only the sandbox heeds."
+    """What only the sandbox heeds."""
 
     rules_accepted: bool = True
     max_daily_submissions: int | None = Field(default=None, ge=0)
@@ -90,7 +90,7 @@ class SandboxFacts(_Facts):
 
 
 class Competition(_Facts):
-    "A competition's facts, the same in a competition folder and in a sandbox bundle."
+    """A competition's facts, the same in a competition folder and in a sandbox bundle."""
 
     slug: str
     title: str = ""
@@ -131,16 +131,16 @@ class Competition(_Facts):
 
     @property
     def page(self) -> str:
-        "The competition's page."
+        """The competition's page."""
         return self.url or f"https://www.kaggle.com/competitions/{self.slug}"
 
     @property
     def facts_file(self) -> str:
-        "Where the facts stand, for messages."
+        """Where the facts stand, for messages."""
         return str(self.folder / FACTS) if self.folder else FACTS
 
     def module(self, name: str) -> ModuleType | None:
-        "Return `name`.py of the competition's folder, imported, or None when there is none."
+        """Return `name`.py of the competition's folder, imported, or None when there is none."""
         file = self.folder and self.folder / f"{name}.py"
         if not file or not file.exists():
             return None
@@ -161,7 +161,7 @@ class Competition(_Facts):
         return sys.modules[full]
 
     def read(self, path: str | Path) -> Data:
-        "Read the data in `path`: with the folder's data.py, else by the facts alone. Raises DataError."
+        """Read the data in `path`: with the folder's data.py, else by the facts alone. Raises DataError."""
         if (own := self.module("data")) is not None:
             return self._read_with(own, Path(path))
         return self.read_files(path)
@@ -187,7 +187,7 @@ class Competition(_Facts):
         return data if data.metric else dataclasses.replace(data, metric=self.metric)
 
     def read_files(self, path: str | Path) -> Data:
-        "Read the data in `path` by the facts alone. Raises DataError."
+        """Read the data in `path` by the facts alone. Raises DataError."""
         facts: dict[str, Any] = dict(
             id=self.id,
             target=self.target,
@@ -214,7 +214,7 @@ class Competition(_Facts):
 
 
 def read_competition(file: str | Path) -> Competition:
-    "Read a competition.toml; the folder's name is the slug. Raises ConfigError naming file, key, what came and what is allowed."
+    """Read a competition.toml; the folder's name is the slug. Raises ConfigError naming file, key, what came and what is allowed."""
     file = Path(file).resolve()
     try:
         facts = tomllib.loads(file.read_text(encoding="utf-8"))
@@ -242,7 +242,7 @@ def load_comp(
     *,
     bundles: str | Path | None = None,  # folder of sandbox bundles to fall back on
 ) -> Competition:
-    "Find a competition in ./competitions, the current folder, the installed package, or `bundles`. Raises UnknownName, ConfigError."
+    """Find a competition in ./competitions, the current folder, the installed package, or `bundles`. Raises UnknownName, ConfigError."""
     if bundles and not Path(bundles).is_dir():
         raise ConfigError(
             f"{bundles} is no folder. Give one of sandbox bundles: DIR/<slug>/ with {FACTS}, files/ and solution.csv."
@@ -268,7 +268,7 @@ def load_comp(
 
 
 def list_comps() -> list[Competition]:
-    "Return every competition that `load_comp` finds by its slug, the built-in ones included; the nearest folder wins."
+    """Return every competition that `load_comp` finds by its slug, the built-in ones included; the nearest folder wins."""
     found: dict[str, Path] = {}
     for folder in _folders():
         for file in sorted(folder.glob(f"*/{FACTS}")):
@@ -278,7 +278,7 @@ def list_comps() -> list[Competition]:
 
 
 def builtin_folder() -> Path:
-    "Return the folder of the built-in competitions: inside an installed package, beside it in a checkout."
+    """Return the folder of the built-in competitions: inside an installed package, beside it in a checkout."""
     package = Path(__file__).resolve().parent
     inside = package / "competitions"
     return inside if inside.is_dir() else package.parent / "competitions"
@@ -309,7 +309,7 @@ def _check_metric(comp: Competition, file: Path) -> None:
 
 
 def _last_line(e: Exception, file: Path) -> str:
-    "The error in one line, with the line of the file it came from."
+    """The error in one line, with the line of the file it came from."""
     lines = [
         frame.lineno
         for frame in traceback.extract_tb(e.__traceback__)
@@ -322,7 +322,7 @@ def _last_line(e: Exception, file: Path) -> str:
 
 
 def _explain(file: Path, problem: Any) -> str:
-    "One line per mistake: file, key, what came, what is allowed."
+    """One line per mistake: file, key, what came, what is allowed."""
     problem["input"] = (
         list(problem["input"]) if isinstance(problem["input"], tuple) else problem["input"]
     )  # as TOML has it

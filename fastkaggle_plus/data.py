@@ -21,7 +21,7 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True, eq=False)
 class ImageFiles:
-    "The image of each row: a place in a list of files that all folds share, so that each is decoded once."
+    """The image of each row: a place in a list of files that all folds share, so that each is decoded once."""
 
     files: tuple[str, ...]  # paths; "" for a row without an image
     rows: Array  # (n,) places in `files`
@@ -33,13 +33,13 @@ class ImageFiles:
         return (self.files[i] for i in self.rows)
 
     def take(self, rows: Array) -> ImageFiles:
-        "Return the images at the positions `rows`."
+        """Return the images at the positions `rows`."""
         return ImageFiles(self.files, self.rows[rows])
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    "Features of some rows, with their targets where these are known."
+    """Features of some rows, with their targets where these are known."""
 
     x: pd.DataFrame  # one column a feature: pandas categories for cat_names, floats (NaN = missing) for cont_names
     targs: Array | None  # class codes (n,), or values (n,) or (n, k)
@@ -60,13 +60,13 @@ class Table:
 
     @property
     def n_outputs(self) -> int:
-        "Width of a prediction: one probability a class, or one value a target."
+        """Width of a prediction: one probability a class, or one value a target."""
         if self.vocab:
             return len(self.vocab)
         return 1 if self.targs is None or self.targs.ndim == 1 else self.targs.shape[1]
 
     def take(self, rows: Array) -> Table:
-        "Return the rows at the positions `rows`."
+        """Return the rows at the positions `rows`."""
         return dataclasses.replace(
             self,
             x=self.x.iloc[rows].reset_index(drop=True),
@@ -77,7 +77,7 @@ class Table:
         )
 
     def only(self, columns: Sequence[str]) -> Table:
-        "Return the table with these features alone. Raises UnknownName."
+        """Return the table with these features alone. Raises UnknownName."""
         for c in columns:
             if c not in (*self.cat_names, *self.cont_names):
                 raise UnknownName("feature", c, (*self.cat_names, *self.cont_names))
@@ -92,7 +92,7 @@ class Table:
         *,
         cat: tuple[str, ...] = (),  # which of them are categories; the others are numbers
     ) -> Table:
-        "Return the table with more features."
+        """Return the table with more features."""
         cont = tuple(str(c) for c in columns if c not in cat)
         x = self.x.copy()
         for c in columns:
@@ -129,23 +129,23 @@ class Data:
 
     @property
     def targs(self) -> Array:
-        "Targets of the training rows: class codes (n,), or values (n,) or (n, k)."
+        """Targets of the training rows: class codes (n,), or values (n,) or (n, k)."""
         if self.train.targs is None:
             raise DataError("The training table has no targets.")
         return self.train.targs
 
     @property
     def vocab(self) -> tuple[Any, ...]:
-        "Class labels by code; () for a regression."
+        """Class labels by code; () for a regression."""
         return self.train.vocab
 
     @property
     def task(self) -> str:
-        "binary, multiclass or regression."
+        """binary, multiclass or regression."""
         return self.train.task
 
     def fold(self, fit_rows: Array, rows: Array | None) -> tuple[Table, Table]:
-        "Return (rows to fit on, rows to predict: test if None), with the features that `in_fold` computes from the first alone."
+        """Return (rows to fit on, rows to predict: test if None), with the features that `in_fold` computes from the first alone."""
         fit, other = self.train.take(fit_rows), self.test if rows is None else self.train.take(rows)
         return self.in_fold(fit, other) if self.in_fold else (fit, other)
 
@@ -160,7 +160,7 @@ class Data:
         cont_names: tuple[str, ...],  # columns that are numbers
         in_fold: InFold | None = None,  # features that need targets, see the class
     ) -> Data:
-        "Return the same rows with these features instead."
+        """Return the same rows with these features instead."""
         return dataclasses.replace(
             self,
             train=dataclasses.replace(
@@ -180,7 +180,7 @@ class Data:
         )
 
     def fingerprint(self) -> str:
-        "Return a hash of everything a model can see: features, targets, ids."
+        """Return a hash of everything a model can see: features, targets, ids."""
         import pandas as pd
 
         digest = hashlib.sha256(
@@ -205,7 +205,7 @@ def _rows_of(frame: pd.DataFrame | None, rows: Array) -> pd.DataFrame | None:
 
 
 def _contents(images: ImageFiles | None) -> Iterator[bytes]:
-    "The hash of each image's bytes, in the order of the rows; of none where there is no file."
+    """The hash of each image's bytes, in the order of the rows; of none where there is no file."""
 
     def content(file: str) -> bytes:
         try:
@@ -222,7 +222,7 @@ def _contents(images: ImageFiles | None) -> Iterator[bytes]:
 def as_features(
     df: pd.DataFrame, train: pd.DataFrame, cat_names: tuple[str, ...], cont_names: tuple[str, ...]
 ) -> pd.DataFrame:
-    "Return `df` with categories whose levels are those of `train` (others become missing), and float columns."
+    """Return `df` with categories whose levels are those of `train` (others become missing), and float columns."""
     import pandas as pd
 
     out: dict[str, Any] = {}

@@ -116,7 +116,7 @@ def ensemble(
 def write_lock(
     preds: Predictions, members: Sequence[Predictions], file: str | Path = "ensemble.lock"
 ) -> Path:
-    "Write what an ensemble was made of (method, weights, a hash of each member's predictions), so that it can be made again."
+    """Write what an ensemble was made of (method, weights, a hash of each member's predictions), so that it can be made again."""
     hashes = {
         m.name: hashlib.sha256(
             np.ascontiguousarray(m.oof).tobytes() + np.ascontiguousarray(m.test).tobytes()
@@ -135,7 +135,7 @@ def write_lock(
 def _combine(
     members: Sequence[Predictions], oofs: Array, method: str, weights: dict[str, float] | None
 ) -> tuple[Array, Array]:
-    "Return (weights of the test rows, honest oof)."
+    """Return (weights of the test rows, honest oof)."""
     if method != "greedy":
         shares = np.array([(weights or {}).get(m.name, 1.0) for m in members], dtype=float)
         if not (np.isfinite(shares).all() and (shares >= 0).all() and shares.sum() > 0):
@@ -187,7 +187,7 @@ def _combine(
 
 
 def _sorted(ids: Array) -> Array:
-    "Ids in one order, so that sums and ties come out alike; as they are where one is repeated, for then no id tells its row."
+    """Ids in one order, so that sums and ties come out alike; as they are where one is repeated, for then no id tells its row."""
     return (
         ids[np.argsort(ids.astype(str) if ids.dtype == object else ids, kind="stable")]
         if len(set(ids.tolist())) == len(ids)
@@ -196,7 +196,7 @@ def _sorted(ids: Array) -> Array:
 
 
 def _same_split(folds: Array, others: Array) -> bool:
-    "Whether the same rows were validated together, whatever the numbers of the folds."
+    """Whether the same rows were validated together, whatever the numbers of the folds."""
     pairs = len(np.unique(np.stack([folds, others]), axis=1).T)
     return np.array_equal(folds < 0, others < 0) and pairs == len(np.unique(folds)) == len(
         np.unique(others)
@@ -204,7 +204,7 @@ def _same_split(folds: Array, others: Array) -> bool:
 
 
 def _greedy(metric: Metric, targs: Array, oofs: Array) -> Array:
-    "Add, with replacement, the member that helps most; stop where the score was best."
+    """Add, with replacement, the member that helps most; stop where the score was best."""
     counts, total, best = np.zeros(len(oofs)), np.zeros(oofs.shape[1:]), None
     for i in range(GREEDY_ROUNDS):
         scores = [metric.score(targs, (total + o) / (i + 1)) for o in oofs]
@@ -218,7 +218,7 @@ def _greedy(metric: Metric, targs: Array, oofs: Array) -> Array:
 
 
 def _ranks(preds: Array, reference: Array) -> Array:
-    "Share of the reference predictions at or below each prediction, per output; classes are rescaled to sum to one."
+    """Share of the reference predictions at or below each prediction, per output; classes are rescaled to sum to one."""
     ranks = np.stack(
         [
             np.searchsorted(np.sort(reference[:, j]), preds[:, j], side="right")

@@ -35,17 +35,17 @@ _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEX
 
 
 def kaggle_input() -> Path:
-    "Return the folder Kaggle mounts data under (`KAGGLE_CACHE_MOUNT_FOLDER`, else /kaggle/input)."
+    """Return the folder Kaggle mounts data under (`KAGGLE_CACHE_MOUNT_FOLDER`, else /kaggle/input)."""
     return Path(os.environ.get("KAGGLE_CACHE_MOUNT_FOLDER", "/kaggle/input"))
 
 
 def home() -> Path:
-    "Return the folder for what outlives one run, like the submission journal (`FKP_HOME`, else ~/.fastkaggle_plus)."
+    """Return the folder for what outlives one run, like the submission journal (`FKP_HOME`, else ~/.fastkaggle_plus)."""
     return Path(os.environ.get("FKP_HOME") or Path.home() / ".fastkaggle_plus")
 
 
 def has_credential_variables() -> bool:
-    "Say whether a Kaggle key or token is given by environment variables."
+    """Say whether a Kaggle key or token is given by environment variables."""
     return bool(
         os.environ.get("KAGGLE_API_TOKEN")
         or (os.environ.get("KAGGLE_USERNAME") and os.environ.get("KAGGLE_KEY"))
@@ -53,18 +53,18 @@ def has_credential_variables() -> bool:
 
 
 def credential_variables() -> dict[str, str]:
-    "Return the Kaggle credentials that environment variables give: user, key, token; only those that are set."
+    """Return the Kaggle credentials that environment variables give: user, key, token; only those that are set."""
     names = {"user": "KAGGLE_USERNAME", "key": "KAGGLE_KEY", "token": "KAGGLE_API_TOKEN"}
     return {name: value for name, variable in names.items() if (value := os.environ.get(variable))}
 
 
 def api_environment() -> str:
-    "Return which Kaggle the clients are told to use (`KAGGLE_API_ENVIRONMENT`): PROD unless set."
+    """Return which Kaggle the clients are told to use (`KAGGLE_API_ENVIRONMENT`): PROD unless set."""
     return os.environ.get("KAGGLE_API_ENVIRONMENT") or "PROD"
 
 
 def token_files() -> list[Path]:
-    "Return the credential files Kaggle's clients look for that exist here."
+    """Return the credential files Kaggle's clients look for that exist here."""
     config = Path(os.environ.get("KAGGLE_CONFIG_DIR") or Path.home() / ".kaggle")
     user = Path.home() / ".kaggle"
     wanted = [
@@ -77,7 +77,7 @@ def token_files() -> list[Path]:
 
 
 def harmless_variables() -> dict[str, str]:
-    "Return the variables that foreign code may inherit: search paths, language, hardware. No key, token or proxy is among them."
+    """Return the variables that foreign code may inherit: search paths, language, hardware. No key, token or proxy is among them."""
     kept = (
         "PATH",
         "LANG",
@@ -97,12 +97,12 @@ def harmless_variables() -> dict[str, str]:
 
 
 def is_rehearsal() -> bool:
-    "Say whether this process talks to the sandbox (see `rehearsing`)."
+    """Say whether this process talks to the sandbox (see `rehearsing`)."""
     return bool(os.environ.get("FKP_REHEARSAL"))
 
 
 def assert_loopback(url: str) -> str:
-    "Return `url` if its host is this machine; raise SandboxError otherwise."
+    """Return `url` if its host is this machine; raise SandboxError otherwise."""
     host = urlsplit(url).hostname or ""
     try:
         addresses = (
@@ -161,7 +161,7 @@ def rehearsing(
 
 
 def has_gpu() -> bool:
-    "Say whether a program may see an NVIDIA GPU here, without loading a driver: `CUDA_VISIBLE_DEVICES` can hide it."
+    """Say whether a program may see an NVIDIA GPU here, without loading a driver: `CUDA_VISIBLE_DEVICES` can hide it."""
     signs = (
         "/proc/driver/nvidia/version",
         "/dev/nvidia0",
@@ -173,13 +173,13 @@ def has_gpu() -> bool:
 
 
 def with_variables(**changes: str) -> dict[str, str]:
-    "Return the environment for a child process, with `changes`."
+    """Return the environment for a child process, with `changes`."""
     return {**os.environ, **changes}
 
 
 @contextlib.contextmanager
 def numeric_threads(n: int) -> Iterator[None]:
-    "Give processes started, and libraries imported, meanwhile so many numeric threads each: trials share the cores."
+    """Give processes started, and libraries imported, meanwhile so many numeric threads each: trials share the cores."""
     before = {k: os.environ.get(k) for k in _THREADS}
     os.environ.update(dict.fromkeys(_THREADS, str(n)))
     try:

@@ -44,15 +44,15 @@ _MOST_LISTED = 60  # a longer list hides what was wrong
 
 
 class FastkaggleError(Exception):
-    "Base of every error this package raises on purpose."
+    """Base of every error this package raises on purpose."""
 
 
 class ConfigError(FastkaggleError, ValueError):
-    "A competition.toml, bundle or trial that does not read."
+    """A competition.toml, bundle or trial that does not read."""
 
 
 class UnknownName(FastkaggleError, ValueError):
-    "A name that is not known here."
+    """A name that is not known here."""
 
     def __init__(self, what: str, name: object, known: Iterable[str], hint: str = ""):
         known = sorted(set(known))
@@ -68,7 +68,7 @@ class UnknownName(FastkaggleError, ValueError):
 
 
 class MissingExtra(FastkaggleError, ImportError):
-    "An optional package is absent."
+    """An optional package is absent."""
 
     def __init__(self, package: str, extra: str):
         super().__init__(
@@ -93,11 +93,11 @@ def needs_extra(extra: str) -> Iterator[None]:
 
 
 class DataError(FastkaggleError, ValueError):
-    "Rows or columns that cannot be what they should be."
+    """Rows or columns that cannot be what they should be."""
 
 
 class UnreadableImage(DataError):
-    "A file that does not decode as an image."
+    """A file that does not decode as an image."""
 
     def __init__(self, file: object, why: str):
         super().__init__(
@@ -107,35 +107,35 @@ class UnreadableImage(DataError):
 
 
 class GroupsOverlap(UserWarning):
-    "A warning, no error: rows that belong together stand on both sides of a split, so its scores flatter."
+    """A warning, no error: rows that belong together stand on both sides of a split, so its scores flatter."""
 
 
 class SubmissionError(FastkaggleError, ValueError):
-    "A csv that breaks the submission contract."
+    """A csv that breaks the submission contract."""
 
 
 class SelectionError(FastkaggleError, ValueError):
-    "Ensemble members would be dropped on their own score."
+    """Ensemble members would be dropped on their own score."""
 
 
 class NotebookError(FastkaggleError, ValueError):
-    "A notebook that breaks a rule of the check."
+    """A notebook that breaks a rule of the check."""
 
 
 class SecretFound(FastkaggleError, ValueError):
-    "A key or token would leave this machine."
+    """A key or token would leave this machine."""
 
 
 class WeightsMissing(FastkaggleError, OSError):
-    "Pretrained weights that are not on this machine and cannot be downloaded."
+    """Pretrained weights that are not on this machine and cannot be downloaded."""
 
 
 class SandboxError(FastkaggleError):
-    "The local twin could not start, or would not be local."
+    """The local twin could not start, or would not be local."""
 
 
 class KaggleError(FastkaggleError):
-    "Anything the service, or the way to it, refused."
+    """Anything the service, or the way to it, refused."""
 
     def __init__(self, message: str, *, status: int | None = None, said: str = ""):
         super().__init__(message)
@@ -144,71 +144,71 @@ class KaggleError(FastkaggleError):
 
 
 class NoCredentials(KaggleError):
-    "No key or token was found."
+    """No key or token was found."""
 
 
 class BadCredentials(KaggleError):
-    "A key or token was found and refused."
+    """A key or token was found and refused."""
 
 
 class RulesNotAccepted(KaggleError):
-    "The competition's rules are not accepted."
+    """The competition's rules are not accepted."""
 
 
 class PermissionDenied(KaggleError):
-    "Phone not verified, private, or not your team."
+    """Phone not verified, private, or not your team."""
 
 
 class NotFound(KaggleError):
-    "No such competition, file or submission."
+    """No such competition, file or submission."""
 
 
 class DailyLimitReached(KaggleError):
-    "No submissions left today."
+    """No submissions left today."""
 
 
 class DeadlinePassed(KaggleError):
-    "The competition takes no more submissions."
+    """The competition takes no more submissions."""
 
 
 class RateLimited(KaggleError):
-    "Too many requests."
+    """Too many requests."""
 
 
 class KaggleUnavailable(KaggleError):
-    "5xx, timeout or lost connection, after all retries."
+    """5xx, timeout or lost connection, after all retries."""
 
 
 class DownloadCorrupt(KaggleError):
-    "Bytes that do not match their size, MD5 or CRC."
+    """Bytes that do not match their size, MD5 or CRC."""
 
 
 class UploadFailed(KaggleError):
-    "The file did not arrive."
+    """The file did not arrive."""
 
 
 class SubmissionFailed(KaggleError):
-    "Kaggle took the file and scored it as an error."
+    """Kaggle took the file and scored it as an error."""
 
 
 class NameTaken(KaggleError):
-    "A dataset or notebook of that name is there already."
+    """A dataset or notebook of that name is there already."""
 
 
 class DatasetFailed(KaggleError):
-    "A dataset version was not made, or its processing failed."
+    """A dataset version was not made, or its processing failed."""
 
 
 class PushRefused(KaggleError):
-    "A notebook version was not made, or lacks one of its inputs."
+    """A notebook version was not made, or lacks one of its inputs."""
 
 
 class QuotaReached(KaggleError):
-    "No accelerator session or hour left."
+    """No accelerator session or hour left."""
 
 
 class KernelFailed(KaggleError):
-    "A pushed notebook ended in an error."
+    """A pushed notebook ended in an error."""
 
     def __init__(
         self, message: str, *, said: str = "", what: str = "", log_end: str = "", log: str = ""

@@ -22,7 +22,7 @@ KINDS = ("random", "stratified", "group", "stratified-group", "time")
 
 @dataclass(frozen=True, eq=False)
 class Folds:
-    "Which fold validates each training row."
+    """Which fold validates each training row."""
 
     assignment: Array  # (n_train,) integers from 0; -1: never validated (the earliest rows of a time split, all but a declared holdout)
     kind: str  # random | stratified | group | stratified-group | time
@@ -33,7 +33,7 @@ class Folds:
 
     @property
     def n_folds(self) -> int:
-        "Number of folds."
+        """Number of folds."""
         return int(self.assignment.max()) + 1
 
     def __len__(self) -> int:
@@ -43,20 +43,20 @@ class Folds:
         return np.array(self.assignment, dtype=dtype)
 
     def splits(self) -> Iterator[tuple[Array, Array]]:
-        "Yield (rows to fit on, rows to validate) per fold; along time a fold is fitted on what came before it."
+        """Yield (rows to fit on, rows to validate) per fold; along time a fold is fitted on what came before it."""
         for k in range(self.n_folds):
             fit = self.assignment < k if self.kind == "time" else self.assignment != k
             yield np.flatnonzero(fit), np.flatnonzero(self.assignment == k)
 
     def fingerprint(self) -> str:
-        "Return a hash of the assignment."
+        """Return a hash of the assignment."""
         return hashlib.sha256(
             self.kind.encode() + self.assignment.astype(np.int64).tobytes()
         ).hexdigest()[:16]
 
 
 def rows_fingerprint(targs: Array) -> str:
-    "Return a hash of the order of the rows, as their targets (n,) or (n, k) tell it; a logarithm, or labels for their codes, changes nothing."
+    """Return a hash of the order of the rows, as their targets (n,) or (n, k) tell it; a logarithm, or labels for their codes, changes nothing."""
     columns = np.asarray(targs).reshape(len(targs), -1).T
     ranks = [
         np.unique(c.astype(str) if c.dtype == object else c, return_inverse=True)[1]
@@ -165,7 +165,7 @@ def _held_out(
 
 
 def _systematic(strata: Array, share: float, seed: int) -> Array:
-    "Draw the share of each stratum, to the row, however small it is: at even steps through the strata one after the other."
+    """Draw the share of each stratum, to the row, however small it is: at even steps through the strata one after the other."""
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(strata))
     order = order[np.argsort(strata[order], kind="stable")]
@@ -180,7 +180,7 @@ def _systematic(strata: Array, share: float, seed: int) -> Array:
 
 
 def _latest(time: Array, share: float) -> Array:
-    "The latest share of the rows; equal times stay together."
+    """The latest share of the rows; equal times stay together."""
     n = len(time)
     held = np.asarray(time >= np.sort(time)[min(n - round(share * n), n - 1)])
     held = held if not held.all() else np.asarray(time > time.min())

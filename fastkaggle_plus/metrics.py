@@ -17,7 +17,7 @@ _MOST_GRADES = 1000  # a wider range of whole numbers is no scale of grades
 
 @dataclass(frozen=True)
 class Metric:
-    "One way to score predictions."
+    """One way to score predictions."""
 
     name: str
     higher_is_better: bool
@@ -47,11 +47,11 @@ class Metric:
         return preds[:, 0] if preds.shape[1] == 1 else preds
 
     def score(self, targs: Array, preds: Array) -> float:
-        "Return the score of model output `preds` (n, n_outputs) against `targs`: class codes (n,), or values (n,) or (n, k)."
+        """Return the score of model output `preds` (n, n_outputs) against `targs`: class codes (n,), or values (n,) or (n, k)."""
         return float(self.compare(np.asarray(targs), self.answers(preds)))
 
     def per_row(self, targs: Array, preds: Array) -> Array | None:
-        "Return (n,) scores whose mean is the score, or None when the metric is not a mean over rows."
+        """Return (n,) scores whose mean is the score, or None when the metric is not a mean over rows."""
         return (
             None
             if self.rowwise is None
@@ -59,12 +59,12 @@ class Metric:
         )
 
     def gain(self, new: float, old: float) -> float:
-        "Return how much better `new` is than `old`: positive is better, whatever the direction."
+        """Return how much better `new` is than `old`: positive is better, whatever the direction."""
         return new - old if self.higher_is_better else old - new
 
 
 def _rows(values: Array) -> Array:
-    "Mean over the outputs of one row, so that (n, k) and (n,) read alike."
+    """Mean over the outputs of one row, so that (n, k) and (n,) read alike."""
     return values.reshape(len(values), -1).mean(1)
 
 
@@ -82,7 +82,7 @@ def _hit(truth: Array, answers: Array) -> Array:
 
 
 def _probability_rows(truth: Array, answers: Array) -> Array:
-    "Probability given to the true class, rows rescaled to sum to one and clipped, as Kaggle does."
+    """Probability given to the true class, rows rescaled to sum to one and clipped, as Kaggle does."""
     answers = np.asarray(answers, dtype=float)
     if answers.ndim == 1:
         answers = np.column_stack([1 - answers, answers])
@@ -97,7 +97,7 @@ def _log_losses(truth: Array, answers: Array) -> Array:
 
 
 def _auc(truth: Array, answers: Array) -> float:
-    "Area under the curve; for several classes the mean over those that occur, each against the others. NaN where there is one class only."
+    """Area under the curve; for several classes the mean over those that occur, each against the others. NaN where there is one class only."""
     from sklearn.metrics import roc_auc_score
 
     truth, answers = np.asarray(truth), np.asarray(answers, dtype=float)
@@ -117,7 +117,7 @@ def _auc(truth: Array, answers: Array) -> float:
 
 
 def _quadratic_kappa(truth: Array, answers: Array) -> float:
-    "Cohen's kappa with squared distances; a whole number that nobody chose keeps its place between its neighbours."
+    """Cohen's kappa with squared distances; a whole number that nobody chose keeps its place between its neighbours."""
     from sklearn.metrics import cohen_kappa_score
 
     truth, answers = np.asarray(truth), np.asarray(answers)
@@ -163,13 +163,13 @@ def _correlation(name: str) -> Callable[[Any, Any], float]:
 
 
 def mean_columnwise_rmse(truth: Any, answers: Any) -> float:
-    "Return the mean over target columns of each column's root mean squared error; (n,) or (n, k)."
+    """Return the mean over target columns of each column's root mean squared error; (n,) or (n, k)."""
     truth, answers = (np.asarray(a, dtype=float).reshape(len(a), -1) for a in (truth, answers))
     return float(np.sqrt(((truth - answers) ** 2).mean(0)).mean())
 
 
 def average_precisions(truth: Sequence[Any], answers: Sequence[Sequence[Any]], k: int) -> Array:
-    "Return (n,) average precisions at `k` for one true label a row: 1 / rank of the first hit within `k`, else 0."
+    """Return (n,) average precisions at `k` for one true label a row: 1 / rank of the first hit within `k`, else 0."""
     return np.array(
         [
             next((1 / (i + 1) for i, a in enumerate(list(row)[:k]) if a == t), 0.0)
@@ -243,7 +243,7 @@ ALIASES = {
 
 
 def get_metric(name: str) -> Metric:
-    "Return the metric called `name` (`map@7` and the like are made on demand); raise UnknownName with near matches."
+    """Return the metric called `name` (`map@7` and the like are made on demand); raise UnknownName with near matches."""
     name = ALIASES.get(str(name), str(name))
     if name.startswith("map@") and name[4:].isdigit() and int(name[4:]) > 0:
         return METRICS.get(name) or _map_at(int(name[4:]))
@@ -279,11 +279,11 @@ def pseudo_values(
 
 
 def standard_error(values: Array) -> float:
-    "Return the standard error of the mean of `values`, NaN left out."
+    """Return the standard error of the mean of `values`, NaN left out."""
     values = values[~np.isnan(values)]
     return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")
 
 
 def score_se(metric: Metric, targs: Array, preds: Array) -> float:
-    "Return the standard error of a score over its rows."
+    """Return the standard error of a score over its rows."""
     return standard_error(pseudo_values(metric, targs, preds))

@@ -23,7 +23,7 @@ _SHOWN = 12  # classes listed in an error
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    "Out-of-fold and test predictions of one model, or of an ensemble."
+    """Out-of-fold and test predictions of one model, or of an ensemble."""
 
     name: str
     metric: str  # a name in metrics.py
@@ -56,29 +56,29 @@ class Predictions:
 
     @property
     def validated(self) -> Array:
-        "Mask (n_train,) of the rows with an out-of-fold prediction."
+        """Mask (n_train,) of the rows with an out-of-fold prediction."""
         return np.asarray(self.folds >= 0) & ~np.isnan(self.oof).any(1)
 
     @cached_property
     def oof_score(self) -> float:
-        "Score over all out-of-fold predictions."
+        """Score over all out-of-fold predictions."""
         rows = self.validated
         return get_metric(self.metric).score(self.targs[rows], self.oof[rows])
 
     @cached_property
     def pseudo_values(self) -> Array:
-        "Values whose mean is `oof_score` and whose scatter is its error, see `metrics.pseudo_values`."
+        """Values whose mean is `oof_score` and whose scatter is its error, see `metrics.pseudo_values`."""
         rows = self.validated
         return pseudo_values(get_metric(self.metric), self.targs[rows], self.oof[rows])
 
     @property
     def oof_score_se(self) -> float:
-        "Standard error of `oof_score`."
+        """Standard error of `oof_score`."""
         return standard_error(self.pseudo_values)
 
     @property
     def fold_scores(self) -> list[float]:
-        "Score within each fold; NaN for one that nothing was trained for, so that no other's stands in its place."
+        """Score within each fold; NaN for one that nothing was trained for, so that no other's stands in its place."""
         metric, rows = get_metric(self.metric), self.validated
         return [
             metric.score(self.targs[m], self.oof[m])
@@ -91,7 +91,7 @@ class Predictions:
         return f"{self.name}: {self.metric} {self.oof_score:.4f} ± {self.oof_score_se:.4f} ({int(self.validated.sum())} rows)"
 
     def aligned(self, ids: Array, test_ids: Array, vocab: tuple[Any, ...]) -> Predictions:
-        "Return the same predictions with rows in the order of these ids and columns in that of `vocab`; raise DataError if they differ."
+        """Return the same predictions with rows in the order of these ids and columns in that of `vocab`; raise DataError if they differ."""
         if (
             vocab == self.vocab
             and np.array_equal(ids, self.ids)
@@ -125,7 +125,7 @@ class Predictions:
         )
 
     def save(self, file: str | Path) -> Path:
-        "Write one .npz file that `load_predictions` reads, with no pickle in it."
+        """Write one .npz file that `load_predictions` reads, with no pickle in it."""
         file = Path(file)
         facts = as_json({k: getattr(self, k) for k in _FACTS})
         arrays = {k: np.asarray(getattr(self, k)) for k in _ARRAYS}
@@ -136,7 +136,7 @@ class Predictions:
 
 
 def as_json(facts: dict[str, Any]) -> str:
-    "Return facts as JSON; numbers and arrays of numpy become Python's."
+    """Return facts as JSON; numbers and arrays of numpy become Python's."""
 
     def plain(value: object) -> Any:
         if isinstance(value, np.generic | np.ndarray):
@@ -147,7 +147,7 @@ def as_json(facts: dict[str, Any]) -> str:
 
 
 def load_predictions(file: str | Path) -> Predictions:
-    "Read what `Predictions.save` wrote; raise DataError when the file is damaged."
+    """Read what `Predictions.save` wrote; raise DataError when the file is damaged."""
     try:
         with np.load(Path(file), allow_pickle=False) as f:
             facts = json.loads(str(f["facts"]))

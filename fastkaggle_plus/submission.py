@@ -26,14 +26,14 @@ def write_submission(
     *,
     file: str | Path = "submission.csv",
 ) -> Path:
-    "Write the csv that Kaggle scores, in the sample submission's rows and columns, and return its path. Raises SubmissionError."
+    """Write the csv that Kaggle scores, in the sample submission's rows and columns, and return its path. Raises SubmissionError."""
     frame = submission_of(preds, comp, path)
     frame.to_csv(file, index=False, lineterminator="\n", quoting=quoting_of(frame))
     return Path(file)
 
 
 def submission_of(preds: Predictions, comp: Competition, path: str | Path) -> pd.DataFrame:
-    "Return what `write_submission` writes, checked. Raises SubmissionError."
+    """Return what `write_submission` writes, checked. Raises SubmissionError."""
     sample = _sample(comp, Path(path), preds.vocab)
     return check_submission(
         answer_frame(preds, sample, get_metric(comp.metric), target=comp.target),
@@ -50,7 +50,7 @@ def check_file(
     *,
     labels: tuple[Any, ...] = (),  # labels that may be answered; () for any
 ) -> pd.DataFrame:
-    "Check a csv written elsewhere and return it in the sample's order. Raises SubmissionError."
+    """Check a csv written elsewhere and return it in the sample's order. Raises SubmissionError."""
     try:
         frame = pd.read_csv(
             file, dtype=str, keep_default_na=False, na_values=[""]
@@ -167,7 +167,7 @@ def answer_frame(
 
 
 def _sample(comp: Competition, path: Path, labels: tuple[Any, ...]) -> pd.DataFrame:
-    "The sample submission; without one, the test ids with the target columns, or a column a class for probabilities of several."
+    """The sample submission; without one, the test ids with the target columns, or a column a class for probabilities of several."""
     file, by_class = (
         path / comp.sample_submission,
         comp.task == "multiclass" and get_metric(comp.metric).wants == "probability",
@@ -189,7 +189,7 @@ def _sample(comp: Competition, path: Path, labels: tuple[Any, ...]) -> pd.DataFr
 
 
 def _in_order(frame: pd.DataFrame, wanted: pd.Series) -> pd.DataFrame:
-    "Join by id: rows in the sample's order, each id once."
+    """Join by id: rows in the sample's order, each id once."""
     if (absent := np.flatnonzero(frame[wanted.name].isna())).size:
         raise SubmissionError(
             f"The submission has no id in {len(absent)} of its rows, the first in row {absent[0] + 1}. Every row needs one "
@@ -231,7 +231,7 @@ def _in_order(frame: pd.DataFrame, wanted: pd.Series) -> pd.DataFrame:
 
 
 def _is_empty(cells: pd.Series, allowed: set[str]) -> pd.Series:
-    "Say which cells a csv would show as nothing, or as the word that pandas or numpy has for it, unless that is a label."
+    """Say which cells a csv would show as nothing, or as the word that pandas or numpy has for it, unless that is a label."""
     if pd.api.types.is_numeric_dtype(cells):
         return cells.isna()
     words = cells.astype(str).str.strip()
@@ -281,7 +281,7 @@ def _check_probabilities(frame: pd.DataFrame, id: str, columns: list[str]) -> No
 def _labels(
     frame: pd.DataFrame, id: str, column: str, labels: tuple[Any, ...], want: Metric
 ) -> pd.Series:
-    "Return answered labels in the spelling of `labels`, each a known one."
+    """Return answered labels in the spelling of `labels`, each a known one."""
     known, words, is_ranking = (
         {spelled(v): v for v in written(labels)},
         frame[column].astype(str),
@@ -319,7 +319,7 @@ def _labels(
 
 
 def _check_for_blanks(labels: tuple[Any, ...]) -> None:
-    "Refuse labels that a ranking cannot hold."
+    """Refuse labels that a ranking cannot hold."""
     if odd := [v for v in labels if len(str(v).split()) != 1]:
         raise SubmissionError(
             f"A ranking names its labels with blanks between them, and the label {odd[0]!r} holds a blank itself, so no cell can hold it. "
@@ -328,7 +328,7 @@ def _check_for_blanks(labels: tuple[Any, ...]) -> None:
 
 
 def _whole(value: Any) -> Any:
-    "An id as it is written: 1.0 read from a column with gaps is 1."
+    """An id as it is written: 1.0 read from a column with gaps is 1."""
     return (
         int(value)
         if isinstance(value, (float, np.floating)) and float(value).is_integer()
@@ -337,7 +337,7 @@ def _whole(value: Any) -> Any:
 
 
 def _refuse(wrong: Any, ids: pd.Series, what: str, mend: str) -> None:
-    "Raise when any row is wrong, naming the first few."
+    """Raise when any row is wrong, naming the first few."""
     wrong = np.asarray(wrong, dtype=bool)
     if not (n := int(wrong.sum())):
         return

@@ -19,7 +19,7 @@ GOOD = 'task = "binary"\nmetric = "accuracy"\nid = "id"\ntarget = "y"\n'
 
 
 def make(folder, text=GOOD, slug="my-comp", **files):
-    "Write a competition folder."
+    """Write a competition folder."""
     (folder / slug).mkdir(parents=True, exist_ok=True)
     (folder / slug / "competition.toml").write_text(text, encoding="utf-8")
     for name, content in files.items():

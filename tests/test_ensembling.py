@@ -34,7 +34,7 @@ def test_independent_members_beat_each_of_them():
 
 
 def shuffled(preds, seed=1):
-    "The same predictions with rows, test rows and classes in another order."
+    """The same predictions with rows, test rows and classes in another order."""
     rng = np.random.default_rng(seed)
     rows, test_rows, columns = (
         rng.permutation(n) for n in (len(preds.ids), len(preds.test_ids), preds.oof.shape[1])

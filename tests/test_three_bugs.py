@@ -156,7 +156,7 @@ def test_what_the_rows_are_does_not_change_the_splits_fingerprint():
 
 
 def numbered(fits: list, fails_at: int = 99) -> Model:
-    "A model whose k-th fit answers with a noise of its own."
+    """A model whose k-th fit answers with a noise of its own."""
 
     def fit(table):
         if len(fits) == fails_at:

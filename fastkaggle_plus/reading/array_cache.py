@@ -98,7 +98,7 @@ def cached_array(
 
 
 def stamps(files: Iterable[str]) -> Iterator[tuple[str, int, int]]:
-    "Yield (resolved path, size in bytes, mtime in ns) of each file, for what depends on their content; zeros where there is none."
+    """Yield (resolved path, size in bytes, mtime in ns) of each file, for what depends on their content; zeros where there is none."""
     folders: dict[str, str] = {}
     for file in files:
         parent, name = os.path.split(file)
@@ -116,7 +116,7 @@ def stamps(files: Iterable[str]) -> Iterator[tuple[str, int, int]]:
 
 
 def _entry(file: Path) -> tuple[Array, list[tuple[int, str]]] | None:
-    "The array and the note beside it, or None where one of them is missing or damaged."
+    """The array and the note beside it, or None where one of them is missing or damaged."""
     note = file.with_suffix(".json")
     try:
         says = json.loads(note.read_text(encoding="utf-8"))
@@ -173,7 +173,7 @@ def _make(
 
 @lru_cache(maxsize=64)
 def _checksums(file: str, inode: int, size: int, mtime_ns: int) -> list[int]:
-    "The checksum of each block of a file, computed once for what it is now. Reading it all also brings it into memory, where it is needed next."
+    """The checksum of each block of a file, computed once for what it is now. Reading it all also brings it into memory, where it is needed next."""
 
     def checksum(start: int) -> int:
         with open(file, "rb") as f:
@@ -193,7 +193,7 @@ def _is_readable(file: str, make: Callable[[str], Array]) -> bool:
 
 
 def _clean(folder: Path, keep: Path) -> None:
-    "Remove entries that nobody will use, and what killed processes left half made. The empty locks stay: another may wait at one."
+    """Remove entries that nobody will use, and what killed processes left half made. The empty locks stay: another may wait at one."""
     name = keep.stem.split("-")[0]
     for stem in {
         f.stem for f in folder.glob(f"{name}-{'[0-9a-f]' * 32}.*") if f.suffix != ".lock"
@@ -208,7 +208,7 @@ def _clean(folder: Path, keep: Path) -> None:
 
 
 def _is_wanted(note: Path) -> bool:
-    "Say whether an entry is whole, was used lately, and its first file is still there."
+    """Say whether an entry is whole, was used lately, and its first file is still there."""
     try:
         source = json.loads(note.read_text(encoding="utf-8"))["source"]
         return time.time() - note.stat().st_mtime < _KEPT_S and (

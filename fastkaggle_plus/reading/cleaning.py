@@ -88,7 +88,7 @@ def apply_cleaning(
 def undo_cleaning(
     path: str | Path,  # the data folder that was cleaned
 ) -> pd.DataFrame:
-    "Put back every image, row and label that `apply_cleaning` changed, and return what was done. Raises DataError when a file stands in the way."
+    """Put back every image, row and label that `apply_cleaning` changed, and return what was done. Raises DataError when a file stands in the way."""
     folder = Path(path).resolve()
     if not folder.is_dir():
         raise DataError(f"{folder} is no folder. Give the data folder that was cleaned.")
@@ -120,7 +120,7 @@ def undo_cleaning(
 
 
 def _actions(table: pd.DataFrame) -> dict[str, str]:
-    "The action of each id that has one."
+    """The action of each id that has one."""
     if missing := [c for c in ("id", "action") if c not in table]:
         raise DataError(
             f"The table has no column {missing[0]!r}; its columns: {', '.join(map(str, table.columns))}. Take the table of top_losses, "
@@ -155,7 +155,7 @@ def _train_file(comp: Competition, folder: Path) -> Path:
 def _plan(
     actions: dict[str, str], comp: Competition, folder: Path, away: Path, steps: Sequence[Step]
 ) -> list[Step]:
-    "The steps that are left to do; nothing is touched."
+    """The steps that are left to do; nothing is touched."""
     file, id, (target, *_) = folder / comp.train, comp.id, comp.target
     rows = read_text_rows(file)
     need_columns(rows, {"id": (id,), "target": comp.target}, file, comp.facts_file)
@@ -228,14 +228,14 @@ def _plan(
 
 
 def _where(comp: Competition) -> tuple[str, str] | None:
-    "The folder and the name template of training images, None where the competition has none."
+    """The folder and the name template of training images, None where the competition has none."""
     if comp.images:
         return comp.images.train_folder, comp.images.name
     return ("train_images", "{id}") if comp.kind == "images" else None  # as `read_images` has it
 
 
 def _images(rows: pd.DataFrame, comp: Competition, folder: Path) -> list[str]:
-    'Each row\'s image as a path in the data folder, "" where there is none.'
+    """Each row\'s image as a path in the data folder, "" where there is none."""
     if (where := _where(comp)) is None:
         return [""] * len(rows)
     found = find_images(rows, folder / where[0], id=comp.id, name=where[1])
@@ -243,7 +243,7 @@ def _images(rows: pd.DataFrame, comp: Competition, folder: Path) -> list[str]:
 
 
 def _moved(place: str, comp: Competition, row: dict[str, Any], label: str) -> str:
-    "Where an image belongs under its new label: elsewhere only if its path says the old one."
+    """Where an image belongs under its new label: elsewhere only if its path says the old one."""
     within, name = _where(comp) or ("", "")
     inside, suffix = Path(place).relative_to(within).as_posix(), Path(place).suffix
     before = {**row, "id": row[comp.id]}
@@ -269,7 +269,7 @@ def _check_unique(
 
 
 def _check_free(folder: Path, new: Sequence[Step], steps: Sequence[Step]) -> None:
-    "Refuse to move an image to where another is, will be, or comes back to if all is undone."
+    """Refuse to move an image to where another is, will be, or comes back to if all is undone."""
     claims = {
         place: s.id for s in steps if s.action != "original" for place in (s.start, s.end) if place
     }

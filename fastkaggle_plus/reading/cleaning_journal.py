@@ -25,7 +25,7 @@ _NAMES = {"start": "from", "end": "to"}
 
 @dataclass(frozen=True)
 class Step:
-    'One row of the journal. Paths are relative to the data folder; "" for a row without an image.'
+    """One row of the journal. Paths are relative to the data folder; "" for a row without an image."""
 
     action: str  # original (the copy of the train csv) | remove | relabel | undo
     id: str
@@ -38,7 +38,7 @@ class Step:
 
 
 def read_steps(folder: Path) -> list[Step]:
-    "Return the steps of a data folder, oldest first; raise DataError when its journal is damaged."
+    """Return the steps of a data folder, oldest first; raise DataError when its journal is damaged."""
     file = folder / JOURNAL
     if not file.exists():
         return []
@@ -67,12 +67,12 @@ def _cell(row: dict[str, Any], column: str) -> str:
 
 
 def as_rows(steps: Sequence[Step]) -> list[dict[str, str]]:
-    "Return steps under the names of the journal's columns."
+    """Return steps under the names of the journal's columns."""
     return [{_NAMES.get(k, k): v for k, v in asdict(step).items()} for step in steps]
 
 
 def write_steps(folder: Path, steps: Sequence[Step]) -> None:
-    "Write the whole journal at once."
+    """Write the whole journal at once."""
     part = folder / (JOURNAL + ".part")
     with part.open("w", newline="", encoding="utf-8") as f:
         writer = csv.DictWriter(
@@ -84,7 +84,7 @@ def write_steps(folder: Path, steps: Sequence[Step]) -> None:
 
 
 def changed_files(folder: Path) -> set[str]:
-    "Return the files of a data folder that cleaning moved or rewrote, as paths in it; none where the file of that name is no journal."
+    """Return the files of a data folder that cleaning moved or rewrote, as paths in it; none where the file of that name is no journal."""
     try:
         return {step.start for step in read_steps(folder)}
     except DataError:
@@ -92,7 +92,7 @@ def changed_files(folder: Path) -> set[str]:
 
 
 def last_steps(steps: Sequence[Step]) -> dict[str, Step]:
-    "Return each id's last step."
+    """Return each id's last step."""
     return {step.id: step for step in steps if step.action != "original"}
 
 
@@ -103,7 +103,7 @@ def settle(
     id: str = "",  # columns of the train csv; "" where every step is undone
     target: str = "",
 ) -> None:
-    "Bring files and train csv to the state that the steps say, whatever part of it is done. Raises DataError."
+    """Bring files and train csv to the state that the steps say, whatever part of it is done. Raises DataError."""
     for step in steps:
         if step.action == "original":
             _keep(folder / step.start, folder / step.end)
@@ -122,7 +122,7 @@ def settle(
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    "Keep other processes from cleaning the same folder, and say in words what the disk refuses."
+    """Keep other processes from cleaning the same folder, and say in words what the disk refuses."""
     try:
         with FileLock(folder / f".{JOURNAL}.lock"):
             yield
@@ -141,7 +141,7 @@ def _keep(file: Path, kept: Path) -> None:
 
 
 def _move(source: Path, target: Path) -> None:
-    "Move a file, never over another; a target of the same bytes is what a killed move between two disks left."
+    """Move a file, never over another; a target of the same bytes is what a killed move between two disks left."""
     if target.exists():
         if not filecmp.cmp(source, target, shallow=False):
             raise DataError(
@@ -162,7 +162,7 @@ def _move(source: Path, target: Path) -> None:
 
 
 def _rewrite(file: Path, kept: Path, last: dict[str, Step], id: str, target: str) -> None:
-    "Write the kept original without removed rows and with the new labels, where the file does not hold that yet."
+    """Write the kept original without removed rows and with the new labels, where the file does not hold that yet."""
     changes = {step.id: step for step in last.values() if step.action != "undo"}
     content = _changed(kept, changes, id, target) if changes else kept.read_bytes()
     if file.exists() and file.read_bytes() == content:
@@ -182,5 +182,5 @@ def _changed(kept: Path, changes: dict[str, Step], id: str, target: str) -> byte
 
 
 def read_text_rows(file: Path) -> Any:
-    "Return a csv with every cell as it is written."
+    """Return a csv with every cell as it is written."""
     return parse_csv(file, dtype=str, keep_default_na=False)

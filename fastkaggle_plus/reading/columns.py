@@ -32,7 +32,7 @@ def infer_features(
     target: tuple[str, ...],  # never features
     categories: tuple[str, ...] = (),  # columns that are categories, whatever they look like
 ) -> tuple[Features, dict[str, str]]:
-    "Return (features of train, of test, cat_names, cont_names), and the columns left out with the reason for each."
+    """Return (features of train, of test, cat_names, cont_names), and the columns left out with the reason for each."""
     x: dict[str, Any] = {}
     x_test: dict[str, Any] = {}
     cat, left_out = [], {c: "not in the train file" for c in test.columns if c not in train.columns}
@@ -65,7 +65,7 @@ def infer_features(
 
 
 def column_kind(name: str, column: pd.Series, id: str = "") -> str:
-    "Return number, date or category; or, for a column no model should see, why: id, constant, free text."
+    """Return number, date or category; or, for a column no model should see, why: id, constant, free text."""
     known = column.dropna()
     if name == id:
         return "id"
@@ -98,18 +98,18 @@ def column_kind(name: str, column: pd.Series, id: str = "") -> str:
 
 
 def is_written_as_number(column: pd.Series) -> bool:
-    "Say whether pandas read the column as numbers or booleans."
+    """Say whether pandas read the column as numbers or booleans."""
     return bool(pd.api.types.is_numeric_dtype(column))
 
 
 def _is_unknown(column: pd.Series) -> pd.Series:
-    "Say which values are words for a value nobody knows, or dates of zeros."
+    """Say which values are words for a value nobody knows, or dates of zeros."""
     words = column.astype(str).str.strip().str.lower()
     return words.isin(UNKNOWN) | words.str.fullmatch(ZERO_DATE)
 
 
 def as_words(column: pd.Series) -> pd.Series:
-    "Return categories as text without surrounding blanks; empty is missing."
+    """Return categories as text without surrounding blanks; empty is missing."""
     words = column.astype(str).str.strip()
     return words.where(column.notna() & (words != ""))
 
@@ -119,7 +119,7 @@ def as_numbers(
     *,
     like: pd.Series | None = None,  # the training column, which decides what a comma means
 ) -> pd.Series:
-    "Return floats, also of numbers written as text (`1,234.5`, `3,14`, `$5`, `12%`, `True`); words become missing."
+    """Return floats, also of numbers written as text (`1,234.5`, `3,14`, `$5`, `12%`, `True`); words become missing."""
     if is_written_as_number(column):
         return column.astype(float)
     text, decides = (
@@ -136,7 +136,7 @@ def as_numbers(
 
 
 def _bare(column: pd.Series) -> pd.Series:
-    "Each distinct value -> its text as a number could be written: without currency, per cent, or a word for unknown."
+    """Each distinct value -> its text as a number could be written: without currency, per cent, or a word for unknown."""
     values = column.dropna().unique()
     text = pd.Series(values, index=values, dtype=object).astype(str).str.strip().str.lower()
     text = text.str.replace(r"^[$€£]\s*|\s*%$", "", regex=True)
@@ -149,7 +149,7 @@ def date_parts(
     like: pd.Series
     | None = None,  # the training column, which decides between day first and month first
 ) -> pd.DataFrame:
-    "Expand dates to the parts of fastai's add_datepart that trees use: year, month, day, week day, day of year, hour, elapsed days."
+    """Expand dates to the parts of fastai's add_datepart that trees use: year, month, day, week day, day of year, hour, elapsed days."""
     when = read_dates(column, like=like)
     parts = {
         "Year": when.dt.year,
@@ -164,7 +164,7 @@ def date_parts(
 
 
 def read_dates(column: pd.Series, *, like: pd.Series | None = None) -> pd.Series:
-    "Return timestamps without time zone; missing where a value is no date. Each distinct text is parsed once."
+    """Return timestamps without time zone; missing where a value is no date. Each distinct text is parsed once."""
     decides = column if like is None else like
     if is_written_as_number(column):
         texts = column.dropna().astype("int64").astype(str).reindex(column.index)
@@ -190,7 +190,7 @@ def read_dates(column: pd.Series, *, like: pd.Series | None = None) -> pd.Series
 
 
 def _day_first(column: pd.Series) -> bool:
-    "Say whether 05.02.2020 is in February: as other rows show, else with dots yes, with slashes no."
+    """Say whether 05.02.2020 is in February: as other rows show, else with dots yes, with slashes no."""
     parts = (
         pd.Series(column.dropna().unique())
         .astype(str)
@@ -215,7 +215,7 @@ def _are_yyyymmdd(numbers: pd.Series) -> bool:
 
 
 def _strangers(train: pd.Series, test: pd.Series) -> bool:
-    "Say whether test holds next to no category of train, as with the groups of a grouped split."
+    """Say whether test holds next to no category of train, as with the groups of a grouped split."""
     known = as_words(test).dropna()
     return len(known) >= ENOUGH_ROWS and bool(
         known.isin(as_words(train.drop_duplicates()).dropna()).mean() < 1 - MOSTLY

@@ -30,7 +30,7 @@ def read_csv(
         str, ...
     ] = (),  # columns of which each cell is what is written there: NA, 007 and " padded " too, "" where there is nothing
 ) -> pd.DataFrame:
-    "Read a csv file; raise DataError that names what is in its folder when it is not there."
+    """Read a csv file; raise DataError that names what is in its folder when it is not there."""
     if not file.is_file():
         there = (
             ", ".join(sorted(p.name for p in file.parent.glob("*"))[:_SHOWN])
@@ -60,7 +60,7 @@ def read_csv(
 
 
 def quoting_of(frame: pd.DataFrame) -> Literal[0, 1]:
-    "Return to_csv's `quoting` for a csv that reads back cell by cell: a lone carriage return ends a line for readers, but makes no writer quote its cell."
+    """Return to_csv's `quoting` for a csv that reads back cell by cell: a lone carriage return ends a line for readers, but makes no writer quote its cell."""
     words = [frame[c] for c in frame if not is_written_as_number(frame[c])]
     return (
         csv.QUOTE_ALL
@@ -88,7 +88,7 @@ def parse_csv(file: str | Path, **options: Any) -> pd.DataFrame:
 
 
 def _is_mostly_utf8(file: str | Path) -> bool:
-    "Say whether most of what is not ASCII reads as UTF-8."
+    """Say whether most of what is not ASCII reads as UTF-8."""
     cells = pd.read_csv(
         file, encoding="utf-8", encoding_errors="replace", dtype=str, keep_default_na=False
     )
@@ -100,7 +100,7 @@ def _is_mostly_utf8(file: str | Path) -> bool:
 
 
 def _separators(file: Path) -> str:
-    "What to say of a file whose heading holds another separator and no comma; nothing of others."
+    """What to say of a file whose heading holds another separator and no comma; nothing of others."""
     try:
         heading = list(map(str, parse_csv(file, nrows=0, sep="\0").columns))
     except ValueError:
@@ -118,7 +118,7 @@ def _separators(file: Path) -> str:
 def read_sample(
     folder: Path, name: str, test_ids: pd.Series, target: tuple[str, ...]
 ) -> pd.DataFrame:
-    "Read the sample submission; without one, answer for each test row in the target columns."
+    """Read the sample submission; without one, answer for each test row in the target columns."""
     if (folder / name).exists():
         return read_csv(folder / name, as_written=(str(test_ids.name),))
     return pd.DataFrame({str(test_ids.name): test_ids, **dict.fromkeys(target, 0)})
@@ -130,7 +130,7 @@ def need_columns(
     file: Path,  # where the columns should be
     facts_file: str,  # where they are named
 ) -> None:
-    "Raise DataError that names the first key whose column is not there, with near matches."
+    """Raise DataError that names the first key whose column is not there, with near matches."""
     columns = [str(c) for c in frame.columns]
     for key, name in [
         (key, name) for key, names in named.items() for name in names if name not in columns

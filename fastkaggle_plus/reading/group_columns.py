@@ -55,7 +55,7 @@ def group_candidates(
 
 
 def share_known(train: pd.Series, test: pd.Series) -> float:
-    "Return the share of test's values that train holds; 1 where test has none."
+    """Return the share of test's values that train holds; 1 where test has none."""
     form = as_numbers if is_written_as_number(train) else as_words
     known = form(test).dropna()
     return float(known.isin(form(train.drop_duplicates()).dropna()).mean()) if len(known) else 1.0

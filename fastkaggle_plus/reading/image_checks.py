@@ -85,7 +85,7 @@ def check_images(
 def _each(
     folder: Path, one: Callable[[Path], tuple[Any, ...]], workers: int | None
 ) -> Iterator[tuple[Any, ...]]:
-    "The path inside the folder, and what `one` says, of each image."
+    """The path inside the folder, and what `one` says, of each image."""
     files = images_below(folder)
     if not files:
         raise DataError(
@@ -112,7 +112,7 @@ def _note(image: Image.Image) -> str:
 
 
 def _move(file: Path, wanted: Path) -> Path:
-    "Move a file to where no other is, and return where that was."
+    """Move a file to where no other is, and return where that was."""
     import shutil
 
     wanted.parent.mkdir(parents=True, exist_ok=True)

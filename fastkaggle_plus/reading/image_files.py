@@ -43,7 +43,7 @@ def open_image(
 
 @contextlib.contextmanager
 def opened(file: str | Path) -> Iterator[Image.Image]:
-    "Open an image whose pixels are not decoded yet; whatever fails until it is closed is an UnreadableImage."
+    """Open an image whose pixels are not decoded yet; whatever fails until it is closed is an UnreadableImage."""
     from PIL import Image
 
     try:
@@ -56,7 +56,7 @@ def opened(file: str | Path) -> Iterator[Image.Image]:
 
 
 def orientation(image: Image.Image) -> int:
-    "Return how the image lies, 1 to 8 as in EXIF: 1 is upright."
+    """Return how the image lies, 1 to 8 as in EXIF: 1 is upright."""
     from PIL import Image
 
     try:
@@ -68,7 +68,7 @@ def orientation(image: Image.Image) -> int:
 
 
 def size_px(image: Image.Image) -> tuple[int, int]:
-    "Return (height, width) as the image is shown."
+    """Return (height, width) as the image is shown."""
     width, height = image.size  # PIL has turned the size of a TIFF already
     return (
         (width, height)
@@ -78,12 +78,12 @@ def size_px(image: Image.Image) -> tuple[int, int]:
 
 
 def images_below(folder: Path) -> list[Path]:
-    "Return every image file of a folder and its sub-folders, by their suffix, in order."
+    """Return every image file of a folder and its sub-folders, by their suffix, in order."""
     return sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
 
 
 def is_wide_grey(mode: str) -> bool:
-    "Say whether PIL's mode means grey in 16 bits, which its own conversion to 8 bits would cut off at 255."
+    """Say whether PIL's mode means grey in 16 bits, which its own conversion to 8 bits would cut off at 255."""
     return mode == "I" or mode.startswith("I;16")
 
 
@@ -121,7 +121,7 @@ def _upright(image: Image.Image, lies: int) -> Image.Image:
 
 
 def _reason(file: Path, error: Exception) -> str:
-    "What to say of a file that does not open."
+    """What to say of a file that does not open."""
     from PIL import Image, UnidentifiedImageError
 
     number: Any = getattr(error, "errno", None)

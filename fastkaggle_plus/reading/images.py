@@ -117,7 +117,7 @@ def named(
     id: str,  # the id column
     name: str,  # the template, see `read_images`
 ) -> list[str]:
-    "Return the template filled in for each row; what names a column that is not there stays as it is."
+    """Return the template filled in for each row; what names a column that is not there stays as it is."""
     columns = {
         c: rows[c].astype("string").fillna("").tolist()
         for c in set(re.findall(r"{(\w+)}", name)) & set(rows.columns)
@@ -134,7 +134,7 @@ def image_features(
     *,
     folder: str | Path | None = None,  # where results are kept; default: FKP_HOME/cache/features
 ) -> pd.DataFrame:
-    "Return one row of numbers for each image; all missing where there is none or it does not decode. Kept on disk, see `cached_array`."
+    """Return one row of numbers for each image; all missing where there is none or it does not decode. Kept on disk, see `cached_array`."""
     import PIL
 
     names = [
@@ -179,7 +179,7 @@ def _features(file: str) -> Array:
 
 
 def _shared(*parts: list[Path | None]) -> list[ImageFiles]:
-    "The images of several tables, as places in one list of files."
+    """The images of several tables, as places in one list of files."""
     names = [["" if file is None else str(file) for file in files] for files in parts]
     shared = tuple(dict.fromkeys(f for files in names for f in files))
     place = {file: i for i, file in enumerate(shared)}
@@ -189,13 +189,13 @@ def _shared(*parts: list[Path | None]) -> list[ImageFiles]:
 
 
 def ends_of(path: str) -> Iterator[str]:
-    "A path, and what is left of it without its first folders."
+    """A path, and what is left of it without its first folders."""
     parts = path.split("/")
     return ("/".join(parts[i:]) for i in range(len(parts)))
 
 
 def _index(folder: Path) -> dict[str, Path | None]:
-    "Every image below a folder by path and by name, also without the suffix, where the first in order wins; None for a name in several folders."
+    """Every image below a folder by path and by name, also without the suffix, where the first in order wins; None for a name in several folders."""
     known: dict[str, Path | None] = {}
     files = images_below(folder)
     for file in files:

@@ -22,7 +22,7 @@ def facts_of(
     folder: Path,
     given: Mapping[str, Any],  # what is known already, and not asked of the files
 ) -> dict[str, Any]:
-    "Return the facts that the files in `folder` tell. Raises ConfigError when there is no train file, or no id or target to be seen."
+    """Return the facts that the files in `folder` tell. Raises ConfigError when there is no train file, or no id or target to be seen."""
     from .csv import read_csv
 
     if not folder.is_dir():
@@ -139,7 +139,7 @@ def _task(train: pd.DataFrame, target: tuple[str, ...], sample: pd.DataFrame | N
 
 
 def _are_classes(values: pd.Series, answers: list[str]) -> bool:
-    "Say whether the sample has an answer column for each distinct value."
+    """Say whether the sample has an answer column for each distinct value."""
     distinct = values.dropna().unique()
     return (
         len(distinct) == len(answers) > 1
@@ -166,7 +166,7 @@ def _has_fractions(sample: pd.DataFrame | None, column: str) -> bool:
 
 
 def _time_column(train: pd.DataFrame, test: pd.DataFrame, id: str, target: tuple[str, ...]) -> str:
-    "The date column along which every test row comes after the training rows, if there is one."
+    """The date column along which every test row comes after the training rows, if there is one."""
     for c in train.columns:
         if c in test and c != id and c not in target and column_kind(c, train[c], id) == "date":
             if read_dates(test[c], like=train[c]).min() >= read_dates(train[c]).max():

@@ -9,12 +9,12 @@ from typing import Any
 
 
 def spelled(value: Any) -> str:
-    'Return a label\'s one spelling: 1, 1.0 and "1.0" are the same label.'
+    """Return a label\'s one spelling: 1, 1.0 and "1.0" are the same label."""
     return re.sub(r"^([+-]?\d+)\.0+$", r"\1", str(value).strip())
 
 
 def written(labels: Sequence[Any]) -> list[Any]:
-    "Return labels as they are answered: 1.0 and 2.0, which came from a column with gaps, are 1 and 2; 0.5, 1.0 and 1.5 stay."
+    """Return labels as they are answered: 1.0 and 2.0, which came from a column with gaps, are 1 and 2; 0.5, 1.0 and 1.5 stay."""
     return (
         [int(v) for v in labels]
         if labels and all(isinstance(v, float) and v.is_integer() for v in labels)
@@ -23,7 +23,7 @@ def written(labels: Sequence[Any]) -> list[Any]:
 
 
 def places_in_order(labels: Sequence[Any]) -> list[int]:
-    "Return the places of the labels by size and then by spelling: the same labels first whatever order a model has them in."
+    """Return the places of the labels by size and then by spelling: the same labels first whatever order a model has them in."""
 
     def key(place: int) -> tuple[bool, Any]:
         label = labels[place]
@@ -36,7 +36,7 @@ def columns_of_classes(
     labels: Sequence[Any],
     columns: Sequence[str],  # the answer columns of a sample submission
 ) -> list[str] | None:
-    "Return the column of each label, or None: columns are named like the labels, or so within one prefix and suffix (`Status_C`, `Status_D`)."
+    """Return the column of each label, or None: columns are named like the labels, or so within one prefix and suffix (`Status_C`, `Status_D`)."""
     names, columns = [spelled(v) for v in labels], [str(c) for c in columns]
     if len(set(names)) != len(columns) or len(names) != len(columns):
         return None
@@ -50,7 +50,7 @@ def columns_of_classes(
 
 
 def _alike(texts: Sequence[str]) -> int:
-    "How many letters all of the texts begin with alike."
+    """How many letters all of the texts begin with alike."""
     first, last = min(texts, default=""), max(texts, default="")
     return next(
         (i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b),

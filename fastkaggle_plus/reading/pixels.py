@@ -26,7 +26,7 @@ _REDUCING_GAP = 3.0  # PIL: indistinguishable from resampling the whole image
 
 @dataclass(frozen=True, eq=False)
 class Pixels:
-    "Every file's image in one size; black where there is none."
+    """Every file's image in one size; black where there is none."""
 
     array: Array  # (n_files, height, width, 3) uint8, read-only, mapped from a file
     ok: Array  # (n_files,) False where there is no readable image
@@ -78,7 +78,7 @@ def resized(
 
 
 def fit(image: Image.Image, height: int, width: int, method: str) -> Image.Image:
-    "Return an RGB image in exactly this size."
+    """Return an RGB image in exactly this size."""
     from PIL.Image import Resampling
 
     across, down = image.width / width, image.height / height  # how much larger it is

@@ -113,7 +113,7 @@ def read_tabular(
 def _for_features(
     frame: pd.DataFrame, texts: tuple[str, ...], categories: tuple[str, ...]
 ) -> pd.DataFrame:
-    "The columns that become features, of those that were kept as they are written with gaps where they are empty."
+    """The columns that become features, of those that were kept as they are written with gaps where they are empty."""
     return frame.drop(columns=list(texts)).assign(**{c: as_words(frame[c]) for c in categories})
 
 
@@ -126,7 +126,7 @@ def _with_ids(
     sample: Path,
     facts_file: str,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    "Return both with an id column: some competitions number their rows in the sample submission only."
+    """Return both with an id column: some competitions number their rows in the sample submission only."""
     if id not in raw_test:
         answers = read_csv(sample, as_written=(id,)) if sample.exists() else raw_test
         if id not in answers or len(answers) != len(raw_test):
@@ -151,7 +151,7 @@ def as_time(
     file: Path,  # where it was read
     facts_file: str,  # where it was named
 ) -> np.ndarray[Any, Any]:
-    "Return what a time split sorts by: the numbers, or the times that the dates mean. Raises DataError."
+    """Return what a time split sorts by: the numbers, or the times that the dates mean. Raises DataError."""
     numbers = column if is_written_as_number(column) else pd.to_numeric(column, errors="coerce")
     when = numbers if numbers.notna().all() else read_dates(column)
     if when.isna().any():
@@ -164,7 +164,7 @@ def as_time(
 
 
 def _labels(column: pd.Series, file: Path) -> pd.Series:
-    "Return class labels as they are meant: 1.0 in a column with gaps is 1, and None or NA beside words are words."
+    """Return class labels as they are meant: 1.0 in a column with gaps is 1, and None or NA beside words are words."""
     column = column.infer_objects()
     known = column.dropna()
     if pd.api.types.is_float_dtype(column) and len(known) and (known % 1 == 0).all():
@@ -186,7 +186,7 @@ def values_of(
     target: tuple[str, ...],
     file: Path,  # where they were read
 ) -> pd.DataFrame:
-    "Return the targets of a regression as floats. Raises DataError."
+    """Return the targets of a regression as floats. Raises DataError."""
     values = frame[list(target)].apply(as_numbers)
     if (wrong := ~np.isfinite(values)).any(axis=None):
         bad = str(values.columns[int(np.flatnonzero(wrong.any())[0])])

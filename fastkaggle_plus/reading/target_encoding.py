@@ -20,7 +20,7 @@ PARTS = 5  # parts of the rows to fit on: each gets means from the other four
 
 
 def spread_levels(features: Features) -> tuple[Features, tuple[str, ...]]:
-    "Merge rare and unseen levels of the categories with many, add their frequency in train, and return those categories too."
+    """Merge rare and unseen levels of the categories with many, add their frequency in train, and return those categories too."""
     train, test, cat, cont = features
     many = tuple(c for c in cat if train[c].nunique() > MANY)
     for c in many:
@@ -37,7 +37,7 @@ def level_means(
     *,
     of_log: bool = False,  # means of log(1 + target), for a score of logarithms
 ) -> InFold | None:
-    "Return an `in_fold` that adds the mean target of each level of `categories`, or None without any."
+    """Return an `in_fold` that adds the mean target of each level of `categories`, or None without any."""
     return functools.partial(_add_means, categories, of_log) if categories else None
 
 
@@ -68,7 +68,7 @@ def _add_means(
 
 
 def _outcomes(fit: Table) -> np.ndarray[Any, Any] | None:
-    "Targets as (n, k) numbers whose mean says something: values, or a 0/1 column for each class but the first of two."
+    """Targets as (n, k) numbers whose mean says something: values, or a 0/1 column for each class but the first of two."""
     if fit.targs is None or len(fit) < 2:
         return None
     if not fit.vocab:
@@ -83,7 +83,7 @@ def _outcomes(fit: Table) -> np.ndarray[Any, Any] | None:
 def _means(
     levels: pd.Series, outcomes: np.ndarray[Any, Any], wanted: pd.Series
 ) -> np.ndarray[Any, Any]:
-    "Smoothed mean outcome of the level of each wanted row, (n_wanted, k); the overall mean for a level not seen."
+    """Smoothed mean outcome of the level of each wanted row, (n_wanted, k); the overall mean for a level not seen."""
     codes, n = levels.cat.codes.to_numpy(), len(levels.cat.categories)
     seen = codes >= 0
     overall = outcomes.mean(0)

@@ -98,7 +98,7 @@ def _found(
     facts_file: str = "competition.toml",
     **_: Any,
 ) -> tuple[str, ...]:
-    "The columns that look like text, where nobody named them."
+    """The columns that look like text, where nobody named them."""
     rows, test_rows = (read_csv(folder / file, as_written=(id,)) for file in (train, test))
     columns = tuple(c for c in text_columns(rows, test_rows, id=id, target=target) if c != context)
     if not columns:
@@ -112,7 +112,7 @@ def _found(
 def text_columns(
     train: pd.DataFrame, test: pd.DataFrame, *, id: str, target: tuple[str, ...]
 ) -> tuple[str, ...]:
-    "Return the columns in both files whose values are mostly several words, and more than a few different ones."
+    """Return the columns in both files whose values are mostly several words, and more than a few different ones."""
     shared = [
         c
         for c in train.columns
@@ -209,5 +209,5 @@ def _letter_groups(text: str) -> set[str]:
 
 
 def _overlap(a: set[str], b: set[str]) -> float:
-    "Share of what either holds that both hold."
+    """Share of what either holds that both hold."""
     return len(a & b) / len(a | b) if a | b else 0.0

@@ -38,7 +38,7 @@ ACTIONS = {"1.jpg": "remove", "3.jpg": "normal", "5.jpg": "keep", "6.jpg": ""}
 
 
 def make(folder, comp=PADDY):
-    "Six images of one shade each, by label or flat, and two to predict."
+    """Six images of one shade each, by label or flat, and two to predict."""
     (folder / "train_images").mkdir(parents=True)
     for i, (name, label) in enumerate(LABELS.items()):
         file = folder / "train_images" / (f"{label}/{name}" if comp is PADDY else name)
@@ -58,7 +58,7 @@ def table(actions=ACTIONS):
 
 
 def files(folder):
-    "Every file but the lock and what a kill left half written: path -> bytes."
+    """Every file but the lock and what a kill left half written: path -> bytes."""
     return {
         p.relative_to(folder).as_posix(): p.read_bytes()
         for p in folder.rglob("*")
@@ -152,7 +152,7 @@ def test_undo_puts_back_every_byte_and_cleaning_can_begin_again(tmp_path):
 
 
 def killed_before(step, work):
-    "Run `work` in a child that dies before its file operation number `step`; say whether it died."
+    """Run `work` in a child that dies before its file operation number `step`; say whether it died."""
     child = os.fork()
     if not child:
         left = [float("inf") if step == "whole" else step]
@@ -187,7 +187,7 @@ def test_what_a_kill_left_is_completed_or_undone(tmp_path, first, then, deaths):
     original = make(tmp_path / "original")
 
     def left_by(step, first, then):
-        "Whether a kill came, and the files after the second call."
+        """Whether a kill came, and the files after the second call."""
         data = tmp_path / f"{step}" / "data"
         shutil.copytree(original, data)
         died = killed_before(step, lambda: first(data))

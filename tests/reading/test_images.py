@@ -27,7 +27,7 @@ def paint(file, colour, size=(20, 30)):
 
 
 def make(folder, where="{label}/{id}", suffix=".png"):
-    "Red images of class r, blue ones of class b; test images lie flat."
+    """Red images of class r, blue ones of class b; test images lie flat."""
     labels = ["r", "b"] * (N // 2)
     pd.DataFrame(
         {"id": [f"{i:03d}{suffix}" for i in range(N)], "label": labels, "age": range(N)}

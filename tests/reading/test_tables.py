@@ -15,7 +15,7 @@ N = 60
 
 
 def write(folder, columns, *, targets=None, n_test=20, sample=True, **test_columns):
-    "Write train, test and sample files with these columns; test has the first rows of train's unless told otherwise."
+    """Write train, test and sample files with these columns; test has the first rows of train's unless told otherwise."""
     train = pd.DataFrame({"id": range(1, N + 1), **columns})
     test = train.head(n_test).assign(**{"id": range(1001, 1001 + n_test), **test_columns})
     train["y"] = RNG.integers(0, 2, N) if targets is None else targets

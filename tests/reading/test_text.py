@@ -150,7 +150,7 @@ def test_columns_that_are_not_there_are_named_with_the_file_that_names_them(tmp_
 
 
 def odd_rows(n=90):
-    "Rows of two texts, a context that looks like a number, and targets of which some are missing."
+    """Rows of two texts, a context that looks like a number, and targets of which some are missing."""
     texts = [ODD[i % len(ODD)] for i in range(n)]
     return pd.DataFrame(
         {
