@@ -131,7 +131,7 @@ deadline = "2030-01-01T00:00:00Z"
         (GOOD.replace("accuracy", "map@3"), r"several labels a row"),
         (
             'task = "binary"',
-            r"key metric is missing\. Say, for example, metric = 'accuracy'(.|\n)*key id is missing(.|\n)*key target is missing",
+            r"key metric is missing\. Write, for example, metric = 'accuracy'(.|\n)*key id is missing(.|\n)*key target is missing",
         ),
         (GOOD.replace('"y"', "[]"), r"target = \[\] \(list\): name at least one"),
         (GOOD.replace('"y"', "3"), r"target = 3 \(int\): a name or a list of names is needed"),
@@ -267,7 +267,7 @@ def read(path):
         (
             "def read(path):\n    return None\n",
             ConfigError,
-            "must return a Data, and NoneType came",
+            "must return a Data, got NoneType",
         ),
         (
             "def read(path):\n    return {}['Age']\n",

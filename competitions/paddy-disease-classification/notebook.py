@@ -521,8 +521,8 @@ shown = ["id", "label", "predicted", "probability", "confidence", "loss"]
 neat(worst[shown]).format(precision=3)
 
 # %% [markdown]
-# Look at them before thinking of a new idea. Above each is its label, and what was said instead. Labels that are wrong go into a list that
-# `apply_cleaning` takes, so that others can read what was changed, and undo it.
+# Look at them before thinking of a new idea. Above each is its label, and what was said instead. `apply_cleaning` writes wrong labels to
+# `cleaning.csv`, which `comp.read` applies, so that others can read what was changed, and undo it by deleting a row.
 
 # %%
 said = [

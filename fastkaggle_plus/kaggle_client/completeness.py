@@ -49,11 +49,8 @@ def is_complete(folder: Path, slug: str, *, origin: str) -> bool:
 
 
 def fits(folder: Path, files: dict[str, int]) -> bool:
-    "Say whether every one of `files` is in `folder` with its size, those aside that the user's cleaning moved or rewrote."
-    cleaned = _cleaned(folder)
-    return bool(files) and all(
-        _size(folder / name) == size for name, size in files.items() if name not in cleaned
-    )
+    "Say whether every one of `files` is in `folder` with its size."
+    return bool(files) and all(_size(folder / name) == size for name, size in files.items())
 
 
 def files_in(folder: Path) -> dict[str, int]:
@@ -61,17 +58,8 @@ def files_in(folder: Path) -> dict[str, int]:
     return {
         p.relative_to(folder).as_posix(): p.stat().st_size
         for p in sorted(folder.rglob("*"))
-        if p.is_file() and p.name != NAME
+        if p.is_file() and p.name not in (NAME, "cleaning.csv")  # the user edits the second one
     }
-
-
-def _cleaned(folder: Path) -> set[str]:
-    "The files that cleaning moved or rewrote: fetched anew they would undo it."
-    if not (folder / "cleaning.csv").exists():
-        return set()  # and no table library is loaded
-    from ..reading.cleaning_journal import changed_files
-
-    return changed_files(folder)
 
 
 def _size(path: Path) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..competition import FACTS, Competition
 from ..exceptions import NotebookError, UnknownName
+from ..reading.cleaning import CLEANING_FILE
 
 FOLDER = "code"  # below the notebook's working folder
 _MODEL = re.compile(r"[A-Za-z_]\w*\.[A-Za-z_]\w*")  # "file.function"
@@ -50,6 +51,8 @@ class Inliner:
 
     def read_by(self, name: str) -> list[str]:
         "Return the files beside a .py file that it names in a string, as data.py may read a table of its own: they have to be there before it is loaded."
+        if name == FACTS and self.has(CLEANING_FILE):
+            return [CLEANING_FILE]
         if not name.endswith(".py") or not self.has(name):
             return []
         words = (
@@ -72,10 +75,9 @@ class Inliner:
         ]
         models = [f"{word.partition('.')[0]}.py" for word in named if _MODEL.fullmatch(word)]
         wanted = [
-            FACTS,
             *(
                 beside
-                for name in ("data.py", *models, "trials.py")
+                for name in (FACTS, "data.py", *models, "trials.py")
                 for beside in (*self.read_by(name), name)
             ),
         ]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 FEW_CLASSES = 20  # whole numbers with more distinct values are values, not classes
 
 
-def facts_of(
+def infer_competition(
     folder: Path,
     given: Mapping[str, Any],  # what is known already, and not asked of the files
 ) -> dict[str, Any]:
