@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Array = np.ndarray[Any, Any]
+CLEANING_FILE = "cleaning.csv"  # see reading/cleaning.py
 
 
 @dataclass(frozen=True, eq=False)

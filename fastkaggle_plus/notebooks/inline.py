@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ..competition import FACTS, Competition
+from ..data import CLEANING_FILE
 from ..exceptions import NotebookError, UnknownName
-from ..reading.cleaning import CLEANING_FILE
 
 FOLDER = "code"  # below the notebook's working folder
 _MODEL = re.compile(r"[A-Za-z_]\w*\.[A-Za-z_]\w*")  # "file.function"

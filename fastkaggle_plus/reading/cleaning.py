@@ -16,12 +16,11 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
-from ..data import Data
+from ..data import CLEANING_FILE, Data
 from ..exceptions import DataError, UnknownName
 from .csv import parse_csv, quoting_of
 from .labels import spelled
 
-CLEANING_FILE = "cleaning.csv"
 KEEP, REMOVE, RELABEL = "keep", "remove", "relabel"
 _COLUMNS = ["file", "action", "label"]
 _SHOWN = 5  # names listed in an error
