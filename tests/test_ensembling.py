@@ -116,7 +116,7 @@ def test_values_are_joined_by_id():
 def test_ids_that_occur_twice_keep_their_order_and_no_other():
     a, b = (dataclasses.replace(m, ids=np.arange(200) // 2) for m in members(2))
     np.testing.assert_allclose(ensemble([a, b]).oof, (a.oof + b.oof) / 2)
-    with pytest.raises(DataError, match="m1 holds 100 ids more than once"):
+    with pytest.raises(DataError, match="m1 has 100 ids more than once"):
         ensemble([a, shuffled(b)])
 
 
@@ -204,7 +204,7 @@ def test_dropping_members_on_their_own_score_is_refused():
         (lambda ms: [ms[0], dataclasses.replace(ms[1], targs=1 - ms[1].targs)], "other targets"),
         (
             lambda ms: [ms[0], dataclasses.replace(ms[1], test_ids=ms[1].test_ids + 1)],
-            r"m1 holds other rows: 20 ids against 20, without \[1000\]",
+            r"m1 has other rows: 20 ids against 20, without \[1000\]",
         ),
         (
             lambda ms: [ms[0], dataclasses.replace(ms[1], folds=np.arange(200) // 40)],
@@ -219,14 +219,14 @@ def test_dropping_members_on_their_own_score_is_refused():
         ),
         (
             lambda ms: [ms[0], dataclasses.replace(ms[1], vocab=(0, 2))],
-            r"m1 knows the classes 0, 2, and 0, 1 are asked for: only one of the two has 1, 2",
+            r"m1 has the classes 0, 2, expected 0, 1: only one of the two has 1, 2",
         ),
         (
             lambda ms: [
                 make_predictions("three", vocab=("ant", "bee", "cat")),
                 make_predictions("two", vocab=("ant", "bee")),
             ],
-            "two knows the classes ant, bee, and ant, bee, cat are asked for: only one of the two has cat. Read the data",
+            "two has the classes ant, bee, expected ant, bee, cat: only one of the two has cat. Read the data",
         ),
     ],
 )

@@ -117,9 +117,9 @@ def test_a_class_smaller_than_the_folds_is_spread_without_complaint(recwarn):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (dict(kind="group"), "needs `groups`.*none came"),
-        (dict(kind="time"), "needs `time`.*none came"),
-        (dict(kind="group", groups=GROUPS[:5]), f"each of the {N} rows, and 5 came"),
+        (dict(kind="group"), "needs `groups`.*got none"),
+        (dict(kind="time"), "needs `time`.*got none"),
+        (dict(kind="group", groups=GROUPS[:5]), f"each of the {N} rows, got 5"),
         (
             dict(kind="group", groups=np.repeat(["a", "b"], N // 2)),
             "as many groups, and there are 2",
@@ -232,9 +232,9 @@ def test_a_holdout_with_few_groups_or_times_takes_whole_ones():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (dict(holdout=0), "between 0.01 and 0.9, and 0 came"),
-        (dict(holdout=20), "and 20 came"),
-        (dict(holdout=0.2, kind="group"), "needs `groups`.*none came"),
+        (dict(holdout=0), "between 0.01 and 0.9, got 0"),
+        (dict(holdout=20), "got 20"),
+        (dict(holdout=0.2, kind="group"), "needs `groups`.*got none"),
         (dict(holdout=0.2, kind="time", time=np.ones(N)), "two different times"),
         (dict(holdout=0.2, kind="group", groups=np.ones(N)), "as many groups, and there are 1"),
     ],

@@ -174,7 +174,7 @@ def test_each_place_of_the_file_changes_the_fingerprint(tmp_path):
 
 def test_trials_run_again_after_another_cleaning(tmp_path):
     comp, data = make_table(tmp_path)
-    sweep = Sweep("toy", (Trial("tree", "tree_model", {}),), n_folds=2)
+    sweep = Sweep("toy", (Trial("tree", "forest.forest_model", {"n_estimators": 2}),), n_folds=2)
 
     def is_reused():
         [result] = run_local(sweep, comp, data, vault=Vault(tmp_path / "vault"), workers=0)
