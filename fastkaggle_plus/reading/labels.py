@@ -51,4 +51,4 @@ def columns_of_classes(
 
 
 def _common_start(texts: list[str]) -> int:
-    return len(os.path.commonprefix(texts))
+    return len(os.path.commonprefix(texts))  # noqa: RUF071 (of letters, not of folders)

@@ -1,4 +1,4 @@
-"""Encode categories with many levels: merge rare levels, add frequencies and in-fold target means."""
+"""Encode categories with many levels: merge rare levels, add frequencies and target means."""
 
 from __future__ import annotations
 
