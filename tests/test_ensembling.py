@@ -226,7 +226,7 @@ def test_dropping_members_on_their_own_score_is_refused():
                 make_predictions("three", vocab=("ant", "bee", "cat")),
                 make_predictions("two", vocab=("ant", "bee")),
             ],
-            "two has the classes ant, bee, expected ant, bee, cat: only one of the two has cat. Read the data",
+            "two has the classes ant, bee, expected ant, bee, cat: only one of the two has cat",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""Each kind of split: every row once, groups apart, time forward, classes even; and errors that say what to change."""
+"""Splits: every row once, groups together, time in order, classes balanced; and errors."""
 
 import numpy as np
 import pytest
@@ -128,7 +128,7 @@ def test_a_class_smaller_than_the_folds_is_spread_without_complaint(recwarn):
         (dict(n_folds=N + 1), "between 2 and the number of rows"),
     ],
 )
-def test_errors_say_what_came(options, message):
+def test_errors_name_the_value(options, message):
     with pytest.raises(DataError, match=message):
         make_folds(VALUES, **options)
 
@@ -239,6 +239,6 @@ def test_a_holdout_with_few_groups_or_times_takes_whole_ones():
         (dict(holdout=0.2, kind="group", groups=np.ones(N)), "as many groups, and there are 1"),
     ],
 )
-def test_a_holdout_that_cannot_be_says_why(options, message):
+def test_an_impossible_holdout_is_explained(options, message):
     with pytest.raises(DataError, match=message):
         make_folds(VALUES, **options)

@@ -1,4 +1,4 @@
-"""Every metric against sklearn, scipy or a value worked by hand; directions, standard errors, names."""
+"""Every metric against sklearn, scipy or a value by hand; directions, standard errors, names."""
 
 import warnings
 

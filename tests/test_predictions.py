@@ -1,4 +1,4 @@
-"""Predictions: saved and read again, aligned by id and label, scored on the rows that were validated."""
+"""Predictions: saved and read, aligned by id and label, scored on validated rows."""
 
 import numpy as np
 import pytest

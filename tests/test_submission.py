@@ -1,4 +1,4 @@
-"""The submission contract: every way to get a csv wrong is refused with the rows and the way to mend it."""
+"""The submission check: every wrong csv is refused with the rows and the correction."""
 
 import dataclasses
 
@@ -88,11 +88,11 @@ def test_a_model_with_its_classes_in_another_order_writes_the_same_bytes(
 
 REFUSED = [
     (lambda: good().drop(columns="answer"), "no column answer"),
-    (lambda: good(extra=1), "nobody asked for: extra"),
+    (lambda: good(extra=1), "columns that the sample lacks: extra"),
     (lambda: good().reset_index().rename(columns={"index": "Unnamed: 0"}), "index=False"),
     (
         lambda: good().iloc[:-3],
-        r"3 rows \(id 1017, 1018, 1019\): the id is missing. The sample has 20 rows, the submission 17",
+        r"3 rows \(id 1017, 1018, 1019\): the id is missing. The sample has 20 rows, the sub.* 17",
     ),
     (
         lambda: pd.concat([good(), good().head(2)]),
@@ -125,7 +125,7 @@ def test_labels_refused(make, words):
     [
         (1.2, "outside 0 to 1"),
         (-0.1, "outside 0 to 1"),
-        ("high", "no number"),
+        ("high", "not a number"),
         (np.inf, "infinite"),
         ("[0.5]", "a list"),
     ],
@@ -141,12 +141,12 @@ def test_probabilities_refused(value, words):
 def test_what_is_no_number_is_none_in_a_frame_and_in_its_file(tmp_path, value):
     for frame in (put("answer", 3, value), good(answer=[value] * 20)):
         with pytest.raises(
-            SubmissionError, match=r"'answer' (holds .*which is no number|is infinite)"
+            SubmissionError, match=r"'answer' (holds .*which is not a number|is infinite)"
         ):
             check_submission(frame, SAMPLE, metric="mae")
         frame.to_csv(tmp_path / "mine.csv", index=False)
         with pytest.raises(
-            SubmissionError, match=r"'answer' (holds .*which is no number|is infinite)"
+            SubmissionError, match=r"'answer' (holds .*which is not a number|is infinite)"
         ):
             check_file(tmp_path / "mine.csv", comp("mae", "regression"), save(tmp_path))
 
@@ -327,9 +327,8 @@ def test_without_a_sample_the_test_rows_are_answered(tmp_path):
     )
 
 
-@pytest.mark.slow
-def test_a_million_rows_are_checked():
-    n = 1_000_000
+def test_many_rows_are_checked():
+    n = 200_000
     sample = pd.DataFrame({"id": np.arange(n), "answer": 0})
     frame = sample.assign(answer=np.random.default_rng(0).random(n)).sample(frac=1, random_state=0)
     assert check_submission(frame, sample, metric="auc")["id"].tolist() == list(range(n))

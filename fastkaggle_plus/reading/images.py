@@ -135,7 +135,7 @@ def image_features(
     *,
     folder: str | Path | None = None,  # the cache; default: FKP_HOME/cache/features
 ) -> pd.DataFrame:
-    """Return a row of numbers for each image, missing without a readable file; see `cached_array`."""
+    """Return a row of numbers for each image, cached; missing without a readable file."""
     import PIL
 
     names = [

@@ -148,8 +148,8 @@ def _labels(column: pd.Series, file: Path) -> pd.Series:
         is_written_as_number(column) or known.map(lambda v: isinstance(v, bool)).all()
     )
     if are_words and len(known) < len(column):
-        words = parse_csv(file, usecols=[column.name], dtype=str, keep_default_na=False)
-        words = words[column.name]
+        cells = parse_csv(file, usecols=[column.name], dtype=str, keep_default_na=False)
+        words = cells[column.name]
         if len(words) == len(column):
             return column.where(column.notna() | (words.str.strip() == ""), words)
     return column

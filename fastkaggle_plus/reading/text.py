@@ -135,8 +135,9 @@ def topics_of(train: pd.Series, test: pd.Series) -> tuple[Array, Array]:
         (dict(analyzer="word", token_pattern=r"(?u)\b\w+\b"), None),
         (dict(analyzer="char_wb", ngram_range=(3, 4)), GROUPED_LETTERS),
     ):
-        cut = [[text[:n_letters] for text in texts] for texts in (distinct, test_distinct)]
-        if (weighted := _term_weights(*cut, place, test_place, options)) is not None:
+        cut, test_cut = ([t[:n_letters] for t in texts] for texts in (distinct, test_distinct))
+        weighted = _term_weights(cut, test_cut, place, test_place, options)
+        if weighted is not None:
             parts.append(weighted)
     k = 0
     if parts:

@@ -26,7 +26,7 @@ def save(file, pixels, **options):
 
 
 def odd_file(folder, what, *, height=40, width=60):
-    """Write a readable file of an odd kind that shows `smooth(height, width)`, or its grey, and return it."""
+    """Write an unusual image file of `smooth(height, width)`, or its grey, and return it."""
     folder.mkdir(parents=True, exist_ok=True)
     picture = Image.fromarray(smooth(height, width))
     if what == "grey":
@@ -60,7 +60,7 @@ def odd_file(folder, what, *, height=40, width=60):
 
 
 def turned(file, orientation, *, height=40, width=60):
-    """Write `smooth(height, width)` as a camera held in another way would: turned pixels, and an EXIF tag that says how."""
+    """Write `smooth(height, width)` as a turned camera does: turned pixels and an EXIF tag."""
     back = {1: None, 2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}[
         orientation
     ]  # undoes what the tag asks for, by PIL's number

@@ -1,4 +1,4 @@
-"""A folder of images is reported on; what does not decode may be moved, and is never deleted or overwritten."""
+"""Checks of an image folder: broken files may be moved, and are never deleted or overwritten."""
 
 import pytest
 
@@ -72,7 +72,7 @@ def test_the_broken_ones_move_with_their_folders_and_nothing_is_lost(tmp_path):
 def test_the_broken_ones_do_not_move_into_the_folder_that_is_checked(tmp_path):
     make(tmp_path)
     for inside in (tmp_path, tmp_path / "deep", tmp_path / "deep" / ".." / "new"):
-        with pytest.raises(DataError, match=r"move_to = .* lies in .* Give a folder outside of it"):
+        with pytest.raises(DataError, match=r"move_to = .* is inside .* Give a folder outside"):
             check_images(tmp_path, move_to=inside)
     assert not (tmp_path / "new").exists()
 

@@ -1,4 +1,4 @@
-"""Every kind of odd image file is read as it is meant; every kind of broken one is refused by name."""
+"""Unusual image files are read correctly; broken ones are refused by name."""
 
 import os
 import warnings
@@ -75,7 +75,7 @@ def test_16_bit_grey_is_scaled_over_its_whole_range_in_every_format(tmp_path):
         ("corrupt", "."),
         ("truncated", "[Tt]runcated"),
         ("empty", "it is empty"),
-        ("text", "begins like no image"),
+        ("text", "PIL does not know its format"),
     ],
 )
 def test_a_broken_file_is_refused_by_name(tmp_path, what, why):

@@ -1,4 +1,4 @@
-"""Every image in one size: as fastai would make it, decoded once, and made again only when a file, or what is kept, has changed."""
+"""Resized images: like fastai, decoded once, and again only if a file or the entry has changed."""
 
 import json
 import os
