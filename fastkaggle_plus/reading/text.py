@@ -41,8 +41,8 @@ def read_text(
     training texts, without targets. Features of other columns are kept too.
     Raises DataError when a text column is missing, or is the id or a target.
     """
-    facts_file = facts.get("facts_file", "competition.toml")
-    columns = columns or _found(Path(path), context, **facts)
+    facts_file = facts.setdefault("facts_file", "competition.toml")
+    columns = columns or _found(Path(path), context, facts)
     for name in (*columns, context):
         if name in (facts["id"], *facts["target"]):
             what = "id" if name == facts["id"] else "target"
@@ -75,24 +75,17 @@ def read_text(
     )
 
 
-def _found(
-    folder: Path,
-    context: str,
-    *,
-    id: str,
-    target: Names,
-    train: str = "train.csv",
-    test: str = "test.csv",
-    facts_file: str = "competition.toml",
-    **_: Any,
-) -> Names:
+def _found(folder: Path, context: str, facts: dict[str, Any]) -> Names:
     """Return the columns that look like text. Raises DataError without any."""
-    rows, test_rows = (read_csv(folder / file, as_written=(id,)) for file in (train, test))
+    id, target = facts["id"], facts["target"]
+    train = folder / facts.get("train", "train.csv")
+    test = folder / facts.get("test", "test.csv")
+    rows, test_rows = (read_csv(file, as_written=(id,)) for file in (train, test))
     columns = tuple(c for c in text_columns(rows, test_rows, id=id, target=target) if c != context)
     if not columns:
         raise DataError(
-            f"No column of {folder / train} looks like text; the columns are "
-            f"{', '.join(map(str, rows.columns))}. Name them in [text] of {facts_file}: "
+            f"No column of {train} looks like text; the columns are "
+            f"{', '.join(map(str, rows.columns))}. Name them in [text] of {facts['facts_file']}: "
             'columns = ["..."].'
         )
     return columns

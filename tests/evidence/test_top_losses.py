@@ -159,7 +159,7 @@ def test_confusions_are_counted_most_frequent_first():
 
 def test_other_rows_or_labels_are_refused():
     preds = make_predictions(n=40)
-    with pytest.raises(DataError, match="holds other rows"):
+    with pytest.raises(DataError, match="has other rows"):
         top_losses(preds, data_of(make_predictions(n=39)))
     with pytest.raises(DataError, match=r"other labels than the data.*Cross-validate again"):
         top_losses(preds, data_of(dataclasses.replace(preds, targs=1 - preds.targs)))

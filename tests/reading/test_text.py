@@ -120,12 +120,11 @@ def test_missing_texts_are_empty(tmp_path):
 def test_columns_that_are_not_there_are_named_with_the_file_that_names_them(tmp_path):
     with pytest.raises(
         DataError,
-        match=r'toml: \[text\] columns = "fist": .*train\.csv has no such column\. Did you mean .first',
+        match=r'toml: \[text\] columns = "fist": .*train\.csv has no such column\. .*first',
     ):
         read(make(tmp_path), columns=("fist", "other"))
     with pytest.raises(
-        DataError,
-        match=r'its/facts\.toml: \[text\] context = "topik": .*has no such column\. Did you mean .topic',
+        DataError, match=r'its/facts\.toml: \[text\] context = "topik": .*no such column\. .*topic'
     ):
         read(tmp_path, columns=("first",), context="topik", facts_file="its/facts.toml")
     with pytest.raises(DataError, match=r"\[text\] names 'score', and that is the target"):
