@@ -103,14 +103,22 @@ def cleaned_data(
     *,
     target: str,  # the column with the class labels
 ) -> Data:
-    """Return `data` with the changes of cleaning.csv, counted in `left_out`. Raises DataError."""
+    """Return `data` with the changes of cleaning.csv, counted in `left_out`.
+
+    Raises DataError for a wrong line. Lines for unknown rows are only counted if the file is in the
+    competition's folder: it is used for parts of the data too, as in a rehearsal.
+    """
     file = find_cleaning(path, folder)
     changes = _read_rows(file)
-    if not changes:
+    if file is None or not changes:
         return data
     labels, places = _labels(data), _places(data, path)
+    is_for_parts, n_unknown = file.parent != Path(path), 0
     targs, kept = data.targs.copy(), np.ones(len(data.ids), dtype=bool)
     for line, (name, (action, label)) in enumerate(changes.items(), 2):
+        if is_for_parts and name not in places:
+            n_unknown += 1
+            continue
         if problem := _problem(action, label, len(places.get(name, ())), labels):
             raise DataError(f"{file}, line {line} ({name}): {problem} Correct or delete this line.")
         [row] = places[name]
@@ -126,7 +134,10 @@ def cleaned_data(
     train = dataclasses.replace(data.train, targs=targs)
     clean = dataclasses.replace(data, train=train, raw_train=raw).take(np.flatnonzero(kept))
     n_removed = int((~kept).sum())
-    about = f"{n_removed} removed, {len(changes) - n_removed} relabelled by {file}"
+    n_relabelled = len(changes) - n_unknown - n_removed
+    about = f"{n_removed} removed, {n_relabelled} relabelled by {file}"
+    if n_unknown:
+        about += f"; {n_unknown} of its lines are for rows that this data does not have"
     return dataclasses.replace(clean, left_out={**data.left_out, "training rows": about})
 
 

@@ -150,6 +150,17 @@ def test_the_competition_folder_has_the_file_that_counts(tmp_path):
     assert comp.read(data).ids.tolist()[0] == "001"
 
 
+def test_the_file_of_the_competition_folder_serves_a_part_of_the_data_too(tmp_path):
+    comp, data = make_table(tmp_path)
+    (comp.folder / "cleaning.csv").write_text("file,action,label\n001,remove,\n007,remove,\n")
+    train = (data / "train.csv").read_text().splitlines(keepends=True)
+    (data / "train.csv").write_text("".join(train[:-1]))  # without 007
+    read = comp.read(data)
+    assert len(read.ids) == 6 and "001" not in read.ids
+    assert read.left_out["training rows"].startswith("1 removed, 0 relabelled by")
+    assert "1 of its lines are for rows that this data does not have" in str(read.left_out)
+
+
 def test_a_read_only_data_folder_leaves_the_file_to_the_competition_folder(tmp_path):
     comp, data = make_table(tmp_path)
     (data / "cleaning.csv.part").mkdir()  # cannot be written, not even by root
