@@ -202,7 +202,7 @@ def test_the_nearest_folder_wins(tmp_path, monkeypatch):
     assert load_comp("./my-comp").title == "here"
 
 
-def test_a_folder_of_bundles_that_is_none_is_named(tmp_path):
+def test_a_missing_folder_of_bundles_is_named(tmp_path):
     with pytest.raises(ConfigError, match="nope is no folder"):
         load_comp("my-comp", bundles=tmp_path / "nope")
 
@@ -221,7 +221,7 @@ def test_unknown_slugs_have_near_matches(tmp_path, monkeypatch):
         load_comp("")
 
 
-def test_the_list_holds_own_and_built_in_ones_once(tmp_path, monkeypatch):
+def test_the_list_has_own_and_built_in_competitions_once(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     make(tmp_path / "competitions", GOOD + 'title = "mine"', slug="paddy-disease-classification")
     make(tmp_path / "competitions", slug="_template")
@@ -235,7 +235,7 @@ def test_the_list_holds_own_and_built_in_ones_once(tmp_path, monkeypatch):
     assert (builtin_folder() / "_template" / "competition.toml").exists()
 
 
-def test_reading_by_the_facts_and_by_an_own_reader(tmp_path):
+def test_reading_with_and_without_a_data_py(tmp_path):
     path = make_data(tmp_path / "data")
     assert list(load_comp(make(tmp_path)).read(path).train.x) == ["a"]
     own = make(

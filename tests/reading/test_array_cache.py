@@ -145,7 +145,7 @@ def test_entries_unused_for_a_month_are_removed(tmp_path):
     )
 
 
-def test_what_was_made_of_files_that_are_gone_goes_with_the_next_one(tmp_path):
+def test_entries_of_deleted_files_are_removed(tmp_path):
     for name in ("rehearsal", "real"):
         (tmp_path / name).write_text("")
         keep(tmp_path / "kept", [str(tmp_path / name)])
@@ -155,9 +155,7 @@ def test_what_was_made_of_files_that_are_gone_goes_with_the_next_one(tmp_path):
     ]
     for file in strangers:
         file.write_text("")
-    orphan = (
-        tmp_path / "kept" / f"sevens-{'0' * 32}.npy"
-    )  # its maker was killed before its last step
+    orphan = tmp_path / "kept" / f"sevens-{'0' * 32}.npy"  # the last step is missing
     orphan.write_text("")
     (tmp_path / "rehearsal").unlink()
     keep(tmp_path / "kept", [str(tmp_path / "real")], recipe=2)
@@ -169,7 +167,7 @@ def test_what_was_made_of_files_that_are_gone_goes_with_the_next_one(tmp_path):
     }
 
 
-def test_stamps_tell_files_apart_by_place_size_and_time(tmp_path):
+def test_stamps_depend_on_path_size_and_time(tmp_path):
     (tmp_path / "a").write_text("12")
     before = list(stamps([str(tmp_path / "a"), "", str(tmp_path / "none")]))
     assert (
