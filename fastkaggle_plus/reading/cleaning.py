@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -37,6 +37,22 @@ class ReadableCompetition(Protocol):
         """Read the data in `path`, with or without the changes of cleaning.csv."""
 
 
+class _TrainingRows:
+    """The training rows by name: an image's path inside the data folder, or an id."""
+
+    def __init__(self, data: Data, path: str | Path):
+        self.codes = {spelled(label): code for code, label in enumerate(data.vocab)}
+        self.names = [str(id) for id in data.ids.tolist()]
+        ids = list(self.names)
+        for row, file in enumerate(data.train.images or ()):
+            if file:
+                self.names[row] = Path(os.path.relpath(file, path)).as_posix()
+        self.places: dict[str, list[int]] = {}  # name or id -> positions
+        for row, names in enumerate(zip(ids, self.names, strict=True)):
+            for name in set(names):
+                self.places.setdefault(name, []).append(row)
+
+
 def apply_cleaning(
     table: pd.DataFrame,  # columns `id` and `action`: "" | keep | remove | the right class
     comp: ReadableCompetition,
@@ -52,18 +68,19 @@ def apply_cleaning(
     """
     actions = _requested_actions(table)
     data = comp.read(path, cleaned=False)
-    labels, names, places = _labels(data), _row_names(data, path), _places(data, path)
-    _check(actions, labels, names, places)
+    rows = _TrainingRows(data, path)
+    _check(actions, rows)
     before = _read_rows(find_cleaning(path, comp.folder))
     after = dict(before)
     for id, action in actions.items():
-        [row] = places[id]
-        for name in (id, names[row]):  # a handwritten row may use the id of an image
+        [row] = rows.places[id]
+        file = rows.names[row]
+        for name in (id, file):  # a handwritten row may use the id of an image
             after.pop(name, None)
         if action == REMOVE:
-            after[names[row]] = (REMOVE, "")
-        elif action != KEEP and labels[action] != data.targs[row]:
-            after[names[row]] = (RELABEL, action)
+            after[file] = (REMOVE, "")
+        elif action != KEEP and rows.codes[action] != data.targs[row]:
+            after[file] = (RELABEL, action)
     if after != before:
         _write_rows(after, path, comp.folder)
     return _as_table({name: change for name, change in after.items() if before.get(name) != change})
@@ -112,20 +129,20 @@ def cleaned_data(
     changes = _read_rows(file)
     if file is None or not changes:
         return data
-    labels, places = _labels(data), _places(data, path)
+    rows = _TrainingRows(data, path)
     is_for_parts, n_unknown = file.parent != Path(path), 0
     targs, kept = data.targs.copy(), np.ones(len(data.ids), dtype=bool)
     for line, (name, (action, label)) in enumerate(changes.items(), 2):
-        if is_for_parts and name not in places:
+        if is_for_parts and name not in rows.places:
             n_unknown += 1
             continue
-        if problem := _problem(action, label, len(places.get(name, ())), labels):
+        if problem := _problem(action, label, len(rows.places.get(name, ())), rows.codes):
             raise DataError(f"{file}, line {line} ({name}): {problem} Correct or delete this line.")
-        [row] = places[name]
+        [row] = rows.places[name]
         if action == REMOVE:
             kept[row] = False
         else:
-            targs[row] = labels[spelled(label)]
+            targs[row] = rows.codes[spelled(label)]
     if not kept.any() or (data.vocab and len(np.unique(targs[kept])) < 2):
         raise DataError(f"{file} removes too much: no rows or only one class would remain.")
     raw = data.raw_train
@@ -160,65 +177,40 @@ def _requested_actions(table: pd.DataFrame) -> dict[str, str]:
     return actions
 
 
-def _check(
-    actions: Mapping[str, str],
-    labels: Mapping[str, int],
-    names: Sequence[str],
-    places: Mapping[str, list[int]],
-) -> None:
+def _check(actions: Mapping[str, str], rows: _TrainingRows) -> None:
     """Raise for actions and ids that do not fit the data."""
-    if reserved := {KEEP, REMOVE} & labels.keys():
+    if reserved := {KEEP, REMOVE} & rows.codes.keys():
         raise DataError(
             f"The data has a class called {reserved.pop()!r}, which is also an action. "
             "Rename the class to clean this competition."
         )
-    if unknown := [action for action in actions.values() if action not in (KEEP, REMOVE, *labels)]:
+    allowed = [KEEP, REMOVE, *rows.codes]
+    if unknown := [action for action in actions.values() if action not in allowed]:
         hint = "An action is empty, keep, remove, or the right class."
-        raise UnknownName("action", unknown[0], [KEEP, REMOVE, *labels], hint)
-    if missing := [id for id in actions if id not in places]:
+        raise UnknownName("action", unknown[0], allowed, hint)
+    if missing := [id for id in actions if id not in rows.places]:
         raise DataError(
             f"{len(missing)} ids of the table are not in the training data: "
             f"{', '.join(missing[:_SHOWN])}. Was the table made from this competition's data?"
         )
-    for name in (name for id in actions for name in (id, names[places[id][0]])):
-        if len(places[name]) > 1:
+    files = [rows.names[rows.places[id][0]] for id in actions]
+    for name in (*actions, *files):
+        if (n := len(rows.places[name])) > 1:
             raise DataError(
-                f"{name} belongs to {len(places[name])} training rows, so a single one cannot be "
-                "changed. Correct the train csv."
+                f"{name} belongs to {n} training rows, so a single one cannot be changed. "
+                "Correct the train csv."
             )
 
 
-def _problem(action: str, label: str, n_rows: int, labels: Mapping[str, int]) -> str:
+def _problem(action: str, label: str, n_rows: int, codes: Mapping[str, int]) -> str:
     """Return what is wrong with a line of cleaning.csv, "" if nothing is."""
     if action not in (REMOVE, RELABEL):
         return str(UnknownName("action", action, [REMOVE, RELABEL]))
     if n_rows != 1:
         return f"Expected one training row with this file or id, found {n_rows}."
-    if action == RELABEL and spelled(label) not in labels:
-        return str(UnknownName("label", label, labels))
+    if action == RELABEL and spelled(label) not in codes:
+        return str(UnknownName("label", label, codes))
     return ""
-
-
-def _labels(data: Data) -> dict[str, int]:
-    """Return the code of each class label; nothing for a regression."""
-    return {spelled(label): code for code, label in enumerate(data.vocab)}
-
-
-def _row_names(data: Data, path: str | Path) -> list[str]:
-    """Return how cleaning.csv names each row: its image's path in the data folder, or its id."""
-    ids = [str(id) for id in data.ids.tolist()]
-    files = data.train.images or [""] * len(ids)
-    inside = [file and Path(os.path.relpath(file, path)).as_posix() for file in files]
-    return [file or id for file, id in zip(inside, ids, strict=True)]
-
-
-def _places(data: Data, path: str | Path) -> dict[str, list[int]]:
-    """Return the positions of the training rows with each id or file."""
-    places: dict[str, list[int]] = {}
-    for row, (id, name) in enumerate(zip(data.ids.tolist(), _row_names(data, path), strict=True)):
-        for key in {str(id), name}:
-            places.setdefault(key, []).append(row)
-    return places
 
 
 def _matching(name: str, rows: Mapping[str, object]) -> list[str]:
