@@ -49,9 +49,10 @@ def read_tabular(
     if id not in raw_test:
         raw, raw_test = _with_ids(raw, raw_test, id, sample_file)
     text_keys = {"[text] columns": texts, "[text] context": categories}
-    train_keys = {"id": (id,), "target": target, "[split] column": split_columns}
-    need_columns(raw_test, {"id": (id,), **text_keys}, test_file, facts_file)
-    need_columns(raw, {**text_keys, **train_keys}, train_file, facts_file)
+    train_keys = {"id": (id,), **text_keys, "target": target, "[split] column": split_columns}
+    need_columns(raw_test, {"id": (id,)}, test_file, facts_file)
+    need_columns(raw, train_keys, train_file, facts_file)
+    need_columns(raw_test, text_keys, test_file, facts_file)
     _check_ids(raw[id], train_file)
     _check_ids(raw_test[id], test_file, unique=True)
     if task != "regression":
