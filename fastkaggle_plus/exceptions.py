@@ -43,6 +43,13 @@ from difflib import get_close_matches
 _MOST_LISTED = 60  # a longer list would hide the error
 
 
+def listed(names: Iterable[object], most: int = 12) -> str:
+    """Return names for a message: "a, b and 3 more", or "none"."""
+    names = list(names)
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return (", ".join(map(str, names[:most])) or "none") + more
+
+
 class FastkaggleError(Exception):
     """Base of every error this package raises on purpose."""
 

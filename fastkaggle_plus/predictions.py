@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,13 +11,11 @@ from typing import Any
 import numpy as np
 
 from .data import Array
-from .exceptions import DataError
+from .exceptions import DataError, listed
 from .metrics import get_metric, pseudo_values, standard_error
 
 _ARRAYS = ("ids", "targs", "oof", "folds", "test_ids", "test")
 _FACTS = ("name", "metric", "task", "vocab", "seconds_s", "about", "importances")
-
-_SHOWN = 12  # classes listed in an error
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,8 +95,8 @@ class Predictions:
         if vocab != self.vocab:
             if odd := set(vocab) ^ set(self.vocab):
                 raise DataError(
-                    f"{self.name} has the classes {_list(self.vocab)}, expected {_list(vocab)}: "
-                    f"only one of the two has {_list(sorted(map(str, odd)))}. Read the data for "
+                    f"{self.name} has the classes {listed(self.vocab)}, expected {listed(vocab)}: "
+                    f"only one of the two has {listed(sorted(map(str, odd)))}. Read the data for "
                     "all models with one reader, and give each model all classes."
                 )
             columns = np.array([self.vocab.index(v) for v in vocab])
@@ -153,11 +150,6 @@ def load_predictions(file: str | Path) -> Predictions:
             f"{file} does not read as predictions ({type(e).__name__}: {e}). Delete it and run the "
             "trial again."
         ) from e
-
-
-def _list(labels: Sequence[Any]) -> str:
-    more = f" and {len(labels) - _SHOWN} more" if len(labels) > _SHOWN else ""
-    return (", ".join(map(str, labels[:_SHOWN])) or "none") + more
 
 
 def _order(name: str, have: Array, want: Array) -> Array:

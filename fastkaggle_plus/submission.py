@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from .competition import Competition
-from .exceptions import DataError, SubmissionError
+from .exceptions import DataError, SubmissionError, listed
 from .metrics import Metric, get_metric
 from .predictions import Predictions
 from .reading import parse_csv, quoting_of, read_csv, read_sample
@@ -117,15 +117,15 @@ def answer_frame(
     if metric.wants == "probability" and len(columns) > 1:
         if (found := columns_of_classes(preds.vocab, columns)) is None:
             raise SubmissionError(
-                f"The sample submission has the columns {_list(columns)}, and the classes are "
-                f"{_list(labels)}. Check `target` and `task` in competition.toml."
+                f"The sample submission has the columns {listed(columns)}, and the classes are "
+                f"{listed(labels)}. Check `target` and `task` in competition.toml."
             )
         return frame.assign(**{c: preds.test[:, found.index(c)] for c in columns})
     answers = answers.reshape(len(answers), -1)
     if answers.shape[1] != len(columns):
         raise SubmissionError(
-            f"The sample submission has {len(columns)} answer columns ({_list(columns)}), and each "
-            f"row has {answers.shape[1]} predictions. Check `target` and `metric` in "
+            f"The sample submission has {len(columns)} answer columns ({listed(columns)}), and "
+            f"each row has {answers.shape[1]} predictions. Check `target` and `metric` in "
             "competition.toml."
         )
     order = target if set(target) == set(columns) else tuple(columns)
@@ -155,17 +155,18 @@ def _sample(comp: Competition, path: Path, labels: tuple[Any, ...]) -> pd.DataFr
 def _check_columns(frame: pd.DataFrame, sample: pd.DataFrame) -> None:
     if missing := [c for c in sample.columns if c not in frame.columns]:
         raise SubmissionError(
-            f"The submission has no column {_list(missing)}. "
-            f"It needs exactly {_list(sample.columns)}, and has {_list(frame.columns)}."
+            f"The submission has no column {listed(missing)}. "
+            f"It needs exactly {listed(sample.columns)}, and has {listed(frame.columns)}."
         )
     if extra := [c for c in frame.columns if c not in sample.columns]:
         raise SubmissionError(
-            f"The submission has columns that the sample lacks: {_list(extra)}. Drop them; an "
+            f"The submission has columns that the sample lacks: {listed(extra)}. Drop them; an "
             "unnamed one comes from writing the index (use to_csv(index=False))."
         )
     if (repeated := frame.columns[frame.columns.duplicated()]).size:
         raise SubmissionError(
-            f"The submission has more than one column {_list(repeated.unique())}. Keep one of each."
+            f"The submission has more than one column {listed(repeated.unique())}. "
+            "Keep one of each."
         )
 
 
@@ -290,7 +291,7 @@ def _labels(
         unknown,
         frame[id],
         f"{column!r} holds {_first(frame[column], unknown)}, which is none of the labels "
-        f"{_list(sorted(known)[:12])}",
+        f"{listed(sorted(known))}",
         "Check the vocab." if is_ranking else advice,
     )
     if is_ranking:
@@ -323,7 +324,7 @@ def _refuse(wrong: Any, ids: pd.Series, what: str, advice: str) -> None:
     wrong = np.asarray(wrong, dtype=bool)
     if not (n := int(wrong.sum())):
         return
-    named = _list(ids[wrong].drop_duplicates().head(_SHOWN)) + (", ..." if n > _SHOWN else "")
+    named = listed(ids[wrong].drop_duplicates(), _SHOWN)
     rows = "row" if n == 1 else "rows"
     raise SubmissionError(f"The submission is wrong in {n} {rows} (id {named}): {what}. {advice}")
 
@@ -331,7 +332,3 @@ def _refuse(wrong: Any, ids: pd.Series, what: str, advice: str) -> None:
 def _first(cells: pd.Series, wrong: Any) -> str:
     wrong = np.asarray(wrong, dtype=bool)
     return repr(cells[wrong].iloc[0]) if wrong.any() else ""
-
-
-def _list(names: Any) -> str:
-    return ", ".join(map(str, names))

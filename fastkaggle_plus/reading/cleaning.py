@@ -17,13 +17,12 @@ import numpy as np
 import pandas as pd
 
 from ..data import CLEANING_FILE, Data
-from ..exceptions import DataError, UnknownName
+from ..exceptions import DataError, UnknownName, listed
 from .csv import parse_csv, quoting_of
 from .labels import spelled
 
 KEEP, REMOVE, RELABEL = "keep", "remove", "relabel"
 _COLUMNS = ["file", "action", "label"]
-_SHOWN = 5  # names listed in an error
 
 
 class ReadableCompetition(Protocol):
@@ -163,7 +162,7 @@ def _requested_actions(table: pd.DataFrame) -> dict[str, str]:
     if missing := [c for c in ("id", "action") if c not in table]:
         raise DataError(
             f"The table has no column {missing[0]!r}; its columns: "
-            f"{', '.join(map(str, table.columns))}. Use the table of top_losses, set "
+            f"{listed(table.columns)}. Use the table of top_losses, set "
             'table["action"] = "", and then "remove" or the right class in some rows.'
         )
     actions: dict[str, str] = {}
@@ -191,7 +190,7 @@ def _check(actions: Mapping[str, str], rows: _TrainingRows) -> None:
     if missing := [id for id in actions if id not in rows.places]:
         raise DataError(
             f"{len(missing)} ids of the table are not in the training data: "
-            f"{', '.join(missing[:_SHOWN])}. Was the table made from this competition's data?"
+            f"{listed(missing)}. Was the table made from this competition's data?"
         )
     files = [rows.names[rows.places[id][0]] for id in actions]
     for name in (*actions, *files):
@@ -232,7 +231,7 @@ def _read_rows(file: Path | None) -> dict[str, tuple[str, str]]:
     if list(table.columns) != _COLUMNS:
         raise DataError(
             f"{file} is not a list of cleaned rows: expected the columns {', '.join(_COLUMNS)}; "
-            f"got {', '.join(map(str, table.columns))}. Correct the first line or rename the file."
+            f"got {listed(table.columns)}. Correct the first line or rename the file."
         )
     if len(twice := table["file"][table["file"].duplicated()]):
         raise DataError(

@@ -11,10 +11,8 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from ..exceptions import DataError
+from ..exceptions import DataError, listed
 from .columns import is_written_as_number
-
-_SHOWN = 12  # file or column names listed in an error
 
 Names = tuple[str, ...]
 
@@ -28,8 +26,8 @@ def read_csv(
 ) -> pd.DataFrame:
     """Read a csv file. Raises DataError; if it is missing, with the names in its folder."""
     if not file.is_file():
-        names = sorted(p.name for p in file.parent.glob("*"))[:_SHOWN]
-        there = ", ".join(names) or "nothing" if file.parent.is_dir() else "no such folder"
+        names = sorted(p.name for p in file.parent.glob("*"))
+        there = listed(names) if file.parent.is_dir() else "no such folder"
         raise DataError(
             f"{file} is not there (its folder holds: {there}). Name the file in competition.toml."
         )
@@ -124,11 +122,10 @@ def need_columns(
     for key, name in pairs:
         if name in columns:
             continue
-        more = f" and {len(columns) - _SHOWN} more" if len(columns) > _SHOWN else ""
         original = {c.lower(): c for c in columns}
         near = get_close_matches(name.lower(), original, n=1, cutoff=0.5)
         guess = f" Did you mean {original[near[0]]!r}?" if near else ""
         raise DataError(
             f'{facts_file}: {key} = "{name}": {file} has no such column.{guess} '
-            f"Its columns: {', '.join(columns[:_SHOWN])}{more}."
+            f"Its columns: {listed(columns)}."
         )

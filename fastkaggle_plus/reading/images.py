@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ..data import Array, Data, ImageFiles
-from ..exceptions import DataError
+from ..exceptions import DataError, listed
 from .array_cache import cached_array
 from .image_files import images_below, open_image, opened, size_px
 from .tables import read_tabular
@@ -21,7 +21,6 @@ BINS = 8  # bins of each colour's histogram
 THUMB_PX = 6  # side of the thumbnail
 DECODE_PX = 96  # images are shrunk to about this side first
 _ALGORITHM = 1  # raise it when an edit of this code changes the features of a file
-_SHOWN = 5  # file names listed in an error
 
 
 def read_images(
@@ -55,8 +54,7 @@ def read_images(
         if len(lost) == len(files):
             raise DataError(_no_images(part, folder, files, f"{id} {lost[0]}"))
         if lost:
-            shown = ", ".join(lost[:_SHOWN]) + (", ..." if len(lost) > _SHOWN else "")
-            left_out[f"{part} images"] = f"{len(lost)} not there or not readable: {shown}"
+            left_out[f"{part} images"] = f"{len(lost)} not there or not readable: {listed(lost, 5)}"
     useful = [str(c) for c in frames[0] if frames[0][c].nunique() > 1]
     x, x_test = (
         pd.concat([t.x.reset_index(drop=True), f[useful]], axis=1)

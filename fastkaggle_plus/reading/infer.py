@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..exceptions import ConfigError
+from ..exceptions import ConfigError, listed
 from .columns import column_kind, read_dates
 from .image_files import images_below
 from .labels import columns_of_classes
@@ -40,7 +40,7 @@ def infer_competition(
     if unknown := [c for c in (id, *target) if c not in train and c not in test]:
         raise ConfigError(
             f"{folder / files['train']} has no column {unknown[0]!r}; its columns: "
-            f"{_listed(train.columns)}."
+            f"{listed(train.columns)}."
         )
     task = given.get("task") or _task(train, target, sample)
     found = {
@@ -73,13 +73,13 @@ def _files(folder: Path, given: Mapping[str, Any]) -> dict[str, str]:
     test = pick("test", r"^(?!.*(sample|submission)).*test") or sample
     if not train or not (folder / train).exists():
         raise ConfigError(
-            f"{folder} holds no train file: its csv files are {_listed(there)}. Give its name with "
+            f"{folder} holds no train file: its csv files are {listed(there)}. Give its name with "
             "--train (train=...), or download the competition's files there first."
         )
     if not test:
         raise ConfigError(
             f"{folder} holds neither a test file nor a sample submission: its csv files are "
-            f"{_listed(there)}. Give its name with --test (test=...)."
+            f"{listed(there)}. Give its name with --test (test=...)."
         )
     return {"train": train, "test": test, "sample_submission": sample or "sample_submission.csv"}
 
@@ -92,7 +92,7 @@ def _id(train: pd.DataFrame, test: pd.DataFrame, sample: pd.DataFrame | None) ->
         if is_unique and column_kind(c, test[c], "") in ("id", "number", "category"):
             return str(c)
     raise ConfigError(
-        f"Cannot infer the id: no column of the test file looks like one: {_listed(test.columns)}. "
+        f"Cannot infer the id: no column of the test file looks like one: {listed(test.columns)}. "
         "Name it with --id (id=...)."
     )
 
@@ -111,7 +111,7 @@ def _target(
         return only_train
     raise ConfigError(
         f"Cannot infer the target: the columns that only the train file has are "
-        f"{_listed(only_train)}. Name it with --target (target=...)."
+        f"{listed(only_train)}. Name it with --target (target=...)."
     )
 
 
@@ -178,7 +178,7 @@ def _images(folder: Path, train: pd.DataFrame, id: str) -> dict[str, str]:
     if train_folder is None:
         raise ConfigError(
             f"{folder} holds no folder of training images; folders with images: "
-            f"{_listed(d.name for d in having)}. Write the folder without --data and fill in its "
+            f"{listed(d.name for d in having)}. Write the folder without --data and fill in its "
             '[images], or give images={"train_folder": ..., ...} to new_comp.'
         )
     if train.empty:
@@ -206,13 +206,9 @@ def _text(
     columns = text_columns(train, test, id=id, target=target)
     if not columns:
         raise ConfigError(
-            f"No column looks like text: {_listed(train.columns)}. Write the folder without --data "
+            f"No column looks like text: {listed(train.columns)}. Write the folder without --data "
             'and fill in its [text], or give text={"columns": [...]} to new_comp.'
         )
     shared = [c for c in train.columns if c in test and c not in (*columns, id, *target)]
     categories = [c for c in shared if column_kind(c, train[c], id) == "category"]
     return {"columns": list(columns), "context": categories[0] if len(categories) == 1 else ""}
-
-
-def _listed(names: Iterable[object]) -> str:
-    return ", ".join(map(str, names)) or "none"

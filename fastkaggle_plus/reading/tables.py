@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..data import Array, Data, Table, as_features
-from ..exceptions import DataError
+from ..exceptions import DataError, listed
 from .columns import as_numbers, as_words, infer_features, is_written_as_number, read_dates
 from .csv import Names, need_columns, parse_csv, read_csv, read_sample
 from .target_encoding import level_means, spread_levels
@@ -59,7 +59,7 @@ def read_tabular(
         raw = raw.assign(**{c: _labels(raw[c], train_file) for c in target})
     raw = raw[raw[list(target)].notna().all(axis=1)].reset_index(drop=True)
     if raw.empty:
-        raise DataError(f"{train_file} has no row with a value in {', '.join(target)}.")
+        raise DataError(f"{train_file} has no row with a value in {listed(target)}.")
     targs, vocab = _targets(raw, target, task, train_file)
     features, left_out = infer_features(
         *(_for_features(frame, texts, categories) for frame in (raw, raw_test)),
@@ -182,11 +182,11 @@ def _targets(
     if len(target) != 1:
         raise DataError(
             f"task = {task!r} takes one target column, and {len(target)} are named: "
-            f'{", ".join(target)}. Several need task = "regression".'
+            f'{listed(target)}. Several need task = "regression".'
         )
     labels = train[target[0]]
     vocab = tuple(sorted(labels.unique().tolist()))
-    some = ", ".join(map(repr, vocab[:5])) + (", ..." if len(vocab) > 5 else "")
+    some = listed(map(repr, vocab), 5)
     if len(vocab) < 2 or (task == "binary" and len(vocab) != 2):
         n_classes = "two" if task == "binary" else "at least two"
         raise DataError(
@@ -196,6 +196,6 @@ def _targets(
     if pd.api.types.is_float_dtype(labels) and len(vocab) > len(labels) / 2:
         raise DataError(
             f"task = {task!r} needs classes, and {target[0]!r} holds {len(vocab)} different "
-            f'numbers in {len(labels)} rows: {some} For values use task = "regression".'
+            f'numbers in {len(labels)} rows: {some}. For values use task = "regression".'
         )
     return pd.Categorical(labels, categories=list(vocab)).codes.astype(np.int64), vocab

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ..data import Array, Data
-from ..exceptions import DataError
+from ..exceptions import DataError, listed
 from .columns import column_kind
 from .csv import Names, read_csv
 from .tables import read_tabular
@@ -85,7 +85,7 @@ def _found(folder: Path, context: str, facts: dict[str, Any]) -> Names:
     if not columns:
         raise DataError(
             f"No column of {train} looks like text; the columns are "
-            f"{', '.join(map(str, rows.columns))}. Name them in [text] of {facts['facts_file']}: "
+            f"{listed(rows.columns)}. Name them in [text] of {facts['facts_file']}: "
             'columns = ["..."].'
         )
     return columns
