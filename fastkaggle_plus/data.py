@@ -1,4 +1,4 @@
-"""Rows as a model sees them (Table), and a competition's rows as a whole (Data)."""
+"""Table: the rows that a model is trained on or predicts. Data: all rows of a competition."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Array = np.ndarray[Any, Any]
+CLEANING_FILE = "cleaning.csv"  # see reading/cleaning.py
 
 
 @dataclass(frozen=True, eq=False)
 class ImageFiles:
-    "The image of each row: a place in a list of files that all folds share, so that each is decoded once."
+    """The image of each row, as an index into a list of files that all folds share."""
 
     files: tuple[str, ...]  # paths; "" for a row without an image
-    rows: Array  # (n,) places in `files`
+    rows: Array  # (n,) indices into `files`
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -33,40 +34,36 @@ class ImageFiles:
         return (self.files[i] for i in self.rows)
 
     def take(self, rows: Array) -> ImageFiles:
-        "Return the images at the positions `rows`."
+        """Return the images at the positions `rows`."""
         return ImageFiles(self.files, self.rows[rows])
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    "Features of some rows, with their targets where these are known."
+    """Features of some rows, and their targets where they are known."""
 
-    x: pd.DataFrame  # one column a feature: pandas categories for cat_names, floats (NaN = missing) for cont_names
+    x: pd.DataFrame  # pandas categories for cat_names, floats (NaN: missing) for cont_names
     targs: Array | None  # class codes (n,), or values (n,) or (n, k)
     cat_names: tuple[str, ...]
     cont_names: tuple[str, ...]
     task: str  # binary | multiclass | regression
     vocab: tuple[Any, ...] = ()  # class labels by code; () for a regression
     images: ImageFiles | None = None  # the image of each row, where the competition has them
-    texts: pd.DataFrame | None = (
-        None  # the texts of each row as they are written, one column a text; "" where there is none
-    )
-    also: pd.DataFrame | None = (
-        None  # columns that only training rows have: no features, but a model may learn to predict them too
-    )
+    texts: pd.DataFrame | None = None  # unchanged texts, one column for each; "" for none
+    also: pd.DataFrame | None = None  # columns that only training rows have: extra targets
 
     def __len__(self) -> int:
         return len(self.x)
 
     @property
     def n_outputs(self) -> int:
-        "Width of a prediction: one probability a class, or one value a target."
+        """Number of values in one prediction: one for each class, or one for each target."""
         if self.vocab:
             return len(self.vocab)
         return 1 if self.targs is None or self.targs.ndim == 1 else self.targs.shape[1]
 
     def take(self, rows: Array) -> Table:
-        "Return the rows at the positions `rows`."
+        """Return the rows at the positions `rows`."""
         return dataclasses.replace(
             self,
             x=self.x.iloc[rows].reset_index(drop=True),
@@ -77,22 +74,22 @@ class Table:
         )
 
     def only(self, columns: Sequence[str]) -> Table:
-        "Return the table with these features alone. Raises UnknownName."
+        """Return the table with only these features. Raises UnknownName."""
+        known = (*self.cat_names, *self.cont_names)
         for c in columns:
-            if c not in (*self.cat_names, *self.cont_names):
-                raise UnknownName("feature", c, (*self.cat_names, *self.cont_names))
-        cat, cont = (
-            tuple(c for c in names if c in columns) for names in (self.cat_names, self.cont_names)
-        )
+            if c not in known:
+                raise UnknownName("feature", c, known)
+        cat = tuple(c for c in self.cat_names if c in columns)
+        cont = tuple(c for c in self.cont_names if c in columns)
         return dataclasses.replace(self, cat_names=cat, cont_names=cont)
 
     def with_columns(
         self,
-        columns: pd.DataFrame,  # one row per row of this table
+        columns: pd.DataFrame,  # as many rows as this table
         *,
-        cat: tuple[str, ...] = (),  # which of them are categories; the others are numbers
+        cat: tuple[str, ...] = (),  # the columns that are categories; the others are numbers
     ) -> Table:
-        "Return the table with more features."
+        """Return the table with more features."""
         cont = tuple(str(c) for c in columns if c not in cat)
         x = self.x.copy()
         for c in columns:
@@ -107,10 +104,11 @@ InFold = Callable[[Table, Table], tuple[Table, Table]]
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """A competition's rows, read.
+    """All rows of a competition.
 
-    `in_fold(fit, rows) -> (fit, rows)` adds the features that need targets. It may look at the targets of `fit` only, and
-    for each row of `fit` at those of the other rows only, so that out-of-fold predictions stay honest.
+    `in_fold(fit, rows) -> (fit, rows)` adds the features that need targets. It must use the targets
+    of `fit` only, and for each row of `fit` only those of the other rows; otherwise out-of-fold
+    scores are too optimistic.
     """
 
     train: Table
@@ -118,34 +116,49 @@ class Data:
     ids: Array  # (n_train,)
     test_ids: Array  # (n_test,)
     sample: pd.DataFrame  # the sample submission: id column first, then the answer columns
-    raw_train: pd.DataFrame  # the files as they were read
+    raw_train: pd.DataFrame  # the columns of the files, before features are made of them
     raw_test: pd.DataFrame
     groups: Array | None = None  # (n_train,) values of the split's group column
-    group_name: str = ""  # how that column is called
+    group_name: str = ""  # name of that column
     time: Array | None = None  # (n_train,) values of the split's time column
-    left_out: dict[str, str] = field(default_factory=dict)  # column -> why no model sees it
+    left_out: dict[str, str] = field(default_factory=dict)  # column -> why no model uses it
     in_fold: InFold | None = None
-    metric: str = ""  # a name in metrics.py; "" where nobody said
+    metric: str = ""  # a name in metrics.py; "": not declared
 
     @property
     def targs(self) -> Array:
-        "Targets of the training rows: class codes (n,), or values (n,) or (n, k)."
+        """Targets of the training rows: class codes (n,), or values (n,) or (n, k)."""
         if self.train.targs is None:
             raise DataError("The training table has no targets.")
         return self.train.targs
 
     @property
     def vocab(self) -> tuple[Any, ...]:
-        "Class labels by code; () for a regression."
+        """Class labels by code; () for a regression."""
         return self.train.vocab
 
     @property
     def task(self) -> str:
-        "binary, multiclass or regression."
+        """binary, multiclass or regression."""
         return self.train.task
 
-    def fold(self, fit_rows: Array, rows: Array | None) -> tuple[Table, Table]:
-        "Return (rows to fit on, rows to predict: test if None), with the features that `in_fold` computes from the first alone."
+    def take(self, rows: Array) -> Data:
+        """Return the data with only the training rows at the positions `rows`; test rows stay."""
+        return dataclasses.replace(
+            self,
+            train=self.train.take(rows),
+            ids=self.ids[rows],
+            raw_train=_rows_of(self.raw_train, rows),
+            groups=None if self.groups is None else self.groups[rows],
+            time=None if self.time is None else self.time[rows],
+        )
+
+    def fold(
+        self,
+        fit_rows: Array,
+        rows: Array | None,  # None: the test rows
+    ) -> tuple[Table, Table]:
+        """Return (rows to fit on, rows to predict), with the features of `in_fold`."""
         fit, other = self.train.take(fit_rows), self.test if rows is None else self.train.take(rows)
         return self.in_fold(fit, other) if self.in_fold else (fit, other)
 
@@ -154,75 +167,74 @@ class Data:
         train: pd.DataFrame,  # features of the training rows
         test: pd.DataFrame,  # the same of the test rows
         *,
-        cat_names: tuple[
-            str, ...
-        ],  # columns that are categories; levels are fixed from train, others become missing
-        cont_names: tuple[str, ...],  # columns that are numbers
+        cat_names: tuple[str, ...],  # categories; levels that train lacks become missing
+        cont_names: tuple[str, ...],  # numbers
         in_fold: InFold | None = None,  # features that need targets, see the class
     ) -> Data:
-        "Return the same rows with these features instead."
+        """Return the same rows with these features instead."""
+        tables = (
+            dataclasses.replace(
+                table,
+                x=as_features(x, train, cat_names, cont_names),
+                cat_names=cat_names,
+                cont_names=cont_names,
+            )
+            for table, x in ((self.train, train), (self.test, test))
+        )
         return dataclasses.replace(
             self,
-            train=dataclasses.replace(
-                self.train,
-                x=as_features(train, train, cat_names, cont_names),
-                cat_names=cat_names,
-                cont_names=cont_names,
-            ),
-            test=dataclasses.replace(
-                self.test,
-                x=as_features(test, train, cat_names, cont_names),
-                cat_names=cat_names,
-                cont_names=cont_names,
-            ),
+            train=next(tables),
+            test=next(tables),
             in_fold=in_fold or self.in_fold,
-            left_out={},  # what the default reader passed over may well be in these
+            left_out={},  # the new features may use columns that the default reader left out
         )
 
     def fingerprint(self) -> str:
-        "Return a hash of everything a model can see: features, targets, ids."
-        import pandas as pd
-
-        digest = hashlib.sha256(
-            repr((self.train.cat_names, self.train.cont_names, self.vocab)).encode()
-        )
+        """Return a hash of everything that a model can use: features, targets, ids, files."""
+        names = (self.train.cat_names, self.train.cont_names, self.vocab)
+        digest = hashlib.sha256(repr(names).encode())
         for table, ids in ((self.train, self.ids), (self.test, self.test_ids)):
-            digest.update(pd.util.hash_pandas_object(table.x, index=False).to_numpy().tobytes())
+            digest.update(_frame_hashes(table.x))
             digest.update(repr(np.asarray(ids).tolist()).encode())
-            for more in (table.texts, table.also):
-                if more is not None:
-                    digest.update(
-                        pd.util.hash_pandas_object(more, index=False).to_numpy().tobytes()
-                    )
-            for content in _contents(table.images):
-                digest.update(content)
+            for extra in (table.texts, table.also):
+                digest.update(_frame_hashes(extra))
+            for file_hash in _file_hashes(table.images):
+                digest.update(file_hash)
         digest.update(np.ascontiguousarray(self.targs).tobytes())
         return digest.hexdigest()[:16]
 
 
-def _rows_of(frame: pd.DataFrame | None, rows: Array) -> pd.DataFrame | None:
+def _rows_of(frame: Any, rows: Array) -> Any:
     return None if frame is None else frame.iloc[rows].reset_index(drop=True)
 
 
-def _contents(images: ImageFiles | None) -> Iterator[bytes]:
-    "The hash of each image's bytes, in the order of the rows; of none where there is no file."
+def _frame_hashes(frame: pd.DataFrame | None) -> bytes:
+    import pandas as pd
 
-    def content(file: str) -> bytes:
-        try:
-            with open(file, "rb") as f:
-                return hashlib.file_digest(f, "sha256").digest()
-        except OSError:
-            return b""
+    if frame is None:
+        return b""
+    return pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes()
 
+
+def _file_hash(file: str) -> bytes:
+    try:
+        with open(file, "rb") as f:
+            return hashlib.file_digest(f, "sha256").digest()
+    except OSError:
+        return b""
+
+
+def _file_hashes(images: ImageFiles | None) -> Iterator[bytes]:
+    """Yield the hash of each row's image, empty without a file."""
     if images is not None:
         with ThreadPoolExecutor() as pool:  # hashing releases the interpreter lock
-            yield from pool.map(content, images)
+            yield from pool.map(_file_hash, images)
 
 
 def as_features(
     df: pd.DataFrame, train: pd.DataFrame, cat_names: tuple[str, ...], cont_names: tuple[str, ...]
 ) -> pd.DataFrame:
-    "Return `df` with categories whose levels are those of `train` (others become missing), and float columns."
+    """Return `df` with the levels of `train` (other levels become missing) and float columns."""
     import pandas as pd
 
     out: dict[str, Any] = {}
@@ -230,10 +242,6 @@ def as_features(
         levels = sorted(train[c].dropna().unique(), key=lambda v: (str(type(v)), v))
         out[c] = pd.Categorical(df[c].where(df[c].isin(levels)), categories=levels)
     for c in cont_names:
-        out[c] = (
-            pd.to_numeric(df[c], errors="coerce")
-            .astype(float)
-            .replace([np.inf, -np.inf], np.nan)
-            .to_numpy()
-        )
+        numbers = pd.to_numeric(df[c], errors="coerce").astype(float)
+        out[c] = numbers.replace([np.inf, -np.inf], np.nan).to_numpy()
     return pd.DataFrame(out, index=range(len(df)))

@@ -1,230 +1,247 @@
-"""Average predictions by id and class: mean, weighted, rank, greedy; with an honest (nested) score."""
+"""Average predictions by id and class: mean, weighted, rank or greedy, with a nested score."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from .data import Array
 from .exceptions import DataError, SelectionError, UnknownName
 from .metrics import Metric, get_metric
 from .predictions import Predictions
 from .reading.labels import places_in_order
 
-Array = np.ndarray[Any, Any]
 METHODS = ("mean", "weighted", "rank", "greedy")
 GREEDY_ROUNDS = 20
-_NO_SPREAD = 1e-9  # of the size of the values: what is left of a constant after rounding
-_OF_ORDER = ("pearson", "spearman")  # metrics of values that any scale suits
+_NO_SPREAD = 1e-9  # relative deviation below which predictions count as constant
+_ORDER_METRICS = ("pearson", "spearman")  # metrics of values for which any scale is right
+
+# What a method returns: weights of the test rows, combined oof, combined test predictions
+Combined = tuple[Array, Array, Array]
 
 
 def ensemble(
     members: Sequence[Predictions],
     *,
     method: str = "mean",  # mean | weighted | rank | greedy
-    weights: dict[str, float]
-    | None = None,  # by member name; a member that is not named weighs 1. Of mean they make weighted
+    weights: dict[str, float] | None = None,  # by member name, 1 by default; mean becomes weighted
     keep_best: int | None = None,  # refused: see SelectionError
     name: str = "ensemble",
 ) -> Predictions:
-    """Combine predictions of the same rows into one, joined by id and class: what order rows, classes and members come in changes nothing.
+    """Combine predictions of the same rows, joined by id and class.
 
-    `oof` of the result is honest: where weights are fitted (greedy), each fold's rows are combined with weights fitted on the
-    other folds. `about["weights"]` are the weights the test rows got, `about["nested_score"]` the score of the honest `oof`.
-    Source: Caruana et al., Ensemble selection from libraries of models (2004), for greedy selection with replacement.
-    Raises DataError for members of different rows, classes, folds or metrics, UnknownName for the weight of no member, and SelectionError
-    when asked to drop members on their own score.
+    The order of rows, classes and members does not change the result. `oof` is out-of-fold for the
+    weights too: where they are fitted (greedy), each fold is combined with weights fitted on the
+    other folds. `about["weights"]` are the weights of the test rows, `about["nested_score"]` is
+    the score of `oof`.
+    Source: Caruana et al., Ensemble selection from libraries of models (2004), for greedy.
+    Raises DataError for members with different rows, classes, folds or metrics, UnknownName for a
+    weight without a member, and SelectionError when asked to drop members by their own score.
     """
     if keep_best is not None:
         raise SelectionError(
-            f"keep_best={keep_best} would choose members by the score they are then judged on, which flatters. Declare the members before scoring, "
-            'or use method="greedy": its weights are fitted on other folds than those they are scored on.'
+            f"keep_best={keep_best} would choose members by the score they are judged by, which "
+            "makes that score too good. Declare the members before scoring, or use "
+            'method="greedy": its weights are fitted on other folds than those they are scored on.'
         )
-    if not members:
-        raise DataError("An ensemble needs at least one member.")
-    if method not in METHODS:
-        raise UnknownName("ensemble method", method, METHODS)
-    if len({m.metric for m in members}) > 1:
-        raise DataError(
-            f"The members are scored by different metrics: {', '.join(sorted({m.metric for m in members}))}."
-        )
-    if len({m.name for m in members}) < len(members):
-        raise DataError(
-            f"Two members have one name: {', '.join(m.name for m in members)}. Weights are given by name: cross_validate(..., name=) sets it."
-        )
-    first = members[0]
-    members = [m.aligned(first.ids, first.test_ids, first.vocab) for m in members]
-    if any(not np.array_equal(m.targs, first.targs) for m in members):
-        raise DataError(
-            "The members have other targets for the same ids: they come from different versions of the data."
-        )
-    if odd := [m.name for m in members if not _same_split(m.folds, first.folds)]:
-        raise DataError(
-            f"{odd[0]} was validated on other folds than {first.name}. Make the folds once, and cross-validate every member on them."
-        )
-    if method == "rank" and first.task == "regression" and first.metric not in _OF_ORDER:
-        raise DataError(
-            f'method="rank" turns predicted values into ranks from 0 to 1, and {first.metric} compares them with the targets themselves. '
-            f"Use mean or greedy; ranks suit scores of order: auc, {', '.join(_OF_ORDER)}."
-        )
-    if method == "weighted" and weights is None:
-        raise DataError(
-            'method="weighted" needs weights, by member name: weights={'
-            + f"{first.name!r}: 2.0"
-            + "}."
-        )
-    if method == "greedy" and weights is not None:
-        raise DataError(
-            'method="greedy" fits its own weights. Leave weights out, or use method="weighted".'
-        )
-    method = "weighted" if method == "mean" and weights is not None else method
+    aligned = _aligned(members)
+    combine = _combination(aligned[0], method, weights)
     if unknown := set(weights or ()) - {m.name for m in members}:
         raise UnknownName("ensemble member", sorted(unknown)[0], [m.name for m in members])
-    given, vocab = members, tuple(first.vocab[i] for i in places_in_order(first.vocab))
-    members = [
-        m.aligned(_sorted(first.ids), _sorted(first.test_ids), vocab)
-        for m in sorted(members, key=lambda m: m.name)
-    ]
-    oofs, tests = np.stack([m.oof for m in members]), np.stack([m.test for m in members])
-    if method == "rank":
-        rows = ~np.isnan(oofs).any((0, 2))
-        tests = np.stack([_ranks(t, o[rows]) for t, o in zip(tests, oofs, strict=True)])
-        oofs = np.stack([_ranks(o, o[rows]) for o in oofs])
-    shares, oof = _combine(members, oofs, method, weights)
-    common = {
-        k: v for k, v in first.about.items() if all(m.about.get(k) == v for m in members)
-    }  # the split, the hardware, the versions
-    by_name = {m.name: float(f"{w:.6g}") for m, w in zip(members, shares, strict=True)}
-    combined = replace(
-        members[0],
+    first = aligned[0]
+    vocab = tuple(first.vocab[i] for i in places_in_order(first.vocab))
+    ids, test_ids = _sorted_ids(first.ids), _sorted_ids(first.test_ids)
+    by_name = sorted(aligned, key=lambda m: m.name)
+    ordered = [m.aligned(ids, test_ids, vocab) for m in by_name]
+    shares, oof, test = combine(ordered)
+    share_of = {m.name: float(f"{w:.6g}") for m, w in zip(ordered, shares, strict=True)}
+    shared = {k: v for k, v in first.about.items() if all(m.about.get(k) == v for m in members)}
+    method = "weighted" if method == "mean" and weights is not None else method
+    result = replace(
+        ordered[0],
         name=name,
         oof=oof,
-        test=np.tensordot(shares, tests, 1),
+        test=test,
         seconds_s=sum(m.seconds_s for m in members),
         importances={},
-        about={**common, "method": method, "weights": {m.name: by_name[m.name] for m in given}},
+        about={**shared, "method": method, "weights": {m.name: share_of[m.name] for m in members}},
     )
-    honest = replace(combined.aligned(first.ids, first.test_ids, first.vocab), folds=first.folds)
-    return replace(honest, about={**honest.about, "nested_score": honest.oof_score})
+    result = replace(result.aligned(first.ids, first.test_ids, first.vocab), folds=first.folds)
+    return replace(result, about={**result.about, "nested_score": result.oof_score})
 
 
 def write_lock(
     preds: Predictions, members: Sequence[Predictions], file: str | Path = "ensemble.lock"
 ) -> Path:
-    "Write what an ensemble was made of (method, weights, a hash of each member's predictions), so that it can be made again."
+    """Write the method, the weights and a hash of each member, to make an ensemble again."""
     hashes = {
         m.name: hashlib.sha256(
             np.ascontiguousarray(m.oof).tobytes() + np.ascontiguousarray(m.test).tobytes()
         ).hexdigest()[:16]
         for m in members
     }
-    Path(file).write_text(
-        json.dumps(
-            {**preds.about, "metric": preds.metric, "members": hashes}, indent=2, sort_keys=True
-        )
-        + "\n"
-    )
+    facts = {**preds.about, "metric": preds.metric, "members": hashes}
+    Path(file).write_text(json.dumps(facts, indent=2, sort_keys=True) + "\n")
     return Path(file)
 
 
-def _combine(
-    members: Sequence[Predictions], oofs: Array, method: str, weights: dict[str, float] | None
-) -> tuple[Array, Array]:
-    "Return (weights of the test rows, honest oof)."
-    if method != "greedy":
-        shares = np.array([(weights or {}).get(m.name, 1.0) for m in members], dtype=float)
-        if not (np.isfinite(shares).all() and (shares >= 0).all() and shares.sum() > 0):
+def _aligned(members: Sequence[Predictions]) -> list[Predictions]:
+    """Return the members with the rows and classes of the first. Raises DataError."""
+    if not members:
+        raise DataError("An ensemble needs at least one member.")
+    first, names = members[0], [m.name for m in members]
+    if len(metrics := sorted({m.metric for m in members})) > 1:
+        raise DataError(f"The members are scored by different metrics: {', '.join(metrics)}.")
+    if len(set(names)) < len(names):
+        raise DataError(
+            f"Two members have one name: {', '.join(names)}. Weights are given by name: "
+            "cross_validate(..., name=) sets it."
+        )
+    aligned = [m.aligned(first.ids, first.test_ids, first.vocab) for m in members]
+    for m in aligned:
+        if not np.array_equal(m.targs, first.targs):
             raise DataError(
-                f"Weights must be numbers of zero or more with a positive sum; {weights} came."
+                f"{m.name} has other targets than {first.name} for the same ids: they were made "
+                "from different versions of the data. Run one of them again."
             )
-        shares = shares / shares.sum()
-        return shares, np.tensordot(shares, oofs, 1)
-    metric, folds, targs = get_metric(members[0].metric), members[0].folds, members[0].targs
-    if metric.wants == "label" and members[0].vocab:
-        metric = get_metric(
-            "log_loss"
-        )  # right or wrong is too coarse to fit weights on; the result is still scored by its own metric
+        if not _is_same_split(m.folds, first.folds):
+            raise DataError(
+                f"{m.name} was validated on other folds than {first.name}. Make the folds once, "
+                "and cross-validate every member on them."
+            )
+    return aligned
+
+
+def _combination(
+    first: Predictions, method: str, weights: dict[str, float] | None
+) -> Callable[[Sequence[Predictions]], Combined]:
+    """Return the function of a method; raise when the members or `weights` do not suit it."""
+    if method not in METHODS:
+        raise UnknownName("ensemble method", method, METHODS)
+    if method == "rank" and first.task == "regression" and first.metric not in _ORDER_METRICS:
+        raise DataError(
+            f'method="rank" turns predicted values into ranks from 0 to 1, and {first.metric} '
+            "compares them with the targets themselves. Use mean or greedy; ranks suit metrics "
+            f"of order: auc, {', '.join(_ORDER_METRICS)}."
+        )
+    if method == "weighted" and weights is None:
+        example = f"weights={{{first.name!r}: 2.0}}"
+        raise DataError(f'method="weighted" needs weights by member name: {example}.')
+    if method == "greedy" and weights is not None:
+        raise DataError(
+            'method="greedy" fits its own weights. Leave weights out, or use method="weighted".'
+        )
+    if method == "greedy":
+        return _greedy
+    average = _rank_mean if method == "rank" else _weighted_mean
+    return lambda members: average(members, _given_shares(members, weights))
+
+
+def _given_shares(members: Sequence[Predictions], weights: dict[str, float] | None) -> Array:
+    shares = np.array([(weights or {}).get(m.name, 1.0) for m in members], dtype=float)
+    if not (np.isfinite(shares).all() and (shares >= 0).all() and shares.sum() > 0):
+        raise DataError(
+            f"Weights must be numbers of zero or more with a positive sum, got {weights}."
+        )
+    return shares / shares.sum()
+
+
+def _weighted_mean(members: Sequence[Predictions], shares: Array) -> Combined:
+    oofs, tests = np.stack([m.oof for m in members]), np.stack([m.test for m in members])
+    return shares, np.tensordot(shares, oofs, 1), np.tensordot(shares, tests, 1)
+
+
+def _rank_mean(members: Sequence[Predictions], shares: Array) -> Combined:
+    """Average ranks among the out-of-fold predictions instead of the predictions."""
+    rows = ~np.isnan(np.stack([m.oof for m in members])).any((0, 2))
+    ranked = [
+        replace(m, oof=_ranks(m.oof, m.oof[rows]), test=_ranks(m.test, m.oof[rows]))
+        for m in members
+    ]
+    return _weighted_mean(ranked, shares)
+
+
+def _ranks(preds: Array, reference: Array) -> Array:
+    """Return the share of the reference at or below each prediction; class rows sum to one."""
+    columns = [
+        np.searchsorted(np.sort(reference[:, j]), preds[:, j], side="right")
+        for j in range(preds.shape[1])
+    ]
+    ranks = np.where(np.isnan(preds), np.nan, np.stack(columns, 1) / len(reference))
+    return ranks / ranks.sum(1, keepdims=True).clip(1e-9) if preds.shape[1] > 1 else ranks
+
+
+def _greedy(members: Sequence[Predictions]) -> Combined:
+    """Fit weights on all folds for the test rows, and on the other folds for each fold."""
+    oofs, tests = np.stack([m.oof for m in members]), np.stack([m.test for m in members])
+    folds, targs, has_classes = members[0].folds, members[0].targs, bool(members[0].vocab)
+    metric = get_metric(members[0].metric)
+    if metric.wants == "label" and has_classes:
+        # right or wrong is too coarse to fit weights; the result is scored by its own metric
+        metric = get_metric("log_loss")
     rows = ~np.isnan(oofs).any((0, 2)) & (folds >= 0)
     if len(np.unique(folds[rows])) < 2:
         raise DataError(
-            "Greedy weights are scored on folds that did not fit them, so at least two folds need predictions, and one declared holdout "
-            'has none left over to fit on. Use method="mean" or fixed weights, or predict by folds.'
+            "Greedy weights are scored on folds that did not fit them, so at least two folds need "
+            "predictions, and one declared holdout has none left over to fit on. Use "
+            'method="mean" or fixed weights, or predict by folds.'
         )
-    center, spread = np.zeros((len(oofs), 1, oofs.shape[2])), np.ones((len(oofs), 1, 1))
-    if (
-        not members[0].vocab and metric.name in _OF_ORDER
-    ):  # each on a scale of its own, as nothing in the score tells which
-        center, deviations = (
-            oofs[:, rows].mean(1, keepdims=True),
-            np.sqrt(oofs[:, rows].var(1).mean(1)),
-        )
-        spread = np.where(deviations > _NO_SPREAD * np.abs(center).max((1, 2)), deviations, np.inf)[
-            :, None, None
-        ]  # one answer for all rows counts nothing
-        if np.isinf(spread).all():
-            spread = np.ones_like(spread)
-    scaled, some, oof = (
-        (oofs - center) / spread,
-        np.isfinite(spread[:, 0, 0]),
-        np.full(oofs.shape[1:], np.nan),
-    )
+    center, spread = np.zeros((len(oofs), 1, oofs.shape[2])), np.ones(len(oofs))
+    if not has_classes and metric.name in _ORDER_METRICS:
+        center, spread = _scales(oofs[:, rows])
+    used = np.isfinite(spread)
+    scaled = ((oofs - center) / spread[:, None, None])[used]
+    oof = np.full(oofs.shape[1:], np.nan)
     for k in np.unique(folds[rows]):
         fit, valid = rows & (folds != k), rows & (folds == k)
-        oof[valid] = np.tensordot(
-            _greedy(metric, targs[fit], scaled[some][:, fit]), scaled[some][:, valid], 1
-        )
+        fitted = _greedy_weights(metric, targs[fit], scaled[:, fit])
+        oof[valid] = np.tensordot(fitted, scaled[:, valid], 1)
     shares = np.zeros(len(oofs))
-    shares[some] = (
-        _greedy(metric, targs[rows], scaled[some][:, rows]) / spread[some, 0, 0]
-    )  # of the members as they are
-    shares, unit = shares / shares.sum(), 1 / shares.sum()
-    return shares, np.tensordot(shares, center, 1) + oof * unit
+    shares[used] = _greedy_weights(metric, targs[rows], scaled[:, rows]) / spread[used]
+    unit = 1 / shares.sum()
+    shares = shares * unit
+    return shares, np.tensordot(shares, center, 1) + oof * unit, np.tensordot(shares, tests, 1)
 
 
-def _sorted(ids: Array) -> Array:
-    "Ids in one order, so that sums and ties come out alike; as they are where one is repeated, for then no id tells its row."
-    return (
-        ids[np.argsort(ids.astype(str) if ids.dtype == object else ids, kind="stable")]
-        if len(set(ids.tolist())) == len(ids)
-        else ids
-    )
+def _scales(oofs: Array) -> tuple[Array, Array]:
+    """Return the mean (members, 1, k) and deviation (members,) of each member's predictions.
+
+    A metric of order accepts any scale, so members are compared on one. The deviation is infinite
+    for a member that predicts one value for all rows, unless all members do.
+    """
+    center, deviations = oofs.mean(1, keepdims=True), np.sqrt(oofs.var(1).mean(1))
+    varies = deviations > _NO_SPREAD * np.abs(center).max((1, 2))
+    return center, np.where(varies, deviations, np.inf) if varies.any() else np.ones(len(oofs))
 
 
-def _same_split(folds: Array, others: Array) -> bool:
-    "Whether the same rows were validated together, whatever the numbers of the folds."
-    pairs = len(np.unique(np.stack([folds, others]), axis=1).T)
-    return np.array_equal(folds < 0, others < 0) and pairs == len(np.unique(folds)) == len(
-        np.unique(others)
-    )
-
-
-def _greedy(metric: Metric, targs: Array, oofs: Array) -> Array:
-    "Add, with replacement, the member that helps most; stop where the score was best."
-    counts, total, best = np.zeros(len(oofs)), np.zeros(oofs.shape[1:]), None
+def _greedy_weights(metric: Metric, targs: Array, oofs: Array) -> Array:
+    """Add the best member again and again, with replacement; return the best shares met."""
+    counts, total = np.zeros(len(oofs)), np.zeros(oofs.shape[1:])
+    best_score, best = -np.inf, counts
     for i in range(GREEDY_ROUNDS):
         scores = [metric.score(targs, (total + o) / (i + 1)) for o in oofs]
         pick = int(np.argmax(scores) if metric.higher_is_better else np.argmin(scores))
         counts[pick] += 1
         total = total + oofs[pick]
-        if best is None or metric.gain(scores[pick], best[0]) > 0:
-            best = scores[pick], counts.copy()
-    assert best is not None
-    return np.asarray(best[1] / best[1].sum())
+        if i == 0 or metric.gain(scores[pick], best_score) > 0:
+            best_score, best = scores[pick], counts.copy()
+    return np.asarray(best / best.sum())
 
 
-def _ranks(preds: Array, reference: Array) -> Array:
-    "Share of the reference predictions at or below each prediction, per output; classes are rescaled to sum to one."
-    ranks = np.stack(
-        [
-            np.searchsorted(np.sort(reference[:, j]), preds[:, j], side="right")
-            for j in range(preds.shape[1])
-        ],
-        1,
-    ) / len(reference)
-    ranks = np.where(np.isnan(preds), np.nan, ranks)
-    return ranks / ranks.sum(1, keepdims=True).clip(1e-9) if preds.shape[1] > 1 else ranks
+def _sorted_ids(ids: Array) -> Array:
+    """Return ids in one order for equal rounding and ties; unchanged if an id is repeated."""
+    if len(set(ids.tolist())) < len(ids):
+        return ids
+    return ids[np.argsort(ids.astype(str) if ids.dtype == object else ids, kind="stable")]
+
+
+def _is_same_split(folds: Array, others: Array) -> bool:
+    """Say whether the same rows were validated together, even if folds are numbered differently."""
+    pairs = len(np.unique(np.stack([folds, others]), axis=1).T)
+    is_same = pairs == len(np.unique(folds)) == len(np.unique(others))
+    return is_same and np.array_equal(folds < 0, others < 0)

@@ -1,4 +1,4 @@
-"""Where am I? The only file that reads, or sets, environment variables."""
+"""Environment variables: the only file that reads or sets them."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEX
 
 
 def kaggle_input() -> Path:
-    "Return the folder Kaggle mounts data under (`KAGGLE_CACHE_MOUNT_FOLDER`, else /kaggle/input)."
+    """Return Kaggle's folder of inputs (`KAGGLE_CACHE_MOUNT_FOLDER`, else /kaggle/input)."""
     return Path(os.environ.get("KAGGLE_CACHE_MOUNT_FOLDER", "/kaggle/input"))
 
 
 def home() -> Path:
-    "Return the folder for what outlives one run, like the submission journal (`FKP_HOME`, else ~/.fastkaggle_plus)."
+    """Return the folder for journals and caches (`FKP_HOME`, else ~/.fastkaggle_plus)."""
     return Path(os.environ.get("FKP_HOME") or Path.home() / ".fastkaggle_plus")
 
 
 def has_credential_variables() -> bool:
-    "Say whether a Kaggle key or token is given by environment variables."
+    """Say whether environment variables hold a Kaggle key or token."""
     return bool(
         os.environ.get("KAGGLE_API_TOKEN")
         or (os.environ.get("KAGGLE_USERNAME") and os.environ.get("KAGGLE_KEY"))
@@ -53,56 +53,42 @@ def has_credential_variables() -> bool:
 
 
 def credential_variables() -> dict[str, str]:
-    "Return the Kaggle credentials that environment variables give: user, key, token; only those that are set."
+    """Return the Kaggle credentials in environment variables: user, key, token, if they are set."""
     names = {"user": "KAGGLE_USERNAME", "key": "KAGGLE_KEY", "token": "KAGGLE_API_TOKEN"}
     return {name: value for name, variable in names.items() if (value := os.environ.get(variable))}
 
 
 def api_environment() -> str:
-    "Return which Kaggle the clients are told to use (`KAGGLE_API_ENVIRONMENT`): PROD unless set."
+    """Return which Kaggle the clients use (`KAGGLE_API_ENVIRONMENT`, else PROD)."""
     return os.environ.get("KAGGLE_API_ENVIRONMENT") or "PROD"
 
 
 def token_files() -> list[Path]:
-    "Return the credential files Kaggle's clients look for that exist here."
+    """Return the credential files of Kaggle's clients that exist on this machine."""
     config = Path(os.environ.get("KAGGLE_CONFIG_DIR") or Path.home() / ".kaggle")
     user = Path.home() / ".kaggle"
-    wanted = [
-        user / "access_token",
-        user / "access_token.txt",
-        config / "kaggle.json",
-        user / "credentials.json",
-    ]
-    return [f for f in dict.fromkeys(wanted) if f.exists()]
+    tokens = [user / "access_token", user / "access_token.txt"]
+    files = [*tokens, config / "kaggle.json", user / "credentials.json"]
+    return [f for f in dict.fromkeys(files) if f.exists()]
 
 
 def harmless_variables() -> dict[str, str]:
-    "Return the variables that foreign code may inherit: search paths, language, hardware. No key, token or proxy is among them."
-    kept = (
-        "PATH",
-        "LANG",
-        "LANGUAGE",
-        "TZ",
-        "LD_LIBRARY_PATH",
-        "VIRTUAL_ENV",
-        "CONDA_PREFIX",
-        "SSL_CERT_FILE",
-        "TERM",
-    )
-    return {
-        k: v
-        for k, v in os.environ.items()
-        if k in kept or k.startswith(("LC_", "CUDA_", "NVIDIA_", "OMP_", "MKL_", "OPENBLAS_"))
-    }
+    """Return variables that are safe for foreign code: search paths, language, hardware.
+
+    They include no key, token or proxy.
+    """
+    names = "PATH LANG LANGUAGE TZ LD_LIBRARY_PATH VIRTUAL_ENV CONDA_PREFIX SSL_CERT_FILE TERM"
+    prefixes = ("LC_", "CUDA_", "NVIDIA_", "OMP_", "MKL_", "OPENBLAS_")
+    return {k: v for k, v in os.environ.items() if k in names.split() or k.startswith(prefixes)}
 
 
 def is_rehearsal() -> bool:
-    "Say whether this process talks to the sandbox (see `rehearsing`)."
+    """Say whether this process talks to the sandbox (see `rehearsing`)."""
     return bool(os.environ.get("FKP_REHEARSAL"))
 
 
 def assert_loopback(url: str) -> str:
-    "Return `url` if its host is this machine; raise SandboxError otherwise."
+    """Return `url` if its host is this machine; raise SandboxError otherwise."""
     host = urlsplit(url).hostname or ""
     try:
         addresses = (
@@ -114,8 +100,8 @@ def assert_loopback(url: str) -> str:
         ) from e
     if not addresses or not all(ipaddress.ip_address(a).is_loopback for a in addresses):
         raise SandboxError(
-            f"A rehearsal must stay on this machine, but {url!r} leads to {', '.join(sorted(addresses)) or 'nowhere'}. "
-            "Use `--live` if you mean the real Kaggle."
+            f"A rehearsal must stay on this machine, but {url!r} leads to "
+            f"{', '.join(sorted(addresses)) or 'nowhere'}. Use `--live` for the real Kaggle."
         )
     return url
 
@@ -125,19 +111,18 @@ def rehearsing(
     url: str,  # the sandbox, http://127.0.0.1:PORT
     *,
     user: str,  # the sandbox's user name
-    key: str,  # and key: never those of a real account
-    token: str = "",  # the sandbox's token: with it no client looks for a real one in ~/.kaggle
+    key: str,  # the sandbox's key; never use those of a real account
+    token: str = "",  # the sandbox's token; with it, clients ignore the real one in ~/.kaggle
 ) -> Iterator[None]:
-    """Point every Kaggle client in this process at a sandbox, and nowhere else.
+    """Connect every Kaggle client in this process to a sandbox, and to nothing else.
 
-    The clients know no variable for an endpoint, so the sandbox acts as the proxy of http://localhost.
-    Real credentials in the environment are hidden meanwhile.
+    The clients have no variable for an endpoint, so the sandbox acts as the proxy of
+    http://localhost. Real credentials in the environment are hidden until the block ends.
     """
     assert_loopback(url)
     before = {k: os.environ.get(k) for k in _REHEARSAL}
-    imported = sys.modules.get(
-        "kaggle.api.kaggle_api_extended"
-    )  # kaggle chooses its endpoint once, when it is imported
+    # kaggle chooses its endpoint only once, when it is imported
+    imported = sys.modules.get("kaggle.api.kaggle_api_extended")
     chosen = imported and imported.KaggleApi.args
     try:
         if imported:
@@ -161,25 +146,24 @@ def rehearsing(
 
 
 def has_gpu() -> bool:
-    "Say whether a program may see an NVIDIA GPU here, without loading a driver: `CUDA_VISIBLE_DEVICES` can hide it."
-    signs = (
-        "/proc/driver/nvidia/version",
-        "/dev/nvidia0",
-        "/dev/dxg",
-    )  # the last in Linux on Windows
-    return os.environ.get("CUDA_VISIBLE_DEVICES") not in ("", "-1") and any(
-        Path(sign).exists() for sign in signs
-    )
+    """Say whether there is an NVIDIA GPU that `CUDA_VISIBLE_DEVICES` does not hide.
+
+    No driver is loaded.
+    """
+    if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
+        return False
+    signs = ("/proc/driver/nvidia/version", "/dev/nvidia0", "/dev/dxg")  # the last: Windows' Linux
+    return any(Path(sign).exists() for sign in signs)
 
 
 def with_variables(**changes: str) -> dict[str, str]:
-    "Return the environment for a child process, with `changes`."
+    """Return the environment for a child process, with `changes`."""
     return {**os.environ, **changes}
 
 
 @contextlib.contextmanager
 def numeric_threads(n: int) -> Iterator[None]:
-    "Give processes started, and libraries imported, meanwhile so many numeric threads each: trials share the cores."
+    """Set the numeric threads of processes started, and libraries imported, in this block."""
     before = {k: os.environ.get(k) for k in _THREADS}
     os.environ.update(dict.fromkeys(_THREADS, str(n)))
     try:

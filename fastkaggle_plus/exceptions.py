@@ -1,20 +1,20 @@
-"""The error tree. Every message says what was wrong, what came, and what to do next.
+"""The error tree. Every message says what failed, what was expected, and what to do.
 
 FastkaggleError
-├── ConfigError            a competition.toml, bundle or trial that does not read   (ValueError)
-├── UnknownName            a name that is not known here, with near matches         (ValueError)
-├── MissingExtra           an optional package is absent; prints its install line   (ImportError)
-├── DataError              rows or columns that cannot be what they should be       (ValueError)
-│   └── UnreadableImage        a file that does not decode as an image
-├── SubmissionError        a csv that breaks the submission contract                (ValueError)
-├── SelectionError         dropping ensemble members on their own score             (ValueError)
-├── NotebookError          a notebook that breaks a rule of the check                (ValueError)
+├── ConfigError            a competition.toml, bundle or trial is not valid         (ValueError)
+├── UnknownName            a name is not known; lists near matches                  (ValueError)
+├── MissingExtra           an optional package is missing; shows its install line   (ImportError)
+├── DataError              rows or columns are not as expected                      (ValueError)
+│   └── UnreadableImage        a file cannot be decoded as an image
+├── SubmissionError        a submission csv is not valid                            (ValueError)
+├── SelectionError         ensemble members would be dropped by their own score     (ValueError)
+├── NotebookError          a notebook breaks a rule of the check                    (ValueError)
 ├── SecretFound            a key or token would leave this machine                  (ValueError)
-├── WeightsMissing         pretrained weights that are not here and cannot be had   (OSError)
-├── SandboxError           the local twin could not start, or would not be local
-└── KaggleError            anything the service, or the way to it, refused
+├── WeightsMissing         pretrained weights are not here and cannot be downloaded (OSError)
+├── SandboxError           the sandbox could not start, or would not be local
+└── KaggleError            Kaggle refused a request, or could not be reached
     ├── NoCredentials          no key or token was found
-    ├── BadCredentials         a key or token was found and refused                 (401)
+    ├── BadCredentials         the key or token was refused                         (401)
     ├── RulesNotAccepted       the competition's rules are not accepted             (403)
     ├── PermissionDenied       phone not verified, private, or not your team        (403)
     ├── NotFound               no such competition, file or submission              (403, 404)
@@ -22,16 +22,16 @@ FastkaggleError
     ├── DeadlinePassed         the competition takes no more submissions            (400)
     ├── RateLimited            too many requests                                    (429)
     ├── KaggleUnavailable      5xx, timeout, connection lost, after all retries
-    ├── DownloadCorrupt        bytes that do not match their size, MD5 or CRC
-    ├── UploadFailed           the file did not arrive
-    ├── SubmissionFailed       Kaggle took the file and scored it as an error
-    ├── NameTaken              a dataset or notebook of that name is there already
-    ├── DatasetFailed          a dataset version was not made, or its processing failed
-    ├── PushRefused            a notebook version was not made, or lacks one of its inputs
+    ├── DownloadCorrupt        a download does not match its size, MD5 or CRC
+    ├── UploadFailed           an upload did not finish
+    ├── SubmissionFailed       Kaggle accepted the file and could not score it
+    ├── NameTaken              a dataset or notebook with that name exists already
+    ├── DatasetFailed          a dataset version was not created, or not processed
+    ├── PushRefused            a notebook version was not created, or lacks an input
     ├── QuotaReached           no accelerator session or hour left
-    └── KernelFailed           a pushed notebook ended in an error
+    └── KernelFailed           a pushed notebook ended with an error
 
-GroupsOverlap          a warning: a split that tears groups apart, and so flatters   (UserWarning)
+GroupsOverlap          a warning: a split puts one group into train and validation   (UserWarning)
 """
 
 from __future__ import annotations
@@ -40,19 +40,26 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 
-_MOST_LISTED = 60  # a longer list hides what was wrong
+_MOST_LISTED = 60  # a longer list would hide the error
+
+
+def listed(names: Iterable[object], most: int = 12) -> str:
+    """Return names for a message: "a, b and 3 more", or "none"."""
+    names = list(names)
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return (", ".join(map(str, names[:most])) or "none") + more
 
 
 class FastkaggleError(Exception):
-    "Base of every error this package raises on purpose."
+    """Base of every error this package raises on purpose."""
 
 
 class ConfigError(FastkaggleError, ValueError):
-    "A competition.toml, bundle or trial that does not read."
+    """A competition.toml, bundle or trial is not valid."""
 
 
 class UnknownName(FastkaggleError, ValueError):
-    "A name that is not known here."
+    """A name is not known."""
 
     def __init__(self, what: str, name: object, known: Iterable[str], hint: str = ""):
         known = sorted(set(known))
@@ -68,7 +75,7 @@ class UnknownName(FastkaggleError, ValueError):
 
 
 class MissingExtra(FastkaggleError, ImportError):
-    "An optional package is absent."
+    """An optional package is missing."""
 
     def __init__(self, package: str, extra: str):
         super().__init__(
@@ -93,127 +100,128 @@ def needs_extra(extra: str) -> Iterator[None]:
 
 
 class DataError(FastkaggleError, ValueError):
-    "Rows or columns that cannot be what they should be."
+    """Rows or columns are not as expected."""
 
 
 class UnreadableImage(DataError):
-    "A file that does not decode as an image."
+    """A file cannot be decoded as an image."""
 
     def __init__(self, file: object, why: str):
         super().__init__(
-            f"{file} is no readable image: {why}. `check_images` names every such file of a folder, and moves them away if asked."
+            f"{file} is no readable image: {why}. `check_images` lists such files of a folder, "
+            "and moves them to another folder with move_to=."
         )
         self.file, self.why = str(file), why
 
 
 class GroupsOverlap(UserWarning):
-    "A warning, no error: rows that belong together stand on both sides of a split, so its scores flatter."
+    """A split puts rows of one group into train and validation, so scores are too good."""
 
 
 class SubmissionError(FastkaggleError, ValueError):
-    "A csv that breaks the submission contract."
+    """A submission csv is not valid."""
 
 
 class SelectionError(FastkaggleError, ValueError):
-    "Ensemble members would be dropped on their own score."
+    """Ensemble members would be dropped by their own score."""
 
 
 class NotebookError(FastkaggleError, ValueError):
-    "A notebook that breaks a rule of the check."
+    """A notebook breaks a rule of the check."""
 
 
 class SecretFound(FastkaggleError, ValueError):
-    "A key or token would leave this machine."
+    """A key or token would leave this machine."""
 
 
 class WeightsMissing(FastkaggleError, OSError):
-    "Pretrained weights that are not on this machine and cannot be downloaded."
+    """Pretrained weights are not on this machine and cannot be downloaded."""
 
 
 class SandboxError(FastkaggleError):
-    "The local twin could not start, or would not be local."
+    """The sandbox could not start, or would not be local."""
 
 
 class KaggleError(FastkaggleError):
-    "Anything the service, or the way to it, refused."
+    """Kaggle refused a request, or could not be reached."""
 
     def __init__(self, message: str, *, status: int | None = None, said: str = ""):
         super().__init__(message)
-        self.status = status  # HTTP status, where there was one
-        self.said = said  # the service's own words
+        self.status = status  # HTTP status, if there was a response
+        self.said = said  # the message of the service
 
 
 class NoCredentials(KaggleError):
-    "No key or token was found."
+    """No key or token was found."""
 
 
 class BadCredentials(KaggleError):
-    "A key or token was found and refused."
+    """The key or token was refused."""
 
 
 class RulesNotAccepted(KaggleError):
-    "The competition's rules are not accepted."
+    """The competition's rules are not accepted."""
 
 
 class PermissionDenied(KaggleError):
-    "Phone not verified, private, or not your team."
+    """Phone not verified, private, or not your team."""
 
 
 class NotFound(KaggleError):
-    "No such competition, file or submission."
+    """No such competition, file or submission."""
 
 
 class DailyLimitReached(KaggleError):
-    "No submissions left today."
+    """No submissions left today."""
 
 
 class DeadlinePassed(KaggleError):
-    "The competition takes no more submissions."
+    """The competition takes no more submissions."""
 
 
 class RateLimited(KaggleError):
-    "Too many requests."
+    """Too many requests."""
 
 
 class KaggleUnavailable(KaggleError):
-    "5xx, timeout or lost connection, after all retries."
+    """5xx, timeout or lost connection, after all retries."""
 
 
 class DownloadCorrupt(KaggleError):
-    "Bytes that do not match their size, MD5 or CRC."
+    """A download does not match its size, MD5 or CRC."""
 
 
 class UploadFailed(KaggleError):
-    "The file did not arrive."
+    """An upload did not finish."""
 
 
 class SubmissionFailed(KaggleError):
-    "Kaggle took the file and scored it as an error."
+    """Kaggle accepted the file and could not score it."""
 
 
 class NameTaken(KaggleError):
-    "A dataset or notebook of that name is there already."
+    """A dataset or notebook with that name exists already."""
 
 
 class DatasetFailed(KaggleError):
-    "A dataset version was not made, or its processing failed."
+    """A dataset version was not created, or not processed."""
 
 
 class PushRefused(KaggleError):
-    "A notebook version was not made, or lacks one of its inputs."
+    """A notebook version was not created, or lacks one of its inputs."""
 
 
 class QuotaReached(KaggleError):
-    "No accelerator session or hour left."
+    """No accelerator session or hour left."""
 
 
 class KernelFailed(KaggleError):
-    "A pushed notebook ended in an error."
+    """A pushed notebook ended with an error."""
 
     def __init__(
         self, message: str, *, said: str = "", what: str = "", log_end: str = "", log: str = ""
     ):
         super().__init__(message, said=said)
-        self.what = what or message  # the one sentence on what failed
+        self.what = what or message  # what failed, in one sentence
         self.log_end = log_end  # the last lines of its log
-        self.log = log  # the whole log's file on this machine, where it was fetched
+        self.log = log  # path of the downloaded log, if any

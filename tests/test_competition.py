@@ -1,4 +1,4 @@
-"""competition.toml: each mistake is an error with file, key, what came and what is allowed; where competitions are found."""
+"""competition.toml: errors with file, key, value and allowed values; where it is found."""
 
 import time
 
@@ -19,7 +19,7 @@ GOOD = 'task = "binary"\nmetric = "accuracy"\nid = "id"\ntarget = "y"\n'
 
 
 def make(folder, text=GOOD, slug="my-comp", **files):
-    "Write a competition folder."
+    """Write a competition folder."""
     (folder / slug).mkdir(parents=True, exist_ok=True)
     (folder / slug / "competition.toml").write_text(text, encoding="utf-8")
     for name, content in files.items():
@@ -104,7 +104,7 @@ deadline = "2030-01-01T00:00:00Z"
         (GOOD + '[spilt]\nkind = "time"', r"unknown key spilt = \{\.\.\.\}\. Did you mean 'split'"),
         (
             GOOD.replace("binary", "binry"),
-            r"task = 'binry' is not one of 'binary', 'multiclass' or 'regression'\. Did you mean 'binary'",
+            r"'binry' is not one of 'binary', 'multiclass' or 'regression'\. Did you mean 'binary'",
         ),
         (GOOD + 'kind = "image"', r"kind = 'image' is not one of .*Did you mean 'images'"),
         (
@@ -114,7 +114,7 @@ deadline = "2030-01-01T00:00:00Z"
         (GOOD + '[split]\nkind = "group"', r"\[split\] kind = 'group' needs `column`"),
         (
             GOOD + 'split = "time"',
-            r"split = 'time', and split is a section\. Write \[split\] and its keys below it: kind, column",
+            r"split = 'time', and split is a section\. Write \[split\] .*below it: kind, column",
         ),
         (
             GOOD.replace("accuracy", "acuracy"),
@@ -122,7 +122,7 @@ deadline = "2030-01-01T00:00:00Z"
         ),
         (
             GOOD.replace("accuracy", "rmse"),
-            r"metric = 'rmse' scores numbers, which task = 'binary' does not give.*one of: accuracy",
+            r"'rmse' scores numbers, which task = 'binary' does not give.*one of: accuracy",
         ),
         (
             GOOD.replace("binary", "regression").replace("accuracy", "auc"),
@@ -131,7 +131,7 @@ deadline = "2030-01-01T00:00:00Z"
         (GOOD.replace("accuracy", "map@3"), r"several labels a row"),
         (
             'task = "binary"',
-            r"key metric is missing\. Say, for example, metric = 'accuracy'(.|\n)*key id is missing(.|\n)*key target is missing",
+            r"(?s)metric is missing\. Write, .*metric = 'accuracy'.*id is .*target is missing",
         ),
         (GOOD.replace('"y"', "[]"), r"target = \[\] \(list\): name at least one"),
         (GOOD.replace('"y"', "3"), r"target = 3 \(int\): a name or a list of names is needed"),
@@ -167,7 +167,7 @@ deadline = "2030-01-01T00:00:00Z"
         ("task = ", r"is not valid TOML"),
     ],
 )
-def test_each_mistake_names_file_key_and_what_is_allowed(tmp_path, text, message):
+def test_each_mistake_names_file_key_and_allowed_values(tmp_path, text, message):
     file = make(tmp_path, text) / "competition.toml"
     with pytest.raises(ConfigError, match=message) as e:
         read_competition(file)
@@ -202,7 +202,7 @@ def test_the_nearest_folder_wins(tmp_path, monkeypatch):
     assert load_comp("./my-comp").title == "here"
 
 
-def test_a_folder_of_bundles_that_is_none_is_named(tmp_path):
+def test_a_missing_folder_of_bundles_is_named(tmp_path):
     with pytest.raises(ConfigError, match="nope is no folder"):
         load_comp("my-comp", bundles=tmp_path / "nope")
 
@@ -221,7 +221,7 @@ def test_unknown_slugs_have_near_matches(tmp_path, monkeypatch):
         load_comp("")
 
 
-def test_the_list_holds_own_and_built_in_ones_once(tmp_path, monkeypatch):
+def test_the_list_has_own_and_built_in_competitions_once(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     make(tmp_path / "competitions", GOOD + 'title = "mine"', slug="paddy-disease-classification")
     make(tmp_path / "competitions", slug="_template")
@@ -235,7 +235,7 @@ def test_the_list_holds_own_and_built_in_ones_once(tmp_path, monkeypatch):
     assert (builtin_folder() / "_template" / "competition.toml").exists()
 
 
-def test_reading_by_the_facts_and_by_an_own_reader(tmp_path):
+def test_reading_with_and_without_a_data_py(tmp_path):
     path = make_data(tmp_path / "data")
     assert list(load_comp(make(tmp_path)).read(path).train.x) == ["a"]
     own = make(
@@ -260,15 +260,11 @@ def read(path):
         (
             "import nothing_like_it\n",
             ConfigError,
-            r"data\.py does not load \(ModuleNotFoundError: No module named 'nothing_like_it', line 1\)",
+            r"data\.py does not load \(ModuleNotFoundError: .*'nothing_like_it', line 1\)",
         ),
         ("def read(path:\n", ConfigError, r"data\.py does not load \(SyntaxError: .*line 1\)"),
         ("x = 1\n", ConfigError, r"has no function read\(path\)"),
-        (
-            "def read(path):\n    return None\n",
-            ConfigError,
-            "must return a Data, and NoneType came",
-        ),
+        ("def read(path):\n    return None\n", ConfigError, "must return a Data, got NoneType"),
         (
             "def read(path):\n    return {}['Age']\n",
             DataError,
@@ -282,7 +278,7 @@ def test_a_broken_reader_is_named_with_its_line(tmp_path, code, error, message):
         comp.read(make_data(tmp_path / "data"))
 
 
-def test_an_edited_file_is_read_anew(tmp_path):
+def test_an_edited_file_is_loaded_again(tmp_path):
     folder = make(tmp_path, trials="N = 1")
     assert load_comp(folder).module("trials").N == 1 and load_comp(folder).module(
         "trials"

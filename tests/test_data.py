@@ -100,7 +100,7 @@ def test_with_features_keeps_rows_targets_and_ids():
     assert own.train.cont_names == ("d",) and own.vocab == ("no", "yes") and own.task == "binary"
 
 
-def test_the_fingerprint_knows_features_targets_ids_and_names():
+def test_the_fingerprint_depends_on_features_targets_ids_and_names():
     data = make_data()
     prints = {
         data.fingerprint(),
@@ -117,7 +117,7 @@ def test_the_fingerprint_knows_features_targets_ids_and_names():
     assert data.fingerprint() == make_data().fingerprint()
 
 
-def test_targets_are_not_asked_of_rows_without():
+def test_a_table_without_targets_is_an_error():
     data = make_data()
     with pytest.raises(DataError, match="no targets"):
         _ = dataclasses.replace(data, train=dataclasses.replace(data.train, targs=None)).targs

@@ -34,7 +34,7 @@ def test_independent_members_beat_each_of_them():
 
 
 def shuffled(preds, seed=1):
-    "The same predictions with rows, test rows and classes in another order."
+    """The same predictions with rows, test rows and classes in another order."""
     rng = np.random.default_rng(seed)
     rows, test_rows, columns = (
         rng.permutation(n) for n in (len(preds.ids), len(preds.test_ids), preds.oof.shape[1])
@@ -63,7 +63,7 @@ METHOD_OPTIONS = [
 @pytest.mark.parametrize(
     "vocab", [("ant", "bee", "cat", "dog"), tuple(range(12))], ids=["words", "numbers"]
 )
-def test_no_order_of_rows_classes_or_members_changes_the_ensemble(options, vocab):
+def test_the_order_of_rows_classes_and_members_does_not_matter(options, vocab):
     ms = members(3, vocab=vocab, metric="log_loss", right=0.6)
     plain = ensemble(ms, **options)
     for others in (
@@ -84,7 +84,7 @@ def test_no_order_of_rows_classes_or_members_changes_the_ensemble(options, vocab
         np.testing.assert_array_equal(again.folds, plain.folds)
 
 
-def test_members_that_differ_by_rounding_alone_are_chosen_by_name_not_by_place():
+def test_equal_members_are_chosen_by_name():
     a = make_predictions("m0", vocab=("ant", "bee", "cat"), metric="log_loss")
     ms = [
         a,
@@ -113,14 +113,14 @@ def test_values_are_joined_by_id():
         )
 
 
-def test_ids_that_occur_twice_keep_their_order_and_no_other():
+def test_repeated_ids_are_accepted_only_in_the_same_order():
     a, b = (dataclasses.replace(m, ids=np.arange(200) // 2) for m in members(2))
     np.testing.assert_allclose(ensemble([a, b]).oof, (a.oof + b.oof) / 2)
-    with pytest.raises(DataError, match="m1 holds 100 ids more than once"):
+    with pytest.raises(DataError, match="m1 has 100 ids more than once"):
         ensemble([a, shuffled(b)])
 
 
-def test_ranks_of_values_are_refused_where_the_values_count():
+def test_ranks_of_values_are_refused_for_metrics_of_values():
     with pytest.raises(
         DataError, match=r"rmse compares them with the targets.*auc, pearson, spearman"
     ):
@@ -134,7 +134,7 @@ def test_ranks_of_values_are_refused_where_the_values_count():
         )
 
 
-def test_weights_go_by_name():
+def test_weights_are_given_by_name():
     a, b = members(2)
     np.testing.assert_allclose(
         ensemble([a, b], method="weighted", weights={"m1": 3, "m0": 1}).oof,
@@ -162,7 +162,7 @@ def test_weights_go_by_name():
             ensemble([a, b], **options)
 
 
-def test_greedy_leaves_out_what_hurts_and_is_scored_on_rows_that_did_not_fit_it():
+def test_greedy_drops_bad_members_and_has_a_nested_score():
     good, bad = (
         make_predictions("good", right=0.85, n=1000),
         make_predictions("bad", right=0.2, n=1000, seed=5),
@@ -171,7 +171,7 @@ def test_greedy_leaves_out_what_hurts_and_is_scored_on_rows_that_did_not_fit_it(
     assert result.about["weights"]["bad"] == 0 and result.oof_score == pytest.approx(good.oof_score)
 
 
-def test_greedy_on_pure_noise_does_not_flatter_itself():
+def test_greedy_on_noise_has_an_honest_score():
     noise = [make_predictions(f"n{i}", right=0.5, n=300, seed=i) for i in range(30)]
     result = ensemble(noise, method="greedy")
     fitted = ensemble(noise, method="weighted", weights=result.about["weights"])
@@ -204,7 +204,7 @@ def test_dropping_members_on_their_own_score_is_refused():
         (lambda ms: [ms[0], dataclasses.replace(ms[1], targs=1 - ms[1].targs)], "other targets"),
         (
             lambda ms: [ms[0], dataclasses.replace(ms[1], test_ids=ms[1].test_ids + 1)],
-            r"m1 holds other rows: 20 ids against 20, without \[1000\]",
+            r"m1 has other rows: 20 ids against 20, without \[1000\]",
         ),
         (
             lambda ms: [ms[0], dataclasses.replace(ms[1], folds=np.arange(200) // 40)],
@@ -219,23 +219,23 @@ def test_dropping_members_on_their_own_score_is_refused():
         ),
         (
             lambda ms: [ms[0], dataclasses.replace(ms[1], vocab=(0, 2))],
-            r"m1 knows the classes 0, 2, and 0, 1 are asked for: only one of the two has 1, 2",
+            r"m1 has the classes 0, 2, expected 0, 1: only one of the two has 1, 2",
         ),
         (
             lambda ms: [
                 make_predictions("three", vocab=("ant", "bee", "cat")),
                 make_predictions("two", vocab=("ant", "bee")),
             ],
-            "two knows the classes ant, bee, and ant, bee, cat are asked for: only one of the two has cat. Read the data",
+            "two has the classes ant, bee, expected ant, bee, cat: only one of the two has cat",
         ),
     ],
 )
-def test_what_does_not_fit_together_is_refused(broken, words):
+def test_members_that_do_not_match_are_refused(broken, words):
     with pytest.raises(DataError, match=words):
         ensemble(broken(members()))
 
 
-def test_folds_may_be_numbered_otherwise():
+def test_folds_may_be_numbered_differently():
     a, b = members(2)
     np.testing.assert_array_equal(
         ensemble([a, dataclasses.replace(b, folds=4 - b.folds)], method="greedy").oof,
@@ -243,7 +243,7 @@ def test_folds_may_be_numbered_otherwise():
     )
 
 
-def test_lock_tells_members_apart_by_content(tmp_path):
+def test_the_lock_depends_on_the_content_of_members(tmp_path):
     a, b = members(2)
     first = json.loads(write_lock(ensemble([a, b]), [a, b], tmp_path / "ensemble.lock").read_text())
     changed = dataclasses.replace(b, oof=b.oof[::-1])
@@ -257,7 +257,7 @@ def test_lock_tells_members_apart_by_content(tmp_path):
     assert first["weights"] == {"m0": 0.5, "m1": 0.5}
 
 
-def test_on_one_declared_holdout_the_mean_is_honest_and_fitted_weights_are_refused():
+def test_on_a_holdout_greedy_weights_are_refused():
     held = np.arange(200) % 4 == 0
     both = [
         dataclasses.replace(
@@ -280,7 +280,7 @@ def test_on_one_declared_holdout_the_mean_is_honest_and_fitted_weights_are_refus
     "change", (lambda b: 1000 * b, lambda b: 0.001 * b, lambda b: b - 7, lambda b: 0.5 + 1e-6 * b)
 )
 @pytest.mark.parametrize("metric", ("pearson", "spearman"))
-def test_for_a_score_of_order_greedy_weights_do_not_hang_on_a_members_scale(metric, change):
+def test_scale_does_not_change_greedy_weights_for_correlations(metric, change):
     rng = np.random.default_rng(0)
     targs, folds, ids = rng.random(300), rng.integers(0, 5, 300), np.arange(300)
     one, other = (targs + rng.normal(0, s, 300) for s in (0.25, 0.28))
@@ -311,7 +311,7 @@ def test_for_a_score_of_order_greedy_weights_do_not_hang_on_a_members_scale(metr
 
 
 @pytest.mark.parametrize("value", (0.0, 0.1, 7.0))
-def test_a_member_of_one_answer_changes_no_greedy_weight(value):
+def test_a_constant_member_changes_no_greedy_weight(value):
     rng = np.random.default_rng(1)
     targs, folds, ids = rng.random(300), rng.integers(0, 5, 300), np.arange(300)
 

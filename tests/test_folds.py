@@ -1,4 +1,4 @@
-"""Each kind of split: every row once, groups apart, time forward, classes even; and errors that say what to change."""
+"""Splits: every row once, groups together, time in order, classes balanced; and errors."""
 
 import numpy as np
 import pytest
@@ -42,7 +42,7 @@ def test_the_seed_decides(kind):
         assert made(1).fingerprint() != made(2).fingerprint()
 
 
-def test_the_fingerprint_knows_the_kind():
+def test_the_fingerprint_depends_on_the_kind():
     folds = make_folds(CODES, kind="random")
     assert folds.fingerprint() != type(folds)(folds.assignment, "group", folds.seed).fingerprint()
 
@@ -56,7 +56,7 @@ def test_classes_are_even_by_default_and_values_are_not_stratified():
     assert make_folds(VALUES).kind == "random"
 
 
-def test_stratified_values_have_every_fold_see_low_and_high_ones_alike():
+def test_stratified_values_give_each_fold_low_and_high_ones():
     deciles = np.digitize(VALUES, np.quantile(VALUES, np.linspace(0, 1, 11)[1:-1]))
     even, chance = (make_folds(VALUES, kind=k, n_folds=5) for k in ("stratified", "random"))
     uneven = [
@@ -67,7 +67,7 @@ def test_stratified_values_have_every_fold_see_low_and_high_ones_alike():
 
 
 @pytest.mark.parametrize("kind", ["stratified", "stratified-group"])
-def test_values_in_few_levels_are_stratified_by_level_also_the_rare_ones(kind):
+def test_few_levels_are_stratified_even_if_rare(kind):
     scores = np.random.default_rng(0).permutation(
         np.repeat([0, 0.25, 0.5, 0.75, 1], [1000, 700, 220, 50, 30])
     )  # nine of ten quantiles are 0 or 0.25
@@ -107,7 +107,7 @@ def test_time_with_few_distinct_values_has_fewer_folds():
         make_folds(VALUES, kind="time", time=np.ones(N))
 
 
-def test_a_class_smaller_than_the_folds_is_spread_without_complaint(recwarn):
+def test_a_class_smaller_than_the_folds_gives_no_warning(recwarn):
     codes = np.array([0] * 30 + [1] * 30 + [2] * 2)
     folds = make_folds(codes, n_folds=5)
     assert (np.bincount(folds.assignment[codes == 2], minlength=5) <= 1).all()
@@ -117,9 +117,9 @@ def test_a_class_smaller_than_the_folds_is_spread_without_complaint(recwarn):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (dict(kind="group"), "needs `groups`.*none came"),
-        (dict(kind="time"), "needs `time`.*none came"),
-        (dict(kind="group", groups=GROUPS[:5]), f"each of the {N} rows, and 5 came"),
+        (dict(kind="group"), "needs `groups`.*got none"),
+        (dict(kind="time"), "needs `time`.*got none"),
+        (dict(kind="group", groups=GROUPS[:5]), f"each of the {N} rows, got 5"),
         (
             dict(kind="group", groups=np.repeat(["a", "b"], N // 2)),
             "as many groups, and there are 2",
@@ -128,7 +128,7 @@ def test_a_class_smaller_than_the_folds_is_spread_without_complaint(recwarn):
         (dict(n_folds=N + 1), "between 2 and the number of rows"),
     ],
 )
-def test_errors_say_what_came(options, message):
+def test_errors_name_the_value(options, message):
     with pytest.raises(DataError, match=message):
         make_folds(VALUES, **options)
 
@@ -169,7 +169,7 @@ def test_sklearn_gets_the_groups_as_numbers(monkeypatch):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("share", [0.2, 0.15, 0.5])
-def test_one_declared_holdout_is_drawn_as_the_folds_are(kind, share):
+def test_a_holdout_follows_the_kind_of_split(kind, share):
     folds = make_folds(CODES, holdout=share, kind=kind, groups=GROUPS, time=TIME, seed=1)
     [(fit, held)] = folds.splits()
     assert (
@@ -205,7 +205,7 @@ def test_a_holdout_of_classes_is_exact_and_stratified_by_default():
     ).tolist() == [20, 5]
 
 
-def test_a_rare_class_is_neither_lost_nor_held_out_whole():
+def test_a_rare_class_is_in_both_parts_of_a_holdout():
     codes = np.repeat(range(4), [100, 10, 2, 1])
     counts = [
         np.bincount(codes[make_folds(codes, holdout=0.5, seed=s).assignment == 0], minlength=4)
@@ -232,13 +232,13 @@ def test_a_holdout_with_few_groups_or_times_takes_whole_ones():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (dict(holdout=0), "between 0.01 and 0.9, and 0 came"),
-        (dict(holdout=20), "and 20 came"),
-        (dict(holdout=0.2, kind="group"), "needs `groups`.*none came"),
+        (dict(holdout=0), "between 0.01 and 0.9, got 0"),
+        (dict(holdout=20), "got 20"),
+        (dict(holdout=0.2, kind="group"), "needs `groups`.*got none"),
         (dict(holdout=0.2, kind="time", time=np.ones(N)), "two different times"),
         (dict(holdout=0.2, kind="group", groups=np.ones(N)), "as many groups, and there are 1"),
     ],
 )
-def test_a_holdout_that_cannot_be_says_why(options, message):
+def test_an_impossible_holdout_is_explained(options, message):
     with pytest.raises(DataError, match=message):
         make_folds(VALUES, **options)

@@ -1,4 +1,4 @@
-"""Every metric against sklearn, scipy or a value worked by hand; directions, standard errors, names."""
+"""Every metric against sklearn, scipy or a value by hand; directions, standard errors, names."""
 
 import warnings
 
@@ -61,7 +61,7 @@ LOWER_IS_BETTER = {"error_rate", "log_loss", "mae", "rmse", "rmsle", "mean_colum
         ),
     ],
 )
-def test_score_is_that_of_the_reference(name, targs, preds, expected):
+def test_scores_equal_the_reference(name, targs, preds, expected):
     assert get_metric(name).score(targs, preds) == pytest.approx(expected)
 
 
@@ -101,7 +101,7 @@ def test_hand_worked_values():
     ) == pytest.approx(0.75)
 
 
-def test_raw_answers_compare_as_they_stand_in_a_csv():
+def test_answers_of_a_csv_can_be_compared():
     assert (
         get_metric("accuracy").compare(
             np.array(["cat", "dog"], dtype=object), np.array(["cat", "cat"], dtype=object)
@@ -115,7 +115,7 @@ def test_raw_answers_compare_as_they_stand_in_a_csv():
     assert get_metric("map@5").compare(["a"], [["b", "a"]]) == 0.5
 
 
-def test_kappa_keeps_the_place_of_a_grade_that_nobody_got():
+def test_kappa_keeps_the_place_of_a_missing_grade():
     truth, grades = (
         np.array([0.0, 0.0, 4.0, 4.0, 1.0]),
         np.array([[0.2], [1.4], [4.1], [2.6], [0.9]]),
@@ -130,7 +130,7 @@ def test_kappa_keeps_the_place_of_a_grade_that_nobody_got():
     assert get_metric("quadratic_kappa").score(np.ones(3), np.ones((3, 1))) == 1.0
 
 
-def test_auc_over_the_classes_that_occur_and_none_for_a_single_one():
+def test_auc_of_present_classes_and_nan_for_a_single_one():
     seen = CODES != 3
     expected = np.mean([sk.roc_auc_score(CODES[seen] == c, PROBS[seen, c]) for c in range(3)])
     with warnings.catch_warnings():
@@ -139,14 +139,14 @@ def test_auc_over_the_classes_that_occur_and_none_for_a_single_one():
         assert np.isnan(get_metric("auc").score(np.zeros(5, dtype=int), TWO[:5]))
 
 
-def test_log_loss_rescales_rows_and_survives_a_sure_mistake():
+def test_log_loss_rescales_rows_and_is_finite():
     assert get_metric("log_loss").score(
         np.array([0]), np.array([[2.0, 1.0, 1.0]])
     ) == pytest.approx(np.log(2))
     assert 30 < get_metric("log_loss").score(np.array([0]), np.array([[0.0, 1.0]])) < 40
 
 
-def test_correlation_of_a_constant_is_none_at_all():
+def test_correlation_of_a_constant_is_zero():
     assert get_metric("pearson").score(VALUES, np.ones((300, 1))) == 0.0
     assert get_metric("spearman").score(VALUES, np.ones((300, 1))) == 0.0
 

@@ -1,4 +1,4 @@
-"""Predictions: saved and read again, aligned by id and label, scored on the rows that were validated."""
+"""Predictions: saved and read, aligned by id and label, scored on validated rows."""
 
 import numpy as np
 import pytest
@@ -106,7 +106,7 @@ def test_other_rows_or_classes_are_refused():
         preds.aligned(preds.ids + 1000, preds.test_ids, preds.vocab)
     with pytest.raises(DataError, match="200 ids against 199"):
         preds.aligned(preds.ids[:-1], preds.test_ids, preds.vocab)
-    with pytest.raises(DataError, match="knows the classes"):
+    with pytest.raises(DataError, match="has the classes"):
         preds.aligned(preds.ids, preds.test_ids, (0, 2))
 
 

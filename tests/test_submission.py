@@ -1,4 +1,4 @@
-"""The submission contract: every way to get a csv wrong is refused with the rows and the way to mend it."""
+"""The submission check: every wrong csv is refused with the rows and the correction."""
 
 import dataclasses
 
@@ -35,7 +35,7 @@ def put(column, row, value):
     return frame
 
 
-def test_rows_are_joined_by_id_whatever_their_order(tmp_path):
+def test_rows_in_any_order_are_joined_by_id(tmp_path):
     preds = make_predictions()
     order = np.random.default_rng(0).permutation(20)
     shuffled = dataclasses.replace(preds, test_ids=preds.test_ids[order], test=preds.test[order])
@@ -88,11 +88,11 @@ def test_a_model_with_its_classes_in_another_order_writes_the_same_bytes(
 
 REFUSED = [
     (lambda: good().drop(columns="answer"), "no column answer"),
-    (lambda: good(extra=1), "nobody asked for: extra"),
+    (lambda: good(extra=1), "columns that the sample lacks: extra"),
     (lambda: good().reset_index().rename(columns={"index": "Unnamed: 0"}), "index=False"),
     (
         lambda: good().iloc[:-3],
-        r"3 rows \(id 1017, 1018, 1019\): the id is missing. The sample has 20 rows, the submission 17",
+        r"3 rows \(id 1017, 1018, 1019\): the id is missing. The sample has 20 rows, the sub.* 17",
     ),
     (
         lambda: pd.concat([good(), good().head(2)]),
@@ -125,7 +125,7 @@ def test_labels_refused(make, words):
     [
         (1.2, "outside 0 to 1"),
         (-0.1, "outside 0 to 1"),
-        ("high", "no number"),
+        ("high", "not a number"),
         (np.inf, "infinite"),
         ("[0.5]", "a list"),
     ],
@@ -138,20 +138,20 @@ def test_probabilities_refused(value, words):
 @pytest.mark.parametrize(
     "value", [10**400, pd.Timestamp("2020-01-01"), 1 + 2j, True, "1_000", "2020-01-01"]
 )
-def test_what_is_no_number_is_none_in_a_frame_and_in_its_file(tmp_path, value):
+def test_cells_that_are_not_numbers_are_refused_in_frames_and_files(tmp_path, value):
     for frame in (put("answer", 3, value), good(answer=[value] * 20)):
         with pytest.raises(
-            SubmissionError, match=r"'answer' (holds .*which is no number|is infinite)"
+            SubmissionError, match=r"'answer' (holds .*which is not a number|is infinite)"
         ):
             check_submission(frame, SAMPLE, metric="mae")
         frame.to_csv(tmp_path / "mine.csv", index=False)
         with pytest.raises(
-            SubmissionError, match=r"'answer' (holds .*which is no number|is infinite)"
+            SubmissionError, match=r"'answer' (holds .*which is not a number|is infinite)"
         ):
             check_file(tmp_path / "mine.csv", comp("mae", "regression"), save(tmp_path))
 
 
-def test_an_empty_cell_is_empty_also_where_no_labels_are_known(tmp_path):
+def test_empty_cells_are_refused_if_no_labels_are_known(tmp_path):
     put("answer", 4, "nan").to_csv(tmp_path / "mine.csv", index=False)
     with pytest.raises(SubmissionError, match=r"id 1004.*is empty"):
         check_file(tmp_path / "mine.csv", comp(), save(tmp_path))
@@ -162,7 +162,7 @@ def test_an_empty_cell_is_empty_also_where_no_labels_are_known(tmp_path):
     )
 
 
-def test_labels_come_back_in_the_spelling_of_the_data(tmp_path):
+def test_labels_are_returned_in_the_spelling_of_the_data(tmp_path):
     for labels, cells, expected in (
         ((0, 1), [0.0, 1.0], [0, 1]),
         ((0.5, 1.0), ["0.50", 1], None),
@@ -198,7 +198,7 @@ def test_probability_rows_must_sum_to_one():
         check_submission(sample.assign(a=[0.5, 0.8, 0.5]), sample, metric="log_loss")
 
 
-def test_float_ids_are_named_for_what_they_are():
+def test_float_ids_are_explained():
     with pytest.raises(SubmissionError, match=r"written '1000\.0' where the sample has '1000'"):
         check_submission(
             good(id=SAMPLE["id"].map(lambda v: f"{v}.0")), SAMPLE, metric="accuracy", labels=(0, 1)
@@ -212,7 +212,7 @@ def test_text_ids_that_look_like_numbers_keep_their_zeros(tmp_path):
     assert file.read_text().splitlines()[1].startswith("00000,")
 
 
-def test_a_csv_file_is_checked_as_it_stands(tmp_path):
+def test_a_csv_file_is_checked(tmp_path):
     good().iloc[::-1].to_csv(tmp_path / "mine.csv", index=False)
     assert check_file(tmp_path / "mine.csv", comp(), save(tmp_path))["id"].astype(
         int
@@ -228,7 +228,7 @@ def written(preds, tmp_path, sample, **kw):
     )
 
 
-def test_each_metric_gets_the_form_it_wants(tmp_path):
+def test_each_metric_has_its_form_of_answers(tmp_path):
     binary, three = make_predictions(), make_predictions(vocab=("ant", "bee", "cat"))
     np.testing.assert_allclose(
         written(binary, tmp_path, SAMPLE, metric="auc")["answer"], binary.test[:, 1]
@@ -272,7 +272,7 @@ def test_each_metric_gets_the_form_it_wants(tmp_path):
         ((0.5, 1.0, 1.5), ["1.0", "0.5", "1.5"]),
     ],
 )
-def test_columns_may_call_the_classes_otherwise(tmp_path, vocab, columns):
+def test_columns_may_have_a_prefix_before_the_class(tmp_path, vocab, columns):
     three, sample = (
         make_predictions(vocab=vocab),
         pd.DataFrame({"id": range(1000, 1020), **dict.fromkeys(columns, 0)}),
@@ -290,7 +290,7 @@ def test_without_a_sample_each_of_several_classes_gets_a_column(tmp_path):
     assert list(frame) == ["id", "ant", "bee", "cat"]
 
 
-def test_targets_are_joined_by_name_when_the_sample_orders_them_otherwise(tmp_path):
+def test_targets_are_joined_by_name_not_by_order(tmp_path):
     values = make_values()
     two = dataclasses.replace(
         values,
@@ -315,7 +315,7 @@ def test_labels_are_written_as_the_data_writes_them(tmp_path):
     assert ".0" not in floats
 
 
-def test_without_a_sample_the_test_rows_are_answered(tmp_path):
+def test_without_a_sample_the_test_rows_are_used(tmp_path):
     pd.DataFrame({"id": range(1000, 1020)}).to_csv(tmp_path / "test.csv", index=False)
     assert (
         len(
@@ -327,9 +327,8 @@ def test_without_a_sample_the_test_rows_are_answered(tmp_path):
     )
 
 
-@pytest.mark.slow
-def test_a_million_rows_are_checked():
-    n = 1_000_000
+def test_many_rows_are_checked():
+    n = 200_000
     sample = pd.DataFrame({"id": np.arange(n), "answer": 0})
     frame = sample.assign(answer=np.random.default_rng(0).random(n)).sample(frac=1, random_state=0)
     assert check_submission(frame, sample, metric="auc")["id"].tolist() == list(range(n))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..competition import FACTS, Competition
+from ..data import CLEANING_FILE
 from ..exceptions import NotebookError, UnknownName
 
 FOLDER = "code"  # below the notebook's working folder
@@ -58,6 +59,8 @@ class Inliner:
 
     def data_files_of(self, name: str) -> list[str]:
         """Return the tables and texts of the folder that a .py file names in a string."""
+        if name == FACTS and self.has(CLEANING_FILE):
+            return [CLEANING_FILE]
         if not name.endswith(".py") or not self.has(name):
             return []
         strings = [

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..competition import Competition
+from ..data import CLEANING_FILE
 
 ROWS, ROWS_WITH_IMAGES = 300, 150  # an image takes longer than a row of a table
 # Upper limits for parameters that cost time.
@@ -67,7 +68,7 @@ def quick_copy(
         shuffled = shuffled.head(rows)
     for entry in path.iterdir():
         link = dest / entry.name
-        if entry.name != comp.train and not link.exists():
+        if entry.name not in (comp.train, CLEANING_FILE) and not link.exists():
             link.symlink_to(entry.resolve(), target_is_directory=entry.is_dir())
     shuffled.sort_index().to_csv(
         dest / comp.train, index=False, lineterminator="\n", quoting=quoting_of(shuffled)

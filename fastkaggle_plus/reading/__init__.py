@@ -1,4 +1,4 @@
-"""From a competition's files to Data, by the facts of competition.toml alone: tables, images, texts."""
+"""Read the files of a competition into Data: tables, images, texts; and clean them."""
 
 from __future__ import annotations
 

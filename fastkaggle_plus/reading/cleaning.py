@@ -1,290 +1,264 @@
-"""Clean a competition's training rows: images are moved, never deleted, and everything can be put back."""
+"""Clean training rows without changing the data: cleaning.csv lists rows to remove or relabel.
+
+Its columns are file (the image's path inside the data folder, or the row's id), action (remove or
+relabel) and label (the new class). It is looked for in the competition's folder, then in the data
+folder. To undo a change, delete its row.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import os
-import re
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Protocol
 
+import numpy as np
 import pandas as pd
 
-from ..exceptions import DataError, UnknownName
-from .cleaning_journal import (
-    JOURNAL,
-    KEPT,
-    Step,
-    alone,
-    as_rows,
-    last_steps,
-    read_steps,
-    read_text_rows,
-    settle,
-    write_steps,
-)
-from .csv import need_columns
-from .images import find_images
+from ..data import CLEANING_FILE, Data
+from ..exceptions import DataError, UnknownName, listed
+from .csv import parse_csv, quoting_of
 from .labels import spelled
 
-if TYPE_CHECKING:
-    from ..competition import Competition
+KEEP, REMOVE, RELABEL = "keep", "remove", "relabel"
+_COLUMNS = ["file", "action", "label"]
 
-KEEP, REMOVE = "keep", "remove"
-_PACKED = (".gz", ".zip", ".bz2", ".xz", ".zst")
-_SHOWN = 5  # ids named in an error
-_COLUMNS = list(as_rows([Step(*[""] * 8)])[0])
+
+class ReadableCompetition(Protocol):
+    """The part of a Competition that cleaning needs."""
+
+    @property
+    def folder(self) -> Path | None:
+        """The competition's own folder."""
+
+    def read(self, path: str | Path, *, cleaned: bool = True) -> Data:
+        """Read the data in `path`, with or without the changes of cleaning.csv."""
+
+
+class _TrainingRows:
+    """The training rows by name: an image's path inside the data folder, or an id."""
+
+    def __init__(self, data: Data, path: str | Path):
+        self.codes = {spelled(label): code for code, label in enumerate(data.vocab)}
+        self.names = [str(id) for id in data.ids.tolist()]
+        ids = list(self.names)
+        for row, file in enumerate(data.train.images or ()):
+            if file:
+                self.names[row] = Path(os.path.relpath(file, path)).as_posix()
+        self.places: dict[str, list[int]] = {}  # name or id -> positions
+        for row, names in enumerate(zip(ids, self.names, strict=True)):
+            for name in set(names):
+                self.places.setdefault(name, []).append(row)
 
 
 def apply_cleaning(
-    table: pd.DataFrame,  # columns `id` and `action`: "" or keep, remove, or the right class; as of `top_losses`
-    comp: Competition,
-    path: str | Path,  # the data folder, which is changed
-    *,
-    removed_to: str
-    | Path
-    | None = None,  # where removed images go; None = PATH-removed, beside the data folder
+    table: pd.DataFrame,  # columns `id` and `action`: "" | keep | remove | the right class
+    comp: ReadableCompetition,
+    path: str | Path,  # the data folder
 ) -> pd.DataFrame:
-    """Remove and relabel training rows, and return what was done, as rows of the journal.
+    """Write changes of training rows to cleaning.csv and return the new or changed rows of it.
 
-    Images are moved, never deleted: removed ones to `removed_to` under the same relative path; of those in a folder of their label, relabelled
-    ones to the folder of the new one. The train csv is rewritten, and stays beside it as NAME.orig. All is written down first in cleaning.csv:
-    a call that was killed is completed by the next one, a repeated call does nothing, and `undo_cleaning` puts everything back.
-    Raises UnknownName for an action that is none and no class, DataError for ids that the train csv lacks, or files that stand in the way.
+    `comp.read(path)` then leaves out removed rows and uses the new labels; images and csv files
+    stay as they are. Later calls add to the file: the last action of a row wins, `keep` undoes it.
+    The file is written to the data folder, or to the competition's folder if it is there already
+    or the data folder is read-only. Move it there yourself to use it on another machine.
+    Raises UnknownName for an unknown action or class, DataError for unknown or repeated ids.
     """
-    folder = Path(path).resolve()
-    away = Path(removed_to).resolve() if removed_to else folder.with_name(f"{folder.name}-removed")
-    if (where := _where(comp)) and away.is_relative_to(folder / where[0]):
-        raise DataError(
-            f"removed_to = {str(away)!r} is inside the training images, where they would be read again. Give a folder outside of them."
-        )
-    facts = dict(id=comp.id, target=comp.target[0])
-    actions = _actions(table)
-    file = _train_file(comp, folder)
-    with alone(folder):
-        steps = read_steps(folder)
-        settle(folder, steps, **facts)
-        original = (
-            []
-            if steps
-            else [Step("original", "", comp.train, comp.train, comp.train + KEPT, "", "", _now())]
-        )
-        if original and Path(f"{file}{KEPT}").exists():
-            raise DataError(
-                f"{file}{KEPT} is there already, and no {JOURNAL} says why. Move it away, so that the original can be kept under that name."
-            )
-        new = _plan(actions, comp, folder, away, steps)
-        if new:
-            for step in new:
-                (folder / step.end).parent.mkdir(
-                    parents=True, exist_ok=True
-                )  # a folder that cannot be is told before anything is promised
-            write_steps(folder, [*steps, *original, *new])
-            settle(folder, [*steps, *original, *new], **facts)
-    return _frame(new)
+    actions = _requested_actions(table)
+    data = comp.read(path, cleaned=False)
+    rows = _TrainingRows(data, path)
+    _check(actions, rows)
+    before = _read_rows(find_cleaning(path, comp.folder))
+    after = dict(before)
+    for id, action in actions.items():
+        [row] = rows.places[id]
+        file = rows.names[row]
+        for name in (id, file):  # a handwritten row may use the id of an image
+            after.pop(name, None)
+        if action == REMOVE:
+            after[file] = (REMOVE, "")
+        elif action != KEEP and rows.codes[action] != data.targs[row]:
+            after[file] = (RELABEL, action)
+    if after != before:
+        _write_rows(after, path, comp.folder)
+    return _as_table({name: change for name, change in after.items() if before.get(name) != change})
 
 
 def undo_cleaning(
-    path: str | Path,  # the data folder that was cleaned
+    path: str | Path,  # the folder with cleaning.csv: the data folder or the competition's folder
+    *,
+    only: Iterable[str] | None = None,  # ids or files to undo; None: everything
 ) -> pd.DataFrame:
-    "Put back every image, row and label that `apply_cleaning` changed, and return what was done. Raises DataError when a file stands in the way."
-    folder = Path(path).resolve()
-    if not folder.is_dir():
-        raise DataError(f"{folder} is no folder. Give the data folder that was cleaned.")
-    if not (folder / JOURNAL).exists():
-        return _frame([])
-    with alone(folder):
-        steps, now = read_steps(folder), _now()
-        first: dict[str, Step] = {}
-        for step in steps:
-            first.setdefault(step.id, step)
-        new = [
-            Step(
-                "undo",
-                s.id,
-                s.file,
-                s.end,
-                first[s.id].start,
-                s.label_after,
-                first[s.id].label_before,
-                now,
-            )
-            for s in last_steps(steps).values()
-            if s.action != "undo"
-        ]
-        if new:
-            write_steps(folder, [*steps, *new])
-        settle(folder, [*steps, *new])
-    return _frame(new)
+    """Delete cleaning.csv, or some of its rows, and return the deleted rows.
+
+    Raises UnknownName when a name in `only` has no row, DataError when there is no such folder.
+    """
+    if not Path(path).is_dir():
+        raise DataError(f"{path} is not a folder. Give the data folder that was cleaned.")
+    file = find_cleaning(path, None)
+    rows = _read_rows(file)
+    undone = rows if only is None else {n: rows[n] for name in only for n in _matching(name, rows)}
+    if file is not None and len(undone) == len(rows):
+        file.unlink()
+    elif undone:
+        _write_rows({n: change for n, change in rows.items() if n not in undone}, path, None)
+    return _as_table(undone)
 
 
-def _actions(table: pd.DataFrame) -> dict[str, str]:
-    "The action of each id that has one."
+def find_cleaning(path: str | Path, folder: Path | None) -> Path | None:
+    """Return the cleaning.csv of the competition's folder or of the data in `path`, if any."""
+    candidates = [Path(f) / CLEANING_FILE for f in (folder, path) if f is not None]
+    return next((file for file in candidates if file.is_file()), None)
+
+
+def cleaned_data(
+    data: Data,
+    path: str | Path,  # the data folder
+    folder: Path | None,  # the competition's folder
+    *,
+    target: str,  # the column with the class labels
+) -> Data:
+    """Return `data` with the changes of cleaning.csv, counted in `left_out`.
+
+    Raises DataError for a wrong line. Lines for unknown rows are only counted if the file is in the
+    competition's folder: it is used for parts of the data too, as in a rehearsal.
+    """
+    file = find_cleaning(path, folder)
+    changes = _read_rows(file)
+    if file is None or not changes:
+        return data
+    rows = _TrainingRows(data, path)
+    is_for_parts, n_unknown = file.parent != Path(path), 0
+    targs, kept = data.targs.copy(), np.ones(len(data.ids), dtype=bool)
+    for line, (name, (action, label)) in enumerate(changes.items(), 2):
+        if is_for_parts and name not in rows.places:
+            n_unknown += 1
+            continue
+        if problem := _problem(action, label, len(rows.places.get(name, ())), rows.codes):
+            raise DataError(f"{file}, line {line} ({name}): {problem} Correct or delete this line.")
+        [row] = rows.places[name]
+        if action == REMOVE:
+            kept[row] = False
+        else:
+            targs[row] = rows.codes[spelled(label)]
+    if not kept.any() or (data.vocab and len(np.unique(targs[kept])) < 2):
+        raise DataError(f"{file} removes too much: no rows or only one class would remain.")
+    raw = data.raw_train
+    if data.vocab and target in raw:
+        raw = raw.assign(**{target: [data.vocab[code] for code in targs]})
+    train = dataclasses.replace(data.train, targs=targs)
+    clean = dataclasses.replace(data, train=train, raw_train=raw).take(np.flatnonzero(kept))
+    n_removed = int((~kept).sum())
+    n_relabelled = len(changes) - n_unknown - n_removed
+    about = f"{n_removed} removed, {n_relabelled} relabelled by {file}"
+    if n_unknown:
+        about += f"; {n_unknown} of its lines are for rows that this data does not have"
+    return dataclasses.replace(clean, left_out={**data.left_out, "training rows": about})
+
+
+def _requested_actions(table: pd.DataFrame) -> dict[str, str]:
+    """Return the action of each id that has one."""
     if missing := [c for c in ("id", "action") if c not in table]:
         raise DataError(
-            f"The table has no column {missing[0]!r}; its columns: {', '.join(map(str, table.columns))}. Take the table of top_losses, "
-            'set table["action"] = "", and then "remove" or the right class where you mean it.'
+            f"The table has no column {missing[0]!r}; its columns: "
+            f"{listed(table.columns)}. Use the table of top_losses, set "
+            'table["action"] = "", and then "remove" or the right class in some rows.'
         )
     actions: dict[str, str] = {}
-    for id, action in zip(
-        table["id"].tolist(), table["action"].astype(object).tolist(), strict=True
-    ):
-        said = "" if pd.isna(action) else spelled(action)
-        if said in ("", KEEP):
-            continue
-        if actions.setdefault(str(id), said) != said:
+    for id, value in zip(table["id"].tolist(), table["action"].tolist(), strict=True):
+        action = "" if pd.isna(value) else spelled(value)
+        if action and actions.setdefault(str(id), action) != action:
             raise DataError(
-                f"The table has two actions for id {id}: {actions[str(id)]!r} and {said!r}. Keep one."
+                f"The table has two actions for id {id}: {actions[str(id)]!r} and {action!r}. "
+                "Keep one."
             )
     return actions
 
 
-def _train_file(comp: Competition, folder: Path) -> Path:
-    if comp.train.endswith(_PACKED):
+def _check(actions: Mapping[str, str], rows: _TrainingRows) -> None:
+    """Raise for actions and ids that do not fit the data."""
+    if reserved := {KEEP, REMOVE} & rows.codes.keys():
         raise DataError(
-            f"{folder / comp.train} is compressed, and cleaning rewrites it as text. Unpack it, and name the csv as `train` in {comp.facts_file}."
+            f"The data has a class called {reserved.pop()!r}, which is also an action. "
+            "Rename the class to clean this competition."
         )
-    if not (folder / comp.train).is_file():
+    allowed = [KEEP, REMOVE, *rows.codes]
+    if unknown := [action for action in actions.values() if action not in allowed]:
+        hint = "An action is empty, keep, remove, or the right class."
+        raise UnknownName("action", unknown[0], allowed, hint)
+    if missing := [id for id in actions if id not in rows.places]:
         raise DataError(
-            f"{folder / comp.train} is not there. Give the data folder of {comp.slug}, as setup_comp returns it."
+            f"{len(missing)} ids of the table are not in the training data: "
+            f"{listed(missing)}. Was the table made from this competition's data?"
         )
-    return folder / comp.train
-
-
-def _plan(
-    actions: dict[str, str], comp: Competition, folder: Path, away: Path, steps: Sequence[Step]
-) -> list[Step]:
-    "The steps that are left to do; nothing is touched."
-    file, id, (target, *_) = folder / comp.train, comp.id, comp.target
-    rows = read_text_rows(file)
-    need_columns(rows, {"id": (id,), "target": comp.target}, file, comp.facts_file)
-    known = read_text_rows(kept) if (kept := folder / (comp.train + KEPT)).exists() else rows
-    labels = (
-        {spelled(v): v for v in known[target].unique().tolist() if v}
-        if comp.task != "regression"
-        else {}
-    )
-    if reserved := {KEEP, REMOVE} & labels.keys():
-        raise DataError(
-            f"{file} has a class called {reserved.pop()!r}, as an action is. Rename the class to clean this competition."
-        )
-    for said in actions.values():
-        if said != REMOVE and said not in labels:
-            raise UnknownName(
-                "action",
-                said,
-                [KEEP, REMOVE, *labels],
-                "An action is empty, keep, remove, or the class that is right.",
-            )
-    all_ids = set(known[id])
-    if strange := [i for i in actions if i not in all_ids]:
-        raise DataError(
-            f"{len(strange)} ids of the table are not in {file}: {', '.join(strange[:_SHOWN])}. Was the table made from this competition's data?"
-        )
-    last = last_steps(steps)
-    gone = {i for i, step in last.items() if step.action == REMOVE}
-    if back := [i for i, said in actions.items() if i in gone and said != REMOVE]:
-        raise DataError(
-            f"{len(back)} rows to relabel were removed by an earlier cleaning: {', '.join(back[:_SHOWN])}. "
-            "undo_cleaning(path) brings all that were removed back."
-        )
-    todo = [
-        i
-        for i, (this, label) in enumerate(zip(rows[id], rows[target], strict=True))
-        if this in actions and spelled(label) != actions[this]
-    ]
-    images = _images(rows, comp, folder)
-    _check_unique(
-        rows[id].iloc[todo].tolist(), [images[i] for i in todo], rows[id].tolist(), images
-    )
-    new, now = [], _now()
-    for i in todo:
-        row, place = rows.iloc[i].to_dict(), images[i]
-        remove = actions[row[id]] == REMOVE
-        label = "" if remove else labels[actions[row[id]]]
-        end = (
-            ""
-            if not place
-            else Path(os.path.relpath(away / place, folder)).as_posix()
-            if remove
-            else _moved(place, comp, row, label)
-        )
-        file_at_first = last[row[id]].file if row[id] in last else place
-        new.append(
-            Step(
-                REMOVE if remove else "relabel",
-                row[id],
-                file_at_first,
-                place,
-                end,
-                row[target],
-                label,
-                now,
-            )
-        )
-    _check_free(folder, new, steps)
-    return new
-
-
-def _where(comp: Competition) -> tuple[str, str] | None:
-    "The folder and the name template of training images, None where the competition has none."
-    if comp.images:
-        return comp.images.train_folder, comp.images.name
-    return ("train_images", "{id}") if comp.kind == "images" else None  # as `read_images` has it
-
-
-def _images(rows: pd.DataFrame, comp: Competition, folder: Path) -> list[str]:
-    'Each row\'s image as a path in the data folder, "" where there is none.'
-    if (where := _where(comp)) is None:
-        return [""] * len(rows)
-    found = find_images(rows, folder / where[0], id=comp.id, name=where[1])
-    return [f.relative_to(folder).as_posix() if f else "" for f in found]
-
-
-def _moved(place: str, comp: Competition, row: dict[str, Any], label: str) -> str:
-    "Where an image belongs under its new label: elsewhere only if its path says the old one."
-    within, name = _where(comp) or ("", "")
-    inside, suffix = Path(place).relative_to(within).as_posix(), Path(place).suffix
-    before = {**row, "id": row[comp.id]}
-    was, will = (
-        re.sub(r"{(\w+)}", lambda m, v=values: v.get(m[1], m[0]), name)  # type: ignore[misc]
-        for values in (before, {**before, comp.target[0]: label})
-    )
-    if inside not in (was, was + suffix):
-        return place
-    return (Path(within) / (will if inside == was else will + suffix)).as_posix()
-
-
-def _check_unique(
-    ids: list[str], images: list[str], all_ids: list[str], all_images: list[str]
-) -> None:
-    for what, ours, everyone in (("id", ids, all_ids), ("image", images, all_images)):
-        counts = pd.Series(everyone).value_counts()
-        if twice := [v for v in ours if v and counts[v] > 1]:
+    files = [rows.names[rows.places[id][0]] for id in actions]
+    for name in (*actions, *files):
+        if (n := len(rows.places[name])) > 1:
             raise DataError(
-                f"The {what} {twice[0]} belongs to {counts[twice[0]]} training rows, so it cannot be cleaned for one of them. "
-                "Mend the train csv."
+                f"{name} belongs to {n} training rows, so a single one cannot be changed. "
+                "Correct the train csv."
             )
 
 
-def _check_free(folder: Path, new: Sequence[Step], steps: Sequence[Step]) -> None:
-    "Refuse to move an image to where another is, will be, or comes back to if all is undone."
-    claims = {
-        place: s.id for s in steps if s.action != "original" for place in (s.start, s.end) if place
-    }
-    for step in new:
-        if not step.end or step.end == step.start:
-            continue
-        if claims.setdefault(step.end, step.id) != step.id or (folder / step.end).exists():
-            raise DataError(
-                f"{step.start} would move to {folder / step.end}, and another file has that name. Move that one away, or give another removed_to."
-            )
+def _problem(action: str, label: str, n_rows: int, codes: Mapping[str, int]) -> str:
+    """Return what is wrong with a line of cleaning.csv, "" if nothing is."""
+    if action not in (REMOVE, RELABEL):
+        return str(UnknownName("action", action, [REMOVE, RELABEL]))
+    if n_rows != 1:
+        return f"Expected one training row with this file or id, found {n_rows}."
+    if action == RELABEL and spelled(label) not in codes:
+        return str(UnknownName("label", label, codes))
+    return ""
 
 
-def _frame(steps: Sequence[Step]) -> pd.DataFrame:
-    return pd.DataFrame(as_rows(steps), columns=_COLUMNS)
+def _matching(name: str, rows: Mapping[str, object]) -> list[str]:
+    """Return the rows for this file, or for the images with this name."""
+    found = [r for r in rows if str(name) in (r, Path(r).name, Path(r).stem)]
+    if not found:
+        raise UnknownName("row of cleaning.csv", name, rows)
+    return found
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+def _read_rows(file: Path | None) -> dict[str, tuple[str, str]]:
+    """Return file -> (action, label). Raises DataError when cleaning.csv is damaged."""
+    if file is None:
+        return {}
+    try:
+        table = parse_csv(file, dtype=str, keep_default_na=False)
+    except ValueError as e:
+        raise DataError(f"Cannot read {file}: {e}. Correct the file or delete it.") from e
+    if list(table.columns) != _COLUMNS:
+        raise DataError(
+            f"{file} is not a list of cleaned rows: expected the columns {', '.join(_COLUMNS)}; "
+            f"got {listed(table.columns)}. Correct the first line or rename the file."
+        )
+    if len(twice := table["file"][table["file"].duplicated()]):
+        raise DataError(
+            f"{file}, line {twice.index[0] + 2}: {twice.iloc[0]} is listed twice. Delete one line."
+        )
+    return {f: (a.strip(), n.strip()) for f, a, n in table.itertuples(index=False)}
+
+
+def _write_rows(rows: Mapping[str, tuple[str, str]], path: str | Path, folder: Path | None) -> None:
+    """Replace cleaning.csv in the first folder that can be written."""
+    places = [Path(path), *filter(None, [folder])]
+    if folder is not None and (folder / CLEANING_FILE).is_file():
+        places = [folder]
+    table, reason = _as_table(rows), ""
+    for place in places:
+        part = place / (CLEANING_FILE + ".part")
+        try:
+            table.to_csv(part, index=False, lineterminator="\n", quoting=quoting_of(table))
+            part.replace(place / CLEANING_FILE)
+            return
+        except OSError as e:
+            reason = f"{e.filename or part}: {e.strerror or e}"
+    raise DataError(
+        f"Cannot write {reason}. Make the data folder writable, or load the competition from a "
+        "folder that you can write to."
+    )
+
+
+def _as_table(rows: Mapping[str, tuple[str, str]]) -> pd.DataFrame:
+    return pd.DataFrame([(name, *row) for name, row in rows.items()], columns=_COLUMNS, dtype=str)

@@ -1,4 +1,4 @@
-"""The files of a competition, read as they are meant: csv in whatever encoding, ids as they are written, columns that must be there."""
+"""Read csv files: encodings, separators, ids and texts as they are written, required columns."""
 
 from __future__ import annotations
 
@@ -11,47 +11,37 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from ..exceptions import DataError
+from ..exceptions import DataError, listed
 from .columns import is_written_as_number
 
-_SHOWN = 12  # file or column names listed in an error
+Names = tuple[str, ...]
 
 
 def read_csv(
     file: Path,
     *,
-    as_written: tuple[
-        str, ...
-    ] = (),  # id columns: 007 stays 007, and whole numbers become integers
-    as_text: tuple[
-        str, ...
-    ] = (),  # columns that hold words elsewhere, though here they may look like numbers
-    texts: tuple[
-        str, ...
-    ] = (),  # columns of which each cell is what is written there: NA, 007 and " padded " too, "" where there is nothing
+    as_written: Names = (),  # id columns: 007 stays 007, and whole numbers become integers
+    as_text: Names = (),  # columns that are words in another file, even if they look like numbers
+    texts: Names = (),  # columns whose cells stay unchanged: NA, 007, " padded "; "" if empty
 ) -> pd.DataFrame:
-    "Read a csv file; raise DataError that names what is in its folder when it is not there."
+    """Read a csv file. Raises DataError; if it is missing, with the names in its folder."""
     if not file.is_file():
-        there = (
-            ", ".join(sorted(p.name for p in file.parent.glob("*"))[:_SHOWN])
-            if file.parent.is_dir()
-            else "no such folder"
-        )
+        names = sorted(p.name for p in file.parent.glob("*"))
+        there = listed(names) if file.parent.is_dir() else "no such folder"
         raise DataError(
-            f"{file} is not there (its folder holds: {there or 'nothing'}). Name the file in competition.toml."
+            f"{file} is not there (its folder holds: {there}). Name the file in competition.toml."
         )
     try:
         df = parse_csv(file, low_memory=False, dtype=dict.fromkeys((*as_written, *as_text), str))
     except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeError, ValueError) as e:
-        raise DataError(_separators(file) or f"{file} does not read as csv: {e}") from e
-    if len(df.columns) == 1 and (odd := _separators(file)):
-        raise DataError(odd)
+        raise DataError(_wrong_separator(file) or f"{file} does not read as csv: {e}") from e
+    if len(df.columns) == 1 and (problem := _wrong_separator(file)):
+        raise DataError(problem)
     for c in [c for c in as_written if c in df.columns]:
         if df[c].isna().any():  # an id may be called NA
             words = parse_csv(file, usecols=[c], dtype=str, keep_default_na=False)[c]
-            df[c] = (
-                words.where(words != "") if len(words) == len(df) else df[c]
-            )  # a line that is blank but for this column
+            if len(words) == len(df):  # else pandas skipped lines that are blank but for this cell
+                df[c] = words.where(words != "")
         if df[c].str.fullmatch(r"-?[1-9]\d{0,17}|0").all():
             df[c] = df[c].astype("int64")
     if kept := [c for c in texts if c in df.columns]:
@@ -60,23 +50,23 @@ def read_csv(
 
 
 def quoting_of(frame: pd.DataFrame) -> Literal[0, 1]:
-    "Return to_csv's `quoting` for a csv that reads back cell by cell: a lone carriage return ends a line for readers, but makes no writer quote its cell."
-    words = [frame[c] for c in frame if not is_written_as_number(frame[c])]
-    return (
-        csv.QUOTE_ALL
-        if any(w.astype(str).str.contains("\r", regex=False).any() for w in words)
-        else csv.QUOTE_MINIMAL
-    )
+    """Return the `quoting` of to_csv with which the csv reads back unchanged.
+
+    Readers end a line at a lone carriage return, but writers do not quote a cell for it.
+    """
+    words = [frame[c].astype(str) for c in frame if not is_written_as_number(frame[c])]
+    has_returns = any(w.str.contains("\r", regex=False).any() for w in words)
+    return csv.QUOTE_ALL if has_returns else csv.QUOTE_MINIMAL
 
 
 def parse_csv(file: str | Path, **options: Any) -> pd.DataFrame:
-    """Return a csv as pandas reads it, be it in UTF-8, in UTF-16 with its mark, or in what spreadsheets of western Europe write.
+    """Read a csv with pandas, in UTF-8, UTF-16 with its mark, or a western European encoding.
 
-    A few bytes in UTF-8 that are none of its letters become U+FFFD each, and the other letters stay what they are.
+    In a file that is mostly UTF-8, each byte that is not becomes U+FFFD.
     """
     with open(file, "rb") as f:
-        wide = f.read(2) in (b"\xff\xfe", b"\xfe\xff")
-    if wide:
+        has_utf16_mark = f.read(2) in (b"\xff\xfe", b"\xfe\xff")
+    if has_utf16_mark:
         return pd.read_csv(file, encoding="utf-16", **options)
     with contextlib.suppress(UnicodeDecodeError):
         return pd.read_csv(file, encoding="utf-8", **options)
@@ -84,41 +74,37 @@ def parse_csv(file: str | Path, **options: Any) -> pd.DataFrame:
         return pd.read_csv(file, encoding="utf-8", encoding_errors="replace", **options)
     with contextlib.suppress(UnicodeDecodeError):
         return pd.read_csv(file, encoding="cp1252", **options)
-    return pd.read_csv(file, encoding="latin-1", **options)  # in which every byte is a letter
+    return pd.read_csv(file, encoding="latin-1", **options)  # every byte is a character
 
 
 def _is_mostly_utf8(file: str | Path) -> bool:
-    "Say whether most of what is not ASCII reads as UTF-8."
-    cells = pd.read_csv(
-        file, encoding="utf-8", encoding_errors="replace", dtype=str, keep_default_na=False
-    )
+    """Say whether most characters that are not ASCII can be read as UTF-8."""
+    options: dict[str, Any] = dict(dtype=str, keep_default_na=False)
+    cells = pd.read_csv(file, encoding="utf-8", encoding_errors="replace", **options)
     words = [pd.Series(cells.columns, dtype=str), *(cells[c] for c in cells)]
-    broken, odd = (
-        sum(w.str.count(letters).sum() for w in words) for letters in ("\ufffd", r"[^\x00-\x7f]")
-    )
-    return bool(broken < odd / 2)
+    broken = sum(w.str.count("\ufffd").sum() for w in words)
+    not_ascii = sum(w.str.count(r"[^\x00-\x7f]").sum() for w in words)
+    return bool(broken < not_ascii / 2)
 
 
-def _separators(file: Path) -> str:
-    "What to say of a file whose heading holds another separator and no comma; nothing of others."
+def _wrong_separator(file: Path) -> str:
+    """Return an error message for a file whose values are not separated by commas, else ""."""
     try:
-        heading = list(map(str, parse_csv(file, nrows=0, sep="\0").columns))
+        heading = [str(c) for c in parse_csv(file, nrows=0, sep="\0").columns]
     except ValueError:
         return ""
-    odd = [
-        name
-        for mark, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars"))
-        if heading and mark in heading[0]
-    ]
-    if not odd or "," in heading[0]:
+    separators = {";": "semicolons", "\t": "tabs", "|": "bars"}
+    found = [name for mark, name in separators.items() if heading and mark in heading[0]]
+    if not found or "," in heading[0]:
         return ""
-    return f"{file} has one column, {heading[0]!r}: its values look separated by {odd[0]}. Write it with commas, or read it in a data.py."
+    return (
+        f"{file} has one column, {heading[0]!r}: its values look separated by {found[0]}. "
+        "Write it with commas, or read it in a data.py."
+    )
 
 
-def read_sample(
-    folder: Path, name: str, test_ids: pd.Series, target: tuple[str, ...]
-) -> pd.DataFrame:
-    "Read the sample submission; without one, answer for each test row in the target columns."
+def read_sample(folder: Path, name: str, test_ids: pd.Series, target: Names) -> pd.DataFrame:
+    """Read the sample submission; without one, make it of the test ids and target columns."""
     if (folder / name).exists():
         return read_csv(folder / name, as_written=(str(test_ids.name),))
     return pd.DataFrame({str(test_ids.name): test_ids, **dict.fromkeys(target, 0)})
@@ -126,23 +112,20 @@ def read_sample(
 
 def need_columns(
     frame: pd.DataFrame,
-    named: Mapping[str, tuple[str, ...]],  # key of competition.toml -> the columns it names
+    named: Mapping[str, Names],  # key of competition.toml -> the columns it names
     file: Path,  # where the columns should be
     facts_file: str,  # where they are named
 ) -> None:
-    "Raise DataError that names the first key whose column is not there, with near matches."
+    """Raise DataError with near matches for the first key that names a missing column."""
     columns = [str(c) for c in frame.columns]
-    for key, name in [
-        (key, name) for key, names in named.items() for name in names if name not in columns
-    ]:
-        shown = ", ".join(columns[:_SHOWN]) + (
-            f" and {len(columns) - _SHOWN} more" if len(columns) > _SHOWN else ""
-        )
-        near = get_close_matches(
-            name.lower(), as_named := {c.lower(): c for c in columns}, n=1, cutoff=0.5
-        )
+    pairs = [(key, name) for key, names in named.items() for name in names]
+    for key, name in pairs:
+        if name in columns:
+            continue
+        original = {c.lower(): c for c in columns}
+        near = get_close_matches(name.lower(), original, n=1, cutoff=0.5)
+        guess = f" Did you mean {original[near[0]]!r}?" if near else ""
         raise DataError(
-            f'{facts_file}: {key} = "{name}": {file} has no such column.'
-            + (f" Did you mean {as_named[near[0]]!r}?" if near else "")
-            + f" Its columns: {shown}."
+            f'{facts_file}: {key} = "{name}": {file} has no such column.{guess} '
+            f"Its columns: {listed(columns)}."
         )

@@ -1,4 +1,4 @@
-"""Columns that look like groups: rows that belong together, which a random split tears apart."""
+"""Find columns that look like groups: rows that belong together and should not be split."""
 
 from __future__ import annotations
 
@@ -14,13 +14,11 @@ from .columns import (
     is_written_as_number,
 )
 
-ROWS_A_VALUE = 3  # a group has so many rows on average
-FEW_GROUPS = 20  # with fewer values than this it is a category
+ROWS_A_VALUE = 3  # minimum of rows in a group, on average
+FEW_GROUPS = 20  # a column with fewer values than this is a category
 WORDS = 1.5  # more words than this on average are a phrase, not the name of a category
-_TELLING = 0.05  # test rows as a share of training rows that tell whether test shares their values
-_SHARED = (
-    0.5  # with more of test's rows than this in groups of train, test is split like a random split
-)
+_LARGE_TEST = 0.05  # share of training rows that test needs to show whether it shares their values
+_SHARED = 0.5  # with more of its rows than this in groups of train, test was split at random
 
 
 def group_candidates(
@@ -29,9 +27,11 @@ def group_candidates(
     *,
     known: tuple[str, ...] = (),  # columns known to be something else: the id, the targets
 ) -> tuple[str, ...]:
-    """Return the columns whose values repeat like groups do, texts first: phrases, or values of which test holds mostly others.
+    """Return the columns whose values repeat like groups do, phrases first.
 
-    Ordinary categories are none of them: test holds their values too. So are columns with fewer than three rows a value, like Titanic's Ticket (1.3).
+    They are phrases, or values of which test has mostly other ones. Ordinary categories are not
+    among them, as test has their values too, nor columns with fewer than three rows a value, like
+    Titanic's Ticket (1.3).
     """
     found = []
     for name in [c for c in train.columns if c in test.columns and c not in known]:
@@ -42,20 +42,20 @@ def group_candidates(
         numbers = is_written_as_number(train[name])
         if (numbers and (column % 1 != 0).any()) or column_kind(str(name), train[name]) == "date":
             continue
-        seen = (
-            share_known(train[name], test[name]) if len(test[name].dropna()) >= ENOUGH_ROWS else 1.0
-        )
-        is_phrase = (
-            not numbers and column.head(MANY_ROWS).astype(str).str.count(r"\S+").mean() > WORDS
-        )
-        tells = len(test) >= max(ENOUGH_ROWS, _TELLING * len(train))
-        if seen < 1 - MOSTLY or (is_phrase and not (tells and seen > _SHARED)):
+        shared = 1.0
+        if len(test[name].dropna()) >= ENOUGH_ROWS:
+            shared = share_known(train[name], test[name])
+        words = column.head(MANY_ROWS).astype(str).str.count(r"\S+")
+        is_phrase = not numbers and words.mean() > WORDS
+        is_large_test = len(test) >= max(ENOUGH_ROWS, _LARGE_TEST * len(train))
+        if shared < 1 - MOSTLY or (is_phrase and not (is_large_test and shared > _SHARED)):
             found.append((numbers, not is_phrase, str(name)))
-    return tuple(name for *_, name in sorted(found, key=lambda one: one[:2]))
+    return tuple(name for *_, name in sorted(found, key=lambda found: found[:2]))
 
 
 def share_known(train: pd.Series, test: pd.Series) -> float:
-    "Return the share of test's values that train holds; 1 where test has none."
-    form = as_numbers if is_written_as_number(train) else as_words
-    known = form(test).dropna()
-    return float(known.isin(form(train.drop_duplicates()).dropna()).mean()) if len(known) else 1.0
+    """Return the share of test's values that train has; 1 if test has none."""
+    convert = as_numbers if is_written_as_number(train) else as_words
+    values = convert(test).dropna()
+    known = convert(train.drop_duplicates()).dropna()
+    return float(values.isin(known).mean()) if len(values) else 1.0

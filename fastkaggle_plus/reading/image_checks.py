@@ -1,4 +1,4 @@
-"""What lies in a folder of images: their sizes, which of them do not decode, which are odd."""
+"""Check the images of a folder: their sizes, which do not decode, which are unusual."""
 
 from __future__ import annotations
 
@@ -18,13 +18,12 @@ if TYPE_CHECKING:
 def image_sizes(
     path: str | Path,  # a folder; its sub-folders count
     *,
-    workers: int
-    | None = None,  # threads; default: PIL's work is mostly waiting, so a few more than cores
+    workers: int | None = None,  # threads; default: a few more than cores
 ) -> pd.DataFrame:
-    """Return the size of every image below a folder, as it is shown, from the files' headers alone.
+    """Return the size of every image in a folder as it is shown, read from the files' headers.
 
-    Columns: file (path inside the folder), width_px, height_px, mode (PIL's), problem ("" where the header reads). Raises DataError when
-    no image is there.
+    Columns: file (path inside the folder), width_px, height_px, mode (PIL's), problem ("" if the
+    header can be read). Raises DataError without any image.
     """
     import pandas as pd
 
@@ -45,24 +44,24 @@ def image_sizes(
 def check_images(
     path: str | Path,  # a folder; its sub-folders count
     *,
-    move_to: str
-    | Path
-    | None = None,  # folder, outside of `path`, for the files that do not decode; None leaves them where they are
+    move_to: str | Path | None = None,  # folder outside `path` for broken files; None: keep them
     workers: int | None = None,  # threads
 ) -> pd.DataFrame:
-    """Decode every image below a folder, and return a row for each that has a problem or is odd.
+    """Decode every image in a folder, and return a row for each that is broken or unusual.
 
-    Columns: file (path inside the folder), problem (why it does not decode, "" if it does), note (how it is odd: grey, 16 bits, palette, transparent,
-    CMYK, turned by EXIF, several frames: it is read all the same), moved_to. Files with a problem are moved if asked, with the folders they lie in;
-    nothing is ever deleted or overwritten: where a name is taken, a number is added. Raises DataError when no image is there, or `move_to`
-    lies in `path`.
+    Columns: file (path inside the folder), problem (why it does not decode, "" if it does), note
+    (grey, 16 bits, palette, transparent, CMYK, turned by EXIF, several frames: all of these can be
+    read), moved_to. Broken files keep their sub-folders when they are moved; nothing is deleted or
+    overwritten: a number is added to a name that exists already.
+    Raises DataError without any image, or when `move_to` is inside `path`.
     """
     import pandas as pd
 
     folder, to = Path(path), None if move_to is None else Path(move_to)
     if to is not None and to.resolve().is_relative_to(folder.resolve()):
         raise DataError(
-            f"move_to = {to} lies in {folder}, whose images are checked: they would be found again. Give a folder outside of it."
+            f"move_to = {to} is inside {folder}, whose images are checked: they would be found "
+            "again. Give a folder outside of it."
         )
 
     def one(file: Path) -> tuple[str, str]:
@@ -85,41 +84,39 @@ def check_images(
 def _each(
     folder: Path, one: Callable[[Path], tuple[Any, ...]], workers: int | None
 ) -> Iterator[tuple[Any, ...]]:
-    "The path inside the folder, and what `one` says, of each image."
+    """Yield the path inside the folder and the result of `one` for each image."""
     files = images_below(folder)
     if not files:
-        raise DataError(
-            f"{folder} {'holds no image file' if folder.is_dir() else 'is no folder'}. Name the folder that holds the images, or one above it."
-        )
+        problem = "holds no image file" if folder.is_dir() else "is no folder"
+        raise DataError(f"{folder} {problem}. Give the folder of the images, or one above it.")
     with ThreadPoolExecutor(workers) as pool:
-        for file, said in zip(files, pool.map(one, files), strict=True):
-            yield file.relative_to(folder).as_posix(), *said
+        for file, result in zip(files, pool.map(one, files), strict=True):
+            yield file.relative_to(folder).as_posix(), *result
 
 
 def _note(image: Image.Image) -> str:
-    lies = orientation(image)
-    odd = {
+    has_alpha = image.mode in ("RGBA", "LA", "PA", "RGBa", "La")
+    is_note = {
         "grey": image.mode in ("1", "L", "LA", "La") or is_wide_grey(image.mode),
         "16 bits": is_wide_grey(image.mode),
         "palette": image.mode in ("P", "PA"),
-        "transparent": image.mode in ("RGBA", "LA", "PA", "RGBa", "La")
-        or "transparency" in image.info,
+        "transparent": has_alpha or "transparency" in image.info,
         "CMYK": image.mode == "CMYK",
-        f"turned by EXIF ({lies})": lies != 1,
+        f"turned by EXIF ({orientation(image)})": orientation(image) != 1,
         "several frames": getattr(image, "n_frames", 1) > 1,
     }
-    return ", ".join(word for word, is_so in odd.items() if is_so)
+    return ", ".join(note for note, holds in is_note.items() if holds)
 
 
 def _move(file: Path, wanted: Path) -> Path:
-    "Move a file to where no other is, and return where that was."
+    """Move a file to a name that no other has, and return it."""
     import shutil
 
     wanted.parent.mkdir(parents=True, exist_ok=True)
     place, n = wanted, 1
     while True:
         try:
-            place.touch(exist_ok=False)  # taken for us, so that no other process takes it meanwhile
+            place.touch(exist_ok=False)  # reserves the name among processes
             break
         except FileExistsError:
             place, n = wanted.with_stem(f"{wanted.stem}-{n}"), n + 1

@@ -1,4 +1,4 @@
-"""One way to open an image file: upright, in 8-bit RGB, or an error that names the file."""
+"""Open image files: upright, in 8-bit RGB, or an error that names the file."""
 
 from __future__ import annotations
 
@@ -22,28 +22,27 @@ _WHITE_16_BIT = 65535
 def open_image(
     file: str | Path,
     *,
-    draft_px: tuple[int, int]
-    | None = None,  # (height, width) that is needed: a JPEG is decoded at the smallest scale that covers it
+    draft_px: tuple[int, int] | None = None,  # needed (height, width): a JPEG decodes no larger
 ) -> Image.Image:
     """Open an image in RGB and upright, as its EXIF orientation says.
 
-    Grey, palette and CMYK images are converted, 16-bit grey is scaled to 8 bits, and of an animation the first frame is taken. Transparency
-    is dropped as fastai drops it: the colours below it show. Raises UnreadableImage for a file that is not there, empty, truncated, damaged,
-    no image, larger than PIL's limit against decompression bombs, or of floating-point numbers.
+    Grey, palette and CMYK images are converted, 16-bit grey is scaled to 8 bits, an animation gives
+    its first frame. Transparency is dropped as in fastai: the colours below it show.
+    Raises UnreadableImage for a file that is missing, empty, truncated, damaged, no image, larger
+    than PIL's limit against decompression bombs, or of floating-point numbers.
     """
     with opened(file) as image:
         if draft_px is not None:
             height, width = draft_px
-            image.draft(
-                None, (height, width) if orientation(image) in _SIDEWAYS else (width, height)
-            )
+            is_sideways = orientation(image) in _SIDEWAYS
+            image.draft(None, (height, width) if is_sideways else (width, height))
         image.load()
         return _upright(_as_rgb(image), orientation(image))
 
 
 @contextlib.contextmanager
 def opened(file: str | Path) -> Iterator[Image.Image]:
-    "Open an image whose pixels are not decoded yet; whatever fails until it is closed is an UnreadableImage."
+    """Open an image without decoding its pixels; errors in the block become UnreadableImage."""
     from PIL import Image
 
     try:
@@ -51,39 +50,36 @@ def opened(file: str | Path) -> Iterator[Image.Image]:
             yield image
     except (UnreadableImage, MemoryError):
         raise
-    except Exception as e:  # PIL's readers raise whatever a damaged file makes them stumble over
+    except Exception as e:  # PIL's readers raise any error for a damaged file
         raise UnreadableImage(file, _reason(Path(file), e)) from e
 
 
 def orientation(image: Image.Image) -> int:
-    "Return how the image lies, 1 to 8 as in EXIF: 1 is upright."
+    """Return the orientation of EXIF, 1 to 8: 1 is upright."""
     from PIL import Image
 
     try:
-        return int(
-            Image.Image.getexif(image).get(_ORIENTATION, 1)
-        )  # a PNG's own method would decode it
-    except Exception:  # damaged EXIF data: the pixels may still be sound
+        # the method of a PNG itself would decode the image
+        return int(Image.Image.getexif(image).get(_ORIENTATION, 1))
+    except Exception:  # damaged EXIF data: the pixels may still be good
         return 1
 
 
 def size_px(image: Image.Image) -> tuple[int, int]:
-    "Return (height, width) as the image is shown."
-    width, height = image.size  # PIL has turned the size of a TIFF already
-    return (
-        (width, height)
-        if image.format != "TIFF" and orientation(image) in _SIDEWAYS
-        else (height, width)
-    )
+    """Return (height, width) as the image is shown."""
+    width, height = image.size
+    if image.format != "TIFF" and orientation(image) in _SIDEWAYS:  # PIL turns a TIFF itself
+        return width, height
+    return height, width
 
 
 def images_below(folder: Path) -> list[Path]:
-    "Return every image file of a folder and its sub-folders, by their suffix, in order."
+    """Return the sorted image files of a folder and its sub-folders, found by suffix."""
     return sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
 
 
 def is_wide_grey(mode: str) -> bool:
-    "Say whether PIL's mode means grey in 16 bits, which its own conversion to 8 bits would cut off at 255."
+    """Say whether PIL's mode is grey in 16 bits; PIL itself would cut it off at 255."""
     return mode == "I" or mode.startswith("I;16")
 
 
@@ -92,20 +88,16 @@ def _as_rgb(image: Image.Image) -> Image.Image:
     from PIL import Image
 
     if image.mode == "F":
-        raise ValueError(
-            "it holds floating-point numbers, of which nobody says what is black and what is white"
-        )
+        raise ValueError("it holds floating-point numbers, whose black and white are unknown")
     if is_wide_grey(image.mode):
         grey = np.asarray(image).clip(0, _WHITE_16_BIT).astype(float) * (255 / _WHITE_16_BIT)
         return Image.fromarray(grey.round().astype(np.uint8)).convert("RGB")
-    if (
-        image.mode == "P" and "transparency" in image.info
-    ):  # the same colours, without PIL's warning
+    if image.mode == "P" and "transparency" in image.info:  # avoids a warning of PIL
         return image.convert("RGBA").convert("RGB")
     return image.convert("RGB")
 
 
-def _upright(image: Image.Image, lies: int) -> Image.Image:
+def _upright(image: Image.Image, exif: int) -> Image.Image:
     from PIL.Image import Transpose as T
 
     turns = {
@@ -117,11 +109,11 @@ def _upright(image: Image.Image, lies: int) -> Image.Image:
         7: T.TRANSVERSE,
         8: T.ROTATE_90,
     }
-    return image.transpose(turns[lies]) if lies in turns else image
+    return image.transpose(turns[exif]) if exif in turns else image
 
 
 def _reason(file: Path, error: Exception) -> str:
-    "What to say of a file that does not open."
+    """Explain why a file does not open."""
     from PIL import Image, UnidentifiedImageError
 
     number: Any = getattr(error, "errno", None)
@@ -133,7 +125,7 @@ def _reason(file: Path, error: Exception) -> str:
         if not file.stat().st_size:
             return "it is empty"
     if isinstance(error, UnidentifiedImageError):
-        return "it begins like no image that PIL knows"
+        return "PIL does not know its format"
     if isinstance(error, Image.DecompressionBombError):
         return f"it has too many pixels to be decoded safely ({error})"
     return str(error) or type(error).__name__

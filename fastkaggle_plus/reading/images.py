@@ -1,4 +1,4 @@
-"""The default reader of images: an honest baseline of colours, a thumbnail and edges, as numbers any model takes."""
+"""Read image competitions: image files, and a baseline of colours, thumbnails and edges."""
 
 from __future__ import annotations
 
@@ -11,19 +11,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..data import Data, ImageFiles
-from ..exceptions import DataError
+from ..data import Array, Data, ImageFiles
+from ..exceptions import DataError, listed
 from .array_cache import cached_array
 from .image_files import images_below, open_image, opened, size_px
 from .tables import read_tabular
 
-BINS = 8  # of each colour's histogram
+BINS = 8  # bins of each colour's histogram
 THUMB_PX = 6  # side of the thumbnail
 DECODE_PX = 96  # images are shrunk to about this side first
-_ALGORITHM = 1  # counts up when the features of a file change by an edit of this code
-_SHOWN = 5  # file names listed in an error
-
-Array = np.ndarray[Any, Any]
+_ALGORITHM = 1  # raise it when an edit of this code changes the features of a file
 
 
 def read_images(
@@ -31,13 +28,15 @@ def read_images(
     *,
     train_folder: str = "train_images",
     test_folder: str = "test_images",
-    name: str = "{id}",  # file name from the id and other columns, as in "{label}/{image_id}"; a missing suffix is found
-    **facts: Any,  # what `read_tabular` takes
+    name: str = "{id}",  # file name made from columns, as in "{label}/{image_id}"; suffix optional
+    **facts: Any,  # arguments of `read_tabular`
 ) -> Data:
-    """Read an image competition: the image of each row, and as a baseline its colours and edges as numbers beside the other columns.
+    """Read an image competition: the image of each row, and its colours and edges as features.
 
-    Networks see the images themselves (`Table.images`). Columns that only the training rows have are kept in `Table.also`. Rows whose image is
-    not there or does not decode have missing features and are counted in `left_out`. Raises DataError when no image of train or test can be read.
+    Networks use the images (`Table.images`). The features are a baseline next to other columns.
+    Columns that only the training rows have are kept in `Table.also`. Rows whose image is missing
+    or does not decode have missing features and are counted in `left_out`.
+    Raises DataError when no image of train or test can be read.
     """
     data = read_tabular(path, **facts, keep_text=True)
     id, target = facts["id"], facts["target"]
@@ -48,27 +47,14 @@ def read_images(
     )
     features = image_features(images[0].files)
     frames, left_out = [], dict(data.left_out)
-    for (part, folder), those in zip(folders.items(), images, strict=True):
-        frames.append(features.iloc[those.rows].reset_index(drop=True))
-        lost = [
-            str(i)
-            for i, bad in zip(raws[part][id], np.isnan(frames[-1]["width_px"]), strict=True)
-            if bad
-        ]
-        if len(lost) == len(those) and (there := next(filter(None, those), "")):
-            raise DataError(
-                f"None of the {part} images in {folder} decodes, {there} among them. `check_images` says why of each. Download them again."
-            )
-        if len(lost) == len(those):
-            raise DataError(
-                f"None of the {len(lost)} {part} images can be read from {folder}, the first of {id} {lost[0]}. "
-                "Check train_folder, test_folder and name in [images] of competition.toml."
-            )
+    for (part, folder), files in zip(folders.items(), images, strict=True):
+        frame = features.iloc[files.rows].reset_index(drop=True)
+        frames.append(frame)
+        lost = raws[part][id][frame["width_px"].isna().to_numpy()].astype(str).tolist()
+        if len(lost) == len(files):
+            raise DataError(_no_images(part, folder, files, f"{id} {lost[0]}"))
         if lost:
-            left_out[f"{part} images"] = (
-                f"{len(lost)} not there or not readable: {', '.join(lost[:_SHOWN])}"
-                + (", ..." if len(lost) > _SHOWN else "")
-            )
+            left_out[f"{part} images"] = f"{len(lost)} not there or not readable: {listed(lost, 5)}"
     useful = [str(c) for c in frames[0] if frames[0][c].nunique() > 1]
     x, x_test = (
         pd.concat([t.x.reset_index(drop=True), f[useful]], axis=1)
@@ -81,14 +67,26 @@ def read_images(
         cont_names=(*data.train.cont_names, *useful),
         in_fold=data.in_fold,
     )
-    also = data.raw_train[
-        [c for c in data.raw_train if c not in data.raw_test and c != id and c not in target]
-    ]
+    only_train = [c for c in data.raw_train if c not in data.raw_test and c not in (id, *target)]
+    also = data.raw_train[only_train] if only_train else None
     return dataclasses.replace(
         read,
         left_out=left_out,
         test=dataclasses.replace(read.test, images=images[1]),
-        train=dataclasses.replace(read.train, images=images[0], also=None if also.empty else also),
+        train=dataclasses.replace(read.train, images=images[0], also=also),
+    )
+
+
+def _no_images(part: str, folder: Path, files: ImageFiles, first: str) -> str:
+    """Explain why no image of train or test can be read."""
+    if file := next(filter(None, files), ""):
+        return (
+            f"None of the {part} images in {folder} decodes, {file} among them. `check_images` "
+            "explains each. Download them again."
+        )
+    return (
+        f"None of the {len(files)} {part} images can be read from {folder}, the first of {first}. "
+        "Check train_folder, test_folder and name in [images] of competition.toml."
     )
 
 
@@ -99,16 +97,15 @@ def find_images(
     id: str,  # the id column
     name: str,  # the template, see `read_images`
 ) -> list[Path | None]:
-    """Return each row's image, or None: by the template, else anywhere in the folder by the last parts of the template or by the id.
+    """Return each row's image, or None.
 
-    A name that files in several folders have finds none of them: it could be any.
+    It is found by the template, else anywhere in the folder by the last parts of the template or
+    by the id. A name of files in several folders finds none of them.
     """
     known = _index(folder)
-    keys = (
-        (*ends_of(wanted), this)
-        for wanted, this in zip(named(rows, id=id, name=name), rows[id].astype(str), strict=True)
-    )
-    return [next((known[key] for key in those if known.get(key)), None) for those in keys]
+    names = zip(named(rows, id=id, name=name), rows[id].astype(str), strict=True)
+    keys = [(*ends_of(path), id_) for path, id_ in names]
+    return [next((known[key] for key in row if known.get(key)), None) for row in keys]
 
 
 def named(
@@ -117,24 +114,26 @@ def named(
     id: str,  # the id column
     name: str,  # the template, see `read_images`
 ) -> list[str]:
-    "Return the template filled in for each row; what names a column that is not there stays as it is."
+    """Return the template filled in for each row; names of missing columns stay as they are."""
     columns = {
         c: rows[c].astype("string").fillna("").tolist()
         for c in set(re.findall(r"{(\w+)}", name)) & set(rows.columns)
     }
     columns["id"] = rows[id].astype(str).tolist()
-    return [
-        re.sub(r"{(\w+)}", lambda m, i=i: columns[m[1]][i] if m[1] in columns else m[0], name)
-        for i in range(len(rows))
-    ]  # type: ignore[misc]
+    parts = re.split(r"{(\w+)}", name)  # text, column, text, column, ..., text
+    filled = [parts[0]] * len(rows)
+    for column, text in zip(parts[1::2], parts[2::2], strict=True):
+        values = columns.get(column, [f"{{{column}}}"] * len(rows))
+        filled = [start + value + text for start, value in zip(filled, values, strict=True)]
+    return filled
 
 
 def image_features(
     files: Sequence[str | Path],  # "" for a row without an image
     *,
-    folder: str | Path | None = None,  # where results are kept; default: FKP_HOME/cache/features
+    folder: str | Path | None = None,  # the cache; default: FKP_HOME/cache/features
 ) -> pd.DataFrame:
-    "Return one row of numbers for each image; all missing where there is none or it does not decode. Kept on disk, see `cached_array`."
+    """Return a row of numbers for each image, cached; missing without a readable file."""
     import PIL
 
     names = [
@@ -144,7 +143,6 @@ def image_features(
         *(f"hist_{c}{i}" for c in "rgb" for i in range(BINS)),
         *(f"thumb_{c}{y}{x}" for y in range(THUMB_PX) for x in range(THUMB_PX) for c in "rgb"),
     ]
-
     array, _ = cached_array(
         "features",
         list(map(str, files)),
@@ -167,11 +165,9 @@ def _features(file: str) -> Array:
     small.thumbnail((DECODE_PX, DECODE_PX))
     pixels = np.asarray(small, dtype=float) / 255
     thumb = np.asarray(small.resize((THUMB_PX, THUMB_PX), Image.Resampling.BOX), dtype=float) / 255
-    edges = (
-        np.abs(np.diff(pixels, axis=0)).mean((0, 1)) + np.abs(np.diff(pixels, axis=1)).mean((0, 1))
-        if min(pixels.shape[:2]) > 1
-        else np.zeros(3)
-    )
+    edges = np.zeros(3)
+    if min(pixels.shape[:2]) > 1:
+        edges = sum(np.abs(np.diff(pixels, axis=axis)).mean((0, 1)) for axis in (0, 1))
     hists = [np.histogram(pixels[..., c], BINS, (0, 1))[0] / pixels[..., c].size for c in range(3)]
     return np.concatenate(
         [[width, height], pixels.mean((0, 1)), pixels.std((0, 1)), edges, *hists, thumb.ravel()]
@@ -179,7 +175,7 @@ def _features(file: str) -> Array:
 
 
 def _shared(*parts: list[Path | None]) -> list[ImageFiles]:
-    "The images of several tables, as places in one list of files."
+    """Return the images of several tables as indices into one list of files."""
     names = [["" if file is None else str(file) for file in files] for files in parts]
     shared = tuple(dict.fromkeys(f for files in names for f in files))
     place = {file: i for i, file in enumerate(shared)}
@@ -189,13 +185,16 @@ def _shared(*parts: list[Path | None]) -> list[ImageFiles]:
 
 
 def ends_of(path: str) -> Iterator[str]:
-    "A path, and what is left of it without its first folders."
+    """Yield a path, and the path without its first folders."""
     parts = path.split("/")
     return ("/".join(parts[i:]) for i in range(len(parts)))
 
 
 def _index(folder: Path) -> dict[str, Path | None]:
-    "Every image below a folder by path and by name, also without the suffix, where the first in order wins; None for a name in several folders."
+    """Return every image in a folder by path and by name, with and without the suffix.
+
+    Of equal ones the first wins; None for a name in several folders.
+    """
     known: dict[str, Path | None] = {}
     files = images_below(folder)
     for file in files:

@@ -1,4 +1,4 @@
-"""What the files of a competition tell about it: file names, id, target, task, a metric, the split, where images are."""
+"""Infer the settings of a competition from its files: id, target, task, metric, split, images."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..exceptions import ConfigError
+from ..exceptions import ConfigError, listed
 from .columns import column_kind, read_dates
-from .image_files import SUFFIXES
+from .image_files import images_below
 from .labels import columns_of_classes
 
 if TYPE_CHECKING:
@@ -18,29 +18,29 @@ if TYPE_CHECKING:
 FEW_CLASSES = 20  # whole numbers with more distinct values are values, not classes
 
 
-def facts_of(
+def infer_competition(
     folder: Path,
-    given: Mapping[str, Any],  # what is known already, and not asked of the files
+    given: Mapping[str, Any],  # settings that are known, and not inferred
 ) -> dict[str, Any]:
-    "Return the facts that the files in `folder` tell. Raises ConfigError when there is no train file, or no id or target to be seen."
+    """Return the settings that can be inferred from the files in `folder`.
+
+    Raises ConfigError without a train file, or when the id or target cannot be inferred.
+    """
     from .csv import read_csv
 
     if not folder.is_dir():
-        raise ConfigError(
-            f"{folder} is not a folder. Give the one with the competition's csv files."
-        )
+        raise ConfigError(f"{folder} is not a folder. Give the one with the competition's files.")
     files = _files(folder, given)
     train, test = read_csv(folder / files["train"]), read_csv(folder / files["test"])
-    sample = (
-        read_csv(folder / files["sample_submission"])
-        if (folder / files["sample_submission"]).exists()
-        else None
-    )
+    sample_file = folder / files["sample_submission"]
+    sample = read_csv(sample_file) if sample_file.exists() else None
     id = given.get("id") or _id(train, test, sample)
-    target = _names(given.get("target") or _target(train, test, sample, id))
+    target = given.get("target") or _target(train, test, sample, id)
+    target = (target,) if isinstance(target, str) else tuple(target)
     if unknown := [c for c in (id, *target) if c not in train and c not in test]:
         raise ConfigError(
-            f"{folder / files['train']} has no column {unknown[0]!r}; its columns: {', '.join(map(str, train.columns))}."
+            f"{folder / files['train']} has no column {unknown[0]!r}; its columns: "
+            f"{listed(train.columns)}."
         )
     task = given.get("task") or _task(train, target, sample)
     found = {
@@ -61,27 +61,25 @@ def facts_of(
 
 
 def _files(folder: Path, given: Mapping[str, Any]) -> dict[str, str]:
-    there = sorted(
-        p.name for p in folder.glob("*.csv*") if p.name.endswith((".csv", ".csv.gz", ".csv.zip"))
-    )
+    suffixes = (".csv", ".csv.gz", ".csv.zip")
+    there = sorted(p.name for p in folder.glob("*.csv*") if p.name.endswith(suffixes))
 
     def pick(key: str, pattern: str) -> str:
-        return given.get(key) or next(
-            (n for n in (f"{key}.csv", *there) if n in there and re.search(pattern, n, re.I)), ""
-        )
+        names = [n for n in (f"{key}.csv", *there) if n in there and re.search(pattern, n, re.I)]
+        return given.get(key) or next(iter(names), "")
 
     train = pick("train", "train")
     sample = pick("sample_submission", "sample|submission")
     test = pick("test", r"^(?!.*(sample|submission)).*test") or sample
     if not train or not (folder / train).exists():
         raise ConfigError(
-            f"{folder} holds no train file: its csv files are {', '.join(there) or 'none'}. Give its name with --train (train=...), "
-            "or download the competition's files there first."
+            f"{folder} holds no train file: its csv files are {listed(there)}. Give its name with "
+            "--train (train=...), or download the competition's files there first."
         )
     if not test:
         raise ConfigError(
-            f"{folder} holds neither a test file nor a sample submission: its csv files are {', '.join(there)}. "
-            "Give its name with --test (test=...)."
+            f"{folder} holds neither a test file nor a sample submission: its csv files are "
+            f"{listed(there)}. Give its name with --test (test=...)."
         )
     return {"train": train, "test": test, "sample_submission": sample or "sample_submission.csv"}
 
@@ -89,33 +87,31 @@ def _files(folder: Path, given: Mapping[str, Any]) -> dict[str, str]:
 def _id(train: pd.DataFrame, test: pd.DataFrame, sample: pd.DataFrame | None) -> str:
     if sample is not None:
         return str(sample.columns[0])
-    for c in test.columns:
-        if (
-            c in train
-            and test[c].is_unique
-            and train[c].is_unique
-            and column_kind(c, test[c], "") in ("id", "number", "category")
-        ):
+    for c in [c for c in test.columns if c in train]:
+        is_unique = test[c].is_unique and train[c].is_unique
+        if is_unique and column_kind(c, test[c], "") in ("id", "number", "category"):
             return str(c)
     raise ConfigError(
-        f"No column of the test file looks like an id: {', '.join(map(str, test.columns))}. Say which with --id (id=...)."
+        f"Cannot infer the id: no column of the test file looks like one: {listed(test.columns)}. "
+        "Name it with --id (id=...)."
     )
 
 
 def _target(
     train: pd.DataFrame, test: pd.DataFrame, sample: pd.DataFrame | None, id: str
 ) -> tuple[str, ...]:
-    only = tuple(c for c in train.columns if c not in test.columns and c != id)
+    only_train = tuple(c for c in train.columns if c not in test.columns and c != id)
     if sample is not None:
         answers = [c for c in sample.columns if c != id]
         if answers and all(c in train for c in answers):
             return tuple(answers)
-        if classes := [c for c in only if _are_classes(train[c], answers)]:
+        if classes := [c for c in only_train if _are_classes(train[c], answers)]:
             return tuple(classes[:1])
-    if len(only) == 1:
-        return only
+    if len(only_train) == 1:
+        return only_train
     raise ConfigError(
-        f"The target is not to be seen: columns of the train file alone are {', '.join(only) or 'none'}. Say which with --target (target=...)."
+        f"Cannot infer the target: the columns that only the train file has are "
+        f"{listed(only_train)}. Name it with --target (target=...)."
     )
 
 
@@ -130,21 +126,17 @@ def _task(train: pd.DataFrame, target: tuple[str, ...], sample: pd.DataFrame | N
     if not pd.api.types.is_numeric_dtype(values):
         return "multiclass"
     answers = [] if sample is None else list(sample.columns[1:])
-    whole = (
-        bool((values % 1 == 0).all())
-        and values.nunique() <= FEW_CLASSES
-        and not any(_has_fractions(sample, c) for c in answers)
-    )
-    return "multiclass" if whole or _are_classes(values, answers) else "regression"
+    are_whole = bool((values % 1 == 0).all()) and values.nunique() <= FEW_CLASSES
+    has_codes = are_whole and not any(_has_fractions(sample, c) for c in answers)
+    return "multiclass" if has_codes or _are_classes(values, answers) else "regression"
 
 
 def _are_classes(values: pd.Series, answers: list[str]) -> bool:
-    "Say whether the sample has an answer column for each distinct value."
-    distinct = values.dropna().unique()
-    return (
-        len(distinct) == len(answers) > 1
-        and columns_of_classes(distinct.tolist(), answers) is not None
-    )
+    """Say whether the sample has an answer column for each distinct value."""
+    distinct = values.dropna().unique().tolist()
+    if len(distinct) != len(answers) or len(answers) < 2:
+        return False
+    return columns_of_classes(distinct, answers) is not None
 
 
 def _metric(task: str, n_targets: int, sample: pd.DataFrame | None) -> str:
@@ -152,9 +144,8 @@ def _metric(task: str, n_targets: int, sample: pd.DataFrame | None) -> str:
         return "mean_columnwise_rmse" if n_targets > 1 else "rmse"
     if task == "multiclass":
         return "log_loss" if sample is not None and len(sample.columns) > 2 else "accuracy"
-    return (
-        "auc" if sample is not None and _has_fractions(sample, sample.columns[-1]) else "accuracy"
-    )
+    has_probabilities = sample is not None and _has_fractions(sample, sample.columns[-1])
+    return "auc" if has_probabilities else "accuracy"
 
 
 def _has_fractions(sample: pd.DataFrame | None, column: str) -> bool:
@@ -166,56 +157,45 @@ def _has_fractions(sample: pd.DataFrame | None, column: str) -> bool:
 
 
 def _time_column(train: pd.DataFrame, test: pd.DataFrame, id: str, target: tuple[str, ...]) -> str:
-    "The date column along which every test row comes after the training rows, if there is one."
-    for c in train.columns:
-        if c in test and c != id and c not in target and column_kind(c, train[c], id) == "date":
+    """Return the date column in which every test row is later than the training rows, or ""."""
+    for c in [c for c in train.columns if c in test and c not in (id, *target)]:
+        if column_kind(c, train[c], id) == "date":
             if read_dates(test[c], like=train[c]).min() >= read_dates(train[c]).max():
                 return str(c)
     return ""
 
 
 def _images(folder: Path, train: pd.DataFrame, id: str) -> dict[str, str]:
+    """Return train_folder, test_folder and the name template of the images."""
     from .images import named
 
-    having = [
-        d
-        for d in sorted(folder.rglob("*"))
-        if d.is_dir() and any(f.suffix.lower() in SUFFIXES for f in d.rglob("*"))
-    ]
+    parents = {parent for file in images_below(folder) for parent in file.parents}
+    having = sorted(d for d in parents if d.is_relative_to(folder) and d != folder)
     tops = [d for d in having if d.parent not in having]
     only = tops[0] if len(tops) == 1 else None
-    within = {
-        which: next((d for d in having if which in d.name.lower()), only)
-        for which in ("train", "test")
-    }
-    if within["train"] is None:
+    train_folder = next((d for d in having if "train" in d.name.lower()), only)
+    test_folder = next((d for d in having if "test" in d.name.lower()), only)
+    if train_folder is None:
         raise ConfigError(
-            f"{folder} holds no folder of training images; folders with images: {', '.join(d.name for d in having) or 'none'}. "
-            'Write the folder without --data and fill in its [images], or give images={"train_folder": ..., ...} to new_comp.'
+            f"{folder} holds no folder of training images; folders with images: "
+            f"{listed(d.name for d in having)}. Write the folder without --data and fill in its "
+            '[images], or give images={"train_folder": ..., ...} to new_comp.'
         )
     if train.empty:
         raise ConfigError(
-            f"The train file in {folder} has no rows, so nothing tells how its images are named. Download the competition's files again."
+            f"The train file in {folder} has no rows, so the names of its images cannot be "
+            "inferred. Download the competition's files again."
         )
-    first = train[:1]
-    files = {
-        f.relative_to(within["train"]).as_posix()
-        for f in within["train"].rglob("*")
-        if f.suffix.lower() in SUFFIXES
-    }
-    labels = [c for c in train.columns if c != id]
+    files = {f.relative_to(train_folder).as_posix() for f in images_below(train_folder)}
+    starts = ["", *(f"{{{c}}}/" for c in train.columns if c != id)]
     suffixes = ["", *sorted({Path(f).suffix for f in files})]
-    names = [
-        f"{where}{{id}}{suffix}"
-        for where in ("", *(f"{{{c}}}/" for c in labels))
-        for suffix in suffixes
-    ]
-    name = next((n for n in names if named(first, id=id, name=n)[0] in files), "{id}")
-    where = {
-        f"{which}_folder": (d or within["train"]).relative_to(folder).as_posix()
-        for which, d in within.items()
+    names = [f"{start}{{id}}{suffix}" for start in starts for suffix in suffixes]
+    first = train[:1]
+    return {
+        "train_folder": train_folder.relative_to(folder).as_posix(),
+        "test_folder": (test_folder or train_folder).relative_to(folder).as_posix(),
+        "name": next((n for n in names if named(first, id=id, name=n)[0] in files), "{id}"),
     }
-    return {**where, "name": name}
 
 
 def _text(
@@ -226,18 +206,9 @@ def _text(
     columns = text_columns(train, test, id=id, target=target)
     if not columns:
         raise ConfigError(
-            f"No column looks like text: {', '.join(map(str, train.columns))}. "
-            'Write the folder without --data and fill in its [text], or give text={"columns": [...]} to new_comp.'
+            f"No column looks like text: {listed(train.columns)}. Write the folder without --data "
+            'and fill in its [text], or give text={"columns": [...]} to new_comp.'
         )
-    others = [
-        c
-        for c in train.columns
-        if c in test
-        and c not in (*columns, id, *target)
-        and column_kind(c, train[c], id) == "category"
-    ]
-    return {"columns": list(columns), "context": others[0] if len(others) == 1 else ""}
-
-
-def _names(target: Any) -> tuple[str, ...]:
-    return (target,) if isinstance(target, str) else tuple(target)
+    shared = [c for c in train.columns if c in test and c not in (*columns, id, *target)]
+    categories = [c for c in shared if column_kind(c, train[c], id) == "category"]
+    return {"columns": list(columns), "context": categories[0] if len(categories) == 1 else ""}

@@ -1,4 +1,4 @@
-"""The default reader of texts: the words as they are written, and an honest baseline of lengths, overlaps and topics for models of numbers."""
+"""Read text competitions: unchanged texts, and a baseline of lengths, overlaps and topics."""
 
 from __future__ import annotations
 
@@ -11,120 +11,96 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..data import Data
-from ..exceptions import DataError
+from ..data import Array, Data
+from ..exceptions import DataError, listed
 from .columns import column_kind
-from .csv import read_csv
+from .csv import Names, read_csv
 from .tables import read_tabular
 
 TOPICS = 16  # components kept of each column's word and letter counts
 MAX_TERMS = 20_000  # words, and as many letter groups, counted
-GROUPED_LETTERS = 300  # of the beginning of a text are counted in groups: more of an essay costs minutes and tells little
-FEW_LEVELS = 20  # a column of so few texts, each many times over, is a category
+GROUPED_LETTERS = 300  # letters of a text counted in groups: more of an essay takes minutes
+FEW_LEVELS = 20  # a column of so few texts, each in many rows, is a category
 MANY_TIMES = 10
-# One word, or one letter of a script that puts no blanks between words: Thai, Lao, Japanese, Chinese
-_WORD = re.compile(
-    "[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]|[^\\s\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]+"
-)
-
-Array = np.ndarray[Any, Any]
+# One word, or one letter of a script without blanks between words: Thai, Lao, Japanese, Chinese
+_NO_BLANKS = "\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff"
+_WORD = re.compile(f"[{_NO_BLANKS}]|[^\\s{_NO_BLANKS}]+")
 
 
 def read_text(
     path: str | Path,  # folder with the csv files
     *,
-    columns: tuple[str, ...] = (),  # columns to read as text; () for those that look like it
-    context: str = "",  # column that says what the texts are about, a category
-    **facts: Any,  # what `read_tabular` takes
+    columns: Names = (),  # columns to read as text; (): the columns that look like text
+    context: str = "",  # column with the topic of the texts, a category
+    **facts: Any,  # arguments of `read_tabular`
 ) -> Data:
-    """Read a text competition: the texts as they are written, for networks; features of them and of each pair, beside those of the other columns.
+    """Read a text competition: texts for networks, and features of them and of each pair of them.
 
-    `texts` of each table holds the columns and the context; "NA", "007" and blanks around a text stay, an empty cell is "". The features are a
-    baseline to beat: the words counted and the topics come from the training texts, without a look at targets.
-    Raises DataError when a text column is not there, or is the id or a target.
+    `texts` of each table has the columns and the context; "NA", "007" and blanks around a text
+    stay, an empty cell is "". The features are a baseline: words and topics are counted in the
+    training texts, without targets. Features of other columns are kept too.
+    Raises DataError when a text column is missing, or is the id or a target.
     """
-    facts_file = facts.get("facts_file", "competition.toml")
-    columns = columns or _found(Path(path), context, **facts)
-    if wrong := [
-        c for c in (*columns, *filter(None, (context,))) if c in (facts["id"], *facts["target"])
-    ]:
-        what = (
-            "the id, which tells a model nothing"
-            if wrong[0] == facts["id"]
-            else "the target: a model would read the answer"
-        )
-        raise DataError(
-            f"{facts_file}: [text] names {wrong[0]!r}, and that is {what}. Name the columns that hold the texts."
-        )
+    facts_file = facts.setdefault("facts_file", "competition.toml")
+    columns = columns or _found(Path(path), context, facts)
+    for name in (*columns, context):
+        if name in (facts["id"], *facts["target"]):
+            what = "id" if name == facts["id"] else "target"
+            raise DataError(
+                f"{facts_file}: [text] names {name!r}, and that is the {what}, which a model must "
+                "not read. Name the columns that hold the texts."
+            )
     columns = tuple(dict.fromkeys(columns))
     about = tuple(c for c in (context,) if c and c not in columns)
     data = read_tabular(path, **facts, texts=columns, categories=about, keep_text=True)
-    texts, test_texts = (
-        f[[*columns, *about]].reset_index(drop=True) for f in (data.raw_train, data.raw_test)
-    )
-    x, x_test = (
-        _lengths_and_overlaps(texts[list(columns)]),
-        _lengths_and_overlaps(test_texts[list(columns)]),
-    )
+    frames = (data.raw_train, data.raw_test)
+    texts, test_texts = (f[[*columns, *about]].reset_index(drop=True) for f in frames)
+    x, x_test = (_lengths_and_overlaps(t[list(columns)]) for t in (texts, test_texts))
     for c in columns:
-        names = [f"{c}_topic{i}" for i in range(TOPICS)]
         topics, test_topics = topics_of(texts[c], test_texts[c])
-        x[names[: topics.shape[1]]], x_test[names[: topics.shape[1]]] = topics, test_topics
-    own = [c for c in x if c not in data.train.x]  # a competition's own column of that name is kept
-    x, x_test = (
-        pd.concat([f[own], t.x], axis=1) for f, t in ((x, data.train), (x_test, data.test))
-    )
+        names = [f"{c}_topic{i}" for i in range(topics.shape[1])]
+        x[names], x_test[names] = topics, test_topics
+    new = [c for c in x if c not in data.train.x]  # an original column of that name is kept
     read = data.with_features(
-        x,
-        x_test,
+        pd.concat([x[new], data.train.x], axis=1),
+        pd.concat([x_test[new], data.test.x], axis=1),
         cat_names=data.train.cat_names,
-        cont_names=(*map(str, own), *data.train.cont_names),
+        cont_names=(*map(str, new), *data.train.cont_names),
     )
-    with_texts, test_with_texts = (
-        dataclasses.replace(read.train, texts=texts),
-        dataclasses.replace(read.test, texts=test_texts),
+    return dataclasses.replace(
+        read,
+        train=dataclasses.replace(read.train, texts=texts),
+        test=dataclasses.replace(read.test, texts=test_texts),
+        left_out=data.left_out,
     )
-    return dataclasses.replace(read, train=with_texts, test=test_with_texts, left_out=data.left_out)
 
 
-def _found(
-    folder: Path,
-    context: str,
-    *,
-    id: str,
-    target: tuple[str, ...],
-    train: str = "train.csv",
-    test: str = "test.csv",
-    facts_file: str = "competition.toml",
-    **_: Any,
-) -> tuple[str, ...]:
-    "The columns that look like text, where nobody named them."
-    rows, test_rows = (read_csv(folder / file, as_written=(id,)) for file in (train, test))
+def _found(folder: Path, context: str, facts: dict[str, Any]) -> Names:
+    """Return the columns that look like text. Raises DataError without any."""
+    id, target = facts["id"], facts["target"]
+    train = folder / facts.get("train", "train.csv")
+    test = folder / facts.get("test", "test.csv")
+    rows, test_rows = (read_csv(file, as_written=(id,)) for file in (train, test))
     columns = tuple(c for c in text_columns(rows, test_rows, id=id, target=target) if c != context)
     if not columns:
         raise DataError(
-            f"No column of {folder / train} looks like text; the columns are {', '.join(map(str, rows.columns))}. "
-            f'Name them in [text] of {facts_file}: columns = ["..."].'
+            f"No column of {train} looks like text; the columns are "
+            f"{listed(rows.columns)}. Name them in [text] of {facts['facts_file']}: "
+            'columns = ["..."].'
         )
     return columns
 
 
-def text_columns(
-    train: pd.DataFrame, test: pd.DataFrame, *, id: str, target: tuple[str, ...]
-) -> tuple[str, ...]:
-    "Return the columns in both files whose values are mostly several words, and more than a few different ones."
-    shared = [
+def text_columns(train: pd.DataFrame, test: pd.DataFrame, *, id: str, target: Names) -> Names:
+    """Return the columns of both files with many different values of mostly several words."""
+    return tuple(
         c
         for c in train.columns
         if c in test.columns
-        and c != id
-        and c not in target
+        and c not in (id, *target)
         and not pd.api.types.is_numeric_dtype(train[c])
-    ]
-    return tuple(
-        c
-        for c in shared
-        if column_kind(c, train[c]) != "date" and _looks_like_text(train[c].dropna().astype(str))
+        and column_kind(c, train[c]) != "date"
+        and _looks_like_text(train[c].dropna().astype(str))
     )
 
 
@@ -137,50 +113,50 @@ def _looks_like_text(column: pd.Series) -> bool:
 
 
 def topics_of(train: pd.Series, test: pd.Series) -> tuple[Array, Array]:
-    """Return (n_train, k) and (n_test, k) components of weighted word and letter counts, k = TOPICS or fewer.
+    """Return (n_train, k) and (n_test, k) components of weighted word and letter counts.
 
-    Source: Deerwester and others 1990, latent semantic analysis; fitted on train alone.
+    k is TOPICS or fewer; only train is used to fit them.
+    Source: Deerwester and others 1990, latent semantic analysis.
     """
     from scipy.sparse import hstack
     from scipy.sparse.linalg import svds
-    from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 
-    # a text that comes often, as an anchor does, is counted once
-    (place, distinct), (test_place, test_distinct) = (
-        pd.factorize(column) for column in (train, test)
-    )
+    # repeated texts are counted once
+    (place, distinct), (test_place, test_distinct) = map(pd.factorize, (train, test))
     parts = []
-    for options, letters in (
+    for options, n_letters in (
         (dict(analyzer="word", token_pattern=r"(?u)\b\w+\b"), None),
         (dict(analyzer="char_wb", ngram_range=(3, 4)), GROUPED_LETTERS),
     ):
-        counter, weigh = (
-            CountVectorizer(max_features=MAX_TERMS, **options),
-            TfidfTransformer(sublinear_tf=True),
-        )
-        try:
-            counts = counter.fit_transform([text[:letters] for text in distinct])[place]
-        except ValueError:  # no word in any of the texts
-            continue
-        parts.append(
-            (
-                weigh.fit_transform(counts),
-                weigh.transform(
-                    counter.transform([text[:letters] for text in test_distinct])[test_place]
-                ),
-            )
-        )
-    if not parts:
-        return np.zeros((len(train), 0)), np.zeros((len(test), 0))
-    weighed, test_weighed = (hstack(p).tocsr() for p in zip(*parts, strict=True))
-    k = min(TOPICS, min(weighed.shape) - 1)
+        cut, test_cut = ([t[:n_letters] for t in texts] for texts in (distinct, test_distinct))
+        weighted = _term_weights(cut, test_cut, place, test_place, options)
+        if weighted is not None:
+            parts.append(weighted)
+    k = 0
+    if parts:
+        weights, test_weights = (hstack(p).tocsr() for p in zip(*parts, strict=True))
+        k = min(TOPICS, min(weights.shape) - 1)
     if k < 1:
         return np.zeros((len(train), 0)), np.zeros((len(test), 0))
-    _, _, axes = svds(
-        weighed, k=k, v0=np.ones(min(weighed.shape))
-    )  # a fixed start: the same features every time
+    start = np.ones(min(weights.shape))  # fixed, for the same features every time
+    _, _, axes = svds(weights, k=k, v0=start)
     axes = axes[::-1].T
-    return weighed @ axes, test_weighed @ axes
+    return weights @ axes, test_weights @ axes
+
+
+def _term_weights(
+    texts: list[str], test_texts: list[str], place: Array, test_place: Array, options: Any
+) -> tuple[Any, Any] | None:
+    """Return the tf-idf weights of train and test rows; None if no text has a word."""
+    from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
+
+    counter = CountVectorizer(max_features=MAX_TERMS, **options)
+    weigh = TfidfTransformer(sublinear_tf=True)
+    try:
+        counts = counter.fit_transform(texts)[place]
+    except ValueError:
+        return None
+    return weigh.fit_transform(counts), weigh.transform(counter.transform(test_texts)[test_place])
 
 
 def _lengths_and_overlaps(texts: pd.DataFrame) -> pd.DataFrame:
@@ -209,5 +185,5 @@ def _letter_groups(text: str) -> set[str]:
 
 
 def _overlap(a: set[str], b: set[str]) -> float:
-    "Share of what either holds that both hold."
+    """Return the size of the intersection as a share of the union."""
     return len(a & b) / len(a | b) if a | b else 0.0

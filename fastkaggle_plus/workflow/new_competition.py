@@ -12,7 +12,7 @@ from typing import Any
 
 from ..competition import FACTS, builtin_folder, read_competition
 from ..exceptions import ConfigError
-from ..reading.infer import facts_of
+from ..reading.infer import infer_competition
 
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _COMMENT_COLUMN = 49
@@ -56,7 +56,7 @@ def new_comp(
         "url": f"https://www.kaggle.com/competitions/{slug}",
         **facts,
     }
-    inferred = facts_of(Path(data), given) if data is not None else {}
+    inferred = infer_competition(Path(data), given) if data is not None else {}
     defaults = {**_KIND_FACTS.get(kind, {}), **_TASK_FACTS.get(str(facts.get("task")), {})}
     template = builtin_folder() / "_template"
     toml = fill((template / FACTS).read_text(encoding="utf-8"), {**defaults, **inferred, **given})

@@ -1,0 +1,1 @@
+"""Tests of reading/: csv files, tables, texts, images, labels, cleaning."""

@@ -8,7 +8,7 @@ BROKEN = ("corrupt", "truncated", "empty", "text")
 
 
 def smooth(height, width, *, phase=0.0):
-    "A picture of slow waves whose colours and corners all differ, as uint8 (height, width, 3)."
+    """A picture of slow waves whose colours and corners all differ, as uint8 (height, width, 3)."""
     y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
     waves = [np.sin(5 * x + phase), np.cos(4 * y + 2 * x), np.sin(3 * y - phase)]
     return (
@@ -19,14 +19,14 @@ def smooth(height, width, *, phase=0.0):
 
 
 def save(file, pixels, **options):
-    "Write pixels to a file, its folder included, and return it."
+    """Write pixels to a file, its folder included, and return it."""
     file.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(file, **options)
     return file
 
 
 def odd_file(folder, what, *, height=40, width=60):
-    "Write a readable file of an odd kind that shows `smooth(height, width)`, or its grey, and return it."
+    """Write an unusual image file of `smooth(height, width)`, or its grey, and return it."""
     folder.mkdir(parents=True, exist_ok=True)
     picture = Image.fromarray(smooth(height, width))
     if what == "grey":
@@ -60,7 +60,7 @@ def odd_file(folder, what, *, height=40, width=60):
 
 
 def turned(file, orientation, *, height=40, width=60):
-    "Write `smooth(height, width)` as a camera held in another way would: turned pixels, and an EXIF tag that says how."
+    """Write `smooth(height, width)` as a turned camera does: turned pixels and an EXIF tag."""
     back = {1: None, 2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}[
         orientation
     ]  # undoes what the tag asks for, by PIL's number
@@ -74,7 +74,7 @@ def turned(file, orientation, *, height=40, width=60):
 
 
 def broken_file(folder, what):
-    "Write a file that does not decode, and return it."
+    """Write a file that does not decode, and return it."""
     whole = save(folder / f"{what}.jpg", smooth(40, 60)).read_bytes()
     content = {
         "empty": b"",

@@ -1,4 +1,4 @@
-"""Kept arrays: one maker among processes, no half made file, no full disk found out too late, and no litter."""
+"""The array cache: one maker among processes, no partial entry, no full disk, no unused files."""
 
 import json
 import os
@@ -24,12 +24,13 @@ folder, log = Path(sys.argv[1]), Path(sys.argv[2])
 def make(file):
     with log.open("a") as f:
         f.write("made\\n")
-    time.sleep(0.6)   # long enough for the other to come and wait
+    time.sleep(0.3)   # long enough for the other process to start waiting
     return np.full(3, 7.0)
 
 print("ready", flush=True)
 sys.stdin.readline()
-array, problems = cached_array("sevens", [sys.argv[0]], make, recipe="", row=(3,), dtype="float64", folder=folder)
+options = dict(recipe="", row=(3,), dtype="float64", folder=folder)
+array, problems = cached_array("sevens", [sys.argv[0]], make, **options)
 print(int(array.sum()), problems)
 """
 
@@ -47,7 +48,7 @@ def keep(folder, files=("a", "", "b"), make=sevens, **options):
     )
 
 
-def test_of_two_processes_that_ask_at_once_one_makes_it(tmp_path):
+def test_only_one_of_two_processes_makes_the_entry(tmp_path):
     command = [sys.executable, "-c", ONE, str(tmp_path / "kept"), str(tmp_path / "log")]
     both = [
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -62,7 +63,7 @@ def test_of_two_processes_that_ask_at_once_one_makes_it(tmp_path):
     assert (tmp_path / "log").read_text() == "made\n"
 
 
-def test_a_maker_that_fails_leaves_no_entry_and_the_next_one_makes_it(tmp_path):
+def test_a_failed_maker_leaves_no_entry(tmp_path):
     def fails(file):
         raise KeyError("half way")
 
@@ -81,7 +82,7 @@ def test_a_maker_that_fails_leaves_no_entry_and_the_next_one_makes_it(tmp_path):
             keep(tmp_path, make=fails, **other)
 
 
-def test_what_is_not_readable_is_blank_and_tried_again_alone(tmp_path):
+def test_unreadable_files_are_blank_and_only_they_are_tried_again(tmp_path):
     asked, broken = [], {"b"}
 
     def picky(file):
@@ -108,23 +109,23 @@ def test_what_is_not_readable_is_blank_and_tried_again_alone(tmp_path):
     )
 
 
-def test_a_disk_without_room_is_told_before_anything_is_written(tmp_path):
+def test_a_full_disk_is_an_error_before_anything_is_written(tmp_path):
     much = shutil.disk_usage(tmp_path).free // 16
     with pytest.raises(
         DataError,
-        match=r"needs [\d,]+ MB for sevens of shape .* and its disk has [\d,]+ MB free\. Free some space, give another `folder`",
+        match=r"needs [\d,]+ MB for sevens of shape .*has [\d,]+ MB free\. Free some space",
     ):
         keep(tmp_path, row=(much,))
     assert not [f for f in tmp_path.iterdir() if f.suffix != ".lock"]
 
 
-def test_a_folder_that_cannot_be_is_named(tmp_path):
+def test_a_folder_that_cannot_be_created_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match=r"Cannot write .*file.*Give another `folder`"):
         keep(tmp_path / "file" / "below")
 
 
-def test_what_nobody_used_for_a_month_goes_and_what_is_used_stays(tmp_path):
+def test_entries_unused_for_a_month_are_removed(tmp_path):
     (tmp_path / "there").write_text("")
     folder, files = tmp_path / "kept", [str(tmp_path / "there")]
     for recipe in ("old", "used"):
@@ -144,7 +145,7 @@ def test_what_nobody_used_for_a_month_goes_and_what_is_used_stays(tmp_path):
     )
 
 
-def test_what_was_made_of_files_that_are_gone_goes_with_the_next_one(tmp_path):
+def test_entries_of_deleted_files_are_removed(tmp_path):
     for name in ("rehearsal", "real"):
         (tmp_path / name).write_text("")
         keep(tmp_path / "kept", [str(tmp_path / name)])
@@ -154,9 +155,7 @@ def test_what_was_made_of_files_that_are_gone_goes_with_the_next_one(tmp_path):
     ]
     for file in strangers:
         file.write_text("")
-    orphan = (
-        tmp_path / "kept" / f"sevens-{'0' * 32}.npy"
-    )  # its maker was killed before its last step
+    orphan = tmp_path / "kept" / f"sevens-{'0' * 32}.npy"  # the last step is missing
     orphan.write_text("")
     (tmp_path / "rehearsal").unlink()
     keep(tmp_path / "kept", [str(tmp_path / "real")], recipe=2)
@@ -168,7 +167,7 @@ def test_what_was_made_of_files_that_are_gone_goes_with_the_next_one(tmp_path):
     }
 
 
-def test_stamps_tell_files_apart_by_place_size_and_time(tmp_path):
+def test_stamps_depend_on_path_size_and_time(tmp_path):
     (tmp_path / "a").write_text("12")
     before = list(stamps([str(tmp_path / "a"), "", str(tmp_path / "none")]))
     assert (

@@ -1,4 +1,4 @@
-"""A folder of images is reported on; what does not decode may be moved, and is never deleted or overwritten."""
+"""Checks of an image folder: broken files may be moved, and are never deleted or overwritten."""
 
 import pytest
 
@@ -36,7 +36,7 @@ def contents(folder):
     }
 
 
-def test_every_broken_and_every_odd_file_is_named_and_no_other(tmp_path):
+def test_exactly_the_broken_and_unusual_files_are_listed(tmp_path):
     before = contents(make(tmp_path))
     report = check_images(tmp_path).set_index("file")
     assert set(report.index) == {f"odd/{n}" for n in NOTES} | {
@@ -52,7 +52,7 @@ def test_every_broken_and_every_odd_file_is_named_and_no_other(tmp_path):
     assert contents(tmp_path) == before
 
 
-def test_the_broken_ones_move_with_their_folders_and_nothing_is_lost(tmp_path):
+def test_broken_files_keep_their_folders_and_nothing_is_lost(tmp_path):
     before = contents(make(tmp_path / "images"))
     bad = tmp_path / "bad"
     save(bad / "deep/er/empty.jpg", smooth(8, 8))
@@ -69,15 +69,15 @@ def test_the_broken_ones_move_with_their_folders_and_nothing_is_lost(tmp_path):
     assert not check_images(tmp_path / "images", move_to=bad)["problem"].any()
 
 
-def test_the_broken_ones_do_not_move_into_the_folder_that_is_checked(tmp_path):
+def test_broken_files_cannot_move_into_the_checked_folder(tmp_path):
     make(tmp_path)
     for inside in (tmp_path, tmp_path / "deep", tmp_path / "deep" / ".." / "new"):
-        with pytest.raises(DataError, match=r"move_to = .* lies in .* Give a folder outside of it"):
+        with pytest.raises(DataError, match=r"move_to = .* is inside .* Give a folder outside"):
             check_images(tmp_path, move_to=inside)
     assert not (tmp_path / "new").exists()
 
 
-def test_sizes_are_as_shown_and_from_headers_alone(tmp_path):
+def test_sizes_are_as_shown_and_read_from_headers(tmp_path):
     save(tmp_path / "a" / "flat.png", smooth(20, 30))
     turned(tmp_path / "b" / "turned.jpg", 6, height=24, width=36)
     turned(tmp_path / "b" / "turned.tif", 8, height=24, width=36)

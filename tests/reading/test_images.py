@@ -27,7 +27,7 @@ def paint(file, colour, size=(20, 30)):
 
 
 def make(folder, where="{label}/{id}", suffix=".png"):
-    "Red images of class r, blue ones of class b; test images lie flat."
+    """Red images of class r, blue ones of class b; test images lie flat."""
     labels = ["r", "b"] * (N // 2)
     pd.DataFrame(
         {"id": [f"{i:03d}{suffix}" for i in range(N)], "label": labels, "age": range(N)}
@@ -74,7 +74,7 @@ def test_images_in_class_folders_and_flat(tmp_path, where, name, suffix):
     assert data.vocab == ("b", "r") and "train images" not in data.left_out
 
 
-def test_the_template_decides_between_two_images_of_one_name(tmp_path):
+def test_the_template_chooses_between_two_images_of_one_name(tmp_path):
     for label in ("a", "b"):
         paint(tmp_path / label / "1.png", (0, 0, 0))
     rows = pd.DataFrame({"id": [1, 1, 2], "label": ["a", "b", "a"]})
@@ -116,19 +116,19 @@ def test_some_unreadable_images_are_named_and_all_of_them_are_fatal(tmp_path):
     assert data.train.x["mean_r"].isna().sum() == 3 and len(data.train) == N
     with pytest.raises(
         DataError,
-        match=r"None of the 24 train images can be read from .*nowhere, the first of id 000\.png\. Check train_folder",
+        match=r"None of the 24 train images can be read from .*nowhere, the first of id 000\.png\.",
     ):
         read(tmp_path, train_folder="nowhere")
     for file in (tmp_path / "test_images").iterdir():
         file.write_bytes(b"no image")
     with pytest.raises(
         DataError,
-        match=r"None of the test images in .*test_images decodes, .*100\.png among them\. `check_images`",
+        match=r"None of the test images in .*decodes, .*100\.png among them\. `check_images`",
     ):
         read(tmp_path)
 
 
-def test_each_row_has_its_image_though_rows_and_images_are_missing(tmp_path):
+def test_rows_match_their_images_if_rows_and_images_are_missing(tmp_path):
     make(tmp_path)
     rows = pd.read_csv(tmp_path / "train.csv", dtype={"id": str})
     rows.loc[3, "label"] = None  # left out
@@ -153,7 +153,7 @@ def test_each_row_has_its_image_though_rows_and_images_are_missing(tmp_path):
     ] == [True, True]
 
 
-def test_columns_of_train_alone_are_kept_beside_the_features(tmp_path):
+def test_columns_of_train_only_are_kept_outside_the_features(tmp_path):
     data = read(make(tmp_path))
     assert (
         list(data.train.also) == ["age"]
@@ -170,14 +170,14 @@ def test_features_are_computed_once_for_all_readers(tmp_path):
     first = read(make(tmp_path)).train.x
     file = tmp_path / "train_images/r/000.png"
     before = file.stat()
-    file.write_bytes(b"x" * before.st_size)  # who reads it again finds no image
+    file.write_bytes(b"x" * before.st_size)  # reading it again would fail
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
     pd.testing.assert_frame_equal(read(tmp_path).train.x, first)
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
     assert read(tmp_path).train.x["mean_r"].isna().tolist() == [True] + [False] * (N - 1)
 
 
-def test_sizes_among_the_features_are_as_the_image_is_shown(tmp_path):
+def test_size_features_are_as_the_image_is_shown(tmp_path):
     features = image_features([turned(tmp_path / "a.jpg", 6, height=40, width=60), ""])
     assert (
         features["width_px"].tolist()[0] == 60
@@ -205,7 +205,7 @@ def test_grey_palette_and_transparent_images_and_a_single_pixel(tmp_path):
     assert features.notna().all(axis=None) and features["mean_r"].iloc[-1] == 1.0
 
 
-def test_features_tell_edges_and_places(tmp_path):
+def test_features_differ_by_edges_and_places(tmp_path):
     stripes = np.zeros((30, 30, 3), dtype="uint8")
     stripes[:, ::2] = 255
     Image.fromarray(stripes).save(tmp_path / "stripes.png")

@@ -17,7 +17,7 @@ def test_a_label_has_one_spelling():
     ]
 
 
-def test_labels_are_whole_together_or_not_at_all():
+def test_labels_become_integers_only_if_all_are_whole():
     assert [repr(v) for v in written((1.0, 2.0))] == ["1", "2"]
     assert written((0.5, 1.0)) == [0.5, 1.0] and str(written((0.5, 1.0))[1]) == "1.0"
     assert written((False, True)) == [False, True] and written(()) == []
@@ -27,7 +27,7 @@ def test_labels_are_whole_together_or_not_at_all():
     "labels, places",
     [((10, 2), [1, 0]), ((True, False), [1, 0]), (("b", "a", 3), [2, 1, 0]), ((), [])],
 )
-def test_labels_have_one_order_whatever_order_they_come_in(labels, places):
+def test_the_order_of_labels_does_not_depend_on_their_input_order(labels, places):
     assert places_in_order(labels) == places
 
 
@@ -48,5 +48,5 @@ def test_labels_have_one_order_whatever_order_they_come_in(labels, places):
         ((), [], []),
     ],
 )
-def test_columns_belong_to_classes_by_name_within_one_prefix_and_suffix(labels, columns, found):
+def test_columns_match_classes_with_one_prefix_and_suffix(labels, columns, found):
     assert columns_of_classes(labels, columns) == found

@@ -1,4 +1,4 @@
-"""Every image in one size: as fastai would make it, decoded once, and made again only when a file, or what is kept, has changed."""
+"""Resized images: like fastai, decoded once, and again only if a file or the entry has changed."""
 
 import json
 import os
@@ -31,7 +31,7 @@ def make(folder, n=4):
 
 @pytest.mark.parametrize("method", ["crop", "squish", "pad"])
 @pytest.mark.parametrize("size", [128, (96, 64), (100, 160)])
-def test_as_fastai_resizes_a_validation_set(tmp_path, method, size):
+def test_images_are_resized_like_a_validation_set_of_fastai(tmp_path, method, size):
     from fastai.vision.augment import PadMode, Resize
     from fastai.vision.core import PILImage
 
@@ -51,7 +51,7 @@ def test_as_fastai_resizes_a_validation_set(tmp_path, method, size):
     assert pixels.ok.all() and not pixels.problems
 
 
-def test_details_finer_than_a_pixel_become_grey_and_no_pattern(tmp_path):
+def test_details_finer_than_a_pixel_become_grey(tmp_path):
     board = np.indices((512, 512)).sum(0) % 2 * 255
     for suffix in ("png", "jpg"):
         [ours] = resized(
@@ -60,7 +60,7 @@ def test_details_finer_than_a_pixel_become_grey_and_no_pattern(tmp_path):
         assert np.abs(ours.astype(int) - 127).max() < 12
 
 
-def test_rows_share_files_and_what_cannot_be_read_is_black_and_named(tmp_path):
+def test_unreadable_files_are_black_and_listed(tmp_path):
     good, (bad, missing) = (
         make(tmp_path, 2),
         (broken_file(tmp_path, "truncated"), tmp_path / "gone.jpg"),
@@ -85,7 +85,7 @@ def test_rows_share_files_and_what_cannot_be_read_is_black_and_named(tmp_path):
         pixels.array[0] = 1
 
 
-def test_odd_files_are_read_and_broken_ones_stop_nothing(tmp_path):
+def test_unusual_files_are_read_and_broken_ones_are_skipped(tmp_path):
     files = [odd_file(tmp_path, what, height=60, width=60) for what in ODD] + [
         broken_file(tmp_path, what) for what in BROKEN
     ]
@@ -112,9 +112,7 @@ def test_files_are_read_again_only_when_they_changed(tmp_path):
     other = save(tmp_path / "other" / "1.png", 255 - smooth(30, 20, phase=1)).read_bytes()[
         : before.st_size
     ]
-    with open(
-        files[1], "wb"
-    ) as f:  # other bytes, and nothing that tells: whoever reads the file again would see them
+    with open(files[1], "wb") as f:  # other bytes with the same size and time
         f.write(other.ljust(before.st_size, b"\0"))
     os.utime(files[1], ns=(before.st_atime_ns, before.st_mtime_ns))
     assert (resized(files, 16).array == first).all()
@@ -126,7 +124,7 @@ def test_files_are_read_again_only_when_they_changed(tmp_path):
     ).array.shape == (4, 16, 8, 3)
 
 
-def test_one_folder_by_two_ways_is_one_entry(tmp_path, monkeypatch):
+def test_two_paths_of_one_folder_share_an_entry(tmp_path, monkeypatch):
     files = make(tmp_path / "real")
     (tmp_path / "link").symlink_to(tmp_path / "real")
     resized(files, 16)
@@ -153,11 +151,9 @@ def test_a_damaged_entry_is_made_again(tmp_path, damage):
     assert entry.read_bytes() == content and json.loads(note.read_text())["bytes"] == len(content)
 
 
-def test_a_build_that_was_killed_leaves_nothing_that_counts(tmp_path):
+def test_a_killed_build_leaves_no_entry(tmp_path):
     files, gate = make(tmp_path), tmp_path / "gate.png"
-    os.mkfifo(
-        gate
-    )  # who opens it waits for a writer: the build stands still when it comes to this file
+    os.mkfifo(gate)  # a pipe: the build waits here
     code = (
         f"from fastkaggle_plus.reading.pixels import resized; resized({[*files, str(gate)]!r}, 16)"
     )
@@ -175,7 +171,7 @@ def test_a_build_that_was_killed_leaves_nothing_that_counts(tmp_path):
     assert not list(kept.glob("*.part")) and len(list(kept.glob("*.npy"))) == 1
 
 
-def test_what_cannot_be_asked_for_is_said(tmp_path):
+def test_wrong_methods_and_sizes_are_refused(tmp_path):
     with pytest.raises(
         UnknownName, match=r"Unknown resize method 'squash'\. Did you mean 'squish'"
     ):

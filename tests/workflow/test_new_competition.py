@@ -282,7 +282,7 @@ def test_data_without_enough_information_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="neither a test file nor a sample submission"):
         new_comp("c", dest=tmp_path / "c", data=files(tmp_path / "2", rows(), None))
     with pytest.raises(
-        ConfigError, match=r"columns of the train file alone are u, v\. Say which with --target"
+        ConfigError, match=r"columns that only the train file has are u, v\. Name it with --target"
     ):
         new_comp("c", dest=tmp_path / "c", data=files(tmp_path / "3", rows(u=1, v=2), rows()))
     with pytest.raises(ConfigError, match="no folder of training images"):
