@@ -2,7 +2,6 @@
 
 `fkp notebook paddy-disease-classification` renders it, with this folder's other files as cells.
 """
-# ruff: noqa: T201
 
 # %% [markdown]
 # # {{title}}

@@ -2,7 +2,7 @@
 
 `fkp notebook titanic` renders it, with this folder's other files as cells.
 """
-# ruff: noqa: B018, T201
+# ruff: noqa: B018
 
 # %% [markdown]
 # # {{title}}

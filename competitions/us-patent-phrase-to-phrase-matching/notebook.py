@@ -2,7 +2,7 @@
 
 `fkp notebook us-patent-phrase-to-phrase-matching` renders it, with the other files as cells.
 """
-# ruff: noqa: B018, T201
+# ruff: noqa: B018
 
 # %% [markdown]
 # # {{title}}

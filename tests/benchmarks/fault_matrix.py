@@ -1,7 +1,5 @@
 """Benchmark: each operation under each fault, by our client and by kaggle."""
 
-# ruff: noqa: T201
-
 import contextlib
 import os
 import sys

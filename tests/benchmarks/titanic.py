@@ -40,7 +40,7 @@ COURSE = (
 
 
 def plain_forest() -> Model:
-    "Lesson 6's forest as it is written there: category codes, medians, no features."
+    """Lesson 6's forest as it is written there: category codes, medians, no features."""
 
     def fit(table):
         def coded(rows):
@@ -62,7 +62,7 @@ def plain_forest() -> Model:
 
 
 def accuracies(comp, data) -> None:
-    "Print five-fold accuracies, one a seed of the folds: the ensemble's is nested, no row is scored by anything that saw it."
+    """Print five-fold accuracies, one a seed of the folds: the ensemble's is nested, no row is scored by anything that saw it."""
     ours, plain = [], []
     for seed in SEEDS:
         folds = make_folds(data.targs, n_folds=5, seed=seed)
@@ -85,7 +85,7 @@ def accuracies(comp, data) -> None:
 
 
 def net_seconds(data) -> None:
-    "Print what one fit and prediction of the course's net costs, as plain fastai and as ours; the two take turns."
+    """Print what one fit and prediction of the course's net costs, as plain fastai and as ours; the two take turns."""
     table = data.train
     frame = table.x.assign(Survived=table.targs)
     valid = RandomSplitter(seed=42)(range(len(table)))[1]

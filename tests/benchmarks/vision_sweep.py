@@ -61,7 +61,7 @@ Path(facts["out"]).write_text(json.dumps(out))
 
 
 def make_data(folder: Path, n: int) -> Path:
-    "Write the stand-in at Paddy's size and return the folder that a competitor would have downloaded."
+    """Write the stand-in at Paddy's size and return the folder that a competitor would have downloaded."""
     bundle = (
         load_comp(SLUG)
         .module("rehearsal")
@@ -88,7 +88,7 @@ def make_data(folder: Path, n: int) -> Path:
 def time_plain(
     files: Path, folder: Path, archs: list[str], valid: np.ndarray, seed: int
 ) -> tuple[float, dict]:
-    "Run the plain script on files resized to 256 pixels and return (seconds, right or wrong by row)."
+    """Run the plain script on files resized to 256 pixels and return (seconds, right or wrong by row)."""
     small = folder / "small"
     if not small.exists():
         resize = "import sys; from fastai.vision.all import *; resize_images(Path(sys.argv[1]), max_size=256, recurse=True, dest=Path(sys.argv[2]))"
@@ -113,7 +113,7 @@ def time_plain(
 
 
 def weights_of(archs: list[str]) -> dict[str, dict]:
-    "The same weights for both: those of packages where they are installed, else none, as a benchmark downloads nothing."
+    """The same weights for both: those of packages where they are installed, else none, as a benchmark downloads nothing."""
     from fastkaggle_plus.modeling import resolve_arch
     from fastkaggle_plus.modeling.vision.weights import find_weights
 
@@ -125,7 +125,7 @@ def weights_of(archs: list[str]) -> dict[str, dict]:
 
 
 def time_ours(files: Path, folder: Path, archs: list[str], seed: int) -> tuple[float, dict]:
-    "Run the sweep on the files as they are and return (seconds, predictions by arch)."
+    """Run the sweep on the files as they are and return (seconds, predictions by arch)."""
     weights = weights_of(archs)  # converted once a machine: not this sweep's time
     trials = tuple(
         Trial(
@@ -206,7 +206,7 @@ print(total)
 
 
 def time_floor(archs: list[str], n_fit: int, n_seen: int) -> float:
-    "Return the seconds of the forward and backward passes alone: a frozen and a full epoch, and five views of what is predicted."
+    """Return the seconds of the forward and backward passes alone: a frozen and a full epoch, and five views of what is predicted."""
     facts = {"archs": archs, "steps": n_fit // RECIPE["bs"], "seen": n_seen}
     done = subprocess.run(
         [sys.executable, "-c", FLOOR, json.dumps(facts)], check=True, capture_output=True, text=True

@@ -116,9 +116,7 @@ def test_the_readme_is_short_and_names_every_page_and_folder():
         f"docs/{t}" for p in PAGES[1:] for t in re.findall(r"\]\(([\w-]+\.md)\)", TEXT[p])
     }
     assert {f"docs/{p.name}" for p in PAGES[1:]} <= reached
-    folders = {
-        p.name for p in (ROOT / "fastkaggle_plus").iterdir() if (p / "__init__.py").exists()
-    }
+    folders = {p.name for p in (ROOT / "fastkaggle_plus").iterdir() if (p / "__init__.py").exists()}
     assert folders <= set(re.findall(r"^  (\w+)/", TEXT[README], re.M))
 
 

@@ -94,4 +94,4 @@ def bare() -> dict[str, Callable[[Path], Any]]:
 if __name__ == "__main__":
     client, operation, place, *account = sys.argv[1:]
     said = (ours(*account) if client == "ours" else bare())[operation](Path(place))
-    print("\n" + json.dumps(said))  # noqa: T201
+    print("\n" + json.dumps(said))
