@@ -1,7 +1,5 @@
 """Explain errors in a competition's files in one line: file, key or line, value, allowed values."""
 
-from __future__ import annotations
-
 import traceback
 from difflib import get_close_matches
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Average predictions by id and class: mean, weighted, rank or greedy, with a nested score."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Callable, Sequence

@@ -1,7 +1,5 @@
 """Environment variables: the only file that reads or sets them."""
 
-from __future__ import annotations
-
 import contextlib
 import ipaddress
 import os

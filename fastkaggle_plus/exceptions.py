@@ -34,8 +34,6 @@ FastkaggleError
 GroupsOverlap          a warning: a split puts one group into train and validation   (UserWarning)
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches

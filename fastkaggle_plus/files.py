@@ -1,7 +1,5 @@
 """Write files safely: in one step, without losing what was there, with readable disk errors."""
 
-from __future__ import annotations
-
 import errno
 import hashlib
 from collections.abc import Iterator

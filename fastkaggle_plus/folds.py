@@ -1,7 +1,5 @@
 """Folds: which fold validates each training row, one assignment for every model."""
 
-from __future__ import annotations
-
 import hashlib
 import warnings
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Metrics by name: the score function, its direction, and the kind of prediction it takes."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Find keys and tokens in text before it leaves this machine."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass

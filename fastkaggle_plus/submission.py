@@ -1,7 +1,5 @@
 """Write predictions as a submission csv, and check a submission against the sample."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The `fkp` command: registers every subcommand and turns known errors into one line."""
 
-from __future__ import annotations
-
 import errno
 import sqlite3
 import sys

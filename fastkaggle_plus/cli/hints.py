@@ -1,7 +1,5 @@
 """Hints that commands add when they are interrupted or lack credentials."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """Commands about image models: which exist, how accurate and how fast they are."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

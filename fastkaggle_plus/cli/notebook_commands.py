@@ -1,7 +1,5 @@
 """Commands about notebooks: write, push, watch and fetch them; publish the libraries they need."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any

@@ -1,7 +1,5 @@
 """Live progress of runs and pushes: a bar in a terminal, plain lines when piped."""
 
-from __future__ import annotations
-
 from contextlib import AbstractContextManager
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Commands from the data of a competition to a scored submission."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any

@@ -1,7 +1,5 @@
 """Commands of `fkp sandbox`: serve bundles as Kaggle would."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any, Literal
 

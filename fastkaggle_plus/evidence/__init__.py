@@ -1,7 +1,5 @@
 """Evidence: whether one trial is better than another, and where a model is wrong."""
 
-from __future__ import annotations
-
 from .compare import Comparison, compare
 from .top_losses import most_confused, top_losses
 

@@ -1,7 +1,5 @@
 """A paired test of two trials' predictions on the same rows."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Call Kaggle: reads are retried, writes are sent once, lists are read page by page."""
 
-from __future__ import annotations
-
 import base64
 import contextlib
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """The KaggleApi that `connect` returns. Importing this imports kaggle: go through session.py."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from kaggle.api.kaggle_api_extended import KaggleApi

@@ -1,7 +1,5 @@
 """The marker in a data folder that says it is complete: its files, their source and date."""
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, datetime
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Download a file: resume after lost connections and kills, verify size and MD5."""
 
-from __future__ import annotations
-
 import base64
 import json
 import random

@@ -4,8 +4,6 @@ One table a service; the first rule that fits is used. {name} is the thing asked
 page, {doing} the verb.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from ..exceptions import (

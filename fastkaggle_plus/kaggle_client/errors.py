@@ -1,7 +1,5 @@
 """Turn a failed call to Kaggle into our exception with a next step. The texts: error_rules.py."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta

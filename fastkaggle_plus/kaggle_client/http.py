@@ -1,7 +1,5 @@
 """HTTP to Kaggle: time limits, retry of reads, and in a rehearsal no request off this machine."""
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Find a competition's data inside a Kaggle notebook, where it is mounted, not downloaded."""
 
-from __future__ import annotations
-
 import shlex
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Send each write once: journal it first; after a lost answer, look before sending it again."""
 
-from __future__ import annotations
-
 import json
 import os
 import time

@@ -1,7 +1,5 @@
 """Poll Kaggle until something is done or the time is over."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable

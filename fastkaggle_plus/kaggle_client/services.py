@@ -1,7 +1,5 @@
 """Kaggle's services as we call them, and what each can say about a refusal."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any

@@ -1,7 +1,5 @@
 """Submissions as Kaggle lists them: find ours again, and wait for its score."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice

@@ -1,7 +1,5 @@
 """Unpack a downloaded zip: all of it or nothing, inside its folder, not larger than the disk."""
 
-from __future__ import annotations
-
 import errno
 import lzma
 import os

@@ -1,7 +1,5 @@
 """Store open upload sessions on disk, so that a large upload resumes after a kill."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

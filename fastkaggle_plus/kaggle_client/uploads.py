@@ -1,7 +1,5 @@
 """Upload a file to Kaggle's storage. Safe to repeat: only a later call with its token uses it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """fastai's Learner without printed output or a validation set, and fastai imported quietly."""
 
-from __future__ import annotations
-
 import warnings
 from importlib import import_module
 from typing import Any

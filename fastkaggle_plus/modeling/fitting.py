@@ -1,7 +1,5 @@
 """Fit a model once per fold and collect its out-of-fold predictions, without checking the folds."""
 
-from __future__ import annotations
-
 import dataclasses
 import os
 import platform

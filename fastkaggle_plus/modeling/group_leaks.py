@@ -1,7 +1,5 @@
 """Group leaks: rows of one group on both sides of a split, and how much that inflates scores."""
 
-from __future__ import annotations
-
 import dataclasses
 import warnings
 from dataclasses import dataclass

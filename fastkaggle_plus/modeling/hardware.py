@@ -1,7 +1,5 @@
 """Half precision and out-of-memory errors: the parts of training that depend on the hardware."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Validate hyperparameters before reading data."""
 
-from __future__ import annotations
-
 import math
 from numbers import Integral, Real
 

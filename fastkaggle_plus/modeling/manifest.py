@@ -5,8 +5,6 @@ ATTACH = ("arch",): parameters that name a pretrained language model. A notebook
 attach that model. ATTACH = {"vectors": ("wordllama",)} excludes values that name no such model.
 """
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """The interface of every model: a name, and a function that fits rows and returns a predictor."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol

@@ -1,7 +1,5 @@
 """The model hub: its addresses and whether it answers; and the folder for weights kept by hand."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from ..environment import home

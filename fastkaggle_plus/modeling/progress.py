@@ -6,8 +6,6 @@ with progress.send_to(print):             # run_trial, a notebook: print is the 
                                           # -> print(0.275, "fold 2/5, epoch 3/8")
 """
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar

@@ -1,7 +1,5 @@
 """Find a model by the name that a Trial gives it: "file.function"."""
 
-from __future__ import annotations
-
 from importlib import import_module
 from pathlib import Path
 from typing import Any

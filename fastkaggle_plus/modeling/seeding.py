@@ -1,7 +1,5 @@
 """Seed every random generator for a block of code, and restore all of them afterwards."""
 
-from __future__ import annotations
-
 import contextlib
 import random
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """cross_validate: a model x folds -> Predictions. It checks that the folds belong to the data."""
 
-from __future__ import annotations
-
 from ..data import Data
 from ..exceptions import DataError
 from ..folds import Folds, rows_fingerprint

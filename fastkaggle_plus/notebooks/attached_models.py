@@ -1,7 +1,5 @@
 """Find the pretrained language models in a notebook's trials, and attach them as datasets."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

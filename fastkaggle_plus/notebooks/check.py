@@ -1,7 +1,5 @@
 """Check a notebook before a push: find mistakes that would fail on Kaggle or leak secrets."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Check a single cell: secrets, outputs, paths of this machine, and syntax."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 from collections.abc import Iterator, Mapping

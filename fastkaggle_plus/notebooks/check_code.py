@@ -1,7 +1,5 @@
 """Check code cells for undeclared inputs, use of the internet, and a missing submission."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Check a notebook's metadata against its competition, and look up its declared inputs."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 

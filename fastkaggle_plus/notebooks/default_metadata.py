@@ -1,7 +1,5 @@
 """Default kernel metadata of a competition's notebook: its title, machine and inputs."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from ..competition import Competition

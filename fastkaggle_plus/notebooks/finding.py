@@ -1,7 +1,5 @@
 """Finding: one problem of a notebook, with the place where it is."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

@@ -3,8 +3,6 @@
 A file may be split at its top-level names, so that each cell shows one idea.
 """
 
-from __future__ import annotations
-
 import ast
 import re
 from dataclasses import dataclass, field

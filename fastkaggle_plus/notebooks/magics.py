@@ -1,7 +1,5 @@
 """Parse code cells that contain magics, shell lines or help, and strip their comments."""
 
-from __future__ import annotations
-
 import ast
 import io
 import re

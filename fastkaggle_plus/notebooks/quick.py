@@ -1,7 +1,5 @@
 """QUICK mode: a slice of the rows and small models, so that a dry run takes a minute."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterable
 from pathlib import Path

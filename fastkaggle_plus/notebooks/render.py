@@ -1,7 +1,5 @@
 """Render a competition's notebook.py (percent format) into a complete notebook."""
 
-from __future__ import annotations
-
 import ast
 import hashlib
 import importlib.metadata

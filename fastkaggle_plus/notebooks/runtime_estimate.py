@@ -1,7 +1,5 @@
 """Estimate how long a notebook will run on Kaggle, from measured trials or a QUICK dry run."""
 
-from __future__ import annotations
-
 import csv
 import re
 import tempfile

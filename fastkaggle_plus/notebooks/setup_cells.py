@@ -1,7 +1,5 @@
 """The first cells of every notebook: install the library, and check that the GPU works."""
 
-from __future__ import annotations
-
 # With attached wheels, pip uses no package index: they need no internet and were reviewed.
 INSTALL = """\
 import importlib.util

@@ -1,7 +1,5 @@
 """Read the files of a competition into Data: tables, images, texts; and clean them."""
 
-from __future__ import annotations
-
 from .cleaning import apply_cleaning, undo_cleaning
 from .csv import need_columns, parse_csv, quoting_of, read_csv, read_sample
 from .image_checks import check_images, image_sizes

@@ -1,7 +1,5 @@
 """Cache of arrays made from files, on disk: shared by processes, checked for changes and damage."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import json

@@ -5,8 +5,6 @@ relabel) and label (the new class). It is looked for in the competition's folder
 folder. To undo a change, delete its row.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import os
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,5 @@
 """Infer the kind of each column (number, date, category, unused) and make features of it."""
 
-from __future__ import annotations
-
 import warnings
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Read csv files: encodings, separators, ids and texts as they are written, required columns."""
 
-from __future__ import annotations
-
 import contextlib
 import csv
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Find columns that look like groups: rows that belong together and should not be split."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from .columns import (

@@ -1,7 +1,5 @@
 """Read image competitions: image files, and a baseline of colours, thumbnails and edges."""
 
-from __future__ import annotations
-
 import dataclasses
 import re
 from collections.abc import Iterator, Sequence

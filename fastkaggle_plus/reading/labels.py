@@ -1,7 +1,5 @@
 """Class labels: their spelling, their order, and the submission column of each class."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Sequence

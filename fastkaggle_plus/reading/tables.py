@@ -1,7 +1,5 @@
 """Read tables: train, test and sample submission csv files become a Data."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Encode categories with many levels: merge rare levels, add frequencies and target means."""
 
-from __future__ import annotations
-
 import functools
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Read text competitions: unchanged texts, and a baseline of lengths, overlaps and topics."""
 
-from __future__ import annotations
-
 import dataclasses
 import re
 from itertools import combinations

@@ -1,7 +1,5 @@
 """Plots, contact sheets of images, and a report in one static HTML file."""
 
-from __future__ import annotations
-
 from .contact_sheet import contact_sheet, show_augs
 from .model_plot import plot_models
 from .plots import (

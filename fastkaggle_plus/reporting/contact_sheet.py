@@ -1,7 +1,5 @@
 """Show many small images on one page, and show what augmentation makes of some images."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path

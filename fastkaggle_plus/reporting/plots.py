@@ -1,7 +1,5 @@
 """Plots of predictions. Each returns a matplotlib Figure and does not use pyplot."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

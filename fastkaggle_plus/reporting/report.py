@@ -1,7 +1,5 @@
 """Write the report of a run: one static HTML file with tables, plots, scores and times."""
 
-from __future__ import annotations
-
 import io
 import os
 import platform

@@ -15,7 +15,6 @@ with needs_extra("sandbox"):
     import starlette  # noqa: F401  the services need it
     import uvicorn
 
-from .app import make_app
 from .auth import Account
 from .bundles import read_bundles
 from .competitions import CompetitionService
@@ -32,6 +31,7 @@ from .kernels.store import KernelStore
 from .limits import Limits
 from .models import ModelService
 from .page import PageService
+from .routes import make_app
 from .rpc import Service
 from .state import State
 from .submissions import Submissions

@@ -1,7 +1,5 @@
 """Sweeps: declare trials, run them, resume what was interrupted, and rank what finished."""
 
-from __future__ import annotations
-
 from .board import BoardRow, TrialResult, board
 from .default_trials import default_trials, trials_of
 from .execution import folds_for

@@ -1,7 +1,5 @@
 """The board of a sweep: its finished trials, best first, each compared with the best."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """The budget of a sweep: trials, epochs, and the time after which no further trial starts."""
 
-from __future__ import annotations
-
 import inspect
 import time
 from typing import Any

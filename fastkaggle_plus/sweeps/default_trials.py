@@ -1,7 +1,5 @@
 """The trials of a competition: those in its trials.py, else default trials."""
 
-from __future__ import annotations
-
 from importlib.util import find_spec
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Estimate the time left of a sweep from the progress and the duration of its trials."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """Execute a sweep, on any machine: run one trial, and resume, limit and report the whole sweep."""
 
-from __future__ import annotations
-
 import sys
 import time
 import traceback

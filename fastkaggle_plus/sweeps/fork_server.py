@@ -4,8 +4,6 @@ It starts processes from scratch where a fork is not safe: on Windows and macOS,
 import of a package that starts threads.
 """
 
-from __future__ import annotations
-
 import contextlib
 import importlib
 import multiprocessing

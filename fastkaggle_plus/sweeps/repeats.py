@@ -1,7 +1,5 @@
 """Repeat trials with other seeds, to see how much of a score is luck."""
 
-from __future__ import annotations
-
 import re
 import statistics
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,5 @@
 """Write results.csv: one row per trial, with its scores and circumstances."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path

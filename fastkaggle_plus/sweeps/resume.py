@@ -1,7 +1,5 @@
 """Resume a sweep: look up finished trials in the vault, by all that could change their result."""
 
-from __future__ import annotations
-
 import hashlib
 import importlib.metadata
 import platform

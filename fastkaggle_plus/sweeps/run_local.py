@@ -1,7 +1,5 @@
 """Run a sweep on this machine: each trial in its own process, by default one trial per core."""
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import os

@@ -1,7 +1,5 @@
 """Trial and Sweep: declared configurations, as plain data."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field

@@ -1,7 +1,5 @@
 """Health checks: what is installed, which credentials exist, whether the sandbox starts."""
 
-from __future__ import annotations
-
 import importlib.metadata
 import importlib.util
 import platform

@@ -1,7 +1,5 @@
 """Start a competition: copy the template folder and fill in what the data shows."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """`push`: run a competition's notebook on Kaggle, or in the sandbox, and submit what it writes."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import shutil

@@ -1,7 +1,5 @@
 """Rehearsals: the sandbox serves a competition to every Kaggle client in this process."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import shutil

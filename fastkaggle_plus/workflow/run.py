@@ -1,7 +1,5 @@
 """`run`: from data to a scored submission. `sweep`: measure the trials only."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace

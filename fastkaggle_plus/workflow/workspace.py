@@ -1,7 +1,5 @@
 """The workspace of a run or a push: its folders, its Kaggle (real or sandbox) and its timings."""
 
-from __future__ import annotations
-
 import contextlib
 import time
 from collections.abc import Iterator

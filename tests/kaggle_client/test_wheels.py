@@ -22,7 +22,7 @@ from fastkaggle_plus.kaggle_client import (
     get_pip_libraries,
     get_pip_library,
 )
-from fastkaggle_plus.kaggle_client.wheels import build, check
+from fastkaggle_plus.kaggle_client.wheels import build, trial_install
 from fastkaggle_plus.kaggle_client.wheels.wheel import wheels_in
 
 from . import faults as f
@@ -319,7 +319,9 @@ def test_imports_see_neither_this_environment_nor_the_network(create, index):
         index,
         "alone",
         "1.0",
-        code=OFFLINE.format(unreachable=errno.ENETUNREACH, cut_off=bool(check._offline_command())),
+        code=OFFLINE.format(
+            unreachable=errno.ENETUNREACH, cut_off=bool(trial_install._offline_command())
+        ),
     )
     assert create()[0].changed
 

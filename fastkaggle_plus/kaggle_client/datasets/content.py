@@ -1,7 +1,5 @@
 """The files of a folder that are sent as a dataset, checked for keys."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 import shutil

@@ -1,7 +1,5 @@
 """Download a dataset's archive, or one of its files."""
 
-from __future__ import annotations
-
 import zipfile
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Read what Kaggle knows about a dataset: whether it exists, its metadata, files and status."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Read, write and check dataset-metadata.json."""
 
-from __future__ import annotations
-
 import json
 import re
 from dataclasses import dataclass

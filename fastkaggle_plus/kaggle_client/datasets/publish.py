@@ -1,7 +1,5 @@
 """Send a folder to Kaggle once, as a new dataset or as a new version of one."""
 
-from __future__ import annotations
-
 import contextlib
 from dataclasses import dataclass, replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Check before a push that the notebook's inputs can be read: a run without them fails."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

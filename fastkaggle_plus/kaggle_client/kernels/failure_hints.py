@@ -1,7 +1,5 @@
 """Advise on a notebook that failed: error text -> next step. The first row that fits is used."""
 
-from __future__ import annotations
-
 import importlib.metadata
 import re
 

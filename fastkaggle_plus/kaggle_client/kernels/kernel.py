@@ -1,7 +1,5 @@
 """Records about notebooks on Kaggle: which one, which version, and its status."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from typing import Any

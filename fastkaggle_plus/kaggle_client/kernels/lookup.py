@@ -1,7 +1,5 @@
 """Read what Kaggle knows about a notebook: its source, its current version, its status."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from ..api import Subject

@@ -1,7 +1,5 @@
 """Read a notebook or script for a push: without outputs, runnable on Kaggle, without keys."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass

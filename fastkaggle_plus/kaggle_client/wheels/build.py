@@ -1,7 +1,5 @@
 """Build a wheel of this package: from its sources, or from the installed files without them."""
 
-from __future__ import annotations
-
 import base64
 import csv
 import hashlib

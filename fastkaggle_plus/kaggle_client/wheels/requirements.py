@@ -1,7 +1,5 @@
 """Parse pip's arguments: lines of a requirements file, library names, paths of wheels."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from pathlib import Path

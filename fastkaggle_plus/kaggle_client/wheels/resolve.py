@@ -1,7 +1,5 @@
 """Download wheels for Kaggle's Python with pip, on any machine."""
 
-from __future__ import annotations
-
 import json
 import re
 import shlex

@@ -1,7 +1,5 @@
 """Make or update one dataset of wheels: download, check, and send them if one changed."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,9 +12,9 @@ from ..datasets.lookup import list_files
 from ..datasets.metadata import DEFAULT_LICENSE, check_names, slugify
 from ..datasets.publish import Dataset
 from ..datasets.sync import sync_dataset
-from .check import check_wheels
 from .requirements import parse_requirements
 from .resolve import PipOptions, fetch_wheels
+from .trial_install import check_wheels
 from .wheel import version_of
 
 

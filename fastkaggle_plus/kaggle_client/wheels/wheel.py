@@ -1,7 +1,5 @@
 """Wheels: the Python versions they fit, their names, and the libraries they need."""
 
-from __future__ import annotations
-
 import email
 import sys
 import zipfile

@@ -1,7 +1,5 @@
 """Boosted trees of four libraries, with settings for small data, one thread and a fixed seed."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module

@@ -1,7 +1,5 @@
 """Encoders: tables as numbers, with levels, medians and scales learned from the rows fitted on."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

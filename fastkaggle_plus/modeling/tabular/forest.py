@@ -1,7 +1,5 @@
 """Trees and forests, as lesson 6 builds them: one rule, one tree, many trees."""
 
-from __future__ import annotations
-
 import warnings
 from dataclasses import dataclass
 from functools import partial

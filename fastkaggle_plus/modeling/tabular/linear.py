@@ -1,7 +1,5 @@
 """Linear baselines: logistic regression for classes, ridge regression for values."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """tabular_model: fastai's tabular net, without printed output and repeatable by its seed."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any

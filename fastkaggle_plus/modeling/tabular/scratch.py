@@ -5,8 +5,6 @@
 Source: fast.ai, Practical Deep Learning, "Linear model and neural net from scratch".
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any

@@ -1,7 +1,5 @@
 """Batches of rows of similar length, for little padding (imports torch)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

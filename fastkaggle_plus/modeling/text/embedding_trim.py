@@ -1,7 +1,5 @@
 """Train only the embeddings of tokens that occur, a small part of all (imports torch)."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator
 from typing import Any

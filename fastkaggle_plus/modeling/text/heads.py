@@ -1,7 +1,5 @@
 """The common parts of light text models: choose text columns, and fit a linear model."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

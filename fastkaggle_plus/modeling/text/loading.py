@@ -1,7 +1,5 @@
 """Load a language model's files from its folder, and explain files that do not load."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A pretrained language model, fine-tuned on texts that a template writes from a row's columns."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from functools import partial

@@ -1,7 +1,5 @@
 """Build a network from a pretrained language model (imports torch and transformers)."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The target of a language model: its loss, and how raw outputs become predictions."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Baselines for texts: a line on how similar two columns are, by shared words or by cosine."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Sequence
 from functools import cached_property

@@ -1,7 +1,5 @@
 """A linear model on static vectors of the texts and of each pair of texts."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import cache
 from itertools import combinations

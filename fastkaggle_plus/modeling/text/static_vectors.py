@@ -1,7 +1,5 @@
 """Static vectors: one per token, independent of the words around it. A text is their mean."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from importlib.metadata import version

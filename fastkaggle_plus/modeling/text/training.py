@@ -1,7 +1,5 @@
 """Train a language model and predict with it, in half precision if possible (imports torch)."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Find a pretrained language model (configuration, weights, tokenizer), or download it."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 import shutil

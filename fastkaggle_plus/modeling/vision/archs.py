@@ -1,7 +1,5 @@
 """Resolve the name of an architecture: its name today, its weights, and the images it takes."""
 
-from __future__ import annotations
-
 import functools
 import inspect
 import sys

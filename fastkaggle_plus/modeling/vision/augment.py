@@ -6,8 +6,6 @@ at full size, and again for the crop; here all of it is one sampling at the netw
 Source: fastai.vision.augment 2.8.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Training batches: pixels that are decoded already, augmented on the network's device."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """Measure the GPU memory of a training step, before a sweep runs out of it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Image sizes: read (height, width), and check that an architecture takes them."""
 
-from __future__ import annotations
-
 import functools
 import warnings
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """vision_model: fine-tune a pretrained image network with fastai, on images decoded once."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,7 +1,5 @@
 """Build the network of an architecture: its body and fastai's head."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from .archs import Arch

@@ -4,8 +4,6 @@
 files are stored in `model_hub.weights_folder()`. See weights.py for where weights are looked for.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import os

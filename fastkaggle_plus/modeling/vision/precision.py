@@ -1,7 +1,5 @@
 """Choose the precision of image networks, and train fastai's Learner in it."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator
 from typing import Any

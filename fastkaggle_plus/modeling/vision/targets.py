@@ -1,7 +1,5 @@
 """Targets of an image network: the competition's target, and more labels that it learns with it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

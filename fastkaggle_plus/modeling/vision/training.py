@@ -1,7 +1,5 @@
 """Train an image network with fastai's Learner, and predict with it."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace

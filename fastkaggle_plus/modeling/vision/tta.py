@@ -1,7 +1,5 @@
 """Test-time augmentation: mix the predictions of random views, if a paired test shows a gain."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -9,8 +9,6 @@ Weights are looked for in this order:
 4. a download from the hub, or from the architecture's address, into the caches of 2.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Test wheels before they are sent: install them without an index or network, and import them."""
 
-from __future__ import annotations
-
 import functools
 import json
 import shutil
