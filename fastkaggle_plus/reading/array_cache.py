@@ -159,7 +159,7 @@ def _checksums_of(file: Path) -> list[int]:
 
 
 @lru_cache(maxsize=64)
-def _checksums(file: str, inode: int, size: int, mtime_ns: int) -> list[int]:
+def _checksums(file: str, _inode: int, size: int, _mtime_ns: int) -> list[int]:
     """Return the checksum of each block of a file. This also reads it into memory."""
 
     def checksum(start: int) -> int:
