@@ -34,7 +34,7 @@ def show(monkeypatch, *, is_terminal):
             (TRIALS[1], 0.25, "fold 1/1, epoch 1/4"),
         ):
             progress.on_trial_start(trial)
-            progress.pace.started[trial.name] -= 60
+            progress.eta.started[trial.name] -= 60
             progress.on_trial_progress(trial, share, detail)
             progress.bar.refresh()
             shown.append(out.getvalue())
