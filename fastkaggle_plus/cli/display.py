@@ -119,7 +119,7 @@ def show_board(
     ]
     for name, error in (failed or {}).items():
         cells.append([name, "", "", "", "", "", f"failed: {last_line(error)}"])
-    score = f"oof_score ({metric})" if metric else "oof_score"
+    score = f"CV score ({metric})" if metric else "CV score"
     header = ["trial", score, "SE", "seconds", "peak MB", "to best", "verdict"]
     show_table(header, cells, numbers=(1, 2, 3, 4, 5), out=out)
     if with_tta := [r for r in rows if r.tta]:
@@ -149,7 +149,7 @@ def show_repeats(spreads: Sequence[Spread], *, out: Console | None = None) -> No
         [s.name, s.n, f"{s.mean:.4f}", f"{s.sd:.4f}", f"{s.lowest:.4f} to {s.highest:.4f}"]
         for s in spreads
     ]
-    header = ["repeated trial", "seeds", "mean oof_score", "SD", "range"]
+    header = ["repeated trial", "seeds", "mean CV score", "SD", "range"]
     show_table(header, cells, numbers=(1, 2, 3), out=out)
 
 
@@ -175,7 +175,7 @@ def show_submissions(rows: Sequence[Any]) -> None:
         ]
         for r in rows
     ]
-    header = ["ref", "date", "file", "status", "public_score", "private_score", "description"]
+    header = ["ref", "date", "file", "status", "public", "private", "description"]
     show_table(header, cells)
 
 

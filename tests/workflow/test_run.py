@@ -70,7 +70,7 @@ def test_a_run_is_scored_and_a_second_run_reuses_it(place):
 def test_the_text_says_what_was_reused(place):
     first, again = (fkp(*RUN, cwd=place).stdout for _ in range(2))
     for words in (
-        "oof_score (accuracy)",
+        "CV score (accuracy)",
         "best",
         "nested",
         "public 0.",
@@ -145,7 +145,7 @@ def test_a_sweep_measures_into_the_vault_that_a_run_uses(place):
     assert "n_estimators" in rows[-1]["error"] and "Traceback" not in rows[-1]["error"]
     assert "Traceback" in rows[-1]["traceback"]
     shown = fkp("board", "toy", cwd=place).stdout
-    assert "peak MB" in shown and "oof_score (accuracy)" in shown
+    assert "peak MB" in shown and "CV score (accuracy)" in shown
     assert shown.index("one rule") < shown.index("broken") < shown.index("failed: ")
 
 
