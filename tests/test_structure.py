@@ -3,10 +3,12 @@
 Import rules, complexity, docstrings and prints are checked by `make check` (pyproject.toml).
 """
 
+import re
 from collections import defaultdict
 from pathlib import Path
 
-PACKAGE = Path(__file__).resolve().parents[1] / "fastkaggle_plus"
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "fastkaggle_plus"
 FILES = [p for p in PACKAGE.rglob("*.py") if "competitions" not in p.relative_to(PACKAGE).parts]
 MOST_ROOMS = 22
 MOST_LINES = 400
@@ -47,3 +49,21 @@ def test_files_are_short_enough_to_read():
     lines = {str(f.relative_to(PACKAGE)): len(f.read_text("utf-8").splitlines()) for f in FILES}
     assert not {name: n for name, n in lines.items() if n > MOST_LINES}
     assert sum(lines.values()) <= MOST_LINES_IN_ALL, sum(lines.values())
+
+
+def test_texts_use_standard_english_words():
+    """Words of an earlier private style, each with a standard word in its place."""
+    style = re.compile(
+        r"\b(came|mend(s|ed|ing)?|nobody|whoever|of which|beside|told|tells|meanwhile|to be had"
+        r"|at hand|what cannot be|anew|afresh|torn|its own business)\b",
+        re.IGNORECASE,
+    )
+    texts = [*FILES, *ROOT.glob("docs/*.md"), ROOT / "README.md"]
+    texts += [f for f in ROOT.glob("competitions/*/*") if f.suffix in (".py", ".md", ".toml")]
+    found = [
+        f"{file.relative_to(ROOT)}:{i}: {line.strip()}"
+        for file in texts
+        for i, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1)
+        if style.search(line)
+    ]
+    assert not found, "\n".join(found)

@@ -98,10 +98,10 @@ def hispa(blade: Blade, severity: float, rng: np.random.Generator) -> None:
     """Paint thin pale scratches side by side, where the beetle scraped between the veins."""
     pale = _varied((226, 226, 204), rng)
     for a, c in _places(blade, rng.poisson(2 + 4 * severity), rng):
-        for beside in np.arange(rng.integers(3, 7)) * 0.019:
+        for offset in np.arange(rng.integers(3, 7)) * 0.019:
             _streak(
                 blade,
-                (a + rng.uniform(-0.03, 0.03), c + beside),
+                (a + rng.uniform(-0.03, 0.03), c + offset),
                 (rng.uniform(0.04, 0.11), rng.uniform(0.005, 0.008)),
                 pale,
                 _strength(severity),

@@ -27,9 +27,9 @@ def group_candidates(
 ) -> tuple[str, ...]:
     """Return the columns whose values repeat like groups do, phrases first.
 
-    They are phrases, or values of which test has mostly other ones. Ordinary categories are not
-    among them, as test has their values too, nor columns with fewer than three rows a value, like
-    Titanic's Ticket (1.3).
+    They contain phrases, or values that mostly differ between train and test. Ordinary categories
+    are left out, because test has their values too; so are columns with fewer than three rows a
+    value, like Titanic's Ticket (1.3).
     """
     found = []
     for name in [c for c in train.columns if c in test.columns and c not in known]:

@@ -48,7 +48,7 @@ class Batches:
 
 
 def on_device(pixels: Array, parts: list[Array], device: Any) -> Iterator[Any]:
-    """Yield the pixels of each part on the device. With a GPU the next part is read meanwhile."""
+    """Yield the pixels of each part on the device. With a GPU, the next part is read in advance."""
     import torch
 
     if device.type != "cuda":
