@@ -46,21 +46,21 @@ class DatasetService(VersionedService):
     def rejection(self, error: Rejected) -> Row:
         return {"status": "error", "error": str(error), "invalidTags": []}
 
-    def rpc_list_datasets(self, f: Fields) -> Row:
-        shown = _GROUPS.get(f.enum("group", "DATASET_SELECTION_GROUP_") or "PUBLIC", ())
+    def rpc_list_datasets(self, fields: Fields) -> Row:
+        shown = _GROUPS.get(fields.enum("group", "DATASET_SELECTION_GROUP_") or "PUBLIC", ())
         found = [d for d in self.versions.items(KIND) if d["facts"]["isPrivate"] in shown]
-        rows = [self._facts(d) for d in found if self._matches(d, f)]
-        low, high = f.number("minSize"), f.number("maxSize")
+        rows = [self._facts(d) for d in found if self._matches(d, fields)]
+        low, high = fields.number("minSize"), fields.number("maxSize")
         rows = [r for r in rows if low <= r["totalBytes"] <= (high or r["totalBytes"])]
-        order = f.enum("sortBy", "DATASET_SORT_BY_")
+        order = fields.enum("sortBy", "DATASET_SORT_BY_")
         if order == "PUBLISHED":
             rows.sort(key=lambda r: r["id"], reverse=True)
         elif order == "DOWNLOAD_COUNT":
             rows.sort(key=lambda r: r["downloadCount"], reverse=True)
-        return page("datasets", rows, f)
+        return page("datasets", rows, fields)
 
-    def rpc_get_dataset(self, f: Fields) -> Row:
-        item = self._item(f)
+    def rpc_get_dataset(self, fields: Fields) -> Row:
+        item = self._item(fields)
         owner = owner_of(item)
         versions = [
             {
@@ -76,26 +76,26 @@ class DatasetService(VersionedService):
         facts = {**self._facts(item), "files": self._files(item), "versions": versions}
         if image := item["facts"].get("image"):
             file = self.versions.state.blob(image)
-            facts["thumbnailImageUrl"] = self.transfers.link(f, file, "thumbnail")
+            facts["thumbnailImageUrl"] = self.transfers.link(fields, file, "thumbnail")
         return facts
 
-    def rpc_list_dataset_files(self, f: Fields) -> Row:
-        item, number = self._version(f)
+    def rpc_list_dataset_files(self, fields: Fields) -> Row:
+        item, number = self._version(fields)
         newest = self.versions.all(item)[0]
         if newest["status"] == "FAILED" and self.versions.ready(item) is None:
             return {"datasetFiles": [], "errorMessage": newest["error"], "nextPageToken": ""}
-        return page("datasetFiles", self._files(item, number), f)
+        return page("datasetFiles", self._files(item, number), fields)
 
-    def rpc_list_tree_dataset_files(self, f: Fields) -> Row:
-        item, number = self._version(f)
-        return list_folder(self.versions.files(item, number), f, must_exist=item["handle"])
+    def rpc_list_tree_dataset_files(self, fields: Fields) -> Row:
+        item, number = self._version(fields)
+        return list_folder(self.versions.files(item, number), fields, must_exist=item["handle"])
 
-    def rpc_get_dataset_files_summary(self, f: Fields) -> Row:
-        item, number = self._version(f)
+    def rpc_get_dataset_files_summary(self, fields: Fields) -> Row:
+        item, number = self._version(fields)
         return count_by_extension(self.versions.files(item, number))
 
-    def rpc_get_dataset_metadata(self, f: Fields) -> Row:
-        item = self._item(f)
+    def rpc_get_dataset_metadata(self, fields: Fields) -> Row:
+        item = self._item(fields)
         facts = item["facts"]
         described = [
             {k: r[k] for k in ("name", "description", "totalBytes") if r[k]}
@@ -118,8 +118,8 @@ class DatasetService(VersionedService):
         }
         return {"info": info | {name: facts[name] for name in _SETTINGS if name in facts}}
 
-    def rpc_update_dataset_metadata(self, f: Fields) -> Row:
-        item, settings = self._item(f), f.inner("settings")
+    def rpc_update_dataset_metadata(self, fields: Fields) -> Row:
+        item, settings = self._item(fields), fields.inner("settings")
         title, licenses = settings.text("title"), settings.get("licenses") or []
         errors = _title_errors(title) if title else []
         errors += _subtitle_errors(settings.text("subtitle"))
@@ -144,21 +144,27 @@ class DatasetService(VersionedService):
         self.versions.change(item, {**facts, "isPrivate": bool(settings.get("isPrivate", False))})
         return {"errors": []}
 
-    def rpc_download_dataset(self, f: Fields) -> Response:
-        item = self._item(f)
-        files = self.ready_files(item, f, "datasetVersionNumber", "Dataset")
-        return self.download(f, item, files, name=f.text("fileName"), archive="archive.zip")
+    def rpc_download_dataset(self, fields: Fields) -> Response:
+        item = self._item(fields)
+        files = self.ready_files(item, fields, "datasetVersionNumber", "Dataset")
+        return self.download(
+            fields, item, files, name=fields.text("fileName"), archive="archive.zip"
+        )
 
-    def rpc_download_dataset_raw(self, f: Fields) -> Response:
-        return self.rpc_download_dataset(f)
+    def rpc_download_dataset_raw(self, fields: Fields) -> Response:
+        return self.rpc_download_dataset(fields)
 
-    def rpc_upload_dataset_file(self, f: Fields) -> Row:
-        return self.transfers.open_upload(f)
+    def rpc_upload_dataset_file(self, fields: Fields) -> Row:
+        return self.transfers.open_upload(fields)
 
-    def rpc_create_dataset(self, f: Fields) -> Row:
-        owner, title, subtitle = f.text("ownerSlug"), f.text("title"), f.text("subtitle")
+    def rpc_create_dataset(self, fields: Fields) -> Row:
+        owner, title, subtitle = (
+            fields.text("ownerSlug"),
+            fields.text("title"),
+            fields.text("subtitle"),
+        )
         owner = owner or self.user
-        slug = f.text("slug") or re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+        slug = fields.text("slug") or re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
         self.need_own(owner, "dataset")
         handle = f"{owner}/{slug}".lower()
         errors = [*_slug_errors(slug), *_title_errors(title), *_subtitle_errors(subtitle)]
@@ -168,28 +174,30 @@ class DatasetService(VersionedService):
             raise Rejected(" ".join(errors))
         facts = {
             "title": title,
-            "isPrivate": bool(f.get("isPrivate", False)),
-            "licenseName": f.text("licenseName", "unknown"),
+            "isPrivate": bool(fields.get("isPrivate", False)),
+            "licenseName": fields.text("licenseName", "unknown"),
             "subtitle": subtitle,
-            "description": f.text("description"),
-            "keywords": f.texts("categoryIds"),
+            "description": fields.text("description"),
+            "keywords": fields.texts("categoryIds"),
         }
-        return _saved(self.versions.create(KIND, handle, facts, files=f, notes="Initial release"))
+        return _saved(
+            self.versions.create(KIND, handle, facts, files=fields, notes="Initial release")
+        )
 
-    def rpc_create_dataset_version(self, f: Fields) -> Row:
-        return self._add_version(self._item(f), f.inner("body"))
+    def rpc_create_dataset_version(self, fields: Fields) -> Row:
+        return self._add_version(self._item(fields), fields.inner("body"))
 
-    def rpc_create_dataset_version_by_id(self, f: Fields) -> Row:
-        item = self.versions.item_by_id(KIND, f.number("id"))
+    def rpc_create_dataset_version_by_id(self, fields: Fields) -> Row:
+        item = self.versions.item_by_id(KIND, fields.number("id"))
         if item is None:
-            raise Refused(404, f"Dataset {f.number('id')} was not found.")
-        return self._add_version(item, f.inner("body"))
+            raise Refused(404, f"Dataset {fields.number('id')} was not found.")
+        return self._add_version(item, fields.inner("body"))
 
-    def rpc_get_dataset_status(self, f: Fields) -> Row:
-        return {"status": self.versions.all(self._item(f))[0]["status"]}
+    def rpc_get_dataset_status(self, fields: Fields) -> Row:
+        return {"status": self.versions.all(self._item(fields))[0]["status"]}
 
-    def rpc_delete_dataset(self, f: Fields) -> Row:
-        self.versions.delete(self._item(f))
+    def rpc_delete_dataset(self, fields: Fields) -> Row:
+        self.versions.delete(self._item(fields))
         return {}
 
     def _add_version(self, item: Row, body: Fields) -> Row:
@@ -209,12 +217,12 @@ class DatasetService(VersionedService):
         )
         return _saved(item)
 
-    def _item(self, f: Fields) -> Row:
-        return self.find(KIND, "dataset", f)
+    def _item(self, fields: Fields) -> Row:
+        return self.find(KIND, "dataset", fields)
 
-    def _version(self, f: Fields) -> tuple[Row, int | None]:
-        item = self._item(f)
-        return item, self.ready_number(item, f, "datasetVersionNumber", "Dataset")
+    def _version(self, fields: Fields) -> tuple[Row, int | None]:
+        item = self._item(fields)
+        return item, self.ready_number(item, fields, "datasetVersionNumber", "Dataset")
 
     def _titled(self, title: str) -> Row | None:
         found = [
@@ -222,16 +230,16 @@ class DatasetService(VersionedService):
         ]
         return found[0] if found else None
 
-    def _matches(self, item: Row, f: Fields) -> bool:
+    def _matches(self, item: Row, fields: Fields) -> bool:
         """Say whether a dataset fits the filters of a ListDatasets request."""
         facts = item["facts"]
         searched = f"{item['handle']} {facts['title']} {facts.get('subtitle', '')}".lower()
-        tags = {t for t in f.text("tagIds").split(",") if t}
-        suffixes = _FILE_TYPES.get(f.enum("fileType", "DATASET_FILE_TYPE_GROUP_"))
-        licenses = _LICENSES.get(f.enum("license", "DATASET_LICENSE_GROUP_"), ("",))
+        tags = {t for t in fields.text("tagIds").split(",") if t}
+        suffixes = _FILE_TYPES.get(fields.enum("fileType", "DATASET_FILE_TYPE_GROUP_"))
+        licenses = _LICENSES.get(fields.enum("license", "DATASET_LICENSE_GROUP_"), ("",))
         return (
-            f.text("user").lower() in ("", owner_of(item))
-            and f.text("search").lower() in searched
+            fields.text("user").lower() in ("", owner_of(item))
+            and fields.text("search").lower() in searched
             and tags <= set(facts.get("keywords", []))
             and facts.get("licenseName", "").lower().startswith(licenses)
             and (

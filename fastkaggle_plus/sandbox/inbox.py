@@ -14,11 +14,11 @@ class InboxService(Service):
 
     transfers: Transfers
 
-    def rpc_create_inbox_file(self, f: Fields) -> Row:
-        at = PurePosixPath(f.text("virtualDirectory").strip("/"))
+    def rpc_create_inbox_file(self, fields: Fields) -> Row:
+        at = PurePosixPath(fields.text("virtualDirectory").strip("/"))
         if ".." in at.parts or "\0" in str(at):
             raise Refused(400, f"virtualDirectory = {str(at)!r} is no folder of the inbox.")
-        token = f.text("blobFileToken")
+        token = fields.text("blobFileToken")
         name = self.transfers.use_upload(token)
         if not name:
             raise Refused(400, "The upload is unknown, not complete, or was used before.")

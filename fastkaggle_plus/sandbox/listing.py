@@ -6,12 +6,12 @@ from pathlib import Path
 from .rpc import Fields, Refused, Row, modified, page
 
 
-def list_folder(files: Mapping[str, Path], f: Fields, *, must_exist: str = "") -> Row:
+def list_folder(files: Mapping[str, Path], fields: Fields, *, must_exist: str = "") -> Row:
     """Return one page of the folder that the request names: its folders first, then its files.
 
     `must_exist` names the dataset, for the refusal of a folder that is not in it.
     """
-    at = f.text("path").strip("/")
+    at = fields.text("path").strip("/")
     inside = {n.removeprefix(f"{at}/"): p for n, p in files.items() if n.startswith(f"{at}/")}
     if not at:
         inside = dict(files)
@@ -31,7 +31,7 @@ def list_folder(files: Mapping[str, Path], f: Fields, *, must_exist: str = "") -
         for n, p in inside.items()
         if "/" not in n
     ]
-    cut = page("children", [*directories, *direct], f)
+    cut = page("children", [*directories, *direct], fields)
     children = cut.pop("children")
     return {
         **cut,

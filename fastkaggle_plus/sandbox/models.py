@@ -43,8 +43,8 @@ class ModelService(VersionedService):
     def rejection(self, error: Rejected) -> Row:
         return {"error": str(error), "errorCode": error.code}
 
-    def rpc_list_models(self, f: Fields) -> Row:
-        owner, words = f.text("owner").lower(), f.text("search").lower()
+    def rpc_list_models(self, fields: Fields) -> Row:
+        owner, words = fields.text("owner").lower(), fields.text("search").lower()
         sees_private = owner == self.user.lower()
         found = [
             m
@@ -53,41 +53,44 @@ class ModelService(VersionedService):
             and words in f"{m['handle']} {m['facts']['title']}".lower()
             and (sees_private or not m["facts"]["isPrivate"])
         ]
-        order = f.enum("sortBy", "LIST_MODELS_ORDER_BY_")
+        order = fields.enum("sortBy", "LIST_MODELS_ORDER_BY_")
         if order == "CREATE_TIME":
             found.sort(key=lambda m: m["id"], reverse=True)
         elif order == "DOWNLOAD_COUNT":
             found.sort(key=self._downloads, reverse=True)
-        return {**page("models", [self._model(m) for m in found], f), "totalResults": len(found)}
+        return {
+            **page("models", [self._model(m) for m in found], fields),
+            "totalResults": len(found),
+        }
 
-    def rpc_get_model(self, f: Fields) -> Row:
-        return self._model(self._item(f))
+    def rpc_get_model(self, fields: Fields) -> Row:
+        return self._model(self._item(fields))
 
-    def rpc_create_model(self, f: Fields) -> Row:
-        owner, slug, title = f.text("ownerSlug"), f.text("slug"), f.text("title")
+    def rpc_create_model(self, fields: Fields) -> Row:
+        owner, slug, title = fields.text("ownerSlug"), fields.text("slug"), fields.text("title")
         self.need_own(owner, "model")
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,49}", slug):
             allowed = "letters, digits and hyphens only, 50 at most"
             raise Rejected(f"The model slug {slug!r} may hold {allowed}.")
         if not title or "INSERT_" in title:
             raise Rejected("The model needs a title.")
-        facts = {"isPrivate": False, **{k: f[k] for k in _MODEL_FACTS if k in f}}
+        facts = {"isPrivate": False, **{k: fields[k] for k in _MODEL_FACTS if k in fields}}
         return _saved(self.versions.create(MODEL, f"{owner}/{slug}", facts))
 
-    def rpc_update_model(self, f: Fields) -> Row:
-        item = self._item(f)
-        self.versions.change(item, _masked(f, _MODEL_FACTS))
+    def rpc_update_model(self, fields: Fields) -> Row:
+        item = self._item(fields)
+        self.versions.change(item, _masked(fields, _MODEL_FACTS))
         return _saved(item)
 
-    def rpc_delete_model(self, f: Fields) -> Row:
-        item = self._item(f)
+    def rpc_delete_model(self, fields: Fields) -> Row:
+        item = self._item(fields)
         for variation in self._variations(item):
             self.versions.delete(variation)
         self.versions.delete(item)
         return {}
 
-    def rpc_create_model_instance(self, f: Fields) -> Row:
-        model, body = self._item(f), f.inner("body")
+    def rpc_create_model_instance(self, fields: Fields) -> Row:
+        model, body = self._item(fields), fields.inner("body")
         slug, framework = body.text("instanceSlug"), _framework(body)
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", slug):
             allowed = "letters, digits, hyphens, points and underscores only"
@@ -100,25 +103,25 @@ class ModelService(VersionedService):
         notes = body.text("versionNotes")
         return _saved(self.versions.create(VARIATION, handle, facts, files=body, notes=notes))
 
-    def rpc_create_model_instance_version(self, f: Fields) -> Row:
-        item, body = self._variation(f), f.inner("body")
+    def rpc_create_model_instance_version(self, fields: Fields) -> Row:
+        item, body = self._variation(fields), fields.inner("body")
         number = self.versions.add(item, body, notes=body.text("versionNotes"))
         return _saved(item, number)
 
-    def rpc_get_model_instance(self, f: Fields) -> Row:
-        return self._facts(self._variation(f))
+    def rpc_get_model_instance(self, fields: Fields) -> Row:
+        return self._facts(self._variation(fields))
 
-    def rpc_update_model_instance(self, f: Fields) -> Row:
-        item = self._variation(f)
-        self.versions.change(item, _masked(f, _VARIATION_FACTS))
+    def rpc_update_model_instance(self, fields: Fields) -> Row:
+        item = self._variation(fields)
+        self.versions.change(item, _masked(fields, _VARIATION_FACTS))
         return _saved(item)
 
-    def rpc_delete_model_instance(self, f: Fields) -> Row:
-        self.versions.delete(self._variation(f))
+    def rpc_delete_model_instance(self, fields: Fields) -> Row:
+        self.versions.delete(self._variation(fields))
         return {}
 
-    def rpc_delete_model_instance_version(self, f: Fields) -> Row:
-        item, number = self._variation(f), f.number("versionNumber")
+    def rpc_delete_model_instance_version(self, fields: Fields) -> Row:
+        item, number = self._variation(fields), fields.number("versionNumber")
         numbers = [v["number"] for v in self.versions.all(item)]
         if number not in numbers:
             raise Refused(404, f"Model {item['handle']} has no version {number}.")
@@ -127,12 +130,12 @@ class ModelService(VersionedService):
         self.versions.delete_version(item, number)
         return {}
 
-    def rpc_list_model_instances(self, f: Fields) -> Row:
-        rows = [self._listed_facts(i) for i in self._variations(self._item(f))]
-        return page("instances", rows, f)
+    def rpc_list_model_instances(self, fields: Fields) -> Row:
+        rows = [self._listed_facts(i) for i in self._variations(self._item(fields))]
+        return page("instances", rows, fields)
 
-    def rpc_list_model_instance_versions(self, f: Fields) -> Row:
-        model, item = self._item(f), self._variation(f)
+    def rpc_list_model_instance_versions(self, fields: Fields) -> Row:
+        model, item = self._item(fields), self._variation(fields)
         owner, name, _, slug = item["handle"].split("/")
         rows = [
             {
@@ -150,26 +153,30 @@ class ModelService(VersionedService):
             }
             for v in self.versions.all(item)
         ]
-        cut = page("versions", rows, f)
+        cut = page("versions", rows, fields)
         return {"versionList": {"versions": cut["versions"]}, "nextPageToken": cut["nextPageToken"]}
 
-    def rpc_list_model_instance_version_files(self, f: Fields) -> Row:
-        files = self.ready_files(self._variation(f), f, "versionNumber", "Model")
-        return page("files", file_rows(files), f)
+    def rpc_list_model_instance_version_files(self, fields: Fields) -> Row:
+        files = self.ready_files(self._variation(fields), fields, "versionNumber", "Model")
+        return page("files", file_rows(files), fields)
 
-    def rpc_download_model_instance_version(self, f: Fields) -> Response:
-        item = self._variation(f)
-        files = self.ready_files(item, f, "versionNumber", "Model")
-        return self.download(f, item, files, name=f.text("path"), archive="archive.tar.gz")
+    def rpc_download_model_instance_version(self, fields: Fields) -> Response:
+        item = self._variation(fields)
+        files = self.ready_files(item, fields, "versionNumber", "Model")
+        return self.download(
+            fields, item, files, name=fields.text("path"), archive="archive.tar.gz"
+        )
 
-    def rpc_upload_model_file(self, f: Fields) -> Row:
-        return self.transfers.open_upload(f)
+    def rpc_upload_model_file(self, fields: Fields) -> Row:
+        return self.transfers.open_upload(fields)
 
-    def _item(self, f: Fields) -> Row:
-        return self.find(MODEL, "model", f)
+    def _item(self, fields: Fields) -> Row:
+        return self.find(MODEL, "model", fields)
 
-    def _variation(self, f: Fields) -> Row:
-        handle = f"{self._item(f)['handle']}/{_framework(f)}/{f.text('instanceSlug')}"
+    def _variation(self, fields: Fields) -> Row:
+        handle = (
+            f"{self._item(fields)['handle']}/{_framework(fields)}/{fields.text('instanceSlug')}"
+        )
         item = self.versions.item(VARIATION, handle)
         if item is None:
             raise Refused(404, f"Model variation {handle} was not found.")
@@ -250,22 +257,22 @@ def framework_slug(name: str) -> str:
 _ENUM_NAMES = {framework_slug(name): _PREFIX + name for name in _FRAMEWORKS}
 
 
-def _framework(f: Fields) -> str:
+def _framework(fields: Fields) -> str:
     """Return the framework of a request as handles write it."""
-    slug = framework_slug(f.text("framework"))
+    slug = framework_slug(fields.text("framework"))
     if slug not in _ENUM_NAMES:
         known = ", ".join(_ENUM_NAMES)
-        given = f.text("framework")
+        given = fields.text("framework")
         raise Refused(400, f"framework = {given!r} is not a framework. Known: {known}.")
     return slug
 
 
-def _masked(f: Fields, known: list[str]) -> Row:
+def _masked(fields: Fields, known: list[str]) -> Row:
     """Return the facts in an update's mask; a field that is missing gets its default value."""
-    mask = [n for n in f.text("updateMask").split(",") if n]
+    mask = [n for n in fields.text("updateMask").split(",") if n]
     names = [re.sub(r"_(\w)", lambda m: m[1].upper(), n) for n in mask]
     defaults = {"isPrivate": False, "fineTunable": False, "trainingData": []}
-    return {n: f.get(n, defaults.get(n, "")) for n in names if n in known}
+    return {n: fields.get(n, defaults.get(n, "")) for n in names if n in known}
 
 
 def _version_id(item: Row, version: Row) -> int:

@@ -85,13 +85,13 @@ class Service:
         return {"error": str(error)}
 
 
-def page(name: str, rows: list[Row], f: Fields) -> Row:
+def page(name: str, rows: list[Row], fields: Fields) -> Row:
     """Return one page of all rows, by token or by number."""
-    size = max(1, min(f.number("pageSize", _PAGE_SIZE), 1000))
-    token = f.get("pageToken") or ""
+    size = max(1, min(fields.number("pageSize", _PAGE_SIZE), 1000))
+    token = fields.get("pageToken") or ""
     if token and not str(token).isdecimal():
         raise Refused(400, f"The page token {token!r} is unknown.")
-    start = int(token) if token else (max(1, f.number("page", 1)) - 1) * size
+    start = int(token) if token else (max(1, fields.number("page", 1)) - 1) * size
     end = start + size
     return {name: rows[start:end], "nextPageToken": str(end) if end < len(rows) else ""}
 

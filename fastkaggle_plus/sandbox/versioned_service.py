@@ -19,9 +19,9 @@ class VersionedService(Service):
     transfers: Transfers
     user: str
 
-    def find(self, kind: str, noun: str, f: Fields) -> Row:
+    def find(self, kind: str, noun: str, fields: Fields) -> Row:
         """Return the dataset or model of a request. Raises Refused, as Kaggle does."""
-        owner, name = f.text("ownerSlug"), f.text(f"{noun}Slug")
+        owner, name = fields.text("ownerSlug"), fields.text(f"{noun}Slug")
         if (item := self.versions.item(kind, f"{owner}/{name}")) is not None:
             return item
         if owner.lower() == self.user.lower():
@@ -33,23 +33,23 @@ class VersionedService(Service):
         if owner.lower() != self.user.lower():
             raise Refused(403, f"Permission '{noun}s.create' was denied")
 
-    def ready_number(self, item: Row, f: Fields, field: str, noun: str) -> int | None:
+    def ready_number(self, item: Row, fields: Fields, field: str, noun: str) -> int | None:
         """Return the version that a request names, or None for the newest. Raises Refused."""
-        number = f.number(field) or None
+        number = fields.number(field) or None
         if number is not None and self.versions.ready(item, number) is None:
             raise Refused(404, f"{noun} {item['handle']} has no version {number} that is ready.")
         return number
 
-    def ready_files(self, item: Row, f: Fields, field: str, noun: str) -> dict[str, Path]:
+    def ready_files(self, item: Row, fields: Fields, field: str, noun: str) -> dict[str, Path]:
         """Return the files of the version that a request names. Raises Refused."""
-        files = self.versions.files(item, self.ready_number(item, f, field, noun))
+        files = self.versions.files(item, self.ready_number(item, fields, field, noun))
         if not files:
             raise Refused(404, f"{noun} {item['handle']} has no version that is ready.")
         return files
 
     def download(
         self,
-        f: Fields,
+        fields: Fields,
         item: Row,
         files: dict[str, Path],
         *,
@@ -58,9 +58,9 @@ class VersionedService(Service):
     ) -> Response:
         """Answer with a redirect to one file or to an archive of all, and count the download."""
         if name:
-            answer = self.transfers.redirect_to_one(f, files, name, where=item["handle"])
+            answer = self.transfers.redirect_to_one(fields, files, name, where=item["handle"])
         else:
-            answer = self.transfers.redirect_to_all(f, files, archive)
+            answer = self.transfers.redirect_to_all(fields, files, archive)
         self.versions.count_download(item)
         return answer
 

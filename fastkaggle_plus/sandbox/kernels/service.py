@@ -47,17 +47,17 @@ class KernelService(Service):
         self.account.check(request.headers.get("authorization", ""))
         owner, slug = request.path_params["owner"], request.path_params["slug"]
         label = request.query_params.get("versionLabel", "")
-        f = Fields({"userName": owner, "kernelSlug": slug, "versionLabel": label})
-        version = await run_in_threadpool(self._version, f)
+        fields = Fields({"userName": owner, "kernelSlug": slug, "versionLabel": label})
+        version = await run_in_threadpool(self._version, fields)
         return log_response(self.sessions.runs, version)
 
-    def rpc_save_kernel(self, f: Fields) -> Row:
-        fields = version_fields(f)
-        code = source_code(f, fields["kernelType"])
+    def rpc_save_kernel(self, fields: Fields) -> Row:
+        kept = version_fields(fields)
+        code = source_code(fields, kept["kernelType"])
         with self.sessions.store.state.writing():
-            kernel = save_name(f, self.sessions.store, self.account.user)
-            _, invalid = split_sources(fields, self.sessions.find_source)
-            number, session = self.sessions.add(kernel["id"], fields, code)
+            kernel = save_name(fields, self.sessions.store, self.account.user)
+            _, invalid = split_sources(kept, self.sessions.find_source)
+            number, session = self.sessions.add(kernel["id"], kept, code)
         if session is not None:
             self.sessions.start(session)
         handle = f"{kernel['owner']}/{kernel['slug']}"
@@ -71,31 +71,31 @@ class KernelService(Service):
             **{f"invalid{kind.title()}Sources": invalid.get(kind, []) for kind in SOURCE_FIELDS},
         }
 
-    def rpc_get_kernel_session_status(self, f: Fields) -> Row:
-        version = self._version(f)
+    def rpc_get_kernel_session_status(self, fields: Fields) -> Row:
+        version = self._version(fields)
         failure = {"failureMessage": version.failure} if version.failure else {}
         return {"status": version.status, **failure}
 
-    def rpc_list_kernel_session_output(self, f: Fields) -> Row:
-        version = self._version(f)
+    def rpc_list_kernel_session_output(self, fields: Fields) -> Row:
+        version = self._version(fields)
         rows = [
-            {"fileName": n, "url": self.transfers.link(f, p)}
+            {"fileName": n, "url": self.transfers.link(fields, p)}
             for n, p in self._outputs(version).items()
         ]
-        answer = page("files", rows, f)
-        if not f.get("pageToken"):
+        answer = page("files", rows, fields)
+        if not fields.get("pageToken"):
             log = self.sessions.runs.log(version.session)
             answer["log"] = json.dumps(log) if version.session else ""
         return answer
 
-    def rpc_list_kernel_files(self, f: Fields) -> Row:
-        return page("files", file_rows(self._outputs(self._version(f))), f)
+    def rpc_list_kernel_files(self, fields: Fields) -> Row:
+        return page("files", file_rows(self._outputs(self._version(fields))), fields)
 
-    def rpc_get_kernel(self, f: Fields) -> Row:
+    def rpc_get_kernel(self, fields: Fields) -> Row:
         # kaggle 2.2.4 sends owner/slug/2 with the version in the slug
-        slug, _, number = f.text("kernelSlug").partition("/")
+        slug, _, number = fields.text("kernelSlug").partition("/")
         label = {"versionLabel": f"v{number}"} if number else {}
-        version = self._version(Fields({**f, "kernelSlug": slug, **label}))
+        version = self._version(Fields({**fields, "kernelSlug": slug, **label}))
         blob = {
             "source": version.code,
             "language": version.fields["language"],
@@ -104,45 +104,45 @@ class KernelService(Service):
         }
         return {"metadata": self._facts(version), "blob": blob}
 
-    def rpc_list_kernels(self, f: Fields) -> Row:
-        found = [v for v in self.sessions.store.all() if self._matches(v, f)]
-        if f.enum("group") in _OTHERS:
+    def rpc_list_kernels(self, fields: Fields) -> Row:
+        found = [v for v in self.sessions.store.all() if self._matches(v, fields)]
+        if fields.enum("group") in _OTHERS:
             found = []
-        if f.enum("sortBy") == "DATE_CREATED":
+        if fields.enum("sortBy") == "DATE_CREATED":
             found.sort(key=lambda v: v.kernel, reverse=True)
         else:
             found.sort(key=lambda v: (v.started or 0.0, v.kernel), reverse=True)
-        return page("kernels", [self._facts(v) for v in found], f)
+        return page("kernels", [self._facts(v) for v in found], fields)
 
-    def rpc_download_kernel_output(self, f: Fields) -> Response:
-        number = strict(f, "versionNumber", 0)
-        names = {"userName": f.text("ownerSlug"), "kernelSlug": f.text("kernelSlug")}
+    def rpc_download_kernel_output(self, fields: Fields) -> Response:
+        number = strict(fields, "versionNumber", 0)
+        names = {"userName": fields.text("ownerSlug"), "kernelSlug": fields.text("kernelSlug")}
         label = {"versionLabel": f"v{number}"} if number else {}
         version = self._version(Fields({**names, **label}))
         files = self._outputs(version)
-        if name := f.text("filePath"):
+        if name := fields.text("filePath"):
             where = f"the output of {version.handle} version {version.number}"
-            return self.transfers.redirect_to_one(f, files, name, where=where)
-        return self.transfers.redirect_to_all(f, files)
+            return self.transfers.redirect_to_one(fields, files, name, where=where)
+        return self.transfers.redirect_to_all(fields, files)
 
-    def rpc_download_kernel_output_zip(self, f: Fields) -> Response:
-        row = self._session(f)
+    def rpc_download_kernel_output_zip(self, fields: Fields) -> Response:
+        row = self._session(fields)
         version = self.sessions.store.version(row["kernel"], row["version"])
         if version is None:
             raise Refused(404, f"Session {row['id']} was not found.")
-        return self.transfers.redirect_to_all(f, self._outputs(version), f"{version.slug}.zip")
+        return self.transfers.redirect_to_all(fields, self._outputs(version), f"{version.slug}.zip")
 
-    def rpc_delete_kernel(self, f: Fields) -> Row:
-        self.sessions.delete(self._kernel(f)["id"])
+    def rpc_delete_kernel(self, fields: Fields) -> Row:
+        self.sessions.delete(self._kernel(fields)["id"])
         return {}
 
-    def rpc_cancel_kernel_session(self, f: Fields) -> Row:
-        session = self._session(f)["id"]
+    def rpc_cancel_kernel_session(self, fields: Fields) -> Row:
+        session = self._session(fields)["id"]
         if self.sessions.runs.stop(session, "The session was cancelled."):
             return {}
         return {"errorMessage": f"Session {session} has ended."}
 
-    def rpc_get_accelerator_quota_statistics(self, f: Fields) -> Row:
+    def rpc_get_accelerator_quota_statistics(self, fields: Fields) -> Row:
         answer: Row = {"quotaRefreshTime": timestamp(week_start() + timedelta(days=7))}
         for name in ("gpu", "tpu"):
             q = self.sessions.quota(name)
@@ -156,14 +156,14 @@ class KernelService(Service):
             }
         return answer
 
-    def _kernel(self, f: Fields) -> Row:
-        found = self.sessions.store.find(f.text("userName"), f.text("kernelSlug"))
+    def _kernel(self, fields: Fields) -> Row:
+        found = self.sessions.store.find(fields.text("userName"), fields.text("kernelSlug"))
         if found is None:
             raise Refused(403, DENIED)
         return found
 
-    def _version(self, f: Fields) -> KernelVersion:
-        kernel, label = self._kernel(f), f.text("versionLabel")
+    def _version(self, fields: Fields) -> KernelVersion:
+        kernel, label = self._kernel(fields), fields.text("versionLabel")
         version, number = None, re.fullmatch(r"v(\d{1,9})", label)
         if number or not label:
             version = self.sessions.store.version(kernel["id"], int(number[1]) if number else None)
@@ -175,8 +175,8 @@ class KernelService(Service):
             )
         return version
 
-    def _session(self, f: Fields) -> Row:
-        id = strict(f, "kernelSessionId", 0)
+    def _session(self, fields: Fields) -> Row:
+        id = strict(fields, "kernelSessionId", 0)
         row = self.sessions.store.session(id)
         if row is None or row["submission"] is not None:
             raise Refused(404, f"Session {id} was not found.")
@@ -188,7 +188,7 @@ class KernelService(Service):
             return {}
         return self.sessions.store.outputs(version.session)
 
-    def _matches(self, v: KernelVersion, f: Fields) -> bool:
+    def _matches(self, v: KernelVersion, fields: Fields) -> bool:
         """Say whether a kernel fits the filters of a ListKernels request."""
         sources = (
             ("competition", "competitionDataSources"),
@@ -197,13 +197,13 @@ class KernelService(Service):
         )
         return (
             all(
-                f.text(name).lower() in ("", "all", v.fields[name])
+                fields.text(name).lower() in ("", "all", v.fields[name])
                 for name in ("language", "kernelType")
             )
-            and all(_has_source(v.fields[field], f.text(name)) for name, field in sources)
-            and f.text("user") in ("", v.owner)
-            and f.text("search").lower() in f"{v.title} {v.slug}".lower()
-            and (f.text("outputType").lower() != "data" or bool(self._outputs(v)))
+            and all(_has_source(v.fields[field], fields.text(name)) for name, field in sources)
+            and fields.text("user") in ("", v.owner)
+            and fields.text("search").lower() in f"{v.title} {v.slug}".lower()
+            and (fields.text("outputType").lower() != "data" or bool(self._outputs(v)))
         )
 
     def _facts(self, v: KernelVersion) -> Row:
