@@ -11,8 +11,8 @@ from starlette.responses import Response
 from .bundles import Bundle
 from .kernels.code_submissions import CodeSubmissions
 from .limits import daily_submissions
-from .listing import count_by_extension, list_folder
-from .rpc import Fields, Refused, Row, Service, modified, page, timestamp
+from .listing import count_by_extension, file_rows, list_folder
+from .rpc import Fields, Refused, Row, Service, need, page, timestamp
 from .submissions import Submissions, deadline, is_over
 from .transfers import Transfers
 
@@ -49,16 +49,8 @@ class CompetitionService(Service):
         return self._facts(self._bundle(fields))
 
     def rpc_list_data_files(self, fields: Fields) -> Row:
-        rows = [
-            {
-                "ref": name,
-                "name": name,
-                "totalBytes": file.stat().st_size,
-                "creationDate": modified(file),
-            }
-            for name, file in self._bundle(fields).files.items()
-        ]
-        return page("files", rows, fields)
+        rows = file_rows(self._bundle(fields).files)
+        return page("files", [{"ref": r["name"], **r} for r in rows], fields)
 
     def rpc_list_data_tree_files(self, fields: Fields) -> Row:
         return list_folder(self._bundle(fields).files, fields)
@@ -199,9 +191,8 @@ class CompetitionService(Service):
 
     def _find_submission(self, ref: int) -> Row:
         row = self.submissions.one(ref)
-        if row is None or row["slug"] not in self.bundles:
-            raise Refused(404, f"Submission {ref} was not found.")
-        return row
+        is_known = row is not None and row["slug"] in self.bundles
+        return need(row if is_known else None, f"Submission {ref} was not found.")
 
     def _standings(self, bundle: Bundle, *, public: bool = False) -> list[Row]:
         return self.submissions.standings(bundle.slug, private=is_over(bundle) and not public)
@@ -226,8 +217,7 @@ class CompetitionService(Service):
             "maxTeamSize": 1,
             "evaluationMetric": comp.metric,
             "isKernelsSubmissionsOnly": comp.code_competition,
-            "enabledDate": "2020-01-01T00:00:00Z",
-            "dateCreated": "2020-01-01T00:00:00Z",
+            **dict.fromkeys(("enabledDate", "dateCreated"), "2020-01-01T00:00:00Z"),
             "hostName": "sandbox",
         }
         if rank := own_rank(standings):
@@ -246,8 +236,7 @@ class CompetitionService(Service):
             "publicScore": public,
             "privateScore": private,
             "status": r["status"],
-            "submittedBy": self.user,
-            "submittedByRef": self.user,
+            **dict.fromkeys(("submittedBy", "submittedByRef"), self.user),
             "teamName": r["team"],
             "url": f"https://www.kaggle.com/submissions/{r['ref']}",
         }

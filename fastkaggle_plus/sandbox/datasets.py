@@ -4,11 +4,12 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from starlette.responses import Response
 
-from .listing import count_by_extension, list_folder
-from .rpc import Fields, Refused, Rejected, Row, modified, page
+from .listing import count_by_extension, file_rows, list_folder
+from .rpc import Fields, Rejected, Row, need, page
 from .versioned_service import VersionedService, owner_of, slug_of, split_version
 
 KIND = "datasets"
@@ -28,6 +29,7 @@ _FILE_TYPES = {
     "PARQUET": (".parquet",),
 }
 _LICENSES = {"CC": ("cc",), "GPL": ("gpl", "lgpl", "agpl"), "ODB": ("odb", "dbcl")}
+_SHOWN_FACTS = ("title", "subtitle", "description", "licenseName", "isPrivate")
 _SETTINGS = (
     "title subtitle description keywords licenses collaborators data expectedUpdateFrequency "
     "userSpecifiedSources"
@@ -37,6 +39,10 @@ _SETTINGS = (
 @dataclass
 class DatasetService(VersionedService):
     """The methods of DatasetApiService."""
+
+    kind: ClassVar[str] = KIND
+    noun: ClassVar[str] = "dataset"
+    version_field: ClassVar[str] = "datasetVersionNumber"
 
     def folder(self, handle: str, version: int | None = None) -> Path | None:
         """Return the folder of owner/slug or owner/slug/version; None if it is not ready."""
@@ -60,14 +66,12 @@ class DatasetService(VersionedService):
         return page("datasets", rows, fields)
 
     def rpc_get_dataset(self, fields: Fields) -> Row:
-        item = self._item(fields)
-        owner = owner_of(item)
+        item = self.find(fields)
         versions = [
             {
                 "versionNumber": v["number"],
                 "creationDate": v["date"],
-                "creatorName": owner,
-                "creatorRef": owner,
+                **dict.fromkeys(("creatorName", "creatorRef"), owner_of(item)),
                 "versionNotes": v["notes"],
                 "status": v["status"],
             }
@@ -80,22 +84,21 @@ class DatasetService(VersionedService):
         return facts
 
     def rpc_list_dataset_files(self, fields: Fields) -> Row:
-        item, number = self._version(fields)
-        newest = self.versions.all(item)[0]
-        if newest["status"] == "FAILED" and self.versions.ready(item) is None:
-            return {"datasetFiles": [], "errorMessage": newest["error"], "nextPageToken": ""}
+        item = self.find(fields)
+        number, current = self.number(item, fields), self.versions.current(item)
+        if current["status"] == "FAILED":
+            return {"datasetFiles": [], "errorMessage": current["error"], "nextPageToken": ""}
         return page("datasetFiles", self._files(item, number), fields)
 
     def rpc_list_tree_dataset_files(self, fields: Fields) -> Row:
-        item, number = self._version(fields)
-        return list_folder(self.versions.files(item, number), fields, must_exist=item["handle"])
+        item = self.find(fields)
+        return list_folder(self.files(item, fields), fields, must_exist=item["handle"])
 
     def rpc_get_dataset_files_summary(self, fields: Fields) -> Row:
-        item, number = self._version(fields)
-        return count_by_extension(self.versions.files(item, number))
+        return count_by_extension(self.files(self.find(fields), fields))
 
     def rpc_get_dataset_metadata(self, fields: Fields) -> Row:
-        item = self._item(fields)
+        item = self.find(fields)
         facts = item["facts"]
         described = [
             {k: r[k] for k in ("name", "description", "totalBytes") if r[k]}
@@ -109,24 +112,20 @@ class DatasetService(VersionedService):
             "isPrivate": facts["isPrivate"],
             "usabilityRating": 0.0,
             "totalDownloads": item["downloads"],
-            "keywords": [],
-            "collaborators": [],
+            **{"keywords": [], "collaborators": [], "subtitle": "", "description": ""},
             "data": described,
-            "subtitle": "",
-            "description": "",
             "licenses": [{"name": facts.get("licenseName") or "unknown"}],
         }
         return {"info": info | {name: facts[name] for name in _SETTINGS if name in facts}}
 
     def rpc_update_dataset_metadata(self, fields: Fields) -> Row:
-        item, settings = self._item(fields), fields.inner("settings")
+        item, settings = self.find(fields), fields.inner("settings")
         title, licenses = settings.text("title"), settings.get("licenses") or []
         errors = _title_errors(title) if title else []
         errors += _subtitle_errors(settings.text("subtitle"))
         if len(licenses) > 1:
             errors.append("Please specify exactly one license.")
-        if not errors and title and (other := self._titled(title)) and other["id"] != item["id"]:
-            errors.append(_title_taken(title))
+        errors = errors or self._taken_errors(title, id=item["id"])
         image = settings.inner("image").text("token")
         if image and not self.transfers.use_upload(image):
             errors.append("The image's upload is unknown, not complete, or was used before.")
@@ -145,32 +144,22 @@ class DatasetService(VersionedService):
         return {"errors": []}
 
     def rpc_download_dataset(self, fields: Fields) -> Response:
-        item = self._item(fields)
-        files = self.ready_files(item, fields, "datasetVersionNumber", "Dataset")
-        return self.download(
-            fields, item, files, name=fields.text("fileName"), archive="archive.zip"
-        )
+        name = fields.text("fileName")
+        return self.download(self.find(fields), fields, name=name, archive="archive.zip")
 
-    def rpc_download_dataset_raw(self, fields: Fields) -> Response:
-        return self.rpc_download_dataset(fields)
+    rpc_download_dataset_raw = rpc_download_dataset
 
     def rpc_upload_dataset_file(self, fields: Fields) -> Row:
         return self.transfers.open_upload(fields)
 
     def rpc_create_dataset(self, fields: Fields) -> Row:
-        owner, title, subtitle = (
-            fields.text("ownerSlug"),
-            fields.text("title"),
-            fields.text("subtitle"),
-        )
-        owner = owner or self.user
+        owner = fields.text("ownerSlug") or self.user
+        title, subtitle = fields.text("title"), fields.text("subtitle")
         slug = fields.text("slug") or re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
-        self.need_own(owner, "dataset")
+        self.need_own(owner)
         handle = f"{owner}/{slug}".lower()
         errors = [*_slug_errors(slug), *_title_errors(title), *_subtitle_errors(subtitle)]
-        if not errors and (self.versions.item(KIND, handle) or self._titled(title)):
-            errors.append(_title_taken(title))
-        if errors:
+        if errors := errors or self._taken_errors(title, handle=handle):
             raise Rejected(" ".join(errors))
         facts = {
             "title": title,
@@ -180,24 +169,22 @@ class DatasetService(VersionedService):
             "description": fields.text("description"),
             "keywords": fields.texts("categoryIds"),
         }
-        return _saved(
-            self.versions.create(KIND, handle, facts, files=fields, notes="Initial release")
-        )
+        notes = "Initial release"
+        return _saved(self.versions.create(KIND, handle, facts, files=fields, notes=notes))
 
     def rpc_create_dataset_version(self, fields: Fields) -> Row:
-        return self._add_version(self._item(fields), fields.inner("body"))
+        return self._add_version(self.find(fields), fields.inner("body"))
 
     def rpc_create_dataset_version_by_id(self, fields: Fields) -> Row:
-        item = self.versions.item_by_id(KIND, fields.number("id"))
-        if item is None:
-            raise Refused(404, f"Dataset {fields.number('id')} was not found.")
+        id = fields.number("id")
+        item = need(self.versions.item_by_id(KIND, id), f"Dataset {id} was not found.")
         return self._add_version(item, fields.inner("body"))
 
     def rpc_get_dataset_status(self, fields: Fields) -> Row:
-        return {"status": self.versions.all(self._item(fields))[0]["status"]}
+        return {"status": self.versions.all(self.find(fields))[0]["status"]}
 
     def rpc_delete_dataset(self, fields: Fields) -> Row:
-        self.versions.delete(self._item(fields))
+        self.versions.delete(self.find(fields))
         return {}
 
     def _add_version(self, item: Row, body: Fields) -> Row:
@@ -217,18 +204,16 @@ class DatasetService(VersionedService):
         )
         return _saved(item)
 
-    def _item(self, fields: Fields) -> Row:
-        return self.find(KIND, "dataset", fields)
-
-    def _version(self, fields: Fields) -> tuple[Row, int | None]:
-        item = self._item(fields)
-        return item, self.ready_number(item, fields, "datasetVersionNumber", "Dataset")
-
-    def _titled(self, title: str) -> Row | None:
-        found = [
-            d for d in self.versions.items(KIND) if d["facts"]["title"].lower() == title.lower()
-        ]
-        return found[0] if found else None
+    def _taken_errors(self, title: str, *, handle: str = "", id: int = 0) -> list[str]:
+        """Return an error if a dataset other than number `id` has this title or handle."""
+        for other in self.versions.items(KIND):
+            is_same = other["handle"] == handle or other["facts"]["title"].lower() == title.lower()
+            if is_same and other["id"] != id:
+                return [
+                    f'The requested title "{title}" is already in use by a dataset. '
+                    "Please choose another title."
+                ]
+        return []
 
     def _matches(self, item: Row, fields: Fields) -> bool:
         """Say whether a dataset fits the filters of a ListDatasets request."""
@@ -243,8 +228,7 @@ class DatasetService(VersionedService):
             and tags <= set(facts.get("keywords", []))
             and facts.get("licenseName", "").lower().startswith(licenses)
             and (
-                suffixes is None
-                or any(n.lower().endswith(suffixes) for n in self.versions.files(item))
+                not suffixes or any(n.lower().endswith(suffixes) for n in self.versions.files(item))
             )
         )
 
@@ -253,38 +237,30 @@ class DatasetService(VersionedService):
         known = {e["path"]: e for e in json.loads(version["plan"])} if version else {}
         return [
             {
-                "ref": n,
-                "name": n,
+                **row,
+                "ref": row["name"],
                 "datasetRef": item["handle"],
                 "ownerRef": owner_of(item),
-                "totalBytes": p.stat().st_size,
-                "creationDate": modified(p),
-                "fileType": p.suffix,
-                "description": known.get(n, {}).get("description", ""),
-                "columns": known.get(n, {}).get("columns", []),
+                "fileType": Path(row["name"]).suffix,
+                "description": known.get(row["name"], {}).get("description", ""),
+                "columns": known.get(row["name"], {}).get("columns", []),
             }
-            for n, p in self.versions.files(item, number).items()
+            for row in file_rows(self.versions.files(item, number))
         ]
 
     def _facts(self, item: Row) -> Row:
         facts, owner = item["facts"], owner_of(item)
         current = self.versions.current(item)
         return {
+            **{name: facts.get(name, "") for name in _SHOWN_FACTS},
+            **dict.fromkeys(("creatorName", "ownerName", "ownerRef"), owner),
             "id": item["id"],
             "ref": item["handle"],
-            "title": facts["title"],
-            "subtitle": facts.get("subtitle", ""),
-            "creatorName": owner,
             "creatorUrl": f"https://www.kaggle.com/{owner}",
             "totalBytes": current["size"],
             "url": _url(item),
             "lastUpdated": item["changed"],
             "downloadCount": item["downloads"],
-            "isPrivate": facts["isPrivate"],
-            "licenseName": facts.get("licenseName", ""),
-            "description": facts.get("description", ""),
-            "ownerName": owner,
-            "ownerRef": owner,
             "currentVersionNumber": current["number"],
             "tags": [{"ref": t, "name": t} for t in facts.get("keywords", [])],
         }
@@ -296,13 +272,6 @@ def _url(item: Row) -> str:
 
 def _saved(item: Row) -> Row:
     return {"ref": item["handle"], "url": _url(item), "status": "ok", "invalidTags": []}
-
-
-def _title_taken(title: str) -> str:
-    return (
-        f'The requested title "{title}" is already in use by a dataset. '
-        "Please choose another title."
-    )
 
 
 def _slug_errors(slug: str) -> list[str]:

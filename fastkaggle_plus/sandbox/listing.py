@@ -22,14 +22,8 @@ def list_folder(files: Mapping[str, Path], fields: Fields, *, must_exist: str = 
         in_folders.setdefault(folder, []).append(rest)
     directories = [_directory(at, d, names) for d, names in sorted(in_folders.items())]
     direct = [
-        {
-            "name": n,
-            "relativeUrl": f"{at}/{n}".strip("/"),
-            "totalBytes": p.stat().st_size,
-            "creationDate": modified(p),
-        }
-        for n, p in inside.items()
-        if "/" not in n
+        {**row, "relativeUrl": f"{at}/{row['name']}".strip("/")}
+        for row in file_rows({n: p for n, p in inside.items() if "/" not in n})
     ]
     cut = page("children", [*directories, *direct], fields)
     children = cut.pop("children")
@@ -43,10 +37,10 @@ def list_folder(files: Mapping[str, Path], fields: Fields, *, must_exist: str = 
     }
 
 
-def file_rows(files: Mapping[str, Path]) -> list[Row]:
-    """Return name, size and date of each file."""
+def file_rows(files: Mapping[str, Path], size: str = "totalBytes") -> list[Row]:
+    """Return name, size and date of each file. `size` is the name of the field for the size."""
     return [
-        {"name": n, "size": p.stat().st_size, "creationDate": modified(p)} for n, p in files.items()
+        {"name": n, size: p.stat().st_size, "creationDate": modified(p)} for n, p in files.items()
     ]
 
 

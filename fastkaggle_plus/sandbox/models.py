@@ -3,11 +3,12 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from starlette.responses import Response
 
 from .listing import file_rows
-from .rpc import Fields, Refused, Rejected, Row, page
+from .rpc import Fields, Refused, Rejected, Row, need, page
 from .versioned_service import VersionedService, owner_of, slug_of, split_version
 
 MODEL = "model"  # the kind of a model, which has variations
@@ -17,16 +18,24 @@ _FRAMEWORKS = (
     "TENSOR_FLOW_1 TENSOR_FLOW_2 TF_LITE TF_JS PY_TORCH JAX FLAX PAX MAX_TEXT GEMMA_CPP GGML GGUF "
     "CORAL SCIKIT_LEARN MXNET ONNX KERAS TRANSFORMERS API OTHER TENSOR_RT_LLM TRITON VLLM"
 ).split()
-_MODEL_FACTS = "title subtitle isPrivate description publishTime provenanceSources".split()
-_VARIATION_FACTS = (
-    "overview usage fineTunable trainingData licenseName modelInstanceType baseModelInstance "
-    "externalBaseModelUrl"
-).split()
+# The facts of a model and of a variation, with the values of missing ones.
+_MODEL_FACTS: Row = {
+    **dict.fromkeys("title subtitle description publishTime provenanceSources".split(), ""),
+    "isPrivate": False,
+}
+_VARIATION_FACTS: Row = {
+    **dict.fromkeys("overview usage licenseName externalBaseModelUrl".split(), ""),
+    **{"modelInstanceType": "", "baseModelInstance": "", "fineTunable": False, "trainingData": []},
+}
 
 
 @dataclass
 class ModelService(VersionedService):
     """The methods of ModelApiService."""
+
+    kind: ClassVar[str] = MODEL
+    noun: ClassVar[str] = "model"
+    version_field: ClassVar[str] = "versionNumber"
 
     def folder(self, handle: str, version: int | None = None) -> Path | None:
         """Return the files of owner/model/framework/variation, with or without /version at its end.
@@ -57,47 +66,46 @@ class ModelService(VersionedService):
         if order == "CREATE_TIME":
             found.sort(key=lambda m: m["id"], reverse=True)
         elif order == "DOWNLOAD_COUNT":
-            found.sort(key=self._downloads, reverse=True)
+            found.sort(key=lambda m: sum(i["downloads"] for i in self._variations(m)), reverse=True)
         return {
             **page("models", [self._model(m) for m in found], fields),
             "totalResults": len(found),
         }
 
     def rpc_get_model(self, fields: Fields) -> Row:
-        return self._model(self._item(fields))
+        return self._model(self.find(fields))
 
     def rpc_create_model(self, fields: Fields) -> Row:
         owner, slug, title = fields.text("ownerSlug"), fields.text("slug"), fields.text("title")
-        self.need_own(owner, "model")
+        self.need_own(owner)
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,49}", slug):
             allowed = "letters, digits and hyphens only, 50 at most"
             raise Rejected(f"The model slug {slug!r} may hold {allowed}.")
         if not title or "INSERT_" in title:
             raise Rejected("The model needs a title.")
-        facts = {"isPrivate": False, **{k: fields[k] for k in _MODEL_FACTS if k in fields}}
+        facts = {"isPrivate": False, **_given(fields, _MODEL_FACTS)}
         return _saved(self.versions.create(MODEL, f"{owner}/{slug}", facts))
 
     def rpc_update_model(self, fields: Fields) -> Row:
-        item = self._item(fields)
+        item = self.find(fields)
         self.versions.change(item, _masked(fields, _MODEL_FACTS))
         return _saved(item)
 
     def rpc_delete_model(self, fields: Fields) -> Row:
-        item = self._item(fields)
+        item = self.find(fields)
         for variation in self._variations(item):
             self.versions.delete(variation)
         self.versions.delete(item)
         return {}
 
     def rpc_create_model_instance(self, fields: Fields) -> Row:
-        model, body = self._item(fields), fields.inner("body")
+        model, body = self.find(fields), fields.inner("body")
         slug, framework = body.text("instanceSlug"), _framework(body)
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", slug):
             allowed = "letters, digits, hyphens, points and underscores only"
             raise Rejected(f"The variation {slug!r} may hold {allowed}.")
         handle = f"{model['handle']}/{framework}/{slug}"
-        facts = {k: body[k] for k in _VARIATION_FACTS if k in body}
-        facts["framework"] = _ENUM_NAMES[framework]
+        facts = {**_given(body, _VARIATION_FACTS), "framework": _ENUM_NAMES[framework]}
         if self.versions.item(VARIATION, handle):
             raise Rejected(f"A variation {slug!r} with this framework exists already.", 409)
         notes = body.text("versionNotes")
@@ -131,11 +139,11 @@ class ModelService(VersionedService):
         return {}
 
     def rpc_list_model_instances(self, fields: Fields) -> Row:
-        rows = [self._listed_facts(i) for i in self._variations(self._item(fields))]
+        rows = [self._listed_facts(i) for i in self._variations(self.find(fields))]
         return page("instances", rows, fields)
 
     def rpc_list_model_instance_versions(self, fields: Fields) -> Row:
-        model, item = self._item(fields), self._variation(fields)
+        model, item = self.find(fields), self._variation(fields)
         owner, name, _, slug = item["handle"].split("/")
         rows = [
             {
@@ -157,44 +165,29 @@ class ModelService(VersionedService):
         return {"versionList": {"versions": cut["versions"]}, "nextPageToken": cut["nextPageToken"]}
 
     def rpc_list_model_instance_version_files(self, fields: Fields) -> Row:
-        files = self.ready_files(self._variation(fields), fields, "versionNumber", "Model")
-        return page("files", file_rows(files), fields)
+        files = self.files(self._variation(fields), fields, must_exist=True)
+        return page("files", file_rows(files, "size"), fields)
 
     def rpc_download_model_instance_version(self, fields: Fields) -> Response:
-        item = self._variation(fields)
-        files = self.ready_files(item, fields, "versionNumber", "Model")
-        return self.download(
-            fields, item, files, name=fields.text("path"), archive="archive.tar.gz"
-        )
+        name = fields.text("path")
+        return self.download(self._variation(fields), fields, name=name, archive="archive.tar.gz")
 
     def rpc_upload_model_file(self, fields: Fields) -> Row:
         return self.transfers.open_upload(fields)
 
-    def _item(self, fields: Fields) -> Row:
-        return self.find(MODEL, "model", fields)
-
     def _variation(self, fields: Fields) -> Row:
-        handle = (
-            f"{self._item(fields)['handle']}/{_framework(fields)}/{fields.text('instanceSlug')}"
-        )
-        item = self.versions.item(VARIATION, handle)
-        if item is None:
-            raise Refused(404, f"Model variation {handle} was not found.")
-        return item
+        handle = f"{self.find(fields)['handle']}/{_framework(fields)}/{fields.text('instanceSlug')}"
+        found = self.versions.item(VARIATION, handle)
+        return need(found, f"Model variation {handle} was not found.")
 
     def _variations(self, model: Row) -> list[Row]:
         start = f"{model['handle']}/"
         return [i for i in self.versions.items(VARIATION) if i["handle"].startswith(start)]
 
-    def _downloads(self, model: Row) -> int:
-        return sum(i["downloads"] for i in self._variations(model))
-
     def _model(self, item: Row) -> Row:
         return {
-            "subtitle": "",
-            "description": "",
+            **_MODEL_FACTS,
             "publishTime": item["created"],
-            "provenanceSources": "",
             **item["facts"],
             "id": item["id"],
             "ref": item["handle"],
@@ -207,16 +200,10 @@ class ModelService(VersionedService):
         }
 
     def _facts(self, item: Row) -> Row:
-        facts = {
-            "overview": "",
-            "usage": "",
-            "fineTunable": False,
-            "trainingData": [],
-            "licenseName": "",
-            "externalBaseModelUrl": "",
-            **item["facts"],
-        }
-        base = facts.pop("baseModelInstance", "").split("/")
+        facts = {**_VARIATION_FACTS, **item["facts"]}
+        if "modelInstanceType" not in item["facts"]:  # "" is no member of the protocol's enum
+            facts.pop("modelInstanceType")
+        base = facts.pop("baseModelInstance").split("/")
         if len(base) == 4 and framework_slug(base[2]) in _ENUM_NAMES:
             facts["baseModelInstanceInformation"] = {
                 "owner": {"slug": base[0]},
@@ -267,12 +254,16 @@ def _framework(fields: Fields) -> str:
     return slug
 
 
-def _masked(fields: Fields, known: list[str]) -> Row:
+def _given(fields: Fields, known: Row) -> Row:
+    """Return the known facts of a request."""
+    return {name: fields[name] for name in known if name in fields}
+
+
+def _masked(fields: Fields, known: Row) -> Row:
     """Return the facts in an update's mask; a field that is missing gets its default value."""
-    mask = [n for n in fields.text("updateMask").split(",") if n]
+    mask = fields.text("updateMask").split(",")
     names = [re.sub(r"_(\w)", lambda m: m[1].upper(), n) for n in mask]
-    defaults = {"isPrivate": False, "fineTunable": False, "trainingData": []}
-    return {n: fields.get(n, defaults.get(n, "")) for n in names if n in known}
+    return {n: fields.get(n, known[n]) for n in names if n in known}
 
 
 def _version_id(item: Row, version: Row) -> int:

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute
 
 Row = dict[str, Any]  # a JSON object of an answer, or a row of the state
+T = TypeVar("T")
 _PAGE_SIZE = 20
 
 
@@ -83,6 +84,13 @@ class Service:
     def rejection(self, error: Rejected) -> Row:
         """Return the answer to a request that was rejected."""
         return {"error": str(error)}
+
+
+def need(value: T | None, message: str, *, status: int = 404) -> T:
+    """Return a value that must exist. Raises Refused."""
+    if value is None:
+        raise Refused(status, message)
+    return value
 
 
 def page(name: str, rows: list[Row], fields: Fields) -> Row:

@@ -21,7 +21,6 @@ from .competitions import CompetitionService
 from .datasets import DatasetService
 from .fault_middleware import DroppableProtocol
 from .faults import Faults
-from .inbox import InboxService
 from .kernels.code_submissions import CodeSubmissions
 from .kernels.mounts import ServedSources
 from .kernels.runs import KernelRuns
@@ -186,7 +185,7 @@ def _opened(
                 bundles, submissions, transfers, user, code
             ),
             "blobs.BlobApiService": transfers,
-            "admin.InboxFileService": InboxService(transfers),
+            "admin.InboxFileService": transfers,
             "datasets.DatasetApiService": datasets,
             "models.ModelApiService": models,
             "kernels.KernelsApiService": KernelService(sessions, transfers, owner),

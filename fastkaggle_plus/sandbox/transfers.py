@@ -1,4 +1,4 @@
-"""Downloads by signed links with ranges, and resumable uploads."""
+"""Downloads by signed links with ranges, resumable uploads, and the user's inbox."""
 
 import base64
 import functools
@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import re
 import secrets
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -23,13 +24,26 @@ LINK_LIFE_S = 3600
 
 
 class Transfers(Service):
-    """The download links and upload sessions of one sandbox, with the methods of BlobApiService."""
+    """The download links and uploads of one sandbox: BlobApiService and InboxFileService."""
 
     def __init__(self, state: State, signing: str):
         self.state, self._signing = state, signing.encode()
 
     def rpc_start_blob_upload(self, fields: Fields) -> Row:
         return self.open_upload(fields, "name")
+
+    def rpc_create_inbox_file(self, fields: Fields) -> Row:
+        at = PurePosixPath(fields.text("virtualDirectory").strip("/"))
+        if ".." in at.parts or "\0" in str(at):
+            raise Refused(400, f"virtualDirectory = {str(at)!r} is no folder of the inbox.")
+        token = fields.text("blobFileToken")
+        name = self.use_upload(token)
+        if not name:
+            raise Refused(400, "The upload is unknown, not complete, or was used before.")
+        folder = self.state.folder / "inbox" / at
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(self.state.blob(token), folder / name)
+        return {}
 
     def routes(self) -> Sequence[BaseRoute]:
         download = "/transfer/{ticket}/{expires}/{signature}/{name:path}"

@@ -12,7 +12,6 @@ from ..models import framework_slug
 
 # (kind, handle) -> its folder, or None; kind: competition | dataset | kernel | model
 FindSource = Callable[[str, str], Path | None]
-FindVersion = Callable[[str, int | None], Path | None]
 SOURCE_FIELDS = {
     "competition": "competitionDataSources",
     "dataset": "datasetDataSources",
@@ -26,8 +25,8 @@ class ServedSources:
     """The competitions, datasets and models of a sandbox, as sources of kernels."""
 
     bundles: Mapping[str, Bundle]
-    dataset: FindVersion  # (owner/slug, version) -> its folder
-    model: FindVersion  # (owner/model/framework/variation, version) -> its folder
+    dataset: Callable[[str], Path | None]  # owner/slug or owner/slug/version -> its folder
+    model: Callable[[str], Path | None]  # owner/model/framework/variation/version -> its folder
 
     def find(self, kind: str, handle: str) -> Path | None:
         """Return the folder of a source, or None.
@@ -40,15 +39,9 @@ class ServedSources:
             if bundle is None or not bundle.comp.sandbox.rules_accepted:
                 return None
             return bundle.folder / "files"
-        parts = handle.split("/")
         if kind == "model":
-            return self._find_version(self.model, parts, 4) if len(parts) == 5 else None
-        return self._find_version(self.dataset, parts, 2) if len(parts) in (2, 3) else None
-
-    def _find_version(self, find: FindVersion, parts: list[str], n_parts: int) -> Path | None:
-        if len(parts) == n_parts:
-            return find("/".join(parts), None)
-        return find("/".join(parts[:-1]), int(parts[-1])) if parts[-1].isdecimal() else None
+            return self.model(handle) if handle.count("/") == 4 else None
+        return self.dataset(handle)
 
 
 def split_sources(

@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Route
 from ..auth import Account
 from ..limits import week_start
 from ..listing import file_rows
-from ..rpc import Fields, Refused, Rejected, Row, Service, page, timestamp
+from ..rpc import Fields, Refused, Rejected, Row, Service, need, page, timestamp
 from ..transfers import Transfers
 from .log_stream import log_response
 from .mounts import SOURCE_FIELDS, split_sources
@@ -89,7 +89,7 @@ class KernelService(Service):
         return answer
 
     def rpc_list_kernel_files(self, fields: Fields) -> Row:
-        return page("files", file_rows(self._outputs(self._version(fields))), fields)
+        return page("files", file_rows(self._outputs(self._version(fields)), "size"), fields)
 
     def rpc_get_kernel(self, fields: Fields) -> Row:
         # kaggle 2.2.4 sends owner/slug/2 with the version in the slug
@@ -127,9 +127,8 @@ class KernelService(Service):
 
     def rpc_download_kernel_output_zip(self, fields: Fields) -> Response:
         row = self._session(fields)
-        version = self.sessions.store.version(row["kernel"], row["version"])
-        if version is None:
-            raise Refused(404, f"Session {row['id']} was not found.")
+        found = self.sessions.store.version(row["kernel"], row["version"])
+        version = need(found, f"Session {row['id']} was not found.")
         return self.transfers.redirect_to_all(fields, self._outputs(version), f"{version.slug}.zip")
 
     def rpc_delete_kernel(self, fields: Fields) -> Row:
@@ -158,22 +157,15 @@ class KernelService(Service):
 
     def _kernel(self, fields: Fields) -> Row:
         found = self.sessions.store.find(fields.text("userName"), fields.text("kernelSlug"))
-        if found is None:
-            raise Refused(403, DENIED)
-        return found
+        return need(found, DENIED, status=403)
 
     def _version(self, fields: Fields) -> KernelVersion:
         kernel, label = self._kernel(fields), fields.text("versionLabel")
         version, number = None, re.fullmatch(r"v(\d{1,9})", label)
         if number or not label:
             version = self.sessions.store.version(kernel["id"], int(number[1]) if number else None)
-        if version is None:
-            raise Refused(
-                404,
-                f"Version {label!r} of {kernel['owner']}/{kernel['slug']} was not found; "
-                "a label reads like v1.",
-            )
-        return version
+        handle = f"{kernel['owner']}/{kernel['slug']}"
+        return need(version, f"Version {label!r} of {handle} was not found; a label reads like v1.")
 
     def _session(self, fields: Fields) -> Row:
         id = strict(fields, "kernelSessionId", 0)
