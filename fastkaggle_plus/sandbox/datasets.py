@@ -10,18 +10,16 @@ from starlette.responses import Response
 
 from .listing import count_by_extension, file_rows, list_folder
 from .rpc import Fields, Rejected, Row, need, page
-from .versioned_service import VersionedService, owner_of, slug_of, split_version
+from .versioned_service import VERSION_PATTERN, VersionedService, owner_of, slug_of
 
 KIND = "datasets"
 # The values of isPrivate in each group. Groups of other people's datasets are empty here.
 _GROUPS = {
-    "PUBLIC": (False,),
-    "MY": (False, True),
-    "USER": (False, True),
-    "ALL": (False, True),
+    **dict.fromkeys(("PUBLIC", "MY_PUBLIC"), (False,)),
+    **dict.fromkeys(("MY", "USER", "ALL"), (False, True)),
     "MY_PRIVATE": (True,),
-    "MY_PUBLIC": (False,),
 }
+_ORDERS = {"PUBLISHED": "id", "DOWNLOAD_COUNT": "downloadCount"}
 _FILE_TYPES = {
     "CSV": (".csv", ".tsv"),
     "SQLITE": (".sqlite", ".db"),
@@ -44,10 +42,10 @@ class DatasetService(VersionedService):
     noun: ClassVar[str] = "dataset"
     version_field: ClassVar[str] = "datasetVersionNumber"
 
-    def folder(self, handle: str, version: int | None = None) -> Path | None:
+    def folder(self, handle: str) -> Path | None:
         """Return the folder of owner/slug or owner/slug/version; None if it is not ready."""
-        parts, number = split_version(handle, 2)
-        return self.versions.folder(KIND, "/".join(parts), version or number)
+        found = re.fullmatch(f"([^/]+/[^/]+){VERSION_PATTERN}", handle)
+        return self.versions.folder(KIND, found[1], int(found[2] or 0)) if found else None
 
     def rejection(self, error: Rejected) -> Row:
         return {"status": "error", "error": str(error), "invalidTags": []}
@@ -58,11 +56,8 @@ class DatasetService(VersionedService):
         rows = [self._facts(d) for d in found if self._matches(d, fields)]
         low, high = fields.number("minSize"), fields.number("maxSize")
         rows = [r for r in rows if low <= r["totalBytes"] <= (high or r["totalBytes"])]
-        order = fields.enum("sortBy", "DATASET_SORT_BY_")
-        if order == "PUBLISHED":
-            rows.sort(key=lambda r: r["id"], reverse=True)
-        elif order == "DOWNLOAD_COUNT":
-            rows.sort(key=lambda r: r["downloadCount"], reverse=True)
+        if column := _ORDERS.get(fields.enum("sortBy", "DATASET_SORT_BY_")):
+            rows.sort(key=lambda r: r[column], reverse=True)
         return page("datasets", rows, fields)
 
     def rpc_get_dataset(self, fields: Fields) -> Row:
@@ -121,8 +116,8 @@ class DatasetService(VersionedService):
     def rpc_update_dataset_metadata(self, fields: Fields) -> Row:
         item, settings = self.find(fields), fields.inner("settings")
         title, licenses = settings.text("title"), settings.get("licenses") or []
-        errors = _title_errors(title) if title else []
-        errors += _subtitle_errors(settings.text("subtitle"))
+        errors = _name_errors("title", title) if title else []
+        errors += _subtitle_errors(settings)
         if len(licenses) > 1:
             errors.append("Please specify exactly one license.")
         errors = errors or self._taken_errors(title, id=item["id"])
@@ -154,20 +149,19 @@ class DatasetService(VersionedService):
 
     def rpc_create_dataset(self, fields: Fields) -> Row:
         owner = fields.text("ownerSlug") or self.user
-        title, subtitle = fields.text("title"), fields.text("subtitle")
+        title = fields.text("title")
         slug = fields.text("slug") or re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
         self.need_own(owner)
         handle = f"{owner}/{slug}".lower()
-        errors = [*_slug_errors(slug), *_title_errors(title), *_subtitle_errors(subtitle)]
+        errors = _name_errors("slug", slug) + _name_errors("title", title)
+        errors += _subtitle_errors(fields)
         if errors := errors or self._taken_errors(title, handle=handle):
             raise Rejected(" ".join(errors))
         facts = {
             "title": title,
             "isPrivate": bool(fields.get("isPrivate", False)),
             "licenseName": fields.text("licenseName", "unknown"),
-            "subtitle": subtitle,
-            "description": fields.text("description"),
-            "keywords": fields.texts("categoryIds"),
+            **_description(fields),
         }
         notes = "Initial release"
         return _saved(self.versions.create(KIND, handle, facts, files=fields, notes=notes))
@@ -188,20 +182,12 @@ class DatasetService(VersionedService):
         return {}
 
     def _add_version(self, item: Row, body: Fields) -> Row:
-        facts = {
-            "subtitle": body.text("subtitle"),
-            "description": body.text("description"),
-            "keywords": body.texts("categoryIds"),
-        }
-        if errors := _subtitle_errors(body.text("subtitle")):
+        facts = _description(body)
+        if errors := _subtitle_errors(body):
             raise Rejected(" ".join(errors))
-        self.versions.add(
-            item,
-            body,
-            notes=body.text("versionNotes"),
-            replaces_all=bool(body.get("deleteOldVersions")),
-            facts={k: v for k, v in facts.items() if v},
-        )
+        changed = {k: v for k, v in facts.items() if v}
+        replaces_all, notes = bool(body.get("deleteOldVersions")), body.text("versionNotes")
+        self.versions.add(item, body, notes=notes, replaces_all=replaces_all, facts=changed)
         return _saved(item)
 
     def _taken_errors(self, title: str, *, handle: str = "", id: int = 0) -> list[str]:
@@ -249,8 +235,7 @@ class DatasetService(VersionedService):
         ]
 
     def _facts(self, item: Row) -> Row:
-        facts, owner = item["facts"], owner_of(item)
-        current = self.versions.current(item)
+        facts, owner, current = item["facts"], owner_of(item), self.versions.current(item)
         return {
             **{name: facts.get(name, "") for name in _SHOWN_FACTS},
             **dict.fromkeys(("creatorName", "ownerName", "ownerRef"), owner),
@@ -274,21 +259,26 @@ def _saved(item: Row) -> Row:
     return {"ref": item["handle"], "url": _url(item), "status": "ok", "invalidTags": []}
 
 
-def _slug_errors(slug: str) -> list[str]:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*", slug) or "INSERT_" in slug:
-        return [f"The dataset slug {slug!r} may hold letters, digits and hyphens only."]
-    return [] if 6 <= len(slug) <= 50 else ["The dataset slug must be between 6 and 50 characters."]
+def _description(fields: Fields) -> Row:
+    """Return the facts that a new version can change."""
+    return {
+        "subtitle": fields.text("subtitle"),
+        "description": fields.text("description"),
+        "keywords": fields.texts("categoryIds"),
+    }
 
 
-def _title_errors(title: str) -> list[str]:
-    if "INSERT_" in title:
+def _name_errors(what: str, name: str) -> list[str]:
+    """Check the slug or the title of a dataset."""
+    if what == "title" and "INSERT_" in name:
         return ["Default title detected, please change values before uploading."]
-    if 6 <= len(title) <= 50:
-        return []
-    return ["The dataset title must be between 6 and 50 characters."]
+    if what == "slug" and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*", name):
+        return [f"The dataset slug {name!r} may hold letters, digits and hyphens only."]
+    is_fine = 6 <= len(name) <= 50
+    return [] if is_fine else [f"The dataset {what} must be between 6 and 50 characters."]
 
 
-def _subtitle_errors(subtitle: str) -> list[str]:
-    if not subtitle or 20 <= len(subtitle) <= 80:
+def _subtitle_errors(fields: Fields) -> list[str]:
+    if not (subtitle := fields.text("subtitle")) or 20 <= len(subtitle) <= 80:
         return []
     return ["Subtitle length must be between 20 and 80 characters."]

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from .listing import file_rows
 from .rpc import Fields, Refused, Rejected, Row, need, page
-from .versioned_service import VersionedService, owner_of, slug_of, split_version
+from .versioned_service import VERSION_PATTERN, VersionedService, owner_of, slug_of
 
 MODEL = "model"  # the kind of a model, which has variations
 VARIATION = "models"  # the kind of a variation, which has versions and files
@@ -37,17 +37,17 @@ class ModelService(VersionedService):
     noun: ClassVar[str] = "model"
     version_field: ClassVar[str] = "versionNumber"
 
-    def folder(self, handle: str, version: int | None = None) -> Path | None:
+    def folder(self, handle: str) -> Path | None:
         """Return the files of owner/model/framework/variation, with or without /version at its end.
 
         By default the newest version that is ready; the folder is named after the version's number.
         None when there is no such version.
         """
-        parts, number = split_version(handle, 4)
-        if not parts:
+        found = re.fullmatch(f"([^/]+/[^/]+)/([^/]+)/([^/]+){VERSION_PATTERN}", handle)
+        if found is None:
             return None
-        parts[2] = framework_slug(parts[2])
-        return self.versions.folder(VARIATION, "/".join(parts), version or number)
+        variation = f"{found[1]}/{framework_slug(found[2])}/{found[3]}"
+        return self.versions.folder(VARIATION, variation, int(found[4] or 0))
 
     def rejection(self, error: Rejected) -> Row:
         return {"error": str(error), "errorCode": error.code}

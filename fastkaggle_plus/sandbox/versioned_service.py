@@ -1,6 +1,5 @@
 """The common part of the dataset and model endpoints: find an item, its version and its files."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -10,6 +9,8 @@ from starlette.responses import Response
 from .rpc import Fields, Refused, Row, Service
 from .transfers import Transfers
 from .versions import Versions
+
+VERSION_PATTERN = r"(?:/([1-9]\d{0,9}))?"  # at the end of a handle
 
 
 @dataclass
@@ -80,11 +81,3 @@ def owner_of(item: Row) -> str:
 def slug_of(item: Row) -> str:
     """Return the second part of an item's handle."""
     return str(item["handle"].split("/")[1])
-
-
-def split_version(handle: str, n_parts: int) -> tuple[list[str], int | None]:
-    """Return the parts of a handle and its version, if any; no parts for a bad handle."""
-    found = handle.split("/")
-    if len(found) == n_parts + 1 and re.fullmatch(r"[1-9]\d{0,9}", found[-1]):
-        return found[:-1], int(found[-1])
-    return (found if len(found) == n_parts else []), None

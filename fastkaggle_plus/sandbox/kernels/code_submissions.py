@@ -81,7 +81,7 @@ class CodeSubmissions:
         path = mount_path("competition", bundle.slug, self.sessions.limits.layout)
         hidden = {path: bundle.hidden} if bundle.hidden else {}
         done = functools.partial(self._end, ref, session, file_name)
-        self.sessions.start_scoring_run(session, version, hidden=hidden, done=done)
+        self.sessions.start(session, hidden=hidden, done=done)
 
     def _end(self, ref: int, session: int, file_name: str, status: str, reason: str) -> None:
         if self.sessions.is_closed:

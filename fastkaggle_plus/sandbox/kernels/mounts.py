@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,18 +44,17 @@ class ServedSources:
         return self.dataset(handle)
 
 
-def split_sources(
+def find_sources(
     fields: Mapping[str, Any],  # of SaveKernel
     find: FindSource,
-) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
-    """Return (known, invalid) sources by kind. As on Kaggle, a kernel runs without invalid ones."""
-    known: dict[str, list[str]] = {}
-    invalid: dict[str, list[str]] = {}
+) -> Iterator[tuple[str, str, Path | None]]:
+    """Yield (kind, handle, folder) of each source.
+
+    The folder of an invalid source is None. As on Kaggle, a kernel runs without it.
+    """
     for kind, field in SOURCE_FIELDS.items():
         for handle in fields.get(field) or []:
-            group = known if find(kind, _without_prefix(kind, handle)) else invalid
-            group.setdefault(kind, []).append(handle)
-    return known, invalid
+            yield kind, handle, find(kind, _without_prefix(kind, handle))
 
 
 def mount_path(kind: str, handle: str, layout: str) -> str:
@@ -69,18 +68,6 @@ def mount_path(kind: str, handle: str, layout: str) -> str:
     owner, slug = parts[:2]
     folder = "datasets" if kind == "dataset" else "notebooks"
     return f"{folder}/{owner}/{slug}" if layout == "2026" else slug
-
-
-def mount_paths(
-    known: Mapping[str, Sequence[str]], find: FindSource, layout: str
-) -> dict[str, Path]:
-    """Return the folder of each source that exists, by its path below input/."""
-    found = {}
-    for kind, handles in known.items():
-        for handle in handles:
-            if (folder := find(kind, _without_prefix(kind, handle))) is not None:
-                found[mount_path(kind, handle, layout)] = folder
-    return found
 
 
 def _without_prefix(kind: str, handle: str) -> str:

@@ -2,14 +2,14 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from ..auth import Account
@@ -17,13 +17,14 @@ from ..limits import week_start
 from ..listing import file_rows
 from ..rpc import Fields, Refused, Rejected, Row, Service, need, page, timestamp
 from ..transfers import Transfers
-from .log_stream import log_response
-from .mounts import SOURCE_FIELDS, split_sources
+from .mounts import SOURCE_FIELDS, find_sources
+from .runs import KernelRuns
 from .save_kernel import DENIED, save_name, source_code, strict, version_fields
 from .sessions import KernelSessions
 from .store import ACTIVE, KernelVersion
 
 _OTHERS = ("UPVOTED", "COLLABORATION", "FORK", "BOOKMARKED")  # groups that are empty here
+_KEEP_ALIVE_S = 2.0  # the time between comments that keep an idle log stream open
 _NOT_SHOWN = ("sessionTimeoutSeconds", "kernelExecutionType")
 
 
@@ -43,33 +44,41 @@ class KernelService(Service):
         return {"ref": "", "url": "", "error": str(error), "invalidTags": [], "kernelId": 0}
 
     async def stream_log(self, request: Request) -> Response:
-        """Answer with a version's log."""
+        """Answer with a version's log: live events while it runs, a JSON array afterwards."""
         self.account.check(request.headers.get("authorization", ""))
         owner, slug = request.path_params["owner"], request.path_params["slug"]
         label = request.query_params.get("versionLabel", "")
         fields = Fields({"userName": owner, "kernelSlug": slug, "versionLabel": label})
         version = await run_in_threadpool(self._version, fields)
-        return log_response(self.sessions.runs, version)
+        runs = self.sessions.runs
+        if version.session is None or version.status not in ACTIVE:
+            return Response(json.dumps(runs.log(version.session)), media_type="application/json")
+        events, headers = _live_events(runs, version.session), {"Cache-Control": "no-cache"}
+        return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
     def rpc_save_kernel(self, fields: Fields) -> Row:
         kept = version_fields(fields)
         code = source_code(fields, kept["kernelType"])
         with self.sessions.store.state.writing():
             kernel = save_name(fields, self.sessions.store, self.account.user)
-            _, invalid = split_sources(kept, self.sessions.find_source)
+            sources = list(find_sources(kept, self.sessions.find_source))
             number, session = self.sessions.add(kernel["id"], kept, code)
         if session is not None:
             self.sessions.start(session)
         handle = f"{kernel['owner']}/{kernel['slug']}"
-        return {
+        answer: Row = {
             "ref": f"/code/{handle}",
             "url": f"https://www.kaggle.com/code/{handle}",
             "versionNumber": number,
             "kernelId": kernel["id"],
             "error": "",
             "invalidTags": [],
-            **{f"invalid{kind.title()}Sources": invalid.get(kind, []) for kind in SOURCE_FIELDS},
+            **{f"invalid{kind.title()}Sources": [] for kind in SOURCE_FIELDS},
         }
+        for kind, source, folder in sources:
+            if folder is None:
+                answer[f"invalid{kind.title()}Sources"].append(source)
+        return answer
 
     def rpc_get_kernel_session_status(self, fields: Fields) -> Row:
         version = self._version(fields)
@@ -212,6 +221,21 @@ class KernelService(Service):
         if v.started:
             facts["lastRunTime"] = timestamp(datetime.fromtimestamp(v.started, UTC))
         return facts
+
+
+def _live_events(runs: KernelRuns, session: int) -> Iterator[str]:
+    """Yield the events of a running kernel's log from its first line on."""
+    n_sent = 0  # bytes of the log, which has one event a line
+    while True:
+        length = runs.wait_for_log(session, n_sent, _KEEP_ALIVE_S)
+        lines = runs.log_lines(session, n_sent)
+        yield from (f"data: {line.decode()}\n\n" for line in lines)
+        n_sent += sum(len(line) + 1 for line in lines)
+        if length is None:
+            yield "data: END_OF_LOG\n\n"
+            return
+        if not lines:
+            yield ": still running\n\n"
 
 
 def _has_source(handles: list[str], wanted: str) -> bool:
