@@ -4,7 +4,6 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 from starlette.responses import Response
 
@@ -27,6 +26,7 @@ _FILE_TYPES = {
     "PARQUET": (".parquet",),
 }
 _LICENSES = {"CC": ("cc",), "GPL": ("gpl", "lgpl", "agpl"), "ODB": ("odb", "dbcl")}
+_TAKEN = 'The requested title "{}" is already in use by a dataset. Please choose another title.'
 _SHOWN_FACTS = ("title", "subtitle", "description", "licenseName", "isPrivate")
 _SETTINGS = (
     "title subtitle description keywords licenses collaborators data expectedUpdateFrequency "
@@ -38,9 +38,7 @@ _SETTINGS = (
 class DatasetService(VersionedService):
     """The methods of DatasetApiService."""
 
-    kind: ClassVar[str] = KIND
-    noun: ClassVar[str] = "dataset"
-    version_field: ClassVar[str] = "datasetVersionNumber"
+    kind, noun, version_field = KIND, "dataset", "datasetVersionNumber"
 
     def folder(self, handle: str) -> Path | None:
         """Return the folder of owner/slug or owner/slug/version; None if it is not ready."""
@@ -195,10 +193,7 @@ class DatasetService(VersionedService):
         for other in self.versions.items(KIND):
             is_same = other["handle"] == handle or other["facts"]["title"].lower() == title.lower()
             if is_same and other["id"] != id:
-                return [
-                    f'The requested title "{title}" is already in use by a dataset. '
-                    "Please choose another title."
-                ]
+                return [_TAKEN.format(title)]
         return []
 
     def _matches(self, item: Row, fields: Fields) -> bool:

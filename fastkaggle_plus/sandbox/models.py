@@ -3,7 +3,6 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 from starlette.responses import Response
 
@@ -33,9 +32,7 @@ _VARIATION_FACTS: Row = {
 class ModelService(VersionedService):
     """The methods of ModelApiService."""
 
-    kind: ClassVar[str] = MODEL
-    noun: ClassVar[str] = "model"
-    version_field: ClassVar[str] = "versionNumber"
+    kind, noun, version_field = MODEL, "model", "versionNumber"
 
     def folder(self, handle: str) -> Path | None:
         """Return the files of owner/model/framework/variation, with or without /version at its end.
