@@ -7,7 +7,7 @@ import shutil
 import stat
 import tarfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -60,35 +60,30 @@ def unpack(archive: Path, dest: Path) -> None:
 
     Raises BadArchive for a member outside `dest`, for a link, and for more than LIMIT_BYTES.
     """
-    if zipfile.is_zipfile(archive):
-        _unpack_zip(archive, dest)
-    else:
-        _unpack_tar(archive, dest)
-
-
-def _unpack_zip(archive: Path, dest: Path) -> None:
     left = LIMIT_BYTES
+    for name, content in _zip(archive) if zipfile.is_zipfile(archive) else _tar(archive):
+        if content is None:
+            _target(dest, name).mkdir(parents=True, exist_ok=True)
+        else:
+            left = _write_member(content, _target(dest, name), left)
+
+
+def _zip(archive: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
+    """Yield name and content of each member of a zip; None is the content of a folder."""
     with zipfile.ZipFile(archive) as z:
         for info in z.infolist():
             if stat.S_ISLNK(info.external_attr >> 16):
                 raise BadArchive(f"Member {info.filename!r} is a link.")
-            if info.is_dir():
-                _target(dest, info.filename).mkdir(parents=True, exist_ok=True)
-            else:
-                with z.open(info) as member:
-                    left = _write_member(member, _target(dest, info.filename), left)
+            yield info.filename, None if info.is_dir() else z.open(info)
 
 
-def _unpack_tar(archive: Path, dest: Path) -> None:
-    left = LIMIT_BYTES
+def _tar(archive: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
+    """Yield name and content of each member of a tar; None is the content of a folder."""
     with tarfile.open(archive) as t:
         for info in t:
-            if info.isdir():
-                _target(dest, info.name).mkdir(parents=True, exist_ok=True)
-            elif not info.isreg() or (content := t.extractfile(info)) is None:
+            if not info.isreg() and not info.isdir():
                 raise BadArchive(f"Member {info.name!r} is neither a file nor a folder.")
-            else:
-                left = _write_member(content, _target(dest, info.name), left)
+            yield info.name, t.extractfile(info)  # None for a folder
 
 
 def _target(dest: Path, name: str) -> Path:

@@ -53,16 +53,16 @@ class Account(Service):
         known = {self.token: True, **stored}
         return any(_is_same(token, other) and is_good for other, is_good in known.items())
 
-    def rpc_hello(self, f: Fields) -> Row:
+    def rpc_hello(self, fields: Fields) -> Row:
         return {"userName": self.user}
 
-    def rpc_introspect_token(self, f: Fields) -> Row:
-        if not self.accepts(f.text("token")):
+    def rpc_introspect_token(self, fields: Fields) -> Row:
+        if not self.accepts(fields.text("token")):
             return {"active": False}
         return {"active": True, **self._owner(), "clientId": "sandbox"}
 
-    def rpc_generate_access_token(self, f: Fields) -> Row:
-        if not self.accepts(f.text("refreshToken")):
+    def rpc_generate_access_token(self, fields: Fields) -> Row:
+        if not self.accepts(fields.text("refreshToken")):
             raise Refused(401, "The refresh token is not valid.")
         return {
             "token": self._new_token(),
@@ -72,8 +72,8 @@ class Account(Service):
         }
 
     # The protocol's name is ExchangeOAuthToken.
-    def rpc_exchange_o_auth_token(self, f: Fields) -> Row:
-        if not (self.accepts(f.text("code")) or self.accepts(f.text("refreshToken"))):
+    def rpc_exchange_o_auth_token(self, fields: Fields) -> Row:
+        if not (self.accepts(fields.text("code")) or self.accepts(fields.text("refreshToken"))):
             raise Refused(401, "The code is not valid.")
         return {
             "accessToken": self._new_token(),
@@ -83,8 +83,8 @@ class Account(Service):
             **self._owner(),
         }
 
-    def rpc_expire_api_token(self, f: Fields) -> Row:
-        self._store(f.text("token"), is_good=False)
+    def rpc_expire_api_token(self, fields: Fields) -> Row:
+        self._store(fields.text("token"), is_good=False)
         return {}
 
     def _owner(self) -> Row:

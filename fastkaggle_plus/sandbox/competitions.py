@@ -11,8 +11,8 @@ from starlette.responses import Response
 from .bundles import Bundle
 from .kernels.code_submissions import CodeSubmissions
 from .limits import daily_submissions
-from .listing import count_by_extension, list_folder
-from .rpc import Fields, Refused, Row, Service, modified, page, timestamp
+from .listing import count_by_extension, file_rows, list_folder
+from .rpc import Fields, Refused, Row, Service, need, page, timestamp
 from .submissions import Submissions, deadline, is_over
 from .transfers import Transfers
 
@@ -29,45 +29,37 @@ class CompetitionService(Service):
     user: str
     code: CodeSubmissions
 
-    def rpc_list_competitions(self, f: Fields) -> Row:
-        words = f.text("search").lower()
+    def rpc_list_competitions(self, fields: Fields) -> Row:
+        words = fields.text("search").lower()
         found = [b for b in self.bundles.values() if words in f"{b.slug} {b.comp.title}".lower()]
-        group = f.enum("group", "COMPETITION_LIST_TAB_")
+        group = fields.enum("group", "COMPETITION_LIST_TAB_")
         if group == "ENTERED":
             found = [b for b in found if b.comp.sandbox.rules_accepted]
-        is_here = f.enum("category", "HOST_SEGMENT_") in _CATEGORIES
+        is_here = fields.enum("category", "HOST_SEGMENT_") in _CATEGORIES
         if group in ("HOSTED", "COMMUNITY") or not is_here:
             found = []
-        order = f.enum("sortBy", "COMPETITION_SORT_BY_")
+        order = fields.enum("sortBy", "COMPETITION_SORT_BY_")
         if order in ("EARLIEST_DEADLINE", "LATEST_DEADLINE"):
             found.sort(key=deadline, reverse=order == "LATEST_DEADLINE")
         elif order == "NUMBER_OF_TEAMS":
             found.sort(key=lambda b: len(self._standings(b)), reverse=True)
-        return page("competitions", [self._facts(b) for b in found], f)
+        return page("competitions", [self._facts(b) for b in found], fields)
 
-    def rpc_get_competition(self, f: Fields) -> Row:
-        return self._facts(self._bundle(f))
+    def rpc_get_competition(self, fields: Fields) -> Row:
+        return self._facts(self._bundle(fields))
 
-    def rpc_list_data_files(self, f: Fields) -> Row:
-        rows = [
-            {
-                "ref": name,
-                "name": name,
-                "totalBytes": file.stat().st_size,
-                "creationDate": modified(file),
-            }
-            for name, file in self._bundle(f).files.items()
-        ]
-        return page("files", rows, f)
+    def rpc_list_data_files(self, fields: Fields) -> Row:
+        rows = file_rows(self._bundle(fields).files)
+        return page("files", [{"ref": r["name"], **r} for r in rows], fields)
 
-    def rpc_list_data_tree_files(self, f: Fields) -> Row:
-        return list_folder(self._bundle(f).files, f)
+    def rpc_list_data_tree_files(self, fields: Fields) -> Row:
+        return list_folder(self._bundle(fields).files, fields)
 
-    def rpc_get_competition_data_files_summary(self, f: Fields) -> Row:
-        return count_by_extension(self._bundle(f).files)
+    def rpc_get_competition_data_files_summary(self, fields: Fields) -> Row:
+        return count_by_extension(self._bundle(fields).files)
 
-    def rpc_list_competition_pages(self, f: Fields) -> Row:
-        bundle = self._bundle(f)
+    def rpc_list_competition_pages(self, fields: Fields) -> Row:
+        bundle = self._bundle(fields)
         pages = {
             "Description": bundle.comp.title or bundle.slug,
             "Evaluation": f"Submissions are scored by {bundle.comp.metric}.",
@@ -76,20 +68,20 @@ class CompetitionService(Service):
         rows = [
             {"name": k, "content": v, "isPublished": True, "mimeType": "text/markdown"}
             for k, v in pages.items()
-            if f.get("pageName", k) == k
+            if fields.get("pageName", k) == k
         ]
         return {"pages": rows}
 
-    def rpc_download_data_file(self, f: Fields) -> Response:
-        bundle = self._bundle(f, to="download")
+    def rpc_download_data_file(self, fields: Fields) -> Response:
+        bundle = self._bundle(fields, to="download")
         return self.transfers.redirect_to_one(
-            f, bundle.files, f.text("fileName"), where=bundle.slug
+            fields, bundle.files, fields.text("fileName"), where=bundle.slug
         )
 
-    def rpc_download_data_files(self, f: Fields) -> Response:
-        return self.transfers.redirect_to_all(f, self._bundle(f, to="download").files)
+    def rpc_download_data_files(self, fields: Fields) -> Response:
+        return self.transfers.redirect_to_all(fields, self._bundle(fields, to="download").files)
 
-    def rpc_get_leaderboard(self, f: Fields) -> Row:
+    def rpc_get_leaderboard(self, fields: Fields) -> Row:
         rows = [
             {
                 "teamId": _number_of(r["team"]),
@@ -97,15 +89,17 @@ class CompetitionService(Service):
                 "submissionDate": r["date"],
                 "score": score_text(r["score"]),
             }
-            for r in self._standings(self._bundle(f), public=bool(f.get("overridePublic")))
+            for r in self._standings(
+                self._bundle(fields), public=bool(fields.get("overridePublic"))
+            )
         ]
-        return page("submissions", rows, f)
+        return page("submissions", rows, fields)
 
-    def rpc_download_leaderboard(self, f: Fields) -> Response:
-        bundle, text, packed = self._bundle(f), io.StringIO(), io.BytesIO()
+    def rpc_download_leaderboard(self, fields: Fields) -> Response:
+        bundle, text, packed = self._bundle(fields), io.StringIO(), io.BytesIO()
         rows = csv.writer(text, lineterminator="\n")
         rows.writerow(["Rank", "TeamId", "TeamName", "LastSubmissionDate", "Score"])
-        standings = self._standings(bundle, public=bool(f.get("overridePublic")))
+        standings = self._standings(bundle, public=bool(fields.get("overridePublic")))
         for rank, r in enumerate(standings, 1):
             team = r["team"]
             rows.writerow([rank, _number_of(team), team, r["date"], score_text(r["score"])])
@@ -115,56 +109,56 @@ class CompetitionService(Service):
         headers = {"Content-Disposition": f'attachment; filename="{name}.zip"'}
         return Response(packed.getvalue(), media_type="application/zip", headers=headers)
 
-    def rpc_start_submission_upload(self, f: Fields) -> Row:
-        bundle = self._bundle(f, to="submit")
-        return self.transfers.open_upload(f, purpose=bundle.slug)
+    def rpc_start_submission_upload(self, fields: Fields) -> Row:
+        bundle = self._bundle(fields, to="submit")
+        return self.transfers.open_upload(fields, purpose=bundle.slug)
 
-    def rpc_create_submission(self, f: Fields) -> Row:
-        bundle = self._bundle(f, to="submit")
+    def rpc_create_submission(self, fields: Fields) -> Row:
+        bundle = self._bundle(fields, to="submit")
         if bundle.comp.code_competition:
             raise Refused(400, "This is a code competition: submit a notebook version, not a file.")
         ref = self.submissions.create(
-            bundle.slug, f.text("blobFileTokens"), f.text("submissionDescription")
+            bundle.slug, fields.text("blobFileTokens"), fields.text("submissionDescription")
         )
         return _submitted(bundle, ref)
 
-    def rpc_create_code_submission(self, f: Fields) -> Row:
-        bundle = self._bundle(f, to="submit")
+    def rpc_create_code_submission(self, fields: Fields) -> Row:
+        bundle = self._bundle(fields, to="submit")
         ref = self.code.create(
             bundle,
-            f"{f.text('kernelOwner')}/{f.text('kernelSlug')}",
-            f.number("kernelVersion") or None,
-            file_name=f.text("fileName"),
-            description=f.text("submissionDescription"),
+            f"{fields.text('kernelOwner')}/{fields.text('kernelSlug')}",
+            fields.number("kernelVersion") or None,
+            file_name=fields.text("fileName"),
+            description=fields.text("submissionDescription"),
         )
         return _submitted(bundle, ref)
 
-    def rpc_list_submissions(self, f: Fields) -> Row:
-        bundle, group = self._bundle(f), f.text("group")
+    def rpc_list_submissions(self, fields: Fields) -> Row:
+        bundle, group = self._bundle(fields), fields.text("group")
         rows = self.submissions.of_team(bundle.slug)
         if group.endswith("SUCCESSFUL"):
             rows = [r for r in rows if r["status"] == "COMPLETE"]
         if group.endswith("SELECTED"):
             rows = []  # the sandbox has no selection: the two best in public count
-        order = f.enum("sortBy", "SUBMISSION_SORT_BY_")
+        order = fields.enum("sortBy", "SUBMISSION_SORT_BY_")
         # Before the end, the order must not show which private score is better.
         if order == "PUBLIC_SCORE" or (order == "PRIVATE_SCORE" and is_over(bundle)):
             column, sign = order.lower(), -1 if bundle.higher_is_better else 1
             rows.sort(key=lambda r: (r[column] is None, sign * (r[column] or 0)))
         elif order == "NAME":
             rows.sort(key=lambda r: r["file_name"])
-        return page("submissions", [self._submission(r) for r in rows], f)
+        return page("submissions", [self._submission(r) for r in rows], fields)
 
-    def rpc_get_submission(self, f: Fields) -> Row:
-        return self._submission(self._find_submission(f.number("ref")))
+    def rpc_get_submission(self, fields: Fields) -> Row:
+        return self._submission(self._find_submission(fields.number("ref")))
 
-    def rpc_download_submission(self, f: Fields) -> Response:
-        row = self._find_submission(f.number("submissionId"))
+    def rpc_download_submission(self, fields: Fields) -> Response:
+        row = self._find_submission(fields.number("submissionId"))
         file = self.submissions.state.blob(row["blob"])
-        return self.transfers.redirect(f, file, row["file_name"])
+        return self.transfers.redirect(fields, file, row["file_name"])
 
-    def rpc_list_team_public_submissions(self, f: Fields) -> Row:
-        team = f.number("teamId")
+    def rpc_list_team_public_submissions(self, fields: Fields) -> Row:
+        team = fields.number("teamId")
         standings = [self.submissions.standings(slug) for slug in self.bundles]
         rows = [
             {"id": r["ref"], "dateSubmitted": r["date"], "publicScore": score_text(r["score"])}
@@ -174,15 +168,15 @@ class CompetitionService(Service):
         ]
         return {"submissions": rows}
 
-    def rpc_get_submission_limits(self, f: Fields) -> Row:
-        return self.submissions.limits(self._bundle(f).slug)
+    def rpc_get_submission_limits(self, fields: Fields) -> Row:
+        return self.submissions.limits(self._bundle(fields).slug)
 
-    def _bundle(self, f: Fields, *, to: str = "") -> Bundle:
+    def _bundle(self, fields: Fields, *, to: str = "") -> Bundle:
         """Return the competition of a request to read its facts, to download or to submit.
 
         Raises Refused as Kaggle does: an unknown competition is forbidden, not missing.
         """
-        bundle = self.bundles.get(f.text("competitionName"))
+        bundle = self.bundles.get(fields.text("competitionName"))
         if bundle is None:
             permission = "participate" if to == "submit" else "get"
             raise Refused(403, f"Permission 'competitions.{permission}' was denied")
@@ -197,9 +191,8 @@ class CompetitionService(Service):
 
     def _find_submission(self, ref: int) -> Row:
         row = self.submissions.one(ref)
-        if row is None or row["slug"] not in self.bundles:
-            raise Refused(404, f"Submission {ref} was not found.")
-        return row
+        is_known = row is not None and row["slug"] in self.bundles
+        return need(row if is_known else None, f"Submission {ref} was not found.")
 
     def _standings(self, bundle: Bundle, *, public: bool = False) -> list[Row]:
         return self.submissions.standings(bundle.slug, private=is_over(bundle) and not public)
@@ -224,8 +217,7 @@ class CompetitionService(Service):
             "maxTeamSize": 1,
             "evaluationMetric": comp.metric,
             "isKernelsSubmissionsOnly": comp.code_competition,
-            "enabledDate": "2020-01-01T00:00:00Z",
-            "dateCreated": "2020-01-01T00:00:00Z",
+            **dict.fromkeys(("enabledDate", "dateCreated"), "2020-01-01T00:00:00Z"),
             "hostName": "sandbox",
         }
         if rank := own_rank(standings):
@@ -244,8 +236,7 @@ class CompetitionService(Service):
             "publicScore": public,
             "privateScore": private,
             "status": r["status"],
-            "submittedBy": self.user,
-            "submittedByRef": self.user,
+            **dict.fromkeys(("submittedBy", "submittedByRef"), self.user),
             "teamName": r["team"],
             "url": f"https://www.kaggle.com/submissions/{r['ref']}",
         }

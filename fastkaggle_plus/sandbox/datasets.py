@@ -7,20 +7,18 @@ from pathlib import Path
 
 from starlette.responses import Response
 
-from .listing import count_by_extension, list_folder
-from .rpc import Fields, Refused, Rejected, Row, modified, page
-from .versioned_service import VersionedService, owner_of, slug_of, split_version
+from .listing import count_by_extension, file_rows, list_folder
+from .rpc import Fields, Rejected, Row, need, page
+from .versioned_service import VERSION_PATTERN, VersionedService, owner_of, slug_of
 
 KIND = "datasets"
 # The values of isPrivate in each group. Groups of other people's datasets are empty here.
 _GROUPS = {
-    "PUBLIC": (False,),
-    "MY": (False, True),
-    "USER": (False, True),
-    "ALL": (False, True),
+    **dict.fromkeys(("PUBLIC", "MY_PUBLIC"), (False,)),
+    **dict.fromkeys(("MY", "USER", "ALL"), (False, True)),
     "MY_PRIVATE": (True,),
-    "MY_PUBLIC": (False,),
 }
+_ORDERS = {"PUBLISHED": "id", "DOWNLOAD_COUNT": "downloadCount"}
 _FILE_TYPES = {
     "CSV": (".csv", ".tsv"),
     "SQLITE": (".sqlite", ".db"),
@@ -28,6 +26,8 @@ _FILE_TYPES = {
     "PARQUET": (".parquet",),
 }
 _LICENSES = {"CC": ("cc",), "GPL": ("gpl", "lgpl", "agpl"), "ODB": ("odb", "dbcl")}
+_TAKEN = 'The requested title "{}" is already in use by a dataset. Please choose another title.'
+_SHOWN_FACTS = ("title", "subtitle", "description", "licenseName", "isPrivate")
 _SETTINGS = (
     "title subtitle description keywords licenses collaborators data expectedUpdateFrequency "
     "userSpecifiedSources"
@@ -38,36 +38,33 @@ _SETTINGS = (
 class DatasetService(VersionedService):
     """The methods of DatasetApiService."""
 
-    def folder(self, handle: str, version: int | None = None) -> Path | None:
+    kind, noun, version_field = KIND, "dataset", "datasetVersionNumber"
+
+    def folder(self, handle: str) -> Path | None:
         """Return the folder of owner/slug or owner/slug/version; None if it is not ready."""
-        parts, number = split_version(handle, 2)
-        return self.versions.folder(KIND, "/".join(parts), version or number)
+        found = re.fullmatch(f"([^/]+/[^/]+){VERSION_PATTERN}", handle)
+        return self.versions.folder(KIND, found[1], int(found[2] or 0)) if found else None
 
     def rejection(self, error: Rejected) -> Row:
         return {"status": "error", "error": str(error), "invalidTags": []}
 
-    def rpc_list_datasets(self, f: Fields) -> Row:
-        shown = _GROUPS.get(f.enum("group", "DATASET_SELECTION_GROUP_") or "PUBLIC", ())
+    def rpc_list_datasets(self, fields: Fields) -> Row:
+        shown = _GROUPS.get(fields.enum("group", "DATASET_SELECTION_GROUP_") or "PUBLIC", ())
         found = [d for d in self.versions.items(KIND) if d["facts"]["isPrivate"] in shown]
-        rows = [self._facts(d) for d in found if self._matches(d, f)]
-        low, high = f.number("minSize"), f.number("maxSize")
+        rows = [self._facts(d) for d in found if self._matches(d, fields)]
+        low, high = fields.number("minSize"), fields.number("maxSize")
         rows = [r for r in rows if low <= r["totalBytes"] <= (high or r["totalBytes"])]
-        order = f.enum("sortBy", "DATASET_SORT_BY_")
-        if order == "PUBLISHED":
-            rows.sort(key=lambda r: r["id"], reverse=True)
-        elif order == "DOWNLOAD_COUNT":
-            rows.sort(key=lambda r: r["downloadCount"], reverse=True)
-        return page("datasets", rows, f)
+        if column := _ORDERS.get(fields.enum("sortBy", "DATASET_SORT_BY_")):
+            rows.sort(key=lambda r: r[column], reverse=True)
+        return page("datasets", rows, fields)
 
-    def rpc_get_dataset(self, f: Fields) -> Row:
-        item = self._item(f)
-        owner = owner_of(item)
+    def rpc_get_dataset(self, fields: Fields) -> Row:
+        item = self.find(fields)
         versions = [
             {
                 "versionNumber": v["number"],
                 "creationDate": v["date"],
-                "creatorName": owner,
-                "creatorRef": owner,
+                **dict.fromkeys(("creatorName", "creatorRef"), owner_of(item)),
                 "versionNotes": v["notes"],
                 "status": v["status"],
             }
@@ -76,26 +73,25 @@ class DatasetService(VersionedService):
         facts = {**self._facts(item), "files": self._files(item), "versions": versions}
         if image := item["facts"].get("image"):
             file = self.versions.state.blob(image)
-            facts["thumbnailImageUrl"] = self.transfers.link(f, file, "thumbnail")
+            facts["thumbnailImageUrl"] = self.transfers.link(fields, file, "thumbnail")
         return facts
 
-    def rpc_list_dataset_files(self, f: Fields) -> Row:
-        item, number = self._version(f)
-        newest = self.versions.all(item)[0]
-        if newest["status"] == "FAILED" and self.versions.ready(item) is None:
-            return {"datasetFiles": [], "errorMessage": newest["error"], "nextPageToken": ""}
-        return page("datasetFiles", self._files(item, number), f)
+    def rpc_list_dataset_files(self, fields: Fields) -> Row:
+        item = self.find(fields)
+        number, current = self.number(item, fields), self.versions.current(item)
+        if current["status"] == "FAILED":
+            return {"datasetFiles": [], "errorMessage": current["error"], "nextPageToken": ""}
+        return page("datasetFiles", self._files(item, number), fields)
 
-    def rpc_list_tree_dataset_files(self, f: Fields) -> Row:
-        item, number = self._version(f)
-        return list_folder(self.versions.files(item, number), f, must_exist=item["handle"])
+    def rpc_list_tree_dataset_files(self, fields: Fields) -> Row:
+        item = self.find(fields)
+        return list_folder(self.files(item, fields), fields, must_exist=item["handle"])
 
-    def rpc_get_dataset_files_summary(self, f: Fields) -> Row:
-        item, number = self._version(f)
-        return count_by_extension(self.versions.files(item, number))
+    def rpc_get_dataset_files_summary(self, fields: Fields) -> Row:
+        return count_by_extension(self.files(self.find(fields), fields))
 
-    def rpc_get_dataset_metadata(self, f: Fields) -> Row:
-        item = self._item(f)
+    def rpc_get_dataset_metadata(self, fields: Fields) -> Row:
+        item = self.find(fields)
         facts = item["facts"]
         described = [
             {k: r[k] for k in ("name", "description", "totalBytes") if r[k]}
@@ -109,24 +105,20 @@ class DatasetService(VersionedService):
             "isPrivate": facts["isPrivate"],
             "usabilityRating": 0.0,
             "totalDownloads": item["downloads"],
-            "keywords": [],
-            "collaborators": [],
+            **{"keywords": [], "collaborators": [], "subtitle": "", "description": ""},
             "data": described,
-            "subtitle": "",
-            "description": "",
             "licenses": [{"name": facts.get("licenseName") or "unknown"}],
         }
         return {"info": info | {name: facts[name] for name in _SETTINGS if name in facts}}
 
-    def rpc_update_dataset_metadata(self, f: Fields) -> Row:
-        item, settings = self._item(f), f.inner("settings")
+    def rpc_update_dataset_metadata(self, fields: Fields) -> Row:
+        item, settings = self.find(fields), fields.inner("settings")
         title, licenses = settings.text("title"), settings.get("licenses") or []
-        errors = _title_errors(title) if title else []
-        errors += _subtitle_errors(settings.text("subtitle"))
+        errors = _name_errors("title", title) if title else []
+        errors += _subtitle_errors(settings)
         if len(licenses) > 1:
             errors.append("Please specify exactly one license.")
-        if not errors and title and (other := self._titled(title)) and other["id"] != item["id"]:
-            errors.append(_title_taken(title))
+        errors = errors or self._taken_errors(title, id=item["id"])
         image = settings.inner("image").text("token")
         if image and not self.transfers.use_upload(image):
             errors.append("The image's upload is unknown, not complete, or was used before.")
@@ -144,99 +136,80 @@ class DatasetService(VersionedService):
         self.versions.change(item, {**facts, "isPrivate": bool(settings.get("isPrivate", False))})
         return {"errors": []}
 
-    def rpc_download_dataset(self, f: Fields) -> Response:
-        item = self._item(f)
-        files = self.ready_files(item, f, "datasetVersionNumber", "Dataset")
-        return self.download(f, item, files, name=f.text("fileName"), archive="archive.zip")
+    def rpc_download_dataset(self, fields: Fields) -> Response:
+        name = fields.text("fileName")
+        return self.download(self.find(fields), fields, name=name, archive="archive.zip")
 
-    def rpc_download_dataset_raw(self, f: Fields) -> Response:
-        return self.rpc_download_dataset(f)
+    rpc_download_dataset_raw = rpc_download_dataset
 
-    def rpc_upload_dataset_file(self, f: Fields) -> Row:
-        return self.transfers.open_upload(f)
+    def rpc_upload_dataset_file(self, fields: Fields) -> Row:
+        return self.transfers.open_upload(fields)
 
-    def rpc_create_dataset(self, f: Fields) -> Row:
-        owner, title, subtitle = f.text("ownerSlug"), f.text("title"), f.text("subtitle")
-        owner = owner or self.user
-        slug = f.text("slug") or re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
-        self.need_own(owner, "dataset")
+    def rpc_create_dataset(self, fields: Fields) -> Row:
+        owner = fields.text("ownerSlug") or self.user
+        title = fields.text("title")
+        slug = fields.text("slug") or re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+        self.need_own(owner)
         handle = f"{owner}/{slug}".lower()
-        errors = [*_slug_errors(slug), *_title_errors(title), *_subtitle_errors(subtitle)]
-        if not errors and (self.versions.item(KIND, handle) or self._titled(title)):
-            errors.append(_title_taken(title))
-        if errors:
+        errors = _name_errors("slug", slug) + _name_errors("title", title)
+        errors += _subtitle_errors(fields)
+        if errors := errors or self._taken_errors(title, handle=handle):
             raise Rejected(" ".join(errors))
         facts = {
             "title": title,
-            "isPrivate": bool(f.get("isPrivate", False)),
-            "licenseName": f.text("licenseName", "unknown"),
-            "subtitle": subtitle,
-            "description": f.text("description"),
-            "keywords": f.texts("categoryIds"),
+            "isPrivate": bool(fields.get("isPrivate", False)),
+            "licenseName": fields.text("licenseName", "unknown"),
+            **_description(fields),
         }
-        return _saved(self.versions.create(KIND, handle, facts, files=f, notes="Initial release"))
+        notes = "Initial release"
+        return _saved(self.versions.create(KIND, handle, facts, files=fields, notes=notes))
 
-    def rpc_create_dataset_version(self, f: Fields) -> Row:
-        return self._add_version(self._item(f), f.inner("body"))
+    def rpc_create_dataset_version(self, fields: Fields) -> Row:
+        return self._add_version(self.find(fields), fields.inner("body"))
 
-    def rpc_create_dataset_version_by_id(self, f: Fields) -> Row:
-        item = self.versions.item_by_id(KIND, f.number("id"))
-        if item is None:
-            raise Refused(404, f"Dataset {f.number('id')} was not found.")
-        return self._add_version(item, f.inner("body"))
+    def rpc_create_dataset_version_by_id(self, fields: Fields) -> Row:
+        id = fields.number("id")
+        item = need(self.versions.item_by_id(KIND, id), f"Dataset {id} was not found.")
+        return self._add_version(item, fields.inner("body"))
 
-    def rpc_get_dataset_status(self, f: Fields) -> Row:
-        return {"status": self.versions.all(self._item(f))[0]["status"]}
+    def rpc_get_dataset_status(self, fields: Fields) -> Row:
+        return {"status": self.versions.all(self.find(fields))[0]["status"]}
 
-    def rpc_delete_dataset(self, f: Fields) -> Row:
-        self.versions.delete(self._item(f))
+    def rpc_delete_dataset(self, fields: Fields) -> Row:
+        self.versions.delete(self.find(fields))
         return {}
 
     def _add_version(self, item: Row, body: Fields) -> Row:
-        facts = {
-            "subtitle": body.text("subtitle"),
-            "description": body.text("description"),
-            "keywords": body.texts("categoryIds"),
-        }
-        if errors := _subtitle_errors(body.text("subtitle")):
+        facts = _description(body)
+        if errors := _subtitle_errors(body):
             raise Rejected(" ".join(errors))
-        self.versions.add(
-            item,
-            body,
-            notes=body.text("versionNotes"),
-            replaces_all=bool(body.get("deleteOldVersions")),
-            facts={k: v for k, v in facts.items() if v},
-        )
+        changed = {k: v for k, v in facts.items() if v}
+        replaces_all, notes = bool(body.get("deleteOldVersions")), body.text("versionNotes")
+        self.versions.add(item, body, notes=notes, replaces_all=replaces_all, facts=changed)
         return _saved(item)
 
-    def _item(self, f: Fields) -> Row:
-        return self.find(KIND, "dataset", f)
+    def _taken_errors(self, title: str, *, handle: str = "", id: int = 0) -> list[str]:
+        """Return an error if a dataset other than number `id` has this title or handle."""
+        for other in self.versions.items(KIND):
+            is_same = other["handle"] == handle or other["facts"]["title"].lower() == title.lower()
+            if is_same and other["id"] != id:
+                return [_TAKEN.format(title)]
+        return []
 
-    def _version(self, f: Fields) -> tuple[Row, int | None]:
-        item = self._item(f)
-        return item, self.ready_number(item, f, "datasetVersionNumber", "Dataset")
-
-    def _titled(self, title: str) -> Row | None:
-        found = [
-            d for d in self.versions.items(KIND) if d["facts"]["title"].lower() == title.lower()
-        ]
-        return found[0] if found else None
-
-    def _matches(self, item: Row, f: Fields) -> bool:
+    def _matches(self, item: Row, fields: Fields) -> bool:
         """Say whether a dataset fits the filters of a ListDatasets request."""
         facts = item["facts"]
         searched = f"{item['handle']} {facts['title']} {facts.get('subtitle', '')}".lower()
-        tags = {t for t in f.text("tagIds").split(",") if t}
-        suffixes = _FILE_TYPES.get(f.enum("fileType", "DATASET_FILE_TYPE_GROUP_"))
-        licenses = _LICENSES.get(f.enum("license", "DATASET_LICENSE_GROUP_"), ("",))
+        tags = {t for t in fields.text("tagIds").split(",") if t}
+        suffixes = _FILE_TYPES.get(fields.enum("fileType", "DATASET_FILE_TYPE_GROUP_"))
+        licenses = _LICENSES.get(fields.enum("license", "DATASET_LICENSE_GROUP_"), ("",))
         return (
-            f.text("user").lower() in ("", owner_of(item))
-            and f.text("search").lower() in searched
+            fields.text("user").lower() in ("", owner_of(item))
+            and fields.text("search").lower() in searched
             and tags <= set(facts.get("keywords", []))
             and facts.get("licenseName", "").lower().startswith(licenses)
             and (
-                suffixes is None
-                or any(n.lower().endswith(suffixes) for n in self.versions.files(item))
+                not suffixes or any(n.lower().endswith(suffixes) for n in self.versions.files(item))
             )
         )
 
@@ -245,38 +218,29 @@ class DatasetService(VersionedService):
         known = {e["path"]: e for e in json.loads(version["plan"])} if version else {}
         return [
             {
-                "ref": n,
-                "name": n,
+                **row,
+                "ref": row["name"],
                 "datasetRef": item["handle"],
                 "ownerRef": owner_of(item),
-                "totalBytes": p.stat().st_size,
-                "creationDate": modified(p),
-                "fileType": p.suffix,
-                "description": known.get(n, {}).get("description", ""),
-                "columns": known.get(n, {}).get("columns", []),
+                "fileType": Path(row["name"]).suffix,
+                "description": known.get(row["name"], {}).get("description", ""),
+                "columns": known.get(row["name"], {}).get("columns", []),
             }
-            for n, p in self.versions.files(item, number).items()
+            for row in file_rows(self.versions.files(item, number))
         ]
 
     def _facts(self, item: Row) -> Row:
-        facts, owner = item["facts"], owner_of(item)
-        current = self.versions.current(item)
+        facts, owner, current = item["facts"], owner_of(item), self.versions.current(item)
         return {
+            **{name: facts.get(name, "") for name in _SHOWN_FACTS},
+            **dict.fromkeys(("creatorName", "ownerName", "ownerRef"), owner),
             "id": item["id"],
             "ref": item["handle"],
-            "title": facts["title"],
-            "subtitle": facts.get("subtitle", ""),
-            "creatorName": owner,
             "creatorUrl": f"https://www.kaggle.com/{owner}",
             "totalBytes": current["size"],
             "url": _url(item),
             "lastUpdated": item["changed"],
             "downloadCount": item["downloads"],
-            "isPrivate": facts["isPrivate"],
-            "licenseName": facts.get("licenseName", ""),
-            "description": facts.get("description", ""),
-            "ownerName": owner,
-            "ownerRef": owner,
             "currentVersionNumber": current["number"],
             "tags": [{"ref": t, "name": t} for t in facts.get("keywords", [])],
         }
@@ -290,28 +254,26 @@ def _saved(item: Row) -> Row:
     return {"ref": item["handle"], "url": _url(item), "status": "ok", "invalidTags": []}
 
 
-def _title_taken(title: str) -> str:
-    return (
-        f'The requested title "{title}" is already in use by a dataset. '
-        "Please choose another title."
-    )
+def _description(fields: Fields) -> Row:
+    """Return the facts that a new version can change."""
+    return {
+        "subtitle": fields.text("subtitle"),
+        "description": fields.text("description"),
+        "keywords": fields.texts("categoryIds"),
+    }
 
 
-def _slug_errors(slug: str) -> list[str]:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*", slug) or "INSERT_" in slug:
-        return [f"The dataset slug {slug!r} may hold letters, digits and hyphens only."]
-    return [] if 6 <= len(slug) <= 50 else ["The dataset slug must be between 6 and 50 characters."]
-
-
-def _title_errors(title: str) -> list[str]:
-    if "INSERT_" in title:
+def _name_errors(what: str, name: str) -> list[str]:
+    """Check the slug or the title of a dataset."""
+    if what == "title" and "INSERT_" in name:
         return ["Default title detected, please change values before uploading."]
-    if 6 <= len(title) <= 50:
-        return []
-    return ["The dataset title must be between 6 and 50 characters."]
+    if what == "slug" and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*", name):
+        return [f"The dataset slug {name!r} may hold letters, digits and hyphens only."]
+    is_fine = 6 <= len(name) <= 50
+    return [] if is_fine else [f"The dataset {what} must be between 6 and 50 characters."]
 
 
-def _subtitle_errors(subtitle: str) -> list[str]:
-    if not subtitle or 20 <= len(subtitle) <= 80:
+def _subtitle_errors(fields: Fields) -> list[str]:
+    if not (subtitle := fields.text("subtitle")) or 20 <= len(subtitle) <= 80:
         return []
     return ["Subtitle length must be between 20 and 80 characters."]

@@ -1,21 +1,22 @@
 """rehearse: make a sandbox bundle of a competition by holding out labelled rows."""
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..competition import FACTS, Competition
+from ..competition import FACTS, Competition, Images
 from ..exceptions import DataError
 from ..metrics import get_metric
 from ..reading import as_time, need_columns, parse_csv, values_of
+from ..reading.images import ends_of, find_images, named
 from ..reading.labels import columns_of_classes
 from .bundles import answer_kind
 from .csv_text import read_text_csv, write_csv
 from .hidden_rows import hide_rows
-from .holdout_images import copy_images
 
 
 def rehearse(
@@ -62,7 +63,7 @@ def rehearse(
     write_csv(solution, folder / "solution.csv")
     (folder / FACTS).write_text(_facts(comp), encoding="utf-8")
     if comp.kind == "images":
-        copy_images(comp, path, files, rest=rest, test=test)
+        _copy_images(comp, path, files, rest=rest, test=test)
     if comp.code_competition:
         hide_rows(comp, folder, seed=seed + 2)
     return folder
@@ -146,3 +147,44 @@ def _facts(comp: Competition) -> str:
     text = (comp.folder / FACTS).read_text(encoding="utf-8")
     without_sandbox = re.sub(r"(?ms)^\[sandbox\]\n.*?(?=^\[|\Z)", "", text).rstrip()
     return without_sandbox + "\n\n[sandbox]\nrules_accepted = true\n"
+
+
+def _copy_images(
+    comp: Competition,
+    path: Path,  # the competition's data
+    files: Path,  # the bundle's files/, with its test file
+    *,
+    rest: pd.DataFrame,  # training rows of the bundle
+    test: pd.DataFrame,  # held-out rows
+) -> None:
+    """Copy each row's image to where a competitor looks for it. Raises DataError.
+
+    A folder name can be the label, so held-out images go into one flat folder. Their own folder is
+    kept only if the test file names it.
+    """
+    where = comp.images or Images()
+    folder = path / where.train_folder
+    rest_files = find_images(rest, folder, id=comp.id, name=where.name)
+    test_files = find_images(test, folder, id=comp.id, name=where.name)
+    if not any((*rest_files, *test_files)):
+        raise DataError(
+            f"No image of {comp.id} = {rest[comp.id].iloc[0]!r}, nor of any other row, is in "
+            f"{folder}. Check train_folder and name in [images] of {comp.facts_file}."
+        )
+    for source in rest_files:
+        if source is not None:  # the reader reports a missing image
+            _copy(source, files / source.relative_to(path))
+    columns = parse_csv(files / comp.test, nrows=0).columns
+    visible = test[[c for c in columns if c in test and c not in comp.target]]
+    names = named(visible, id=comp.id, name=where.name)
+    for source, name in zip(test_files, names, strict=True):
+        if source is not None:
+            inside = source.relative_to(folder)
+            spellings = {inside.as_posix(), inside.with_suffix("").as_posix()}
+            is_named = not spellings.isdisjoint(ends_of(name))
+            _copy(source, files / where.test_folder / (inside if is_named else source.name))
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(source, target)

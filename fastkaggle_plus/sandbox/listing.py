@@ -6,12 +6,12 @@ from pathlib import Path
 from .rpc import Fields, Refused, Row, modified, page
 
 
-def list_folder(files: Mapping[str, Path], f: Fields, *, must_exist: str = "") -> Row:
+def list_folder(files: Mapping[str, Path], fields: Fields, *, must_exist: str = "") -> Row:
     """Return one page of the folder that the request names: its folders first, then its files.
 
     `must_exist` names the dataset, for the refusal of a folder that is not in it.
     """
-    at = f.text("path").strip("/")
+    at = fields.text("path").strip("/")
     inside = {n.removeprefix(f"{at}/"): p for n, p in files.items() if n.startswith(f"{at}/")}
     if not at:
         inside = dict(files)
@@ -22,16 +22,10 @@ def list_folder(files: Mapping[str, Path], f: Fields, *, must_exist: str = "") -
         in_folders.setdefault(folder, []).append(rest)
     directories = [_directory(at, d, names) for d, names in sorted(in_folders.items())]
     direct = [
-        {
-            "name": n,
-            "relativeUrl": f"{at}/{n}".strip("/"),
-            "totalBytes": p.stat().st_size,
-            "creationDate": modified(p),
-        }
-        for n, p in inside.items()
-        if "/" not in n
+        {**row, "relativeUrl": f"{at}/{row['name']}".strip("/")}
+        for row in file_rows({n: p for n, p in inside.items() if "/" not in n})
     ]
-    cut = page("children", [*directories, *direct], f)
+    cut = page("children", [*directories, *direct], fields)
     children = cut.pop("children")
     return {
         **cut,
@@ -43,10 +37,10 @@ def list_folder(files: Mapping[str, Path], f: Fields, *, must_exist: str = "") -
     }
 
 
-def file_rows(files: Mapping[str, Path]) -> list[Row]:
-    """Return name, size and date of each file."""
+def file_rows(files: Mapping[str, Path], size: str = "totalBytes") -> list[Row]:
+    """Return name, size and date of each file. `size` is the name of the field for the size."""
     return [
-        {"name": n, "size": p.stat().st_size, "creationDate": modified(p)} for n, p in files.items()
+        {"name": n, size: p.stat().st_size, "creationDate": modified(p)} for n, p in files.items()
     ]
 
 

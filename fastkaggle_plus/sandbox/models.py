@@ -7,8 +7,8 @@ from pathlib import Path
 from starlette.responses import Response
 
 from .listing import file_rows
-from .rpc import Fields, Refused, Rejected, Row, page
-from .versioned_service import VersionedService, owner_of, slug_of, split_version
+from .rpc import Fields, Refused, Rejected, Row, need, page
+from .versioned_service import VERSION_PATTERN, VersionedService, owner_of, slug_of
 
 MODEL = "model"  # the kind of a model, which has variations
 VARIATION = "models"  # the kind of a variation, which has versions and files
@@ -17,34 +17,40 @@ _FRAMEWORKS = (
     "TENSOR_FLOW_1 TENSOR_FLOW_2 TF_LITE TF_JS PY_TORCH JAX FLAX PAX MAX_TEXT GEMMA_CPP GGML GGUF "
     "CORAL SCIKIT_LEARN MXNET ONNX KERAS TRANSFORMERS API OTHER TENSOR_RT_LLM TRITON VLLM"
 ).split()
-_MODEL_FACTS = "title subtitle isPrivate description publishTime provenanceSources".split()
-_VARIATION_FACTS = (
-    "overview usage fineTunable trainingData licenseName modelInstanceType baseModelInstance "
-    "externalBaseModelUrl"
-).split()
+# The facts of a model and of a variation, with the values of missing ones.
+_MODEL_FACTS: Row = {
+    **dict.fromkeys("title subtitle description publishTime provenanceSources".split(), ""),
+    "isPrivate": False,
+}
+_VARIATION_FACTS: Row = {
+    **dict.fromkeys("overview usage licenseName externalBaseModelUrl".split(), ""),
+    **{"modelInstanceType": "", "baseModelInstance": "", "fineTunable": False, "trainingData": []},
+}
 
 
 @dataclass
 class ModelService(VersionedService):
     """The methods of ModelApiService."""
 
-    def folder(self, handle: str, version: int | None = None) -> Path | None:
+    kind, noun, version_field = MODEL, "model", "versionNumber"
+
+    def folder(self, handle: str) -> Path | None:
         """Return the files of owner/model/framework/variation, with or without /version at its end.
 
         By default the newest version that is ready; the folder is named after the version's number.
         None when there is no such version.
         """
-        parts, number = split_version(handle, 4)
-        if not parts:
+        found = re.fullmatch(f"([^/]+/[^/]+)/([^/]+)/([^/]+){VERSION_PATTERN}", handle)
+        if found is None:
             return None
-        parts[2] = framework_slug(parts[2])
-        return self.versions.folder(VARIATION, "/".join(parts), version or number)
+        variation = f"{found[1]}/{framework_slug(found[2])}/{found[3]}"
+        return self.versions.folder(VARIATION, variation, int(found[4] or 0))
 
     def rejection(self, error: Rejected) -> Row:
         return {"error": str(error), "errorCode": error.code}
 
-    def rpc_list_models(self, f: Fields) -> Row:
-        owner, words = f.text("owner").lower(), f.text("search").lower()
+    def rpc_list_models(self, fields: Fields) -> Row:
+        owner, words = fields.text("owner").lower(), fields.text("search").lower()
         sees_private = owner == self.user.lower()
         found = [
             m
@@ -53,72 +59,74 @@ class ModelService(VersionedService):
             and words in f"{m['handle']} {m['facts']['title']}".lower()
             and (sees_private or not m["facts"]["isPrivate"])
         ]
-        order = f.enum("sortBy", "LIST_MODELS_ORDER_BY_")
+        order = fields.enum("sortBy", "LIST_MODELS_ORDER_BY_")
         if order == "CREATE_TIME":
             found.sort(key=lambda m: m["id"], reverse=True)
         elif order == "DOWNLOAD_COUNT":
-            found.sort(key=self._downloads, reverse=True)
-        return {**page("models", [self._model(m) for m in found], f), "totalResults": len(found)}
+            found.sort(key=lambda m: sum(i["downloads"] for i in self._variations(m)), reverse=True)
+        return {
+            **page("models", [self._model(m) for m in found], fields),
+            "totalResults": len(found),
+        }
 
-    def rpc_get_model(self, f: Fields) -> Row:
-        return self._model(self._item(f))
+    def rpc_get_model(self, fields: Fields) -> Row:
+        return self._model(self.find(fields))
 
-    def rpc_create_model(self, f: Fields) -> Row:
-        owner, slug, title = f.text("ownerSlug"), f.text("slug"), f.text("title")
-        self.need_own(owner, "model")
+    def rpc_create_model(self, fields: Fields) -> Row:
+        owner, slug, title = fields.text("ownerSlug"), fields.text("slug"), fields.text("title")
+        self.need_own(owner)
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,49}", slug):
             allowed = "letters, digits and hyphens only, 50 at most"
             raise Rejected(f"The model slug {slug!r} may hold {allowed}.")
         if not title or "INSERT_" in title:
             raise Rejected("The model needs a title.")
-        facts = {"isPrivate": False, **{k: f[k] for k in _MODEL_FACTS if k in f}}
+        facts = {"isPrivate": False, **_given(fields, _MODEL_FACTS)}
         return _saved(self.versions.create(MODEL, f"{owner}/{slug}", facts))
 
-    def rpc_update_model(self, f: Fields) -> Row:
-        item = self._item(f)
-        self.versions.change(item, _masked(f, _MODEL_FACTS))
+    def rpc_update_model(self, fields: Fields) -> Row:
+        item = self.find(fields)
+        self.versions.change(item, _masked(fields, _MODEL_FACTS))
         return _saved(item)
 
-    def rpc_delete_model(self, f: Fields) -> Row:
-        item = self._item(f)
+    def rpc_delete_model(self, fields: Fields) -> Row:
+        item = self.find(fields)
         for variation in self._variations(item):
             self.versions.delete(variation)
         self.versions.delete(item)
         return {}
 
-    def rpc_create_model_instance(self, f: Fields) -> Row:
-        model, body = self._item(f), f.inner("body")
+    def rpc_create_model_instance(self, fields: Fields) -> Row:
+        model, body = self.find(fields), fields.inner("body")
         slug, framework = body.text("instanceSlug"), _framework(body)
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", slug):
             allowed = "letters, digits, hyphens, points and underscores only"
             raise Rejected(f"The variation {slug!r} may hold {allowed}.")
         handle = f"{model['handle']}/{framework}/{slug}"
-        facts = {k: body[k] for k in _VARIATION_FACTS if k in body}
-        facts["framework"] = _ENUM_NAMES[framework]
+        facts = {**_given(body, _VARIATION_FACTS), "framework": _ENUM_NAMES[framework]}
         if self.versions.item(VARIATION, handle):
             raise Rejected(f"A variation {slug!r} with this framework exists already.", 409)
         notes = body.text("versionNotes")
         return _saved(self.versions.create(VARIATION, handle, facts, files=body, notes=notes))
 
-    def rpc_create_model_instance_version(self, f: Fields) -> Row:
-        item, body = self._variation(f), f.inner("body")
+    def rpc_create_model_instance_version(self, fields: Fields) -> Row:
+        item, body = self._variation(fields), fields.inner("body")
         number = self.versions.add(item, body, notes=body.text("versionNotes"))
         return _saved(item, number)
 
-    def rpc_get_model_instance(self, f: Fields) -> Row:
-        return self._facts(self._variation(f))
+    def rpc_get_model_instance(self, fields: Fields) -> Row:
+        return self._facts(self._variation(fields))
 
-    def rpc_update_model_instance(self, f: Fields) -> Row:
-        item = self._variation(f)
-        self.versions.change(item, _masked(f, _VARIATION_FACTS))
+    def rpc_update_model_instance(self, fields: Fields) -> Row:
+        item = self._variation(fields)
+        self.versions.change(item, _masked(fields, _VARIATION_FACTS))
         return _saved(item)
 
-    def rpc_delete_model_instance(self, f: Fields) -> Row:
-        self.versions.delete(self._variation(f))
+    def rpc_delete_model_instance(self, fields: Fields) -> Row:
+        self.versions.delete(self._variation(fields))
         return {}
 
-    def rpc_delete_model_instance_version(self, f: Fields) -> Row:
-        item, number = self._variation(f), f.number("versionNumber")
+    def rpc_delete_model_instance_version(self, fields: Fields) -> Row:
+        item, number = self._variation(fields), fields.number("versionNumber")
         numbers = [v["number"] for v in self.versions.all(item)]
         if number not in numbers:
             raise Refused(404, f"Model {item['handle']} has no version {number}.")
@@ -127,12 +135,12 @@ class ModelService(VersionedService):
         self.versions.delete_version(item, number)
         return {}
 
-    def rpc_list_model_instances(self, f: Fields) -> Row:
-        rows = [self._listed_facts(i) for i in self._variations(self._item(f))]
-        return page("instances", rows, f)
+    def rpc_list_model_instances(self, fields: Fields) -> Row:
+        rows = [self._listed_facts(i) for i in self._variations(self.find(fields))]
+        return page("instances", rows, fields)
 
-    def rpc_list_model_instance_versions(self, f: Fields) -> Row:
-        model, item = self._item(f), self._variation(f)
+    def rpc_list_model_instance_versions(self, fields: Fields) -> Row:
+        model, item = self.find(fields), self._variation(fields)
         owner, name, _, slug = item["handle"].split("/")
         rows = [
             {
@@ -150,44 +158,33 @@ class ModelService(VersionedService):
             }
             for v in self.versions.all(item)
         ]
-        cut = page("versions", rows, f)
+        cut = page("versions", rows, fields)
         return {"versionList": {"versions": cut["versions"]}, "nextPageToken": cut["nextPageToken"]}
 
-    def rpc_list_model_instance_version_files(self, f: Fields) -> Row:
-        files = self.ready_files(self._variation(f), f, "versionNumber", "Model")
-        return page("files", file_rows(files), f)
+    def rpc_list_model_instance_version_files(self, fields: Fields) -> Row:
+        files = self.files(self._variation(fields), fields, must_exist=True)
+        return page("files", file_rows(files, "size"), fields)
 
-    def rpc_download_model_instance_version(self, f: Fields) -> Response:
-        item = self._variation(f)
-        files = self.ready_files(item, f, "versionNumber", "Model")
-        return self.download(f, item, files, name=f.text("path"), archive="archive.tar.gz")
+    def rpc_download_model_instance_version(self, fields: Fields) -> Response:
+        name = fields.text("path")
+        return self.download(self._variation(fields), fields, name=name, archive="archive.tar.gz")
 
-    def rpc_upload_model_file(self, f: Fields) -> Row:
-        return self.transfers.open_upload(f)
+    def rpc_upload_model_file(self, fields: Fields) -> Row:
+        return self.transfers.open_upload(fields)
 
-    def _item(self, f: Fields) -> Row:
-        return self.find(MODEL, "model", f)
-
-    def _variation(self, f: Fields) -> Row:
-        handle = f"{self._item(f)['handle']}/{_framework(f)}/{f.text('instanceSlug')}"
-        item = self.versions.item(VARIATION, handle)
-        if item is None:
-            raise Refused(404, f"Model variation {handle} was not found.")
-        return item
+    def _variation(self, fields: Fields) -> Row:
+        handle = f"{self.find(fields)['handle']}/{_framework(fields)}/{fields.text('instanceSlug')}"
+        found = self.versions.item(VARIATION, handle)
+        return need(found, f"Model variation {handle} was not found.")
 
     def _variations(self, model: Row) -> list[Row]:
         start = f"{model['handle']}/"
         return [i for i in self.versions.items(VARIATION) if i["handle"].startswith(start)]
 
-    def _downloads(self, model: Row) -> int:
-        return sum(i["downloads"] for i in self._variations(model))
-
     def _model(self, item: Row) -> Row:
         return {
-            "subtitle": "",
-            "description": "",
+            **_MODEL_FACTS,
             "publishTime": item["created"],
-            "provenanceSources": "",
             **item["facts"],
             "id": item["id"],
             "ref": item["handle"],
@@ -200,16 +197,10 @@ class ModelService(VersionedService):
         }
 
     def _facts(self, item: Row) -> Row:
-        facts = {
-            "overview": "",
-            "usage": "",
-            "fineTunable": False,
-            "trainingData": [],
-            "licenseName": "",
-            "externalBaseModelUrl": "",
-            **item["facts"],
-        }
-        base = facts.pop("baseModelInstance", "").split("/")
+        facts = {**_VARIATION_FACTS, **item["facts"]}
+        if "modelInstanceType" not in item["facts"]:  # "" is no member of the protocol's enum
+            facts.pop("modelInstanceType")
+        base = facts.pop("baseModelInstance").split("/")
         if len(base) == 4 and framework_slug(base[2]) in _ENUM_NAMES:
             facts["baseModelInstanceInformation"] = {
                 "owner": {"slug": base[0]},
@@ -250,22 +241,26 @@ def framework_slug(name: str) -> str:
 _ENUM_NAMES = {framework_slug(name): _PREFIX + name for name in _FRAMEWORKS}
 
 
-def _framework(f: Fields) -> str:
+def _framework(fields: Fields) -> str:
     """Return the framework of a request as handles write it."""
-    slug = framework_slug(f.text("framework"))
+    slug = framework_slug(fields.text("framework"))
     if slug not in _ENUM_NAMES:
         known = ", ".join(_ENUM_NAMES)
-        given = f.text("framework")
+        given = fields.text("framework")
         raise Refused(400, f"framework = {given!r} is not a framework. Known: {known}.")
     return slug
 
 
-def _masked(f: Fields, known: list[str]) -> Row:
+def _given(fields: Fields, known: Row) -> Row:
+    """Return the known facts of a request."""
+    return {name: fields[name] for name in known if name in fields}
+
+
+def _masked(fields: Fields, known: Row) -> Row:
     """Return the facts in an update's mask; a field that is missing gets its default value."""
-    mask = [n for n in f.text("updateMask").split(",") if n]
+    mask = fields.text("updateMask").split(",")
     names = [re.sub(r"_(\w)", lambda m: m[1].upper(), n) for n in mask]
-    defaults = {"isPrivate": False, "fineTunable": False, "trainingData": []}
-    return {n: f.get(n, defaults.get(n, "")) for n in names if n in known}
+    return {n: fields.get(n, known[n]) for n in names if n in known}
 
 
 def _version_id(item: Row, version: Row) -> int:

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute
 
 Row = dict[str, Any]  # a JSON object of an answer, or a row of the state
+T = TypeVar("T")
 _PAGE_SIZE = 20
 
 
@@ -85,13 +86,20 @@ class Service:
         return {"error": str(error)}
 
 
-def page(name: str, rows: list[Row], f: Fields) -> Row:
+def need(value: T | None, message: str, *, status: int = 404) -> T:
+    """Return a value that must exist. Raises Refused."""
+    if value is None:
+        raise Refused(status, message)
+    return value
+
+
+def page(name: str, rows: list[Row], fields: Fields) -> Row:
     """Return one page of all rows, by token or by number."""
-    size = max(1, min(f.number("pageSize", _PAGE_SIZE), 1000))
-    token = f.get("pageToken") or ""
+    size = max(1, min(fields.number("pageSize", _PAGE_SIZE), 1000))
+    token = fields.get("pageToken") or ""
     if token and not str(token).isdecimal():
         raise Refused(400, f"The page token {token!r} is unknown.")
-    start = int(token) if token else (max(1, f.number("page", 1)) - 1) * size
+    start = int(token) if token else (max(1, fields.number("page", 1)) - 1) * size
     end = start + size
     return {name: rows[start:end], "nextPageToken": str(end) if end < len(rows) else ""}
 

@@ -21,7 +21,6 @@ from .competitions import CompetitionService
 from .datasets import DatasetService
 from .fault_middleware import DroppableProtocol
 from .faults import Faults
-from .inbox import InboxService
 from .kernels.code_submissions import CodeSubmissions
 from .kernels.mounts import ServedSources
 from .kernels.runs import KernelRuns
@@ -103,9 +102,8 @@ def running(
     Raises ConfigError for a bad bundle, and SandboxError when the server cannot start.
     """
     account = dict(user=user, key=key, token=token)
-    with _opened(
-        Path(data), Path(state), port=port, account=account, faults=faults, limits=limits
-    ) as (server, listener, box):
+    opened = _opened(data, state, port=port, account=account, faults=faults, limits=limits)
+    with opened as (server, listener, box):
         thread = threading.Thread(
             target=server.run, kwargs={"sockets": [listener]}, daemon=True, name="sandbox"
         )
@@ -136,9 +134,8 @@ def serve(
 ) -> None:
     """Serve bundles until interrupted. The parameters are those of `running`."""
     account = dict(user=user, key=key, token=token)
-    with _opened(
-        Path(data), Path(state), port=port, account=account, faults=faults, limits=limits
-    ) as (server, listener, box):
+    opened = _opened(data, state, port=port, account=account, faults=faults, limits=limits)
+    with opened as (server, listener, box):
         if on_start:
             on_start(box)
         server.run(sockets=[listener])
@@ -146,8 +143,8 @@ def serve(
 
 @contextlib.contextmanager
 def _opened(
-    data: Path,
-    folder: Path,
+    data: str | Path,
+    folder: str | Path,
     *,
     port: int,
     account: dict[str, str | None],
@@ -155,9 +152,9 @@ def _opened(
     limits: Limits | None,
 ) -> Iterator[tuple[uvicorn.Server, socket.socket, Sandbox]]:
     """Open the state, the socket and the background threads, and close them at the end."""
-    bundles = read_bundles(data)
+    bundles = read_bundles(Path(data))
     with contextlib.ExitStack() as stack:
-        state = State(folder)
+        state = State(Path(folder))
         stack.callback(state.close)
         values = state.credentials(**account)
         user = values["user"]
@@ -173,7 +170,7 @@ def _opened(
         models = ModelService(versions, transfers, user)
         runs = KernelRuns(
             state.folder / "kernels",
-            hidden=[data],
+            hidden=[Path(data)],
             secrets=state.secrets,
             dies=lambda: active_faults.has_hook("kernel-dies"),
         )
@@ -186,7 +183,7 @@ def _opened(
                 bundles, submissions, transfers, user, code
             ),
             "blobs.BlobApiService": transfers,
-            "admin.InboxFileService": InboxService(transfers),
+            "admin.InboxFileService": transfers,
             "datasets.DatasetApiService": datasets,
             "models.ModelApiService": models,
             "kernels.KernelsApiService": KernelService(sessions, transfers, owner),

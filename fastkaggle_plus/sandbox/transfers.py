@@ -1,4 +1,4 @@
-"""Downloads by signed links with ranges, and resumable uploads."""
+"""Downloads by signed links with ranges, resumable uploads, and the user's inbox."""
 
 import base64
 import functools
@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import re
 import secrets
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -23,13 +24,26 @@ LINK_LIFE_S = 3600
 
 
 class Transfers(Service):
-    """The download links and upload sessions of one sandbox, with the methods of BlobApiService."""
+    """The download links and uploads of one sandbox: BlobApiService and InboxFileService."""
 
     def __init__(self, state: State, signing: str):
         self.state, self._signing = state, signing.encode()
 
-    def rpc_start_blob_upload(self, f: Fields) -> Row:
-        return self.open_upload(f, "name")
+    def rpc_start_blob_upload(self, fields: Fields) -> Row:
+        return self.open_upload(fields, "name")
+
+    def rpc_create_inbox_file(self, fields: Fields) -> Row:
+        at = PurePosixPath(fields.text("virtualDirectory").strip("/"))
+        if ".." in at.parts or "\0" in str(at):
+            raise Refused(400, f"virtualDirectory = {str(at)!r} is no folder of the inbox.")
+        token = fields.text("blobFileToken")
+        name = self.use_upload(token)
+        if not name:
+            raise Refused(400, "The upload is unknown, not complete, or was used before.")
+        folder = self.state.folder / "inbox" / at
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(self.state.blob(token), folder / name)
+        return {}
 
     def routes(self) -> Sequence[BaseRoute]:
         download = "/transfer/{ticket}/{expires}/{signature}/{name:path}"
@@ -38,20 +52,20 @@ class Transfers(Service):
             Route("/upload/{token}", self.receive, methods=["PUT"]),
         )
 
-    def link(self, f: Fields, file: Path, name: str = "") -> str:
+    def link(self, fields: Fields, file: Path, name: str = "") -> str:
         """Return a URL that gives `file` to anyone for an hour; its last segment is `name`."""
         expires = int(time.time()) + LINK_LIFE_S
         ticket = base64.urlsafe_b64encode(str(file).encode()).decode().rstrip("=")
         signature = self._sign(ticket, expires)
-        return f"{f.root}/transfer/{ticket}/{expires}/{signature}/{quote(name or file.name)}"
+        return f"{fields.root}/transfer/{ticket}/{expires}/{signature}/{quote(name or file.name)}"
 
-    def redirect(self, f: Fields, file: Path, name: str = "") -> Response:
+    def redirect(self, fields: Fields, file: Path, name: str = "") -> Response:
         """Answer with a redirect to a file."""
-        return RedirectResponse(self.link(f, file, name), 302)
+        return RedirectResponse(self.link(fields, file, name), 302)
 
     def redirect_to_one(
         self,
-        f: Fields,
+        fields: Fields,
         files: Mapping[str, Path],  # by their names
         name: str,
         *,
@@ -60,23 +74,23 @@ class Transfers(Service):
         """Answer with a redirect to one of several files."""
         if name not in files:
             raise Refused(404, f"File {name!r} was not found in {where}.")
-        return self.redirect(f, files[name], PurePosixPath(name).name)
+        return self.redirect(fields, files[name], PurePosixPath(name).name)
 
     def redirect_to_all(
-        self, f: Fields, files: Mapping[str, Path], archive: str = "archive.zip"
+        self, fields: Fields, files: Mapping[str, Path], archive: str = "archive.zip"
     ) -> Response:
         """Answer with a redirect to an archive of all files."""
-        return self.redirect(f, pack(self.state.folder / "zips", files, archive))
+        return self.redirect(fields, pack(self.state.folder / "zips", files, archive))
 
     def open_upload(
         self,
-        f: Fields,  # with contentLength, in bytes
+        fields: Fields,  # with contentLength, in bytes
         name_field: str = "fileName",
         *,
         purpose: str = "",  # the competition of a submission; "" for other files
     ) -> Row:
         """Open an upload session and return its token and createUrl."""
-        name, size = f.text(name_field), f.number("contentLength")
+        name, size = fields.text(name_field), fields.number("contentLength")
         if not name:
             raise Refused(400, f"{name_field} is missing.")
         if size < 0:
@@ -85,7 +99,7 @@ class Transfers(Service):
         self.state.insert(
             "uploads", token=token, file_name=Path(name).name, size=size, purpose=purpose
         )
-        return {"token": token, "createUrl": f"{f.root}/upload/{token}"}
+        return {"token": token, "createUrl": f"{fields.root}/upload/{token}"}
 
     def use_upload(self, token: str) -> str:
         """Mark a complete upload as used and return its file name; '' when that is not possible."""

@@ -1,14 +1,16 @@
 """The common part of the dataset and model endpoints: find an item, its version and its files."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from starlette.responses import Response
 
 from .rpc import Fields, Refused, Row, Service
 from .transfers import Transfers
 from .versions import Versions
+
+VERSION_PATTERN = r"(?:/([1-9]\d{0,9}))?"  # at the end of a handle
 
 
 @dataclass
@@ -19,50 +21,56 @@ class VersionedService(Service):
     transfers: Transfers
     user: str
 
-    def find(self, kind: str, noun: str, f: Fields) -> Row:
+    kind: ClassVar[str]  # of the items in the state
+    noun: ClassVar[str]  # dataset | model
+    version_field: ClassVar[str]  # the field of a request that names a version
+
+    def find(self, fields: Fields) -> Row:
         """Return the dataset or model of a request. Raises Refused, as Kaggle does."""
-        owner, name = f.text("ownerSlug"), f.text(f"{noun}Slug")
-        if (item := self.versions.item(kind, f"{owner}/{name}")) is not None:
+        owner, name = fields.text("ownerSlug"), fields.text(f"{self.noun}Slug")
+        if (item := self.versions.item(self.kind, f"{owner}/{name}")) is not None:
             return item
         if owner.lower() == self.user.lower():
-            raise Refused(404, f"{noun.capitalize()} {owner}/{name} was not found.")
-        raise Refused(403, f"Permission '{noun}s.get' was denied")
+            raise Refused(404, f"{self.noun.capitalize()} {owner}/{name} was not found.")
+        raise Refused(403, f"Permission '{self.noun}s.get' was denied")
 
-    def need_own(self, owner: str, noun: str) -> None:
+    def need_own(self, owner: str) -> None:
         """Refuse to create an item for somebody else."""
         if owner.lower() != self.user.lower():
-            raise Refused(403, f"Permission '{noun}s.create' was denied")
+            raise Refused(403, f"Permission '{self.noun}s.create' was denied")
 
-    def ready_number(self, item: Row, f: Fields, field: str, noun: str) -> int | None:
-        """Return the version that a request names, or None for the newest. Raises Refused."""
-        number = f.number(field) or None
-        if number is not None and self.versions.ready(item, number) is None:
-            raise Refused(404, f"{noun} {item['handle']} has no version {number} that is ready.")
-        return number
+    def files(self, item: Row, fields: Fields, *, must_exist: bool = False) -> dict[str, Path]:
+        """Return the files of the version that a request names, by default the newest.
 
-    def ready_files(self, item: Row, f: Fields, field: str, noun: str) -> dict[str, Path]:
-        """Return the files of the version that a request names. Raises Refused."""
-        files = self.versions.files(item, self.ready_number(item, f, field, noun))
-        if not files:
-            raise Refused(404, f"{noun} {item['handle']} has no version that is ready.")
+        Raises Refused for a version that is not ready and, with `must_exist`, for no ready version.
+        """
+        files = self.versions.files(item, self.number(item, fields))
+        if must_exist and not files:
+            raise Refused(404, f"{self._named(item)} has no version that is ready.")
         return files
 
-    def download(
-        self,
-        f: Fields,
-        item: Row,
-        files: dict[str, Path],
-        *,
-        name: str,  # of one file; "": an archive of all
-        archive: str,
-    ) -> Response:
-        """Answer with a redirect to one file or to an archive of all, and count the download."""
+    def number(self, item: Row, fields: Fields) -> int | None:
+        """Return the version that a request names, or None for the newest. Raises Refused."""
+        number = fields.number(self.version_field) or None
+        if number is not None and self.versions.ready(item, number) is None:
+            raise Refused(404, f"{self._named(item)} has no version {number} that is ready.")
+        return number
+
+    def download(self, item: Row, fields: Fields, *, name: str, archive: str) -> Response:
+        """Answer with a redirect to the file `name`, or without a name to an archive of all files.
+
+        The download is counted.
+        """
+        files = self.files(item, fields, must_exist=True)
         if name:
-            answer = self.transfers.redirect_to_one(f, files, name, where=item["handle"])
+            answer = self.transfers.redirect_to_one(fields, files, name, where=item["handle"])
         else:
-            answer = self.transfers.redirect_to_all(f, files, archive)
+            answer = self.transfers.redirect_to_all(fields, files, archive)
         self.versions.count_download(item)
         return answer
+
+    def _named(self, item: Row) -> str:
+        return f"{self.noun.capitalize()} {item['handle']}"
 
 
 def owner_of(item: Row) -> str:
@@ -73,11 +81,3 @@ def owner_of(item: Row) -> str:
 def slug_of(item: Row) -> str:
     """Return the second part of an item's handle."""
     return str(item["handle"].split("/")[1])
-
-
-def split_version(handle: str, n_parts: int) -> tuple[list[str], int | None]:
-    """Return the parts of a handle and its version, if any; no parts for a bad handle."""
-    found = handle.split("/")
-    if len(found) == n_parts + 1 and re.fullmatch(r"[1-9]\d{0,9}", found[-1]):
-        return found[:-1], int(found[-1])
-    return (found if len(found) == n_parts else []), None

@@ -245,7 +245,7 @@ def test_folders_are_found_by_handle(tmp_path):
                     kind, handle, {}, files=files
                 )
         deadline = time.monotonic() + 20
-        while not datasets.folder("me/my-data", 2) or not models.folder("me/net/PyTorch/small/2"):
+        while not datasets.folder("me/my-data/2") or not models.folder("me/net/PyTorch/small/2"):
             assert time.monotonic() < deadline
             time.sleep(0.02)
         assert (
@@ -254,7 +254,7 @@ def test_folders_are_found_by_handle(tmp_path):
             == "2"
         )
         assert (
-            (datasets.folder("me/my-data", 1) / "a.txt").read_text()
+            (datasets.folder("me/my-data/1") / "a.txt").read_text()
             == (models.folder("me/net/pyTorch/small/1") / "a.txt").read_text()
             == "1"
         )

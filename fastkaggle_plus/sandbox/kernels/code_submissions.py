@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..bundles import Bundle
-from ..rpc import Refused
+from ..rpc import Refused, need
 from ..submissions import Submissions
 from .mounts import mount_path, remove_folder
 from .sessions import KernelSessions
@@ -45,9 +45,10 @@ class CodeSubmissions:
         description: str = "",
     ) -> int:
         """Enter a submission and return its ref. Raises Refused."""
-        version = self.sessions.store.find_version(handle, number)
-        if version is None:
-            raise Refused(404, f"Kernel {handle} version {number or 'latest'} was not found.")
+        version = need(
+            self.sessions.store.find_version(handle, number),
+            f"Kernel {handle} version {number or 'latest'} was not found.",
+        )
         if version.status != "COMPLETE":
             raise Refused(
                 400,
@@ -80,7 +81,7 @@ class CodeSubmissions:
         path = mount_path("competition", bundle.slug, self.sessions.limits.layout)
         hidden = {path: bundle.hidden} if bundle.hidden else {}
         done = functools.partial(self._end, ref, session, file_name)
-        self.sessions.start_scoring_run(session, version, hidden=hidden, done=done)
+        self.sessions.start(session, hidden=hidden, done=done)
 
     def _end(self, ref: int, session: int, file_name: str, status: str, reason: str) -> None:
         if self.sessions.is_closed:

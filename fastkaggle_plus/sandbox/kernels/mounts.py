@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,6 @@ from ..models import framework_slug
 
 # (kind, handle) -> its folder, or None; kind: competition | dataset | kernel | model
 FindSource = Callable[[str, str], Path | None]
-FindVersion = Callable[[str, int | None], Path | None]
 SOURCE_FIELDS = {
     "competition": "competitionDataSources",
     "dataset": "datasetDataSources",
@@ -26,8 +25,8 @@ class ServedSources:
     """The competitions, datasets and models of a sandbox, as sources of kernels."""
 
     bundles: Mapping[str, Bundle]
-    dataset: FindVersion  # (owner/slug, version) -> its folder
-    model: FindVersion  # (owner/model/framework/variation, version) -> its folder
+    dataset: Callable[[str], Path | None]  # owner/slug or owner/slug/version -> its folder
+    model: Callable[[str], Path | None]  # owner/model/framework/variation/version -> its folder
 
     def find(self, kind: str, handle: str) -> Path | None:
         """Return the folder of a source, or None.
@@ -40,29 +39,22 @@ class ServedSources:
             if bundle is None or not bundle.comp.sandbox.rules_accepted:
                 return None
             return bundle.folder / "files"
-        parts = handle.split("/")
         if kind == "model":
-            return self._find_version(self.model, parts, 4) if len(parts) == 5 else None
-        return self._find_version(self.dataset, parts, 2) if len(parts) in (2, 3) else None
-
-    def _find_version(self, find: FindVersion, parts: list[str], n_parts: int) -> Path | None:
-        if len(parts) == n_parts:
-            return find("/".join(parts), None)
-        return find("/".join(parts[:-1]), int(parts[-1])) if parts[-1].isdecimal() else None
+            return self.model(handle) if handle.count("/") == 4 else None
+        return self.dataset(handle)
 
 
-def split_sources(
+def find_sources(
     fields: Mapping[str, Any],  # of SaveKernel
     find: FindSource,
-) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
-    """Return (known, invalid) sources by kind. As on Kaggle, a kernel runs without invalid ones."""
-    known: dict[str, list[str]] = {}
-    invalid: dict[str, list[str]] = {}
+) -> Iterator[tuple[str, str, Path | None]]:
+    """Yield (kind, handle, folder) of each source.
+
+    The folder of an invalid source is None. As on Kaggle, a kernel runs without it.
+    """
     for kind, field in SOURCE_FIELDS.items():
         for handle in fields.get(field) or []:
-            group = known if find(kind, _without_prefix(kind, handle)) else invalid
-            group.setdefault(kind, []).append(handle)
-    return known, invalid
+            yield kind, handle, find(kind, _without_prefix(kind, handle))
 
 
 def mount_path(kind: str, handle: str, layout: str) -> str:
@@ -76,18 +68,6 @@ def mount_path(kind: str, handle: str, layout: str) -> str:
     owner, slug = parts[:2]
     folder = "datasets" if kind == "dataset" else "notebooks"
     return f"{folder}/{owner}/{slug}" if layout == "2026" else slug
-
-
-def mount_paths(
-    known: Mapping[str, Sequence[str]], find: FindSource, layout: str
-) -> dict[str, Path]:
-    """Return the folder of each source that exists, by its path below input/."""
-    found = {}
-    for kind, handles in known.items():
-        for handle in handles:
-            if (folder := find(kind, _without_prefix(kind, handle))) is not None:
-                found[mount_path(kind, handle, layout)] = folder
-    return found
 
 
 def _without_prefix(kind: str, handle: str) -> str:

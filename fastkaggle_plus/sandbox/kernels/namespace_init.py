@@ -83,10 +83,9 @@ def enter_own_tree(launch: dict) -> None:
     for name in (*_OWN_FOLDERS, "lib", "src"):
         bind(run / name, in_tree(root, Path("/kaggle") / name))
     writable += [root / "kaggle" / name for name in _OWN_FOLDERS]
-    in_tree(root, Path("/kaggle/input"))
+    (root / "kaggle/input").mkdir(parents=True, exist_ok=True)
     for path, source in launch["inputs"].items():
         bind(Path(source), in_tree(root, Path("/kaggle/input") / path), _REC)
-    in_tree(root, Path("/dev/shm"))
     mount("tmpfs", root / "dev/shm", "tmpfs", _NOSUID | _NODEV, "mode=1777")
     set_readonly(root, True, _AT_RECURSIVE)
     for place in writable:
@@ -123,11 +122,8 @@ def hide_folders(root: Path, launch: dict) -> None:
 
 
 def in_tree(root: Path, path: Path) -> Path:
-    """Return the place of a machine's path in the new tree; a missing folder is made."""
-    place = root / str(path).lstrip("/")
-    if not place.is_dir():
-        place.mkdir(parents=True)
-    return place
+    """Return the place of a machine's path in the new tree."""
+    return root / str(path).lstrip("/")
 
 
 def bind(source: Path, place: Path, flags: int = 0) -> None:
@@ -136,7 +132,7 @@ def bind(source: Path, place: Path, flags: int = 0) -> None:
 
 
 def mount(source: str, place: Path, kind: str, flags: int, data: str = "") -> None:
-    """Call mount(2). Raises OSError."""
+    """Call mount(2); a missing folder is made. Raises OSError."""
     place.mkdir(parents=True, exist_ok=True)
     texts = [text.encode() for text in (source, str(place), kind, data)]
     if _libc.mount(*texts[:3], ctypes.c_ulong(flags), texts[3]) != 0:

@@ -23,20 +23,20 @@ _KEPT: dict[str, Any] = {
 }
 
 
-def version_fields(f: Fields) -> dict[str, Any]:
+def version_fields(fields: Fields) -> dict[str, Any]:
     """Return the fields that a version keeps. Raises Refused or Rejected."""
-    fields = {name: strict(f, name, default) for name, default in _KEPT.items()}
-    if fields["language"] not in _LANGUAGES or fields["kernelType"] not in _TYPES:
+    kept = {name: strict(fields, name, default) for name, default in _KEPT.items()}
+    if kept["language"] not in _LANGUAGES or kept["kernelType"] not in _TYPES:
         raise Rejected(
             f"language must be one of {', '.join(_LANGUAGES)} and "
             f"kernelType one of {', '.join(_TYPES)}."
         )
-    return fields
+    return kept
 
 
-def source_code(f: Fields, kernel_type: str) -> str:
+def source_code(fields: Fields, kernel_type: str) -> str:
     """Return the source code of a request. Raises Rejected."""
-    code = f.text("text")
+    code = fields.text("text")
     if not code:
         raise Rejected("The kernel has no source: text is empty.")
     if kernel_type == "notebook":
@@ -44,10 +44,10 @@ def source_code(f: Fields, kernel_type: str) -> str:
     return code
 
 
-def save_name(f: Fields, store: KernelStore, user: str) -> Row:
+def save_name(fields: Fields, store: KernelStore, user: str) -> Row:
     """Create or rename the kernel of a request; the title decides the name. Raises Rejected."""
-    title = f.text("newTitle").strip()
-    owner, _, slug = f.text("slug").rpartition("/")
+    title = fields.text("newTitle").strip()
+    owner, _, slug = fields.text("slug").rpartition("/")
     owner = owner or user
     if owner != user:
         raise Refused(
@@ -57,7 +57,7 @@ def save_name(f: Fields, store: KernelStore, user: str) -> Row:
         )
     if title and len(title) < 5:
         raise Rejected("Title must be at least five characters")
-    id = strict(f, "id", 0)
+    id = strict(fields, "id", 0)
     found = store.by_id(id) if id else store.find(owner, slug or slugify(title))
     if id and found is None:
         raise Refused(403, DENIED)
@@ -78,13 +78,13 @@ def save_name(f: Fields, store: KernelStore, user: str) -> Row:
     return {**found, "slug": name}
 
 
-def strict(f: Fields, name: str, default: Any) -> Any:
+def strict(fields: Fields, name: str, default: Any) -> Any:
     """Return a field that must have exactly the type of its default. Raises Refused."""
-    value = f.get(name, default)
+    value = fields.get(name, default)
     if isinstance(default, str):
-        return f.text(name, default)
+        return fields.text(name, default)
     if isinstance(default, list) and isinstance(value, list):
-        return f.texts(name)
+        return fields.texts(name)
     if type(value) is not type(default) or (type(value) is int and not 0 <= value < 1 << 31):
         raise Refused(400, f"{name} = {value!r} is not a value such as {default!r}.")
     return value

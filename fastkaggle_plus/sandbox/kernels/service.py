@@ -2,28 +2,29 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from ..auth import Account
 from ..limits import week_start
 from ..listing import file_rows
-from ..rpc import Fields, Refused, Rejected, Row, Service, page, timestamp
+from ..rpc import Fields, Refused, Rejected, Row, Service, need, page, timestamp
 from ..transfers import Transfers
-from .log_stream import log_response
-from .mounts import SOURCE_FIELDS, split_sources
+from .mounts import SOURCE_FIELDS, find_sources
+from .runs import KernelRuns
 from .save_kernel import DENIED, save_name, source_code, strict, version_fields
 from .sessions import KernelSessions
 from .store import ACTIVE, KernelVersion
 
 _OTHERS = ("UPVOTED", "COLLABORATION", "FORK", "BOOKMARKED")  # groups that are empty here
+_KEEP_ALIVE_S = 2.0  # the time between comments that keep an idle log stream open
 _NOT_SHOWN = ("sessionTimeoutSeconds", "kernelExecutionType")
 
 
@@ -43,59 +44,67 @@ class KernelService(Service):
         return {"ref": "", "url": "", "error": str(error), "invalidTags": [], "kernelId": 0}
 
     async def stream_log(self, request: Request) -> Response:
-        """Answer with a version's log."""
+        """Answer with a version's log: live events while it runs, a JSON array afterwards."""
         self.account.check(request.headers.get("authorization", ""))
         owner, slug = request.path_params["owner"], request.path_params["slug"]
         label = request.query_params.get("versionLabel", "")
-        f = Fields({"userName": owner, "kernelSlug": slug, "versionLabel": label})
-        version = await run_in_threadpool(self._version, f)
-        return log_response(self.sessions.runs, version)
+        fields = Fields({"userName": owner, "kernelSlug": slug, "versionLabel": label})
+        version = await run_in_threadpool(self._version, fields)
+        runs = self.sessions.runs
+        if version.session is None or version.status not in ACTIVE:
+            return Response(json.dumps(runs.log(version.session)), media_type="application/json")
+        events, headers = _live_events(runs, version.session), {"Cache-Control": "no-cache"}
+        return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
-    def rpc_save_kernel(self, f: Fields) -> Row:
-        fields = version_fields(f)
-        code = source_code(f, fields["kernelType"])
+    def rpc_save_kernel(self, fields: Fields) -> Row:
+        kept = version_fields(fields)
+        code = source_code(fields, kept["kernelType"])
         with self.sessions.store.state.writing():
-            kernel = save_name(f, self.sessions.store, self.account.user)
-            _, invalid = split_sources(fields, self.sessions.find_source)
-            number, session = self.sessions.add(kernel["id"], fields, code)
+            kernel = save_name(fields, self.sessions.store, self.account.user)
+            sources = list(find_sources(kept, self.sessions.find_source))
+            number, session = self.sessions.add(kernel["id"], kept, code)
         if session is not None:
             self.sessions.start(session)
         handle = f"{kernel['owner']}/{kernel['slug']}"
-        return {
+        answer: Row = {
             "ref": f"/code/{handle}",
             "url": f"https://www.kaggle.com/code/{handle}",
             "versionNumber": number,
             "kernelId": kernel["id"],
             "error": "",
             "invalidTags": [],
-            **{f"invalid{kind.title()}Sources": invalid.get(kind, []) for kind in SOURCE_FIELDS},
+            **{f"invalid{kind.title()}Sources": [] for kind in SOURCE_FIELDS},
         }
+        for kind, source, folder in sources:
+            if folder is None:
+                answer[f"invalid{kind.title()}Sources"].append(source)
+        return answer
 
-    def rpc_get_kernel_session_status(self, f: Fields) -> Row:
-        version = self._version(f)
+    def rpc_get_kernel_session_status(self, fields: Fields) -> Row:
+        version = self._version(fields)
         failure = {"failureMessage": version.failure} if version.failure else {}
         return {"status": version.status, **failure}
 
-    def rpc_list_kernel_session_output(self, f: Fields) -> Row:
-        version = self._version(f)
+    def rpc_list_kernel_session_output(self, fields: Fields) -> Row:
+        version = self._version(fields)
         rows = [
-            {"fileName": n, "url": self.transfers.link(f, p)}
+            {"fileName": n, "url": self.transfers.link(fields, p)}
             for n, p in self._outputs(version).items()
         ]
-        answer = page("files", rows, f)
-        if not f.get("pageToken"):
+        answer = page("files", rows, fields)
+        if not fields.get("pageToken"):
             log = self.sessions.runs.log(version.session)
             answer["log"] = json.dumps(log) if version.session else ""
         return answer
 
-    def rpc_list_kernel_files(self, f: Fields) -> Row:
-        return page("files", file_rows(self._outputs(self._version(f))), f)
+    def rpc_list_kernel_files(self, fields: Fields) -> Row:
+        return page("files", file_rows(self._outputs(self._version(fields)), "size"), fields)
 
-    def rpc_get_kernel(self, f: Fields) -> Row:
+    def rpc_get_kernel(self, fields: Fields) -> Row:
         # kaggle 2.2.4 sends owner/slug/2 with the version in the slug
-        slug, _, number = f.text("kernelSlug").partition("/")
+        slug, _, number = fields.text("kernelSlug").partition("/")
         label = {"versionLabel": f"v{number}"} if number else {}
-        version = self._version(Fields({**f, "kernelSlug": slug, **label}))
+        version = self._version(Fields({**fields, "kernelSlug": slug, **label}))
         blob = {
             "source": version.code,
             "language": version.fields["language"],
@@ -104,45 +113,44 @@ class KernelService(Service):
         }
         return {"metadata": self._facts(version), "blob": blob}
 
-    def rpc_list_kernels(self, f: Fields) -> Row:
-        found = [v for v in self.sessions.store.all() if self._matches(v, f)]
-        if f.enum("group") in _OTHERS:
+    def rpc_list_kernels(self, fields: Fields) -> Row:
+        found = [v for v in self.sessions.store.all() if self._matches(v, fields)]
+        if fields.enum("group") in _OTHERS:
             found = []
-        if f.enum("sortBy") == "DATE_CREATED":
+        if fields.enum("sortBy") == "DATE_CREATED":
             found.sort(key=lambda v: v.kernel, reverse=True)
         else:
             found.sort(key=lambda v: (v.started or 0.0, v.kernel), reverse=True)
-        return page("kernels", [self._facts(v) for v in found], f)
+        return page("kernels", [self._facts(v) for v in found], fields)
 
-    def rpc_download_kernel_output(self, f: Fields) -> Response:
-        number = strict(f, "versionNumber", 0)
-        names = {"userName": f.text("ownerSlug"), "kernelSlug": f.text("kernelSlug")}
+    def rpc_download_kernel_output(self, fields: Fields) -> Response:
+        number = strict(fields, "versionNumber", 0)
+        names = {"userName": fields.text("ownerSlug"), "kernelSlug": fields.text("kernelSlug")}
         label = {"versionLabel": f"v{number}"} if number else {}
         version = self._version(Fields({**names, **label}))
         files = self._outputs(version)
-        if name := f.text("filePath"):
+        if name := fields.text("filePath"):
             where = f"the output of {version.handle} version {version.number}"
-            return self.transfers.redirect_to_one(f, files, name, where=where)
-        return self.transfers.redirect_to_all(f, files)
+            return self.transfers.redirect_to_one(fields, files, name, where=where)
+        return self.transfers.redirect_to_all(fields, files)
 
-    def rpc_download_kernel_output_zip(self, f: Fields) -> Response:
-        row = self._session(f)
-        version = self.sessions.store.version(row["kernel"], row["version"])
-        if version is None:
-            raise Refused(404, f"Session {row['id']} was not found.")
-        return self.transfers.redirect_to_all(f, self._outputs(version), f"{version.slug}.zip")
+    def rpc_download_kernel_output_zip(self, fields: Fields) -> Response:
+        row = self._session(fields)
+        found = self.sessions.store.version(row["kernel"], row["version"])
+        version = need(found, f"Session {row['id']} was not found.")
+        return self.transfers.redirect_to_all(fields, self._outputs(version), f"{version.slug}.zip")
 
-    def rpc_delete_kernel(self, f: Fields) -> Row:
-        self.sessions.delete(self._kernel(f)["id"])
+    def rpc_delete_kernel(self, fields: Fields) -> Row:
+        self.sessions.delete(self._kernel(fields)["id"])
         return {}
 
-    def rpc_cancel_kernel_session(self, f: Fields) -> Row:
-        session = self._session(f)["id"]
+    def rpc_cancel_kernel_session(self, fields: Fields) -> Row:
+        session = self._session(fields)["id"]
         if self.sessions.runs.stop(session, "The session was cancelled."):
             return {}
         return {"errorMessage": f"Session {session} has ended."}
 
-    def rpc_get_accelerator_quota_statistics(self, f: Fields) -> Row:
+    def rpc_get_accelerator_quota_statistics(self, fields: Fields) -> Row:
         answer: Row = {"quotaRefreshTime": timestamp(week_start() + timedelta(days=7))}
         for name in ("gpu", "tpu"):
             q = self.sessions.quota(name)
@@ -156,27 +164,20 @@ class KernelService(Service):
             }
         return answer
 
-    def _kernel(self, f: Fields) -> Row:
-        found = self.sessions.store.find(f.text("userName"), f.text("kernelSlug"))
-        if found is None:
-            raise Refused(403, DENIED)
-        return found
+    def _kernel(self, fields: Fields) -> Row:
+        found = self.sessions.store.find(fields.text("userName"), fields.text("kernelSlug"))
+        return need(found, DENIED, status=403)
 
-    def _version(self, f: Fields) -> KernelVersion:
-        kernel, label = self._kernel(f), f.text("versionLabel")
+    def _version(self, fields: Fields) -> KernelVersion:
+        kernel, label = self._kernel(fields), fields.text("versionLabel")
         version, number = None, re.fullmatch(r"v(\d{1,9})", label)
         if number or not label:
             version = self.sessions.store.version(kernel["id"], int(number[1]) if number else None)
-        if version is None:
-            raise Refused(
-                404,
-                f"Version {label!r} of {kernel['owner']}/{kernel['slug']} was not found; "
-                "a label reads like v1.",
-            )
-        return version
+        handle = f"{kernel['owner']}/{kernel['slug']}"
+        return need(version, f"Version {label!r} of {handle} was not found; a label reads like v1.")
 
-    def _session(self, f: Fields) -> Row:
-        id = strict(f, "kernelSessionId", 0)
+    def _session(self, fields: Fields) -> Row:
+        id = strict(fields, "kernelSessionId", 0)
         row = self.sessions.store.session(id)
         if row is None or row["submission"] is not None:
             raise Refused(404, f"Session {id} was not found.")
@@ -188,7 +189,7 @@ class KernelService(Service):
             return {}
         return self.sessions.store.outputs(version.session)
 
-    def _matches(self, v: KernelVersion, f: Fields) -> bool:
+    def _matches(self, v: KernelVersion, fields: Fields) -> bool:
         """Say whether a kernel fits the filters of a ListKernels request."""
         sources = (
             ("competition", "competitionDataSources"),
@@ -197,13 +198,13 @@ class KernelService(Service):
         )
         return (
             all(
-                f.text(name).lower() in ("", "all", v.fields[name])
+                fields.text(name).lower() in ("", "all", v.fields[name])
                 for name in ("language", "kernelType")
             )
-            and all(_has_source(v.fields[field], f.text(name)) for name, field in sources)
-            and f.text("user") in ("", v.owner)
-            and f.text("search").lower() in f"{v.title} {v.slug}".lower()
-            and (f.text("outputType").lower() != "data" or bool(self._outputs(v)))
+            and all(_has_source(v.fields[field], fields.text(name)) for name, field in sources)
+            and fields.text("user") in ("", v.owner)
+            and fields.text("search").lower() in f"{v.title} {v.slug}".lower()
+            and (fields.text("outputType").lower() != "data" or bool(self._outputs(v)))
         )
 
     def _facts(self, v: KernelVersion) -> Row:
@@ -220,6 +221,21 @@ class KernelService(Service):
         if v.started:
             facts["lastRunTime"] = timestamp(datetime.fromtimestamp(v.started, UTC))
         return facts
+
+
+def _live_events(runs: KernelRuns, session: int) -> Iterator[str]:
+    """Yield the events of a running kernel's log from its first line on."""
+    n_sent = 0  # bytes of the log, which has one event a line
+    while True:
+        length = runs.wait_for_log(session, n_sent, _KEEP_ALIVE_S)
+        lines = runs.log_lines(session, n_sent)
+        yield from (f"data: {line.decode()}\n\n" for line in lines)
+        n_sent += sum(len(line) + 1 for line in lines)
+        if length is None:
+            yield "data: END_OF_LOG\n\n"
+            return
+        if not lines:
+            yield ": still running\n\n"
 
 
 def _has_source(handles: list[str], wanted: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..limits import Limits, Quota, week_start
 from ..rpc import Rejected
-from .mounts import FindSource, mount_paths, remove_folder, split_sources
+from .mounts import FindSource, find_sources, mount_path, remove_folder
 from .prepare import KernelJob
 from .runs import KernelRuns
 from .store import KernelStore, KernelVersion
@@ -58,25 +58,20 @@ class KernelSessions:
         number = self.store.add_version(kernel, fields, code)
         return number, self.store.add_session(kernel, number, accelerator=kind)
 
-    def start(self, session: int) -> None:
+    def start(
+        self,
+        session: int,
+        *,
+        # path below input/ -> folder whose files replace those there; None: no scoring run
+        hidden: dict[str, Path] | None = None,
+        done: Done | None = None,  # called when the run has ended
+    ) -> None:
         """Run a session that was added."""
         row = self.store.session(session)
         version = self.store.version(row["kernel"], row["version"]) if row else None
         if version is not None:
-            done = functools.partial(self.store.set_status, session)
-            self.runs.start(self._job(session, version), done)
-
-    def start_scoring_run(
-        self,
-        session: int,
-        version: KernelVersion,
-        *,
-        hidden: dict[str, Path],  # path below input/ -> folder whose files replace those there
-        done: Done,  # called when the run has ended
-    ) -> None:
-        """Run a version again on the hidden test set."""
-        job = self._job(session, version, hidden=hidden)
-        self.runs.start(job, functools.partial(self._report, session, done))
+            job = self._job(session, version, hidden=hidden)
+            self.runs.start(job, functools.partial(self._report, session, done))
 
     def delete(self, kernel: int) -> None:
         """End a kernel's sessions and delete it."""
@@ -104,9 +99,9 @@ class KernelSessions:
         reserved = sum(self._timeout_s(v) for v in active if v)
         return Quota(used, reserved, self.limits.quota_s[kind], bool(runs))
 
-    def _report(self, session: int, done: Done, status: str, reason: str) -> None:
+    def _report(self, session: int, done: Done | None, status: str, reason: str) -> None:
         self.store.set_status(session, status, reason)
-        if status != "RUNNING":
+        if done and status != "RUNNING":
             done(status, reason)
 
     def _timeout_s(self, version: KernelVersion) -> float:
@@ -114,12 +109,14 @@ class KernelSessions:
         return min(wanted or self.limits.session_s, self.limits.session_s)
 
     def _job(
-        self, session: int, version: KernelVersion, *, hidden: dict[str, Path] | None = None
+        self, session: int, version: KernelVersion, *, hidden: dict[str, Path] | None
     ) -> KernelJob:
         """Return the job of a version; with `hidden`, the job of its scoring run."""
-        known, _ = split_sources(version.fields, self.find_source)
-        mounted = mount_paths(known, self.find_source, self.limits.layout)
-        inputs: dict[str, Sequence[Path]] = {path: [folder] for path, folder in mounted.items()}
+        inputs: dict[str, Sequence[Path]] = {
+            mount_path(kind, handle, self.limits.layout): [folder]
+            for kind, handle, folder in find_sources(version.fields, self.find_source)
+            if folder is not None
+        }
         # A notebook without the competition's data does not get the hidden data either.
         for path, folder in (hidden or {}).items():
             if path in inputs:
