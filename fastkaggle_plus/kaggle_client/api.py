@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import import_module
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import requests
 
@@ -15,6 +15,11 @@ from ..exceptions import KaggleError, NoCredentials
 from . import errors, http
 from .error_rules import NO_CREDENTIALS, Rule
 from .http import FAILURES, Limits
+
+if TYPE_CHECKING:
+    from kaggle.api.kaggle_api_extended import KaggleApi
+else:
+    KaggleApi = Any  # for annotations: the import of kaggle is slow, and reads credentials
 
 PAGE_SIZE = 100
 MAX_PAGES = 1000  # a longer list has no end

@@ -9,17 +9,15 @@ import warnings
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from .. import environment
 from ..exceptions import BadCredentials, KaggleError, MissingExtra, NoCredentials, SandboxError
 from . import api, error_rules, http
+from .api import KaggleApi
 from .http import Limits
 from .services import LOGIN
-
-if TYPE_CHECKING:
-    from kaggle.api.kaggle_api_extended import KaggleApi
 
 _PRODUCTION = ("api.kaggle.com", "www.kaggle.com", "kaggle.com")
 _NEW_TOKEN = f"Make a new one at {error_rules.SETTINGS}/api"

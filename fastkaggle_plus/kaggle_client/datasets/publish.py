@@ -14,7 +14,7 @@ from ...exceptions import (
     NameTaken,
     NotFound,
 )
-from .. import error_rules, errors, outbox, uploads
+from .. import api, error_rules, errors, outbox, uploads
 from ..outbox import Entry, Journal, UnclearAnswer
 from ..services import dataset_page
 from ..upload_sessions import OpenUploads
@@ -71,13 +71,14 @@ def publish(
     if not content.files:
         raise DataError(f"{folder} has nothing to send. Put the dataset's files into it.")
     publication = _Publication(client, outbox.journal_of(journal), meta, content, terms)
-    new = outbox.new_entry(
-        client,
+    new = Entry(
+        api.origin(client),
+        api.user_of(client),
         meta.handle,
-        sha256=content.sha256,
-        size=content.size,
-        file_name=folder.name,
-        description=notes,
+        content.sha256,
+        content.size,
+        folder.name,
+        notes.strip(),
         kind="dataset",
     )
     with publication.book.lock(terms.timeout_s, meta.handle):
@@ -153,8 +154,9 @@ class _Publication:
     def wait(self, entry: Entry, *, sent: bool) -> tuple[Entry, str]:
         """Return the entry with its version, and the status, once it is READY."""
         terms = self.terms
+        wait = lookup.require_final if terms.wait else lookup.wait_final
         try:
-            status, version = lookup.wait_final(
+            status, version = wait(
                 self.client,
                 self.handle,
                 timeout_s=terms.timeout_s if terms.wait else 0.0,
@@ -172,10 +174,8 @@ class _Publication:
                 f"{status}). Look at {dataset_page(self.handle)}; damaged archives and names it "
                 "cannot store are the usual causes. Correct the files, then call push_dataset."
             )
-        if status != "READY" and terms.wait:
-            raise lookup.still_processing(self.handle, status, terms.timeout_s)
         if status == "READY" and not entry.ref:
-            entry = self.book.write(outbox.sent_entry(entry, version))
+            entry = self.book.write(entry, state="sent", ref=version)
         return entry, status
 
     def _version_before(self) -> int:
@@ -213,7 +213,7 @@ class _Publication:
             with contextlib.suppress(NotFound):  # a version that failed has no files
                 listed = lookup.list_files(self.client, self.handle, version=version)
                 if self.content.fits(listed, by_name=by_name):
-                    return outbox.sent_entry(entry, version)
+                    return replace(entry, state="sent", ref=version)
         return None
 
 

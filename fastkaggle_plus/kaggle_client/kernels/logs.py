@@ -9,18 +9,16 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 import requests
 
 from ...exceptions import KaggleUnavailable, RateLimited
 from .. import api, http, session
+from ..api import KaggleApi
 from . import lookup
 from .kernel import Kernel, KernelVersion, kernel_of
-
-if TYPE_CHECKING:
-    from kaggle.api.kaggle_api_extended import KaggleApi
 
 _END = "END_OF_LOG"
 _MAX_FAILURES = 3  # of reading the status in a row; each has been retried for minutes

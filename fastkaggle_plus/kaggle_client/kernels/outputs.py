@@ -8,7 +8,7 @@ import re
 import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import requests
 from filelock import FileLock
@@ -16,11 +16,9 @@ from filelock import FileLock
 from ... import files
 from ...exceptions import DownloadCorrupt, KaggleError, NotFound, PermissionDenied
 from .. import api, downloads, http, session
+from ..api import KaggleApi
 from . import lookup
 from .kernel import Kernel, KernelVersion, kernel_of
-
-if TYPE_CHECKING:
-    from kaggle.api.kaggle_api_extended import KaggleApi
 
 _RECORD = ".fkp-output.json"
 

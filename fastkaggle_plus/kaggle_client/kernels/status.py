@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...exceptions import KaggleError, KernelFailed
 from .. import api, errors, session
-from ..api import Subject
+from ..api import KaggleApi, Subject
 from ..polling import poll_until
 from ..services import KERNELS
 from . import failure_hints, logs, lookup
 from .kernel import Kernel, KernelStatus, KernelVersion, kernel_of
-
-if TYPE_CHECKING:
-    from kaggle.api.kaggle_api_extended import KaggleApi
 
 
 @dataclass(frozen=True)
