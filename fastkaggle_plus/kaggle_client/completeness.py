@@ -47,7 +47,10 @@ def is_complete(folder: Path, slug: str, *, origin: str) -> bool:
 
 def has_files(folder: Path, files: dict[str, int]) -> bool:
     """Say whether every one of `files` is in `folder` with its size."""
-    return bool(files) and all(_size(folder / name) == size for name, size in files.items())
+    there = {name for name in files if (folder / name).is_file()}
+    return bool(files) and all(
+        name in there and (folder / name).stat().st_size == size for name, size in files.items()
+    )
 
 
 def files_in(folder: Path) -> dict[str, int]:
@@ -57,10 +60,3 @@ def files_in(folder: Path) -> dict[str, int]:
         for p in sorted(folder.rglob("*"))
         if p.is_file() and p.name not in (NAME, "cleaning.csv")  # the user edits the second one
     }
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return -1

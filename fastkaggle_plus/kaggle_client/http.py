@@ -71,13 +71,6 @@ def guard(session: requests.Session, *, timeout_s: float, stay_local: bool) -> r
     return session
 
 
-def storage_session(*, timeout_s: float, stay_local: bool) -> requests.Session:
-    """Return a session for signed URLs: without credentials, not even those in ~/.netrc."""
-    session = requests.Session()
-    session.auth = lambda request: request
-    return guard(session, timeout_s=timeout_s, stay_local=stay_local)
-
-
 def retry_read(
     read: Callable[[], T],  # sends one request that is safe to repeat
     limits: Limits = DEFAULT_LIMITS,

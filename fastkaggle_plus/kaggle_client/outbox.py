@@ -92,6 +92,22 @@ class Journal:
             if e.key == new.key and e.state in ("creating", "sent")
         ]
 
+    def earlier(
+        self,
+        new: Entry,
+        find: Callable[[Entry], Entry | None],  # as in `send`
+        is_current: Callable[[Entry], bool],  # whether its version is the current one, unchanged
+        *,
+        poll_s: float,
+    ) -> Entry | None:
+        """Return the attempt that made the current version of the same, None without one."""
+        for old in self.attempts(new)[:1]:
+            if old.ref:
+                return old if is_current(old) else None
+            if found := look_up(find, old, poll_s=poll_s):  # its answer was lost
+                return self.write(found)
+        return None
+
     def write(self, entry: Entry, **changes: Any) -> Entry:
         """Put `entry` with its changes on disk and return it."""
         entry = replace(entry, **changes)

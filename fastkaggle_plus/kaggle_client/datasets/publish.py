@@ -61,11 +61,7 @@ def publish(
     journal: str | Path | Journal | None,
     terms: Terms,
 ) -> Dataset:
-    """Send `folder` and return the dataset once it is READY.
-
-    The attempt is journaled first. After a lost answer, also of a process that was killed, the
-    dataset's versions are compared before anything is sent again.
-    """
+    """Send `folder` once and return the dataset once it is READY."""
     check_names(meta.title, meta.handle.split("/")[1])
     content = read_content(folder)
     if not content.files:
@@ -104,16 +100,14 @@ class _Publication:
 
     def earlier(self, new: Entry) -> Entry | None:
         """Return the journaled attempt that made the current version of the same files."""
-        old = next(iter(self.book.attempts(new)), None)
-        if old is None:
-            return None
-        if old.ref == 0:  # its answer was lost
-            found = outbox.look_up(self._find_version, old, poll_s=self.terms.poll_s)
-            return self.book.write(found) if found else None
+        poll_s = self.terms.poll_s
+        return self.book.earlier(new, self._find_version, self._is_current, poll_s=poll_s)
+
+    def _is_current(self, old: Entry) -> bool:
         dataset = lookup.find_dataset(self.client, self.handle)
         if dataset is None or dataset.current_version_number != old.ref:
-            return None
-        return old if self.content.fits(lookup.list_files(self.client, self.handle)) else None
+            return False
+        return self.content.fits(lookup.list_files(self.client, self.handle))
 
     def send(self, new: Entry) -> Entry:
         """Upload the files and make the version; return its journal entry."""
@@ -181,25 +175,23 @@ class _Publication:
     def _version_before(self) -> int:
         """Return the current version, 0 without one. Raises NameTaken or NotFound."""
         dataset = lookup.find_dataset(self.client, self.handle)
-        if self.terms.new and dataset is not None:
+        if self.terms.new:
+            if dataset is None:
+                return 0
             text = error_rules.NAME_TAKEN.format(name=self.handle, url=dataset_page(self.handle))
             raise NameTaken(text)
-        if self.terms.new:
-            return 0
         if dataset is None:
             raise NotFound(
                 f"There is no dataset {self.handle} to make a new version of. Make it first with "
                 "mk_dataset.",
                 status=404,
             )
-        # While one version is processed, the number of the next one is unknown.
         return self._final_version()
 
     def _final_version(self) -> int:
-        terms = self.terms
-        return lookup.require_final(
-            self.client, self.handle, timeout_s=terms.timeout_s, poll_s=terms.poll_s
-        )[1]
+        """Return the current version. While one is processed, the next number is unknown."""
+        timeout_s, poll_s = self.terms.timeout_s, self.terms.poll_s
+        return lookup.require_final(self.client, self.handle, timeout_s=timeout_s, poll_s=poll_s)[1]
 
     def _find_version(self, entry: Entry) -> Entry | None:
         """Return `entry` with the version it made: a new one with these files."""

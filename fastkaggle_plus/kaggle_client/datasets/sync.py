@@ -55,9 +55,8 @@ def sync_dataset(
     listed = lookup.list_files(client, handle) if status == "READY" else {}
     meta, _ = lookup.read_metadata(client, handle)
     write_metadata(folder, meta)
-    if _is_same(
-        client, handle, sums, {n: s for n, s in listed.items() if _is_compared(n, pattern)}
-    ):
+    compared = {n: s for n, s in listed.items() if _is_compared(n, pattern)}
+    if _is_same(client, handle, sums, compared):
         return Dataset(handle, meta.title, version, status, meta.is_private)
     for name in retain:
         if name in listed and name != METADATA and not (folder / name).exists():

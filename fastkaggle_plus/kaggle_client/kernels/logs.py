@@ -171,8 +171,5 @@ def _lines(answer: requests.Response) -> Iterator[str]:
 
 
 def _event(piece: dict[str, Any]) -> LogEvent:
-    try:
-        time_s = float(piece.get("time") or 0.0)
-    except (TypeError, ValueError):
-        time_s = 0.0
-    return LogEvent(str(piece.get("stream_name") or "stdout"), time_s, str(piece.get("data") or ""))
+    stream, time_s = piece.get("stream_name") or "stdout", float(piece.get("time") or 0.0)
+    return LogEvent(str(stream), time_s, str(piece.get("data") or ""))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
@@ -17,6 +16,7 @@ from ... import files
 from ...exceptions import DownloadCorrupt, KaggleError, NotFound, PermissionDenied
 from .. import api, downloads, http, session
 from ..api import KaggleApi
+from ..unzip import leaves_folder
 from . import lookup
 from .kernel import Kernel, KernelVersion, kernel_of
 
@@ -152,13 +152,11 @@ def _list_output(client: Any, kernel: Kernel) -> tuple[dict[str, str], str]:
 
 def _list_sizes(client: Any, kernel: Kernel) -> dict[str, int]:
     """Return name -> bytes as Kaggle lists them."""
-    about, sizes = lookup.about(client, kernel), {}
+    pages = lookup.about(client, kernel).pages("list_kernel_files", doing="list the files of")
     try:
-        for answer in about.pages("list_kernel_files", doing="list the files of"):
-            sizes.update({f.name: f.size for f in answer.files or []})
+        return {f.name: f.size for answer in pages for f in answer.files or []}
     except (NotFound, PermissionDenied):
         return {}  # only a second check: the links have sizes too
-    return sizes
 
 
 @dataclass
@@ -232,15 +230,8 @@ def _move_into_place(part: Path, dest: Path, name: str, *, is_ours: bool) -> Non
 
 
 def _refuse_outside(name: str, dest: Path) -> None:
-    path = PurePosixPath(name.replace("\\", "/"))
-    is_odd = (
-        path.is_absolute()
-        or ".." in path.parts
-        or re.match(r"[A-Za-z]:", name)
-        or "\0" in name
-        or not path.parts
-        or path.parts[0].startswith(".fkp-")
-    )
+    first = next(iter(PurePosixPath(name).parts), "")
+    is_odd = leaves_folder(name) or "\0" in name or not first or first.startswith(".fkp-")
     if is_odd or not (dest / name).parent.resolve().is_relative_to(dest.resolve()):
         raise KaggleError(
             f"The output has a file that would leave {str(dest)!r}, or overwrite our records "

@@ -135,46 +135,42 @@ class _Push:
             file_name=file_name,
             kind="kernel",
         )
-        if not again and (old := self._earlier(new)):
-            return KernelVersion(self.kernel.handle, old.ref, self.kernel.url)
+        poll_s, kernel = self.poll_s, self.kernel
+        if not again and (
+            old := self.book.earlier(new, self._find, self._is_current, poll_s=poll_s)
+        ):
+            return KernelVersion(kernel.handle, old.ref, kernel.url)
         attached_sources.check_sources(self.client, self.meta)
         if self.run:
             _check_quota(self.client, self.meta)
         entry = self.book.send(
-            lookup.about(self.client, self.kernel),
+            lookup.about(self.client, kernel),
             replace(new, before=(self._current_version(),)),
             doing="push",
             create=self._create,
             find=self._find,
-            poll_s=self.poll_s,
+            poll_s=poll_s,
         )
-        self._refuse_missing_inputs(entry)
-        kernel = self.kernel
+        if self.answer:
+            self._refuse_missing_inputs(entry)
         if self.answer and self.answer.ref:  # Kaggle may name a notebook after its title
             kernel = kernel_of(self.answer.ref, None, self.client)
         return KernelVersion(kernel.handle, entry.ref, kernel.url, sent=True)
 
-    def _earlier(self, new: Entry) -> Entry | None:
-        """Return the journaled attempt that made a version of the same notebook."""
-        old = next(iter(self.book.attempts(new)), None)
-        if old is None:
-            return None
-        if old.state == "creating":
-            found = outbox.look_up(self._find, old, poll_s=self.poll_s)
-            if found:
-                self._refuse_missing_inputs(found)
-            return found and self.book.write(found)
+    def _is_current(self, old: Entry) -> bool:
+        """Say whether an earlier version is the current one and has not failed."""
         if self._current_version() != old.ref or not self._has_our_source(old.ref):
-            return None
+            return False
         # Push a failed one again: its input may have been repaired.
         state = lookup.read_status(self.client, replace(self.kernel, version=old.ref)).status
-        return None if state in ("ERROR", "CANCEL_ACKNOWLEDGED") else old
+        return state not in ("ERROR", "CANCEL_ACKNOWLEDGED")
 
     def _find(self, entry: Entry) -> Entry | None:
         """Return `entry` with the version it made: a new one with this source."""
         before = max(entry.before, default=0)
         for version in range(self._current_version(), before, -1):
             if self._has_our_source(version):
+                self._refuse_missing_inputs(replace(entry, ref=version))
                 return replace(entry, state="sent", ref=version)
         return None
 
