@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import requests
+from requests.utils import parse_dict_header
 
 from .. import files
 from ..exceptions import DownloadCorrupt, KaggleUnavailable
@@ -41,9 +42,7 @@ def source_of(answer: requests.Response) -> Source:
             "Open kaggle.com in a browser, then call again."
         )
     size = headers.get("Content-Length", "")
-    hashes = dict(
-        h.strip().split("=", 1) for h in headers.get("x-goog-hash", "").split(",") if "=" in h
-    )
+    hashes = parse_dict_header(headers.get("x-goog-hash", ""))
     etag = headers.get("ETag", "")
     is_weak = not etag or etag.startswith("W/")
     return Source(

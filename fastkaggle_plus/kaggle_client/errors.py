@@ -83,8 +83,7 @@ def extended(error: KaggleError, more: str) -> KaggleError:
 
 def until_midnight() -> str:
     """Return the time left until 00:00 UTC, when daily limits are reset."""
-    now = datetime.now(UTC)
-    left_s = 86_400 - (now.hour * 3600 + now.minute * 60 + now.second)
+    left_s = 86_400 - int(datetime.now(UTC).timestamp()) % 86_400
     return f"{left_s // 3600} h {left_s % 3600 // 60} min"
 
 

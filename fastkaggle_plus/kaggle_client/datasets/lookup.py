@@ -11,7 +11,6 @@ from ..services import DATASETS, dataset_page
 from .metadata import DEFAULT_LICENSE, Metadata
 
 FINAL = ("READY", "FAILED", "DELETED")
-_TOO_EARLY = "NOT_YET_PERSISTED"
 
 
 def parse_handle(
@@ -105,7 +104,7 @@ def wait_final(
             return status, 0
         version = getattr(find_dataset(client, handle), "current_version_number", 0) or 0
         # READY may still be about the version before.
-        return (status if version > after or status != "READY" else _TOO_EARLY), version
+        return (status if version > after or status != "READY" else "NOT_YET_PERSISTED"), version
 
     return poll_until(
         read,

@@ -135,10 +135,8 @@ class _Push:
             file_name=file_name,
             kind="kernel",
         )
-        poll_s, kernel = self.poll_s, self.kernel
-        if not again and (
-            old := self.book.earlier(new, self._find, self._is_current, poll_s=poll_s)
-        ):
+        kernel, find, poll_s = self.kernel, self._find, self.poll_s
+        if not again and (old := self.book.earlier(new, find, self._is_current, poll_s=poll_s)):
             return KernelVersion(kernel.handle, old.ref, kernel.url)
         attached_sources.check_sources(self.client, self.meta)
         if self.run:
@@ -148,7 +146,7 @@ class _Push:
             replace(new, before=(self._current_version(),)),
             doing="push",
             create=self._create,
-            find=self._find,
+            find=find,
             poll_s=poll_s,
         )
         if self.answer:

@@ -68,7 +68,6 @@ def quota(*, client: KaggleApi | None = None) -> list[Quota]:
     about = Subject(client or session.import_kaggle(), KERNELS, "your notebooks")
     answer = about.call("get_accelerator_quota_statistics", doing="read the quota of")
     refreshes = api.to_iso(answer.quota_refresh_time)
-    kinds = (("GPU", answer.gpu_quota), ("TPU", answer.tpu_quota))
     return [
         Quota(
             kind,
@@ -77,7 +76,7 @@ def quota(*, client: KaggleApi | None = None) -> list[Quota]:
             _seconds(q.total_time_allowed),
             refreshes,
         )
-        for kind, q in kinds
+        for kind, q in (("GPU", answer.gpu_quota), ("TPU", answer.tpu_quota))
         if q is not None
     ]
 
