@@ -71,7 +71,8 @@ def connect(
     if given["token"]:
         _use_token(client, given["token"])
     elif given["user"]:
-        _use_key(client, given["user"], given["key"])
+        names = {"username": given["user"], "key": given["key"], "auth_method": "LEGACY_API_KEY"}
+        client.config_values, client._authenticated = names, True
     else:
         _authenticate(client)
     return client
@@ -109,11 +110,6 @@ def _use_token(client: Any, token: str) -> None:
     if not user:
         raise BadCredentials(f"The API token is not valid, or no longer. {_NEW_TOKEN}.", status=401)
     client.config_values["username"] = user
-    client._authenticated = True
-
-
-def _use_key(client: Any, user: str, key: str | None) -> None:
-    client.config_values = {"username": user, "key": key, "auth_method": "LEGACY_API_KEY"}
     client._authenticated = True
 
 

@@ -148,9 +148,6 @@ def _move_into_place(fresh: Path, folder: Path) -> None:
     for new in sorted(p for p in fresh.rglob("*") if p.is_file()):
         target = folder / new.relative_to(fresh)
         if target.is_dir():
-            raise DataError(
-                f"{target} is a folder, and the dataset has a file of that name. Move the folder "
-                "away."
-            )
+            files.make_room(target)  # refuses it
         target.parent.mkdir(parents=True, exist_ok=True)
         new.replace(target)

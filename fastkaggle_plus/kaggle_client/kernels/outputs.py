@@ -175,11 +175,9 @@ class _OutputFile:
 
         def check(md5: str) -> None:
             # The right MD5 is enough, even if the listed size differs.
-            has_md5 = self.source and self.source.md5
-            if not has_md5 and self.size is not None and part.stat().st_size != self.size:
-                raise DownloadCorrupt(
-                    f"It has {part.stat().st_size} bytes, and Kaggle lists {self.size}."
-                )
+            has_md5, n_bytes = self.source and self.source.md5, part.stat().st_size
+            if not has_md5 and self.size not in (None, n_bytes):
+                raise DownloadCorrupt(f"It has {n_bytes} bytes, and Kaggle lists {self.size}.")
 
         downloads.fetch_verified(
             lookup.about(self.client, self.kernel),
