@@ -71,8 +71,9 @@ def connect(
     if given["token"]:
         _use_token(client, given["token"])
     elif given["user"]:
-        names = {"username": given["user"], "key": given["key"], "auth_method": "LEGACY_API_KEY"}
-        client.config_values, client._authenticated = names, True
+        values = {"username": given["user"], "key": given["key"] or ""}
+        client.config_values = {**values, "auth_method": "LEGACY_API_KEY"}
+        client._authenticated = True
     else:
         _authenticate(client)
     return client

@@ -439,7 +439,9 @@ CALLS = {
         ("version", "GetDatasetStatus", True),
     ],
 )
-def test_a_kill_between_any_two_steps(box, folder, faults, plain, handle, call, step, after):
+def test_a_kill_between_any_two_steps(
+    box, folder, faults, client, plain, handle, call, step, after
+):
     if call == "version":
         mk_dataset(folder, TITLE, True, client=plain, poll_s=0.05)
         change(folder)
@@ -466,9 +468,11 @@ def test_a_kill_between_any_two_steps(box, folder, faults, plain, handle, call, 
     process.wait()
     never.set()
     faults.rules.clear()
-    expected = "1\n" if call == "create" else "2\n"
-    assert start(code).communicate(timeout=120)[0] == expected
-    assert len(versions(plain, handle)) == int(expected)
+    if call == "create":
+        done, expected = mk_dataset(folder, TITLE, True, client=client, poll_s=0.05), 1
+    else:
+        done, expected = push_dataset(folder, "killed", client=client, poll_s=0.05), 2
+    assert done.version == expected == len(versions(plain, handle))
 
 
 def test_two_processes_at_once_make_one_version(box, folder, faults, plain, handle):

@@ -326,7 +326,13 @@ def test_imports_see_neither_this_environment_nor_the_network(create, index):
     assert create()[0].changed
 
 
-def test_for_another_python_only_the_metadata_is_checked(create, index):
+def test_for_another_python_only_the_metadata_is_checked_and_other_local_files_stay(
+    create, index, tmp_path
+):
+    folder = tmp_path / "libs" / "library-alone"
+    folder.mkdir(parents=True)
+    (folder / "alone-0.9-py3-none-any.whl").write_bytes(b"old")
+    (folder / "README.md").write_text("mine")
     make_wheel(
         index,
         "alone",
@@ -342,6 +348,13 @@ def test_for_another_python_only_the_metadata_is_checked(create, index):
         and f"not installed for Python {OTHER}" in made.checked
         and "imported on" not in made.checked
     )
+    assert {p.name for p in folder.iterdir()} == {
+        "README.md",
+        f"alone-1.0-cp{OTHER.replace('.', '')}-none-any.whl",
+        "friend-1.0-py3-none-any.whl",
+        "SHA256SUMS.txt",
+        "dataset-metadata.json",
+    }
 
 
 def test_left_out_libraries_are_named_and_do_not_fail(create, index, tmp_path):
@@ -356,46 +369,23 @@ def test_left_out_libraries_are_named_and_do_not_fail(create, index, tmp_path):
     }
 
 
-@pytest.mark.parametrize(
-    "step", ["CreateDataset ", "CreateDatasetVersion"], ids=["create", "version"]
-)
 def test_a_call_that_was_interrupted_resumes_and_makes_nothing_twice(
-    create, index, faults, plain, box, step
+    create, index, faults, plain, box
 ):
-    handle = f"{box.user}/library-alone"
-    make_wheel(index, "alone", "1.0")
-    if step == "CreateDatasetVersion":
-        create(python_version=OTHER)
-        make_wheel(index, "alone", "2.0")
-
     def die(handler, forward):
         forward()
         faults.on("Dataset", f.drop_before, times=999)
         handler.close_connection = True
 
-    faults.on(step.strip(), die)
-    with pytest.raises(KaggleUnavailable):
-        create(timeout_s=0.5, python_version=OTHER)
-    faults.rules.clear()
-    [made] = create(python_version=OTHER)
-    assert not made.changed and len(versions(plain, handle)) == made.dataset.version == (
-        1 if step == "CreateDataset " else 2
-    )
-
-
-def test_other_files_in_the_local_copy_stay(create, index, tmp_path):
-    make_wheel(index, "alone", "1.0")
-    folder = tmp_path / "libs" / "library-alone"
-    folder.mkdir(parents=True)
-    (folder / "alone-0.9-py3-none-any.whl").write_bytes(b"old")
-    (folder / "README.md").write_text("mine")
-    create(python_version=OTHER)
-    assert {p.name for p in folder.iterdir()} == {
-        "README.md",
-        "alone-1.0-py3-none-any.whl",
-        "SHA256SUMS.txt",
-        "dataset-metadata.json",
-    }
+    for n, step in ((1, "CreateDataset"), (2, "CreateDatasetVersion")):
+        make_wheel(index, "alone", f"{n}.0")
+        faults.on(step, die)
+        with pytest.raises(KaggleUnavailable):
+            create(timeout_s=0.5, python_version=OTHER)
+        faults.rules.clear()
+        [made] = create(python_version=OTHER)
+        made_versions = len(versions(plain, f"{box.user}/library-alone"))
+        assert not made.changed and made_versions == made.dataset.version == n
 
 
 def test_a_dataset_of_requirements(client, plain, index, box, tmp_path):
