@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import threading
 from dataclasses import asdict
 
@@ -27,7 +26,7 @@ from fastkaggle_plus.sandbox import running
 
 from . import faults as f
 from .conftest import ROWS, csv
-from .test_submissions import start
+from .processes import Process
 
 ANSWERS = """
 import csv, glob
@@ -170,10 +169,9 @@ def test_a_kill_during_the_request(box, send, faults, count, request, after):
         handle=box.made.handle,
         message=request.node.name,
     )
-    process = start(code)
+    process = Process(code)
     assert reached.wait(60)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.kill()
     never.set()
     faults.rules.clear()
     assert send().status == "COMPLETE" and count() == 1

@@ -5,10 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
-import signal
-import subprocess
-import sys
 import threading
 from dataclasses import asdict
 from pathlib import Path
@@ -40,7 +36,7 @@ from fastkaggle_plus.sandbox import running
 
 from . import faults as f
 from .notebooks import write_notebook
-from .test_submissions import start
+from .processes import Process
 
 WRITES = """
 import os, random, pathlib
@@ -499,10 +495,9 @@ def test_a_kill_during_an_output(box, client, faults, tmp_path):
         handle=box.good.handle,
         dest=str(tmp_path / "out"),
     )
-    process = start(code)
+    process = Process(code)
     assert reached.wait(60)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.kill()
     never.set()
     assert "images/noise.bin" not in here(tmp_path / "out")
     assert set(kernel_output(box.good, tmp_path / "out", client=client).files) == FILES
