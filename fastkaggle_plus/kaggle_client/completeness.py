@@ -47,10 +47,8 @@ def is_complete(folder: Path, slug: str, *, origin: str) -> bool:
 
 def has_files(folder: Path, files: dict[str, int]) -> bool:
     """Say whether every one of `files` is in `folder` with its size."""
-    there = {name for name in files if (folder / name).is_file()}
-    return bool(files) and all(
-        name in there and (folder / name).stat().st_size == size for name, size in files.items()
-    )
+    paths = {folder / name: size for name, size in files.items()}
+    return bool(paths) and all(p.is_file() and p.stat().st_size == s for p, s in paths.items())
 
 
 def files_in(folder: Path) -> dict[str, int]:

@@ -39,9 +39,6 @@ class Limits:
     deadline_s: float = 300.0  # all tries of one read together
 
 
-DEFAULT_LIMITS = Limits()
-
-
 class GuardedAdapter(HTTPAdapter):
     """Send with a timeout. With `stay_local`, or in a rehearsal, refuse any other machine."""
 
@@ -73,7 +70,7 @@ def guard(session: requests.Session, *, timeout_s: float, stay_local: bool) -> r
 
 def retry_read(
     read: Callable[[], T],  # sends one request that is safe to repeat
-    limits: Limits = DEFAULT_LIMITS,
+    limits: Limits = Limits(),
 ) -> T:
     """Return what `read` returns; try again after a temporary failure, with jitter.
 

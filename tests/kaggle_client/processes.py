@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
@@ -56,9 +57,11 @@ class Process:
     def output(self, timeout_s: float = 120.0) -> str:
         """Return what the process printed, once it has ended."""
         ends = time.monotonic() + timeout_s
-        while Path(f"/proc/{self.pid}").exists():
-            assert time.monotonic() < ends, "the process did not end"
-            time.sleep(0.01)
+        with contextlib.suppress(ProcessLookupError):  # it has ended
+            while True:
+                os.kill(self.pid, 0)
+                assert time.monotonic() < ends, "the process did not end"
+                time.sleep(0.01)
         return self.out.read_text()
 
 
