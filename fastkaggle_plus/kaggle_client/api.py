@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import import_module
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import requests
 
@@ -15,6 +15,11 @@ from ..exceptions import KaggleError, NoCredentials
 from . import errors, http
 from .error_rules import NO_CREDENTIALS, Rule
 from .http import FAILURES, Limits
+
+if TYPE_CHECKING:
+    from kaggle.api.kaggle_api_extended import KaggleApi
+else:
+    KaggleApi = Any  # for annotations: the import of kaggle is slow, and reads credentials
 
 PAGE_SIZE = 100
 MAX_PAGES = 1000  # a longer list has no end
@@ -77,16 +82,12 @@ class Subject:
         try:
             yield
         except FAILURES as e:
-            error = errors.explain(
-                e,
-                rules=self.service.rules,
-                name=self.name,
-                doing=doing,
-                url=self.service.page(self.name),
-                who=_who(client),
-                secrets=secrets,
-                local=is_local(client),
-            )
+            words = {"name": self.name, "doing": doing, "url": self.service.page(self.name)}
+            words["who"] = f"the {'token' if client.config_values.get('token') else 'key'}"
+            if user := user_of(client):
+                words["who"] += f" of user {user!r}"
+            rules, local = self.service.rules, is_local(client)
+            error = errors.explain(e, rules, words, secrets=secrets, local=local)
             if error.status == 401 and not secrets:
                 error = NoCredentials(NO_CREDENTIALS)
             elif self.service.add_details:
@@ -112,27 +113,21 @@ def connection(client: Any) -> Iterator[Any]:
     with client.build_kaggle_client() as kaggle:
         # Not for our own Client, which did it; kaggle itself sets no time limit.
         if not hasattr(client, "timeout_s"):
-            http.guard(
-                kaggle.http_client()._session,
-                timeout_s=limits_of(client).timeout_s,
-                stay_local=is_local(client),
-            )
+            session, timeout_s = kaggle.http_client()._session, limits_of(client).timeout_s
+            http.guard(session, timeout_s=timeout_s, stay_local=is_local(client))
         yield kaggle
 
 
 def limits_of(client: Any) -> Limits:
     """Return the time limits of our Client; the defaults for any other KaggleApi."""
-    default = Limits()
-    return Limits(
-        timeout_s=getattr(client, "timeout_s", default.timeout_s),
-        tries=getattr(client, "tries", default.tries),
-        deadline_s=getattr(client, "deadline_s", default.deadline_s),
-    )
+    return Limits(**{name: getattr(client, name, value) for name, value in vars(Limits()).items()})
 
 
 def storage_session(client: Any) -> requests.Session:
-    """Return a session for the signed URLs that `client` receives."""
-    return http.storage_session(timeout_s=limits_of(client).timeout_s, stay_local=is_local(client))
+    """Return a session for signed URLs: without credentials, not even those in ~/.netrc."""
+    session = requests.Session()
+    session.auth = lambda request: request
+    return http.guard(session, timeout_s=limits_of(client).timeout_s, stay_local=is_local(client))
 
 
 def is_local(client: Any) -> bool:
@@ -173,9 +168,3 @@ def to_iso(moment: datetime | None) -> str:
     if not moment:
         return ""
     return (moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)).isoformat()
-
-
-def _who(client: Any) -> str:
-    kind = "token" if client.config_values.get("token") else "key"
-    user = user_of(client)
-    return f"the {kind}{f' of user {user!r}' if user else ''}"

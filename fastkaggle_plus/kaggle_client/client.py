@@ -46,9 +46,7 @@ class Client(KaggleApi):
         return client
 
     def _auth(self, http: Any) -> Any:
-        values = self.config_values
-        if values.get(self.CONFIG_NAME_TOKEN):
-            return http.BearerAuth(values[self.CONFIG_NAME_TOKEN])
-        if values.get(self.CONFIG_NAME_USER) and values.get(self.CONFIG_NAME_KEY):
-            return values[self.CONFIG_NAME_USER], values[self.CONFIG_NAME_KEY]
-        return None
+        user, key, token = (self.config_values.get(name) for name in ("username", "key", "token"))
+        if token:
+            return http.BearerAuth(token)
+        return (user, key) if user and key else None

@@ -8,18 +8,15 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
 from .. import environment
 from .. import files as safe_files
 from . import api, completeness, downloads, inputs, session
+from .api import KaggleApi
 from .services import about_competition, competition_page, slug_of
 from .unzip import unzip
-
-if TYPE_CHECKING:
-    from kaggle.api.kaggle_api_extended import KaggleApi
 
 
 @dataclass(frozen=True)

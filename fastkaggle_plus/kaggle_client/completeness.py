@@ -47,7 +47,8 @@ def is_complete(folder: Path, slug: str, *, origin: str) -> bool:
 
 def has_files(folder: Path, files: dict[str, int]) -> bool:
     """Say whether every one of `files` is in `folder` with its size."""
-    return bool(files) and all(_size(folder / name) == size for name, size in files.items())
+    paths = {folder / name: size for name, size in files.items()}
+    return bool(paths) and all(p.is_file() and p.stat().st_size == s for p, s in paths.items())
 
 
 def files_in(folder: Path) -> dict[str, int]:
@@ -57,10 +58,3 @@ def files_in(folder: Path) -> dict[str, int]:
         for p in sorted(folder.rglob("*"))
         if p.is_file() and p.name not in (NAME, "cleaning.csv")  # the user edits the second one
     }
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return -1

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import requests
+from requests.utils import parse_dict_header
 
 from .. import files
 from ..exceptions import DownloadCorrupt, KaggleUnavailable
@@ -41,9 +42,7 @@ def source_of(answer: requests.Response) -> Source:
             "Open kaggle.com in a browser, then call again."
         )
     size = headers.get("Content-Length", "")
-    hashes = dict(
-        h.strip().split("=", 1) for h in headers.get("x-goog-hash", "").split(",") if "=" in h
-    )
+    hashes = parse_dict_header(headers.get("x-goog-hash", ""))
     etag = headers.get("ETag", "")
     is_weak = not etag or etag.startswith("W/")
     return Source(
@@ -111,9 +110,8 @@ def fetch(
         try:
             if n_here != source.size or not part.exists():
                 _stream(source, part, session, n_here, progress)
-            if source.size < 0 or part.stat().st_size == source.size:
+            if part.stat().st_size >= source.size:
                 return _verify(part, source)
-            _refuse_longer(part, source)
             # It ended without an error: size and link may be outdated, so ask for new ones.
             source, failure = None, requests.ConnectionError("the transfer ended early")
         except requests.HTTPError as e:
@@ -171,22 +169,16 @@ def _resume_at(part: Path, source: Source) -> int:
 
 
 def _verify(part: Path, source: Source) -> str:
-    md5 = files.file_hash(part, "md5")
-    if source.md5 and md5 != source.md5:
+    """Return the MD5 of `part`. Another try with the same link does not change wrong bytes."""
+    n_bytes, md5, problem = part.stat().st_size, files.file_hash(part, "md5"), ""
+    if 0 <= source.size < n_bytes:
+        problem = f"{n_bytes} bytes; Kaggle said {source.size}"
+    elif source.md5 and md5 != source.md5:
+        problem = f"MD5 {md5}; Kaggle said {source.md5}"
+    if problem:
         forget(part)
-        raise DownloadCorrupt(
-            f"{part.name.removesuffix('.part')} has MD5 {md5}; Kaggle said {source.md5}."
-        )
+        raise DownloadCorrupt(f"{part.name.removesuffix('.part')} has {problem}.")
     return md5
-
-
-def _refuse_longer(part: Path, source: Source) -> None:
-    """Raise if there are more bytes than announced: another try with this link does not help."""
-    if (n_bytes := part.stat().st_size) > source.size:
-        forget(part)
-        raise DownloadCorrupt(
-            f"{part.name.removesuffix('.part')} has {n_bytes} bytes; Kaggle said {source.size}."
-        )
 
 
 def _record_of(part: Path) -> Path:

@@ -87,6 +87,12 @@ TOO_MANY = Rule(
     "Too many requests: Kaggle asks to wait {wait}. Then call again; nothing is sent twice.",
 )
 ANY_SERVICE = (BAD_CREDENTIALS, TOO_MANY)
+EXPIRED_UPLOAD = Rule(
+    (400,),
+    r"token|blob|upload",
+    UploadFailed,
+    "Kaggle no longer knows the uploaded files: upload sessions expire. Call again.",
+)
 
 COMPETITION = (
     *ANY_SERVICE,
@@ -120,12 +126,7 @@ COMPETITION = (
         "{name} is a code competition: it takes notebooks, not files. Submit a notebook version at "
         "{url}.",
     ),
-    Rule(
-        (400,),
-        r"token|blob|upload",
-        UploadFailed,
-        "Kaggle no longer knows the uploaded file: upload sessions expire. Call submit again.",
-    ),
+    EXPIRED_UPLOAD,
     Rule(
         (400,),
         "",
@@ -222,12 +223,7 @@ DATASET = (
         DatasetFailed,
         "A file of {name} is too big for Kaggle. Split it, or leave it out.",
     ),
-    Rule(
-        (400,),
-        r"token|blob|upload",
-        UploadFailed,
-        "Kaggle no longer knows the uploaded files: upload sessions expire. Call again.",
-    ),
+    EXPIRED_UPLOAD,
     Rule(
         (400,),
         "",

@@ -12,41 +12,32 @@ from .error_rules import Rule
 from .http import LOST_CONNECTION, retry_after_s, status_of
 
 _MAX_WORDS = 500  # characters shown of the service's own message
+_OTHER_ANSWER = "Kaggle answered {status} when asked to {doing} {name}."
 
 
 def explain(
     e: Exception,  # from requests or kaggle
-    *,
     rules: Iterable[Rule],  # of the service; the first one that fits is used
-    name: str,  # what the call was about: "titanic", "owner/slug"
-    doing: str,  # what was tried, a verb: "download", "submit to"
-    url: str = "",  # a page for people
-    who: str = "your credentials",  # which credentials, without their values
-    secrets: Iterable[str] = (),  # never shown in the message
-    local: bool = False,  # the endpoint is a sandbox
+    words: dict[str, str],  # name, doing, url, who: fill in the text of a rule
+    *,
+    secrets: Iterable[str],  # never shown in the message
+    local: bool,  # the endpoint is a sandbox
 ) -> KaggleError:
     """Return the exception that says what failed and what to do next."""
-    status, words = status_of(e), scrub(service_message(e), secrets)[:_MAX_WORDS]
+    status, said = status_of(e), scrub(service_message(e), secrets)[:_MAX_WORDS]
     error: type[KaggleError] = KaggleUnavailable
     if status is None or not isinstance(e, requests.HTTPError):
         text = _no_answer(e, scrub(str(e), secrets)[:200], local=local)
     elif status >= 500:
-        text = (
-            f"Kaggle answered {status} when asked to {doing} {name}. The service has a problem: "
-            "try again later."
-        )
+        text = _OTHER_ANSWER + " The service has a problem: try again later."
     else:
-        rule = find_rule(rules, status, words)
-        error = rule.error if rule else KaggleError
-        text = (
-            rule.message if rule else f"Kaggle answered {status} when asked to {{doing}} {{name}}."
-        )
-        text = text.format(
-            name=name, url=url, doing=doing, who=who, wait=_wait(e), hours=until_midnight()
-        )
-    if words:
-        text += f" Kaggle said: {words}"
-    return error(scrub(text, secrets), status=status, said=words)
+        rule = find_rule(rules, status, said)
+        error, text = (rule.error, rule.message) if rule else (KaggleError, _OTHER_ANSWER)
+    if isinstance(e, requests.HTTPError) and status is not None:
+        text = text.format(**words, status=status, wait=_wait(e), hours=until_midnight())
+    if said:
+        text += f" Kaggle said: {said}"
+    return error(scrub(text, secrets), status=status, said=said)
 
 
 def find_rule(rules: Iterable[Rule], status: int, words: str) -> Rule | None:
@@ -92,8 +83,7 @@ def extended(error: KaggleError, more: str) -> KaggleError:
 
 def until_midnight() -> str:
     """Return the time left until 00:00 UTC, when daily limits are reset."""
-    now = datetime.now(UTC)
-    left_s = 86_400 - (now.hour * 3600 + now.minute * 60 + now.second)
+    left_s = 86_400 - int(datetime.now(UTC).timestamp()) % 86_400
     return f"{left_s // 3600} h {left_s % 3600 // 60} min"
 
 

@@ -39,9 +39,6 @@ class Limits:
     deadline_s: float = 300.0  # all tries of one read together
 
 
-DEFAULT_LIMITS = Limits()
-
-
 class GuardedAdapter(HTTPAdapter):
     """Send with a timeout. With `stay_local`, or in a rehearsal, refuse any other machine."""
 
@@ -71,16 +68,9 @@ def guard(session: requests.Session, *, timeout_s: float, stay_local: bool) -> r
     return session
 
 
-def storage_session(*, timeout_s: float, stay_local: bool) -> requests.Session:
-    """Return a session for signed URLs: without credentials, not even those in ~/.netrc."""
-    session = requests.Session()
-    session.auth = lambda request: request
-    return guard(session, timeout_s=timeout_s, stay_local=stay_local)
-
-
 def retry_read(
     read: Callable[[], T],  # sends one request that is safe to repeat
-    limits: Limits = DEFAULT_LIMITS,
+    limits: Limits = Limits(),
 ) -> T:
     """Return what `read` returns; try again after a temporary failure, with jitter.
 

@@ -16,7 +16,9 @@ def find_mounted(slug: str) -> Path:
     """Return where Kaggle mounted the data of `slug`: in the new or old layout, or elsewhere."""
     root = environment.kaggle_input()
     known = [root / "competitions" / slug, root / slug, Path("../input") / slug]
-    found = [p for p in known if p.is_dir()] or _search(root, slug)
+    elsewhere = sorted((*root.glob(f"*/{slug}"), *root.glob(f"*/*/{slug}")))
+    known += [p for p in elsewhere if p.relative_to(root).parts[0] not in _OTHER_INPUTS]
+    found = [p for p in known if p.is_dir()]
     if not found:
         raise NotFound(
             f"The data of {slug!r} is not attached to this notebook. Attached: "
@@ -44,13 +46,6 @@ def pip_install(
         f"pip could not install {requirements!r}. Switch this notebook's internet on (Settings > "
         "Internet); if the competition forbids it, attach a dataset of wheels and use "
         f"install='--no-index --find-links /kaggle/input/DATASET NAME'. pip said: {failure}"
-    )
-
-
-def _search(root: Path, slug: str) -> list[Path]:
-    found = [*root.glob(f"*/{slug}"), *root.glob(f"*/*/{slug}")]
-    return sorted(
-        p for p in found if p.is_dir() and p.relative_to(root).parts[0] not in _OTHER_INPUTS
     )
 
 

@@ -6,7 +6,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,19 +23,23 @@ from .polling import poll_until
 MAX_LOOK_S = 5.0  # longest pause between two looks for a lost write
 
 
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
+
+
 @dataclass(frozen=True)
 class Entry:
     """One attempt to send one thing."""
 
-    id: str  # of the attempt
     origin: str  # "sandbox" or the endpoint
     user: str
     slug: str  # of the competition; owner/slug of a kernel or dataset
     sha256: str  # of what is sent
     size: int  # bytes
     file_name: str
-    description: str  # of a submission; a dataset's version notes
-    time: str  # when it was journaled, ISO, UTC
+    description: str = ""  # of a submission; a dataset's version notes
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)  # of the attempt
+    time: str = field(default_factory=_now)  # when it was journaled, ISO, UTC
     state: str = "uploading"  # uploading | creating (the answer may be lost) | sent | refused
     before: tuple[int, ...] = ()  # submissions, or the version, that existed before this one
     ref: int = 0  # Kaggle's number of the submission or version, 0 = unknown
@@ -88,18 +92,30 @@ class Journal:
             if e.key == new.key and e.state in ("creating", "sent")
         ]
 
+    def earlier(
+        self,
+        new: Entry,
+        find: Callable[[Entry], Entry | None],  # as in `send`
+        is_current: Callable[[Entry], bool],  # whether its version is the current one, unchanged
+        *,
+        poll_s: float,
+    ) -> Entry | None:
+        """Return the attempt that made the current version of the same, None without one."""
+        for old in self.attempts(new)[:1]:
+            if old.ref:
+                return old if is_current(old) else None
+            if found := look_up(find, old, poll_s=poll_s):  # its answer was lost
+                return self.write(found)
+        return None
+
     def write(self, entry: Entry, **changes: Any) -> Entry:
         """Put `entry` with its changes on disk and return it."""
         entry = replace(entry, **changes)
-        with self._writable():
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with open(self.path, "a+b") as f:
-                # Do not append to a line that a kill cut short.
-                if f.tell() and not _ends_in_newline(f.name):
-                    f.write(b"\n")
-                f.write(json.dumps(asdict(entry)).encode() + b"\n")
-                f.flush()
-                os.fsync(f.fileno())
+        with self._writable(), open(self.path, "ab") as f:
+            # On a line of its own, even if a kill cut the last line short.
+            f.write(b"\n" + json.dumps(asdict(entry)).encode())
+            f.flush()
+            os.fsync(f.fileno())
         return entry
 
     @contextmanager
@@ -113,7 +129,6 @@ class Journal:
         lock = FileLock(f"{self.path}{part}.lock", timeout=timeout_s)
         try:
             with self._writable():
-                self.path.parent.mkdir(parents=True, exist_ok=True)
                 lock.acquire()
         except Timeout:
             raise KaggleUnavailable(
@@ -143,7 +158,7 @@ class Journal:
         does not say, and ValueError for an unreadable answer. After a lost or unreadable answer,
         `find` is called before the next try.
         """
-        entry = self.write(entry, state="creating", time=datetime.now(UTC).isoformat())
+        entry = self.write(entry, state="creating", time=_now())
         failure: Exception = LookupError()
         for attempt in range(tries):
             try:
@@ -174,6 +189,7 @@ class Journal:
     @contextmanager
     def _writable(self) -> Iterator[None]:
         try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             yield
         except Timeout:  # is an OSError too
             raise
@@ -184,39 +200,9 @@ class Journal:
             ) from e
 
 
-def new_entry(
-    client: Any,
-    slug: str,
-    *,
-    sha256: str,
-    size: int,
-    file_name: str,
-    description: str = "",
-    kind: str = "submission",
-) -> Entry:
-    """Return the entry of a new attempt by this client."""
-    return Entry(
-        uuid.uuid4().hex,
-        api.origin(client),
-        api.user_of(client),
-        slug,
-        sha256,
-        size,
-        file_name,
-        description.strip(),
-        datetime.now(UTC).isoformat(),
-        kind=kind,
-    )
-
-
 def journal_of(journal: str | Path | Journal | None) -> Journal:
     """Return the journal for a `journal` argument: a Journal, its path, or None for the default."""
     return journal if isinstance(journal, Journal) else Journal(journal)
-
-
-def sent_entry(entry: Entry, ref: int, *, date: str = "") -> Entry:
-    """Return `entry` as sent, with Kaggle's number and date."""
-    return replace(entry, state="sent", ref=ref, date=date)
 
 
 def look_up(
@@ -232,9 +218,3 @@ def look_up(
         max_reads=looks,
         ignore=(),
     )
-
-
-def _ends_in_newline(path: str) -> bool:
-    with open(path, "rb") as f:
-        f.seek(-1, os.SEEK_END)
-        return f.read(1) == b"\n"

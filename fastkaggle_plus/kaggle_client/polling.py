@@ -28,17 +28,14 @@ def poll_until(
     ends, pause, n_reads = time.monotonic() + timeout_s, min(poll_s, first_pause_s), 0
     results: list[T] = []
     while True:
-        left = ends - time.monotonic()
         n_reads += 1
-        is_last = left <= 0 or n_reads >= max_reads
+        is_last = time.monotonic() >= ends or n_reads >= max_reads
         try:
             results = [read()]
-            if is_last or is_done(results[0]):
-                return results[0]
         except ignore:
             if is_last and not results:
                 raise
-            if is_last:
-                return results[0]
+        if results and (is_last or is_done(results[0])):
+            return results[0]
         time.sleep(max(0.0, min(pause, ends - time.monotonic())))
         pause = min(poll_s, pause * 1.5)

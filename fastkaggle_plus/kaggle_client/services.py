@@ -45,9 +45,7 @@ def notebook_page(
 ) -> str:
     """Return a notebook's page for people."""
     handle = name.split()[0]
-    return (
-        f"https://www.kaggle.com/code/{handle}" if "/" in handle else "https://www.kaggle.com/code"
-    )
+    return "https://www.kaggle.com/code" + (f"/{handle}" if "/" in handle else "")
 
 
 def _competition_details(about: Subject, error: KaggleError, doing: str) -> KaggleError:

@@ -9,17 +9,15 @@ import warnings
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from .. import environment
 from ..exceptions import BadCredentials, KaggleError, MissingExtra, NoCredentials, SandboxError
 from . import api, error_rules, http
+from .api import KaggleApi
 from .http import Limits
 from .services import LOGIN
-
-if TYPE_CHECKING:
-    from kaggle.api.kaggle_api_extended import KaggleApi
 
 _PRODUCTION = ("api.kaggle.com", "www.kaggle.com", "kaggle.com")
 _NEW_TOKEN = f"Make a new one at {error_rules.SETTINGS}/api"
@@ -30,12 +28,11 @@ def import_kaggle() -> KaggleApi:
     try:
         return connect()
     except (NoCredentials, BadCredentials):
-        if not environment.iskaggle or environment.is_rehearsal():
+        is_notebook = environment.iskaggle and not environment.is_rehearsal()
+        user, key = _kaggle_secrets() if is_notebook else ("", "")
+        if not (user and key):
             raise
-        secrets = _kaggle_secrets()
-        if not secrets:
-            raise
-    return connect(user=secrets[0], key=secrets[1])
+    return connect(user=user, key=key)
 
 
 def connect(
@@ -74,7 +71,9 @@ def connect(
     if given["token"]:
         _use_token(client, given["token"])
     elif given["user"]:
-        _use_key(client, given["user"], given["key"])
+        values = {"username": given["user"], "key": given["key"] or ""}
+        client.config_values = {**values, "auth_method": "LEGACY_API_KEY"}
+        client._authenticated = True
     else:
         _authenticate(client)
     return client
@@ -107,23 +106,11 @@ def _resolve(endpoint: str | None) -> tuple[str, bool]:
 
 
 def _use_token(client: Any, token: str) -> None:
-    client.config_values = {
-        client.CONFIG_NAME_TOKEN: token,
-        client.CONFIG_NAME_AUTH_METHOD: "ACCESS_TOKEN",
-    }
+    client.config_values = {"token": token, "auth_method": "ACCESS_TOKEN"}
     user = _call(client, lambda: client._introspect_token(token))
     if not user:
         raise BadCredentials(f"The API token is not valid, or no longer. {_NEW_TOKEN}.", status=401)
-    client.config_values[client.CONFIG_NAME_USER] = user
-    client._authenticated = True
-
-
-def _use_key(client: Any, user: str, key: str | None) -> None:
-    client.config_values = {
-        client.CONFIG_NAME_USER: user,
-        client.CONFIG_NAME_KEY: key,
-        client.CONFIG_NAME_AUTH_METHOD: "LEGACY_API_KEY",
-    }
+    client.config_values["username"] = user
     client._authenticated = True
 
 
@@ -161,16 +148,15 @@ def _call(client: Any, call: Callable[[], Any]) -> Any:
         return http.retry_read(call, api.limits_of(client))
 
 
-def _kaggle_secrets() -> tuple[str, str] | None:
-    """Return the user name and key from the notebook's secrets."""
+def _kaggle_secrets() -> tuple[str, str]:
+    """Return the user name and key from the notebook's secrets, '' for missing ones."""
     try:
         from kaggle_secrets import UserSecretsClient  # type: ignore[import-not-found]
 
         secrets = UserSecretsClient()
-        user, key = secrets.get_secret("kaggle_username"), secrets.get_secret("kaggle_key")
+        return secrets.get_secret("kaggle_username"), secrets.get_secret("kaggle_key")
     except Exception:  # each of kaggle_secrets' own exceptions means that they are missing
-        return None
-    return (user, key) if user and key else None
+        return "", ""
 
 
 def _import_kaggle_package() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from ..exceptions import KaggleUnavailable, RateLimited, SubmissionFailed
 from . import api, errors, http
 from .api import Subject
-from .outbox import Entry, Journal, sent_entry
+from .outbox import Entry, Journal
 from .polling import poll_until
 
 # How many of the newest submissions are searched for ours. By order: clocks and time zones differ.
@@ -27,7 +27,7 @@ class Submission:
     description: str
     file_name: str
     date: str  # ISO, UTC; "" = sent, not listed yet
-    url: str
+    url: str = ""
     error_description: str = ""
     size: int = 0  # bytes, if Kaggle lists them
     sent: bool = False  # by the call that returned this; False = found again, or listed
@@ -48,7 +48,7 @@ def list_submissions(about: Subject) -> Iterator[Submission]:
 def find_entry(about: Subject, book: Journal, entry: Entry) -> Entry | None:
     """Return `entry` with Kaggle's number and date if it is listed."""
     listed = _find(about, book, entry)
-    return sent_entry(entry, listed.ref, date=listed.date) if listed else None
+    return replace(entry, state="sent", ref=listed.ref, date=listed.date) if listed else None
 
 
 def _find(about: Subject, book: Journal, entry: Entry) -> Submission | None:
@@ -80,18 +80,8 @@ def wait_for_score(
     why_failed: Callable[[Submission], str],
 ) -> Submission:
     """Return the submission of `entry` once it is scored, or as it is after `timeout_s`."""
-    pending = Submission(
-        entry.ref,
-        entry.slug,
-        "PENDING",
-        None,
-        None,
-        entry.description,
-        entry.file_name,
-        entry.date,
-        "",
-        sent=sent,
-    )
+    texts = (entry.description, entry.file_name, entry.date)
+    pending = Submission(entry.ref, entry.slug, "PENDING", None, None, *texts, sent=sent)
 
     def read() -> Submission:
         nonlocal entry
@@ -99,7 +89,7 @@ def wait_for_score(
         if listed is None:
             return pending
         if not entry.date:
-            entry = book.write(sent_entry(entry, listed.ref, date=listed.date))
+            entry = book.write(entry, state="sent", ref=listed.ref, date=listed.date)
         return replace(listed, sent=sent)
 
     try:
@@ -143,8 +133,9 @@ def _record(s: Any, slug: str) -> Submission:
 
 def _is_same(s: Submission, entry: Entry) -> bool:
     """Say whether a listed submission has the description, file name, size and date of `entry`."""
-    same_words = s.description.split() == entry.description.split()
-    same_file = s.file_name in ("", entry.file_name) and (
-        s.size == entry.size or not s.size or not entry.size
+    return (
+        s.description.split() == entry.description.split()
+        and s.file_name in ("", entry.file_name)
+        and (s.size == entry.size or not s.size or not entry.size)
+        and not (entry.date and s.date not in ("", entry.date))
     )
-    return same_words and same_file and not (entry.date and s.date not in ("", entry.date))

@@ -7,12 +7,12 @@ from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .. import files
 from ..exceptions import SubmissionError, UploadFailed
-from . import outbox, session, uploads
-from .api import Subject
+from . import api, outbox, session, uploads
+from .api import KaggleApi, Subject
 from .outbox import Entry, Journal, UnclearAnswer
 from .services import about_competition, slug_of
 from .submission_status import (
@@ -23,9 +23,6 @@ from .submission_status import (
     list_submissions,
     wait_for_score,
 )
-
-if TYPE_CHECKING:
-    from kaggle.api.kaggle_api_extended import KaggleApi
 
 
 def submit(
@@ -60,24 +57,14 @@ def submit(
     size = path.stat().st_size
     if not size:
         raise SubmissionError(f"{path} is empty. Write the predictions into it before submitting.")
-    new = outbox.new_entry(
-        client,
-        slug,
-        sha256=files.file_hash(path),
-        size=size,
-        file_name=path.name,
-        description=message or "",
-    )
-    about = about_competition(client, slug)
-
-    def prepare() -> dict[str, Any]:
-        return {"blob_file_tokens": uploads.upload_submission(about, path)}
-
+    about, text = about_competition(client, slug), (message or "").strip()
+    user = api.user_of(client)
+    new = Entry(api.origin(client), user, slug, files.file_hash(path), size, path.name, text)
     return submit_once(
         about,
         new,
         "create_submission",
-        prepare=prepare,
+        prepare=lambda: {"blob_file_tokens": uploads.upload_submission(about, path)},
         journal=journal,
         again=again,
         timeout_s=timeout_s,

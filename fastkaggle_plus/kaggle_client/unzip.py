@@ -23,20 +23,12 @@ _DAMAGED = (
     lzma.LZMAError,
     struct.error,
     EOFError,
-    NotImplementedError,
     RuntimeError,
     ValueError,
 )
-# Errors of the disk, not of the archive.
-_DISK = {
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EROFS,
-    errno.EACCES,
-    errno.EPERM,
-    errno.EMFILE,
-    errno.EIO,
-}
+# Errors of the archive, not of the disk: clashing or too long names, odd offsets.
+_BAD_NAMES = (errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ENOENT)
+_BAD_ARCHIVE = (None, errno.EINVAL, errno.EILSEQ, *_BAD_NAMES)
 
 
 def unzip(archive: Path, folder: Path) -> None:
@@ -57,8 +49,7 @@ def unzip(archive: Path, folder: Path) -> None:
     except KaggleError:
         raise
     except OSError as e:
-        # The folder is new: clashing or too long names are the archive's fault.
-        if e.errno in _DISK:
+        if e.errno not in _BAD_ARCHIVE:
             raise
         at = f" ({e.filename})"[:200] if e.filename else ""
         raise DownloadCorrupt(f"{name} does not unpack: {e.strerror or e}{at}.") from e
@@ -66,11 +57,15 @@ def unzip(archive: Path, folder: Path) -> None:
         raise DownloadCorrupt(f"{name} is not a sound zip: {e}.") from e
 
 
+def leaves_folder(name: str) -> bool:
+    """Say whether a file of this name would be outside the folder it is written to."""
+    path = PurePosixPath(name.replace("\\", "/"))
+    return path.is_absolute() or ".." in path.parts or bool(re.match(r"[A-Za-z]:", name))
+
+
 def _refuse_outside(member: zipfile.ZipInfo, archive_name: str) -> None:
-    path = PurePosixPath(member.filename.replace("\\", "/"))
     is_link = stat.S_ISLNK(member.external_attr >> 16)
-    has_drive = re.match(r"[A-Za-z]:", member.filename)
-    if path.is_absolute() or ".." in path.parts or has_drive or is_link:
+    if leaves_folder(member.filename) or is_link:
         raise KaggleError(
             f"{archive_name} has a member that would leave its folder: {member.filename!r}. "
             "Nothing was unpacked. Report it to its author on Kaggle; do not unpack it by hand."

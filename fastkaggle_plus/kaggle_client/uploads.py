@@ -71,8 +71,7 @@ def _upload(
         except requests.RequestException as e:
             status = http.status_of(e)
             why = f"the connection failed ({type(e).__name__})"
-            if status:
-                why = f"the storage answered {status}"
+            why = f"the storage answered {status}" if status else why
             raise UploadFailed(
                 f"{path.name} ({path.stat().st_size / 1e6:.1f} MB) did not reach Kaggle: {why}. "
                 f"Check the network and {next_step}.",

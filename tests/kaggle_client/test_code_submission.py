@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import threading
 from dataclasses import asdict
 
@@ -27,7 +26,7 @@ from fastkaggle_plus.sandbox import running
 
 from . import faults as f
 from .conftest import ROWS, csv
-from .test_submissions import start
+from .processes import Process
 
 ANSWERS = """
 import csv, glob
@@ -153,7 +152,7 @@ print(submit_code({handle!r}, 1, {message!r}, **options).status, flush=True)
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-def test_a_kill_during_the_request(box, faults, count, request, after):
+def test_a_kill_during_the_request(box, send, faults, count, request, after):
     never, reached = threading.Event(), threading.Event()
 
     def stall(handler, forward):
@@ -170,13 +169,12 @@ def test_a_kill_during_the_request(box, faults, count, request, after):
         handle=box.made.handle,
         message=request.node.name,
     )
-    process = start(code)
+    process = Process(code)
     assert reached.wait(60)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.kill()
     never.set()
     faults.rules.clear()
-    assert start(code).communicate(timeout=120)[0] == "COMPLETE\n" and count() == 1
+    assert send().status == "COMPLETE" and count() == 1
 
 
 def test_a_version_that_cannot_be_scored_is_an_error(send):

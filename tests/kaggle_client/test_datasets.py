@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import threading
 import zipfile
 from pathlib import Path
@@ -41,7 +40,7 @@ from fastkaggle_plus.kaggle_client import (
 from fastkaggle_plus.kaggle_client.datasets import metadata
 
 from . import faults as f
-from .test_submissions import start
+from .processes import Process
 
 TITLE, SLUG = "My wheels and data", "my-wheels-and-data"
 NOISE = os.urandom(1_500_000)
@@ -439,7 +438,9 @@ CALLS = {
         ("version", "GetDatasetStatus", True),
     ],
 )
-def test_a_kill_between_any_two_steps(box, folder, faults, plain, handle, call, step, after):
+def test_a_kill_between_any_two_steps(
+    box, folder, faults, client, plain, handle, call, step, after
+):
     if call == "version":
         mk_dataset(folder, TITLE, True, client=plain, poll_s=0.05)
         change(folder)
@@ -460,15 +461,16 @@ def test_a_kill_between_any_two_steps(box, folder, faults, plain, handle, call, 
         key=box.key,
         call=CALLS[call].format(folder=str(folder), title=TITLE),
     )
-    process = start(code)
+    process = Process(code)
     assert reached.wait(60)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.kill()
     never.set()
     faults.rules.clear()
-    expected = "1\n" if call == "create" else "2\n"
-    assert start(code).communicate(timeout=120)[0] == expected
-    assert len(versions(plain, handle)) == int(expected)
+    if call == "create":
+        done, expected = mk_dataset(folder, TITLE, True, client=client, poll_s=0.05), 1
+    else:
+        done, expected = push_dataset(folder, "killed", client=client, poll_s=0.05), 2
+    assert done.version == expected == len(versions(plain, handle))
 
 
 def test_two_processes_at_once_make_one_version(box, folder, faults, plain, handle):
@@ -477,10 +479,8 @@ def test_two_processes_at_once_make_one_version(box, folder, faults, plain, hand
     code = KILLED.format(
         url=faults.url, user=box.user, key=box.key, call=CALLS["version"].format(folder=str(folder))
     )
-    both = [start(code), start(code)]
-    assert [p.communicate(timeout=120)[0] for p in both] == ["2\n"] * 2 and len(
-        versions(plain, handle)
-    ) == 2
+    both = [Process(code), Process(code)]
+    assert [p.output() for p in both] == ["2\n"] * 2 and len(versions(plain, handle)) == 2
 
 
 def cut_after(faults, size: int):

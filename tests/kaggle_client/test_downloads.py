@@ -110,8 +110,9 @@ def test_damaged_archives(what, tmp_path):
 
 
 def test_flipped_bytes_are_found_or_harmless(tmp_path):
-    sound = zipped(("train.csv", b"id,y\n1,0\n" * 50), ("sub/test.csv", NOISE))
-    for _ in range(1500):
+    # Small, so that most flips hit the structure and not the content.
+    sound = zipped(("train.csv", b"id,y\n1,0\n" * 50), ("sub/test.csv", NOISE[:300]))
+    for _ in range(400):
         damaged = bytearray(sound)
         for _ in range(DICE.randrange(1, 4)):
             damaged[DICE.randrange(len(damaged))] = DICE.randrange(256)

@@ -5,10 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
-import signal
-import subprocess
-import sys
 import threading
 from dataclasses import asdict
 from pathlib import Path
@@ -40,7 +36,7 @@ from fastkaggle_plus.sandbox import running
 
 from . import faults as f
 from .notebooks import write_notebook
-from .test_session import ROOT
+from .processes import Process
 
 WRITES = """
 import os, random, pathlib
@@ -479,11 +475,11 @@ def test_a_cut_transfer_resumes(box, client, faults, tmp_path):
 KILLED = """
 from fastkaggle_plus.kaggle_client import connect, kernel_output
 client = connect({url!r}, user={user!r}, key={key!r})
-print(len(kernel_output({handle!r}, {dest!r}, client=client).files), flush=True)
+kernel_output({handle!r}, {dest!r}, client=client)
 """
 
 
-def test_a_kill_during_an_output(box, faults, tmp_path):
+def test_a_kill_during_an_output(box, client, faults, tmp_path):
     never, reached = threading.Event(), threading.Event()
 
     def stall(handler, forward):
@@ -499,27 +495,13 @@ def test_a_kill_during_an_output(box, faults, tmp_path):
         handle=box.good.handle,
         dest=str(tmp_path / "out"),
     )
-    start = [sys.executable, "-c", code]
-    process = subprocess.Popen(
-        start, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, text=True
-    )
+    process = Process(code)
     assert reached.wait(60)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.kill()
     never.set()
     assert "images/noise.bin" not in here(tmp_path / "out")
-    done = subprocess.run(
-        start,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    assert (
-        done.stdout == f"{len(FILES)}\n"
-        and len(here(tmp_path / "out")["images/noise.bin"]) == 3_000_000
-    )
+    assert set(kernel_output(box.good, tmp_path / "out", client=client).files) == FILES
+    assert len(here(tmp_path / "out")["images/noise.bin"]) == 3_000_000
 
 
 @pytest.mark.parametrize(

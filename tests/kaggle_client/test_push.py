@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import signal
 import threading
 import traceback
 
@@ -28,7 +27,7 @@ from fastkaggle_plus.sandbox import running
 
 from . import faults as f
 from .notebooks import source_of, versions, write_notebook
-from .test_submissions import start
+from .processes import Process
 
 CAP = b'{"ref": "", "url": "", "error": "Maximum batch GPU session count of 2 reached."}'
 
@@ -242,7 +241,7 @@ print(pushed.version, flush=True)
 @pytest.mark.parametrize(
     "step, after", [("GetKernel", True), ("SaveKernel", False), ("SaveKernel", True)]
 )
-def test_a_kill_during_a_push(box, faults, folder, handle, id, title, step, after):
+def test_a_kill_during_a_push(box, push, faults, folder, handle, id, title, step, after):
     never, reached = threading.Event(), threading.Event()
 
     def stall(handler, forward):
@@ -255,22 +254,20 @@ def test_a_kill_during_a_push(box, faults, folder, handle, id, title, step, afte
     code = KILLED.format(
         url=faults.url, user=box.user, key=box.key, folder=str(folder), id=id, title=title
     )
-    process = start(code)
+    process = Process(code)
     assert reached.wait(60)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.kill()
     never.set()
     faults.rules.clear()
-    assert start(code).communicate(timeout=120)[0] == "1\n"
-    assert versions(box, handle) == 1
+    assert push(poll_s=0.05).version == 1 and versions(box, handle) == 1
 
 
 def test_two_processes_with_the_same_notebook_push_it_once(box, faults, folder, handle, id, title):
     code = KILLED.format(
         url=faults.url, user=box.user, key=box.key, folder=str(folder), id=id, title=title
     )
-    both = [start(code), start(code)]
-    assert [p.communicate(timeout=120)[0] for p in both] == ["1\n"] * 2
+    both = [Process(code), Process(code)]
+    assert [p.output() for p in both] == ["1\n"] * 2
     assert versions(box, handle) == 1
 
 

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import threading
 import traceback
 from dataclasses import asdict
@@ -32,7 +28,7 @@ from fastkaggle_plus.kaggle_client import Journal, competition_submit, connect, 
 from fastkaggle_plus.sandbox import running
 
 from . import faults as f
-from .test_session import ROOT
+from .processes import Process
 
 
 def test_scores_a_file(send, slug, answers, client):
@@ -178,20 +174,11 @@ print(submit({file!r}, "killed", {slug!r}, client=client, poll_s=0.05).status, f
 """
 
 
-def start(code: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-
 @pytest.mark.parametrize(
     "step", ["StartSubmissionUpload", "PUT ", "CreateSubmission", "ListSubmissions"]
 )
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-def test_a_kill_between_any_two_steps(box, slug, answers, faults, step, after, count):
+def test_a_kill_between_any_two_steps(box, slug, answers, send, faults, step, after, count):
     never, reached = threading.Event(), threading.Event()
 
     def stall(handler, forward):
@@ -204,20 +191,18 @@ def test_a_kill_between_any_two_steps(box, slug, answers, faults, step, after, c
         step, stall, nth=2 if step == "ListSubmissions" else 1
     )  # the first list is before the upload
     code = KILLED.format(url=faults.url, user=box.user, key=box.key, file=str(answers), slug=slug)
-    process = start(code)
+    process = Process(code)
     assert reached.wait(60)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.kill()
     never.set()
     faults.rules.clear()
-    assert start(code).communicate(timeout=120)[0] == "COMPLETE\n"
-    assert count() == 1
+    assert send("killed").status == "COMPLETE" and count() == 1
 
 
 def test_two_processes_with_the_same_file_send_it_once(box, slug, answers, faults, count):
     code = KILLED.format(url=faults.url, user=box.user, key=box.key, file=str(answers), slug=slug)
-    both = [start(code), start(code)]
-    assert [p.communicate(timeout=120)[0] for p in both] == ["COMPLETE\n"] * 2
+    both = [Process(code), Process(code)]
+    assert [p.output() for p in both] == ["COMPLETE\n"] * 2
     assert count() == 1
 
 

@@ -215,8 +215,20 @@ def test_versions_by_exact_name(tmp_path):
     assert get_local_ds_ver(tmp_path, "Scikit.Learn") == "1.10"
 
 
+OFFLINE = """
+import importlib.util, socket
+assert not any(map(importlib.util.find_spec, ("fastkaggle_plus", "pytest")))
+try: socket.create_connection(("192.0.2.1", 80), timeout=1)     # an address that is not in use
+except OSError as e: assert e.errno == {unreachable} or not {cut_off}, e
+else: raise ValueError("online")
+"""
+
+
 def test_a_dataset_is_created_found_and_updated(create, index, plain, box, faults, tmp_path):
-    make_wheel(index, "alone", "1.0", requires=("friend",))
+    # Its import sees neither this environment nor the network.
+    cut_off = bool(trial_install._offline_command())
+    code = OFFLINE.format(unreachable=errno.ENETUNREACH, cut_off=cut_off)
+    make_wheel(index, "alone", "1.0", code=code, requires=("friend",))
     make_wheel(index, "friend", "1.0")
     handle = f"{box.user}/library-alone"
     [first] = create()
@@ -273,20 +285,6 @@ def test_a_dataset_is_created_found_and_updated(create, index, plain, box, fault
     assert done.returncode == 0 and done.stdout.count("OK") == 2
 
 
-def test_several_libraries_with_similar_names(create, index, plain, box):
-    for name in ("lib", "lib_b"):
-        make_wheel(index, name, "1.0")
-    both = create(["lib", "lib_b==1.0"], python_version=OTHER)
-    assert [b.dataset.handle for b in both] == [
-        f"{box.user}/library-lib",
-        f"{box.user}/library-lib-b",
-    ]
-    assert content_of(plain, both[0].dataset.handle) == {
-        "lib-1.0-py3-none-any.whl",
-        "SHA256SUMS.txt",
-    }
-
-
 @pytest.mark.parametrize(
     "code, requires, error",
     [
@@ -305,43 +303,25 @@ def test_wheels_that_do_not_install_or_import_are_not_sent(
     assert not faults.seen("StartBlobUpload")
 
 
-OFFLINE = """
-import importlib.util, socket
-assert not any(map(importlib.util.find_spec, ("fastkaggle_plus", "pytest")))
-try: socket.create_connection(("192.0.2.1", 80), timeout=1)     # an address that is not in use
-except OSError as e: assert e.errno == {unreachable} or not {cut_off}, e
-else: raise ValueError("online")
-"""
-
-
-def test_imports_see_neither_this_environment_nor_the_network(create, index):
-    make_wheel(
-        index,
-        "alone",
-        "1.0",
-        code=OFFLINE.format(
-            unreachable=errno.ENETUNREACH, cut_off=bool(trial_install._offline_command())
-        ),
-    )
-    assert create()[0].changed
-
-
-def test_for_another_python_only_the_metadata_is_checked(create, index):
-    make_wheel(
-        index,
-        "alone",
-        "1.0",
-        code="raise ValueError",
-        requires=("friend",),
-        tag=f"cp{OTHER.replace('.', '')}-none-any",
-    )
+def test_several_libraries_for_another_python(create, index, plain, box, tmp_path):
+    folder = tmp_path / "libs" / "library-alone"
+    folder.mkdir(parents=True)
+    (folder / "alone-0.9-py3-none-any.whl").write_bytes(b"old")
+    (folder / "README.md").write_text("mine")
+    tag = f"cp{OTHER.replace('.', '')}-none-any"
+    make_wheel(index, "alone", "1.0", code="raise ValueError", requires=("friend",), tag=tag)
     make_wheel(index, "friend", "1.0")
-    [made] = create(python_version=OTHER)
-    assert (
-        made.changed
-        and f"not installed for Python {OTHER}" in made.checked
-        and "imported on" not in made.checked
-    )
+    make_wheel(index, "alone_b", "1.0")
+    made, similar = create(["alone", "alone_b==1.0"], python_version=OTHER)
+    assert made.changed and f"not installed for Python {OTHER}" in made.checked
+    assert "imported on" not in made.checked, "only the metadata is checked"
+    wheels = {f"alone-1.0-{tag}.whl", "friend-1.0-py3-none-any.whl", "SHA256SUMS.txt"}
+    there = {p.name for p in folder.iterdir()}
+    assert there == {*wheels, "README.md", "dataset-metadata.json"}, "other local files stay"
+    handles = [f"{box.user}/library-alone", f"{box.user}/library-alone-b"]
+    assert [m.dataset.handle for m in (made, similar)] == handles
+    assert content_of(plain, handles[0]) == {*wheels, "README.md"}
+    assert content_of(plain, handles[1]) == {"alone_b-1.0-py3-none-any.whl", "SHA256SUMS.txt"}
 
 
 def test_left_out_libraries_are_named_and_do_not_fail(create, index, tmp_path):
@@ -356,46 +336,23 @@ def test_left_out_libraries_are_named_and_do_not_fail(create, index, tmp_path):
     }
 
 
-@pytest.mark.parametrize(
-    "step", ["CreateDataset ", "CreateDatasetVersion"], ids=["create", "version"]
-)
 def test_a_call_that_was_interrupted_resumes_and_makes_nothing_twice(
-    create, index, faults, plain, box, step
+    create, index, faults, plain, box
 ):
-    handle = f"{box.user}/library-alone"
-    make_wheel(index, "alone", "1.0")
-    if step == "CreateDatasetVersion":
-        create(python_version=OTHER)
-        make_wheel(index, "alone", "2.0")
-
     def die(handler, forward):
         forward()
         faults.on("Dataset", f.drop_before, times=999)
         handler.close_connection = True
 
-    faults.on(step.strip(), die)
-    with pytest.raises(KaggleUnavailable):
-        create(timeout_s=0.5, python_version=OTHER)
-    faults.rules.clear()
-    [made] = create(python_version=OTHER)
-    assert not made.changed and len(versions(plain, handle)) == made.dataset.version == (
-        1 if step == "CreateDataset " else 2
-    )
-
-
-def test_other_files_in_the_local_copy_stay(create, index, tmp_path):
-    make_wheel(index, "alone", "1.0")
-    folder = tmp_path / "libs" / "library-alone"
-    folder.mkdir(parents=True)
-    (folder / "alone-0.9-py3-none-any.whl").write_bytes(b"old")
-    (folder / "README.md").write_text("mine")
-    create(python_version=OTHER)
-    assert {p.name for p in folder.iterdir()} == {
-        "README.md",
-        "alone-1.0-py3-none-any.whl",
-        "SHA256SUMS.txt",
-        "dataset-metadata.json",
-    }
+    for n, step in ((1, "CreateDataset"), (2, "CreateDatasetVersion")):
+        make_wheel(index, "alone", f"{n}.0")
+        faults.on(step, die)
+        with pytest.raises(KaggleUnavailable):
+            create(timeout_s=0.5, python_version=OTHER)
+        faults.rules.clear()
+        [made] = create(python_version=OTHER)
+        made_versions = len(versions(plain, f"{box.user}/library-alone"))
+        assert not made.changed and made_versions == made.dataset.version == n
 
 
 def test_a_dataset_of_requirements(client, plain, index, box, tmp_path):
@@ -443,7 +400,7 @@ def test_a_dataset_of_requirements(client, plain, index, box, tmp_path):
 
 @pytest.mark.slow
 def test_this_package_itself(create, plain, box, tmp_path):
-    [made] = create("fastkaggle_plus", deps=False, python_version=("3.11", "3.12"))
+    [made] = create("fastkaggle_plus", deps=False, python_version=OTHER)
     assert made.changed and made.dataset.handle == f"{box.user}/library-fastkaggle-plus"
     [wheel] = (tmp_path / "libs" / "library-fastkaggle_plus").glob("*.whl")
     with zipfile.ZipFile(wheel) as z:

@@ -59,17 +59,11 @@ class Content:
         by_name: bool = False,  # sizes may differ
     ) -> bool:
         """Say whether a version can be this content; Kaggle may have unpacked archives."""
-        plain = {
-            name: size
-            for name, (size, _) in self.files.items()
-            if not name.lower().endswith(_ARCHIVES)
-        }
-        if not listed or any(name not in listed for name in plain):
-            return False
-        if not by_name and any(listed[name] != size for name, size in plain.items()):
-            return False
+        plain = {n: s for n, (s, _) in self.files.items() if not n.lower().endswith(_ARCHIVES)}
         has_archives = len(plain) < len(self.files)
-        return has_archives or len(listed) == len(plain)
+        if not listed or not (has_archives or len(listed) == len(plain)):
+            return False
+        return all(n in listed and (by_name or listed[n] == s) for n, s in plain.items())
 
 
 def read_content(folder: Path) -> Content:

@@ -11,7 +11,6 @@ from ..services import DATASETS, dataset_page
 from .metadata import DEFAULT_LICENSE, Metadata
 
 FINAL = ("READY", "FAILED", "DELETED")
-_TOO_EARLY = "NOT_YET_PERSISTED"
 
 
 def parse_handle(
@@ -105,7 +104,7 @@ def wait_final(
             return status, 0
         version = getattr(find_dataset(client, handle), "current_version_number", 0) or 0
         # READY may still be about the version before.
-        return (status if version > after or status != "READY" else _TOO_EARLY), version
+        return (status if version > after or status != "READY" else "NOT_YET_PERSISTED"), version
 
     return poll_until(
         read,
@@ -117,21 +116,18 @@ def wait_final(
     )
 
 
-def require_final(client: Any, handle: str, *, timeout_s: float, poll_s: float) -> tuple[str, int]:
-    """Return (final status, current version). Raises DatasetFailed after `timeout_s`."""
-    status, version = wait_final(client, handle, timeout_s=timeout_s, poll_s=poll_s)
+def require_final(
+    client: Any, handle: str, *, timeout_s: float, poll_s: float, after: int = 0
+) -> tuple[str, int]:
+    """Return (final status, current version) as wait_final. Raises DatasetFailed at the timeout."""
+    status, version = wait_final(client, handle, timeout_s=timeout_s, poll_s=poll_s, after=after)
     if status not in FINAL:
-        raise still_processing(handle, status, timeout_s)
+        raise DatasetFailed(
+            f"Kaggle is still processing {handle} after {timeout_s:.0f} s (status {status}). "
+            "Nothing is lost and nothing has to be sent again: call again to wait longer, or look "
+            f"at {dataset_page(handle)}."
+        )
     return status, version
-
-
-def still_processing(handle: str, status: str, timeout_s: float) -> DatasetFailed:
-    """Return the exception for a timeout."""
-    return DatasetFailed(
-        f"Kaggle is still processing {handle} after {timeout_s:.0f} s (status {status}). Nothing "
-        "is lost and nothing has to be sent again: call again to wait longer, or look at "
-        f"{dataset_page(handle)}."
-    )
 
 
 def _own_handles(client: Any, handle: str) -> set[str]:

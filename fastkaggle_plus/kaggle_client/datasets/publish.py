@@ -14,7 +14,7 @@ from ...exceptions import (
     NameTaken,
     NotFound,
 )
-from .. import error_rules, errors, outbox, uploads
+from .. import api, error_rules, errors, outbox, uploads
 from ..outbox import Entry, Journal, UnclearAnswer
 from ..services import dataset_page
 from ..upload_sessions import OpenUploads
@@ -61,23 +61,20 @@ def publish(
     journal: str | Path | Journal | None,
     terms: Terms,
 ) -> Dataset:
-    """Send `folder` and return the dataset once it is READY.
-
-    The attempt is journaled first. After a lost answer, also of a process that was killed, the
-    dataset's versions are compared before anything is sent again.
-    """
+    """Send `folder` once and return the dataset once it is READY."""
     check_names(meta.title, meta.handle.split("/")[1])
     content = read_content(folder)
     if not content.files:
         raise DataError(f"{folder} has nothing to send. Put the dataset's files into it.")
     publication = _Publication(client, outbox.journal_of(journal), meta, content, terms)
-    new = outbox.new_entry(
-        client,
+    new = Entry(
+        api.origin(client),
+        api.user_of(client),
         meta.handle,
-        sha256=content.sha256,
-        size=content.size,
-        file_name=folder.name,
-        description=notes,
+        content.sha256,
+        content.size,
+        folder.name,
+        notes.strip(),
         kind="dataset",
     )
     with publication.book.lock(terms.timeout_s, meta.handle):
@@ -103,16 +100,14 @@ class _Publication:
 
     def earlier(self, new: Entry) -> Entry | None:
         """Return the journaled attempt that made the current version of the same files."""
-        old = next(iter(self.book.attempts(new)), None)
-        if old is None:
-            return None
-        if old.ref == 0:  # its answer was lost
-            found = outbox.look_up(self._find_version, old, poll_s=self.terms.poll_s)
-            return self.book.write(found) if found else None
+        poll_s = self.terms.poll_s
+        return self.book.earlier(new, self._find_version, self._is_current, poll_s=poll_s)
+
+    def _is_current(self, old: Entry) -> bool:
         dataset = lookup.find_dataset(self.client, self.handle)
         if dataset is None or dataset.current_version_number != old.ref:
-            return None
-        return old if self.content.fits(lookup.list_files(self.client, self.handle)) else None
+            return False
+        return self.content.fits(lookup.list_files(self.client, self.handle))
 
     def send(self, new: Entry) -> Entry:
         """Upload the files and make the version; return its journal entry."""
@@ -153,8 +148,9 @@ class _Publication:
     def wait(self, entry: Entry, *, sent: bool) -> tuple[Entry, str]:
         """Return the entry with its version, and the status, once it is READY."""
         terms = self.terms
+        wait = lookup.require_final if terms.wait else lookup.wait_final
         try:
-            status, version = lookup.wait_final(
+            status, version = wait(
                 self.client,
                 self.handle,
                 timeout_s=terms.timeout_s if terms.wait else 0.0,
@@ -172,34 +168,30 @@ class _Publication:
                 f"{status}). Look at {dataset_page(self.handle)}; damaged archives and names it "
                 "cannot store are the usual causes. Correct the files, then call push_dataset."
             )
-        if status != "READY" and terms.wait:
-            raise lookup.still_processing(self.handle, status, terms.timeout_s)
         if status == "READY" and not entry.ref:
-            entry = self.book.write(outbox.sent_entry(entry, version))
+            entry = self.book.write(entry, state="sent", ref=version)
         return entry, status
 
     def _version_before(self) -> int:
         """Return the current version, 0 without one. Raises NameTaken or NotFound."""
         dataset = lookup.find_dataset(self.client, self.handle)
-        if self.terms.new and dataset is not None:
+        if self.terms.new:
+            if dataset is None:
+                return 0
             text = error_rules.NAME_TAKEN.format(name=self.handle, url=dataset_page(self.handle))
             raise NameTaken(text)
-        if self.terms.new:
-            return 0
         if dataset is None:
             raise NotFound(
                 f"There is no dataset {self.handle} to make a new version of. Make it first with "
                 "mk_dataset.",
                 status=404,
             )
-        # While one version is processed, the number of the next one is unknown.
         return self._final_version()
 
     def _final_version(self) -> int:
-        terms = self.terms
-        return lookup.require_final(
-            self.client, self.handle, timeout_s=terms.timeout_s, poll_s=terms.poll_s
-        )[1]
+        """Return the current version. While one is processed, the next number is unknown."""
+        timeout_s, poll_s = self.terms.timeout_s, self.terms.poll_s
+        return lookup.require_final(self.client, self.handle, timeout_s=timeout_s, poll_s=poll_s)[1]
 
     def _find_version(self, entry: Entry) -> Entry | None:
         """Return `entry` with the version it made: a new one with these files."""
@@ -213,7 +205,7 @@ class _Publication:
             with contextlib.suppress(NotFound):  # a version that failed has no files
                 listed = lookup.list_files(self.client, self.handle, version=version)
                 if self.content.fits(listed, by_name=by_name):
-                    return outbox.sent_entry(entry, version)
+                    return replace(entry, state="sent", ref=version)
         return None
 
 

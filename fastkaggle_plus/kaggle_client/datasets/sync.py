@@ -7,20 +7,17 @@ from collections.abc import Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...exceptions import DownloadCorrupt, NotFound
 from .. import api, session
+from ..api import KaggleApi
+from ..outbox import Journal
 from . import lookup
 from .content import Content, read_content
 from .fetch import fetch_file
 from .metadata import METADATA, Metadata, check_names, slugify, write_metadata
 from .publish import Dataset, Terms, publish
-
-if TYPE_CHECKING:
-    from kaggle.api.kaggle_api_extended import KaggleApi
-
-    from ..outbox import Journal
 
 SUMS = "SHA256SUMS.txt"  # of the files, in the dataset: Kaggle lists only names and sizes
 
@@ -58,9 +55,8 @@ def sync_dataset(
     listed = lookup.list_files(client, handle) if status == "READY" else {}
     meta, _ = lookup.read_metadata(client, handle)
     write_metadata(folder, meta)
-    if _is_same(
-        client, handle, sums, {n: s for n, s in listed.items() if _is_compared(n, pattern)}
-    ):
+    compared = {n: s for n, s in listed.items() if _is_compared(n, pattern)}
+    if _is_same(client, handle, sums, compared):
         return Dataset(handle, meta.title, version, status, meta.is_private)
     for name in retain:
         if name in listed and name != METADATA and not (folder / name).exists():

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
 from ... import files
 from ...exceptions import DataError
 from .. import api, downloads, session
+from ..api import KaggleApi
+from ..outbox import Journal
 from . import lookup
 from .fetch import fetch_archive
 from .metadata import (
@@ -23,11 +24,6 @@ from .metadata import (
     write_metadata,
 )
 from .publish import Dataset, Terms, publish
-
-if TYPE_CHECKING:
-    from kaggle.api.kaggle_api_extended import KaggleApi
-
-    from ..outbox import Journal
 
 
 def check_ds_exists(
@@ -152,9 +148,6 @@ def _move_into_place(fresh: Path, folder: Path) -> None:
     for new in sorted(p for p in fresh.rglob("*") if p.is_file()):
         target = folder / new.relative_to(fresh)
         if target.is_dir():
-            raise DataError(
-                f"{target} is a folder, and the dataset has a file of that name. Move the folder "
-                "away."
-            )
+            files.make_room(target)  # refuses it
         target.parent.mkdir(parents=True, exist_ok=True)
         new.replace(target)

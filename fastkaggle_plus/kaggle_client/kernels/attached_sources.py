@@ -1,9 +1,8 @@
 """Check before a push that the notebook's inputs can be read: a run without them fails."""
 
-from collections.abc import Callable
 from typing import Any
 
-from ...exceptions import KaggleError, NotFound, PermissionDenied, PushRefused
+from ...exceptions import KaggleError, NotFound, PermissionDenied, PushRefused, RulesNotAccepted
 from .. import error_rules
 from ..datasets.lookup import about, parse_handle
 from ..services import about_competition, competition_page
@@ -13,20 +12,16 @@ from .kernel import kernel_of
 
 def check_sources(client: Any, meta: dict[str, Any]) -> None:
     """Raise PushRefused if an input cannot be read; in doubt, Kaggle decides at the push."""
-    checks: dict[str, Callable[[Any, str], str]] = {
-        "competition": _competition_problem,
-        "dataset": _dataset_problem,
-        "kernel": _kernel_problem,
-    }
+    checks = {"competition": _read_competition, "dataset": _read_dataset, "kernel": _read_kernel}
     problems = []
     for kind, check in checks.items():
         for source in meta[f"{kind}_sources"]:
             try:
-                problem = check(client, source)
+                check(client, source)
+            except (NotFound, RulesNotAccepted) as e:
+                problems.append(f"{kind} {source!r}: {e}")
             except KaggleError:
                 continue
-            if problem:
-                problems.append(f"{kind} {source!r}: {problem}")
     if problems:
         raise PushRefused(
             f"{meta['id']} could not read its inputs. {' '.join(problems)} Nothing was pushed.",
@@ -34,31 +29,22 @@ def check_sources(client: Any, meta: dict[str, Any]) -> None:
         )
 
 
-def _competition_problem(client: Any, slug: str) -> str:
-    try:
-        found = about_competition(client, slug).call("get_competition")
-    except NotFound as e:
-        return str(e)
-    if found.user_has_entered:
-        return ""
-    return error_rules.RULES_NOT_ACCEPTED.format(name=slug, url=competition_page(slug))
+def _read_competition(client: Any, slug: str) -> None:
+    if not about_competition(client, slug).call("get_competition").user_has_entered:
+        text = error_rules.RULES_NOT_ACCEPTED.format(name=slug, url=competition_page(slug))
+        raise RulesNotAccepted(text)
 
 
-def _dataset_problem(client: Any, handle: str) -> str:
+def _read_dataset(client: Any, handle: str) -> None:
     name, number = parse_handle(handle)
     try:
         about(client, name, version=number).call("list_dataset_files", page_size=1)
-    except (NotFound, PermissionDenied):
-        return (
+    except (NotFound, PermissionDenied) as e:
+        raise NotFound(
             "there is no such dataset that you may read: the name is mistyped, it is private, or "
             "its version was deleted."
-        )
-    return ""
+        ) from e
 
 
-def _kernel_problem(client: Any, handle: str) -> str:
-    try:
-        lookup.read_status(client, kernel_of(handle, None, client))
-    except NotFound as e:
-        return str(e)
-    return ""
+def _read_kernel(client: Any, handle: str) -> None:
+    lookup.read_status(client, kernel_of(handle, None, client))

@@ -5,17 +5,15 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .. import outbox, session
-from ..outbox import Journal
+from .. import api, session
+from ..api import KaggleApi
+from ..outbox import Entry, Journal
 from ..services import CODE_SUBMISSIONS, about_competition, slug_of
 from ..submissions import Submission, submit_once
 from . import failure_hints, lookup
 from .kernel import KernelVersion, kernel_of
-
-if TYPE_CHECKING:
-    from kaggle.api.kaggle_api_extended import KaggleApi
 
 
 def submit_code(
@@ -36,14 +34,8 @@ def submit_code(
     client, slug = client or session.import_kaggle(), slug_of(competition)
     kernel = lookup.with_version(client, kernel_of(handle, version, client))
     what = f"{kernel.handle}/{kernel.version}/{file_name}"
-    new = outbox.new_entry(
-        client,
-        slug,
-        sha256=hashlib.sha256(what.encode()).hexdigest(),
-        size=0,
-        file_name=file_name,
-        description=message or "",
-    )
+    sha, text = hashlib.sha256(what.encode()).hexdigest(), (message or "").strip()
+    new = Entry(api.origin(client), api.user_of(client), slug, sha, 0, file_name, text)
     request: dict[str, Any] = {"file_name": file_name}
     request |= {"kernel_owner": kernel.owner, "kernel_slug": kernel.slug}
     if kernel.version:

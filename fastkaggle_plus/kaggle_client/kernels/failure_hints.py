@@ -3,7 +3,12 @@
 import importlib.metadata
 import re
 
-_NO_PACKAGE = "{package} is neither in Kaggle's image nor among the attached wheels. {wheels}"
+_NO_PACKAGE = (
+    "{package} is neither in Kaggle's image nor among the attached wheels. Make a dataset of its "
+    "wheels with `fkp libs {name}`, attach it (`fkp push --dataset OWNER/library-{slug}`), and "
+    "install it in the first cell: !pip install --no-index --find-links "
+    "/kaggle/input/datasets/OWNER/library-{slug} {name}"
+)
 # For a run. Group 1 is the name of a module.
 _RUN = (
     (r"(?:^|[^\w.])([\w.-]+) is not installed\. Install it with: pip install", _NO_PACKAGE),
@@ -23,12 +28,6 @@ _RUN = (
         "A notebook without internet cannot download: put the files into a dataset and attach it.",
     ),
 )
-_WHEELS = (
-    "Make a dataset of its wheels with `fkp libs {name}`, attach it (`fkp push --dataset "
-    "OWNER/library-{slug}`), and install it in the first cell: !pip install --no-index "
-    "--find-links /kaggle/input/datasets/OWNER/library-{slug} {name}"
-)
-
 # For the re-run that is scored.
 _SCORED = (
     (
@@ -65,8 +64,11 @@ def after_a_run(
 ) -> str:
     """Return advice about a run that failed with this message, '' without any."""
     for pattern, hint in _RUN:
-        if found := list(re.finditer(pattern, message)):
-            return hint.format(**_package(found[-1])) if hint is _NO_PACKAGE else hint
+        found = list(re.finditer(pattern, message))
+        if found and hint is _NO_PACKAGE:
+            return _advise_on_package(found[-1][1].split(".")[0])
+        if found:
+            return hint
     return ""
 
 
@@ -78,12 +80,9 @@ def after_scoring(message: str, file_name: str) -> str:
     return next((hint for pattern, hint in _SCORED if re.search(pattern, message)), default)
 
 
-def _package(match: re.Match[str]) -> dict[str, str]:
-    """Return the texts about a module's package, by its own name if it is installed here."""
-    module = match[1].split(".")[0]
+def _advise_on_package(module: str) -> str:
+    """Name the module's package, if it is installed here by the package's own name."""
     name = importlib.metadata.packages_distributions().get(module, [module])[0]
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower())
-    return {
-        "package": name if name == module else f"{module} (of the package {name})",
-        "wheels": _WHEELS.format(name=name, slug=slug),
-    }
+    package = name if name == module else f"{module} (of the package {name})"
+    return _NO_PACKAGE.format(package=package, name=name, slug=slug)

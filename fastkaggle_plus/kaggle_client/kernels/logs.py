@@ -9,18 +9,16 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 import requests
 
 from ...exceptions import KaggleUnavailable, RateLimited
 from .. import api, http, session
+from ..api import KaggleApi
 from . import lookup
 from .kernel import Kernel, KernelVersion, kernel_of
-
-if TYPE_CHECKING:
-    from kaggle.api.kaggle_api_extended import KaggleApi
 
 _END = "END_OF_LOG"
 _MAX_FAILURES = 3  # of reading the status in a row; each has been retried for minutes
@@ -173,8 +171,5 @@ def _lines(answer: requests.Response) -> Iterator[str]:
 
 
 def _event(piece: dict[str, Any]) -> LogEvent:
-    try:
-        time_s = float(piece.get("time") or 0.0)
-    except (TypeError, ValueError):
-        time_s = 0.0
-    return LogEvent(str(piece.get("stream_name") or "stdout"), time_s, str(piece.get("data") or ""))
+    stream, time_s = piece.get("stream_name") or "stdout", float(piece.get("time") or 0.0)
+    return LogEvent(str(stream), time_s, str(piece.get("data") or ""))

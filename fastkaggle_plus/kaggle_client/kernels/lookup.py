@@ -31,5 +31,5 @@ def with_version(client: Any, kernel: Kernel) -> Kernel:
 def read_status(client: Any, kernel: Kernel) -> KernelStatus:
     """Return the status of one notebook version."""
     answer = about(client, kernel).call("get_kernel_session_status", doing="read the status of")
-    message = answer.failure_message or ""
-    return KernelStatus(kernel.handle, kernel.version, answer.status.name, message)
+    status, message = answer.status.name, answer.failure_message or ""
+    return KernelStatus(kernel.handle, kernel.version, status, message)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import requests
 from filelock import FileLock
@@ -16,11 +15,10 @@ from filelock import FileLock
 from ... import files
 from ...exceptions import DownloadCorrupt, KaggleError, NotFound, PermissionDenied
 from .. import api, downloads, http, session
+from ..api import KaggleApi
+from ..unzip import leaves_folder
 from . import lookup
 from .kernel import Kernel, KernelVersion, kernel_of
-
-if TYPE_CHECKING:
-    from kaggle.api.kaggle_api_extended import KaggleApi
 
 _RECORD = ".fkp-output.json"
 
@@ -154,13 +152,11 @@ def _list_output(client: Any, kernel: Kernel) -> tuple[dict[str, str], str]:
 
 def _list_sizes(client: Any, kernel: Kernel) -> dict[str, int]:
     """Return name -> bytes as Kaggle lists them."""
-    about, sizes = lookup.about(client, kernel), {}
+    pages = lookup.about(client, kernel).pages("list_kernel_files", doing="list the files of")
     try:
-        for answer in about.pages("list_kernel_files", doing="list the files of"):
-            sizes.update({f.name: f.size for f in answer.files or []})
+        return {f.name: f.size for answer in pages for f in answer.files or []}
     except (NotFound, PermissionDenied):
         return {}  # only a second check: the links have sizes too
-    return sizes
 
 
 @dataclass
@@ -179,11 +175,9 @@ class _OutputFile:
 
         def check(md5: str) -> None:
             # The right MD5 is enough, even if the listed size differs.
-            has_md5 = self.source and self.source.md5
-            if not has_md5 and self.size is not None and part.stat().st_size != self.size:
-                raise DownloadCorrupt(
-                    f"It has {part.stat().st_size} bytes, and Kaggle lists {self.size}."
-                )
+            has_md5, n_bytes = self.source and self.source.md5, part.stat().st_size
+            if not has_md5 and self.size not in (None, n_bytes):
+                raise DownloadCorrupt(f"It has {n_bytes} bytes, and Kaggle lists {self.size}.")
 
         downloads.fetch_verified(
             lookup.about(self.client, self.kernel),
@@ -234,15 +228,8 @@ def _move_into_place(part: Path, dest: Path, name: str, *, is_ours: bool) -> Non
 
 
 def _refuse_outside(name: str, dest: Path) -> None:
-    path = PurePosixPath(name.replace("\\", "/"))
-    is_odd = (
-        path.is_absolute()
-        or ".." in path.parts
-        or re.match(r"[A-Za-z]:", name)
-        or "\0" in name
-        or not path.parts
-        or path.parts[0].startswith(".fkp-")
-    )
+    first = next(iter(PurePosixPath(name).parts), "")
+    is_odd = leaves_folder(name) or "\0" in name or not first or first.startswith(".fkp-")
     if is_odd or not (dest / name).parent.resolve().is_relative_to(dest.resolve()):
         raise KaggleError(
             f"The output has a file that would leave {str(dest)!r}, or overwrite our records "

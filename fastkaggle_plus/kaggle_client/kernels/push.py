@@ -8,19 +8,17 @@ import re
 import time
 import warnings
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...exceptions import KaggleError, NotFound, PermissionDenied, PushRefused, QuotaReached
 from .. import api, error_rules, errors, outbox, session
+from ..api import KaggleApi
 from ..outbox import Entry, Journal
 from . import attached_sources, lookup, source_code, status
 from .kernel import Kernel, KernelVersion, kernel_of
 from .metadata import check_meta, nb_meta
-
-if TYPE_CHECKING:
-    from kaggle.api.kaggle_api_extended import KaggleApi
 
 SOURCE_KINDS = ("dataset", "competition", "kernel", "model")
 _LOCK_TIMEOUT_S = 600.0
@@ -86,7 +84,7 @@ def push_notebook(
     source_code.refuse_secrets(
         source, meta, folders=(file.parent, Path(path), Path.cwd()), own=api.secrets_of(client)
     )
-    push = _Push(client, outbox.journal_of(journal), meta, source.text, run=run, poll_s=poll_s)
+    push = _Push(client, outbox.journal_of(journal), meta, source.text, run, poll_s)
     ends = time.monotonic() + queue_s
     while True:
         try:
@@ -108,86 +106,76 @@ def push_notebook(
         time.sleep(max(0.0, min(poll_s, left)))
 
 
+@dataclass
 class _Push:
     """One notebook on its way to Kaggle."""
 
-    def __init__(
-        self,
-        client: Any,
-        book: Journal,
-        meta: dict[str, Any],
-        text: str,  # the source
-        *,
-        run: bool,
-        poll_s: float,
-    ):
-        self.client, self.book, self.meta, self.text = client, book, meta, text
-        self.run, self.poll_s = run, poll_s
-        self.kernel = Kernel(*meta["id"].split("/"))
-        self.answer: Any = None  # Kaggle's, once it made a version
+    client: Any
+    book: Journal
+    meta: dict[str, Any]
+    text: str  # the source
+    run: bool
+    poll_s: float
+    answer: Any = None  # Kaggle's, once it made a version
+
+    @property
+    def kernel(self) -> Kernel:
+        return Kernel(*self.meta["id"].split("/"))
 
     def send(self, file_name: str, *, again: bool) -> KernelVersion:
         """Return the version that is there already, or a new one."""
         sent_fields = {k: v for k, v in self.meta.items() if k != "code_file"}
         identity = json.dumps([sent_fields, self.text, self.run], sort_keys=True)
-        new = outbox.new_entry(
-            self.client,
+        new = Entry(
+            api.origin(self.client),
+            api.user_of(self.client),
             self.kernel.handle,
             sha256=hashlib.sha256(identity.encode()).hexdigest(),
             size=len(self.text.encode()),
             file_name=file_name,
             kind="kernel",
         )
-        if not again and (old := self._earlier(new)):
-            return KernelVersion(self.kernel.handle, old.ref, self.kernel.url)
+        kernel, find, poll_s = self.kernel, self._find, self.poll_s
+        if not again and (old := self.book.earlier(new, find, self._is_current, poll_s=poll_s)):
+            return KernelVersion(kernel.handle, old.ref, kernel.url)
         attached_sources.check_sources(self.client, self.meta)
         if self.run:
             _check_quota(self.client, self.meta)
         entry = self.book.send(
-            lookup.about(self.client, self.kernel),
+            lookup.about(self.client, kernel),
             replace(new, before=(self._current_version(),)),
             doing="push",
             create=self._create,
-            find=self._find,
-            poll_s=self.poll_s,
+            find=find,
+            poll_s=poll_s,
         )
-        self._refuse_missing_inputs(entry)
-        kernel = self.kernel
+        if self.answer:
+            self._refuse_missing_inputs(entry)
         if self.answer and self.answer.ref:  # Kaggle may name a notebook after its title
             kernel = kernel_of(self.answer.ref, None, self.client)
         return KernelVersion(kernel.handle, entry.ref, kernel.url, sent=True)
 
-    def _earlier(self, new: Entry) -> Entry | None:
-        """Return the journaled attempt that made a version of the same notebook."""
-        old = next(iter(self.book.attempts(new)), None)
-        if old is None:
-            return None
-        if old.state == "creating":
-            found = outbox.look_up(self._find, old, poll_s=self.poll_s)
-            if found:
-                self._refuse_missing_inputs(found)
-                return self.book.write(found)
-            return None
+    def _is_current(self, old: Entry) -> bool:
+        """Say whether an earlier version is the current one and has not failed."""
         if self._current_version() != old.ref or not self._has_our_source(old.ref):
-            return None
+            return False
         # Push a failed one again: its input may have been repaired.
-        state = lookup.read_status(self.client, self._version(old.ref)).status
-        return None if state in ("ERROR", "CANCEL_ACKNOWLEDGED") else old
+        state = lookup.read_status(self.client, replace(self.kernel, version=old.ref)).status
+        return state not in ("ERROR", "CANCEL_ACKNOWLEDGED")
 
     def _find(self, entry: Entry) -> Entry | None:
         """Return `entry` with the version it made: a new one with this source."""
         before = max(entry.before, default=0)
         for version in range(self._current_version(), before, -1):
             if self._has_our_source(version):
-                return outbox.sent_entry(entry, version)
+                self._refuse_missing_inputs(replace(entry, ref=version))
+                return replace(entry, state="sent", ref=version)
         return None
 
     def _has_our_source(self, version: int) -> bool:
-        theirs = lookup.get_kernel(self.client, self._version(version)).blob.source or ""
+        at_version = replace(self.kernel, version=version)
+        theirs = lookup.get_kernel(self.client, at_version).blob.source or ""
         return source_code.is_same(theirs, self.text)
-
-    def _version(self, version: int) -> Kernel:
-        return Kernel(self.kernel.owner, self.kernel.slug, version)
 
     def _current_version(self) -> int:
         """Return the current version's number, 0 if there is no such notebook."""
@@ -235,7 +223,8 @@ class _Push:
                 for kind in SOURCE_KINDS
             }
         else:  # the answer was lost: compare with what the version has
-            has = lookup.get_kernel(self.client, self._version(entry.ref)).metadata
+            at_version = replace(self.kernel, version=entry.ref)
+            has = lookup.get_kernel(self.client, at_version).metadata
             missing = {kind: _missing(kind, self.meta, has) for kind in SOURCE_KINDS}
         names = "; ".join(f"{k} {', '.join(map(repr, v))}" for k, v in missing.items() if v)
         if names:
@@ -253,17 +242,10 @@ def _request(meta: dict[str, Any], text: str, run: bool) -> dict[str, Any]:
     """Return the fields of the request that saves a notebook."""
     from kagglesdk.kernels.types.kernels_enums import KernelExecutionType
 
-    request = {"slug": meta["id"], "new_title": meta["title"], "text": text}
-    request["category_ids"] = meta["keywords"]
-    same = ("language", "kernel_type", "is_private", "enable_internet", "enable_gpu", "enable_tpu")
-    optional = (
-        "machine_shape",
-        "docker_image",
-        "docker_image_pinning_type",
-        "session_timeout_seconds",
-    )
-    request |= {key: meta[key] for key in (*same, *optional) if key in meta}
-    request |= {f"{kind}_data_sources": meta[f"{kind}_sources"] for kind in SOURCE_KINDS}
+    renamed = {"id": "slug", "title": "new_title", "keywords": "category_ids"}
+    renamed |= {f"{kind}_sources": f"{kind}_data_sources" for kind in SOURCE_KINDS}
+    request = {renamed.get(key, key): v for key, v in meta.items() if key != "code_file"}
+    request["text"] = text
     if not run:
         request["kernel_execution_type"] = KernelExecutionType.QUICK_SAVE
     return request

@@ -1,6 +1,7 @@
 """Read a notebook or script for a push: without outputs, runnable on Kaggle, without keys."""
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ _PYTHON = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
+_IS_SECRET = re.compile("key|token|secret", re.IGNORECASE)
 _SHORTEST_SECRET = 8  # a sandbox may have shorter credentials, which occur in ordinary words
 
 
@@ -113,17 +115,10 @@ def _credentials() -> list[str]:
             text = file.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError):
             continue
-        found += _credentials_in(text)
+        try:
+            kept = json.loads(text)
+        except ValueError:  # one token
+            kept = {"token": text}
+        if isinstance(kept, dict):
+            found += [str(v) for k, v in kept.items() if v and _IS_SECRET.search(k)]
     return [v for v in found if v]
-
-
-def _credentials_in(text: str) -> list[str]:
-    """Return the keys and tokens in a credential file, which is JSON or one token."""
-    try:
-        kept = json.loads(text)
-    except ValueError:
-        return [text]
-    if not isinstance(kept, dict):
-        return []
-    words = ("key", "token", "secret")
-    return [str(v) for k, v in kept.items() if v and any(word in k.lower() for word in words)]

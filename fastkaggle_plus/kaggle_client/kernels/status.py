@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...exceptions import KaggleError, KernelFailed
 from .. import api, errors, session
-from ..api import Subject
+from ..api import KaggleApi, Subject
 from ..polling import poll_until
 from ..services import KERNELS
 from . import failure_hints, logs, lookup
 from .kernel import Kernel, KernelStatus, KernelVersion, kernel_of
-
-if TYPE_CHECKING:
-    from kaggle.api.kaggle_api_extended import KaggleApi
 
 
 @dataclass(frozen=True)
@@ -71,7 +68,6 @@ def quota(*, client: KaggleApi | None = None) -> list[Quota]:
     about = Subject(client or session.import_kaggle(), KERNELS, "your notebooks")
     answer = about.call("get_accelerator_quota_statistics", doing="read the quota of")
     refreshes = api.to_iso(answer.quota_refresh_time)
-    kinds = (("GPU", answer.gpu_quota), ("TPU", answer.tpu_quota))
     return [
         Quota(
             kind,
@@ -80,7 +76,7 @@ def quota(*, client: KaggleApi | None = None) -> list[Quota]:
             _seconds(q.total_time_allowed),
             refreshes,
         )
-        for kind, q in kinds
+        for kind, q in (("GPU", answer.gpu_quota), ("TPU", answer.tpu_quota))
         if q is not None
     ]
 
