@@ -26,7 +26,7 @@ from .data import Data
 from .exceptions import ConfigError, DataError, FastkaggleError, UnknownName
 from .metrics import METRICS, get_metric
 
-FACTS = "competition.toml"
+COMPETITION_FILE = "competition.toml"
 
 
 def _as_tuple(value: Any) -> Any:
@@ -136,7 +136,7 @@ class Competition(_Facts):
     @property
     def facts_file(self) -> str:
         """The path of the competition.toml, for messages."""
-        return str(self.folder / FACTS) if self.folder else FACTS
+        return str(self.folder / COMPETITION_FILE) if self.folder else COMPETITION_FILE
 
     def module(self, name: str) -> ModuleType | None:
         """Import `name`.py of the competition's folder; return None if there is none."""
@@ -182,7 +182,7 @@ class Competition(_Facts):
         if not callable(getattr(own, "read", None)):
             raise ConfigError(
                 f"{file} has no function read(path). Write one that returns a Data, "
-                f"or remove the file to read the data as {FACTS} says."
+                f"or remove the file to read the data as {COMPETITION_FILE} says."
             )
         try:
             data = own.read(path)
@@ -237,7 +237,7 @@ def read_competition(file: str | Path) -> Competition:
         facts = tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError as e:
         raise ConfigError(
-            f"{file} does not exist. A competition is a folder with a {FACTS} in it; "
+            f"{file} does not exist. A competition is a folder with a {COMPETITION_FILE} in it; "
             "`fkp new SLUG` writes one."
         ) from e
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
@@ -266,19 +266,19 @@ def load_comp(
     """
     if bundles and not Path(bundles).is_dir():
         raise ConfigError(
-            f"{bundles} is no folder. Give a folder of sandbox bundles: DIR/<slug>/ with {FACTS}, "
-            "files/ and solution.csv."
+            f"{bundles} is no folder. Give a folder of sandbox bundles: DIR/<slug>/ with "
+            f"{COMPETITION_FILE}, files/ and solution.csv."
         )
     is_path = isinstance(slug, Path) or Path(slug).name != slug
-    if is_path and str(slug) and (Path(slug) / FACTS).exists():
-        return read_competition(Path(slug) / FACTS)
+    if is_path and str(slug) and (Path(slug) / COMPETITION_FILE).exists():
+        return read_competition(Path(slug) / COMPETITION_FILE)
     folders = _folders()
     if bundles:  # last, even if listed already: a competition's folder has its trials as well
         bundles = Path(bundles)
         folders = [*(f for f in folders if f.resolve() != bundles.resolve()), bundles]
     for folder in folders:
-        if (folder / str(slug) / FACTS).exists():
-            return read_competition(folder / str(slug) / FACTS)
+        if (folder / str(slug) / COMPETITION_FILE).exists():
+            return read_competition(folder / str(slug) / COMPETITION_FILE)
     known = _found_in(folders)
     raise UnknownName("competition", str(slug), known, f"Add one with `fkp new {slug}`.")
 
@@ -302,7 +302,7 @@ def _folders() -> list[Path]:
 def _found_in(folders: list[Path]) -> dict[str, Path]:
     """Return slug -> competition.toml of the competitions in these folders."""
     found: dict[str, Path] = {}
-    for file in (file for folder in folders for file in folder.glob(f"*/{FACTS}")):
+    for file in (file for folder in folders for file in folder.glob(f"*/{COMPETITION_FILE}")):
         if not file.parent.name.startswith("_"):
             found.setdefault(file.parent.name, file)
     return found

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..competition import FACTS, Competition
+from ..competition import COMPETITION_FILE, Competition
 from ..data import CLEANING_FILE
 from ..exceptions import NotebookError, UnknownName
 
@@ -57,7 +57,7 @@ class Inliner:
 
     def data_files_of(self, name: str) -> list[str]:
         """Return the tables and texts of the folder that a .py file names in a string."""
-        if name == FACTS and self.has(CLEANING_FILE):
+        if name == COMPETITION_FILE and self.has(CLEANING_FILE):
             return [CLEANING_FILE]
         if not name.endswith(".py") or not self.has(name):
             return []
@@ -83,7 +83,7 @@ class Inliner:
                 strings += [trial.model, *_strings(trial.params)]
         models = [f"{s.partition('.')[0]}.py" for s in strings if _MODEL.fullmatch(s)]
         files: list[str] = []
-        for name in (FACTS, "data.py", *models, "trials.py"):
+        for name in (COMPETITION_FILE, "data.py", *models, "trials.py"):
             files += [*self.data_files_of(name), name]
         return [name for name in dict.fromkeys(files) if self.has(name)]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..exceptions import DataError, UnreadableImage
-from .image_files import images_below, is_wide_grey, open_image, opened, orientation, size_px
+from .image_files import images_below, is_wide_grey, open_header, open_image, orientation, size_px
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +29,7 @@ def image_sizes(
 
     def one(file: Path) -> tuple[Any, ...]:
         try:
-            with opened(file) as image:
+            with open_header(file) as image:
                 height, width = size_px(image)
                 return width, height, image.mode, ""
         except UnreadableImage as e:
@@ -66,7 +66,7 @@ def check_images(
 
     def one(file: Path) -> tuple[str, str]:
         try:
-            with opened(file) as image:
+            with open_header(file) as image:
                 note = _note(image)
             open_image(file)
             return "", note

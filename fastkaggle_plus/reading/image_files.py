@@ -31,7 +31,7 @@ def open_image(
     Raises UnreadableImage for a file that is missing, empty, truncated, damaged, no image, larger
     than PIL's limit against decompression bombs, or of floating-point numbers.
     """
-    with opened(file) as image:
+    with open_header(file) as image:
         if draft_px is not None:
             height, width = draft_px
             is_sideways = orientation(image) in _SIDEWAYS
@@ -41,7 +41,7 @@ def open_image(
 
 
 @contextlib.contextmanager
-def opened(file: str | Path) -> Iterator[Image.Image]:
+def open_header(file: str | Path) -> Iterator[Image.Image]:
     """Open an image without decoding its pixels; errors in the block become UnreadableImage."""
     from PIL import Image
 

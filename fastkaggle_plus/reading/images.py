@@ -12,7 +12,7 @@ import pandas as pd
 from ..data import Array, Data, ImageFiles
 from ..exceptions import DataError, listed
 from .array_cache import cached_array
-from .image_files import images_below, open_image, opened, size_px
+from .image_files import images_below, open_header, open_image, size_px
 from .tables import read_tabular
 
 BINS = 8  # bins of each colour's histogram
@@ -101,12 +101,12 @@ def find_images(
     by the id. A name of files in several folders finds none of them.
     """
     known = _index(folder)
-    names = zip(named(rows, id=id, name=name), rows[id].astype(str), strict=True)
-    keys = [(*ends_of(path), id_) for path, id_ in names]
+    names = zip(image_names(rows, id=id, name=name), rows[id].astype(str), strict=True)
+    keys = [(*path_endings(path), id_) for path, id_ in names]
     return [next((known[key] for key in row if known.get(key)), None) for row in keys]
 
 
-def named(
+def image_names(
     rows: pd.DataFrame,
     *,
     id: str,  # the id column
@@ -157,7 +157,7 @@ def image_features(
 def _features(file: str) -> Array:
     from PIL import Image
 
-    with opened(file) as image:
+    with open_header(file) as image:
         height, width = size_px(image)
     small = open_image(file, draft_px=(DECODE_PX, DECODE_PX))
     small.thumbnail((DECODE_PX, DECODE_PX))
@@ -182,7 +182,7 @@ def _shared(*parts: list[Path | None]) -> list[ImageFiles]:
     ]
 
 
-def ends_of(path: str) -> Iterator[str]:
+def path_endings(path: str) -> Iterator[str]:
     """Yield a path, and the path without its first folders."""
     parts = path.split("/")
     return ("/".join(parts[i:]) for i in range(len(parts)))

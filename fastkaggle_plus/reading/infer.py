@@ -167,7 +167,7 @@ def _time_column(train: pd.DataFrame, test: pd.DataFrame, id: str, target: tuple
 
 def _images(folder: Path, train: pd.DataFrame, id: str) -> dict[str, str]:
     """Return train_folder, test_folder and the name template of the images."""
-    from .images import named
+    from .images import image_names
 
     parents = {parent for file in images_below(folder) for parent in file.parents}
     having = sorted(d for d in parents if d.is_relative_to(folder) and d != folder)
@@ -194,7 +194,7 @@ def _images(folder: Path, train: pd.DataFrame, id: str) -> dict[str, str]:
     return {
         "train_folder": train_folder.relative_to(folder).as_posix(),
         "test_folder": (test_folder or train_folder).relative_to(folder).as_posix(),
-        "name": next((n for n in names if named(first, id=id, name=n)[0] in files), "{id}"),
+        "name": next((n for n in names if image_names(first, id=id, name=n)[0] in files), "{id}"),
     }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..competition import FACTS, Competition
+from ..competition import COMPETITION_FILE, Competition
 from ..exceptions import DataError
 from ..metrics import get_metric
 from ..reading import as_time, need_columns, parse_csv, values_of
@@ -60,7 +60,7 @@ def rehearse(
     is_public = np.random.default_rng(seed + 1).permutation(len(test)) < public * len(test)
     solution = test[[comp.id, *comp.target]].assign(Usage=np.where(is_public, "Public", "Private"))
     write_csv(solution, folder / "solution.csv")
-    (folder / FACTS).write_text(_facts(comp), encoding="utf-8")
+    (folder / COMPETITION_FILE).write_text(_facts(comp), encoding="utf-8")
     if comp.kind == "images":
         copy_images(comp, path, files, rest=rest, test=test)
     if comp.code_competition:
@@ -138,11 +138,11 @@ def _number(value: float) -> str:
 
 def _facts(comp: Competition) -> str:
     """Return the competition.toml of the bundle: the rules are accepted, there is no deadline."""
-    if comp.folder is None or not (comp.folder / FACTS).exists():
+    if comp.folder is None or not (comp.folder / COMPETITION_FILE).exists():
         raise DataError(
-            f"{comp.slug} was not read from a folder, so there is no {FACTS} for the bundle. "
-            "Read the competition from its folder."
+            f"{comp.slug} was not read from a folder, so there is no {COMPETITION_FILE} for the "
+            "bundle. Read the competition from its folder."
         )
-    text = (comp.folder / FACTS).read_text(encoding="utf-8")
+    text = (comp.folder / COMPETITION_FILE).read_text(encoding="utf-8")
     without_sandbox = re.sub(r"(?ms)^\[sandbox\]\n.*?(?=^\[|\Z)", "", text).rstrip()
     return without_sandbox + "\n\n[sandbox]\nrules_accepted = true\n"

@@ -8,7 +8,7 @@ import pandas as pd
 from ..competition import Competition, Images
 from ..exceptions import DataError
 from ..reading import parse_csv
-from ..reading.images import ends_of, find_images, named
+from ..reading.images import find_images, image_names, path_endings
 
 
 def copy_images(
@@ -38,12 +38,12 @@ def copy_images(
             _copy(source, files / source.relative_to(path))
     columns = parse_csv(files / comp.test, nrows=0).columns
     visible = test[[c for c in columns if c in test and c not in comp.target]]
-    names = named(visible, id=comp.id, name=where.name)
+    names = image_names(visible, id=comp.id, name=where.name)
     for source, name in zip(test_files, names, strict=True):
         if source is not None:
             inside = source.relative_to(folder)
             spellings = {inside.as_posix(), inside.with_suffix("").as_posix()}
-            is_named = not spellings.isdisjoint(ends_of(name))
+            is_named = not spellings.isdisjoint(path_endings(name))
             _copy(source, files / where.test_folder / (inside if is_named else source.name))
 
 

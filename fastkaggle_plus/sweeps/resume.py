@@ -6,7 +6,7 @@ import platform
 from dataclasses import replace
 from pathlib import Path
 
-from ..competition import Competition
+from ..competition import COMPETITION_FILE, Competition
 from ..data import Data
 from ..folds import Folds
 from ..predictions import Predictions
@@ -49,7 +49,7 @@ def code_fingerprint(comp: Competition, trial: Trial) -> str:
     for room in ("evidence", "modeling", "reading"):
         files += sorted((_PACKAGE / room).rglob("*.py"))
     if comp.folder:
-        files += [comp.folder / "competition.toml", *sorted(comp.folder.glob("*.py"))]
+        files += [comp.folder / COMPETITION_FILE, *sorted(comp.folder.glob("*.py"))]
     code = [f.read_bytes() for f in files if f.name in own or f.name not in _NO_MODEL_CODE]
     return hashlib.sha256(b"\0".join(code)).hexdigest()[:16]
 
