@@ -13,10 +13,9 @@ from ..competition import Competition, load_comp
 from ..data import Data
 from ..exceptions import FastkaggleError
 from ..folds import Folds, make_folds
-from .board import TrialResult
 from .budget import Budget
 from .resume import environment_fingerprint, finished_run, run_keys
-from .trial import Sweep, Trial
+from .trial import Sweep, Trial, TrialResult
 from .vault import Vault
 
 

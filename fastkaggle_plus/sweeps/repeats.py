@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from ..competition import Competition
 from ..exceptions import ConfigError
 from ..predictions import Predictions
-from .board import TrialResult, finished_predictions
+from .board import finished_predictions
 from .budget import default_params
-from .trial import Trial
+from .trial import Trial, TrialResult
 
 _REPEAT = re.compile(r"^(?P<name>.+) #(?:[2-9]|[1-9][0-9]+)$")
 

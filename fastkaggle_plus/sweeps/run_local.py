@@ -1,7 +1,6 @@
 """Run a sweep on this machine: each trial in its own process, by default one trial per core."""
 
 import contextlib
-import functools
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,13 +9,12 @@ from ..competition import Competition
 from ..data import Data
 from ..environment import has_gpu
 from ..exceptions import ConfigError
-from .board import TrialResult
 from .budget import Budget
 from .execution import Callbacks, SweepExecution, run_trial
-from .fork_server import WorkerJob
-from .trial import Sweep, Trial
+from .trial import Sweep, Trial, TrialResult
 from .vault import Vault
-from .worker_pool import run_in_this_process, run_in_workers
+from .worker_pool import run_jobs
+from .worker_process import WorkerJob
 
 _PRELOAD = (  # what every trial needs
     "fastkaggle_plus.modeling.validation",
@@ -75,10 +73,10 @@ def run_local(
     if execution.pending:
         if workers is None:
             workers = _default_workers(execution, threads)
-        run_jobs = functools.partial(run_in_workers, workers=workers)
-        ended = (run_jobs if workers else run_in_this_process)(
+        ended = run_jobs(
             run_trial,
             _jobs(execution, threads),
+            workers=workers,
             on_progress=lambda job, share, step: execution.report(job.task, share, step),
         )
         with contextlib.closing(ended):
