@@ -21,7 +21,7 @@ from pydantic import (
     model_validator,
 )
 
-from .config_errors import error_in_one_line, explain_errors
+from .config_errors import error_in_one_line, explain_error
 from .data import Data
 from .exceptions import ConfigError, DataError, FastkaggleError, UnknownName
 from .metrics import METRICS, get_metric
@@ -200,10 +200,7 @@ class Competition(_Facts):
         return data if data.metric else dataclasses.replace(data, metric=self.metric)
 
     def read_files(self, path: str | Path) -> Data:
-        """Read the data as competition.toml says, without data.py and cleaning.csv.
-
-        Raises DataError.
-        """
+        """Read the data without data.py and cleaning.csv. Raises DataError."""
         from .reading import read_tabular
         from .reading.images import read_images
         from .reading.text import read_text
@@ -249,7 +246,8 @@ def read_competition(file: str | Path) -> Competition:
     try:
         comp = Competition(**facts, slug=file.parent.name, folder=file.parent)
     except ValidationError as e:
-        raise ConfigError(explain_errors(e, file, Competition, _SECTIONS)) from e
+        problems = [explain_error(p, file, Competition, _SECTIONS) for p in e.errors()]
+        raise ConfigError("\n".join(problems)) from e
     if not (file.parent / "grade.py").exists():
         _check_metric(comp, file)
     return comp
@@ -300,12 +298,9 @@ def _folders() -> list[Path]:
 
 
 def _found_in(folders: list[Path]) -> dict[str, Path]:
-    """Return slug -> competition.toml of the competitions in these folders."""
-    found: dict[str, Path] = {}
-    for file in (file for folder in folders for file in folder.glob(f"*/{COMPETITION_FILE}")):
-        if not file.parent.name.startswith("_"):
-            found.setdefault(file.parent.name, file)
-    return found
+    """Return slug -> competition.toml of the competitions in these folders; the first wins."""
+    files = [f for folder in reversed(folders) for f in folder.glob(f"*/{COMPETITION_FILE}")]
+    return {f.parent.name: f for f in files if not f.parent.name.startswith("_")}
 
 
 def _check_metric(comp: Competition, file: Path) -> None:
@@ -316,13 +311,8 @@ def _check_metric(comp: Competition, file: Path) -> None:
             f"{file}: metric = {comp.metric!r}. {e} For another metric of a sandbox bundle, add a "
             "grade.py to its folder."
         ) from e
-    fits = {
-        "value": comp.task == "regression",
-        "probability": comp.task != "regression",
-        "ranking": comp.task == "multiclass",
-    }
-    if not fits.get(wants, True):
-        allowed = [m.name for m in METRICS.values() if fits.get(m.wants, True)]
+    if comp.task not in _TASKS[wants]:
+        allowed = [m.name for m in METRICS.values() if comp.task in _TASKS[m.wants]]
         raise ConfigError(
             f"{file}: metric = {comp.metric!r} scores {_SCORES[wants]}, which task = {comp.task!r} "
             f"does not give. Change the task, or the metric to one of: {', '.join(allowed)}."
@@ -334,6 +324,12 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "images": Images,
     "text": Text,
     "sandbox": SandboxFacts,
+}
+_TASKS = {  # what a metric wants -> the tasks that give it
+    "label": ("binary", "multiclass", "regression"),
+    "value": ("regression",),
+    "probability": ("binary", "multiclass"),
+    "ranking": ("multiclass",),
 }
 _SCORES = {
     "value": "numbers",

@@ -133,7 +133,9 @@ def _model_cells(inliner: Inliner) -> Iterator[tuple[str, str]]:
     for name in inliner.missing():
         if name not in ("data.py", "trials.py") and name.endswith(".py"):
             yield from _data_cells(inliner, name)
-            about = inliner.docstring(name) or "a model of this competition."
+            about = (
+                ast.get_docstring(ast.parse(inliner.text(name))) or "a model of this competition."
+            )
             yield "markdown", f"`{name}`: {about}"
             yield "code", inliner.next_piece(name)
 

@@ -52,7 +52,7 @@ def cached_array(
     key = repr((recipe, shape, dtype, blank, sources)).encode()
     file = folder / f"{name}-{hashlib.sha256(key).hexdigest()[:32]}.npy"
     if (found := _load(file, files, make)) is None:
-        with _disk_errors(folder):
+        try:
             folder.mkdir(parents=True, exist_ok=True)
             with FileLock(file.with_suffix(".lock")):
                 found = _load(file, files, make)
@@ -61,6 +61,11 @@ def cached_array(
                     source = next((path for path, _, _ in sources if path), "")
                     _write(file, shape, np.dtype(dtype), files, make, blank=blank, source=source)
                     found = _load(file, files, make)
+        except OSError as e:
+            raise DataError(
+                f"Cannot write {e.filename or folder}: {e.strerror or e}. Give another `folder`, "
+                "or set FKP_HOME to one that you can write to."
+            ) from e
     if found is None:
         raise DataError(
             f"{file} is damaged right after it was written. Check the disk, give another `folder`, "
@@ -97,8 +102,11 @@ def _load(file: Path, files: Sequence[str], make: Make) -> tuple[Array, dict[str
         return None
     with contextlib.suppress(OSError):
         os.utime(note)  # marks the entry as used now
-    # the disk may have failed, and not the file
-    return None if any(_is_readable(f, make) for f in problems) else (array, problems)
+    for unreadable in problems:
+        with contextlib.suppress(UnreadableImage):
+            make(unreadable)
+            return None  # it is readable now: the disk had failed, and not the file
+    return array, problems
 
 
 def _write(
@@ -171,14 +179,6 @@ def _checksums(file: str, inode: int, size: int, mtime_ns: int) -> list[int]:
         return list(pool.map(checksum, range(0, size, _BLOCK_BYTES)))
 
 
-def _is_readable(file: str, make: Make) -> bool:
-    try:
-        make(file)
-        return True
-    except UnreadableImage:
-        return False
-
-
 def _remove_unused(folder: Path, keep: Path) -> None:
     """Remove old entries and what killed processes left; keep locks, others may wait for them."""
     name = keep.stem.split("-")[0]
@@ -199,14 +199,3 @@ def _is_used(note: Path) -> bool:
         return is_recent and (not source or os.path.exists(source))
     except _NOT_AN_ENTRY:
         return False
-
-
-@contextlib.contextmanager
-def _disk_errors(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as e:
-        raise DataError(
-            f"Cannot write {e.filename or folder}: {e.strerror or e}. Give another `folder`, or "
-            "set FKP_HOME to one that you can write to."
-        ) from e

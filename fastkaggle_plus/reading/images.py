@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import PIL
+from PIL.Image import Resampling
 
 from ..data import Array, Data, ImageFiles
 from ..exceptions import DataError, listed
@@ -50,7 +52,7 @@ def read_images(
         frames.append(frame)
         lost = raws[part][id][frame["width_px"].isna().to_numpy()].astype(str).tolist()
         if len(lost) == len(files):
-            raise DataError(_no_images(part, folder, files, f"{id} {lost[0]}"))
+            raise DataError(_no_images(part, folder, files, first=f"{id} {lost[0]}"))
         if lost:
             left_out[f"{part} images"] = f"{len(lost)} not there or not readable: {listed(lost, 5)}"
     useful = [str(c) for c in frames[0] if frames[0][c].nunique() > 1]
@@ -132,8 +134,6 @@ def image_features(
     folder: str | Path | None = None,  # the cache; default: FKP_HOME/cache/features
 ) -> pd.DataFrame:
     """Return a row of numbers for each image, cached; missing without a readable file."""
-    import PIL
-
     names = [
         "width_px",
         "height_px",
@@ -155,14 +155,12 @@ def image_features(
 
 
 def _features(file: str) -> Array:
-    from PIL import Image
-
     with open_header(file) as image:
         height, width = size_px(image)
     small = open_image(file, draft_px=(DECODE_PX, DECODE_PX))
     small.thumbnail((DECODE_PX, DECODE_PX))
     pixels = np.asarray(small, dtype=float) / 255
-    thumb = np.asarray(small.resize((THUMB_PX, THUMB_PX), Image.Resampling.BOX), dtype=float) / 255
+    thumb = np.asarray(small.resize((THUMB_PX, THUMB_PX), Resampling.BOX), dtype=float) / 255
     edges = np.zeros(3)
     if min(pixels.shape[:2]) > 1:
         edges = sum(np.abs(np.diff(pixels, axis=axis)).mean((0, 1)) for axis in (0, 1))
@@ -194,13 +192,11 @@ def _index(folder: Path) -> dict[str, Path | None]:
     Of equal ones the first wins; None for a name in several folders.
     """
     known: dict[str, Path | None] = {}
-    files = images_below(folder)
-    for file in files:
+    names: dict[str, Path | None] = {}
+    for file in images_below(folder):
         inside = file.relative_to(folder)
         for key in (inside.as_posix(), inside.with_suffix("").as_posix()):
             known.setdefault(key, file)
-    names: dict[str, Path | None] = {}
-    for file in files:
         for key in (file.name, file.stem):
             first = names.setdefault(key, file)
             if first is not None and first.parent != file.parent:

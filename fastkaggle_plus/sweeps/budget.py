@@ -66,10 +66,7 @@ def epochs_of(model: str, params: dict[str, Any], comp: Competition) -> int:
 
 
 def default_params(model: str, comp: Competition) -> dict[str, Any]:
-    """Return the parameters of a model's function with their defaults, None for those without one.
-
-    The result is empty when the function is not found.
-    """
+    """Return the defaults of a model's function, None for no default; empty if it is not found."""
     from ..modeling import find_model
 
     try:

@@ -7,11 +7,10 @@ from ..competition import Competition
 from ..exceptions import ConfigError, UnknownName
 from .trial import Sweep, Trial
 
-# Both train in minutes on a laptop, the second on some thousand short texts.
+# trains in minutes on a laptop
 _SMALL_NETWORK = dict(
     arch="tf_efficientnet_lite0", item=128, batch=96, method="squish", epochs=3, bs=32
 )
-_SHORT_TRAINING = dict(epochs=2)
 _BOOSTERS = ("lightgbm", "xgboost", "catboost")
 
 
@@ -27,14 +26,12 @@ def trials_of(
     if module is None and declared == "TRIALS":
         return default_trials(comp)
     trials: Any = getattr(module, declared, None)
-    if trials is None and declared != "TRIALS":
+    if module is None or (trials is None and declared != "TRIALS"):
         known = trial_lists(comp) if module else {}
         hint = f"Declare it in the competition's trials.py: {declared} = (Trial(...), ...)."
         raise UnknownName("list of trials", declared, known, hint)
-    problem = _problem(trials)
-    if problem:
-        file = module.__file__ if module else "trials.py"
-        raise ConfigError(f"{file}: {declared} must be a tuple of Trial, and {problem}")
+    if problem := _problem(trials):
+        raise ConfigError(f"{module.__file__}: {declared} must be a tuple of Trial, and {problem}")
     return Sweep(comp.slug, tuple(trials)).trials  # Sweep refuses two trials of one name
 
 
@@ -87,8 +84,7 @@ def default_trials(comp: Competition) -> tuple[Trial, ...]:
         trials.append(_trial("network", "vision.vision_model", hypothesis, **_SMALL_NETWORK))
     if comp.kind == "text" and (arch := _installed_language_model()):
         hypothesis = "a pretrained language model knows what words mean"
-        params = dict(arch=arch, **_SHORT_TRAINING)
-        trials.append(_trial("language model", "text.text_model", hypothesis, **params))
+        trials.append(_trial("language model", "text.text_model", hypothesis, arch=arch, epochs=2))
     if comp.kind == "tabular" and find_spec("fastai"):
         hypothesis = "a net with embeddings makes other errors than trees"
         trials.append(_trial("tabular", "tabular.tabular_model", hypothesis))

@@ -51,17 +51,13 @@ def repeated(
             f"result: {', '.join(seedless)}. Give their functions a seed, or leave them out "
             "(--trials names the trials to run)."
         )
-    repeats = [
-        replace(
-            t,
-            name=f"{t.name} #{i + 1}",
-            params={**t.params, "seed": seeds[t.name] + i},
-            in_ensemble=False,
-        )
-        for i in range(1, n)
-        for t in trials
-    ]
-    return (*trials, *repeats)
+    repeats = list(trials)
+    for i in range(1, n):
+        for t in trials:
+            params = {**t.params, "seed": seeds[t.name] + i}
+            name = f"{t.name} #{i + 1}"
+            repeats.append(replace(t, name=name, params=params, in_ensemble=False))
+    return tuple(repeats)
 
 
 def repeat_spread(results: Sequence[TrialResult | Predictions]) -> list[Spread]:

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from ..competition import Competition
@@ -75,7 +75,10 @@ def run_local(
             workers = _default_workers(execution, threads)
         ended = run_jobs(
             run_trial,
-            _jobs(execution, threads),
+            (
+                WorkerJob(task, (*_PRELOAD, *_preload(task.trial, comp)), threads)
+                for task in execution.tasks()
+            ),
             workers=workers,
             on_progress=lambda job, share, step: execution.report(job.task, share, step),
         )
@@ -83,12 +86,6 @@ def run_local(
             for job, error in ended:
                 execution.finish(job.task, error)
     return execution.results
-
-
-def _jobs(execution: SweepExecution, threads: int) -> Iterator[WorkerJob]:
-    for task in execution.tasks():
-        preload = (*_PRELOAD, *_preload(task.trial, execution.comp))
-        yield WorkerJob(task, preload, threads)
 
 
 def _default_workers(execution: SweepExecution, threads: int) -> int:
