@@ -38,8 +38,6 @@ _NO_LIBRARY = (
     "cannot install fastkaggle_plus: the internet is off and no dataset is attached. "
     "Make one with `fkp libs`, and name it as libs_dataset."
 )
-
-
 _UNKNOWN = "\0"  # marks a part of a string that is known only at run time
 Variables = dict[str, str]  # variable -> the path below the input folder that it contains
 

@@ -25,7 +25,6 @@ _BLOCK_BYTES = 16 << 20  # has one checksum
 _NOT_AN_ENTRY = (OSError, ValueError, KeyError, TypeError)  # raised by a damaged entry
 
 Make = Callable[[str], Array]
-Problems = list[tuple[int, str]]  # (index of a file, why it is not readable)
 
 
 def cached_array(
@@ -120,7 +119,13 @@ def _write(
     source: str,  # the first file
 ) -> None:
     part, note = file.with_suffix(".part"), file.with_suffix(".json")
-    _check_room(file, shape, int(np.prod(shape)) * dtype.itemsize)
+    need, free = int(np.prod(shape)) * dtype.itemsize, shutil.disk_usage(file.parent).free
+    if free < need + _SPARE_BYTES:
+        raise DataError(
+            f"{file.parent} needs {need / 1e6:,.0f} MB for {file.stem.split('-')[0]} of shape "
+            f"{shape}, and its disk has {free / 1e6:,.0f} MB free. Free some space, give another "
+            "`folder`, or set FKP_HOME to another disk."
+        )
     note.unlink(missing_ok=True)
     try:
         array = np.lib.format.open_memmap(part, mode="w+", dtype=dtype, shape=shape)
@@ -138,7 +143,9 @@ def _write(
         raise
 
 
-def _fill(array: Array, files: Sequence[str], make: Make, blank: float) -> Problems:
+def _fill(array: Array, files: Sequence[str], make: Make, blank: float) -> list[tuple[int, str]]:
+    """Fill the rows; return (index of a file, why) for the unreadable ones."""
+
     def fill_row(i: int) -> str:
         try:
             array[i] = make(files[i]) if files[i] else blank
@@ -149,16 +156,6 @@ def _fill(array: Array, files: Sequence[str], make: Make, blank: float) -> Probl
 
     with ThreadPoolExecutor() as pool:  # decoding and resizing release the interpreter lock
         return [(i, why) for i, why in enumerate(pool.map(fill_row, range(len(files)))) if why]
-
-
-def _check_room(file: Path, shape: tuple[int, ...], need: int) -> None:
-    free = shutil.disk_usage(file.parent).free
-    if free < need + _SPARE_BYTES:
-        raise DataError(
-            f"{file.parent} needs {need / 1e6:,.0f} MB for {file.stem.split('-')[0]} of shape "
-            f"{shape}, and its disk has {free / 1e6:,.0f} MB free. Free some space, give another "
-            "`folder`, or set FKP_HOME to another disk."
-        )
 
 
 def _checksums_of(file: Path) -> list[int]:

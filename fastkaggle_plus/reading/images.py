@@ -52,7 +52,7 @@ def read_images(
         frames.append(frame)
         lost = raws[part][id][frame["width_px"].isna().to_numpy()].astype(str).tolist()
         if len(lost) == len(files):
-            raise DataError(_no_images(part, folder, files, first=f"{id} {lost[0]}"))
+            raise DataError(_no_images(part, folder, files, f"{id} {lost[0]}"))
         if lost:
             left_out[f"{part} images"] = f"{len(lost)} not there or not readable: {listed(lost, 5)}"
     useful = [str(c) for c in frames[0] if frames[0][c].nunique() > 1]

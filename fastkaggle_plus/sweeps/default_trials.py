@@ -68,31 +68,27 @@ def default_trials(comp: Competition) -> tuple[Trial, ...]:
     The trial of one column is a baseline for the others and does not join the ensemble.
     """
     baseline = "how good a single column is: the baseline for all others"
+    about_boosting = "boosting finds more than a forest"
     trials = [
-        Trial("one_r", "forest.one_r_model", hypothesis=baseline, in_ensemble=False),
-        _trial("forest", "forest.forest_model", "a forest needs no tuning"),
-        _trial(
-            "hist_gb", "boosting.hist_gradient_boosting_model", "boosting finds more than a forest"
-        ),
-        _trial("ridge", "linear.ridge_model", "a linear model makes other errors than trees"),
+        Trial("one_r", "forest.one_r_model", {}, baseline, in_ensemble=False),
+        Trial("forest", "forest.forest_model", {}, "a forest needs no tuning"),
+        Trial("hist_gb", "boosting.hist_gradient_boosting_model", {}, about_boosting),
+        Trial("ridge", "linear.ridge_model", {}, "a linear model makes other errors than trees"),
     ]
     for name in filter(find_spec, _BOOSTERS):
         hypothesis = f"{name} treats categories in its own way"
-        trials.append(_trial(name, f"boosting.{name}_model", hypothesis))
+        trials.append(Trial(name, f"boosting.{name}_model", {}, hypothesis))
     if comp.kind == "images" and find_spec("fastai") and find_spec("timm"):
         hypothesis = "a pretrained network sees more than colours"
-        trials.append(_trial("network", "vision.vision_model", hypothesis, **_SMALL_NETWORK))
+        trials.append(Trial("network", "vision.vision_model", dict(_SMALL_NETWORK), hypothesis))
     if comp.kind == "text" and (arch := _installed_language_model()):
         hypothesis = "a pretrained language model knows what words mean"
-        trials.append(_trial("language model", "text.text_model", hypothesis, arch=arch, epochs=2))
+        params = dict(arch=arch, epochs=2)
+        trials.append(Trial("language model", "text.text_model", params, hypothesis))
     if comp.kind == "tabular" and find_spec("fastai"):
         hypothesis = "a net with embeddings makes other errors than trees"
-        trials.append(_trial("tabular", "tabular.tabular_model", hypothesis))
+        trials.append(Trial("tabular", "tabular.tabular_model", {}, hypothesis))
     return tuple(trials)
-
-
-def _trial(name: str, model: str, hypothesis: str, **params: Any) -> Trial:
-    return Trial(name, model, params, hypothesis)
 
 
 def _installed_language_model() -> str:

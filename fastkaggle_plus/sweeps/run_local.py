@@ -10,7 +10,7 @@ from ..data import Data
 from ..environment import has_gpu
 from ..exceptions import ConfigError
 from .budget import Budget
-from .execution import Callbacks, SweepExecution, run_trial
+from .execution import SweepExecution, run_trial
 from .trial import Sweep, Trial, TrialResult
 from .vault import Vault
 from .worker_pool import run_jobs
@@ -67,9 +67,16 @@ def run_local(
         budget=Budget(
             sweep, comp, max_trials=max_trials, max_epochs=max_epochs, stop_after_s=stop_after_s
         ),
-        callbacks=Callbacks(on_result, on_start, on_progress, on_split),
+        on_result=on_result,
+        on_start=on_start,
+        on_split=on_split,
     )
     execution.resume()
+
+    def report(job: WorkerJob, share: float, step: str) -> None:
+        if on_progress is not None:
+            on_progress(job.task.trial, share, step)
+
     if execution.pending:
         if workers is None:
             workers = _default_workers(execution, threads)
@@ -80,7 +87,7 @@ def run_local(
                 for task in execution.tasks()
             ),
             workers=workers,
-            on_progress=lambda job, share, step: execution.report(job.task, share, step),
+            on_progress=report,
         )
         with contextlib.closing(ended):
             for job, error in ended:

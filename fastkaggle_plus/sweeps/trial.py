@@ -99,12 +99,6 @@ class Sweep:
         return json.dumps(asdict(self), sort_keys=True)
 
 
-def sweep_from_json(text: str) -> Sweep:
-    """Read a sweep from the JSON of `Sweep.to_json`."""
-    facts = json.loads(text)
-    return Sweep(**{**facts, "trials": tuple(Trial(**row) for row in facts["trials"])})
-
-
 Named = TypeVar("Named", Trial, Predictions)
 
 

@@ -109,14 +109,14 @@ class Vault:
         """Store a failed run with its traceback. The next sweep tries it again."""
         return self._write(StoredRun(key, slug, trial, "error", error=error, facts=facts))
 
-    def get(self, key: str) -> Predictions | None:
-        """Return the predictions of a finished run.
+    def get(self, key: str, *, name: str = "") -> Predictions | None:
+        """Return the predictions of a finished run, with the trial's present name if it is given.
 
         None if it has not finished, or if its file is missing or damaged.
         """
         for run in self._select("key = ? and status = 'done'", key):
             with suppress(DataError, FileNotFoundError):
-                return self.load(run)
+                return replace(self.load(run), name=name or run.trial)
         return None
 
     def runs(self, slug: str | None = None) -> list[StoredRun]:

@@ -42,7 +42,7 @@ def run_jobs(
         return
     waiting, running = enumerate(jobs), dict[int, WorkerJob]()
     while True:
-        with _ServerProcess(run) as server:
+        with contextlib.closing(_ServerProcess(run)) as server:
             yield from _run_on(server, waiting, running, workers, on_progress)
         if not running:
             return
@@ -84,10 +84,7 @@ class _ServerProcess:
             self.process.start()
         servers_end.close()
 
-    def __enter__(self) -> _ServerProcess:
-        return self
-
-    def __exit__(self, *error: object) -> None:
+    def close(self) -> None:
         self.pipe.close()  # ends the server
         end_process(self.process)
 
