@@ -319,7 +319,7 @@ def _check_metric(comp: Competition, file: Path) -> None:
         )
 
 
-_SECTIONS = dict(split=Split, images=Images, text=Text, sandbox=SandboxFacts)
+_SECTIONS: dict[str, type[Any]] = dict(split=Split, images=Images, text=Text, sandbox=SandboxFacts)
 _TASKS = {  # what a metric wants -> the tasks that give it
     "label": ("binary", "multiclass", "regression"),
     "value": ("regression",),

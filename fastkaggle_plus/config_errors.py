@@ -1,7 +1,6 @@
 """Explain errors in a competition's files in one line: file, key or line, value, allowed values."""
 
 import traceback
-from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,7 @@ def explain_error(
     problem: Any,  # one of a ValidationError's errors()
     file: Path,
     model: type[BaseModel],
-    sections: Mapping[str, type[BaseModel]],  # name of a section -> its model
+    sections: dict[str, type[BaseModel]],  # name of a section -> its model
 ) -> str:
     """Explain a validation error in one line: file, key, value, allowed values."""
     value = problem["input"]

@@ -80,15 +80,11 @@ def run_local(
     if execution.pending:
         if workers is None:
             workers = _default_workers(execution, threads)
-        ended = run_jobs(
-            run_trial,
-            (
-                WorkerJob(task, (*_PRELOAD, *_preload(task.trial, comp)), threads)
-                for task in execution.tasks()
-            ),
-            workers=workers,
-            on_progress=report,
+        jobs = (
+            WorkerJob(task, (*_PRELOAD, *_preload(task.trial, comp)), threads)
+            for task in execution.tasks()
         )
+        ended = run_jobs(run_trial, jobs, workers=workers, on_progress=report)
         with contextlib.closing(ended):
             for job, error in ended:
                 execution.finish(job.task, error)
