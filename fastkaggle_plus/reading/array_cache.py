@@ -160,11 +160,11 @@ def _fill(array: Array, files: Sequence[str], make: Make, blank: float) -> list[
 
 def _checksums_of(file: Path) -> list[int]:
     stat = file.stat()
-    return _checksums(str(file), stat.st_ino, stat.st_size, stat.st_mtime_ns)
+    return _checksums(str(file), stat.st_size, stat.st_ino, stat.st_mtime_ns)
 
 
 @lru_cache(maxsize=64)
-def _checksums(file: str, inode: int, size: int, mtime_ns: int) -> list[int]:
+def _checksums(file: str, size: int, *_version: int) -> list[int]:
     """Return the checksum of each block of a file. This also reads it into memory."""
 
     def checksum(start: int) -> int:
