@@ -173,6 +173,11 @@ def _images(folder: Path, train: pd.DataFrame, id: str) -> dict[str, str]:
             f"{listed(d.name for d in having)}. Write the folder without --data and fill in its "
             '[images], or give images={"train_folder": ..., ...} to new_comp.'
         )
+    if train.empty:
+        raise ConfigError(
+            f"The train file in {folder} has no rows, so the names of its images cannot be "
+            "inferred. Download the competition's files again."
+        )
     files = {f.relative_to(train_folder).as_posix() for f in images_below(train_folder)}
     starts = ["", *(f"{{{c}}}/" for c in train.columns if c != id)]
     suffixes = ["", *sorted({Path(f).suffix for f in files})]
@@ -181,7 +186,7 @@ def _images(folder: Path, train: pd.DataFrame, id: str) -> dict[str, str]:
     return {
         "train_folder": train_folder.relative_to(folder).as_posix(),
         "test_folder": (test_folder or train_folder).relative_to(folder).as_posix(),
-        "name": next((n for n in names if files & {*image_names(row, id=id, name=n)}), "{id}"),
+        "name": next((n for n in names if image_names(row, id=id, name=n)[0] in files), "{id}"),
     }
 
 
