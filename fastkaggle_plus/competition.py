@@ -21,12 +21,12 @@ from pydantic import (
     model_validator,
 )
 
-from .config_errors import error_in_one_line, explain_errors
+from .config_errors import error_in_one_line, explain_error
 from .data import Data
 from .exceptions import ConfigError, DataError, FastkaggleError, UnknownName
 from .metrics import METRICS, get_metric
 
-FACTS = "competition.toml"
+COMPETITION_FILE = "competition.toml"
 
 
 def _as_tuple(value: Any) -> Any:
@@ -136,7 +136,7 @@ class Competition(_Facts):
     @property
     def facts_file(self) -> str:
         """The path of the competition.toml, for messages."""
-        return str(self.folder / FACTS) if self.folder else FACTS
+        return str(self.folder / COMPETITION_FILE) if self.folder else COMPETITION_FILE
 
     def module(self, name: str) -> ModuleType | None:
         """Import `name`.py of the competition's folder; return None if there is none."""
@@ -182,7 +182,7 @@ class Competition(_Facts):
         if not callable(getattr(own, "read", None)):
             raise ConfigError(
                 f"{file} has no function read(path). Write one that returns a Data, "
-                f"or remove the file to read the data as {FACTS} says."
+                f"or remove the file to read the data as {COMPETITION_FILE} says."
             )
         try:
             data = own.read(path)
@@ -200,10 +200,7 @@ class Competition(_Facts):
         return data if data.metric else dataclasses.replace(data, metric=self.metric)
 
     def read_files(self, path: str | Path) -> Data:
-        """Read the data as competition.toml says, without data.py and cleaning.csv.
-
-        Raises DataError.
-        """
+        """Read the data without data.py and cleaning.csv. Raises DataError."""
         from .reading import read_tabular
         from .reading.images import read_images
         from .reading.text import read_text
@@ -237,7 +234,7 @@ def read_competition(file: str | Path) -> Competition:
         facts = tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError as e:
         raise ConfigError(
-            f"{file} does not exist. A competition is a folder with a {FACTS} in it; "
+            f"{file} does not exist. A competition is a folder with a {COMPETITION_FILE} in it; "
             "`fkp new SLUG` writes one."
         ) from e
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
@@ -249,7 +246,8 @@ def read_competition(file: str | Path) -> Competition:
     try:
         comp = Competition(**facts, slug=file.parent.name, folder=file.parent)
     except ValidationError as e:
-        raise ConfigError(explain_errors(e, file, Competition, _SECTIONS)) from e
+        problems = [explain_error(p, file, Competition, _SECTIONS) for p in e.errors()]
+        raise ConfigError("\n".join(problems)) from e
     if not (file.parent / "grade.py").exists():
         _check_metric(comp, file)
     return comp
@@ -266,19 +264,19 @@ def load_comp(
     """
     if bundles and not Path(bundles).is_dir():
         raise ConfigError(
-            f"{bundles} is no folder. Give a folder of sandbox bundles: DIR/<slug>/ with {FACTS}, "
-            "files/ and solution.csv."
+            f"{bundles} is no folder. Give a folder of sandbox bundles: DIR/<slug>/ with "
+            f"{COMPETITION_FILE}, files/ and solution.csv."
         )
     is_path = isinstance(slug, Path) or Path(slug).name != slug
-    if is_path and str(slug) and (Path(slug) / FACTS).exists():
-        return read_competition(Path(slug) / FACTS)
+    if is_path and str(slug) and (Path(slug) / COMPETITION_FILE).exists():
+        return read_competition(Path(slug) / COMPETITION_FILE)
     folders = _folders()
     if bundles:  # last, even if listed already: a competition's folder has its trials as well
         bundles = Path(bundles)
         folders = [*(f for f in folders if f.resolve() != bundles.resolve()), bundles]
     for folder in folders:
-        if (folder / str(slug) / FACTS).exists():
-            return read_competition(folder / str(slug) / FACTS)
+        if (folder / str(slug) / COMPETITION_FILE).exists():
+            return read_competition(folder / str(slug) / COMPETITION_FILE)
     known = _found_in(folders)
     raise UnknownName("competition", str(slug), known, f"Add one with `fkp new {slug}`.")
 
@@ -300,12 +298,9 @@ def _folders() -> list[Path]:
 
 
 def _found_in(folders: list[Path]) -> dict[str, Path]:
-    """Return slug -> competition.toml of the competitions in these folders."""
-    found: dict[str, Path] = {}
-    for file in (file for folder in folders for file in folder.glob(f"*/{FACTS}")):
-        if not file.parent.name.startswith("_"):
-            found.setdefault(file.parent.name, file)
-    return found
+    """Return slug -> competition.toml of the competitions in these folders; the first wins."""
+    files = [f for folder in reversed(folders) for f in folder.glob(f"*/{COMPETITION_FILE}")]
+    return {f.parent.name: f for f in files if not f.parent.name.startswith("_")}
 
 
 def _check_metric(comp: Competition, file: Path) -> None:
@@ -316,24 +311,20 @@ def _check_metric(comp: Competition, file: Path) -> None:
             f"{file}: metric = {comp.metric!r}. {e} For another metric of a sandbox bundle, add a "
             "grade.py to its folder."
         ) from e
-    fits = {
-        "value": comp.task == "regression",
-        "probability": comp.task != "regression",
-        "ranking": comp.task == "multiclass",
-    }
-    if not fits.get(wants, True):
-        allowed = [m.name for m in METRICS.values() if fits.get(m.wants, True)]
+    if comp.task not in _TASKS[wants]:
+        allowed = [m.name for m in METRICS.values() if comp.task in _TASKS[m.wants]]
         raise ConfigError(
             f"{file}: metric = {comp.metric!r} scores {_SCORES[wants]}, which task = {comp.task!r} "
             f"does not give. Change the task, or the metric to one of: {', '.join(allowed)}."
         )
 
 
-_SECTIONS: dict[str, type[BaseModel]] = {
-    "split": Split,
-    "images": Images,
-    "text": Text,
-    "sandbox": SandboxFacts,
+_SECTIONS: dict[str, type[Any]] = dict(split=Split, images=Images, text=Text, sandbox=SandboxFacts)
+_TASKS = {  # what a metric wants -> the tasks that give it
+    "label": ("binary", "multiclass", "regression"),
+    "value": ("regression",),
+    "probability": ("binary", "multiclass"),
+    "ranking": ("multiclass",),
 }
 _SCORES = {
     "value": "numbers",

@@ -5,7 +5,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
+
+from .exceptions import did_you_mean
 
 _REASONS = {
     "tuple_type": "a name or a list of names is needed",
@@ -24,18 +26,11 @@ def error_in_one_line(e: Exception, file: Path) -> str:
     return f"{type(e).__name__}: {e}" + (f", line {lines[-1]}" if lines else "")
 
 
-def explain_errors(
-    error: ValidationError,
+def explain_error(
+    problem: Any,  # one of a ValidationError's errors()
     file: Path,
     model: type[BaseModel],
     sections: dict[str, type[BaseModel]],  # name of a section -> its model
-) -> str:
-    """Explain every validation error of a settings file, one in each line."""
-    return "\n".join(_explain(problem, file, model, sections) for problem in error.errors())
-
-
-def _explain(
-    problem: Any, file: Path, model: type[BaseModel], sections: dict[str, type[BaseModel]]
 ) -> str:
     """Explain a validation error in one line: file, key, value, allowed values."""
     value = problem["input"]
@@ -47,16 +42,17 @@ def _explain(
         case "extra_forbidden":
             allowed_in = sections.get(where[0], model) if where else model
             known = sorted(set(allowed_in.model_fields) - {"slug", "folder"})
+            near = get_close_matches(key, known, n=1, cutoff=0.5)
             allowed = f"Allowed: {', '.join(known)}."
-            return f"{file}: unknown key {setting}.{_did_you_mean(key, known)} {allowed}"
+            return f"{file}: unknown key {setting}.{did_you_mean(near)} {allowed}"
         case "missing":
             example = f"{key} = {_EXAMPLES.get(key, '...')!r}"
             return f"{file}: the key {section}{key} is missing. Write, for example, {example}."
         case "literal_error":
             expected = problem["ctx"]["expected"]
             names = [n.strip(" '") for n in expected.replace(" or ", ",").split(",")]
-            guess = _did_you_mean(str(value), names)
-            return f"{file}: {setting} is not one of {expected}.{guess}"
+            near = get_close_matches(str(value), names, n=1, cutoff=0.5)
+            return f"{file}: {setting} is not one of {expected}.{did_you_mean(near)}"
         case "value_error" if not key:
             return f"{file}: {problem['ctx']['error']}."
         case "value_error" if isinstance(value, dict):
@@ -69,8 +65,3 @@ def _explain(
             )
     reason = _REASONS.get(problem["type"], problem["msg"].removeprefix("Value error, "))
     return f"{file}: {setting} ({type(value).__name__}): {reason[:1].lower()}{reason[1:]}."
-
-
-def _did_you_mean(word: str, known: list[str]) -> str:
-    near = get_close_matches(word, known, n=1, cutoff=0.5)
-    return f" Did you mean {near[0]!r}?" if near else ""

@@ -198,8 +198,9 @@ class Data:
             digest.update(repr(np.asarray(ids).tolist()).encode())
             for extra in (table.texts, table.also):
                 digest.update(_frame_hashes(extra))
-            for file_hash in _file_hashes(table.images):
-                digest.update(file_hash)
+            with ThreadPoolExecutor() as pool:  # hashing releases the interpreter lock
+                for file_hash in pool.map(_file_hash, table.images or ()):
+                    digest.update(file_hash)
         digest.update(np.ascontiguousarray(self.targs).tobytes())
         return digest.hexdigest()[:16]
 
@@ -217,18 +218,12 @@ def _frame_hashes(frame: pd.DataFrame | None) -> bytes:
 
 
 def _file_hash(file: str) -> bytes:
+    """Return the hash of a file, empty if it cannot be read."""
     try:
         with open(file, "rb") as f:
             return hashlib.file_digest(f, "sha256").digest()
     except OSError:
         return b""
-
-
-def _file_hashes(images: ImageFiles | None) -> Iterator[bytes]:
-    """Yield the hash of each row's image, empty without a file."""
-    if images is not None:
-        with ThreadPoolExecutor() as pool:  # hashing releases the interpreter lock
-            yield from pool.map(_file_hash, images)
 
 
 def as_features(

@@ -47,11 +47,11 @@ def ensemble(
             "makes that score too good. Declare the members before scoring, or use "
             'method="greedy": its weights are fitted on other folds than those they are scored on.'
         )
-    aligned = _aligned(members)
-    combine = _combination(aligned[0], method, weights)
-    if unknown := set(weights or ()) - {m.name for m in members}:
-        raise UnknownName("ensemble member", sorted(unknown)[0], [m.name for m in members])
+    aligned, names = _aligned(members), [m.name for m in members]
     first = aligned[0]
+    combine = _combination(first, method, weights)
+    if unknown := set(weights or ()) - set(names):
+        raise UnknownName("ensemble member", min(unknown), names)
     vocab = tuple(first.vocab[i] for i in places_in_order(first.vocab))
     ids, test_ids = _sorted_ids(first.ids), _sorted_ids(first.test_ids)
     by_name = sorted(aligned, key=lambda m: m.name)
@@ -67,7 +67,7 @@ def ensemble(
         test=test,
         seconds_s=sum(m.seconds_s for m in members),
         importances={},
-        about={**shared, "method": method, "weights": {m.name: share_of[m.name] for m in members}},
+        about={**shared, "method": method, "weights": {name: share_of[name] for name in names}},
     )
     result = replace(result.aligned(first.ids, first.test_ids, first.vocab), folds=first.folds)
     return replace(result, about={**result.about, "nested_score": result.oof_score})

@@ -34,7 +34,7 @@ FastkaggleError
 GroupsOverlap          a warning: a split puts one group into train and validation   (UserWarning)
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 
@@ -46,6 +46,11 @@ def listed(names: Iterable[object], most: int = 12) -> str:
     names = list(names)
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return (", ".join(map(str, names[:most])) or "none") + more
+
+
+def did_you_mean(near: Sequence[str]) -> str:
+    """Return a question for the names that are close to a wrong one; empty without any."""
+    return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
 
 
 class FastkaggleError(Exception):
@@ -62,13 +67,11 @@ class UnknownName(FastkaggleError, ValueError):
     def __init__(self, what: str, name: object, known: Iterable[str], hint: str = ""):
         known = sorted(set(known))
         near = get_close_matches(str(name).lower(), known, n=3, cutoff=0.5)
-        guess = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
-        listing = (
-            f" Known: {', '.join(known) or 'none'}."
-            if len(known) <= _MOST_LISTED
-            else f" {len(known)} are known."
-        )
-        super().__init__(f"Unknown {what} {name!r}.{guess}{listing}{' ' + hint if hint else ''}")
+        listing = f" {len(known)} are known."
+        if len(known) <= _MOST_LISTED:
+            listing = f" Known: {', '.join(known) or 'none'}."
+        hint = f" {hint}" if hint else ""
+        super().__init__(f"Unknown {what} {name!r}.{did_you_mean(near)}{listing}{hint}")
         self.name, self.known, self.near = name, known, near
 
 

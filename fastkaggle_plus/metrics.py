@@ -1,8 +1,8 @@
 """Metrics by name: the score function, its direction, and the kind of prediction it takes."""
 
-import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -56,31 +56,25 @@ class Metric:
         return new - old if self.higher_is_better else old - new
 
 
-def _sk(name: str, **kw: Any) -> Callable[[Any, Any], float]:
-    def compare(truth: Any, answers: Any) -> float:
-        import sklearn.metrics as sk
+def _sk(name: str, truth: Any, answers: Any, **options: Any) -> float:
+    import sklearn.metrics
 
-        return float(getattr(sk, name)(truth, answers, **kw))
-
-    return compare
+    return float(getattr(sklearn.metrics, name)(truth, answers, **options))
 
 
-def _hit(truth: Array, answers: Array) -> Array:
+def _hits(truth: Array, answers: Array) -> Array:
     return np.asarray(np.asarray(truth) == np.asarray(answers), dtype=float)
 
 
-def _probability_rows(truth: Array, answers: Array) -> Array:
-    """Return the probability of the true class, in rows rescaled and clipped as on Kaggle."""
+def _log_losses(truth: Array, answers: Array) -> Array:
+    """Return the log loss of each row, rescaled and clipped as on Kaggle."""
     answers = np.asarray(answers, dtype=float)
     if answers.ndim == 1:
         answers = np.column_stack([1 - answers, answers])
     answers = np.clip(answers, 0, None)
     answers = answers / answers.sum(1, keepdims=True).clip(1e-15)
-    return np.clip(answers[np.arange(len(answers)), np.asarray(truth, dtype=int)], 1e-15, 1)
-
-
-def _log_losses(truth: Array, answers: Array) -> Array:
-    return -np.log(_probability_rows(truth, answers))
+    of_truth = answers[np.arange(len(answers)), np.asarray(truth, dtype=int)]
+    return -np.log(np.clip(of_truth, 1e-15, 1))
 
 
 def _auc(truth: Array, answers: Array) -> float:
@@ -125,16 +119,13 @@ def _rmsle(truth: Array, answers: Array) -> float:
     return float(np.sqrt(np.mean((logs - np.log1p(truth)) ** 2)))
 
 
-def _correlation(name: str) -> Callable[[Any, Any], float]:
-    def compare(truth: Any, answers: Any) -> float:
-        from scipy import stats
+def _correlation(name: str, truth: Any, answers: Any) -> float:
+    from scipy import stats
 
-        truth, answers = np.ravel(truth).astype(float), np.ravel(answers).astype(float)
-        if np.ptp(truth) == 0 or np.ptp(answers) == 0:
-            return 0.0  # a constant explains nothing; scipy would return NaN
-        return float(getattr(stats, name)(truth, answers)[0])
-
-    return compare
+    truth, answers = np.ravel(truth).astype(float), np.ravel(answers).astype(float)
+    if np.ptp(truth) == 0 or np.ptp(answers) == 0:
+        return 0.0  # a constant explains nothing; scipy would return NaN
+    return float(getattr(stats, name)(truth, answers)[0])
 
 
 def mean_columnwise_rmse(truth: Any, answers: Any) -> float:
@@ -172,12 +163,8 @@ def _mean_metric(
 
 
 def _map_at(k: int) -> Metric:
-    rowwise = functools.partial(average_precisions, k=k)
+    rowwise = partial(average_precisions, k=k)
     return _mean_metric(f"map@{k}", True, "ranking", rowwise, k=k)
-
-
-def _error_rows(truth: Array, answers: Array) -> Array:
-    return 1 - _hit(truth, answers)
 
 
 def _absolute_rows(truth: Array, answers: Array) -> Array:
@@ -185,24 +172,24 @@ def _absolute_rows(truth: Array, answers: Array) -> Array:
     return errors.reshape(len(errors), -1).mean(1)  # the mean over several targets
 
 
-_ALL = [
-    _mean_metric("accuracy", True, "label", _hit),
-    _mean_metric("error_rate", False, "label", _error_rows),
-    Metric("balanced_accuracy", True, "label", _sk("balanced_accuracy_score")),
-    Metric("f1_macro", True, "label", _sk("f1_score", average="macro", zero_division=0)),
+_METRICS = (
+    _mean_metric("accuracy", True, "label", _hits),
+    _mean_metric("error_rate", False, "label", lambda *rows: 1 - _hits(*rows)),
+    Metric("balanced_accuracy", True, "label", partial(_sk, "balanced_accuracy_score")),
+    Metric("f1_macro", True, "label", partial(_sk, "f1_score", average="macro", zero_division=0)),
     Metric("quadratic_kappa", True, "label", _quadratic_kappa),
     Metric("auc", True, "probability", _auc, takes_any_scale=True),
     _mean_metric("log_loss", False, "probability", _log_losses),
     _mean_metric("mae", False, "value", _absolute_rows),
-    Metric("rmse", False, "value", _sk("root_mean_squared_error")),
+    Metric("rmse", False, "value", partial(_sk, "root_mean_squared_error")),
     Metric("rmsle", False, "value", _rmsle),
     Metric("mean_columnwise_rmse", False, "value", mean_columnwise_rmse),
-    Metric("r2", True, "value", _sk("r2_score")),
-    Metric("pearson", True, "value", _correlation("pearsonr")),
-    Metric("spearman", True, "value", _correlation("spearmanr")),
+    Metric("r2", True, "value", partial(_sk, "r2_score")),
+    Metric("pearson", True, "value", partial(_correlation, "pearsonr")),
+    Metric("spearman", True, "value", partial(_correlation, "spearmanr")),
     *(_map_at(k) for k in (3, 5, 10)),
-]
-METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
+)
+METRICS: dict[str, Metric] = {metric.name: metric for metric in _METRICS}
 
 ALIASES = {
     "map@k": "map@5",
@@ -257,8 +244,3 @@ def standard_error(values: Array) -> float:
     """Return the standard error of the mean of `values`, without NaN."""
     values = values[~np.isnan(values)]
     return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")
-
-
-def score_se(metric: Metric, targs: Array, preds: Array) -> float:
-    """Return the standard error of a score over its rows."""
-    return standard_error(pseudo_values(metric, targs, preds))

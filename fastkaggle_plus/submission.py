@@ -74,17 +74,17 @@ def check_submission(
     """
     id, *answers = sample.columns
     _check_columns(frame, sample)
-    frame, allowed = _in_order(frame, sample[id]), {spelled(v) for v in labels}
+    frame, allowed = _in_order(frame, sample[id]).set_index(id), {spelled(v) for v in labels}
     for column in answers:
-        _check_cells(frame[column], frame[id], allowed)
+        _check_cells(frame[column], allowed)
     want = get_metric(metric)
     if want.wants in ("value", "probability"):
-        frame = frame.assign(**{c: _numbers(frame, id, c) for c in answers})
+        frame = frame.apply(_numbers)
     if want.wants == "probability":
-        _check_probabilities(frame, id, answers)
+        _check_probabilities(frame)
     if want.wants in ("label", "ranking") and labels and len(answers) == 1:
-        frame = frame.assign(**{answers[0]: _labels(frame, id, answers[0], labels, want)})
-    return frame[list(sample.columns)]
+        frame = frame.apply(_labels, labels=labels, want=want)
+    return frame.reset_index()[list(sample.columns)]
 
 
 def answer_frame(
@@ -168,23 +168,15 @@ def _check_columns(frame: pd.DataFrame, sample: pd.DataFrame) -> None:
         )
 
 
-def _check_cells(cells: pd.Series, ids: pd.Series, allowed: set[str]) -> None:
-    """Refuse empty cells and cells that hold a list."""
-    _refuse(
-        _is_empty(cells, allowed),
-        ids,
-        f"{cells.name!r} is empty",
-        "A model predicted NaN, or the join by id found nothing: correct that, not the cell.",
-    )
+def _check_cells(cells: pd.Series, allowed: set[str]) -> None:
+    """Refuse empty cells and cells that hold a list; the index is the ids."""
+    advice = "A model predicted NaN, or the join by id found nothing: correct that, not the cell."
+    _refuse_cells(cells, _is_empty(cells, allowed), "is empty", advice)
     if cells.dtype == object or isinstance(cells.dtype, pd.StringDtype):
         is_list = cells.astype(str).str.match(r"^\s*(\[.*\]|\(.*,.*\))\s*$", na=False)
-        nested = is_list | cells.map(np.ndim).gt(0)
-        _refuse(
-            nested,
-            ids,
-            f"{cells.name!r} holds a list like {_first(cells, nested)}, where one value belongs",
-            "Take the value out: preds[:, 0], or preds.squeeze().",
-        )
+        is_list |= cells.map(np.ndim).gt(0)
+        advice = "Take the value out: preds[:, 0], or preds.squeeze()."
+        _refuse_cells(cells, is_list, "holds a list like CELL, where one value belongs", advice)
 
 
 def _in_order(frame: pd.DataFrame, wanted: pd.Series) -> pd.DataFrame:
@@ -196,12 +188,8 @@ def _in_order(frame: pd.DataFrame, wanted: pd.Series) -> pd.DataFrame:
             "becomes a float: fill the gap before the ids are written)."
         )
     ids, known = (c.map(_whole).astype(str) for c in (frame[wanted.name], wanted))
-    _refuse(
-        ids.duplicated(),
-        ids,
-        "the id is there more than once",
-        "Group or drop_duplicates by id before writing.",
-    )
+    advice = "Group or drop_duplicates by id before writing."
+    _refuse(ids.duplicated(), pd.Index(ids), "the id is there more than once", advice)
     unknown = ~ids.isin(known)
     if unknown.any() and ids.str.replace(r"\.0$", "", regex=True).isin(known).all():
         raise SubmissionError(
@@ -209,18 +197,10 @@ def _in_order(frame: pd.DataFrame, wanted: pd.Series) -> pd.DataFrame:
             f"{known.iloc[0]!r}: read or keep the id column as it is in the sample (an integer "
             "column with a missing value becomes a float)."
         )
-    _refuse(
-        unknown,
-        ids,
-        "the id is not in the sample submission",
-        "Predict the rows of the test file, and only those.",
-    )
-    _refuse(
-        ~known.isin(ids),
-        known,
-        "the id is missing",
-        f"The sample has {len(known)} rows, the submission {len(ids)}.",
-    )
+    advice = "Predict the rows of the test file, and only those."
+    _refuse(unknown, pd.Index(ids), "the id is not in the sample submission", advice)
+    sizes = f"The sample has {len(known)} rows, the submission {len(ids)}."
+    _refuse(~known.isin(ids), pd.Index(known), "the id is missing", sizes)
     order = pd.Index(ids).get_indexer(pd.Index(known))
     answers = frame.drop(columns=wanted.name).iloc[order].reset_index(drop=True)
     return pd.concat([wanted.reset_index(drop=True), answers], axis=1)
@@ -235,70 +215,50 @@ def _is_empty(cells: pd.Series, allowed: set[str]) -> pd.Series:
     return cells.isna() | is_nan
 
 
-def _numbers(frame: pd.DataFrame, id: str, column: str) -> pd.Series:
+def _numbers(cells: pd.Series) -> pd.Series:
     """Return a column as floats; dates and booleans are not numbers."""
-    cells, types = frame[column], pd.api.types
+    types = pd.api.types
     is_plain = types.is_numeric_dtype(cells) and not (
         types.is_bool_dtype(cells) or types.is_complex_dtype(cells)
     )
     numbers = pd.to_numeric(cells if is_plain else cells.astype(str), errors="coerce").astype(float)
-    _refuse(
-        numbers.isna(),
-        frame[id],
-        f"{column!r} holds {_first(cells, numbers.isna())}, which is not a number",
-        "Write plain numbers with a decimal point.",
-    )
-    _refuse(np.isinf(numbers), frame[id], f"{column!r} is infinite", "Clip the predictions.")
+    advice = "Write plain numbers with a decimal point."
+    _refuse_cells(cells, numbers.isna(), "holds CELL, which is not a number", advice)
+    _refuse_cells(cells, numbers.abs() == np.inf, "is infinite", "Clip the predictions.")
     return numbers
 
 
-def _check_probabilities(frame: pd.DataFrame, id: str, columns: list[str]) -> None:
-    for c in columns:
-        outside = (frame[c] < 0) | (frame[c] > 1)
-        _refuse(
-            outside,
-            frame[id],
-            f"{c!r} holds {_first(frame[c], outside)}, outside 0 to 1",
-            "Use predict_proba, or apply sigmoid or softmax to the logits.",
-        )
-    if len(columns) > 1:
-        sums = frame[columns].sum(axis=1)
-        is_off = (sums - 1).abs() > _SUM_TOLERANCE
-        what = f"the probabilities sum to {_first(sums.round(4), is_off)}"
-        _refuse(is_off, frame[id], what, "Divide each row by its sum.")
+def _check_probabilities(answers: pd.DataFrame) -> None:
+    advice = "Use predict_proba, or apply sigmoid or softmax to the logits."
+    for c in answers:
+        outside = (answers[c] < 0) | (answers[c] > 1)
+        _refuse_cells(answers[c], outside, "holds CELL, outside 0 to 1", advice)
+    if len(answers.columns) > 1:
+        sums = answers.sum(axis=1)
+        if (is_off := (sums - 1).abs() > _SUM_TOLERANCE).any():
+            what = f"the probabilities sum to {sums[is_off].iloc[0].round(4)!r}"
+            _refuse(is_off, answers.index, what, "Divide each row by its sum.")
 
 
-def _labels(
-    frame: pd.DataFrame, id: str, column: str, labels: tuple[Any, ...], want: Metric
-) -> pd.Series:
+def _labels(cells: pd.Series, labels: tuple[Any, ...], want: Metric) -> pd.Series:
     """Return answered labels as they are spelled in `labels`; refuse unknown ones."""
     known = {spelled(v): v for v in written(labels)}
-    words, is_ranking = frame[column].astype(str), want.wants == "ranking"
-    answers = {w: _split(w, is_ranking) for w in words.unique()}  # each distinct cell once
+    words, is_ranking = cells.astype(str), want.wants == "ranking"
+    distinct = words.unique()  # each is looked at once
+    answers = {w: [spelled(v) for v in (w.split() if is_ranking else [w])] for w in distinct}
+    advice = "Round or decode the predictions: labels are needed, not probabilities."
     if is_ranking:
         _check_for_blanks(labels)
-        _refuse(
-            words.map({w: len(v) > want.k for w, v in answers.items()}),
-            frame[id],
-            f"{column!r} holds more than {want.k} labels",
-            f"Keep the {want.k} likeliest.",
-        )
+        is_long = words.map({w: len(v) > want.k for w, v in answers.items()})
+        what = f"holds more than {want.k} labels"
+        _refuse_cells(cells, is_long, what, f"Keep the {want.k} likeliest.")
+        advice = "Check the vocab."
     unknown = words.map({w: not known.keys() >= set(v) for w, v in answers.items()})
-    advice = "Round or decode the predictions: labels are needed, not probabilities."
-    _refuse(
-        unknown,
-        frame[id],
-        f"{column!r} holds {_first(frame[column], unknown)}, which is none of the labels "
-        f"{listed(sorted(known))}",
-        "Check the vocab." if is_ranking else advice,
-    )
+    what = f"holds CELL, which is none of the labels {listed(sorted(known))}"
+    _refuse_cells(cells, unknown, what, advice)
     if is_ranking:
         return words.map({w: " ".join(str(known[i]) for i in v) for w, v in answers.items()})
     return words.map({w: known[v[0]] for w, v in answers.items()})
-
-
-def _split(cell: str, is_ranking: bool) -> list[str]:
-    return [spelled(v) for v in (cell.split() if is_ranking else [cell])]
 
 
 def _check_for_blanks(labels: tuple[Any, ...]) -> None:
@@ -317,16 +277,18 @@ def _whole(value: Any) -> Any:
     return int(value) if is_whole else value
 
 
-def _refuse(wrong: Any, ids: pd.Series, what: str, advice: str) -> None:
+def _refuse_cells(cells: pd.Series, wrong: pd.Series, problem: str, advice: str) -> None:
+    """Raise if any cell of a column is wrong; CELL in `problem` stands for the first one."""
+    if wrong.any():
+        problem = problem.replace("CELL", repr(cells[wrong].iloc[0]), 1)
+        _refuse(wrong, cells.index, f"{cells.name!r} {problem}", advice)
+
+
+def _refuse(wrong: pd.Series, ids: pd.Index, what: str, advice: str) -> None:
     """Raise if any row is wrong, with the first few ids."""
-    wrong = np.asarray(wrong, dtype=bool)
-    if not (n := int(wrong.sum())):
-        return
-    named = listed(ids[wrong].drop_duplicates(), _SHOWN)
-    rows = "row" if n == 1 else "rows"
-    raise SubmissionError(f"The submission is wrong in {n} {rows} (id {named}): {what}. {advice}")
-
-
-def _first(cells: pd.Series, wrong: Any) -> str:
-    wrong = np.asarray(wrong, dtype=bool)
-    return repr(cells[wrong].iloc[0]) if wrong.any() else ""
+    if n := int(wrong.sum()):
+        shown = listed(ids[wrong].unique(), _SHOWN)
+        rows = "row" if n == 1 else "rows"
+        raise SubmissionError(
+            f"The submission is wrong in {n} {rows} (id {shown}): {what}. {advice}"
+        )

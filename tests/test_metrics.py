@@ -8,7 +8,14 @@ from scipy import stats
 from sklearn import metrics as sk
 
 from fastkaggle_plus.exceptions import DataError, UnknownName
-from fastkaggle_plus.metrics import ALIASES, METRICS, average_precisions, get_metric, score_se
+from fastkaggle_plus.metrics import (
+    ALIASES,
+    METRICS,
+    average_precisions,
+    get_metric,
+    pseudo_values,
+    standard_error,
+)
 
 RNG = np.random.default_rng(7)
 CODES = RNG.integers(0, 4, 300)
@@ -165,6 +172,10 @@ def test_per_row_scores_average_to_the_score(name):
     assert rows.shape == (300,)
     assert rows.mean() == pytest.approx(metric.score(targs, preds))
     assert score_se(metric, targs, preds) == pytest.approx(rows.std(ddof=1) / np.sqrt(300))
+
+
+def score_se(metric, targs, preds):
+    return standard_error(pseudo_values(metric, targs, preds))
 
 
 def test_jackknife_error_agrees_with_the_formula_of_pearson():

@@ -6,9 +6,8 @@ from typing import Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from ..sweeps.board import TrialResult
 from ..sweeps.eta import Eta
-from ..sweeps.trial import Sweep, Trial
+from ..sweeps.trial import Sweep, Trial, TrialResult
 from ..workflow.callbacks import PushCallbacks, RunCallbacks
 from .display import console, last_line, step_line
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Exit, Option, echo
 
-from ..exceptions import DataError, UnknownName
+from ..exceptions import DataError
 from . import options
 from .hints import resumable
 
@@ -143,17 +143,15 @@ def _read_vault(slug: str, dest: Path | None) -> tuple[list[Predictions], dict[s
 
 def _pick_trials(slug: str, dest: Path | None, names: list[str]) -> list[Predictions]:
     """Return the finished trials of these names. Raises DataError, UnknownName."""
+    from ..sweeps.trial import select_by_name
+
     found, failed = _read_vault(slug, dest)
     if not found:
         raise DataError(
             f"No trial of {slug} has finished. Failed: {', '.join(failed)}. "
             f"`fkp board {slug}` shows why."
         )
-    by_name = {p.name: p for p in found}
-    for name in names:
-        if name not in by_name:
-            raise UnknownName("trial", name, by_name)
-    return [by_name[name] for name in names]
+    return select_by_name(found, names)
 
 
 COMMANDS = (sweep, board, compare, ensemble)

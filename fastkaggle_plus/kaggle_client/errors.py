@@ -71,11 +71,6 @@ def scrub(text: str, secrets: Iterable[str]) -> str:
     return text
 
 
-def did_you_mean(names: list[str]) -> str:
-    """Return the sentence that offers similar names."""
-    return f" Did you mean {' or '.join(map(repr, names))}?" if names else ""
-
-
 def extended(error: KaggleError, more: str) -> KaggleError:
     """Return the same error with more text."""
     return type(error)(str(error) + more, status=error.status, said=error.said)

@@ -12,6 +12,7 @@ from ..exceptions import (
     NotFound,
     PermissionDenied,
     RulesNotAccepted,
+    did_you_mean,
 )
 from . import api, error_rules, errors
 from .api import Service, Subject
@@ -53,7 +54,7 @@ def _competition_details(about: Subject, error: KaggleError, doing: str) -> Kagg
     if isinstance(error, PermissionDenied) and "competitions.participate" in error.said:
         return _why_not_allowed(about, error)
     if isinstance(error, NotFound) and "no competition" in str(error):
-        return errors.extended(error, errors.did_you_mean(_similar_slugs(about)))
+        return errors.extended(error, did_you_mean(_similar_slugs(about)))
     if isinstance(error, DailyLimitReached):
         return errors.extended(error, _submissions_left(about.send("get_submission_limits")))
     if error.status == 400 and doing == "submit to":
@@ -72,7 +73,7 @@ def _why_not_allowed(about: Subject, error: KaggleError) -> KaggleError:
         if status_of(e) not in (403, 404):
             return error
         text = error_rules.NO_COMPETITION.format(name=about.name)
-        text += errors.did_you_mean(_similar_slugs(about))
+        text += did_you_mean(_similar_slugs(about))
         return NotFound(text, status=error.status, said=error.said)
     if found.user_has_entered:
         return error
@@ -116,7 +117,7 @@ def _kernel_details(about: Subject, error: KaggleError, doing: str) -> KaggleErr
     everything = replace(about, fields={})
     answer = everything.send("list_kernels", page=1, page_size=api.PAGE_SIZE, **request)
     near = get_close_matches(handle, [k.ref for k in answer.kernels if k.ref], n=3, cutoff=0.6)
-    return error if handle in near else errors.extended(error, errors.did_you_mean(near))
+    return error if handle in near else errors.extended(error, did_you_mean(near))
 
 
 LOGIN = Service("", "", error_rules.ANY_SERVICE, lambda name: error_rules.SETTINGS)

@@ -24,13 +24,11 @@ def check_notebook(
 ) -> None:
     """Raise NotebookError with the first finding and the number of others, if there are any."""
     found = find_faults(notebook, metadata=metadata, comp=comp, **options)
-    if not found:
-        return
-    count, others = "1 finding", ""
-    if len(found) > 1:
-        count = f"{len(found)} findings"
-        others = f" The others: {', '.join(sorted({f.rule for f in found[1:]}))}."
-    raise NotebookError(f"The notebook has {count}; nothing was sent. In {found[0]}{others}")
+    if found:
+        count = "1 finding" if len(found) == 1 else f"{len(found)} findings"
+        rules = ", ".join(sorted({f.rule for f in found[1:]}))
+        others = f" The others: {rules}." if rules else ""
+        raise NotebookError(f"The notebook has {count}; nothing was sent. In {found[0]}{others}")
 
 
 def find_faults(

@@ -72,32 +72,20 @@ def _local_path(line: str, *, is_code: bool) -> str:
 def _syntax_error(source: str) -> tuple[int, str] | None:
     """Return the line and message of a cell's first syntax error, or None. Magics are allowed."""
     first, _, body = source.lstrip("\n").partition("\n")
-    if not first.startswith("%%"):
-        return _python_error(source)
-    magic, _, rest = first[2:].partition(" ")
-    written = rest.strip() if magic == "writefile" else ""
-    error = None
-    if written.endswith(".toml"):
-        error = _toml_error(body)
-    elif magic in PYTHON_MAGICS or written.endswith(".py"):
-        error = _python_error(body)
-    return (error[0] + 1, error[1]) if error else None
-
-
-def _toml_error(text: str) -> tuple[int, str] | None:
+    magic, _, written = first[2:].partition(" ") if first.startswith("%%") else ("", "", "")
+    is_written = magic == "writefile"
     try:
-        tomllib.loads(text)
+        if not first.startswith("%%"):
+            parse_cell(source)
+        elif is_written and written.strip().endswith(".toml"):
+            tomllib.loads(body)
+        elif magic in PYTHON_MAGICS or (is_written and written.strip().endswith(".py")):
+            parse_cell(body)
+    except SyntaxError as e:
+        return (e.lineno or 1) + bool(magic), f"{type(e).__name__}: {e.msg}"
     except tomllib.TOMLDecodeError as e:
         line = re.search(r"line (\d+)", str(e))
-        return int(line[1] if line else 1), f"the file that it writes is not valid TOML: {e}"
-    return None
-
-
-def _python_error(source: str) -> tuple[int, str] | None:
-    try:
-        parse_cell(source)
-    except SyntaxError as e:
-        return e.lineno or 1, f"{type(e).__name__}: {e.msg}"
+        return int(line[1] if line else 1) + 1, f"the file that it writes is not valid TOML: {e}"
     except ValueError as e:  # a null byte
-        return 1, str(e)
+        return 1 + bool(magic), str(e)
     return None

@@ -38,8 +38,6 @@ _NO_LIBRARY = (
     "cannot install fastkaggle_plus: the internet is off and no dataset is attached. "
     "Make one with `fkp libs`, and name it as libs_dataset."
 )
-
-
 _UNKNOWN = "\0"  # marks a part of a string that is known only at run time
 Variables = dict[str, str]  # variable -> the path below the input folder that it contains
 
@@ -56,7 +54,11 @@ def find_undeclared_inputs(
     variables: Variables = {}
     for cell, source in code:
         tree = _parse(source)
-        for line, path in _undeclared_paths(source, tree, variables, declared).items():
+        reported = set()  # lines
+        for line, path in _input_paths(source, tree, variables):
+            if line in reported or is_mounted(declared, path.partition("input/")[2]):
+                continue
+            reported.add(line)
             message = f"it reads {path}, which no source in the metadata mounts. Declared: "
             message += f"{', '.join(declared.inputs) or 'nothing'}. Declare it, or remove the line."
             yield Finding("input", cell, line, message)
@@ -65,16 +67,11 @@ def find_undeclared_inputs(
                 yield Finding("input", cell, call.lineno, message)
 
 
-def _undeclared_paths(
-    source: str, tree: ast.AST, variables: Variables, declared: KernelMetadata
-) -> dict[int, str]:
-    """Return line -> the first path below the input folder that no declared source mounts."""
-    found: dict[int, str] = {}
+def _input_paths(source: str, tree: ast.AST, variables: Variables) -> Iterator[tuple[int, str]]:
+    """Yield (line, path) of each path below the input folder."""
     for line, text in (*enumerate(source.splitlines(), 1), *_built_paths(tree, variables)):
         for match in _INPUT.finditer(text):
-            if not is_mounted(declared, match[1]):
-                found.setdefault(line, match[0])
-    return found
+            yield line, match[0]
 
 
 def _undeclared_call(call: ast.Call, declared: KernelMetadata, comp: Competition) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 
 from ..competition import Competition
+from ..exceptions import did_you_mean
 from ..kaggle_client.kernels.metadata import RETIRED, KernelMetadata, slugify
 
 PLACEHOLDER = "your-user-name"  # owner in metadata that was written without one
@@ -36,10 +37,9 @@ def metadata_problems(
             yield f"{key} is {getattr(declared, key)!r}; expected {expected!r}."
     shape = declared.machine_shape or "None"
     if shape not in (*ACCELERATORS, *RETIRED, "None"):
-        near = " or ".join(map(repr, get_close_matches(shape, ACCELERATORS, n=3, cutoff=0.5)))
-        hint = f" Did you mean {near}?" if near else ""
+        near = get_close_matches(shape, ACCELERATORS, n=3, cutoff=0.5)
         yield (
-            f"machine_shape {shape!r} is unknown.{hint} "
+            f"machine_shape {shape!r} is unknown.{did_you_mean(near)} "
             f"Everybody may use {ACCELERATORS[0]!r} and {ACCELERATORS[1]!r}."
         )
     if comp.slug not in declared.competition_sources:
@@ -77,7 +77,8 @@ def has_model(declared: KernelMetadata, names: Iterable[str]) -> bool:
 
 def has_dataset(declared: KernelMetadata, handle: str) -> bool:
     """Say whether a dataset is attached, in any version."""
-    return _without_version(handle) in map(_without_version, declared.dataset_sources)
+    owner_and_name = handle.split("/")[:2]
+    return any(source.split("/")[:2] == owner_and_name for source in declared.dataset_sources)
 
 
 def is_mounted(declared: KernelMetadata, path: str) -> bool:
@@ -93,7 +94,3 @@ def is_mounted(declared: KernelMetadata, path: str) -> bool:
     if folder in groups:
         return len(rest) < 2 or any(s.split("/")[:2] == rest[:2] for s in groups[folder])
     return any(s == folder or s.split("/")[1:2] == [folder] for s in declared.inputs)
-
-
-def _without_version(handle: str) -> str:
-    return "/".join(handle.split("/")[:2])

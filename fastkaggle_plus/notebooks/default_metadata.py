@@ -1,5 +1,7 @@
 """Default kernel metadata of a competition's notebook: its title, machine and inputs."""
 
+import re
+import textwrap
 from typing import Any
 
 from ..competition import Competition
@@ -25,7 +27,10 @@ def kernel_metadata(
     models: tuple[str, ...] = (),  # owner/model/framework/variation/version
 ) -> dict[str, Any]:
     """Return the metadata of a private notebook. Raises ConfigError for an invalid title."""
-    title = title or default_title(comp)
+    if not title:  # as many words of the slug as fit
+        words, tail = re.sub("[-_]", " ", comp.slug), " with evidence"
+        start = textwrap.shorten(words, NAME_LENGTH[1] - len(tail), placeholder="")
+        title = start.capitalize() + tail
     if problem := title_problem(title):
         raise ConfigError(problem)
     gpu = comp.kind != "tabular" if gpu is None else gpu
@@ -43,12 +48,3 @@ def kernel_metadata(
         competition_sources=[comp.slug],
         model_sources=list(models),
     ).as_dict()
-
-
-def default_title(comp: Competition) -> str:
-    """Return as many words of the competition's slug as fit, and `with evidence`."""
-    words = comp.slug.strip("_").replace("-", " ").replace("_", " ").split()
-    tail = " with evidence"
-    while len(" ".join(words)) + len(tail) > NAME_LENGTH[1]:
-        words.pop()
-    return " ".join(words).capitalize() + tail

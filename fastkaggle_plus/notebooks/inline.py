@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..competition import FACTS, Competition
+from ..competition import COMPETITION_FILE, Competition
 from ..data import CLEANING_FILE
 from ..exceptions import NotebookError, UnknownName
+from ..sweeps.trial import Trial
 
 FOLDER = "code"  # below the notebook's working folder
 _MODEL = re.compile(r"[A-Za-z_]\w*\.[A-Za-z_]\w*")  # "file.function"
@@ -57,7 +58,7 @@ class Inliner:
 
     def data_files_of(self, name: str) -> list[str]:
         """Return the tables and texts of the folder that a .py file names in a string."""
-        if name == FACTS and self.has(CLEANING_FILE):
+        if name == COMPETITION_FILE and self.has(CLEANING_FILE):
             return [CLEANING_FILE]
         if not name.endswith(".py") or not self.has(name):
             return []
@@ -67,23 +68,18 @@ class Inliner:
             if isinstance(node, ast.Constant) and isinstance(node.value, str)
         ]
         # These names mean the competition's own files, or the record of its results.
-        others = (self.comp.train, self.comp.test, self.comp.sample_submission, "results.csv")
-        return [
-            s
-            for s in dict.fromkeys(strings)
-            if _DATA_FILE.fullmatch(s) and s not in others and self.has(s)
-        ]
+        others = {self.comp.train, self.comp.test, self.comp.sample_submission, "results.csv"}
+        files = [s for s in strings if _DATA_FILE.fullmatch(s) and self.has(s)]
+        return [f for f in dict.fromkeys(files) if f not in others]
 
     def needed(self) -> list[str]:
         """Return the files that the notebook needs: facts, reader, models, trials, data."""
         trials = getattr(self.comp.module("trials"), "TRIALS", ())
-        strings: list[str] = []
-        for trial in trials:
-            if hasattr(trial, "model"):
-                strings += [trial.model, *_strings(trial.params)]
+        declared = [trial for trial in trials if isinstance(trial, Trial)]
+        strings = _strings([[trial.model, trial.params] for trial in declared])
         models = [f"{s.partition('.')[0]}.py" for s in strings if _MODEL.fullmatch(s)]
         files: list[str] = []
-        for name in (FACTS, "data.py", *models, "trials.py"):
+        for name in (COMPETITION_FILE, "data.py", *models, "trials.py"):
             files += [*self.data_files_of(name), name]
         return [name for name in dict.fromkeys(files) if self.has(name)]
 
@@ -94,10 +90,6 @@ class Inliner:
             for name in self.needed()
             if self.lines_done.get(name, 0) < len(self.text(name).rstrip("\n").splitlines())
         ]
-
-    def docstring(self, name: str) -> str:
-        """Return the docstring of a .py file."""
-        return ast.get_docstring(ast.parse(self.text(name))) or ""
 
     def _file(self, name: str) -> Path:
         return (self.comp.folder or Path()) / name

@@ -99,7 +99,8 @@ def _smaller(model: str, params: dict[str, Any]) -> dict[str, Any]:
         if isinstance(value, dict):
             smaller[name] = _smaller(bagged, value)
         elif name == "arch" and _is_image_network(model):
-            smaller[name] = _tiny_network(str(value))
+            families = [family for family in _TINY if str(value).startswith(family)]
+            smaller[name] = _TINY[max(families, key=len)] if families else _TINY_DEFAULT
         elif name in SIZES_PX:
             smaller[name] = _smaller_size(value, SIZES_PX[name])
         elif name in SMALL and isinstance(value, (int, float)):
@@ -112,12 +113,6 @@ def _smaller(model: str, params: dict[str, Any]) -> dict[str, Any]:
 def _is_image_network(model: str) -> bool:
     """Say whether a model's `arch` is an image network, as in all files but those of text."""
     return not model.partition(".")[0].endswith("text")
-
-
-def _tiny_network(arch: str) -> str:
-    """Return the tiny network of the family with the longest matching name."""
-    family = max((start for start in _TINY if arch.startswith(start)), key=len, default="")
-    return _TINY.get(family, _TINY_DEFAULT)
 
 
 def _smaller_size(size: Any, longer_px: int) -> Any:

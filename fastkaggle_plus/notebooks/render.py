@@ -133,8 +133,8 @@ def _model_cells(inliner: Inliner) -> Iterator[tuple[str, str]]:
     for name in inliner.missing():
         if name not in ("data.py", "trials.py") and name.endswith(".py"):
             yield from _data_cells(inliner, name)
-            about = inliner.docstring(name) or "a model of this competition."
-            yield "markdown", f"`{name}`: {about}"
+            docstring = ast.get_docstring(ast.parse(inliner.text(name)))
+            yield "markdown", f"`{name}`: {docstring or 'a model of this competition.'}"
             yield "code", inliner.next_piece(name)
 
 
@@ -202,11 +202,11 @@ def _notebook(cells: list[tuple[str, str]]) -> Any:
     import nbformat
 
     v4 = nbformat.v4
-    new_cell = {"markdown": v4.new_markdown_cell, "code": v4.new_code_cell}
     made = []
     for i, (kind, source) in enumerate(cells):
         id = hashlib.sha256(f"{i}\0{source}".encode()).hexdigest()[:12]
-        made.append(new_cell[kind](source, id=id))
+        new_cell = v4.new_markdown_cell if kind == "markdown" else v4.new_code_cell
+        made.append(new_cell(source, id=id))
     notebook = v4.new_notebook(
         cells=made,
         metadata={

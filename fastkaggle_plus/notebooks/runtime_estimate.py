@@ -50,11 +50,8 @@ def forecast_s(
     workers: int = 2,  # trials at once; Kaggle has two to four cores
 ) -> float | None:
     """Return the expected seconds on Kaggle; None if none of the trials was measured."""
-    seconds = []
-    for name in trials:
-        if name in measured:
-            total_s, folds = measured[name]
-            seconds.append(total_s / folds * n_folds)
+    found = [measured[name] for name in trials if name in measured]
+    seconds = [total_s / folds * n_folds for total_s, folds in found]
     if not seconds:
         return None
     # Expect a trial without a measurement to take as long as the others.

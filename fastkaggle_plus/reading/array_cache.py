@@ -25,7 +25,6 @@ _BLOCK_BYTES = 16 << 20  # has one checksum
 _NOT_AN_ENTRY = (OSError, ValueError, KeyError, TypeError)  # raised by a damaged entry
 
 Make = Callable[[str], Array]
-Problems = list[tuple[int, str]]  # (index of a file, why it is not readable)
 
 
 def cached_array(
@@ -52,7 +51,7 @@ def cached_array(
     key = repr((recipe, shape, dtype, blank, sources)).encode()
     file = folder / f"{name}-{hashlib.sha256(key).hexdigest()[:32]}.npy"
     if (found := _load(file, files, make)) is None:
-        with _disk_errors(folder):
+        try:
             folder.mkdir(parents=True, exist_ok=True)
             with FileLock(file.with_suffix(".lock")):
                 found = _load(file, files, make)
@@ -61,6 +60,11 @@ def cached_array(
                     source = next((path for path, _, _ in sources if path), "")
                     _write(file, shape, np.dtype(dtype), files, make, blank=blank, source=source)
                     found = _load(file, files, make)
+        except OSError as e:
+            raise DataError(
+                f"Cannot write {e.filename or folder}: {e.strerror or e}. Give another `folder`, "
+                "or set FKP_HOME to one that you can write to."
+            ) from e
     if found is None:
         raise DataError(
             f"{file} is damaged right after it was written. Check the disk, give another `folder`, "
@@ -97,8 +101,11 @@ def _load(file: Path, files: Sequence[str], make: Make) -> tuple[Array, dict[str
         return None
     with contextlib.suppress(OSError):
         os.utime(note)  # marks the entry as used now
-    # the disk may have failed, and not the file
-    return None if any(_is_readable(f, make) for f in problems) else (array, problems)
+    for unreadable in problems:
+        with contextlib.suppress(UnreadableImage):
+            make(unreadable)
+            return None  # it is readable now: the disk had failed, and not the file
+    return array, problems
 
 
 def _write(
@@ -112,7 +119,13 @@ def _write(
     source: str,  # the first file
 ) -> None:
     part, note = file.with_suffix(".part"), file.with_suffix(".json")
-    _check_room(file, shape, int(np.prod(shape)) * dtype.itemsize)
+    need, free = int(np.prod(shape)) * dtype.itemsize, shutil.disk_usage(file.parent).free
+    if free < need + _SPARE_BYTES:
+        raise DataError(
+            f"{file.parent} needs {need / 1e6:,.0f} MB for {file.stem.split('-')[0]} of shape "
+            f"{shape}, and its disk has {free / 1e6:,.0f} MB free. Free some space, give another "
+            "`folder`, or set FKP_HOME to another disk."
+        )
     note.unlink(missing_ok=True)
     try:
         array = np.lib.format.open_memmap(part, mode="w+", dtype=dtype, shape=shape)
@@ -130,7 +143,9 @@ def _write(
         raise
 
 
-def _fill(array: Array, files: Sequence[str], make: Make, blank: float) -> Problems:
+def _fill(array: Array, files: Sequence[str], make: Make, blank: float) -> list[tuple[int, str]]:
+    """Fill the rows; return (index of a file, why) for the unreadable ones."""
+
     def fill_row(i: int) -> str:
         try:
             array[i] = make(files[i]) if files[i] else blank
@@ -143,23 +158,13 @@ def _fill(array: Array, files: Sequence[str], make: Make, blank: float) -> Probl
         return [(i, why) for i, why in enumerate(pool.map(fill_row, range(len(files)))) if why]
 
 
-def _check_room(file: Path, shape: tuple[int, ...], need: int) -> None:
-    free = shutil.disk_usage(file.parent).free
-    if free < need + _SPARE_BYTES:
-        raise DataError(
-            f"{file.parent} needs {need / 1e6:,.0f} MB for {file.stem.split('-')[0]} of shape "
-            f"{shape}, and its disk has {free / 1e6:,.0f} MB free. Free some space, give another "
-            "`folder`, or set FKP_HOME to another disk."
-        )
-
-
 def _checksums_of(file: Path) -> list[int]:
     stat = file.stat()
-    return _checksums(str(file), stat.st_ino, stat.st_size, stat.st_mtime_ns)
+    return _checksums(str(file), stat.st_size, stat.st_ino, stat.st_mtime_ns)
 
 
 @lru_cache(maxsize=64)
-def _checksums(file: str, _inode: int, size: int, _mtime_ns: int) -> list[int]:
+def _checksums(file: str, size: int, *_version: int) -> list[int]:
     """Return the checksum of each block of a file. This also reads it into memory."""
 
     def checksum(start: int) -> int:
@@ -169,14 +174,6 @@ def _checksums(file: str, _inode: int, size: int, _mtime_ns: int) -> list[int]:
 
     with ThreadPoolExecutor() as pool:
         return list(pool.map(checksum, range(0, size, _BLOCK_BYTES)))
-
-
-def _is_readable(file: str, make: Make) -> bool:
-    try:
-        make(file)
-        return True
-    except UnreadableImage:
-        return False
 
 
 def _remove_unused(folder: Path, keep: Path) -> None:
@@ -199,14 +196,3 @@ def _is_used(note: Path) -> bool:
         return is_recent and (not source or os.path.exists(source))
     except _NOT_AN_ENTRY:
         return False
-
-
-@contextlib.contextmanager
-def _disk_errors(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as e:
-        raise DataError(
-            f"Cannot write {e.filename or folder}: {e.strerror or e}. Give another `folder`, or "
-            "set FKP_HOME to one that you can write to."
-        ) from e

@@ -27,11 +27,9 @@ class ReadableCompetition(Protocol):
     """The part of a Competition that cleaning needs."""
 
     @property
-    def folder(self) -> Path | None:
-        """The competition's own folder."""
+    def folder(self) -> Path | None: ...
 
-    def read(self, path: str | Path, *, cleaned: bool = True) -> Data:
-        """Read the data in `path`, with or without the changes of cleaning.csv."""
+    def read(self, path: str | Path, *, cleaned: bool = True) -> Data: ...
 
 
 class _TrainingRows:
@@ -39,14 +37,13 @@ class _TrainingRows:
 
     def __init__(self, data: Data, path: str | Path):
         self.codes = {spelled(label): code for code, label in enumerate(data.vocab)}
-        self.names = [str(id) for id in data.ids.tolist()]
-        ids = list(self.names)
-        for row, file in enumerate(data.train.images or ()):
-            if file:
-                self.names[row] = Path(os.path.relpath(file, path)).as_posix()
+        ids = [str(id) for id in data.ids.tolist()]
+        files = data.train.images or [""] * len(ids)
+        self.names: list[str] = []
         self.places: dict[str, list[int]] = {}  # name or id -> positions
-        for row, names in enumerate(zip(ids, self.names, strict=True)):
-            for name in set(names):
+        for row, (id, file) in enumerate(zip(ids, files, strict=True)):
+            self.names.append(Path(os.path.relpath(file, path)).as_posix() if file else id)
+            for name in {id, self.names[row]}:
                 self.places.setdefault(name, []).append(row)
 
 
@@ -106,8 +103,8 @@ def undo_cleaning(
 
 def find_cleaning(path: str | Path, folder: Path | None) -> Path | None:
     """Return the cleaning.csv of the competition's folder or of the data in `path`, if any."""
-    candidates = [Path(f) / CLEANING_FILE for f in (folder, path) if f is not None]
-    return next((file for file in candidates if file.is_file()), None)
+    files = (Path(place) / CLEANING_FILE for place in (folder, path) if place is not None)
+    return next((file for file in files if file.is_file()), None)
 
 
 def cleaned_data(

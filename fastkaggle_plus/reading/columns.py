@@ -28,6 +28,7 @@ DATE_LIKE = (
     r"([ T]\d{1,2}:\d{2}.*)?\s*"
 )
 
+# (features of train, features of test, cat_names, cont_names)
 Features = tuple[pd.DataFrame, pd.DataFrame, tuple[str, ...], tuple[str, ...]]
 
 
@@ -39,10 +40,7 @@ def infer_features(
     target: tuple[str, ...],  # never features
     categories: tuple[str, ...] = (),  # columns that are categories, without a check
 ) -> tuple[Features, dict[str, str]]:
-    """Return the features, and the columns left out with the reason for each.
-
-    Features are those of train and of test, cat_names, cont_names.
-    """
+    """Return the features, and the columns left out with the reason for each."""
     x: dict[str, Any] = {}
     x_test: dict[str, Any] = {}
     cat, left_out = [], {c: "not in the train file" for c in test.columns if c not in train.columns}
@@ -60,7 +58,7 @@ def infer_features(
             x_test[name] = as_numbers(test[name], like=train[name])
         elif kind != "category":
             left_out[name] = kind
-        elif name not in categories and _has_other_values(train[name], test[name]):
+        elif name not in categories and share_known(train[name], test[name]) < 1 - MOSTLY:
             left_out[name] = "test has other values"
         else:
             x[name], x_test[name] = as_words(train[name]), as_words(test[name])
@@ -70,10 +68,7 @@ def infer_features(
 
 
 def column_kind(name: str, column: pd.Series, id: str = "") -> str:
-    """Return number, date or category; or why a model should not use the column.
-
-    The reasons are id, constant and free text.
-    """
+    """Return number, date or category; or why to leave it out: id, constant or free text."""
     known = column.dropna()
     if name == id:
         return "id"
@@ -148,10 +143,7 @@ def date_parts(
     *,
     like: pd.Series | None = None,  # the training column, which decides if the day is first
 ) -> pd.DataFrame:
-    """Expand dates to the parts of fastai's add_datepart that trees use.
-
-    They are year, month, day, week day, day of year, hour and elapsed days.
-    """
+    """Expand dates to the parts of fastai's add_datepart that trees use."""
     when = read_dates(column, like=like)
     parts = {
         "Year": when.dt.year,
@@ -203,8 +195,9 @@ def _are_yyyymmdd(numbers: pd.Series) -> bool:
     return bool(pd.to_datetime(texts, errors="coerce", format="%Y%m%d").notna().mean() > MOSTLY)
 
 
-def _has_other_values(train: pd.Series, test: pd.Series) -> bool:
-    """Say whether test has almost none of train's categories, as with a grouped split."""
-    values = as_words(test).dropna()
-    known = as_words(train.drop_duplicates()).dropna()
-    return len(values) >= ENOUGH_ROWS and bool(values.isin(known).mean() < 1 - MOSTLY)
+def share_known(train: pd.Series, test: pd.Series) -> float:
+    """Return the share of test's values that train has; 1 if test has too few rows to see it."""
+    convert = as_numbers if is_written_as_number(train) else as_words
+    values = convert(test).dropna()
+    known = convert(train.drop_duplicates()).dropna()
+    return float(values.isin(known).mean()) if len(values) >= ENOUGH_ROWS else 1.0

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from ..exceptions import DataError, listed
+from ..exceptions import DataError, did_you_mean, listed
 from .columns import is_written_as_number
 
 Names = tuple[str, ...]
@@ -116,13 +116,11 @@ def need_columns(
 ) -> None:
     """Raise DataError with near matches for the first key that names a missing column."""
     columns = [str(c) for c in frame.columns]
-    pairs = [(key, name) for key, names in named.items() for name in names]
-    for key, name in pairs:
-        if name in columns:
-            continue
+    missing = [(k, name) for k, names in named.items() for name in names if name not in columns]
+    for key, name in missing:
         original = {c.lower(): c for c in columns}
         near = get_close_matches(name.lower(), original, n=1, cutoff=0.5)
-        guess = f" Did you mean {original[near[0]]!r}?" if near else ""
+        guess = did_you_mean([original[n] for n in near])
         raise DataError(
             f'{facts_file}: {key} = "{name}": {file} has no such column.{guess} '
             f"Its columns: {listed(columns)}."

@@ -2,15 +2,7 @@
 
 import pandas as pd
 
-from .columns import (
-    ENOUGH_ROWS,
-    MANY_ROWS,
-    MOSTLY,
-    as_numbers,
-    as_words,
-    column_kind,
-    is_written_as_number,
-)
+from .columns import ENOUGH_ROWS, MANY_ROWS, MOSTLY, column_kind, is_written_as_number, share_known
 
 ROWS_A_VALUE = 3  # minimum of rows in a group, on average
 FEW_GROUPS = 20  # a column with fewer values than this is a category
@@ -40,20 +32,10 @@ def group_candidates(
         numbers = is_written_as_number(train[name])
         if (numbers and (column % 1 != 0).any()) or column_kind(str(name), train[name]) == "date":
             continue
-        shared = 1.0
-        if len(test[name].dropna()) >= ENOUGH_ROWS:
-            shared = share_known(train[name], test[name])
+        shared = share_known(train[name], test[name])
         words = column.head(MANY_ROWS).astype(str).str.count(r"\S+")
         is_phrase = not numbers and words.mean() > WORDS
         is_large_test = len(test) >= max(ENOUGH_ROWS, _LARGE_TEST * len(train))
         if shared < 1 - MOSTLY or (is_phrase and not (is_large_test and shared > _SHARED)):
             found.append((numbers, not is_phrase, str(name)))
     return tuple(name for *_, name in sorted(found, key=lambda found: found[:2]))
-
-
-def share_known(train: pd.Series, test: pd.Series) -> float:
-    """Return the share of test's values that train has; 1 if test has none."""
-    convert = as_numbers if is_written_as_number(train) else as_words
-    values = convert(test).dropna()
-    known = convert(train.drop_duplicates()).dropna()
-    return float(values.isin(known).mean()) if len(values) else 1.0

@@ -1,18 +1,16 @@
 """Check the images of a folder: their sizes, which do not decode, which are unusual."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from shutil import move
+from typing import Any
+
+import pandas as pd
+from PIL import Image
 
 from ..exceptions import DataError, UnreadableImage
-from .image_files import images_below, is_wide_grey, open_image, opened, orientation, size_px
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from PIL import Image
+from .image_files import images_below, is_wide_grey, open_header, open_image, orientation, size_px
 
 
 def image_sizes(
@@ -25,11 +23,10 @@ def image_sizes(
     Columns: file (path inside the folder), width_px, height_px, mode (PIL's), problem ("" if the
     header can be read). Raises DataError without any image.
     """
-    import pandas as pd
 
     def one(file: Path) -> tuple[Any, ...]:
         try:
-            with opened(file) as image:
+            with open_header(file) as image:
                 height, width = size_px(image)
                 return width, height, image.mode, ""
         except UnreadableImage as e:
@@ -55,8 +52,6 @@ def check_images(
     overwritten: a number is added to a name that exists already.
     Raises DataError without any image, or when `move_to` is inside `path`.
     """
-    import pandas as pd
-
     folder, to = Path(path), None if move_to is None else Path(move_to)
     if to is not None and to.resolve().is_relative_to(folder.resolve()):
         raise DataError(
@@ -66,7 +61,7 @@ def check_images(
 
     def one(file: Path) -> tuple[str, str]:
         try:
-            with opened(file) as image:
+            with open_header(file) as image:
                 note = _note(image)
             open_image(file)
             return "", note
@@ -110,20 +105,11 @@ def _note(image: Image.Image) -> str:
 
 def _move(file: Path, wanted: Path) -> Path:
     """Move a file to a name that no other has, and return it."""
-    import shutil
-
     wanted.parent.mkdir(parents=True, exist_ok=True)
     place, n = wanted, 1
     while True:
         try:
             place.touch(exist_ok=False)  # reserves the name among processes
-            break
+            return Path(move(file, place))
         except FileExistsError:
             place, n = wanted.with_stem(f"{wanted.stem}-{n}"), n + 1
-    try:
-        shutil.move(file, place)
-    except BaseException:
-        if not place.stat().st_size and file.exists():
-            place.unlink()
-        raise
-    return place

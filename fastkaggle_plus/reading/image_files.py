@@ -1,22 +1,28 @@
 """Open image files: upright, in 8-bit RGB, or an error that names the file."""
 
-from __future__ import annotations
-
 import contextlib
-import errno
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+from PIL.Image import Transpose
 
 from ..exceptions import UnreadableImage
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 _ORIENTATION = 0x0112  # the EXIF tag
 _SIDEWAYS = (5, 6, 7, 8)  # its values that exchange width and height
 _WHITE_16_BIT = 65535
+_TURNS = {  # orientation -> how to turn the image upright
+    2: Transpose.FLIP_LEFT_RIGHT,
+    3: Transpose.ROTATE_180,
+    4: Transpose.FLIP_TOP_BOTTOM,
+    5: Transpose.TRANSPOSE,
+    6: Transpose.ROTATE_270,
+    7: Transpose.TRANSVERSE,
+    8: Transpose.ROTATE_90,
+}
 
 
 def open_image(
@@ -31,20 +37,19 @@ def open_image(
     Raises UnreadableImage for a file that is missing, empty, truncated, damaged, no image, larger
     than PIL's limit against decompression bombs, or of floating-point numbers.
     """
-    with opened(file) as image:
+    with open_header(file) as image:
         if draft_px is not None:
             height, width = draft_px
             is_sideways = orientation(image) in _SIDEWAYS
             image.draft(None, (height, width) if is_sideways else (width, height))
         image.load()
-        return _upright(_as_rgb(image), orientation(image))
+        rgb, turn = _as_rgb(image), _TURNS.get(orientation(image))
+        return rgb if turn is None else rgb.transpose(turn)
 
 
 @contextlib.contextmanager
-def opened(file: str | Path) -> Iterator[Image.Image]:
+def open_header(file: str | Path) -> Iterator[Image.Image]:
     """Open an image without decoding its pixels; errors in the block become UnreadableImage."""
-    from PIL import Image
-
     try:
         with Image.open(file) as image:
             yield image
@@ -56,8 +61,6 @@ def opened(file: str | Path) -> Iterator[Image.Image]:
 
 def orientation(image: Image.Image) -> int:
     """Return the orientation of EXIF, 1 to 8: 1 is upright."""
-    from PIL import Image
-
     try:
         # the method of a PNG itself would decode the image
         return int(Image.Image.getexif(image).get(_ORIENTATION, 1))
@@ -84,9 +87,6 @@ def is_wide_grey(mode: str) -> bool:
 
 
 def _as_rgb(image: Image.Image) -> Image.Image:
-    import numpy as np
-    from PIL import Image
-
     if image.mode == "F":
         raise ValueError("it holds floating-point numbers, whose black and white are unknown")
     if is_wide_grey(image.mode):
@@ -97,30 +97,12 @@ def _as_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _upright(image: Image.Image, exif: int) -> Image.Image:
-    from PIL.Image import Transpose as T
-
-    turns = {
-        2: T.FLIP_LEFT_RIGHT,
-        3: T.ROTATE_180,
-        4: T.FLIP_TOP_BOTTOM,
-        5: T.TRANSPOSE,
-        6: T.ROTATE_270,
-        7: T.TRANSVERSE,
-        8: T.ROTATE_90,
-    }
-    return image.transpose(turns[exif]) if exif in turns else image
-
-
 def _reason(file: Path, error: Exception) -> str:
     """Explain why a file does not open."""
-    from PIL import Image, UnidentifiedImageError
-
-    number: Any = getattr(error, "errno", None)
-    if number == errno.ENOENT:
+    if isinstance(error, FileNotFoundError):
         return "it is not there"
-    if number is not None:
-        return str(getattr(error, "strerror", None) or error)
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.strerror or str(error)
     with contextlib.suppress(OSError):
         if not file.stat().st_size:
             return "it is empty"

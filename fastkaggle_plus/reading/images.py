@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import PIL
+from PIL.Image import Resampling
 
 from ..data import Array, Data, ImageFiles
 from ..exceptions import DataError, listed
 from .array_cache import cached_array
-from .image_files import images_below, open_image, opened, size_px
+from .image_files import images_below, open_header, open_image, size_px
 from .tables import read_tabular
 
 BINS = 8  # bins of each colour's histogram
@@ -101,12 +103,12 @@ def find_images(
     by the id. A name of files in several folders finds none of them.
     """
     known = _index(folder)
-    names = zip(named(rows, id=id, name=name), rows[id].astype(str), strict=True)
-    keys = [(*ends_of(path), id_) for path, id_ in names]
+    names = zip(image_names(rows, id=id, name=name), rows[id].astype(str), strict=True)
+    keys = [(*path_endings(path), id_) for path, id_ in names]
     return [next((known[key] for key in row if known.get(key)), None) for row in keys]
 
 
-def named(
+def image_names(
     rows: pd.DataFrame,
     *,
     id: str,  # the id column
@@ -132,8 +134,6 @@ def image_features(
     folder: str | Path | None = None,  # the cache; default: FKP_HOME/cache/features
 ) -> pd.DataFrame:
     """Return a row of numbers for each image, cached; missing without a readable file."""
-    import PIL
-
     names = [
         "width_px",
         "height_px",
@@ -155,14 +155,12 @@ def image_features(
 
 
 def _features(file: str) -> Array:
-    from PIL import Image
-
-    with opened(file) as image:
+    with open_header(file) as image:
         height, width = size_px(image)
     small = open_image(file, draft_px=(DECODE_PX, DECODE_PX))
     small.thumbnail((DECODE_PX, DECODE_PX))
     pixels = np.asarray(small, dtype=float) / 255
-    thumb = np.asarray(small.resize((THUMB_PX, THUMB_PX), Image.Resampling.BOX), dtype=float) / 255
+    thumb = np.asarray(small.resize((THUMB_PX, THUMB_PX), Resampling.BOX), dtype=float) / 255
     edges = np.zeros(3)
     if min(pixels.shape[:2]) > 1:
         edges = sum(np.abs(np.diff(pixels, axis=axis)).mean((0, 1)) for axis in (0, 1))
@@ -182,7 +180,7 @@ def _shared(*parts: list[Path | None]) -> list[ImageFiles]:
     ]
 
 
-def ends_of(path: str) -> Iterator[str]:
+def path_endings(path: str) -> Iterator[str]:
     """Yield a path, and the path without its first folders."""
     parts = path.split("/")
     return ("/".join(parts[i:]) for i in range(len(parts)))
@@ -194,13 +192,11 @@ def _index(folder: Path) -> dict[str, Path | None]:
     Of equal ones the first wins; None for a name in several folders.
     """
     known: dict[str, Path | None] = {}
-    files = images_below(folder)
-    for file in files:
+    names: dict[str, Path | None] = {}
+    for file in images_below(folder):
         inside = file.relative_to(folder)
         for key in (inside.as_posix(), inside.with_suffix("").as_posix()):
             known.setdefault(key, file)
-    names: dict[str, Path | None] = {}
-    for file in files:
         for key in (file.name, file.stem):
             first = names.setdefault(key, file)
             if first is not None and first.parent != file.parent:

@@ -1,19 +1,19 @@
 """Infer the settings of a competition from its files: id, target, task, metric, split, images."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from ..exceptions import ConfigError, listed
 from .columns import column_kind, read_dates
+from .csv import read_csv
 from .image_files import images_below
+from .images import image_names
 from .labels import columns_of_classes
-
-if TYPE_CHECKING:
-    import pandas as pd
+from .text import text_columns
 
 FEW_CLASSES = 20  # whole numbers with more distinct values are values, not classes
 
@@ -26,8 +26,6 @@ def infer_competition(
 
     Raises ConfigError without a train file, or when the id or target cannot be inferred.
     """
-    from .csv import read_csv
-
     if not folder.is_dir():
         raise ConfigError(f"{folder} is not a folder. Give the one with the competition's files.")
     files = _files(folder, given)
@@ -116,8 +114,6 @@ def _target(
 
 
 def _task(train: pd.DataFrame, target: tuple[str, ...], sample: pd.DataFrame | None) -> str:
-    import pandas as pd
-
     if len(target) > 1:
         return "regression"
     values = train[target[0]].dropna()
@@ -149,8 +145,6 @@ def _metric(task: str, n_targets: int, sample: pd.DataFrame | None) -> str:
 
 
 def _has_fractions(sample: pd.DataFrame | None, column: str) -> bool:
-    import pandas as pd
-
     if sample is None or column not in sample or not pd.api.types.is_numeric_dtype(sample[column]):
         return False
     return bool((sample[column].dropna() % 1 != 0).any())
@@ -167,8 +161,6 @@ def _time_column(train: pd.DataFrame, test: pd.DataFrame, id: str, target: tuple
 
 def _images(folder: Path, train: pd.DataFrame, id: str) -> dict[str, str]:
     """Return train_folder, test_folder and the name template of the images."""
-    from .images import named
-
     parents = {parent for file in images_below(folder) for parent in file.parents}
     having = sorted(d for d in parents if d.is_relative_to(folder) and d != folder)
     tops = [d for d in having if d.parent not in having]
@@ -190,19 +182,17 @@ def _images(folder: Path, train: pd.DataFrame, id: str) -> dict[str, str]:
     starts = ["", *(f"{{{c}}}/" for c in train.columns if c != id)]
     suffixes = ["", *sorted({Path(f).suffix for f in files})]
     names = [f"{start}{{id}}{suffix}" for start in starts for suffix in suffixes]
-    first = train[:1]
+    row = train[:1]
     return {
         "train_folder": train_folder.relative_to(folder).as_posix(),
         "test_folder": (test_folder or train_folder).relative_to(folder).as_posix(),
-        "name": next((n for n in names if named(first, id=id, name=n)[0] in files), "{id}"),
+        "name": next((n for n in names if image_names(row, id=id, name=n)[0] in files), "{id}"),
     }
 
 
 def _text(
     train: pd.DataFrame, test: pd.DataFrame, id: str, target: tuple[str, ...]
 ) -> dict[str, Any]:
-    from .text import text_columns
-
     columns = text_columns(train, test, id=id, target=target)
     if not columns:
         raise ConfigError(

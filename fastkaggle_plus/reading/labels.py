@@ -20,12 +20,8 @@ def written(labels: Sequence[Any]) -> list[Any]:
 
 def places_in_order(labels: Sequence[Any]) -> list[int]:
     """Return the positions of the labels by size and then by spelling."""
-
-    def key(place: int) -> tuple[bool, Any]:
-        label = labels[place]
-        return (False, label) if isinstance(label, Real) else (True, str(label))
-
-    return sorted(range(len(labels)), key=key)
+    keys = [(False, v) if isinstance(v, Real) else (True, str(v)) for v in labels]
+    return sorted(range(len(labels)), key=keys.__getitem__)
 
 
 def columns_of_classes(

@@ -1,21 +1,18 @@
 """Decode and resize images once per (files, size, method), for all trials and folds."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import PIL
+from PIL.Image import Image, Resampling
 
 from ..data import Array, ImageFiles
 from ..exceptions import DataError, UnknownName
 from .array_cache import cached_array
 from .image_files import open_image
 
-if TYPE_CHECKING:
-    from PIL import Image
 METHODS = ("crop", "squish", "pad")
 _ALGORITHM = 1  # raise it when an edit of this code changes the pixels of a file
 _MOST_PX = 8192  # a side
@@ -59,8 +56,6 @@ def resized(
     def make(file: str) -> Array:
         return np.asarray(fit(open_image(file, draft_px=(height, width)), height, width, method))
 
-    import PIL
-
     array, problems = cached_array(
         "pixels",
         files,
@@ -74,10 +69,8 @@ def resized(
     return Pixels(array, ok, problems)
 
 
-def fit(image: Image.Image, height: int, width: int, method: str) -> Image.Image:
+def fit(image: Image, height: int, width: int, method: str) -> Image:
     """Return an RGB image in exactly this size."""
-    from PIL.Image import Resampling
-
     across, down = image.width / width, image.height / height  # how much larger the image is
     box = (0.0, 0.0, float(image.width), float(image.height))
     if method == "crop":  # the largest part with the shape of the result

@@ -60,7 +60,10 @@ def read_tabular(
         raise DataError(f"{train_file} has no row with a value in {listed(target)}.")
     targs, vocab = _targets(raw, target, task, train_file)
     features, left_out = infer_features(
-        *(_for_features(frame, texts, categories) for frame in (raw, raw_test)),
+        *(
+            frame.drop(columns=list(texts)).assign(**{c: as_words(frame[c]) for c in categories})
+            for frame in (raw, raw_test)  # an empty cell of `categories` is missing
+        ),
         id=id,
         target=target,
         categories=categories,
@@ -72,7 +75,9 @@ def read_tabular(
     shared: dict[str, Any] = dict(
         cat_names=cat_names, cont_names=cont_names, task=task, vocab=vocab
     )
-    groups = raw[group_column].astype(object).fillna("(missing)") if group_column else None
+    groups = None
+    if group_column:
+        groups = raw[group_column].astype(object).fillna("(missing)").to_numpy()
     return Data(
         train=Table(as_features(x, x, cat_names, cont_names), targs, **shared),
         test=Table(as_features(x_test, x, cat_names, cont_names), None, **shared),
@@ -81,18 +86,13 @@ def read_tabular(
         sample=read_sample(folder, sample_submission, raw_test[id], target),
         raw_train=raw,
         raw_test=raw_test,
-        groups=None if groups is None else groups.to_numpy(),
+        groups=groups,
         group_name=group_column,
         time=as_time(raw[time_column], train_file, facts_file) if time_column else None,
         left_out=left_out,
         in_fold=level_means(many, of_log=metric == "rmsle"),
         metric=metric,
     )
-
-
-def _for_features(frame: pd.DataFrame, texts: Names, categories: Names) -> pd.DataFrame:
-    """Return the columns that become features; empty cells of unchanged categories are missing."""
-    return frame.drop(columns=list(texts)).assign(**{c: as_words(frame[c]) for c in categories})
 
 
 def _with_ids(

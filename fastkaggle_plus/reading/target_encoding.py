@@ -17,9 +17,9 @@ PARTS = 5  # parts of the rows to fit on: each gets means from the other four
 
 
 def spread_levels(features: Features) -> tuple[Features, tuple[str, ...]]:
-    """Merge rare and unseen levels of the categories with many levels, and add frequencies.
+    """Merge rare and unseen levels of categories with many levels, and add their frequencies.
 
-    Returns the features and the names of those categories.
+    Returns the features and the names of these categories.
     """
     train, test, cat, cont = features
     many = tuple(c for c in cat if train[c].nunique() > MANY)

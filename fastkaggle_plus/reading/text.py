@@ -166,9 +166,7 @@ def _lengths_and_overlaps(texts: pd.DataFrame) -> pd.DataFrame:
     for a, b in combinations(lists, 2):
         pairs = list(zip(lists[a], lists[b], strict=True))
         x[f"{a}_{b}_same_words"] = [_overlap(_words(s), _words(t)) for s, t in pairs]
-        x[f"{a}_{b}_same_letters"] = [
-            _overlap(_letter_groups(s), _letter_groups(t)) for s, t in pairs
-        ]
+        x[f"{a}_{b}_same_letters"] = [_overlap(_trigrams(s), _trigrams(t)) for s, t in pairs]
         x[f"{a}_{b}_same_start"] = [s[:4].lower() == t[:4].lower() for s, t in pairs]
     return pd.DataFrame(x, index=texts.index).astype(float)
 
@@ -177,7 +175,7 @@ def _words(text: str) -> set[str]:
     return set(text.lower().split())
 
 
-def _letter_groups(text: str) -> set[str]:
+def _trigrams(text: str) -> set[str]:
     text = f" {text[:GROUPED_LETTERS].lower()} "
     return {text[i : i + 3] for i in range(len(text) - 2)}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..competition import FACTS, Competition, read_competition
+from ..competition import COMPETITION_FILE, Competition, read_competition
 from ..exceptions import ConfigError
 from ..metrics import ALIASES, METRICS, get_metric
 from ..reading import need_columns, parse_csv
@@ -59,20 +59,20 @@ def read_bundles(folder: Path) -> dict[str, Bundle]:
     if not folder.is_dir():
         raise ConfigError(
             f"{folder} is no folder. The sandbox serves a folder of bundles: "
-            f"DIR/<slug>/ with {FACTS}, files/ and solution.csv."
+            f"DIR/<slug>/ with {COMPETITION_FILE}, files/ and solution.csv."
         )
-    files = sorted(folder.glob(f"*/{FACTS}"))
+    files = sorted(folder.glob(f"*/{COMPETITION_FILE}"))
     if not files:
         raise ConfigError(
             f"{folder} contains no bundle. A bundle is a folder in it, named like the competition, "
-            f"with {FACTS}, files/ and solution.csv."
+            f"with {COMPETITION_FILE}, files/ and solution.csv."
         )
     return {file.parent.name: read_bundle(file.parent) for file in files}
 
 
 def read_bundle(folder: Path) -> Bundle:
     """Read and check one bundle. Raises ConfigError with file and problem."""
-    comp = read_competition(folder / FACTS)
+    comp = read_competition(folder / COMPETITION_FILE)
     if not (folder / "files").is_dir():
         raise ConfigError(
             f"{folder / 'files'} does not exist. Put there what competitors download: "
@@ -156,7 +156,7 @@ def _check_ids(folder: Path, id: str, sample: pd.DataFrame, solution: pd.DataFra
     if sample.columns[0] != id:
         raise ConfigError(
             f"The first column of the sample submission of {folder.name} is "
-            f"{sample.columns[0]!r}, and id = {id!r} in {FACTS}."
+            f"{sample.columns[0]!r}, and id = {id!r} in {COMPETITION_FILE}."
         )
     if different := sorted(set(sample[id]) ^ set(solution[id])):
         hint = ""

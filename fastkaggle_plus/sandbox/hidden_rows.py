@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..competition import FACTS, Competition, Images, read_competition
+from ..competition import COMPETITION_FILE, Competition, Images, read_competition
 from ..exceptions import ConfigError
 from ..reading.images import find_images
 from .csv_text import read_text_csv, write_csv
@@ -48,12 +48,13 @@ def answered_by_file(
     shutil.copytree(bundle, made, ignore=lambda at, names: ["hidden"] if Path(at) == bundle else [])
     if (bundle / "hidden").is_dir():
         shutil.copytree(bundle / "hidden", made / "files", dirs_exist_ok=True)
-    facts = made / FACTS
+    facts = made / COMPETITION_FILE
     text = facts.read_text(encoding="utf-8")
     facts.write_text(_CODE_COMPETITION.sub(r"\1false", text), encoding="utf-8")
     if read_competition(facts).code_competition:
         raise ConfigError(
-            f"{bundle / FACTS}: cannot find `code_competition = true`. Write it on its own line."
+            f"{bundle / COMPETITION_FILE}: cannot find `code_competition = true`. "
+            "Write it on its own line."
         )
     return made
 

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..competition import FACTS, Competition, Images
+from ..competition import COMPETITION_FILE, Competition, Images
 from ..exceptions import DataError
 from ..metrics import get_metric
 from ..reading import as_time, need_columns, parse_csv, values_of
-from ..reading.images import ends_of, find_images, named
+from ..reading.images import find_images, image_names, path_endings
 from ..reading.labels import columns_of_classes
 from .bundles import answer_kind
 from .csv_text import read_text_csv, write_csv
@@ -61,7 +61,7 @@ def rehearse(
     is_public = np.random.default_rng(seed + 1).permutation(len(test)) < public * len(test)
     solution = test[[comp.id, *comp.target]].assign(Usage=np.where(is_public, "Public", "Private"))
     write_csv(solution, folder / "solution.csv")
-    (folder / FACTS).write_text(_facts(comp), encoding="utf-8")
+    (folder / COMPETITION_FILE).write_text(_facts(comp), encoding="utf-8")
     if comp.kind == "images":
         _copy_images(comp, path, files, rest=rest, test=test)
     if comp.code_competition:
@@ -139,12 +139,12 @@ def _number(value: float) -> str:
 
 def _facts(comp: Competition) -> str:
     """Return the competition.toml of the bundle: the rules are accepted, there is no deadline."""
-    if comp.folder is None or not (comp.folder / FACTS).exists():
+    if comp.folder is None or not (comp.folder / COMPETITION_FILE).exists():
         raise DataError(
-            f"{comp.slug} was not read from a folder, so there is no {FACTS} for the bundle. "
-            "Read the competition from its folder."
+            f"{comp.slug} was not read from a folder, so there is no {COMPETITION_FILE} for the "
+            "bundle. Read the competition from its folder."
         )
-    text = (comp.folder / FACTS).read_text(encoding="utf-8")
+    text = (comp.folder / COMPETITION_FILE).read_text(encoding="utf-8")
     without_sandbox = re.sub(r"(?ms)^\[sandbox\]\n.*?(?=^\[|\Z)", "", text).rstrip()
     return without_sandbox + "\n\n[sandbox]\nrules_accepted = true\n"
 
@@ -176,12 +176,12 @@ def _copy_images(
             _copy(source, files / source.relative_to(path))
     columns = parse_csv(files / comp.test, nrows=0).columns
     visible = test[[c for c in columns if c in test and c not in comp.target]]
-    names = named(visible, id=comp.id, name=where.name)
+    names = image_names(visible, id=comp.id, name=where.name)
     for source, name in zip(test_files, names, strict=True):
         if source is not None:
             inside = source.relative_to(folder)
             spellings = {inside.as_posix(), inside.with_suffix("").as_posix()}
-            is_named = not spellings.isdisjoint(ends_of(name))
+            is_named = not spellings.isdisjoint(path_endings(name))
             _copy(source, files / where.test_folder / (inside if is_named else source.name))
 
 

@@ -1,12 +1,12 @@
 """Sweeps: declare trials, run them, resume what was interrupted, and rank what finished."""
 
-from .board import BoardRow, TrialResult, board
+from .board import BoardRow, board
 from .default_trials import default_trials, trials_of
 from .execution import folds_for
 from .repeats import Spread, repeat_spread, repeated
 from .results_csv import write_results
 from .run_local import run_local
-from .trial import Sweep, Trial
+from .trial import Sweep, Trial, TrialResult
 from .vault import Vault
 
 __all__ = [

@@ -7,28 +7,7 @@ from typing import Any
 from ..evidence import Comparison, compare
 from ..metrics import get_metric
 from ..predictions import Predictions
-from .trial import Trial
-
-
-@dataclass(frozen=True, eq=False)
-class TrialResult:
-    """The outcome of one trial in one sweep."""
-
-    trial: Trial
-    predictions: Predictions | None  # None when it failed or did not run
-    error: str = ""  # traceback, or why it did not run
-    reused: bool = False  # read from the vault instead of run again
-    not_run: bool = False  # it exceeds the budget
-
-    @property
-    def name(self) -> str:
-        """The trial's name."""
-        return self.trial.name
-
-    @property
-    def failed(self) -> bool:
-        """Whether the trial ran and ended in an error."""
-        return self.predictions is None and not self.not_run
+from .trial import TrialResult
 
 
 @dataclass(frozen=True)
@@ -87,7 +66,7 @@ def board(results: Sequence[TrialResult | Predictions]) -> list[BoardRow]:
             reused=preds in reused,
             peak_mb=preds.about.get("peak_mb"),
             gpu_peak_mb=preds.about.get("gpu_peak_mb"),
-            tta=_tested_tta(preds),
+            tta=tta if isinstance(tta := preds.about.get("tta"), dict) else None,
         )
         for preds in ranked
     ]
@@ -102,8 +81,3 @@ def finished_predictions(results: Sequence[TrialResult | Predictions]) -> list[P
 def ranked_predictions(members: Sequence[Predictions]) -> list[Predictions]:
     """Return predictions ranked by oof_score, best first; of equal scores the first stays first."""
     return sorted(members, key=lambda p: -get_metric(p.metric).gain(p.oof_score, 0))
-
-
-def _tested_tta(preds: Predictions) -> dict[str, Any] | None:
-    """Return the measured gain; a string is only the option that the model was given."""
-    return tta if isinstance(tta := preds.about.get("tta"), dict) else None

@@ -39,7 +39,8 @@ class Budget:
         if self.stop_after_s is not None and time.monotonic() - self.start >= self.stop_after_s:
             return f"not run: no trial starts after {self.stop_after_s:.0f} s"
         if self.max_epochs is not None:
-            cost, left = epochs_of(trial, self.comp) * self.n_fits, self.max_epochs - self.epochs
+            cost = epochs_of(trial.model, trial.params, self.comp) * self.n_fits
+            left = self.max_epochs - self.epochs
             if cost > left:
                 folds = "1 fold" if self.n_fits == 1 else f"{self.n_fits} folds"
                 return (
@@ -51,28 +52,21 @@ class Budget:
         return ""
 
 
-def epochs_of(trial: Trial, comp: Competition) -> int:
-    """Return the epochs of one fit, including epochs on frozen layers.
+def epochs_of(model: str, params: dict[str, Any], comp: Competition) -> int:
+    """Return the epochs of one fit of a trial's model, including epochs on frozen layers.
 
     A model that has no epochs, or that is not found, counts as 0.
     """
-    return _epochs(trial.model, trial.params, comp)
-
-
-def _epochs(model: str, params: dict[str, Any], comp: Competition) -> int:
     params = {**default_params(model, comp), **params}
     if isinstance(params.get("model"), str):  # a bag, which repeats this model n times
         n = int(params.get("n") or 1)
-        return n * _epochs(params["model"], params.get("params") or {}, comp)
+        return n * epochs_of(params["model"], params.get("params") or {}, comp)
     counts = (params.get(name) for name in ("epochs", "freeze_epochs"))
     return sum(int(n) for n in counts if isinstance(n, (int, float)))
 
 
 def default_params(model: str, comp: Competition) -> dict[str, Any]:
-    """Return the parameters of a model's function with their defaults, None for those without one.
-
-    The result is empty when the function is not found.
-    """
+    """Return the defaults of a model's function, None for no default; empty if it is not found."""
     from ..modeling import find_model
 
     try:

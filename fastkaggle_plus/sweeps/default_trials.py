@@ -7,11 +7,10 @@ from ..competition import Competition
 from ..exceptions import ConfigError, UnknownName
 from .trial import Sweep, Trial
 
-# Both train in minutes on a laptop, the second on some thousand short texts.
+# trains in minutes on a laptop
 _SMALL_NETWORK = dict(
     arch="tf_efficientnet_lite0", item=128, batch=96, method="squish", epochs=3, bs=32
 )
-_SHORT_TRAINING = dict(epochs=2)
 _BOOSTERS = ("lightgbm", "xgboost", "catboost")
 
 
@@ -27,14 +26,12 @@ def trials_of(
     if module is None and declared == "TRIALS":
         return default_trials(comp)
     trials: Any = getattr(module, declared, None)
-    if trials is None and declared != "TRIALS":
+    if module is None or (trials is None and declared != "TRIALS"):
         known = trial_lists(comp) if module else {}
         hint = f"Declare it in the competition's trials.py: {declared} = (Trial(...), ...)."
         raise UnknownName("list of trials", declared, known, hint)
-    problem = _problem(trials)
-    if problem:
-        file = module.__file__ if module else "trials.py"
-        raise ConfigError(f"{file}: {declared} must be a tuple of Trial, and {problem}")
+    if problem := _problem(trials):
+        raise ConfigError(f"{module.__file__}: {declared} must be a tuple of Trial, and {problem}")
     return Sweep(comp.slug, tuple(trials)).trials  # Sweep refuses two trials of one name
 
 
@@ -71,32 +68,27 @@ def default_trials(comp: Competition) -> tuple[Trial, ...]:
     The trial of one column is a baseline for the others and does not join the ensemble.
     """
     baseline = "how good a single column is: the baseline for all others"
+    about_boosting = "boosting finds more than a forest"
     trials = [
-        Trial("one_r", "forest.one_r_model", hypothesis=baseline, in_ensemble=False),
-        _trial("forest", "forest.forest_model", "a forest needs no tuning"),
-        _trial(
-            "hist_gb", "boosting.hist_gradient_boosting_model", "boosting finds more than a forest"
-        ),
-        _trial("ridge", "linear.ridge_model", "a linear model makes other errors than trees"),
+        Trial("one_r", "forest.one_r_model", {}, baseline, in_ensemble=False),
+        Trial("forest", "forest.forest_model", {}, "a forest needs no tuning"),
+        Trial("hist_gb", "boosting.hist_gradient_boosting_model", {}, about_boosting),
+        Trial("ridge", "linear.ridge_model", {}, "a linear model makes other errors than trees"),
     ]
     for name in filter(find_spec, _BOOSTERS):
         hypothesis = f"{name} treats categories in its own way"
-        trials.append(_trial(name, f"boosting.{name}_model", hypothesis))
+        trials.append(Trial(name, f"boosting.{name}_model", {}, hypothesis))
     if comp.kind == "images" and find_spec("fastai") and find_spec("timm"):
         hypothesis = "a pretrained network sees more than colours"
-        trials.append(_trial("network", "vision.vision_model", hypothesis, **_SMALL_NETWORK))
+        trials.append(Trial("network", "vision.vision_model", dict(_SMALL_NETWORK), hypothesis))
     if comp.kind == "text" and (arch := _installed_language_model()):
         hypothesis = "a pretrained language model knows what words mean"
-        params = dict(arch=arch, **_SHORT_TRAINING)
-        trials.append(_trial("language model", "text.text_model", hypothesis, **params))
+        params = dict(arch=arch, epochs=2)
+        trials.append(Trial("language model", "text.text_model", params, hypothesis))
     if comp.kind == "tabular" and find_spec("fastai"):
         hypothesis = "a net with embeddings makes other errors than trees"
-        trials.append(_trial("tabular", "tabular.tabular_model", hypothesis))
+        trials.append(Trial("tabular", "tabular.tabular_model", {}, hypothesis))
     return tuple(trials)
-
-
-def _trial(name: str, model: str, hypothesis: str, **params: Any) -> Trial:
-    return Trial(name, model, params, hypothesis)
 
 
 def _installed_language_model() -> str:

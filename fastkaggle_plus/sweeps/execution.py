@@ -13,10 +13,9 @@ from ..competition import Competition, load_comp
 from ..data import Data
 from ..exceptions import FastkaggleError
 from ..folds import Folds, make_folds
-from .board import TrialResult
 from .budget import Budget
-from .resume import environment_fingerprint, finished_run, run_keys
-from .trial import Sweep, Trial
+from .run_keys import environment_fingerprint, run_keys
+from .trial import Sweep, Trial, TrialResult
 from .vault import Vault
 
 
@@ -78,16 +77,6 @@ def folds_for(
     return make_folds(data.targs, n_folds=n_folds, seed=seed, holdout=holdout, **split)
 
 
-@dataclass(frozen=True)
-class Callbacks:
-    """Functions called while a sweep runs, see `run_local`."""
-
-    on_result: Callable[[TrialResult], None] | None = None
-    on_start: Callable[[Trial], None] | None = None
-    on_progress: Callable[[Trial, float, str], None] | None = None
-    on_split: Callable[[str], None] | None = None
-
-
 class SweepExecution:
     """One execution of a sweep: resume it, run its tasks anywhere, and finish each of them."""
 
@@ -99,11 +88,14 @@ class SweepExecution:
         *,
         vault: Vault,
         budget: Budget,
-        callbacks: Callbacks,
         data: Data | None = None,  # default: read from path
+        on_result: Callable[[TrialResult], None] | None = None,  # these three as in `run_local`
+        on_start: Callable[[Trial], None] | None = None,
+        on_split: Callable[[str], None] | None = None,
     ):
         self.sweep, self.comp, self.path, self.vault = sweep, comp, path, vault
-        self.budget, self.callbacks = budget, callbacks
+        self.budget, self.on_result = budget, on_result
+        self.on_start, self.on_split = on_start, on_split
         self.data = data or comp.read(path)
         self.folds = _folds(sweep, comp, self.data)
         self.keys = run_keys(sweep, comp, self.data, self.folds)
@@ -113,7 +105,7 @@ class SweepExecution:
     def resume(self) -> None:
         """Take finished trials from the vault, and check the split if others are left to run."""
         for trial in self.sweep.trials:
-            preds = finished_run(self.vault, trial, self.keys[trial.name])
+            preds = self.vault.get(self.keys[trial.name], name=trial.name)
             if preds is None:
                 self.pending.append(trial)
             else:
@@ -127,21 +119,16 @@ class SweepExecution:
             if refusal := self.budget.refuse(trial):
                 self._add(TrialResult(trial, None, refusal, not_run=True))
                 continue
-            if self.callbacks.on_start:
-                self.callbacks.on_start(trial)
+            if self.on_start:
+                self.on_start(trial)
             comp, key = str(self.comp.folder or self.comp.slug), self.keys[trial.name]
             yield TrialTask(trial, self.sweep, comp, str(self.path), str(self.vault.folder), key)
-
-    def report(self, task: TrialTask, share: float, step: str) -> None:
-        """Pass on the progress of a running trial."""
-        if self.callbacks.on_progress:
-            self.callbacks.on_progress(task.trial, share, step)
 
     def finish(self, task: TrialTask, error: str) -> None:
         """Add the result of a trial that ended; `error` is its traceback, empty for success."""
         if error:
             self.vault.put_error(task.key, self.comp.slug, task.trial.name, error)
-        preds = None if error else finished_run(self.vault, task.trial, task.key)
+        preds = None if error else self.vault.get(task.key, name=task.trial.name)
         self._add(TrialResult(task.trial, preds, error))
 
     @property
@@ -151,18 +138,18 @@ class SweepExecution:
 
     def _add(self, result: TrialResult) -> None:
         self._results[result.name] = result
-        if self.callbacks.on_result:
-            self.callbacks.on_result(result)
+        if self.on_result:
+            self.on_result(result)
 
     def _check_groups(self) -> None:
         """Report, once for all trials, a split that puts rows of one group on both sides."""
         from ..modeling.group_leaks import find_group_leak, warn_of_groups
 
-        metric, on_split = self.comp.metric, self.callbacks.on_split
-        if on_split is None:  # level 5 is the caller of run_local
+        metric = self.comp.metric
+        if self.on_split is None:  # level 5 is the caller of run_local
             warn_of_groups(self.data, self.folds, metric=metric, stacklevel=5)
         elif (leak := find_group_leak(self.data, self.folds, metric=metric)) is not None:
-            on_split(str(leak))
+            self.on_split(str(leak))
 
 
 def _folds(sweep: Sweep, comp: Competition, data: Data) -> Folds:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from ..competition import Competition
 from ..exceptions import ConfigError
 from ..predictions import Predictions
-from .board import TrialResult, finished_predictions
+from .board import finished_predictions
 from .budget import default_params
-from .trial import Trial
+from .trial import Trial, TrialResult
 
 _REPEAT = re.compile(r"^(?P<name>.+) #(?:[2-9]|[1-9][0-9]+)$")
 
@@ -51,17 +51,13 @@ def repeated(
             f"result: {', '.join(seedless)}. Give their functions a seed, or leave them out "
             "(--trials names the trials to run)."
         )
-    repeats = [
-        replace(
-            t,
-            name=f"{t.name} #{i + 1}",
-            params={**t.params, "seed": seeds[t.name] + i},
-            in_ensemble=False,
-        )
-        for i in range(1, n)
-        for t in trials
-    ]
-    return (*trials, *repeats)
+    repeats = list(trials)
+    for i in range(1, n):
+        for t in trials:
+            params = {**t.params, "seed": seeds[t.name] + i}
+            name = f"{t.name} #{i + 1}"
+            repeats.append(replace(t, name=name, params=params, in_ensemble=False))
+    return tuple(repeats)
 
 
 def repeat_spread(results: Sequence[TrialResult | Predictions]) -> list[Spread]:

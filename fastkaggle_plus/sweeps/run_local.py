@@ -1,22 +1,20 @@
 """Run a sweep on this machine: each trial in its own process, by default one trial per core."""
 
 import contextlib
-import functools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from ..competition import Competition
 from ..data import Data
 from ..environment import has_gpu
 from ..exceptions import ConfigError
-from .board import TrialResult
 from .budget import Budget
-from .execution import Callbacks, SweepExecution, run_trial
-from .fork_server import WorkerJob
-from .trial import Sweep, Trial
+from .execution import SweepExecution, run_trial
+from .trial import Sweep, Trial, TrialResult
 from .vault import Vault
-from .worker_pool import run_in_this_process, run_in_workers
+from .worker_pool import run_jobs
+from .worker_process import WorkerJob
 
 _PRELOAD = (  # what every trial needs
     "fastkaggle_plus.modeling.validation",
@@ -69,28 +67,28 @@ def run_local(
         budget=Budget(
             sweep, comp, max_trials=max_trials, max_epochs=max_epochs, stop_after_s=stop_after_s
         ),
-        callbacks=Callbacks(on_result, on_start, on_progress, on_split),
+        on_result=on_result,
+        on_start=on_start,
+        on_split=on_split,
     )
     execution.resume()
+
+    def report(job: WorkerJob, share: float, step: str) -> None:
+        if on_progress is not None:
+            on_progress(job.task.trial, share, step)
+
     if execution.pending:
         if workers is None:
             workers = _default_workers(execution, threads)
-        run_jobs = functools.partial(run_in_workers, workers=workers)
-        ended = (run_jobs if workers else run_in_this_process)(
-            run_trial,
-            _jobs(execution, threads),
-            on_progress=lambda job, share, step: execution.report(job.task, share, step),
+        jobs = (
+            WorkerJob(task, (*_PRELOAD, *_preload(task.trial, comp)), threads)
+            for task in execution.tasks()
         )
+        ended = run_jobs(run_trial, jobs, workers=workers, on_progress=report)
         with contextlib.closing(ended):
             for job, error in ended:
                 execution.finish(job.task, error)
     return execution.results
-
-
-def _jobs(execution: SweepExecution, threads: int) -> Iterator[WorkerJob]:
-    for task in execution.tasks():
-        preload = (*_PRELOAD, *_preload(task.trial, execution.comp))
-        yield WorkerJob(task, preload, threads)
 
 
 def _default_workers(execution: SweepExecution, threads: int) -> int:

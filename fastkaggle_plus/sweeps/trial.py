@@ -1,11 +1,13 @@
-"""Trial and Sweep: declared configurations, as plain data."""
+"""Trial and Sweep: declared configurations, as plain data. TrialResult: what a trial gave."""
 
 import hashlib
 import json
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
-from ..exceptions import ConfigError
+from ..exceptions import ConfigError, UnknownName
+from ..predictions import Predictions
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,27 @@ class Trial:
         return hashlib.sha256(facts.encode()).hexdigest()[:16]
 
 
+@dataclass(frozen=True, eq=False)
+class TrialResult:
+    """The outcome of one trial in one sweep."""
+
+    trial: Trial
+    predictions: Predictions | None  # None when it failed or did not run
+    error: str = ""  # traceback, or why it did not run
+    reused: bool = False  # read from the vault instead of run again
+    not_run: bool = False  # it exceeds the budget
+
+    @property
+    def name(self) -> str:
+        """The trial's name."""
+        return self.trial.name
+
+    @property
+    def failed(self) -> bool:
+        """Whether the trial ran and ended in an error."""
+        return self.predictions is None and not self.not_run
+
+
 @dataclass(frozen=True)
 class Sweep:
     """A set of trials on one competition, with one split."""
@@ -76,7 +99,16 @@ class Sweep:
         return json.dumps(asdict(self), sort_keys=True)
 
 
-def sweep_from_json(text: str) -> Sweep:
-    """Read a sweep from the JSON of `Sweep.to_json`."""
-    facts = json.loads(text)
-    return Sweep(**{**facts, "trials": tuple(Trial(**row) for row in facts["trials"])})
+Named = TypeVar("Named", Trial, Predictions)
+
+
+def select_by_name(
+    trials: Sequence[Named],  # declared trials, or the predictions of finished ones
+    names: Collection[str],
+) -> list[Named]:
+    """Return the trials of these names, in their order. Raises UnknownName."""
+    by_name = {trial.name: trial for trial in trials}
+    for name in names:
+        if name not in by_name:
+            raise UnknownName("trial", name, by_name)
+    return [by_name[name] for name in names]

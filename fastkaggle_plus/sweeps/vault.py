@@ -7,7 +7,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -109,16 +109,14 @@ class Vault:
         """Store a failed run with its traceback. The next sweep tries it again."""
         return self._write(StoredRun(key, slug, trial, "error", error=error, facts=facts))
 
-    def get(self, key: str) -> Predictions | None:
-        """Return the predictions of a finished run.
+    def get(self, key: str, *, name: str = "") -> Predictions | None:
+        """Return the predictions of a finished run, with the trial's present name if it is given.
 
         None if it has not finished, or if its file is missing or damaged.
         """
         for run in self._select("key = ? and status = 'done'", key):
-            try:
-                return self.load(run)
-            except (DataError, FileNotFoundError):
-                return None
+            with suppress(DataError, FileNotFoundError):
+                return replace(self.load(run), name=name or run.trial)
         return None
 
     def runs(self, slug: str | None = None) -> list[StoredRun]:
@@ -146,7 +144,8 @@ class Vault:
             if run.status == "done" and run.trial not in found:
                 preds = replace(self.load(run), name=run.trial)
                 newest = newest or preds
-                if _same_rows_and_split(preds, newest):
+                is_same_split = np.array_equal(preds.folds, newest.folds)
+                if is_same_split and np.array_equal(preds.ids, newest.ids):
                     found[run.trial] = preds
             elif run.status != "done" and run.trial not in trials:
                 failed[run.trial] = run.error
@@ -168,7 +167,3 @@ class Vault:
             row = {**asdict(run), "facts": as_json(run.facts)}
             db["runs"].upsert(row, pk="key")  # type: ignore[union-attr]
         return run
-
-
-def _same_rows_and_split(a: Predictions, b: Predictions) -> bool:
-    return np.array_equal(a.folds, b.folds) and np.array_equal(a.ids, b.ids)

@@ -7,57 +7,69 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import multiprocessing
+import sys
+import types
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 from ..environment import numeric_threads
-from .fork_server import RunJob, WorkerJob, describe_exit, end_process, limited_threads, serve
+from .fork_server import serve
+from .worker_process import RunJob, WorkerJob, describe_exit, end_process, limited_threads
 
 OnProgress = Callable[[WorkerJob, float, str], None]  # (job, share done, step)
+Ended = Generator[tuple[WorkerJob, str]]  # jobs that ended, with a traceback; "" for success
 
 
-def run_in_workers(
+def run_jobs(
     run: RunJob,  # a function at the top level of a module
     jobs: Iterator[WorkerJob],  # read one by one, whenever a worker is free
     *,
-    workers: int,  # processes at a time
+    workers: int,  # processes at a time; 0: one job after the other in this process
     on_progress: OnProgress,
-) -> Generator[tuple[WorkerJob, str]]:
+) -> Ended:
     """Yield (job, traceback) as jobs end, with an empty traceback for success.
 
-    A process that dies is an error of its job only. All processes end when the iterator is closed
+    A worker that dies is an error of its job only. All processes end when the iterator is closed
     or this process dies.
     """
-    numbered, running = enumerate(jobs), dict[int, WorkerJob]()
+    if workers == 0:
+        for job in jobs:
+            with limited_threads(job.threads):
+                error = run(job.task, functools.partial(on_progress, job), None)
+            yield job, error
+        return
+    waiting, running = enumerate(jobs), dict[int, WorkerJob]()
     while True:
-        with _ServerProcess(run) as server:
-            while True:
-                while len(running) < workers and (next_job := next(numbered, None)) is not None:
-                    running[next_job[0]] = next_job[1]
-                    server.send(next_job)
-                if not running:
-                    return
-                message = server.receive()
-                if message is None:
-                    break
-                number, kind, value = message
-                if kind == "progress":
-                    on_progress(running[number], *value)
-                else:
-                    yield running.pop(number), value
-        for number in list(running):
+        with contextlib.closing(_ServerProcess(run)) as server:
+            yield from _run_on(server, waiting, running, workers, on_progress)
+        if not running:
+            return
+        for number in list(running):  # the server died; the next one runs the waiting jobs
             yield running.pop(number), server.cause_of_death
 
 
-def run_in_this_process(
-    run: RunJob, jobs: Iterator[WorkerJob], *, on_progress: OnProgress
-) -> Generator[tuple[WorkerJob, str]]:
-    """Do the same as `run_in_workers`, one job after the other and without another process."""
-    for job in jobs:
-        with limited_threads(job.threads):
-            error = run(job.task, functools.partial(on_progress, job), None)
-        yield job, error
+def _run_on(
+    server: _ServerProcess,
+    waiting: Iterator[tuple[int, WorkerJob]],
+    running: dict[int, WorkerJob],
+    workers: int,
+    on_progress: OnProgress,
+) -> Ended:
+    """Run the waiting jobs until all have ended or the server dies."""
+    while True:
+        for number, job in itertools.islice(waiting, workers - len(running)):
+            running[number] = job
+            server.send(number, job)
+        message = server.receive() if running else None
+        if message is None:
+            return
+        number, kind, value = message
+        if kind == "progress":
+            on_progress(running[number], *value)
+        else:
+            yield running.pop(number), value
 
 
 class _ServerProcess:
@@ -67,20 +79,18 @@ class _ServerProcess:
         context = multiprocessing.get_context("spawn")
         self.pipe, servers_end = context.Pipe()
         self.process = context.Process(target=serve, args=(servers_end, run))
-        with numeric_threads(1):  # a thread pool in the server would make a fork unsafe
+        # a thread pool in the server would make a fork unsafe
+        with numeric_threads(1), _hidden_main_module():
             self.process.start()
         servers_end.close()
 
-    def __enter__(self) -> _ServerProcess:
-        return self
-
-    def __exit__(self, *error: object) -> None:
+    def close(self) -> None:
         self.pipe.close()  # ends the server
         end_process(self.process)
 
-    def send(self, numbered_job: tuple[int, WorkerJob]) -> None:
+    def send(self, number: int, job: WorkerJob) -> None:
         with contextlib.suppress(OSError):  # the server died: `receive` reports it
-            self.pipe.send(numbered_job)
+            self.pipe.send((number, job))
 
     def receive(self) -> tuple[int, str, Any] | None:
         """Return the next message: number of the job, kind, value; None if the server died."""
@@ -91,10 +101,22 @@ class _ServerProcess:
 
     @property
     def cause_of_death(self) -> str:
-        code = self.process.exitcode or 0
-        advice = ""
-        if code > 0:
-            advice = ' In a script, start trials under `if __name__ == "__main__":`.'
-        elif code < 0:
-            advice = " It imports the packages of all trials: check that there is enough memory."
-        return f"The process that starts the trials died ({describe_exit(code)}).{advice}"
+        how = describe_exit(self.process.exitcode or 0)
+        return (
+            f"The process that starts the trials died ({how}). "
+            "It imports the packages of all trials: check that there is enough memory."
+        )
+
+
+@contextlib.contextmanager
+def _hidden_main_module() -> Iterator[None]:
+    """Keep a new process from importing the user's script, which trials do not need.
+
+    The script would start its sweep again, unless it has an `if __name__ == "__main__":`.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..sweeps.board import TrialResult
-    from ..sweeps.trial import Sweep, Trial
+    from ..sweeps.trial import Sweep, Trial, TrialResult
 
 
 class RunCallbacks:

@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..competition import FACTS, list_comps
+from ..competition import COMPETITION_FILE, list_comps
 from ..environment import has_credential_variables, home, iskaggle, token_files
 from ..exceptions import FastkaggleError
 
@@ -81,7 +81,7 @@ def _sandbox() -> HealthCheck:
         with tempfile.TemporaryDirectory() as folder:
             bundle = Path(folder) / "bundles" / "two-rows"
             (bundle / "files").mkdir(parents=True)
-            (bundle / FACTS).write_text(
+            (bundle / COMPETITION_FILE).write_text(
                 'task = "binary"\nmetric = "accuracy"\nid = "id"\ntarget = "y"\n'
             )
             (bundle / "solution.csv").write_text("id,y,Usage\n1,0,Public\n2,1,Private\n")

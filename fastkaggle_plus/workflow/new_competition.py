@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..competition import FACTS, builtin_folder, read_competition
+from ..competition import COMPETITION_FILE, builtin_folder, read_competition
 from ..exceptions import ConfigError
 from ..reading.infer import infer_competition
 
@@ -47,7 +47,9 @@ def new_comp(
     folder = Path(dest if dest is not None else "competitions")
     folder = folder if folder.name == slug else folder / slug
     if folder.exists():
-        raise ConfigError(f"{folder} exists already. Edit its {FACTS}, or give another dest.")
+        raise ConfigError(
+            f"{folder} exists already. Edit its {COMPETITION_FILE}, or give another dest."
+        )
     given = {
         "kind": kind,
         "title": slug.replace("-", " ").capitalize(),
@@ -57,11 +59,15 @@ def new_comp(
     inferred = infer_competition(Path(data), given) if data is not None else {}
     defaults = {**_KIND_FACTS.get(kind, {}), **_TASK_FACTS.get(str(facts.get("task")), {})}
     template = builtin_folder() / "_template"
-    toml = fill((template / FACTS).read_text(encoding="utf-8"), {**defaults, **inferred, **given})
-    shutil.copytree(template, folder, ignore=shutil.ignore_patterns("__pycache__", FACTS))
+    toml = fill(
+        (template / COMPETITION_FILE).read_text(encoding="utf-8"), {**defaults, **inferred, **given}
+    )
+    shutil.copytree(
+        template, folder, ignore=shutil.ignore_patterns("__pycache__", COMPETITION_FILE)
+    )
     try:
-        (folder / FACTS).write_text(toml, encoding="utf-8")
-        read_competition(folder / FACTS)
+        (folder / COMPETITION_FILE).write_text(toml, encoding="utf-8")
+        read_competition(folder / COMPETITION_FILE)
     except ConfigError:
         shutil.rmtree(folder)
         raise

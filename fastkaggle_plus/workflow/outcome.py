@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..competition import Competition
 from ..predictions import Predictions
-from ..sweeps.board import BoardRow, TrialResult
+from ..sweeps.board import BoardRow
 from ..sweeps.repeats import Spread
+from ..sweeps.trial import TrialResult
 
 if TYPE_CHECKING:
     from ..kaggle_client import KernelOutput, KernelStatus, KernelVersion, Submission

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..competition import FACTS, Competition, load_comp, read_competition
+from ..competition import COMPETITION_FILE, Competition, load_comp, read_competition
 from ..environment import rehearsing
 from ..exceptions import ConfigError, UnknownName
 from ..sandbox import answered_by_file, rehearse, running
@@ -59,10 +59,10 @@ def rehearsal(
         folders = _given_bundle(comp, home, Path(bundles))
     else:
         folders = _made_bundle(comp, home, None if data is None else Path(data), seed)
-    facts = read_competition(folders.bundles / comp.slug / FACTS)
+    facts = read_competition(folders.bundles / comp.slug / COMPETITION_FILE)
     if as_files := as_files and facts.code_competition:
         folders = _accept_files(folders, comp.slug)
-        facts = read_competition(folders.bundles / comp.slug / FACTS)
+        facts = read_competition(folders.bundles / comp.slug / COMPETITION_FILE)
     with (
         running(folders.bundles, state=folders.kaggle / "sandbox") as server,
         rehearsing(server.url, user=server.user, key=server.key, token=server.token),
@@ -77,8 +77,8 @@ def _given_bundle(comp: Competition, home: Path, bundles: Path) -> _Folders:
         raise UnknownName(
             "bundle",
             comp.slug,
-            [p.parent.name for p in bundles.glob(f"*/{FACTS}")],
-            f"A bundle is a folder in {bundles} with {FACTS}, files/ and solution.csv.",
+            [p.parent.name for p in bundles.glob(f"*/{COMPETITION_FILE}")],
+            f"A bundle is a folder in {bundles} with {COMPETITION_FILE}, files/ and solution.csv.",
         )
     kaggle = home / f"bundle-{_fingerprint(_file_hashes(bundle))}"
     return _Folders(bundles, kaggle, kaggle / "data")
@@ -133,7 +133,7 @@ def _make_once(folder: Path, make: Callable[[Path], object]) -> None:
 
 def _affects_rows(file: Path, comp: Competition, source: Path, *, has_own: bool) -> bool:
     """Say whether the rows of a rehearsal may depend on a file."""
-    if file.parent != comp.folder or file.name == FACTS:
+    if file.parent != comp.folder or file.name == COMPETITION_FILE:
         return True
     return file.name not in _NO_SOURCE and (
         has_own or (source == comp.folder and file.suffix != ".py")

@@ -11,7 +11,7 @@ import numpy as np
 from ..competition import Competition
 from ..data import Data
 from ..ensembling import ensemble, write_lock
-from ..exceptions import ConfigError, DataError, UnknownName
+from ..exceptions import ConfigError, DataError
 from ..kaggle_client import setup_comp, submit
 from ..metrics import get_metric
 from ..predictions import Predictions
@@ -21,7 +21,7 @@ from ..sweeps.default_trials import trials_of
 from ..sweeps.repeats import repeat_spread, repeated
 from ..sweeps.results_csv import write_results
 from ..sweeps.run_local import run_local
-from ..sweeps.trial import Sweep, Trial
+from ..sweeps.trial import Sweep, select_by_name
 from ..sweeps.vault import Vault
 from .callbacks import RunCallbacks
 from .outcome import RunOutcome, SweepOutcome
@@ -126,7 +126,10 @@ def sweep(
         slug, dest, seed, bundles=bundles, data=data, live=live, callbacks=callbacks, as_files=True
     ) as work:
         comp = work.comp
-        chosen = repeated(_select(trials_of(comp, declared), trials), repeats, comp=comp)
+        chosen = trials_of(comp, declared)
+        if trials:
+            chosen = tuple(select_by_name(chosen, dict.fromkeys(trials)))
+        chosen = repeated(chosen, repeats, comp=comp)
         path, read = _download(work)
         plan = Sweep(comp.slug, chosen, n_folds, seed, holdout)
         measured = _measure(work, plan, path, read, **limits)
@@ -146,17 +149,6 @@ def _check_accepts_files(comp: Competition) -> None:
             f"Kaggle and submits it; `fkp sweep {comp.slug} --live` measures its trials here on "
             "the real rows and submits nothing."
         )
-
-
-def _select(trials: tuple[Trial, ...], names: Sequence[str] | None) -> tuple[Trial, ...]:
-    """Return the trials with these names; all if no names are given."""
-    if not names:
-        return trials
-    by_name = {t.name: t for t in trials}
-    for name in names:
-        if name not in by_name:
-            raise UnknownName("trial", name, by_name)
-    return tuple(by_name[name] for name in dict.fromkeys(names))
 
 
 def _download(work: Workspace) -> tuple[Path, Data]:

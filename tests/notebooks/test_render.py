@@ -169,6 +169,15 @@ def test_a_table_that_data_py_reads_is_written_before_it(folder):
     )
 
 
+def test_the_changes_of_cleaning_csv_are_written_before_the_data_is_read(folder):
+    cleaning = "file,action,label\n12,remove,\n15,relabel,1"
+    (folder / "cleaning.csv").write_text(cleaning + "\n")
+    rendered = render_notebook(load_comp(folder))
+    assert written_files(rendered)["code/some-comp/cleaning.csv"] == cleaning
+    paths = [c.split()[1] for c in sources(rendered) if c.startswith("%%writefile")]
+    assert paths.index("code/some-comp/cleaning.csv") < paths.index("code/some-comp/data.py")
+
+
 def test_competition_toml_alone_is_enough(folder):
     for name in ("data.py", "trials.py", "notebook.py"):
         (folder / name).unlink()

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from fastkaggle_plus.exceptions import DataError, UnreadableImage
-from fastkaggle_plus.reading.image_files import open_image, opened, size_px
+from fastkaggle_plus.reading.image_files import open_header, open_image, size_px
 
 from .pictures import BROKEN, ODD, broken_file, odd_file, save, smooth, turned
 
@@ -53,7 +53,7 @@ def test_the_eight_exif_orientations(tmp_path, orientation, suffix):
         )
         < 4
     )
-    with opened(file) as header:
+    with open_header(file) as header:
         assert size_px(header) == (64, 96)
 
 

@@ -78,7 +78,7 @@ def test_epochs_of_all_folds_count_and_so_do_frozen_ones(toy, tmp_path):
     ],
 )
 def test_epochs_come_from_the_trial_or_its_function(toy, trial, epochs):
-    assert epochs_of(trial, toy) == epochs
+    assert epochs_of(trial.model, trial.params, toy) == epochs
 
 
 def test_the_time_limit_only_stops_further_starts(toy, tmp_path, monkeypatch):

@@ -39,6 +39,9 @@ def sweep(toy, trials, tmp_path, **kw):
     return run_local(Sweep("toy", tuple(trials), n_folds=3), toy, toy.folder, vault=vault, **kw)
 
 
+THREADED = """import threading, time
+threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+"""
 NET_AND_BAG = (
     Trial("net", "models.epochs"),
     Trial("bag", "bagging.bag_model", {"model": "forest.tree_model", "n": 2}),
@@ -188,8 +191,7 @@ def test_progress_is_reported_in_order(mixed, toy, tmp_path, workers):
 def test_processes_start_from_scratch_after_a_package_that_starts_threads(
     toy, tmp_path, monkeypatch
 ):
-    code = "threading.Thread(target=time.sleep, args=(60,), daemon=True).start()"
-    (tmp_path / "threaded.py").write_text(f"import threading, time\n{code}\n")
+    (tmp_path / "threaded.py").write_text(THREADED)
     paths = [str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
     (toy.folder / "models.py").write_text(
@@ -224,23 +226,41 @@ def test_a_split_of_groups_is_reported_once_before_the_first_trial(toy, tmp_path
     assert [w.filename for w in warned if issubclass(w.category, GroupsOverlap)] == [__file__]
 
 
-@pytest.mark.slow
-def test_a_killed_sweep_resumes_with_the_trial_that_was_running(toy, tmp_path):
-    code = f"""
+def script_of(toy, trials, tmp_path):
+    """Return a script that runs these trials, without `if __name__ == "__main__":`."""
+    return f"""
 from fastkaggle_plus.competition import load_comp
 from fastkaggle_plus.sweeps import Sweep, Trial, Vault, run_local
-if __name__ == "__main__":
-    trials = tuple(
-        Trial(
-            f"tree{{n}}",
-            "models.counted",
-            {{"n_leaves": n, "log": {str(tmp_path / "log")!r}, "wait": 1.0 if n > 3 else 0.0}},
-        )
-        for n in (2, 3, 4, 5)
-    )
-    comp, vault = load_comp({str(toy.folder)!r}), Vault({str(tmp_path / "vault")!r})
-    run_local(Sweep("toy", trials, n_folds=3), comp, comp.folder, vault=vault, workers=1)
+print("the script starts")
+comp, vault = load_comp({str(toy.folder)!r}), Vault({str(tmp_path / "vault")!r})
+sweep = Sweep("toy", {trials!r}, n_folds=3)
+for result in run_local(sweep, comp, comp.folder, vault=vault, workers=1):
+    print(result.name, result.error or "done")
 """
+
+
+@pytest.mark.parametrize("from_stdin", [False, True])
+def test_a_script_runs_once_without_asking_for_its_name(toy, tmp_path, from_stdin):
+    (toy.folder / "preloaded.py").write_text(f'PRELOAD = ("threaded",)\n{MODELS}')
+    (tmp_path / "threaded.py").write_text(THREADED)  # the second trial is not forked
+    trials = (*counted(toy, 2), Trial("net", "preloaded.epochs"))
+    script = tmp_path / "sweep.py"
+    script.write_text(script_of(toy, trials, tmp_path))
+    done = subprocess.run(
+        [sys.executable, "-" if from_stdin else str(script)],
+        input=script.read_text() if from_stdin else None,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.splitlines() == ["the script starts", "tree2 done", "net done"]
+    assert done.stderr == "" and done.returncode == 0
+
+
+@pytest.mark.slow
+def test_a_killed_sweep_resumes_with_the_trial_that_was_running(toy, tmp_path):
+    trials = (*counted(toy, 2, 3), *counted(toy, 4, 5, wait=1.0))
+    code = script_of(toy, trials, tmp_path)
     script = tmp_path / "sweep.py"
     script.write_text(code)
     first = subprocess.Popen([sys.executable, str(script)])

@@ -1,17 +1,15 @@
-"""Resume a sweep: look up finished trials in the vault, by all that could change their result."""
+"""Keys of a sweep's runs in the vault: hashes of all that could change their result."""
 
 import hashlib
 import importlib.metadata
 import platform
-from dataclasses import replace
 from pathlib import Path
 
-from ..competition import Competition
+from ..competition import COMPETITION_FILE, Competition
 from ..data import Data
 from ..folds import Folds
-from ..predictions import Predictions
 from .trial import Sweep, Trial
-from .vault import Vault, run_key
+from .vault import run_key
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _NO_MODEL_CODE = ("notebook.py", "rehearsal.py", "trials.py")  # of a competition's folder
@@ -32,12 +30,6 @@ def run_keys(sweep: Sweep, comp: Competition, data: Data, folds: Folds) -> dict[
     }
 
 
-def finished_run(vault: Vault, trial: Trial, key: str) -> Predictions | None:
-    """Return the predictions of a finished trial, None if it has not finished."""
-    preds = vault.get(key)
-    return replace(preds, name=trial.name) if preds is not None else None
-
-
 def code_fingerprint(comp: Competition, trial: Trial) -> str:
     """Return a hash of the code that a trial's result depends on.
 
@@ -49,7 +41,7 @@ def code_fingerprint(comp: Competition, trial: Trial) -> str:
     for room in ("evidence", "modeling", "reading"):
         files += sorted((_PACKAGE / room).rglob("*.py"))
     if comp.folder:
-        files += [comp.folder / "competition.toml", *sorted(comp.folder.glob("*.py"))]
+        files += [comp.folder / COMPETITION_FILE, *sorted(comp.folder.glob("*.py"))]
     code = [f.read_bytes() for f in files if f.name in own or f.name not in _NO_MODEL_CODE]
     return hashlib.sha256(b"\0".join(code)).hexdigest()[:16]
 

@@ -1,0 +1,95 @@
+"""The process of a worker: it does one job, reports progress, and ends with the fork server."""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+from ..environment import numeric_threads
+
+_END_TIMEOUT_S = 5.0  # for a process to end before it is killed
+
+Report = Callable[[float, str], None]  # reports progress: (share done, step)
+
+# Runs (task, report, memory in MB that packages of other jobs take; None without an own process),
+# and returns a traceback, or an empty string for success.
+RunJob = Callable[[Any, Report, float | None], str]
+
+
+@dataclass(frozen=True)
+class WorkerJob:
+    """The work of one process."""
+
+    task: Any  # passed to the run function; plain data
+    preload: tuple[str, ...] = ()  # packages that the server imports first
+    threads: int = 1  # numeric threads
+
+
+def work(
+    pipe: Connection,  # receives ("progress", (share done, step)), and at last ("end", traceback)
+    run: RunJob,
+    job: WorkerJob,
+    foreign_mb: float,
+    inherited: Connection | None,  # the server's own pipe, which a fork copies
+) -> None:
+    """Do one job. This is the main function of a worker process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the calling process decides what Ctrl-C does
+    if inherited is not None:
+        inherited.close()
+    threading.Thread(target=_end_with_server, daemon=True).start()
+    if numpy := sys.modules.get("numpy"):
+        numpy.random.seed()  # a fork would continue the server's random numbers
+
+    def report(share: float, step: str) -> None:
+        pipe.send(("progress", (share, step)))
+
+    with limited_threads(job.threads):
+        pipe.send(("end", run(job.task, report, foreign_mb)))
+
+
+def _end_with_server() -> None:
+    """End this process when the server has ended, so that no kill leaves a process behind."""
+    server: Any = multiprocessing.parent_process()
+    while os.getppid() == server.pid:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+@contextlib.contextmanager
+def limited_threads(n: int) -> Iterator[None]:
+    """Use n numeric threads in the block, also by libraries that were imported before."""
+    from threadpoolctl import threadpool_limits  # a dependency of scikit-learn
+
+    torch = sys.modules.get("torch")  # has its own thread pools
+    before = torch.get_num_threads() if torch else 0
+    with numeric_threads(n), threadpool_limits(n):
+        if torch:
+            torch.set_num_threads(n)
+        try:
+            yield
+        finally:
+            if torch:
+                torch.set_num_threads(before)
+
+
+def end_process(process: Any) -> None:
+    """Wait for a process to end, and kill it after 5 s."""
+    process.join(_END_TIMEOUT_S)
+    if process.exitcode is None:
+        process.kill()
+        process.join()
+
+
+def describe_exit(code: int) -> str:
+    """Return how a process ended, as in killed by SIGKILL."""
+    if code < 0:
+        with contextlib.suppress(ValueError):
+            return f"killed by {signal.Signals(-code).name}"
+    return f"exit status {code}"
