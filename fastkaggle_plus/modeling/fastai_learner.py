@@ -4,6 +4,8 @@ import warnings
 from importlib import import_module
 from typing import Any
 
+import numpy as np
+
 from ..exceptions import needs_extra
 from . import progress
 
@@ -15,6 +17,23 @@ def import_fastai(
     with needs_extra(part), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return import_module(f"fastai.{part}.all")
+
+
+class ShuffledBatches:
+    """The order of a loader of shuffled batches; like fastai it leaves out a last, smaller one."""
+
+    def __init__(self, n: int, bs: int):
+        self.rows = np.resize(np.arange(n), max(2, n))  # batch norm needs two
+        self.bs = min(bs, len(self.rows))
+
+    def __len__(self) -> int:
+        return len(self.rows) // self.bs
+
+    def shuffled(self) -> list[Any]:
+        """Return the places in `rows` of each batch, as tensors."""
+        import torch
+
+        return list(torch.randperm(len(self.rows)).split(self.bs))[: len(self)]
 
 
 def quiet_learner(

@@ -153,7 +153,16 @@ def _measure(
         return None
     if n_folds == 1:  # a holdout: grouped folds of about its size
         n_folds = round(1 / max((assignment >= 0).mean(), 0.1))
-    few = _take(data, rows)
+    test = np.arange(min(1, len(data.test)))  # one row: a fit predicts test rows too
+    few = dataclasses.replace(
+        data,
+        train=data.train.take(rows),
+        test=data.test.take(test),
+        ids=data.ids[rows],
+        test_ids=data.test_ids[test],
+        groups=None,
+        time=None,
+    )
     grouped = make_folds(
         few.targs,
         n_folds=max(min(n_folds, MOST_FITS, n_groups), 2),
@@ -191,20 +200,6 @@ def _renumbered(assignment: Array) -> Array:
     """Return at most MOST_FITS folds, numbered without gaps; the other rows are only fitted on."""
     used = np.unique(assignment[assignment >= 0])[:MOST_FITS]
     return np.where(np.isin(assignment, used), np.searchsorted(used, assignment), -1)
-
-
-def _take(data: Data, rows: Array) -> Data:
-    """Return these training rows and one test row: a fit predicts test rows too."""
-    test = np.arange(min(1, len(data.test)))
-    return dataclasses.replace(
-        data,
-        train=data.train.take(rows),
-        test=data.test.take(test),
-        ids=data.ids[rows],
-        test_ids=data.test_ids[test],
-        groups=None,
-        time=None,
-    )
 
 
 def _codes(groups: Array) -> Array:

@@ -3,29 +3,17 @@
 from collections.abc import Callable
 from typing import Any
 
-from ..exceptions import UnknownName
-
-PRECISIONS = ("auto", "fp32", "bf16", "fp16")
-
-
-def check_precision(precision: str) -> None:
-    """Raise UnknownName for a word that names no precision."""
-    if precision not in PRECISIONS:
-        raise UnknownName("precision", precision, PRECISIONS)
+import torch
 
 
 def autocast(precision: str, device: Any) -> Any:
     """Return torch's autocast context for bf16 or fp16; for fp32 the context changes nothing."""
-    import torch
-
     dtype = torch.float16 if precision == "fp16" else torch.bfloat16
     return torch.autocast(device.type, dtype, enabled=precision != "fp32")
 
 
 def cpu_has_bf16() -> bool:
     """Say whether the CPU multiplies matrices in bf16. Other CPUs emulate it, slowly."""
-    import torch
-
     return any(
         getattr(torch.cpu, f"_is_{name}_supported", bool)() for name in ("amx_tile", "avx512_bf16")
     )
@@ -33,16 +21,12 @@ def cpu_has_bf16() -> bool:
 
 def is_out_of_memory(e: Exception) -> bool:
     """Say whether an error means that memory ran out, on a GPU or a CPU."""
-    import torch
-
     messages = ("can't allocate memory", "not enough memory")
     return isinstance(e, torch.OutOfMemoryError) or any(m in str(e) for m in messages)
 
 
 def clear_memory() -> None:
     """Release the GPU memory that no tensor uses any more."""
-    import torch
-
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 

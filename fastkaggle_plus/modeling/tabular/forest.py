@@ -55,16 +55,14 @@ def forest_model(
         x = encode(table)
         kind = RandomForestClassifier if table.vocab else RandomForestRegressor
         forest = kind(random_state=seed, n_jobs=1, bootstrap=True, **settings).fit(x, table.targs)
-        trees = [_Tree(t, getattr(forest, "classes_", None), encode) for t in forest.estimators_]
-        whole = _Tree(forest, getattr(forest, "classes_", None), encode)
+        whole, *trees = [
+            _Tree(tree, getattr(forest, "classes_", None), encode)
+            for tree in (forest, *forest.estimators_)
+        ]
         judges = [partial(tree.predict_rows, x, table) for tree in trees]
-        return FittedFunction(
-            whole,
-            shares(encode.names, forest.feature_importances_),
-            *out_of_bag(table, zip(forest.estimators_samples_, judges, strict=True)),
-            estimator=forest,
-            members=list(trees),
-        )
+        oob = out_of_bag(table, zip(forest.estimators_samples_, judges, strict=True))
+        importances = shares(encode.names, forest.feature_importances_)
+        return FittedFunction(whole, importances, *oob, estimator=forest, members=list(trees))
 
     return Model("forest", fit, {**settings, "seed": seed})
 
@@ -157,13 +155,11 @@ class _Tree:
     encode: OrdinalEncoder
 
     def __call__(self, table: Table) -> Array:
-        return self._predict(self.encode(table), table)
+        return self.predict_rows(self.encode(table), table, slice(None))
 
-    def predict_rows(self, x: Array, table: Table, rows: Array) -> Array:
+    def predict_rows(self, x: Array, table: Table, rows: Array | slice) -> Array:
         """Predict some rows of a table that is encoded as `x`."""
-        return self._predict(x[rows], table)
-
-    def _predict(self, x: Array, table: Table) -> Array:
+        x = x[rows]
         if table.vocab:
             return class_columns(self.estimator.predict_proba(x), self.classes, table)
         return np.asarray(self.estimator.predict(x)).reshape(len(x), -1)

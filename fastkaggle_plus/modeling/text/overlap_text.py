@@ -67,13 +67,7 @@ class SentenceVectors:
     Each distinct text is computed once: folds share the cache.
     """
 
-    def __init__(
-        self,
-        arch: str = "",  # "" = default_arch(); a name on the hub, or a folder
-        *,
-        bs: int = 64,  # texts per batch
-        max_len: int = 256,  # tokens per text; longer texts are cut
-    ):
+    def __init__(self, arch: str = "", *, bs: int = 64, max_len: int = 256):  # as in cosine_model
         self.arch, self.bs, self.max_len = arch, bs, max_len
         self.cache: dict[str, Array] = {}
 

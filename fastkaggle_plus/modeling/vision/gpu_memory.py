@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from ...exceptions import DataError
 from ..hardware import autocast, clear_memory, is_out_of_memory
 from ..hyperparameters import LEAST_BS, check_batches, check_whole
@@ -38,8 +40,6 @@ def gpu_fit(
     so. Raises ConfigError, and DataError when not even two images fit: batch norm needs two.
     Source: fast.ai, Road to the Top, part 3.
     """
-    import torch
-
     check_batches(bs, accum)
     check_whole(1, n_out=n_out)
     found, size = resolve_arch(arch), as_size(size)
@@ -63,8 +63,6 @@ def gpu_fit(
 
 
 def _peak_mb(arch: Any, size: tuple[int, int], bs: int, n_out: int) -> int:
-    import torch
-
     clear_memory()
     torch.cuda.reset_peak_memory_stats()
     net = make_net(arch, n_out, size=size, pretrained=False).cuda()

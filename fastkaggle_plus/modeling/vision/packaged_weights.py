@@ -6,7 +6,6 @@ files are stored in `model_hub.weights_folder()`. See weights.py for where weigh
 
 import hashlib
 import io
-import os
 import pickle
 import tempfile
 from collections.abc import Callable
@@ -68,13 +67,10 @@ def _save(state: State, target: Path) -> None:
     from safetensors.torch import save_file
 
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, part = tempfile.mkstemp(dir=target.parent, suffix=".part")
-    os.close(handle)
-    try:
+    with tempfile.TemporaryDirectory(dir=target.parent, suffix=".part") as folder:
+        part = Path(folder) / target.name
         save_file({name: tensor.contiguous() for name, tensor in state.items()}, part)
-        Path(part).replace(target)
-    finally:
-        Path(part).unlink(missing_ok=True)
+        part.replace(target)
 
 
 def rename_in_order(content: bytes, arch: Arch) -> State:

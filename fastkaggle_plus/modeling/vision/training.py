@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import torch
 
 from ..fastai_learner import import_fastai, quiet_learner
 from ..hardware import autocast, train_with_retry
@@ -53,8 +54,6 @@ def train_net(
 def _train(
     settings: TrainingSettings, examples: Examples, targets: Targets, augment: Augment
 ) -> tuple[Any, dict[str, Any]]:
-    import torch
-
     fastai, start = import_fastai("vision"), time.perf_counter()
     device = fastai.default_device()
     if device.type == "cuda":
@@ -113,8 +112,6 @@ def predict_net(
     precision: str = "auto",
 ) -> Array:
     """Return the network's (n, n_out) raw outputs."""
-    import torch
-
     device = next(net.parameters()).device
     parts = [rows[i : i + bs] for i in range(0, len(rows), bs)]
     outputs = []

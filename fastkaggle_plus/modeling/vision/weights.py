@@ -10,11 +10,12 @@ Weights are looked for in this order:
 """
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ...exceptions import ConfigError, WeightsMissing
-from ..model_hub import hub_url, unreachable_reason, weights_folder
+from ..model_hub import download, hub_url, weights_folder
 from .archs import Arch
 from .packaged_weights import PACKAGES, convert_packaged
 
@@ -57,13 +58,9 @@ def fetch_weights(arch: Arch) -> Weights:
     if found.file:
         return found
     url = hub_url(arch.hub_id.partition("@")[0], _hub_files(arch)[0]) if arch.hub_id else arch.url
-    if reason := unreachable_reason(url, is_hub=bool(arch.hub_id)):
-        raise _missing(arch, reason)
-    try:
-        return Weights(found.origin, _download(arch))
-    except Exception as e:  # of four libraries, which all mean the same here
-        message = str(e).splitlines()[0] if str(e) else "no reason given"
-        raise _missing(arch, f"{type(e).__name__}: {message}") from e
+    missing = partial(_missing, arch)
+    file = download(partial(_download, arch), url, is_hub=bool(arch.hub_id), missing=missing)
+    return Weights(found.origin, file)
 
 
 def pretrained_arguments(arch: Arch) -> dict[str, Any]:
