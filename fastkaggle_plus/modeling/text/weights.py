@@ -101,8 +101,8 @@ def fetch_weights(arch: str) -> LanguageWeights:
         return found
     with needs_extra("text"):
         import huggingface_hub  # noqa: F401
-    get, missing = partial(_download, found.arch), partial(_missing, found.arch)
-    folder = download(get, hub_url(found.arch, "config.json"), missing=missing)
+    get, url = partial(_download, found.arch), hub_url(found.arch, "config.json")
+    folder = download(get, url, missing=partial(_missing, found.arch))
     return LanguageWeights(found.arch, found.origin, folder)
 
 
