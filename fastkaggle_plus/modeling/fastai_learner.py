@@ -2,6 +2,7 @@
 
 import warnings
 from importlib import import_module
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -54,21 +55,6 @@ def quiet_learner(
     learn = fastai.Learner(dls, net, loss, **settings)
     printing = (fastai.ProgressCallback, fastai.Recorder)
     learn.remove_cbs([cb for cb in learn.cbs if isinstance(cb, printing)])
-    learn.add_cb(epoch_callback(n_epochs))
+    done = count(1)  # over all fits
+    learn.add_cb(fastai.Callback(after_epoch=lambda _: progress.report_epoch(next(done), n_epochs)))
     return learn
-
-
-def epoch_callback(n_epochs: int) -> Any:
-    """Return a fastai callback that reports each epoch, counted over all fits of one Learner."""
-    from fastai.callback.core import Callback
-
-    class ReportEpochs(Callback):  # type: ignore[misc]
-        """Reports each epoch as it ends."""
-
-        n_done = 0
-
-        def after_epoch(self) -> None:
-            self.n_done += 1
-            progress.report_epoch(self.n_done, n_epochs)
-
-    return ReportEpochs()

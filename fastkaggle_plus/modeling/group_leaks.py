@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 import numpy as np
+import pandas as pd
 
 from ..data import Data
 from ..evidence import Comparison, compare
@@ -71,8 +72,6 @@ def check_groups(folds: Folds, data: Data) -> None:
     """Refuse grouped folds that split a group of this data. Raises DataError."""
     if not folds.kind.endswith("group") or data.groups is None:
         return
-    import pandas as pd
-
     group = _codes(data.groups)
     n_folds = pd.Series(folds.assignment).groupby(group).nunique()
     if (split := np.flatnonzero(n_folds > 1)).size:
@@ -203,6 +202,4 @@ def _renumbered(assignment: Array) -> Array:
 
 
 def _codes(groups: Array) -> Array:
-    import pandas as pd
-
     return np.asarray(pd.factorize(np.asarray(groups), use_na_sentinel=False)[0])

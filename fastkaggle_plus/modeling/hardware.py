@@ -1,9 +1,12 @@
 """Half precision and out-of-memory errors: the parts of training that depend on the hardware."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
 import torch
+
+Train = Callable[[int], tuple[Any, dict[str, Any]]]  # accum -> (network, notes)
 
 
 def autocast(precision: str, device: Any) -> Any:
@@ -25,26 +28,34 @@ def is_out_of_memory(e: Exception) -> bool:
     return isinstance(e, torch.OutOfMemoryError) or any(m in str(e) for m in messages)
 
 
-def clear_memory() -> None:
-    """Release the GPU memory that no tensor uses any more."""
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-
-
 def train_with_retry(
-    train: Callable[[int], tuple[Any, dict[str, Any]]],  # accum -> (network, notes)
+    train: Train,
     *,
     bs: int,  # rows or images per optimizer step
     accum: int,  # batches per step
     least_bs: int,  # smallest batch that is worth a retry
 ) -> tuple[Any, dict[str, Any]]:
-    """Train; when memory runs out, retry once with half the batch and twice the accumulation."""
+    """Train; when memory runs out, retry once with half the batch and twice the accumulation.
+
+    Adds the seconds and, with a GPU, the peak of its memory to the notes.
+    """
     try:
-        return train(accum)
+        return _measured(train, accum)
     except RuntimeError as e:
         if not is_out_of_memory(e) or bs // accum < 2 * least_bs:
             raise
-    clear_memory()  # outside of `except`: the error holds the tensors of its frames
-    net, notes = train(accum * 2)
+    torch.cuda.empty_cache()  # outside of `except`: the error holds the tensors of its frames
+    net, notes = _measured(train, accum * 2)
     note = f"with batches of {bs // accum}; retried with half of them, accumulated"
     return net, {**notes, "out_of_memory": note}
+
+
+def _measured(train: Train, accum: int) -> tuple[Any, dict[str, Any]]:
+    start, has_gpu = time.perf_counter(), torch.cuda.is_available()
+    if has_gpu:
+        torch.cuda.reset_peak_memory_stats()
+    net, notes = train(accum)
+    notes = {"train_s": round(time.perf_counter() - start, 3), **notes}
+    if has_gpu:
+        notes["gpu_peak_mb"] = round(torch.cuda.max_memory_allocated() / 2**20)
+    return net, notes

@@ -15,13 +15,6 @@ def weights_folder() -> Path:
     return home() / "cache" / "weights"
 
 
-def hub_url(repo: str, file: str) -> str:
-    """Return the address of a file on the hub."""
-    from huggingface_hub import hf_hub_url
-
-    return hf_hub_url(repo, file)
-
-
 def download(
     get: Callable[[], T],  # downloads and returns the files
     url: str,  # of one of them

@@ -1,4 +1,4 @@
-"""Linear baselines: logistic regression for classes, ridge regression for values."""
+"""Linear models of tables and of features: logistic regression, or ridge for values."""
 
 from typing import Any
 
@@ -9,6 +9,7 @@ from ..model import Array, FittedFunction, Model, class_columns
 from .encoders import OneHotEncoder
 
 PRELOAD = ("sklearn.linear_model",)
+_CONSTANT = 1e-6  # a feature with a smaller standard deviation is not scaled
 
 
 def ridge_model(*, strength: float = 1.0) -> Model:
@@ -57,3 +58,23 @@ class LinearFit:
         if table.vocab:
             return class_columns(self.estimator.predict_proba(x), self.estimator.classes_, table)
         return np.clip(self.estimator.predict(x), self.low, self.high).reshape(len(table), -1)
+
+
+class ScaledLinearFit(LinearFit):
+    """The same on features that are scaled to mean 0, deviation 1."""
+
+    def __init__(
+        self,
+        x: Array,  # (n, n_features)
+        table: Table,  # the same rows, with their targets
+        *,
+        penalty: float,  # L2, per row
+    ):
+        self.mean, self.std = x.mean(0), x.std(0)
+        self.std[self.std < _CONSTANT] = 1.0
+        super().__init__((x - self.mean) / self.std, table, penalty=penalty * len(x))
+
+    def predict(self, x: Array, table: Table) -> Array:
+        """Return (n, n_outputs) predictions for the features of a table's rows."""
+        # float64: in float32 a row's prediction would depend on the other rows
+        return super().predict(((x - self.mean) / self.std).astype(np.float64), table)

@@ -34,17 +34,16 @@ class StaticVectors:
     matrix: Any  # tensor (n_tokens, width), in the precision of its file
 
     def pooled(self, texts: pd.Series) -> Array:
-        """Return (n, width) unit vectors: the direction of each text."""
-        places, distinct = pd.factorize(texts)
-        return unit(self.means(list(distinct)))[places]
+        """Return (n, width): the mean over each text's tokens, scaled to length one.
 
-    def means(self, texts: list[str]) -> Array:
-        """Return (n, width): the mean over each text's tokens; zeros for a text without tokens."""
-        means = np.zeros((len(texts), self.matrix.shape[1]), np.float32)
-        for i, tokens in enumerate(self.encode(texts) if texts else []):
+        A text without tokens gets zeros.
+        """
+        places, distinct = pd.factorize(texts)
+        means = np.zeros((len(distinct), self.matrix.shape[1]), np.float32)
+        for i, tokens in enumerate(self.encode(list(distinct)) if len(distinct) else []):
             if tokens:
                 means[i] = self.matrix[tokens].float().mean(0).numpy()
-        return means
+        return unit(means)[places]
 
 
 def unit(vectors: Array) -> Array:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ...environment import kaggle_input
 from ...exceptions import WeightsMissing, needs_extra
-from ..model_hub import download, hub_url, weights_folder
+from ..model_hub import download, weights_folder
 from .loading import load_tokenizer
 
 PREFERRED = "microsoft/deberta-v3-small"  # the model of fast.ai's lesson 4
@@ -100,8 +100,8 @@ def fetch_weights(arch: str) -> LanguageWeights:
     if found.folder is not None:
         return found
     with needs_extra("text"):
-        import huggingface_hub  # noqa: F401
-    get, url = partial(_download, found.arch), hub_url(found.arch, "config.json")
+        from huggingface_hub import hf_hub_url
+    get, url = partial(_download, found.arch), hf_hub_url(found.arch, "config.json")
     folder = download(get, url, missing=partial(_missing, found.arch))
     return LanguageWeights(found.arch, found.origin, folder)
 

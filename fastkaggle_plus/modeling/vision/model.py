@@ -1,7 +1,8 @@
 """vision_model: fine-tune a pretrained image network with fastai, on images decoded once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -159,13 +160,17 @@ class FittedNet:
         return self._predict(table, self.n_views)
 
     def _predict(self, table: Table, n_views: int) -> dict[str, Array]:
+        from .training import predict_net
+
         pixels, rows, readable = _pixels(table, self.item, self.method)
+        settings: dict[str, Any] = {"bs": self.bs, "precision": self.precision}
+        forward = partial(predict_net, self.estimator, pixels, rows, **settings)
         augment, targets = self.augment, self.targets
         plain, views = np.empty((0, targets.n_main)), [np.empty((0, targets.n_main))] * n_views
         if len(rows):
             with repeatable(self.seed + 1, threads=None):
-                output = self._forward(pixels, rows, augment.plain)
-                outputs = [self._forward(pixels, rows, augment.random) for _ in range(n_views)]
+                output = forward(view=augment.plain)
+                outputs = [forward(view=augment.random) for _ in range(n_views)]
             self.notes.update(targets.scores_also(output, table, readable))
             plain, views = targets.decode(output), [targets.decode(o) for o in outputs]
         variants = {}
@@ -173,12 +178,6 @@ class FittedNet:
             variants[name] = np.tile(targets.prior, (len(table), 1))  # for unreadable images
             variants[name][readable] = preds
         return variants
-
-    def _forward(self, pixels: Array, rows: Array, view: Callable[[Any], Any]) -> Array:
-        from .training import predict_net
-
-        settings: dict[str, Any] = {"bs": self.bs, "precision": self.precision}
-        return predict_net(self.estimator, pixels, rows, view=view, **settings)
 
 
 def augmented(

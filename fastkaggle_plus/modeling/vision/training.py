@@ -1,6 +1,5 @@
 """Train an image network with fastai's Learner, and predict with it."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -54,10 +53,8 @@ def train_net(
 def _train(
     settings: TrainingSettings, examples: Examples, targets: Targets, augment: Augment
 ) -> tuple[Any, dict[str, Any]]:
-    fastai, start = import_fastai("vision"), time.perf_counter()
+    fastai = import_fastai("vision")
     device = fastai.default_device()
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats()
     arch, pretrained = settings.arch, settings.pretrained
     net = make_net(arch, targets.n_out, size=settings.size, pretrained=pretrained).to(device)
     batches = Batches(examples, augment, bs=settings.bs // settings.accum, device=device)
@@ -82,11 +79,9 @@ def _train(
     with mixed_precision(precision, device) as callbacks:
         learn.add_cbs(callbacks)
         _fine_tune(learn, settings)
-    notes = {"train_s": round(time.perf_counter() - start, 3), "precision": precision}
+    notes = {"precision": precision}
     if pretrained:
         notes["weights_from"] = fetch_weights(arch).origin
-    if device.type == "cuda":
-        notes["gpu_peak_mb"] = round(torch.cuda.max_memory_allocated() / 2**20)
     return net.eval(), notes
 
 

@@ -57,8 +57,8 @@ def choose(
     plain predictions cost a fifth of the time.
     """
     check_tta(tta, tuple(variants))
-    if "plain" not in variants or len(variants) == 1:
-        return tta if tta != "auto" else next(iter(variants)), {}
+    if len(variants) == 1:
+        return next(iter(variants)), {}
     candidate = CANDIDATE if tta in ("auto", "plain") else tta
     found = compare(variants[candidate], variants["plain"])
     better = candidate if found.gain > 0 and not found.is_noise else "plain"
