@@ -1,4 +1,4 @@
-"""The shape of the library: few rooms at its top, one meaning a file name, files short enough to read.
+"""The shape of the library: few rooms at its top, one meaning per file name, short files.
 
 Import rules, complexity, docstrings and prints are checked by `make check` (pyproject.toml).
 """

@@ -1,4 +1,4 @@
-"""The README and the pages in docs/: their code runs, their commands parse, their paths, links and numbers are true."""
+"""The README and the pages in docs/: the code runs; commands, paths, links, numbers are right."""
 
 import contextlib
 import io
