@@ -146,8 +146,11 @@ def _measure(
     from threadpoolctl import threadpool_limits  # installed with scikit-learn
 
     rows = _whole_groups(group, MOST_ROWS)
-    assignment, n_groups = _renumbered(folds.assignment[rows]), len(np.unique(group[rows]))
-    n_folds = assignment.max() + 1
+    assignment, n_groups = folds.assignment[rows], len(np.unique(group[rows]))
+    used = np.unique(assignment[assignment >= 0])[:MOST_FITS]
+    # numbered without gaps; the rows of other folds are only fitted on
+    assignment = np.where(np.isin(assignment, used), np.searchsorted(used, assignment), -1)
+    n_folds = len(used)
     if not (data.train.cat_names or data.train.cont_names) or n_groups < 2 or n_folds < 1:
         return None
     if n_folds == 1:  # a holdout: grouped folds of about its size
@@ -193,12 +196,6 @@ def _whole_groups(group: Array, most: int) -> Array:
     n_whole = max(int(np.searchsorted(np.cumsum(sizes), most)), min(len(sizes), 2 * MOST_FITS))
     rows = np.flatnonzero(place[group] < n_whole)
     return rows if len(rows) <= 2 * most else np.sort(rng.choice(rows, most, replace=False))
-
-
-def _renumbered(assignment: Array) -> Array:
-    """Return at most MOST_FITS folds, numbered without gaps; the other rows are only fitted on."""
-    used = np.unique(assignment[assignment >= 0])[:MOST_FITS]
-    return np.where(np.isin(assignment, used), np.searchsorted(used, assignment), -1)
 
 
 def _codes(groups: Array) -> Array:

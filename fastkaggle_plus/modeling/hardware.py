@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
 
-Train = Callable[[int], tuple[Any, dict[str, Any]]]  # accum -> (network, notes)
+Train = Callable[[Any], tuple[Any, dict[str, Any]]]  # settings -> (network, notes)
 
 
 def autocast(precision: str, device: Any) -> Any:
@@ -30,31 +31,31 @@ def is_out_of_memory(e: Exception) -> bool:
 
 def train_with_retry(
     train: Train,
+    settings: Any,  # with `bs`, rows or images per optimizer step, and `accum`, batches per step
     *,
-    bs: int,  # rows or images per optimizer step
-    accum: int,  # batches per step
     least_bs: int,  # smallest batch that is worth a retry
 ) -> tuple[Any, dict[str, Any]]:
     """Train; when memory runs out, retry once with half the batch and twice the accumulation.
 
     Adds the seconds and, with a GPU, the peak of its memory to the notes.
     """
+    bs, accum = settings.bs, settings.accum
     try:
-        return _measured(train, accum)
+        return _measured(train, settings)
     except RuntimeError as e:
         if not is_out_of_memory(e) or bs // accum < 2 * least_bs:
             raise
     torch.cuda.empty_cache()  # outside of `except`: the error holds the tensors of its frames
-    net, notes = _measured(train, accum * 2)
+    net, notes = _measured(train, replace(settings, accum=accum * 2))
     note = f"with batches of {bs // accum}; retried with half of them, accumulated"
     return net, {**notes, "out_of_memory": note}
 
 
-def _measured(train: Train, accum: int) -> tuple[Any, dict[str, Any]]:
+def _measured(train: Train, settings: Any) -> tuple[Any, dict[str, Any]]:
     start, has_gpu = time.perf_counter(), torch.cuda.is_available()
     if has_gpu:
         torch.cuda.reset_peak_memory_stats()
-    net, notes = train(accum)
+    net, notes = train(settings)
     notes = {"train_s": round(time.perf_counter() - start, 3), **notes}
     if has_gpu:
         notes["gpu_peak_mb"] = round(torch.cuda.max_memory_allocated() / 2**20)

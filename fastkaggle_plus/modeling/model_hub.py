@@ -26,8 +26,15 @@ def download(
 
     Sends one request first, without retries: the downloaders retry for most of a minute.
     """
-    if reason := _unreachable_reason(url, is_hub):
-        raise missing(reason)
+    import requests
+    from huggingface_hub import constants
+
+    if is_hub and constants.HF_HUB_OFFLINE:
+        raise missing("HF_HUB_OFFLINE is set")
+    try:
+        requests.head(url, timeout=(_CONNECT_S, _ANSWER_S), allow_redirects=False)
+    except requests.RequestException as e:
+        raise missing(f"{url.split('/')[2]} does not answer ({type(e).__name__})") from e
     try:
         return get()
     except Exception as e:  # four libraries take part in a download, each with its own errors
@@ -37,17 +44,3 @@ def download(
 def short_error(e: Exception) -> str:
     """Return an error's type and its first line."""
     return f"{type(e).__name__}: {(str(e).splitlines() or ['no reason given'])[0]}"
-
-
-def _unreachable_reason(url: str, is_hub: bool) -> str:
-    """Return why a server cannot be reached; "" if it answers."""
-    import requests
-    from huggingface_hub import constants
-
-    if is_hub and constants.HF_HUB_OFFLINE:
-        return "HF_HUB_OFFLINE is set"
-    try:
-        requests.head(url, timeout=(_CONNECT_S, _ANSWER_S), allow_redirects=False)
-    except requests.RequestException as e:
-        return f"{url.split('/')[2]} does not answer ({type(e).__name__})"
-    return ""

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -58,12 +58,12 @@ def train_net(
 ) -> tuple[Any, dict[str, Any]]:
     """Return the trained network and notes on the training; see `train_with_retry`."""
 
-    def train(accum: int) -> tuple[Any, dict[str, Any]]:
+    def train(settings: TextTrainingSettings) -> tuple[Any, dict[str, Any]]:
         net = make()
         with trimmed_embeddings(net, np.append(tokens.flat, tokens.pad)):
-            return _train(net.train(), tokens, objective, replace(settings, accum=accum))
+            return _train(net.train(), tokens, objective, settings)
 
-    return train_with_retry(train, bs=settings.bs, accum=settings.accum, least_bs=1)
+    return train_with_retry(train, settings, least_bs=1)
 
 
 def _train(

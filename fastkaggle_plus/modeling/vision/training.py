@@ -1,7 +1,8 @@
 """Train an image network with fastai's Learner, and predict with it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -43,11 +44,8 @@ def train_net(
 
     When memory runs out it retries once with half the batch, accumulated, and notes that.
     """
-
-    def train(accum: int) -> tuple[Any, dict[str, Any]]:
-        return _train(replace(settings, accum=accum), examples, targets, augment)
-
-    return train_with_retry(train, bs=settings.bs, accum=settings.accum, least_bs=LEAST_BS)
+    train = partial(_train, examples=examples, targets=targets, augment=augment)
+    return train_with_retry(train, settings, least_bs=LEAST_BS)
 
 
 def _train(
