@@ -172,7 +172,10 @@ class _Rule:
         targs, self.column, self.edges = np.asarray(table.targs), column, None
         targs = np.eye(table.n_outputs)[targs] if table.vocab else targs.reshape(len(targs), -1)
         if column in table.cont_names:
-            self.edges = _edges(table.x[column].to_numpy(dtype=float), bins)
+            distinct = np.unique(table.x[column].dropna().to_numpy(dtype=float))
+            self.edges = (distinct[:-1] + distinct[1:]) / 2  # between all values, if they are few
+            if len(distinct) > bins:
+                self.edges = np.unique(np.quantile(distinct, np.linspace(0, 1, bins + 1)[1:-1]))
             n_bins = len(self.edges) + 1
         else:
             n_bins = len(table.x[column].cat.categories)
@@ -194,11 +197,3 @@ class _Rule:
             return np.asarray(table.x[self.column].cat.codes)
         values = table.x[self.column].to_numpy(dtype=float)
         return np.where(np.isnan(values), -1, np.searchsorted(self.edges, values))
-
-
-def _edges(values: Array, bins: int) -> Array:
-    """Return the edges between bins: between all values if they are few, else quantiles."""
-    distinct = np.unique(values[~np.isnan(values)])
-    if len(distinct) <= bins:
-        return (distinct[:-1] + distinct[1:]) / 2
-    return np.unique(np.quantile(distinct, np.linspace(0, 1, bins + 1)[1:-1]))
