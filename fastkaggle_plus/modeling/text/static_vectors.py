@@ -34,16 +34,17 @@ class StaticVectors:
     matrix: Any  # tensor (n_tokens, width), in the precision of its file
 
     def pooled(self, texts: pd.Series) -> Array:
-        """Return (n, width): the mean over each text's tokens, scaled to length one.
-
-        A text without tokens gets zeros.
-        """
+        """Return (n, width) unit vectors: the direction of each text."""
         places, distinct = pd.factorize(texts)
-        means = np.zeros((len(distinct), self.matrix.shape[1]), np.float32)
-        for i, tokens in enumerate(self.encode(list(distinct)) if len(distinct) else []):
+        return unit(self.means(list(distinct)))[places]
+
+    def means(self, texts: list[str]) -> Array:
+        """Return (n, width): the mean over each text's tokens; zeros for a text without tokens."""
+        means = np.zeros((len(texts), self.matrix.shape[1]), np.float32)
+        for i, tokens in enumerate(self.encode(texts) if texts else []):
             if tokens:
                 means[i] = self.matrix[tokens].float().mean(0).numpy()
-        return unit(means)[places]
+        return means
 
 
 def unit(vectors: Array) -> Array:
