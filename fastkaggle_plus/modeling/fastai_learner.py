@@ -25,7 +25,7 @@ class ShuffledBatches:
 
     def __init__(self, n: int, bs: int):
         self.rows = np.resize(np.arange(n), max(2, n))  # batch norm needs two
-        self.bs = min(bs, len(self.rows))
+        self.bs = int(min(bs, len(self.rows)))  # torch takes no numpy integer
 
     def __len__(self) -> int:
         return len(self.rows) // self.bs
