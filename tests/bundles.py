@@ -28,7 +28,7 @@ def make_bundle(
     daily: int = 5,  # submissions a day
     deadline: str = "",  # ISO 8601, UTC
 ) -> Path:
-    """Write a bundle whose true answers are `id % 2`, every second row private, and return its folder."""
+    """Write a bundle, return its folder. Its targets are `id % 2`; half of its rows are private."""
     folder = dest / slug
     (folder / "files").mkdir(parents=True)
     train = "id,x,y\n" + "".join(f"{i + 1000},{i * 7 % 5},{i % 2}\n" for i in range(100))
@@ -58,6 +58,6 @@ def make_bundle(
 
 
 def answers(rows: int = 40, *, wrong: int = 0, constant: int | None = None) -> bytes:
-    """Return a submission that is right on all but the first `wrong` rows, or the same everywhere."""
+    """Return a submission: right on all but the first `wrong` rows, or `constant` everywhere."""
     said = [constant if constant is not None else (i % 2) ^ (i < wrong) for i in range(rows)]
     return ("id,y\n" + "".join(f"{i},{a}\n" for i, a in enumerate(said))).encode()

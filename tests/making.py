@@ -8,7 +8,10 @@ from fastkaggle_plus.predictions import Predictions
 def make_predictions(
     name="model", *, n=200, right=0.8, seed=0, metric="accuracy", n_test=20, vocab=(0, 1), folds=5
 ) -> Predictions:
-    """Predictions of classes that are right on a share of the rows; the rows and targets depend on `n` alone."""
+    """Predictions of classes that are right on a share of the rows.
+
+    The rows and their targets depend on `n` alone.
+    """
     rng, truth = np.random.default_rng(seed), np.random.default_rng(99).integers(0, len(vocab), n)
     guess = np.where(rng.random(n) < right, truth, (truth + 1) % len(vocab))
     oof = np.full((n, len(vocab)), 0.3 / (len(vocab) - 1))

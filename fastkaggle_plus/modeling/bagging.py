@@ -54,9 +54,7 @@ def bag(
     if not isinstance(model, Model):
         model = Model("fits", model)
 
-    def fit(table: Table) -> Bag:
-        return _fit_bag(model.fit, table, n=n, frac=frac, replace=replace, seed=seed)
-
+    fit = partial(_fit_bag, model.fit, n=n, frac=frac, replace=replace, seed=seed)
     about = {**model.about, "bag": n, "frac": frac, "bag_seed": seed}
     return Model(f"bag of {n} {model.name}", fit, about)
 

@@ -2,7 +2,10 @@
 
 import warnings
 from importlib import import_module
+from itertools import count
 from typing import Any
+
+import numpy as np
 
 from ..exceptions import needs_extra
 from . import progress
@@ -15,6 +18,23 @@ def import_fastai(
     with needs_extra(part), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return import_module(f"fastai.{part}.all")
+
+
+class ShuffledBatches:
+    """The order of a loader of shuffled batches; like fastai it leaves out a last, smaller one."""
+
+    def __init__(self, n: int, bs: int):
+        self.rows = np.resize(np.arange(n), max(2, n))  # batch norm needs two
+        self.bs = int(min(bs, len(self.rows)))  # torch takes no numpy integer
+
+    def __len__(self) -> int:
+        return len(self.rows) // self.bs
+
+    def shuffled(self) -> list[Any]:
+        """Return the places in `rows` of each batch, as tensors."""
+        import torch
+
+        return list(torch.randperm(len(self.rows)).split(self.bs))[: len(self)]
 
 
 def quiet_learner(
@@ -35,21 +55,6 @@ def quiet_learner(
     learn = fastai.Learner(dls, net, loss, **settings)
     printing = (fastai.ProgressCallback, fastai.Recorder)
     learn.remove_cbs([cb for cb in learn.cbs if isinstance(cb, printing)])
-    learn.add_cb(epoch_callback(n_epochs))
+    done = count(1)  # over all fits
+    learn.add_cb(fastai.Callback(after_epoch=lambda _: progress.report_epoch(next(done), n_epochs)))
     return learn
-
-
-def epoch_callback(n_epochs: int) -> Any:
-    """Return a fastai callback that reports each epoch, counted over all fits of one Learner."""
-    from fastai.callback.core import Callback
-
-    class ReportEpochs(Callback):  # type: ignore[misc]
-        """Reports each epoch as it ends."""
-
-        n_done = 0
-
-        def after_epoch(self) -> None:
-            self.n_done += 1
-            progress.report_epoch(self.n_done, n_epochs)
-
-    return ReportEpochs()

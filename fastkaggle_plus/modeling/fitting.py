@@ -61,29 +61,26 @@ def fit_folds(
         "hardware": f"{os.cpu_count()} cores, {platform.machine()}",
         **({"fits": notes} if any(notes) else {}),
     }
-    record = Predictions(
-        name or model.name,
-        metric,
-        data.task,
-        data.vocab,
-        data.ids,
-        data.targs,
-        next(iter(oofs.values())),
-        folds.assignment,
-        data.test_ids,
-        np.mean(next(iter(tests.values())), 0),
-        time.perf_counter() - start,
-        about,
-        {c: float(np.mean([i.get(c, 0.0) for i in importances])) for c in importances[0]},
-    )
-    if not model.choose:
-        return record
-    variants = {
-        v: dataclasses.replace(record, name=v, oof=oof, test=np.mean(tests[v], 0))
-        for v, oof in oofs.items()
-    }
-    chosen, facts = model.choose(variants)
-    return dataclasses.replace(variants[chosen], name=record.name, about={**about, **facts})
+    seconds_s, variants = time.perf_counter() - start, {}
+    for variant, oof in oofs.items():
+        variants[variant] = Predictions(
+            variant or name or model.name,
+            metric,
+            data.task,
+            data.vocab,
+            data.ids,
+            data.targs,
+            oof,
+            folds.assignment,
+            data.test_ids,
+            np.mean(tests[variant], 0),
+            seconds_s,
+            about,
+            {c: float(np.mean([i.get(c, 0.0) for i in importances])) for c in importances[0]},
+        )
+    chosen, facts = model.choose(variants) if model.choose else ("", {})
+    name = name or model.name
+    return dataclasses.replace(variants[chosen], name=name, about={**about, **facts})
 
 
 def _fit(model: Model, table: Table, is_log: bool) -> Fitted:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 import numpy as np
+import pandas as pd
 
 from ..data import Data
 from ..evidence import Comparison, compare
@@ -71,8 +72,6 @@ def check_groups(folds: Folds, data: Data) -> None:
     """Refuse grouped folds that split a group of this data. Raises DataError."""
     if not folds.kind.endswith("group") or data.groups is None:
         return
-    import pandas as pd
-
     group = _codes(data.groups)
     n_folds = pd.Series(folds.assignment).groupby(group).nunique()
     if (split := np.flatnonzero(n_folds > 1)).size:
@@ -147,13 +146,25 @@ def _measure(
     from threadpoolctl import threadpool_limits  # installed with scikit-learn
 
     rows = _whole_groups(group, MOST_ROWS)
-    assignment, n_groups = _renumbered(folds.assignment[rows]), len(np.unique(group[rows]))
-    n_folds = assignment.max() + 1
+    assignment, n_groups = folds.assignment[rows], len(np.unique(group[rows]))
+    used = np.unique(assignment[assignment >= 0])[:MOST_FITS]
+    # numbered without gaps; the rows of other folds are only fitted on
+    assignment = np.where(np.isin(assignment, used), np.searchsorted(used, assignment), -1)
+    n_folds = len(used)
     if not (data.train.cat_names or data.train.cont_names) or n_groups < 2 or n_folds < 1:
         return None
     if n_folds == 1:  # a holdout: grouped folds of about its size
         n_folds = round(1 / max((assignment >= 0).mean(), 0.1))
-    few = _take(data, rows)
+    test = np.arange(min(1, len(data.test)))  # one row: a fit predicts test rows too
+    few = dataclasses.replace(
+        data,
+        train=data.train.take(rows),
+        test=data.test.take(test),
+        ids=data.ids[rows],
+        test_ids=data.test_ids[test],
+        groups=None,
+        time=None,
+    )
     grouped = make_folds(
         few.targs,
         n_folds=max(min(n_folds, MOST_FITS, n_groups), 2),
@@ -187,27 +198,5 @@ def _whole_groups(group: Array, most: int) -> Array:
     return rows if len(rows) <= 2 * most else np.sort(rng.choice(rows, most, replace=False))
 
 
-def _renumbered(assignment: Array) -> Array:
-    """Return at most MOST_FITS folds, numbered without gaps; the other rows are only fitted on."""
-    used = np.unique(assignment[assignment >= 0])[:MOST_FITS]
-    return np.where(np.isin(assignment, used), np.searchsorted(used, assignment), -1)
-
-
-def _take(data: Data, rows: Array) -> Data:
-    """Return these training rows and one test row: a fit predicts test rows too."""
-    test = np.arange(min(1, len(data.test)))
-    return dataclasses.replace(
-        data,
-        train=data.train.take(rows),
-        test=data.test.take(test),
-        ids=data.ids[rows],
-        test_ids=data.test_ids[test],
-        groups=None,
-        time=None,
-    )
-
-
 def _codes(groups: Array) -> Array:
-    import pandas as pd
-
     return np.asarray(pd.factorize(np.asarray(groups), use_na_sentinel=False)[0])

@@ -1,31 +1,23 @@
 """Half precision and out-of-memory errors: the parts of training that depend on the hardware."""
 
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-from ..exceptions import UnknownName
+import torch
 
-PRECISIONS = ("auto", "fp32", "bf16", "fp16")
-
-
-def check_precision(precision: str) -> None:
-    """Raise UnknownName for a word that names no precision."""
-    if precision not in PRECISIONS:
-        raise UnknownName("precision", precision, PRECISIONS)
+Train = Callable[[Any], tuple[Any, dict[str, Any]]]  # settings -> (network, notes)
 
 
 def autocast(precision: str, device: Any) -> Any:
     """Return torch's autocast context for bf16 or fp16; for fp32 the context changes nothing."""
-    import torch
-
     dtype = torch.float16 if precision == "fp16" else torch.bfloat16
     return torch.autocast(device.type, dtype, enabled=precision != "fp32")
 
 
 def cpu_has_bf16() -> bool:
     """Say whether the CPU multiplies matrices in bf16. Other CPUs emulate it, slowly."""
-    import torch
-
     return any(
         getattr(torch.cpu, f"_is_{name}_supported", bool)() for name in ("amx_tile", "avx512_bf16")
     )
@@ -33,34 +25,38 @@ def cpu_has_bf16() -> bool:
 
 def is_out_of_memory(e: Exception) -> bool:
     """Say whether an error means that memory ran out, on a GPU or a CPU."""
-    import torch
-
     messages = ("can't allocate memory", "not enough memory")
     return isinstance(e, torch.OutOfMemoryError) or any(m in str(e) for m in messages)
 
 
-def clear_memory() -> None:
-    """Release the GPU memory that no tensor uses any more."""
-    import torch
-
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-
-
 def train_with_retry(
-    train: Callable[[int], tuple[Any, dict[str, Any]]],  # accum -> (network, notes)
+    train: Train,
+    settings: Any,  # with `bs`, rows or images per optimizer step, and `accum`, batches per step
     *,
-    bs: int,  # rows or images per optimizer step
-    accum: int,  # batches per step
     least_bs: int,  # smallest batch that is worth a retry
 ) -> tuple[Any, dict[str, Any]]:
-    """Train; when memory runs out, retry once with half the batch and twice the accumulation."""
+    """Train; when memory runs out, retry once with half the batch and twice the accumulation.
+
+    Adds the seconds and, with a GPU, the peak of its memory to the notes.
+    """
+    bs, accum = settings.bs, settings.accum
     try:
-        return train(accum)
+        return _measured(train, settings)
     except RuntimeError as e:
         if not is_out_of_memory(e) or bs // accum < 2 * least_bs:
             raise
-    clear_memory()  # outside of `except`: the error holds the tensors of its frames
-    net, notes = train(accum * 2)
+    torch.cuda.empty_cache()  # outside of `except`: the error holds the tensors of its frames
+    net, notes = _measured(train, replace(settings, accum=accum * 2))
     note = f"with batches of {bs // accum}; retried with half of them, accumulated"
     return net, {**notes, "out_of_memory": note}
+
+
+def _measured(train: Train, settings: Any) -> tuple[Any, dict[str, Any]]:
+    start, has_gpu = time.perf_counter(), torch.cuda.is_available()
+    if has_gpu:
+        torch.cuda.reset_peak_memory_stats()
+    net, notes = train(settings)
+    notes = {"train_s": round(time.perf_counter() - start, 3), **notes}
+    if has_gpu:
+        notes["gpu_peak_mb"] = round(torch.cuda.max_memory_allocated() / 2**20)
+    return net, notes

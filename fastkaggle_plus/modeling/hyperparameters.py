@@ -6,6 +6,7 @@ from numbers import Integral, Real
 from ..exceptions import ConfigError
 
 LEAST_BS = 2  # images per batch: batch normalisation needs two
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 
 
 def check_whole(lowest: int, **values: object) -> None:

@@ -35,9 +35,7 @@ class Model:
     name: str
     fit: Fit
     about: dict[str, Any] = field(default_factory=dict)  # its parameters
-    choose: Choose | None = (
-        None  # if given, the fitted model's `variants(table)` replaces `predict`
-    )
+    choose: Choose | None = None  # with it the fitted model's `variants(table)` replaces `predict`
 
 
 @dataclass

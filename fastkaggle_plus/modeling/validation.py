@@ -26,14 +26,6 @@ def cross_validate(
     the split makes scores look too good, see `find_group_leak`. Raises DataError for folds of other
     rows, for grouped folds that split a group of this data, and for invalid predictions.
     """
-    check_rows(folds, data)
-    if look_for_groups:
-        warn_of_groups(data, folds, metric=metric)
-    return fit_folds(model, data, folds, metric=metric, name=name, on_fold=on_fold)
-
-
-def check_rows(folds: Folds, data: Data) -> None:
-    """Refuse folds of other rows, or of the same rows in another order. Raises DataError."""
     if len(folds) != len(data.train):
         raise DataError(
             f"The folds have {len(folds)} rows, and the data has {len(data.train)}. "
@@ -47,3 +39,6 @@ def check_rows(folds: Folds, data: Data) -> None:
             'only made from another column: dataclasses.replace(folds, rows="").'
         )
     check_groups(folds, data)
+    if look_for_groups:
+        warn_of_groups(data, folds, metric=metric)
+    return fit_folds(model, data, folds, metric=metric, name=name, on_fold=on_fold)

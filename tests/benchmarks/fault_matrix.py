@@ -28,7 +28,7 @@ def matrix(at: Path) -> dict[tuple[str, str, str], str]:
         clean = None
         for i, fault in enumerate(FAULTS):
             place = at / f"{client} {operation} {i}".replace(" ", "-")
-            verdicts[client, operation, fault], came = judge(
+            verdicts[client, operation, fault], answer = judge(
                 client,
                 operation,
                 fault,
@@ -37,7 +37,7 @@ def matrix(at: Path) -> dict[tuple[str, str, str], str]:
                 attempt=attempt_apart,
                 clean=clean,
             )
-            clean = clean or came
+            clean = clean or answer
 
     with ThreadPoolExecutor(2) as pool:
         for done in [pool.submit(row, c, o) for o in ASKS for c in CLIENTS]:

@@ -62,7 +62,10 @@ def plain_forest() -> Model:
 
 
 def accuracies(comp, data) -> None:
-    """Print five-fold accuracies, one a seed of the folds: the ensemble's is nested, no row is scored by anything that saw it."""
+    """Print the accuracy of five folds for each seed of the folds.
+
+    The ensemble's score is nested: no row is scored by a model that saw it.
+    """
     ours, plain = [], []
     for seed in SEEDS:
         folds = make_folds(data.targs, n_folds=5, seed=seed)
@@ -78,14 +81,19 @@ def accuracies(comp, data) -> None:
         plain.append(cross_validate(plain_forest(), data, folds))
     for name, preds in (("ensemble", ours), ("plain forest", plain)):
         scores = [p.oof_score for p in preds]
+        seeds, each = ", ".join(map(str, SEEDS)), ", ".join(f"{s:.4f}" for s in scores)
         print(
-            f"{name:14} accuracy {statistics.mean(scores):.4f} (folds of seeds {', '.join(map(str, SEEDS))}: {', '.join(f'{s:.4f}' for s in scores)}), "
+            f"{name:14} accuracy {statistics.mean(scores):.4f} "
+            f"(folds of seeds {seeds}: {each}), "
             f"SE {preds[0].oof_score_se:.4f}, {len(preds[0].ids)} rows"
         )
 
 
 def net_seconds(data) -> None:
-    """Print what one fit and prediction of the course's net costs, as plain fastai and as ours; the two take turns."""
+    """Print the seconds of one fit and prediction of the course's net: plain fastai, and ours.
+
+    The two take turns.
+    """
     table = data.train
     frame = table.x.assign(Survived=table.targs)
     valid = RandomSplitter(seed=42)(range(len(table)))[1]
@@ -114,24 +122,23 @@ def net_seconds(data) -> None:
             (fitted.predict(table.take(np.asarray(valid))).argmax(1) == table.targs[valid]).mean()
         )
 
-    seconds, said = {"plain fastai": [], "tabular_model": []}, {}
+    seconds, accuracy_of = {"plain fastai": [], "tabular_model": []}, {}
     for _ in range(ROUNDS):
         for name, job in (("plain fastai", plain), ("tabular_model", ours)):
             start = time.perf_counter()
-            said[name] = job()
+            accuracy_of[name] = job()
             seconds[name].append(time.perf_counter() - start)
     median = {name: statistics.median(s) for name, s in seconds.items()}
     for name, s in median.items():
         faster = median["plain fastai"] / s
         print(
-            f"{name:14} {s:.2f} s a fit of 16 epochs, {faster:.1f} x as fast as plain fastai; accuracy {said[name]:.4f} on {len(valid)} rows"
+            f"{name:14} {s:.2f} s per fit of 16 epochs, {faster:.1f} x as fast as plain fastai; "
+            f"accuracy {accuracy_of[name]:.4f} on {len(valid)} rows"
         )
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(
-        1
-    )  # as in a sweep: two threads on a net this small only wait for each other
+    torch.set_num_threads(1)  # as in a sweep: on a net this small two threads are not faster
     comp = load_comp("titanic")
     data = comp.read(comp.folder)
     accuracies(comp, data)

@@ -45,8 +45,10 @@ tests = sorted((path / "test_images").iterdir())
 out = {}
 for arch in archs:
     set_seed(seed)
-    dls = ImageDataLoaders.from_df(rows, path, fn_col="file", label_col="label", valid_col="is_valid", bs=64,
-                                   item_tfms=Resize(192), batch_tfms=aug_transforms(size=128, min_scale=0.75))
+    dls = ImageDataLoaders.from_df(
+        rows, path, fn_col="file", label_col="label", valid_col="is_valid", bs=64,
+        item_tfms=Resize(192), batch_tfms=aug_transforms(size=128, min_scale=0.75),
+    )
     learn = vision_learner(dls, arch, metrics=error_rate, **facts["weights"][arch])
     if torch.cuda.is_available():
         learn.to_fp16()
@@ -55,13 +57,16 @@ for arch in archs:
         valid, targs = learn.tta(dl=dls.valid)
         learn.tta(dl=dls.test_dl(tests))
         plain, _ = learn.get_preds(dl=dls.valid)
-    out[arch] = {"tta": (valid.float().argmax(1) == targs).tolist(), "plain": (plain.float().argmax(1) == targs).tolist()}
+    out[arch] = {
+        "tta": (valid.float().argmax(1) == targs).tolist(),
+        "plain": (plain.float().argmax(1) == targs).tolist(),
+    }
 Path(facts["out"]).write_text(json.dumps(out))
 """
 
 
 def make_data(folder: Path, n: int) -> Path:
-    """Write the stand-in at Paddy's size and return the folder that a competitor would have downloaded."""
+    """Write the stand-in at Paddy's size and return the folder that a competitor downloads."""
     bundle = (
         load_comp(SLUG)
         .module("rehearsal")
@@ -88,10 +93,13 @@ def make_data(folder: Path, n: int) -> Path:
 def time_plain(
     files: Path, folder: Path, archs: list[str], valid: np.ndarray, seed: int
 ) -> tuple[float, dict]:
-    """Run the plain script on files resized to 256 pixels and return (seconds, right or wrong by row)."""
+    """Run the plain script on files resized to 256 px; return (seconds, for each row if right)."""
     small = folder / "small"
     if not small.exists():
-        resize = "import sys; from fastai.vision.all import *; resize_images(Path(sys.argv[1]), max_size=256, recurse=True, dest=Path(sys.argv[2]))"
+        resize = (
+            "import sys; from fastai.vision.all import *; "
+            "resize_images(Path(sys.argv[1]), max_size=256, recurse=True, dest=Path(sys.argv[2]))"
+        )
         subprocess.run(
             [sys.executable, "-W", "ignore", "-c", resize, str(files), str(small)],
             check=True,
@@ -113,7 +121,7 @@ def time_plain(
 
 
 def weights_of(archs: list[str]) -> dict[str, dict]:
-    """The same weights for both: those of packages where they are installed, else none, as a benchmark downloads nothing."""
+    """Return the weights for both: of an installed package, else none. Nothing is downloaded."""
     from fastkaggle_plus.modeling import resolve_arch
     from fastkaggle_plus.modeling.vision.weights import find_weights
 
@@ -185,7 +193,9 @@ def timed(run):
 total = 0.0
 for arch in facts["archs"]:
     net = make_net(resolve_arch(arch), 10, size=(128, 128), pretrained=False).to(device)
-    def batch(n): return torch.randn(n, 3, 128, 128, device=device).contiguous(memory_format=torch.channels_last)
+    def batch(n):
+        images = torch.randn(n, 3, 128, 128, device=device)
+        return images.contiguous(memory_format=torch.channels_last)
     x, y = batch(64), torch.zeros(64, dtype=torch.long, device=device)
     def step(dtype):
         with torch.autocast(device.type, dtype or half, enabled=dtype is not None):
@@ -193,7 +203,8 @@ for arch in facts["archs"]:
         loss.backward()
         net.zero_grad()
     def infer(z, dtype):
-        with torch.inference_mode(), torch.autocast(device.type, dtype or half, enabled=dtype is not None):
+        enabled = dtype is not None
+        with torch.inference_mode(), torch.autocast(device.type, dtype or half, enabled=enabled):
             net(z)
     net.train()
     train = min(timed(lambda d=d: [step(d) for _ in range(3)]) / 3 for d in (None, half))
@@ -206,7 +217,10 @@ print(total)
 
 
 def time_floor(archs: list[str], n_fit: int, n_seen: int) -> float:
-    """Return the seconds of the forward and backward passes alone: a frozen and a full epoch, and five views of what is predicted."""
+    """Return the seconds of the forward and backward passes alone.
+
+    They are a frozen and a full epoch, and five views of each predicted image.
+    """
     facts = {"archs": archs, "steps": n_fit // RECIPE["bs"], "seen": n_seen}
     done = subprocess.run(
         [sys.executable, "-c", FLOOR, json.dumps(facts)], check=True, capture_output=True, text=True
@@ -231,7 +245,9 @@ def main() -> None:
     parser.add_argument(
         "--archs", default="resnet26d,tf_efficientnet_lite0,tf_efficientnet_lite1", help="of timm"
     )
-    parser.add_argument("--images", type=int, default=800)
+    parser.add_argument(
+        "--images", type=int, default=800, help="200 or more: fewer may leave out a rare class"
+    )
     asked = parser.parse_args()
     archs = asked.archs.split(",")
     with tempfile.TemporaryDirectory() as tmp:
@@ -270,16 +286,17 @@ def main() -> None:
                 )
     plain, ours, floor = (float(np.mean(seconds[k])) for k in ("plain", "ours", "floor"))
     print(
-        f"vision sweep: {', '.join(archs)}; {len(valid)} images, {int(valid.sum())} held out, {len(data.test)} test, TTA of 4 views; {os.cpu_count()} cores, "
+        f"vision sweep: {', '.join(archs)}; {len(valid)} images, {int(valid.sum())} held out, "
+        f"{len(data.test)} test, TTA of 4 views; {os.cpu_count()} cores, "
         f"{asked.seeds} seed{'s' if asked.seeds > 1 else ''}"
     )
     print(
-        f"plain fastai {plain:.1f} s, ours {ours:.1f} s, floor {floor:.1f} s: ours is {ours / floor:.2f} x the floor, plain is {plain / ours:.2f} x ours"
+        f"plain fastai {plain:.1f} s, ours {ours:.1f} s, floor {floor:.1f} s: "
+        f"ours is {ours / floor:.2f} x the floor, plain is {plain / ours:.2f} x ours"
     )
     for a in archs:
-        print(
-            f"  {a:<26} accuracy with TTA: {paired(*(np.concatenate(side) for side in zip(*right[a], strict=True)))}"
-        )
+        sides = (np.concatenate(side) for side in zip(*right[a], strict=True))
+        print(f"  {a:<26} accuracy with TTA: {paired(*sides)}")
 
 
 if __name__ == "__main__":

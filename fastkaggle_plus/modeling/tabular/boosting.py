@@ -123,42 +123,29 @@ def _fit(
     consecutive: bool = False,  # the estimator needs classes 0, 1, ... without gaps
 ) -> FittedFunction:
     """Fit one estimator, or one per target if there are several."""
+    from sklearn.dummy import DummyClassifier, DummyRegressor
+
     encode, targs = encoder(table), np.asarray(table.targs)
-    x = encode(table)
-    if not table.vocab:
-        estimators = [
-            make(table).fit(x, column) if np.ptp(column) else _Constant(column[0])
-            for column in targs.reshape(len(targs), -1).T
-        ]
-        return FittedFunction(
-            lambda rows: np.column_stack([e.predict(encode(rows)) for e in estimators]),
-            _importances(estimators[0], table),
-            estimator=estimators,
-        )
-    classes = np.unique(targs)
-    if len(classes) == 1:  # nothing to boost: the one class is certain
-        return FittedFunction(lambda rows: class_columns(np.ones((len(rows), 1)), classes, rows))
-    estimator = make(table).fit(x, np.searchsorted(classes, targs) if consecutive else targs)
-    return FittedFunction(
-        lambda rows: class_columns(estimator.predict_proba(encode(rows)), classes, rows),
-        _importances(estimator, table),
-        estimator=estimator,
-    )
+    x, classes = encode(table), np.unique(targs)
+    if table.vocab and consecutive:
+        targs = np.searchsorted(classes, targs)
+    estimators: list[Any] = []
+    for column in targs.reshape(len(targs), -1).T:
+        if np.ptp(column):
+            estimator = make(table)
+        else:  # nothing to boost
+            estimator = DummyClassifier() if table.vocab else DummyRegressor(strategy="median")
+        estimators.append(estimator.fit(x, column))
 
+    def predict(rows: Table) -> Array:
+        if table.vocab:
+            return class_columns(estimators[0].predict_proba(encode(rows)), classes, rows)
+        return np.column_stack([e.predict(encode(rows)) for e in estimators])
 
-class _Constant:
-    """The estimator of a target that does not vary."""
-
-    def __init__(self, value: float):
-        self.value = value
-
-    def predict(self, x: Any) -> Array:
-        return np.full(len(x), self.value)
-
-
-def _importances(estimator: Any, table: Table) -> dict[str, float]:
-    values = getattr(estimator, "feature_importances_", None)
-    return {} if values is None else shares([*table.cat_names, *table.cont_names], values)
+    values = getattr(estimators[0], "feature_importances_", None)
+    importances = {} if values is None else shares([*table.cat_names, *table.cont_names], values)
+    kept = estimators[0] if table.vocab else estimators
+    return FittedFunction(predict, importances, estimator=kept)
 
 
 def _codes_with_nan(table: Table) -> Encode:

@@ -55,16 +55,14 @@ def forest_model(
         x = encode(table)
         kind = RandomForestClassifier if table.vocab else RandomForestRegressor
         forest = kind(random_state=seed, n_jobs=1, bootstrap=True, **settings).fit(x, table.targs)
-        trees = [_Tree(t, getattr(forest, "classes_", None), encode) for t in forest.estimators_]
-        whole = _Tree(forest, getattr(forest, "classes_", None), encode)
+        whole, *trees = [
+            _Tree(tree, getattr(forest, "classes_", None), encode)
+            for tree in (forest, *forest.estimators_)
+        ]
         judges = [partial(tree.predict_rows, x, table) for tree in trees]
-        return FittedFunction(
-            whole,
-            shares(encode.names, forest.feature_importances_),
-            *out_of_bag(table, zip(forest.estimators_samples_, judges, strict=True)),
-            estimator=forest,
-            members=list(trees),
-        )
+        oob = out_of_bag(table, zip(forest.estimators_samples_, judges, strict=True))
+        importances = shares(encode.names, forest.feature_importances_)
+        return FittedFunction(whole, importances, *oob, estimator=forest, members=list(trees))
 
     return Model("forest", fit, {**settings, "seed": seed})
 
@@ -157,13 +155,11 @@ class _Tree:
     encode: OrdinalEncoder
 
     def __call__(self, table: Table) -> Array:
-        return self._predict(self.encode(table), table)
+        return self.predict_rows(self.encode(table), table, slice(None))
 
-    def predict_rows(self, x: Array, table: Table, rows: Array) -> Array:
+    def predict_rows(self, x: Array, table: Table, rows: Array | slice) -> Array:
         """Predict some rows of a table that is encoded as `x`."""
-        return self._predict(x[rows], table)
-
-    def _predict(self, x: Array, table: Table) -> Array:
+        x = x[rows]
         if table.vocab:
             return class_columns(self.estimator.predict_proba(x), self.classes, table)
         return np.asarray(self.estimator.predict(x)).reshape(len(x), -1)
@@ -176,7 +172,10 @@ class _Rule:
         targs, self.column, self.edges = np.asarray(table.targs), column, None
         targs = np.eye(table.n_outputs)[targs] if table.vocab else targs.reshape(len(targs), -1)
         if column in table.cont_names:
-            self.edges = _edges(table.x[column].to_numpy(dtype=float), bins)
+            distinct = np.unique(table.x[column].dropna().to_numpy(dtype=float))
+            self.edges = (distinct[:-1] + distinct[1:]) / 2  # between all values, if they are few
+            if len(distinct) > bins:
+                self.edges = np.unique(np.quantile(distinct, np.linspace(0, 1, bins + 1)[1:-1]))
             n_bins = len(self.edges) + 1
         else:
             n_bins = len(table.x[column].cat.categories)
@@ -198,11 +197,3 @@ class _Rule:
             return np.asarray(table.x[self.column].cat.codes)
         values = table.x[self.column].to_numpy(dtype=float)
         return np.where(np.isnan(values), -1, np.searchsorted(self.edges, values))
-
-
-def _edges(values: Array, bins: int) -> Array:
-    """Return the edges between bins: between all values if they are few, else quantiles."""
-    distinct = np.unique(values[~np.isnan(values)])
-    if len(distinct) <= bins:
-        return (distinct[:-1] + distinct[1:]) / 2
-    return np.unique(np.quantile(distinct, np.linspace(0, 1, bins + 1)[1:-1]))

@@ -1,4 +1,4 @@
-"""Linear baselines: logistic regression for classes, ridge regression for values."""
+"""Linear models of tables and of features: logistic regression, or ridge for values."""
 
 from typing import Any
 
@@ -9,6 +9,7 @@ from ..model import Array, FittedFunction, Model, class_columns
 from .encoders import OneHotEncoder
 
 PRELOAD = ("sklearn.linear_model",)
+_CONSTANT = 1e-6  # a feature with a smaller standard deviation is not scaled
 
 
 def ridge_model(*, strength: float = 1.0) -> Model:
@@ -18,25 +19,62 @@ def ridge_model(*, strength: float = 1.0) -> Model:
     """
 
     def fit(table: Table) -> FittedFunction:
-        from sklearn.linear_model import LogisticRegression, Ridge
-
-        encode, targs = OneHotEncoder(table), np.asarray(table.targs)
-        if not table.vocab:
-            ridge = Ridge(alpha=strength).fit(encode(table), targs)
-            low, high = targs.min(0), targs.max(0)
-
-            def predict(rows: Table) -> Array:
-                return np.clip(ridge.predict(encode(rows)), low, high).reshape(len(rows), -1)
-
-            return FittedFunction(predict, estimator=ridge)
-        if len(classes := np.unique(targs)) == 1:
-            return FittedFunction(
-                lambda rows: class_columns(np.ones((len(rows), 1)), classes, rows)
-            )
-        linear: Any = LogisticRegression(C=1 / strength, max_iter=1000).fit(encode(table), targs)
+        encode = OneHotEncoder(table)
+        linear = LinearFit(encode(table), table, penalty=strength)
         return FittedFunction(
-            lambda rows: class_columns(linear.predict_proba(encode(rows)), linear.classes_, rows),
-            estimator=linear,
+            lambda rows: linear.predict(encode(rows), rows), estimator=linear.estimator
         )
 
     return Model("linear", fit, {"strength": strength})
+
+
+class LinearFit:
+    """Ridge regression, or logistic regression for classes.
+
+    Predicted values stay within the range of the training targets.
+    """
+
+    def __init__(
+        self,
+        x: Any,  # (n, n_features), may be sparse
+        table: Table,  # the same rows, with their targets
+        *,
+        penalty: float,  # L2, in all
+    ):
+        from sklearn.dummy import DummyClassifier
+        from sklearn.linear_model import LogisticRegression, Ridge
+
+        targs = np.asarray(table.targs)
+        self.low, self.high = targs.min(0), targs.max(0)
+        estimator: Any = Ridge(alpha=penalty)
+        if table.vocab:
+            estimator = LogisticRegression(C=1 / penalty, max_iter=1000)
+            if self.low == self.high:  # one class, which is certain
+                estimator = DummyClassifier()
+        self.estimator = estimator.fit(x, targs)
+
+    def predict(self, x: Any, table: Table) -> Array:
+        """Return (n, n_outputs) predictions for the features of a table's rows."""
+        if table.vocab:
+            return class_columns(self.estimator.predict_proba(x), self.estimator.classes_, table)
+        return np.clip(self.estimator.predict(x), self.low, self.high).reshape(len(table), -1)
+
+
+class ScaledLinearFit(LinearFit):
+    """The same on features that are scaled to mean 0, deviation 1."""
+
+    def __init__(
+        self,
+        x: Array,  # (n, n_features)
+        table: Table,  # the same rows, with their targets
+        *,
+        penalty: float,  # L2, per row
+    ):
+        self.mean, self.std = x.mean(0), x.std(0)
+        self.std[self.std < _CONSTANT] = 1.0
+        super().__init__((x - self.mean) / self.std, table, penalty=penalty * len(x))
+
+    def predict(self, x: Array, table: Table) -> Array:
+        """Return (n, n_outputs) predictions for the features of a table's rows."""
+        # float64: in float32 a row's prediction would depend on the other rows
+        return super().predict(((x - self.mean) / self.std).astype(np.float64), table)

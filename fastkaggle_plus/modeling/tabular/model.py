@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...data import Table
-from ..fastai_learner import import_fastai, quiet_learner
+from ..fastai_learner import ShuffledBatches, import_fastai, quiet_learner
 from ..model import Array, FittedFunction, Model, class_columns
 from ..seeding import repeatable
 from .encoders import OrdinalEncoder
@@ -76,25 +76,18 @@ class Inputs:
         return levels.astype(np.int64), numbers.astype(np.float32)
 
 
-class Batches:
-    """A loader of shuffled batches for fastai's Learner. Its own slices a data frame, slowly."""
+class Batches(ShuffledBatches):
+    """A loader for fastai's Learner. Its own slices a data frame, slowly."""
 
     def __init__(self, arrays: list[Array], bs: int, device: Any):
         import torch
 
-        rows = np.resize(np.arange(len(arrays[0])), max(2, len(arrays[0])))  # batch norm needs two
-        self.tensors = [torch.from_numpy(a[rows]).to(device) for a in arrays]
-        self.n, self.bs = len(rows), min(bs, len(rows))
-
-    def __len__(self) -> int:
-        return self.n // self.bs  # without the last, smaller batch, as in fastai
+        super().__init__(len(arrays[0]), bs)
+        self.tensors = [torch.from_numpy(a[self.rows]).to(device) for a in arrays]
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
-        import torch
-
-        order = torch.randperm(self.n)
-        for i in range(len(self)):
-            yield tuple(t[order[i * self.bs : (i + 1) * self.bs]] for t in self.tensors)
+        for places in self.shuffled():
+            yield tuple(t[places] for t in self.tensors)
 
 
 @dataclass

@@ -1,19 +1,16 @@
 """Write each row's texts with a template, and encode them as token numbers."""
 
-from __future__ import annotations
-
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from ...data import Table
 from ...exceptions import ConfigError, DataError, UnknownName
 from ..model import Array
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 SEPARATOR = "[SEP]"  # in a template: is replaced by the tokenizer's separator
 
@@ -185,3 +182,15 @@ def checked_texts(texts: pd.DataFrame | None) -> pd.DataFrame:
                     f'texts[{column!r}].fillna("").astype(str).'
                 )
     return texts
+
+
+def chosen_texts(
+    table: Table,
+    columns: Sequence[str] = (),  # text columns; () = all
+) -> pd.DataFrame:
+    """Return the table's texts, one column per text. Raises UnknownName; see `checked_texts`."""
+    texts = checked_texts(table.texts)
+    for column in columns:
+        if column not in texts:
+            raise UnknownName("text column", column, tuple(map(str, texts)))
+    return texts[list(columns)] if columns else texts

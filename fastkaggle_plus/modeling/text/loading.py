@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ...exceptions import MissingExtra, WeightsMissing, needs_extra
+from ..model_hub import short_error
 
 
 def load_tokenizer(folder: str | Path) -> Any:
@@ -53,8 +54,3 @@ def quiet_loading(folder: Path) -> Iterator[None]:
         logging.set_verbosity(level)
         if had_bars:
             logging.enable_progress_bar()
-
-
-def short_error(e: Exception) -> str:
-    """Return an error's type and its first line."""
-    return f"{type(e).__name__}: {(str(e).splitlines() or ['no reason given'])[0]}"

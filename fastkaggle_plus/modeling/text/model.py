@@ -9,8 +9,7 @@ from ...data import Table
 from ...evidence import compare
 from ...exceptions import ConfigError, UnknownName, needs_extra
 from ...predictions import Predictions
-from ..hardware import PRECISIONS
-from ..hyperparameters import check_range, check_whole
+from ..hyperparameters import PRECISIONS, check_range, check_whole
 from ..model import Array, Model
 from ..seeding import repeatable
 from .encoding import Encoder

@@ -26,8 +26,14 @@ class Objective:
     def __init__(self, table: Table, loss: str = "auto"):
         targs = np.asarray(table.targs)
         self.vocab, self.n_outputs = table.vocab, table.n_outputs
-        self.name = _loss_name(loss, is_classes=bool(table.vocab))
+        self.name = "mse" if loss == "auto" else loss
         if self.vocab:
+            if loss != "auto":
+                raise ConfigError(
+                    f"loss = {loss!r} is for values, but the target has classes, which use "
+                    'cross-entropy. Leave it "auto".'
+                )
+            self.name = "cross-entropy"
             self.targs, self.n_out = targs.astype(np.int64), len(self.vocab)
             self.bias = np.zeros(self.n_out)
             return
@@ -84,15 +90,6 @@ class Objective:
             raise ConfigError(
                 f"rounding is for one target with at most {MAX_LEVELS} different values: omit it."
             )
-
-
-def _loss_name(loss: str, *, is_classes: bool) -> str:
-    if is_classes and loss != "auto":
-        raise ConfigError(
-            f"loss = {loss!r} is for values, but the target has classes, which use cross-entropy. "
-            'Leave it "auto".'
-        )
-    return "cross-entropy" if is_classes else "mse" if loss == "auto" else loss
 
 
 def _correlation(a: Any, b: Any) -> Any:

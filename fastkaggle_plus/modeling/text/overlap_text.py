@@ -13,8 +13,8 @@ from ...data import Table
 from ...exceptions import needs_extra
 from .. import progress
 from ..model import Array, FittedFunction, Model
-from .encoding import Encoder
-from .heads import LinearHead, chosen_texts
+from ..tabular.linear import ScaledLinearFit
+from .encoding import Encoder, chosen_texts
 from .loading import load_tokenizer, quiet_loading
 from .static_vectors import unit
 from .weights import default_arch, fetch_weights, full_name
@@ -67,13 +67,7 @@ class SentenceVectors:
     Each distinct text is computed once: folds share the cache.
     """
 
-    def __init__(
-        self,
-        arch: str = "",  # "" = default_arch(); a name on the hub, or a folder
-        *,
-        bs: int = 64,  # texts per batch
-        max_len: int = 256,  # tokens per text; longer texts are cut
-    ):
+    def __init__(self, arch: str = "", *, bs: int = 64, max_len: int = 256):  # as in cosine_model
         self.arch, self.bs, self.max_len = arch, bs, max_len
         self.cache: dict[str, Array] = {}
 
@@ -130,7 +124,7 @@ def _similarity_model(
         return np.column_stack([np.zeros(len(texts)), *pairs])  # a single text has only the zeros
 
     def fit(table: Table) -> FittedFunction:
-        head = LinearHead(features(table), table, strength=_STRENGTH)
+        head = ScaledLinearFit(features(table), table, penalty=_STRENGTH)
         return FittedFunction(lambda rows: head.predict(features(rows), rows))
 
     return Model(name, fit, about)

@@ -8,7 +8,8 @@ import numpy as np
 
 from ...data import Table
 from ..model import Array, FittedFunction, Model
-from .heads import LinearHead, chosen_texts
+from ..tabular.linear import ScaledLinearFit
+from .encoding import chosen_texts
 from .static_vectors import StaticVectors, load_vectors
 from .weights import default_arch, full_name
 
@@ -33,7 +34,7 @@ def static_text_model(
     load = cache(lambda: load_vectors(vectors))
 
     def fit(table: Table) -> FittedFunction:
-        head = LinearHead(_features(load(), table, columns), table, strength=strength)
+        head = ScaledLinearFit(_features(load(), table, columns), table, penalty=strength)
         return FittedFunction(lambda rows: head.predict(_features(load(), rows, columns), rows))
 
     return Model("static vectors", fit, about)

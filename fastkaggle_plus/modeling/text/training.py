@@ -1,9 +1,8 @@
 """Train a language model and predict with it, in half precision if possible (imports torch)."""
 
 import math
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -59,22 +58,20 @@ def train_net(
 ) -> tuple[Any, dict[str, Any]]:
     """Return the trained network and notes on the training; see `train_with_retry`."""
 
-    def train(accum: int) -> tuple[Any, dict[str, Any]]:
+    def train(settings: TextTrainingSettings) -> tuple[Any, dict[str, Any]]:
         net = make()
         with trimmed_embeddings(net, np.append(tokens.flat, tokens.pad)):
-            return _train(net.train(), tokens, objective, replace(settings, accum=accum))
+            return _train(net.train(), tokens, objective, settings)
 
-    return train_with_retry(train, bs=settings.bs, accum=settings.accum, least_bs=1)
+    return train_with_retry(train, settings, least_bs=1)
 
 
 def _train(
     net: Any, tokens: Tokens, objective: Objective, settings: TextTrainingSettings
 ) -> tuple[Any, dict[str, Any]]:
-    start, device = time.perf_counter(), next(net.parameters()).device
+    device = next(net.parameters()).device
     precision = resolved_precision(settings.precision, device)
     rng = np.random.default_rng(settings.seed)
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats()
     accum, batch_size = settings.accum, settings.bs // settings.accum
     targs = torch.from_numpy(objective.targs).to(device)
     groups = parameter_groups(
@@ -108,10 +105,7 @@ def _train(
             optimizer.zero_grad()
             done = epoch + min(first + accum, len(batches)) / len(batches)
             progress.report(done, settings.epochs, f"epoch {epoch + 1}/{settings.epochs}")
-    notes = {"train_s": round(time.perf_counter() - start, 3), "precision": precision}
-    if device.type == "cuda":
-        notes["gpu_peak_mb"] = round(torch.cuda.max_memory_allocated() / 2**20)
-    return net.eval(), notes
+    return net.eval(), {"precision": precision}
 
 
 def predict_net(

@@ -3,15 +3,17 @@
 import hashlib
 import re
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
 from ...environment import kaggle_input
 from ...exceptions import WeightsMissing, needs_extra
-from ..model_hub import hub_url, unreachable_reason, weights_folder
-from .loading import load_tokenizer, short_error
+from ..model_hub import download, weights_folder
+from .loading import load_tokenizer
 
 PREFERRED = "microsoft/deberta-v3-small"  # the model of fast.ai's lesson 4
 SMALL = "sentence-transformers/all-MiniLM-L6-v2"  # installed by the extra `offline`
@@ -74,15 +76,10 @@ def find_weights(arch: str) -> LanguageWeights | None:
     attached datasets by its last part. Returns None for a path that is not found.
     """
     arch = full_name(arch)
-    if is_folder(arch):
-        folder = Path(arch).expanduser()
-        if not folder.is_dir():
-            return _find_attached(arch)
-        return _if_complete(arch, f"folder {folder.name}", folder)
-    for find in (_find_attached, _find_put_by_hand, _find_cached, _find_packaged):
-        if (found := find(arch)) is not None:
-            return found
-    return LanguageWeights(arch, f"hub {arch}", None)
+    for origin, folder in _places(arch):
+        if not missing_parts(folder):
+            return LanguageWeights(arch, origin, folder)
+    return None if is_folder(arch) else LanguageWeights(arch, f"hub {arch}", None)
 
 
 def fetch_weights(arch: str) -> LanguageWeights:
@@ -103,13 +100,10 @@ def fetch_weights(arch: str) -> LanguageWeights:
     if found.folder is not None:
         return found
     with needs_extra("text"):
-        import huggingface_hub  # noqa: F401
-    if reason := unreachable_reason(hub_url(found.arch, "config.json")):
-        raise _not_found(found.arch, reason)
-    try:
-        return LanguageWeights(found.arch, found.origin, _download(found.arch))
-    except Exception as e:  # four libraries take part in a download, each with its own errors
-        raise _not_found(found.arch, short_error(e)) from e
+        from huggingface_hub import hf_hub_url
+    get, url = partial(_download, found.arch), hf_hub_url(found.arch, "config.json")
+    folder = download(get, url, missing=partial(_missing, found.arch))
+    return LanguageWeights(found.arch, found.origin, folder)
 
 
 def copy_weights(
@@ -157,49 +151,41 @@ def _slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
-def _if_complete(arch: str, origin: str, folder: Path) -> LanguageWeights | None:
-    return None if missing_parts(folder) else LanguageWeights(arch, origin, folder)
+def _places(arch: str) -> Iterator[tuple[str, Path]]:
+    """Yield the origin and folder of each place where a model may be, in order of preference."""
+    if is_folder(arch) and (folder := Path(arch).expanduser()).is_dir():
+        yield f"folder {folder.name}", folder
+        return
+    yield from _attached(arch)
+    if is_folder(arch):
+        return
+    by_hand = weights_folder() / arch.replace("/", "--")
+    yield f"folder {by_hand.name}", by_hand
+    if cached := _cached_config(arch):
+        yield f"hub {arch}", Path(cached).parent
+    if (name := PACKAGES.get(arch, "")) and (folder := package_folder(name)).is_dir():
+        yield f"package {name} {version(name)}", folder / "model"
 
 
-def _find_attached(arch: str) -> LanguageWeights | None:
-    """Search Kaggle's input for a model's folder that has the model's name, or is inside one."""
+def _attached(arch: str) -> Iterator[tuple[str, Path]]:
+    """Yield the folders in Kaggle's input that have the model's name, or are inside one."""
     mount, names = kaggle_input(), names_attached(arch)
     for depth in range(1, _MAX_DEPTH + 1):
         for config in sorted(mount.glob(f"{'*/' * depth}config.json")):
             folder = config.parent
             if names & {_slug(part) for part in folder.relative_to(mount).parts}:
-                if found := _if_complete(arch, f"attached {folder.name}", folder):
-                    return found
-    return None
+                yield f"attached {folder.name}", folder
 
 
-def _find_put_by_hand(arch: str) -> LanguageWeights | None:
-    folder = weights_folder() / arch.replace("/", "--")
-    return _if_complete(arch, f"folder {folder.name}", folder)
-
-
-def _find_cached(arch: str) -> LanguageWeights | None:
+def _cached_config(arch: str) -> str:
+    """Return the configuration in the hub's cache, or ""."""
     try:
         from huggingface_hub import try_to_load_from_cache
 
         config = try_to_load_from_cache(arch, "config.json")
     except (ImportError, ValueError):  # not installed; or not a valid name on the hub
-        return None
-    if not isinstance(config, str):
-        return None
-    return _if_complete(arch, f"hub {arch}", Path(config).parent)
-
-
-def _find_packaged(arch: str) -> LanguageWeights | None:
-    if arch not in PACKAGES:
-        return None
-    name = PACKAGES[arch]
-    folder = package_folder(name) / "model"
-    return (
-        None
-        if missing_parts(folder)
-        else LanguageWeights(arch, f"package {name} {version(name)}", folder)
-    )
+        return ""
+    return config if isinstance(config, str) else ""
 
 
 def _download(arch: str) -> Path:
@@ -211,7 +197,7 @@ def _download(arch: str) -> Path:
     return Path(snapshot_download(arch, allow_patterns=wanted, ignore_patterns=["*/*"]))
 
 
-def _not_found(arch: str, reason: str) -> WeightsMissing:
+def _missing(arch: str, reason: str) -> WeightsMissing:
     by_hand = weights_folder() / arch.replace("/", "--")
     model = (
         f"the package {PACKAGES[arch]}" if arch in PACKAGES else f"another model, arch={SMALL!r}"

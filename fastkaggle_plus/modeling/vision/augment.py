@@ -10,6 +10,9 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+import torch.nn.functional as F
+
 P_AFFINE = P_LIGHTING = 0.75  # probability of a rotation, warp or zoom; of a lighting change
 MAX_ROTATE_DEG = 10.0
 MAX_WARP = MAX_LIGHTING = 0.2
@@ -33,19 +36,13 @@ class Augment:
 
         `pixels` is (n, height, width, 3) bytes. They are sampled like random views, not smoother.
         """
-        import torch
-
         identity = torch.eye(3, device=pixels.device).expand(len(pixels), 3, 3)
-        return self._normalise(self._sample(pixels, identity))
+        return self._normalise(_sample(pixels, identity, self.size))
 
     def random(self, pixels: Any) -> Any:
         """Return a random view of each image, normalised. Draws from torch's generator."""
-        views = self._sample(pixels, self._homographies(len(pixels), pixels.device))
-        return self._normalise(self._light(views))
-
-    def _sample(self, pixels: Any, homographies: Any) -> Any:
-        """Return the views that the homographies select, with values from 0 to 1."""
-        return _sample(pixels.permute(0, 3, 1, 2).float(), homographies, self.size).div_(255)
+        homographies = self._homographies(len(pixels), pixels.device)
+        return self._normalise(self._light(_sample(pixels, homographies, self.size)))
 
     def _homographies(self, n: int, device: Any) -> Any:
         """Draw (n, 3, 3) maps from places in the view to places in the image, both -1 to 1."""
@@ -69,8 +66,6 @@ class Augment:
 
     def _light(self, views: Any) -> Any:
         """Change brightness and contrast, in the logits of the values as fastai does."""
-        import torch
-
         if self.mult == 0:
             return views
         draw, most = _Draw(len(views), views.device), min(MAX_LIGHTING * self.mult, 0.9)
@@ -82,8 +77,6 @@ class Augment:
 
     def _normalise(self, images: Any) -> Any:
         """Normalise, and put channels last in memory: the fastest layout for convolutions."""
-        import torch
-
         mean, std = (
             torch.tensor(v, device=images.device)[:, None, None] for v in (self.mean, self.std)
         )
@@ -98,26 +91,18 @@ class _Draw:
     device: Any
 
     def uniform(self, low: float, high: float) -> Any:
-        import torch
-
         return torch.empty(self.n, device=self.device).uniform_(low, high)
 
     def sometimes(self, values: Any, *, otherwise: float = 0.0) -> Any:
         """Return the values with probability P_AFFINE."""
-        import torch
-
         return values.where(torch.rand(self.n, device=self.device) < P_AFFINE, otherwise)
 
     def sign(self) -> Any:
         """Return 1 or -1."""
-        import torch
-
         return torch.where(torch.rand(self.n, device=self.device) < 0.5, -1.0, 1.0)
 
     def matrix(self, entries: dict[tuple[int, int], Any]) -> Any:
         """Return (n, 3, 3) identity matrices with these (row, column) entries."""
-        import torch
-
         out = torch.eye(3, device=self.device).repeat(self.n, 1, 1)
         for (row, column), values in entries.items():
             out[:, row, column] = values
@@ -129,11 +114,9 @@ class _Draw:
         return self.matrix({(0, 0): scale, (1, 1): scale, (0, 2): x, (1, 2): y})
 
 
-def _sample(images: Any, homographies: Any, size: tuple[int, int]) -> Any:
-    """Read each image at the places of the view's pixels; outside of it, it is mirrored."""
-    import torch
-    import torch.nn.functional as F
-
+def _sample(pixels: Any, homographies: Any, size: tuple[int, int]) -> Any:
+    """Return the views that the homographies select, 0 to 1; images are mirrored at their edges."""
+    images = pixels.permute(0, 3, 1, 2).float()
     n, (height, width), device = len(images), size, images.device
     shrink = int(min(images.shape[-2] / height, images.shape[-1] / width) / 2)
     if shrink > 1:  # steps of more than two pixels would skip some
@@ -143,13 +126,9 @@ def _sample(images: Any, homographies: Any, size: tuple[int, int]) -> Any:
     rows, columns = torch.meshgrid(y, x, indexing="ij")
     places = torch.stack([columns, rows, torch.ones_like(rows)], -1).view(-1, 3)
     grid = (places @ homographies.transpose(1, 2)).view(n, height, width, 3)
-    return F.grid_sample(
-        images,
-        grid[..., :2] / grid[..., 2:],
-        mode="bilinear",
-        padding_mode="reflection",
-        align_corners=False,
-    )
+    grid = grid[..., :2] / grid[..., 2:]
+    views = F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
+    return views.div_(255)
 
 
 def _warp(x: Any, y: Any) -> Any:
@@ -157,8 +136,6 @@ def _warp(x: Any, y: Any) -> Any:
 
     One side becomes longer by x or y, the opposite side shorter.
     """
-    import torch
-
     one, zero = torch.ones_like(x), torch.zeros_like(x)
     corners = ((-1, -1), (-1, 1), (1, -1), (1, 1))
     to = [(-one - y, -one - x), (-one + y, one + x), (one + y, -one + x), (one - y, one - x)]

@@ -1,4 +1,4 @@
-"""Training batches: pixels that are decoded already, augmented on the network's device."""
+"""Training batches: pixels that are decoded already, augmented on the device (imports torch)."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
+import torch
 
+from ..fastai_learner import ShuffledBatches
 from ..model import Array
 from .augment import Augment
 
@@ -21,36 +22,25 @@ class Examples:
     targs: Sequence[Array]  # arrays of n targets
 
 
-class Batches:
-    """A loader of shuffled, augmented batches for fastai's Learner."""
+class Batches(ShuffledBatches):
+    """A loader of augmented batches for fastai's Learner."""
 
     def __init__(self, examples: Examples, augment: Augment, *, bs: int, device: Any):
-        import torch
-
-        n = len(examples.rows)
-        rows = np.resize(np.arange(n), max(2, n))  # batch norm needs two
-        self.pixels, self.rows = examples.pixels, examples.rows[rows]
-        self.targs = [torch.from_numpy(t[rows]).to(device) for t in examples.targs]
-        self.augment, self.device, self.bs = augment, device, min(bs, len(rows))
-
-    def __len__(self) -> int:
-        return len(self.rows) // self.bs  # without the last, smaller batch, as in fastai
+        super().__init__(len(examples.rows), bs)
+        self.pixels, self.places = examples.pixels, examples.rows[self.rows]
+        self.targs = [torch.from_numpy(t[self.rows]).to(device) for t in examples.targs]
+        self.augment, self.device = augment, device
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
-        import torch
-
-        order = torch.randperm(len(self.rows))
-        parts = [order[i * self.bs : (i + 1) * self.bs] for i in range(len(self))]
-        rows = [self.rows[part.numpy()] for part in parts]
-        batches = on_device(self.pixels, rows, self.device)
+        parts = self.shuffled()
+        images = [self.places[part.numpy()] for part in parts]
+        batches = on_device(self.pixels, images, self.device)
         for part, pixels in zip(parts, batches, strict=True):
             yield self.augment.random(pixels), *(t[part.to(self.device)] for t in self.targs)
 
 
 def on_device(pixels: Array, parts: list[Array], device: Any) -> Iterator[Any]:
     """Yield the pixels of each part on the device. With a GPU, the next part is read in advance."""
-    import torch
-
     if device.type != "cuda":
         for rows in parts:
             yield torch.from_numpy(pixels[rows]).to(device)
@@ -66,6 +56,4 @@ def on_device(pixels: Array, parts: list[Array], device: Any) -> Iterator[Any]:
 
 
 def _pinned(pixels: Array, rows: Array) -> Any:
-    import torch
-
     return torch.from_numpy(pixels[rows]).pin_memory()

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from ...exceptions import DataError
-from ..hardware import autocast, clear_memory, is_out_of_memory
+from ..hardware import autocast, is_out_of_memory
 from ..hyperparameters import LEAST_BS, check_batches, check_whole
 from .archs import resolve_arch
 from .image_size import as_size
@@ -38,8 +40,6 @@ def gpu_fit(
     so. Raises ConfigError, and DataError when not even two images fit: batch norm needs two.
     Source: fast.ai, Road to the Top, part 3.
     """
-    import torch
-
     check_batches(bs, accum)
     check_whole(1, n_out=n_out)
     found, size = resolve_arch(arch), as_size(size)
@@ -55,7 +55,7 @@ def gpu_fit(
                 raise
             accum *= 2
         finally:
-            clear_memory()  # for the processes of the trials
+            torch.cuda.empty_cache()  # for the processes of the trials
     raise DataError(
         f"A batch of {LEAST_BS} images of {size[0]} x {size[1]} px does not fit through "
         f"{found.full_name} on {torch.cuda.get_device_name()}. Use a smaller size or network."
@@ -63,9 +63,7 @@ def gpu_fit(
 
 
 def _peak_mb(arch: Any, size: tuple[int, int], bs: int, n_out: int) -> int:
-    import torch
-
-    clear_memory()
+    torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
     net = make_net(arch, n_out, size=size, pretrained=False).cuda()
     opt = torch.optim.AdamW(net.parameters(), lr=1e-5, fused=True)

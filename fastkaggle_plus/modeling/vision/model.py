@@ -1,7 +1,8 @@
 """vision_model: fine-tune a pretrained image network with fastai, on images decoded once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,16 +10,12 @@ import numpy as np
 from ...data import Table
 from ...exceptions import ConfigError, DataError, UnknownName, UnreadableImage, needs_extra
 from ...reading.pixels import METHODS, resized
-from ..hardware import check_precision
-from ..hyperparameters import check_batches, check_range, check_whole
+from ..hyperparameters import PRECISIONS, check_batches, check_range, check_whole
 from ..model import Array, Model
 from ..seeding import repeatable
 from .archs import resolve_arch
-from .augment import Augment
-from .batches import Examples
 from .image_size import as_size, check_size
 from .targets import Targets
-from .training import TrainingSettings, predict_net, train_net
 from .tta import check_tta, choose, mix
 
 PRELOAD = ("torch", "torchvision", "timm", "fastai.vision.all")
@@ -60,7 +57,8 @@ def vision_model(
     if method not in METHODS:
         raise UnknownName("resize method", method, METHODS)
     check_tta(tta)
-    check_precision(precision)
+    if precision not in PRECISIONS:
+        raise UnknownName("precision", precision, PRECISIONS)
     check_whole(0, epochs=epochs, freeze_epochs=freeze_epochs, n_tta=n_tta, seed=seed)
     check_range(0, lr=lr, wd=wd, mult=mult)
     check_range(0.01, 1, min_scale=min_scale)
@@ -72,6 +70,10 @@ def vision_model(
         )
     labels = [also] if isinstance(also, str) else list(also)
     with needs_extra("vision"):
+        from .augment import Augment
+        from .batches import Examples
+        from .training import TrainingSettings, train_net
+
         found = resolve_arch(arch)
     item_px, batch_px = as_size(item), as_size(batch)
     check_size(found, batch_px, pretrained=pretrained)
@@ -87,8 +89,6 @@ def vision_model(
     )
     augment = Augment(batch_px, found.mean, found.std, **views)
     settings = TrainingSettings(found, batch_px, pretrained, **training)
-    inputs = Inputs(item_px, method, augment, bs=max(1, 2 * bs // accum), precision=precision)
-    n_views = 0 if tta == "plain" else n_tta
 
     def fit(table: Table) -> FittedNet:
         if tta == "max" and not table.vocab:
@@ -105,7 +105,18 @@ def vision_model(
         examples = Examples(pixels, rows, targets.take(readable))
         with repeatable(seed, threads=None):
             net, notes = train_net(settings, examples, targets, augment)
-        return FittedNet(net, targets, inputs, n_views, seed, notes)
+        return FittedNet(
+            net,
+            targets,
+            augment,
+            item=item_px,
+            method=method,
+            bs=max(1, 2 * bs // accum),
+            precision=precision,
+            n_views=0 if tta == "plain" else n_tta,
+            seed=seed,
+            notes=notes,
+        )
 
     about = {
         "arch": found.full_name,
@@ -124,24 +135,17 @@ def vision_model(
     return Model(name, fit, about, choose=lambda variants: choose(variants, tta))
 
 
-@dataclass(frozen=True)
-class Inputs:
-    """How images become the input of a trained network."""
-
-    item: tuple[int, int]  # (height, width) in pixels of the kept images
-    method: str
-    augment: Augment
-    bs: int  # images per batch: more than in training, because no gradients are kept
-    precision: str
-
-
 @dataclass
 class FittedNet:
     """A trained network."""
 
     estimator: Any
     targets: Targets
-    inputs: Inputs
+    augment: Any  # an Augment
+    item: tuple[int, int]  # (height, width) in pixels of the kept images
+    method: str
+    bs: int  # images per batch: more than in training, because no gradients are kept
+    precision: str
     n_views: int  # random views of each image
     seed: int
     notes: dict[str, Any]
@@ -156,13 +160,17 @@ class FittedNet:
         return self._predict(table, self.n_views)
 
     def _predict(self, table: Table, n_views: int) -> dict[str, Array]:
-        pixels, rows, readable = _pixels(table, self.inputs.item, self.inputs.method)
-        augment, targets = self.inputs.augment, self.targets
+        from .training import predict_net
+
+        pixels, rows, readable = _pixels(table, self.item, self.method)
+        settings: dict[str, Any] = {"bs": self.bs, "precision": self.precision}
+        forward = partial(predict_net, self.estimator, pixels, rows, **settings)
+        augment, targets = self.augment, self.targets
         plain, views = np.empty((0, targets.n_main)), [np.empty((0, targets.n_main))] * n_views
         if len(rows):
             with repeatable(self.seed + 1, threads=None):
-                output = self._forward(pixels, rows, augment.plain)
-                outputs = [self._forward(pixels, rows, augment.random) for _ in range(n_views)]
+                output = forward(view=augment.plain)
+                outputs = [forward(view=augment.random) for _ in range(n_views)]
             self.notes.update(targets.scores_also(output, table, readable))
             plain, views = targets.decode(output), [targets.decode(o) for o in outputs]
         variants = {}
@@ -170,10 +178,6 @@ class FittedNet:
             variants[name] = np.tile(targets.prior, (len(table), 1))  # for unreadable images
             variants[name][readable] = preds
         return variants
-
-    def _forward(self, pixels: Array, rows: Array, view: Callable[[Any], Any]) -> Array:
-        bs, precision = self.inputs.bs, self.inputs.precision
-        return predict_net(self.estimator, pixels, rows, view=view, bs=bs, precision=precision)
 
 
 def augmented(
@@ -195,8 +199,10 @@ def augmented(
     Raises UnknownName, ConfigError for invalid numbers, DataError for rows outside the table and a
     table without images, and UnreadableImage.
     """
-    import torch
+    with needs_extra("vision"):
+        import torch
 
+        from .augment import Augment
     check_whole(0, n_views=n_views, seed=seed)
     check_range(0.01, 1, min_scale=min_scale)
     if not len(rows) or not all(-len(table) <= row < len(table) for row in rows):

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import torch
+
 from .archs import Arch
 from .image_size import check_size, size_arguments
 from .weights import pretrained_arguments, pretrained_state
@@ -19,7 +21,6 @@ def make_net(
     The head is fastai's: concatenated pooling and two linear layers. Networks of a fixed input size
     are built for `size`. Raises WeightsMissing, and ConfigError for a size the network cannot take.
     """
-    import torch
     from fastai.vision.learner import add_head
 
     check_size(arch, size, pretrained=pretrained)
@@ -33,7 +34,6 @@ def make_net(
 
 def _timm_body(arch: Arch, size: tuple[int, int], pretrained: bool) -> tuple[Any, int]:
     import timm
-    import torch
 
     weights = pretrained_arguments(arch) if pretrained else {"pretrained": False}
     net: Any = timm.create_model(

@@ -6,7 +6,6 @@ files are stored in `model_hub.weights_folder()`. See weights.py for where weigh
 
 import hashlib
 import io
-import os
 import pickle
 import tempfile
 from collections.abc import Callable
@@ -68,13 +67,10 @@ def _save(state: State, target: Path) -> None:
     from safetensors.torch import save_file
 
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, part = tempfile.mkstemp(dir=target.parent, suffix=".part")
-    os.close(handle)
-    try:
+    with tempfile.TemporaryDirectory(dir=target.parent, suffix=".part") as folder:
+        part = Path(folder) / target.name
         save_file({name: tensor.contiguous() for name, tensor in state.items()}, part)
-        Path(part).replace(target)
-    finally:
-        Path(part).unlink(missing_ok=True)
+        part.replace(target)
 
 
 def rename_in_order(content: bytes, arch: Arch) -> State:
@@ -87,19 +83,20 @@ def rename_in_order(content: bytes, arch: Arch) -> State:
 
     theirs = list(torch.load(io.BytesIO(content), map_location="cpu", weights_only=True).items())
     ours = list(build_meta_net(arch.source, arch.full_name).state_dict().items())
-    fault = f"The package's weights do not fit {arch.full_name}"
+    fault, state = "", {}
     if len(theirs) != len(ours):
+        fault = f"expected {len(ours)} tensors, got {len(theirs)}"
+    for (their_name, tensor), (name, wanted) in zip(theirs, ours, strict=False):
+        if tensor.shape != wanted.shape or their_name.split(".")[-1] != name.split(".")[-1]:
+            shapes = tuple(wanted.shape), tuple(tensor.shape)
+            fault = fault or f"expected {name} {shapes[0]}, got {their_name} {shapes[1]}"
+        state[name] = tensor
+    if fault:
         raise DataError(
-            f"{fault}: expected {len(ours)} tensors, got {len(theirs)}. "
+            f"The package's weights do not fit {arch.full_name}: {fault}. "
             "Use pretrained=False, and report it."
         )
-    for (their_name, tensor), (name, wanted) in zip(theirs, ours, strict=True):
-        if tensor.shape != wanted.shape or their_name.split(".")[-1] != name.split(".")[-1]:
-            raise DataError(
-                f"{fault}: expected {name} {tuple(wanted.shape)}, got {their_name} "
-                f"{tuple(tensor.shape)}. Use pretrained=False, and report it."
-            )
-    return {name: tensor for (name, _), (_, tensor) in zip(ours, theirs, strict=True)}
+    return state
 
 
 # numpy's own function for pickles; its module is another one since numpy 2

@@ -4,6 +4,8 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
+import torch
+
 from ..hardware import autocast, cpu_has_bf16
 
 # Below this size oneDNN 3.12 reads uninitialised memory in bf16, where a convolution with a stride
@@ -23,8 +25,10 @@ def training_precision(
     "auto" is fp16 on GPUs, and bf16 on CPUs that compute it, except for depthwise convolutions,
     whose gradients are slower in it.
     """
-    if asked == "auto" and device.type != "cuda" and _has_depthwise(net):
-        return "fp32"
+    if asked == "auto" and device.type != "cuda":
+        convolutions = [m for m in net.modules() if isinstance(m, torch.nn.Conv2d)]
+        if any(m.groups > 1 and m.groups == m.in_channels for m in convolutions):
+            return "fp32"
     return predicting_precision(asked, device, size=size)
 
 
@@ -45,7 +49,6 @@ def mixed_precision(precision: str, device: Any) -> Iterator[list[Any]]:
 
 
 def _callback(precision: str, device: Any, block: contextlib.ExitStack) -> Any:
-    import torch
     from fastai.callback.core import L
     from fastai.callback.fp16 import MixedPrecision
 
@@ -67,10 +70,3 @@ def _callback(precision: str, device: Any, block: contextlib.ExitStack) -> Any:
             self.learn.scaler, self.scales = None, None
 
     return AnyDeviceMixedPrecision()
-
-
-def _has_depthwise(net: Any) -> bool:
-    import torch
-
-    convolutions = [m for m in net.modules() if isinstance(m, torch.nn.Conv2d)]
-    return any(m.groups > 1 and m.groups == m.in_channels for m in convolutions)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ...data import Table
 from ...exceptions import UnknownName
@@ -14,8 +15,6 @@ class Targets:
     """The target of some rows, and the labels of more columns: each has a slice of the output."""
 
     def __init__(self, table: Table, also: Sequence[str] = ()):
-        import pandas as pd
-
         known = [] if table.also is None else [str(c) for c in table.also]
         for column in also:
             if column not in known:

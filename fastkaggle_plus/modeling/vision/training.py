@@ -1,11 +1,12 @@
 """Train an image network with fastai's Learner, and predict with it."""
 
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
+import torch
 
 from ..fastai_learner import import_fastai, quiet_learner
 from ..hardware import autocast, train_with_retry
@@ -43,22 +44,15 @@ def train_net(
 
     When memory runs out it retries once with half the batch, accumulated, and notes that.
     """
-
-    def train(accum: int) -> tuple[Any, dict[str, Any]]:
-        return _train(replace(settings, accum=accum), examples, targets, augment)
-
-    return train_with_retry(train, bs=settings.bs, accum=settings.accum, least_bs=LEAST_BS)
+    train = partial(_train, examples=examples, targets=targets, augment=augment)
+    return train_with_retry(train, settings, least_bs=LEAST_BS)
 
 
 def _train(
     settings: TrainingSettings, examples: Examples, targets: Targets, augment: Augment
 ) -> tuple[Any, dict[str, Any]]:
-    import torch
-
-    fastai, start = import_fastai("vision"), time.perf_counter()
+    fastai = import_fastai("vision")
     device = fastai.default_device()
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats()
     arch, pretrained = settings.arch, settings.pretrained
     net = make_net(arch, targets.n_out, size=settings.size, pretrained=pretrained).to(device)
     batches = Batches(examples, augment, bs=settings.bs // settings.accum, device=device)
@@ -83,11 +77,9 @@ def _train(
     with mixed_precision(precision, device) as callbacks:
         learn.add_cbs(callbacks)
         _fine_tune(learn, settings)
-    notes = {"train_s": round(time.perf_counter() - start, 3), "precision": precision}
+    notes = {"precision": precision}
     if pretrained:
         notes["weights_from"] = fetch_weights(arch).origin
-    if device.type == "cuda":
-        notes["gpu_peak_mb"] = round(torch.cuda.max_memory_allocated() / 2**20)
     return net.eval(), notes
 
 
@@ -113,8 +105,6 @@ def predict_net(
     precision: str = "auto",
 ) -> Array:
     """Return the network's (n, n_out) raw outputs."""
-    import torch
-
     device = next(net.parameters()).device
     parts = [rows[i : i + bs] for i in range(0, len(rows), bs)]
     outputs = []

@@ -57,8 +57,8 @@ def choose(
     plain predictions cost a fifth of the time.
     """
     check_tta(tta, tuple(variants))
-    if "plain" not in variants or len(variants) == 1:
-        return tta if tta != "auto" else next(iter(variants)), {}
+    if len(variants) == 1:
+        return next(iter(variants)), {}
     candidate = CANDIDATE if tta in ("auto", "plain") else tta
     found = compare(variants[candidate], variants["plain"])
     better = candidate if found.gain > 0 and not found.is_noise else "plain"
@@ -71,18 +71,10 @@ def choose(
         "p_value": found.p_value,
         "test": found.test,
         "scores": {name: round(p.oof_score, 6) for name, p in variants.items()},
-        **flips(variants["plain"], variants[candidate]),
     }
+    if variants["plain"].vocab:
+        rows, pair = variants["plain"].validated, (variants["plain"], variants[candidate])
+        was, now = (p.oof[rows].argmax(1) == p.targs[rows] for p in pair)
+        facts["right_to_wrong"] = int((was & ~now).sum())
+        facts["wrong_to_right"] = int((~was & now).sum())
     return chosen, {"tta": facts}
-
-
-def flips(plain: Predictions, mixed: Predictions) -> dict[str, int]:
-    """Count the rows that mixing turns from right to wrong, and from wrong to right.
-
-    Only validated rows count. A regression has no such counts.
-    """
-    if not plain.vocab:
-        return {}
-    rows = plain.validated
-    was, now = (p.oof[rows].argmax(1) == p.targs[rows] for p in (plain, mixed))
-    return {"right_to_wrong": int((was & ~now).sum()), "wrong_to_right": int((~was & now).sum())}

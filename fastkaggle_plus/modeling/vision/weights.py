@@ -10,11 +10,12 @@ Weights are looked for in this order:
 """
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ...exceptions import ConfigError, WeightsMissing
-from ..model_hub import hub_url, unreachable_reason, weights_folder
+from ..model_hub import download, weights_folder
 from .archs import Arch
 from .packaged_weights import PACKAGES, convert_packaged
 
@@ -56,14 +57,14 @@ def fetch_weights(arch: Arch) -> Weights:
         )
     if found.file:
         return found
-    url = hub_url(arch.hub_id.partition("@")[0], _hub_files(arch)[0]) if arch.hub_id else arch.url
-    if reason := unreachable_reason(url, is_hub=bool(arch.hub_id)):
-        raise _missing(arch, reason)
-    try:
-        return Weights(found.origin, _download(arch))
-    except Exception as e:  # of four libraries, which all mean the same here
-        message = str(e).splitlines()[0] if str(e) else "no reason given"
-        raise _missing(arch, f"{type(e).__name__}: {message}") from e
+    url = arch.url
+    if arch.hub_id:
+        from huggingface_hub import hf_hub_url
+
+        url = hf_hub_url(arch.hub_id.partition("@")[0], _hub_files(arch)[0])
+    missing = partial(_missing, arch)
+    file = download(partial(_download, arch), url, is_hub=bool(arch.hub_id), missing=missing)
+    return Weights(found.origin, file)
 
 
 def pretrained_arguments(arch: Arch) -> dict[str, Any]:
@@ -121,7 +122,14 @@ def _checkpoint(url: str) -> Path:
 
 def _download(arch: Arch) -> str:
     if not arch.hub_id:
-        return _download_checkpoint(arch.url)
+        import torch
+
+        target = _checkpoint(arch.url)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        digest = torch.hub.HASH_REGEX.search(target.name)  # many names end with part of the SHA-256
+        prefix = digest[1] if digest else None
+        torch.hub.download_url_to_file(arch.url, str(target), hash_prefix=prefix)
+        return str(target)
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
@@ -135,16 +143,6 @@ def _download(arch: Arch) -> str:
         except EntryNotFoundError:
             continue
     return hf_hub_download(name, last, revision=revision or None)
-
-
-def _download_checkpoint(url: str) -> str:
-    import torch
-
-    target = _checkpoint(url)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    digest = torch.hub.HASH_REGEX.search(target.name)  # many names end with part of the SHA-256
-    torch.hub.download_url_to_file(url, str(target), hash_prefix=digest[1] if digest else None)
-    return str(target)
 
 
 def _missing(arch: Arch, reason: str) -> WeightsMissing:

@@ -118,9 +118,9 @@ def test_saving_predictions_refuses_facts_that_are_no_plain_data(data, tmp_path)
 
 
 def test_the_largest_probability_of_values_is_refused_before_training(data, monkeypatch):
-    from fastkaggle_plus.modeling.vision import model
+    from fastkaggle_plus.modeling.vision import training
 
-    monkeypatch.setattr(model, "train_net", lambda *a: pytest.fail("it trained"))
+    monkeypatch.setattr(training, "train_net", lambda *a: pytest.fail("it trained"))
     with pytest.raises(ConfigError, match="max"):
         validated(as_values(data), tta="max")
 

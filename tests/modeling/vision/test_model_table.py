@@ -228,7 +228,8 @@ def test_the_command_lists_filters_and_draws(tmp_path, monkeypatch):
 
 def test_the_command_starts_without_torch():
     code = (
-        "import sys; from fastkaggle_plus.cli.model_commands import archs; archs(top=1, as_json=True); "
+        "import sys; from fastkaggle_plus.cli.model_commands import archs; "
+        "archs(top=1, as_json=True); "
         "print([m for m in ('torch', 'timm', 'fastai', 'kaggle') if m in sys.modules])"
     )
     output = subprocess.run(
