@@ -110,6 +110,11 @@ def _move(file: Path, wanted: Path) -> Path:
     while True:
         try:
             place.touch(exist_ok=False)  # reserves the name among processes
-            return Path(move(file, place))
+            break
         except FileExistsError:
             place, n = wanted.with_stem(f"{wanted.stem}-{n}"), n + 1
+    try:
+        return Path(move(file, place))
+    except OSError:
+        place.unlink()
+        raise

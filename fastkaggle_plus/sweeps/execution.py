@@ -14,7 +14,7 @@ from ..data import Data
 from ..exceptions import FastkaggleError
 from ..folds import Folds, make_folds
 from .budget import Budget
-from .run_keys import environment_fingerprint, run_keys
+from .resume import environment_fingerprint, run_keys
 from .trial import Sweep, Trial, TrialResult
 from .vault import Vault
 

@@ -1,4 +1,4 @@
-"""Keys of a sweep's runs in the vault: hashes of all that could change their result."""
+"""Decide which runs a sweep may resume from: a key per trial, of all that can change its result."""
 
 import hashlib
 import importlib.metadata
