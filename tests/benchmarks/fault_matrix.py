@@ -82,5 +82,5 @@ if __name__ == "__main__":
         )
         print(
             f"{client:7} {sum(counts.values())} cells: "
-            + ", ".join(f"{counts[v]} {v}" for v in ("ok", "told", *BAD))
+            + ", ".join(f"{counts[v]} {v}" for v in ("ok", "error", *BAD))
         )

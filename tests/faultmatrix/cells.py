@@ -45,7 +45,7 @@ MAKES = (*UPLOADS, "push", "submit code")
 LIMIT_S = 20  # for one call, for both clients; a longer one counts as hanging
 FAULTS = {
     "none": "",
-    "429, told when": "429:{}:retry_after=1",
+    "429, Retry-After": "429:{}:retry_after=1",
     "429": "429:{}",
     "503": "503:{}",
     "drop before": "drop-before:{}",
@@ -59,7 +59,7 @@ FAULTS = {
 BAD = ("DOUBLED", "WRONG", "silent", "hangs")
 Attempt = Callable[
     [str, str, Path, Any], tuple[str, Any]
-]  # client, operation, place, box -> (done | told | hangs, what was returned)
+]  # client, operation, place, box -> (done | error | hangs, what was returned)
 
 
 def spec_of(operation: str, fault: str) -> str | None:
@@ -213,7 +213,7 @@ def attempt_apart(client: str, operation: str, place: Path, box: Any) -> tuple[s
         return "hangs", None
     if ran.returncode:
         return (
-            "told"
+            "error"
             if client != "ours" or "fastkaggle_plus.exceptions." in ran.stderr
             else "unclear",
             None,
@@ -226,7 +226,7 @@ def attempt_here(client: str, operation: str, place: Path, box: Any) -> tuple[st
     try:
         return "done", of.ours(box.url, box.user, box.key)[operation](place)
     except FastkaggleError:
-        return "told", None
+        return "error", None
 
 
 def _held(operation: str, box: Any) -> int:
@@ -276,4 +276,4 @@ def _verdict(
         return "hangs"
     if last == "done" and ((operation in MAKES and made != 1) or came != clean):
         return "silent"
-    return {"done": "ok", "told": "told"}.get(first, "silent")
+    return {"done": "ok", "error": "error"}.get(first, "silent")
