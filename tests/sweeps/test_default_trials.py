@@ -65,7 +65,7 @@ def test_a_language_model_is_a_default_trial_if_it_is_on_this_machine(monkeypatc
     )
     assert "language model" not in {t.name for t in default_trials(Competition(**FACTS))}
     monkeypatch.setattr(weights, "PACKAGES", {})
-    monkeypatch.setattr(weights, "_find_cached", lambda arch: None)
+    monkeypatch.setattr(weights, "_cached_config", lambda arch: "")
     monkeypatch.setattr(weights, "weights_folder", lambda: Path("nowhere"))
     assert "language model" not in {t.name for t in default_trials(words)}
     monkeypatch.setattr(defaults, "find_spec", lambda name: name == "xgboost" or None)
