@@ -137,7 +137,9 @@ def _read_vault(slug: str, dest: Path | None) -> tuple[list[Predictions], dict[s
         )
     found, failed = Vault(folder / "vault").latest(name)
     if not (found or failed):
-        raise DataError(f"No trial of {name} has run in {folder / 'vault'}.")
+        raise DataError(
+            f"{folder / 'vault'} has no run of {name}. Train its trials first: `fkp sweep {name}`."
+        )
     return found, failed
 
 
@@ -148,8 +150,8 @@ def _pick_trials(slug: str, dest: Path | None, names: list[str]) -> list[Predict
     found, failed = _read_vault(slug, dest)
     if not found:
         raise DataError(
-            f"No trial of {slug} has finished. Failed: {', '.join(failed)}. "
-            f"`fkp board {slug}` shows why."
+            f"All trials of {slug} failed ({', '.join(failed)}), so there are no predictions to "
+            f"use. Read the errors with `fkp board {slug}`, correct the trials and run them again."
         )
     return select_by_name(found, names)
 

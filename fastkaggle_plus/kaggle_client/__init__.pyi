@@ -13,14 +13,14 @@ from .outbox import Journal
 from .session import connect, import_kaggle
 from .submission_status import Submission
 from .submissions import competition_submit, submissions, submit
-from .wheels.library_datasets import (
+from .wheels.sync_wheels import LibraryDataset
+from .wheels.wheel_datasets import (
     create_libs_datasets,
     create_requirements_dataset,
     get_local_ds_ver,
     get_pip_libraries,
     get_pip_library,
 )
-from .wheels.sync_wheels import LibraryDataset
 
 __all__ = [
     "Dataset",

@@ -35,7 +35,10 @@ class Transfers(Service):
     def rpc_create_inbox_file(self, fields: Fields) -> Row:
         at = PurePosixPath(fields.text("virtualDirectory").strip("/"))
         if ".." in at.parts or "\0" in str(at):
-            raise Refused(400, f"virtualDirectory = {str(at)!r} is no folder of the inbox.")
+            raise Refused(
+                400,
+                f"virtualDirectory = {str(at)!r} leads out of the inbox. Give a folder inside it.",
+            )
         token = fields.text("blobFileToken")
         name = self.use_upload(token)
         if not name:

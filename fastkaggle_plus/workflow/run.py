@@ -226,5 +226,8 @@ def _ensemble(comp: Competition, measured: SweepOutcome) -> Predictions:
     members = [r.predictions for r in declared if r.predictions is not None]
     if not members:
         errors = "\n".join(f"{r.name}: {r.error}" for r in measured.results if r.error)
-        raise DataError(f"No trial of the ensemble finished.\n{errors}")
+        raise DataError(
+            "All trials declared for the ensemble failed, so there is nothing to submit. Correct "
+            f"them in trials.py, then run again; finished trials are kept.\n{errors}"
+        )
     return ensemble(members, method=getattr(comp.module("trials"), "ENSEMBLE", "greedy"))

@@ -136,7 +136,7 @@ class Plain:
 
 
 class Floor:
-    """Ready tensors, and what cannot be left out."""
+    """The minimum: a plain loop over tensors that are ready."""
 
     def __init__(self, folder: Path, table: Table):
         import torch

@@ -39,7 +39,7 @@ def show(monkeypatch, *, is_terminal):
             progress.bar.refresh()
             shown.append(out.getvalue())
         progress.on_trial_end(TrialResult(TRIALS[0], make_predictions("forest")))
-        error = "Traceback\n  ...\nRuntimeError: the wheel came off\n"
+        error = "Traceback\n  ...\nRuntimeError: the trial failed on purpose\n"
         progress.on_trial_end(TrialResult(TRIALS[1], None, error))
         not_run = "not run: the budget of 2 trials is used"
         progress.on_trial_end(TrialResult(TRIALS[2], None, not_run, not_run=True))
@@ -60,7 +60,7 @@ def test_piped_there_is_one_line_per_trial(monkeypatch):
     first, *lines = text.splitlines()
     assert first.split() == ["trials", "3", "trials,", "20%", "held", "out,", "seed", "42"]
     assert [line.split("]")[0] for line in lines] == ["  [ 1/3", "  [ 2/3", "  [ 3/3"]
-    assert lines[1].endswith("failed: RuntimeError: the wheel came off")
+    assert lines[1].endswith("failed: RuntimeError: the trial failed on purpose")
     assert lines[2].endswith("not run: the budget of 2 trials is used")
 
 

@@ -18,7 +18,8 @@ from fastkaggle_plus.sweeps.trial import Sweep, Trial
 
 FOLDERS = sorted(p.parent for p in builtin_folder().glob("*/competition.toml"))
 PRIVATE = re.compile(
-    r"""(^|[\s"'=(])(/(home|root|tmp|Users|kaggle|mnt|srv|var|workspace)/|[A-Z]:\\)|KAGGLE_KEY\s*=|"key"\s*:\s*"[0-9a-f]{32}"|KGAT_""",
+    r"""(^|[\s"'=(])(/(home|root|tmp|Users|kaggle|mnt|srv|var|workspace)/|[A-Z]:\\)"""
+    r"""|KAGGLE_KEY\s*=|"key"\s*:\s*"[0-9a-f]{32}"|KGAT_""",
     re.M,
 )
 

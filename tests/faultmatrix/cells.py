@@ -173,8 +173,8 @@ def judge(
         )  # a version without `wait` may still be processed
         while not (made := _held(operation, box) - before) and time.monotonic() < ends:
             time.sleep(0.1)
-    came = (said, _content(place / "work" / "got"))
-    return _verdict(operation, first, end, made, came, clean or came), came
+    fetched = (said, _content(place / "work" / "got"))
+    return _verdict(operation, first, end, made, fetched, clean or fetched), fetched
 
 
 def attempt_apart(client: str, operation: str, place: Path, box: Any) -> tuple[str, Any]:
@@ -265,15 +265,15 @@ def _verdict(
     first: str,
     last: str,
     made: int,
-    came: tuple[Any, dict[str, str]],
+    fetched: tuple[Any, dict[str, str]],
     clean: tuple[Any, dict[str, str]],
 ) -> str:
     if made > 1:
         return "DOUBLED"
-    if any(clean[1].get(name) != digest for name, digest in came[1].items()):
+    if any(clean[1].get(name) != digest for name, digest in fetched[1].items()):
         return "WRONG"
     if first == "hangs":
         return "hangs"
-    if last == "done" and ((operation in MAKES and made != 1) or came != clean):
+    if last == "done" and ((operation in MAKES and made != 1) or fetched != clean):
         return "silent"
     return {"done": "ok", "error": "error"}.get(first, "silent")

@@ -585,10 +585,10 @@ def test_failed_processing_is_an_error_and_can_be_repaired(make, push, folder, p
         push()
     (folder / "bad.zip").unlink()
     change(folder)
-    mended = push()
+    repaired = push()
     assert (
-        mended.sent
-        and mended.status == "READY"
+        repaired.sent
+        and repaired.status == "READY"
         and content_of(plain, handle) == {"a.csv", "sub/deep/b.txt", "sub/noise.bin"}
     )
 
@@ -630,7 +630,7 @@ def test_a_cut_or_damaged_download(make, faults, folder, client, handle, tmp_pat
         "bytes=1048576-" in line for line in faults.log
     ), "it resumes where it was cut"
     faults.on("/transfer/", f.body_of(lambda b: b[:5000] + b"?" + b[5001:]), nth=2)
-    assert content(get_dataset(tmp_path / "mended", handle, client=client)) == content(folder)
+    assert content(get_dataset(tmp_path / "repaired", handle, client=client)) == content(folder)
     faults.on("/transfer/", f.body_of(lambda b: b[:5000] + b"?" + b[5001:]), times=99)
     with pytest.raises(DownloadCorrupt, match="damaged 3 times"):
         get_dataset(tmp_path / "bad", handle, client=client)

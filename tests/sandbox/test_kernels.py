@@ -399,7 +399,8 @@ def test_datasets_and_models_are_mounted_in_their_version(kaggle, kernels):
     for given, seen in (("kaggler/my-data", "two"), ("kaggler/my-data/1", "one")):
         assert kernels.run(SEE, datasetDataSources=[given], modelDataSources=[model]) == (
             "COMPLETE",
-            f"datasets/kaggler/my-data/{seen}.txt\nmodels/kaggler/my-model/pytorch/small/1/one.txt\n",
+            f"datasets/kaggler/my-data/{seen}.txt\n"
+            "models/kaggler/my-model/pytorch/small/1/one.txt\n",
             {},
         )
     assert kernels.push(

@@ -20,7 +20,7 @@ def counted(n_leaves=4, log="", wait=0.0, seed=0):
     return tree_model(max_leaf_nodes=n_leaves)
 
 def broken():
-    raise RuntimeError("the wheel came off")
+    raise RuntimeError("the trial failed on purpose")
 
 def dies(wait=0.0):
     time.sleep(wait)

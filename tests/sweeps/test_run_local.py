@@ -97,7 +97,7 @@ def test_changed_code_or_data_is_run_again(toy, tmp_path):
 def test_a_failure_is_a_result_with_its_traceback(mixed):
     bad, typo = mixed.by_name["bad"], mixed.by_name["typo"]
     assert bad.predictions is None and bad.failed
-    assert "the wheel came off" in bad.error and "models.py" in bad.error
+    assert "the trial failed on purpose" in bad.error and "models.py" in bad.error
     assert "forest_model" in typo.error  # a near match
     assert not {"bad", "typo", "dies"} & {row.name for row in board(mixed.results)}
     status = {r.trial: r.status for r in Vault(mixed.at / "vault").runs()}

@@ -100,9 +100,9 @@ def test_latest_returns_failures_until_they_succeed(toy, tmp_path):
     sweep(toy, vault, *trials)
     found, failed = vault.latest("toy")
     assert {p.name for p in found} == {"tree2", "tree8"} and list(failed) == ["bad"]
-    assert failed["bad"].strip().endswith("the wheel came off")
+    assert failed["bad"].strip().endswith("the trial failed on purpose")
     models = toy.folder / "models.py"
-    broken, whole = 'raise RuntimeError("the wheel came off")', "return tree_model()"
+    broken, whole = 'raise RuntimeError("the trial failed on purpose")', "return tree_model()"
     models.write_text(models.read_text().replace(broken, whole))
     sweep(toy, vault, *trials)
     found, failed = vault.latest("toy")

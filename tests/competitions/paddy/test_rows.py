@@ -52,8 +52,8 @@ def test_variety_and_disease_are_linked_but_mildly(rows):
     table = rows.groupby(["variety", "shown"]).size().unstack(fill_value=0)
     chi2, p, *_ = chi2_contingency(table)
     assert p < 1e-6 and 0.05 < np.sqrt(chi2 / len(rows) / 9) < 0.3  # Cramer's V
-    told = table.max(axis=1).sum() / len(rows)  # right, by who guesses a disease from the variety
-    assert rows["shown"].value_counts(normalize=True).iloc[0] < told < 0.32
+    accuracy = table.max(axis=1).sum() / len(rows)  # of a guess from the variety alone
+    assert rows["shown"].value_counts(normalize=True).iloc[0] < accuracy < 0.32
 
 
 def test_a_few_images_are_landscape(rows):
