@@ -169,7 +169,7 @@ def _images(folder: Path, train: pd.DataFrame, id: str) -> dict[str, str]:
     test_folder = next((d for d in having if "test" in d.name.lower()), only)
     if train_folder is None:
         raise ConfigError(
-            f"{folder} has no folder for training images. Folders with images: "
+            f"{folder} contains no folder of training images. Folders with images: "
             f"{listed(d.name for d in having)}. Write the folder without --data and fill in its "
             '[images], or give images={"train_folder": ..., ...} to new_comp.'
         )
