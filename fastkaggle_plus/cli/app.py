@@ -7,7 +7,14 @@ import sys
 import typer
 
 from ..exceptions import FastkaggleError
-from . import model_commands, notebook_commands, run_commands, sandbox_commands, sweep_commands
+from . import (
+    model_commands,
+    notebook_commands,
+    report_commands,
+    run_commands,
+    sandbox_commands,
+    sweep_commands,
+)
 
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
@@ -20,7 +27,7 @@ app = typer.Typer(
 )
 app.add_typer(sandbox_commands.app, name="sandbox")
 app.command("list")(run_commands.list_competitions)
-for module in (run_commands, sweep_commands, notebook_commands, model_commands):
+for module in (run_commands, report_commands, sweep_commands, notebook_commands, model_commands):
     for command in module.COMMANDS:
         app.command()(command)
 

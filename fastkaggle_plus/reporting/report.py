@@ -1,10 +1,8 @@
-"""Write the report of a run: one static HTML file with tables, plots, scores and times."""
+"""Write the report of a run: one static HTML file with scores, tables, plots and worst rows."""
 
-import io
+import json
 import os
 import platform
-import re
-import warnings
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import resources
@@ -12,67 +10,161 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment
-from matplotlib import rc_context
-from matplotlib.figure import Figure
 
 from ..competition import Competition
+from ..data import Data
+from ..exceptions import DataError
+from ..files import write_atomically
+from ..metrics import get_metric
 from ..predictions import Predictions
-from ..sweeps.board import BoardRow
-from .plots import plot_calibration, plot_confusion, plot_importances, plot_residuals, plot_scores
+from ..sweeps.board import BoardRow, ranked_predictions
+from ..sweeps.trial import Trial
+from .digits import decimals_for, p_text, score_text
+from .plots import (
+    plot_calibration,
+    plot_confused,
+    plot_confusion,
+    plot_importances,
+    plot_levels,
+    plot_residuals,
+    plot_scores,
+)
+from .summary import findings, next_steps
+from .svg import as_svg
+from .trial_table import ensemble_row, table_rows
+from .worst_rows import worst_photos, worst_table
 
 
 def write_report(
     file: str | Path,
     *,
     comp: Competition,
-    rows: Sequence[BoardRow],  # best first
+    rows: Sequence[BoardRow],  # of the finished trials, best first
     members: Sequence[Predictions],  # of every finished trial
-    ensemble: Predictions,
-    standing: Any = None,  # the Standing of the submission, if one was scored
+    ensemble: Predictions | None,  # None: the trials could not be combined
+    standing: Mapping[str, Any] | None = None,  # scores and ranks of the submission, if scored
     failed: Mapping[str, str] | None = None,  # trial -> traceback
     left_out: Mapping[str, str] | None = None,  # column -> why no model uses it
     seconds: Mapping[str, float] | None = None,  # step -> seconds
+    is_live: bool = False,  # whether the run used the real Kaggle, not the sandbox
+    trials: Sequence[Trial] = (),  # for their hypotheses
+    data: Data | None = None,  # the data of the trials; without it, no worst rows
+    date: str = "",  # when the run ended; default: now
 ) -> Path:
-    """Write the report and return its path. The page loads nothing from the network."""
-    explained = _with_importances(members)
-    figures = {
-        "scores": plot_scores([*members, ensemble]),
-        "confusion": plot_confusion(ensemble),
-        "calibration": plot_calibration(ensemble),
-        "residuals": plot_residuals(ensemble),
-        "importances": plot_importances(explained) if explained else None,
-    }
-    hardware = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
-    template = resources.files(__package__).joinpath("report.html.jinja")
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    html = environment.from_string(template.read_text(encoding="utf-8")).render(
-        comp=comp,
-        rows=rows,
-        ensemble=ensemble,
-        standing=standing,
-        failed=failed or {},
-        left_out=left_out or {},
-        seconds=seconds or {},
-        figures={name: as_svg(f) for name, f in figures.items() if f is not None},
-        n_rows=int(ensemble.validated.sum()),
-        n_folds=len(ensemble.fold_scores),
-        hardware=hardware,
-        date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    """Write the report and return its path. The page loads nothing from the network.
+
+    A file of the same name that ends in .json keeps what the vault does not know, so that
+    `rebuild_report` can write the report again.
+    """
+    date = date or datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    failed, seconds = dict(failed or {}), dict(seconds or {})
+    kept = {"date": date, "standing": standing and dict(standing), "seconds": seconds}
+    write_atomically(Path(file).with_suffix(".json"), json.dumps(kept, indent=2) + "\n")
+    chosen = ensemble or ranked_predictions(members)[0]
+    is_combined = ensemble is not None and len(members) > 1
+    combined = ensemble_row(ensemble, members) if ensemble and is_combined else None
+    own_scores = [(standing or {}).get(k) for k in ("public_score", "private_score")]
+    decimals = decimals_for([*(r.oof_score for r in rows), chosen.oof_score, *own_scores])
+    about = chosen.about if ensemble else {}
+    table = table_rows(
+        rows,
+        combined,
+        metric=comp.metric,
+        weights=about.get("weights", {}) if is_combined else {},
+        about_ensemble=f"The {about.get('method')} of the trials with a weight.",
+        trials=trials,
+        failed={name: _last_line(error) for name, error in failed.items()},
+        decimals=decimals,
     )
-    part = Path(file).with_suffix(".part")
-    part.write_text(html, encoding="utf-8")
-    return part.replace(file)
+    html = _template().render(
+        comp=comp,
+        is_live=is_live,
+        date=date,
+        chosen=chosen,
+        best=rows[0],
+        combined=combined,
+        metric=get_metric(comp.metric),
+        standing=standing or {},
+        table=table,
+        findings=findings(rows, combined, decimals=decimals),
+        steps=next_steps(comp, rows, is_live=is_live, failed=list(failed)),
+        failed=failed,
+        with_tta=[r for r in rows if r.tta],
+        test=next((r.to_best.test for r in rows if r.to_best), ""),
+        plots=_plots(chosen, [*members, *([ensemble] if combined and ensemble else [])], comp),
+        **_worst(chosen, members, data, comp),
+        left_out=left_out or {},
+        seconds=seconds,
+        n_rows=int(chosen.validated.sum()),
+        n_folds=len(chosen.fold_scores),
+        hardware=_hardware(),
+        p_text=p_text,
+        score=lambda value, **options: score_text(value, decimals, **options),
+    )
+    write_atomically(Path(file), html)
+    return Path(file)
 
 
-def as_svg(figure: Figure) -> str:
-    """Return a figure as SVG for a page of HTML; the same figure gives the same bytes."""
-    out = io.StringIO()
-    fixed: Any = {"svg.hashsalt": "fastkaggle_plus", "svg.fonttype": "none"}
-    with rc_context(fixed), warnings.catch_warnings():
-        # texts stay texts: the browser has fonts for letters that matplotlib's font lacks
-        warnings.filterwarnings("ignore", "Glyph")
-        figure.savefig(out, format="svg", metadata={"Date": None}, transparent=True)
-    return re.sub(r"^.*?(?=<svg)", "", out.getvalue(), flags=re.S)
+def _hardware() -> str:
+    return f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+
+
+def _template() -> Any:
+    text = resources.files(__package__).joinpath("report.html.jinja").read_text(encoding="utf-8")
+    return Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(text)
+
+
+def _plots(chosen: Predictions, shown: Sequence[Predictions], comp: Competition) -> dict[str, str]:
+    """Return the plots that suit these predictions, as SVG by name."""
+    explained = _with_importances(shown) if comp.kind == "tabular" else None
+    of = f"of {chosen.name}"
+    best = ranked_predictions(shown)[0]
+    figures = {
+        "scores": (
+            plot_scores(shown),
+            f"CV score of each trial with two standard errors; the best is {best.name}.",
+        ),
+        "confusion": (plot_confusion(chosen), f"Confusion matrix {of}: truth against prediction."),
+        "confused": (
+            plot_confused(chosen) if len(chosen.vocab) > 2 else None,
+            f"Most frequent confusions {of}, in rows.",
+        ),
+        "levels": (plot_levels(chosen), f"Predictions {of} for each true value, as boxes."),
+        "residuals": (
+            None if plot_levels(chosen) else plot_residuals(chosen),
+            f"Predicted against true values {of}.",
+        ),
+        "calibration": (
+            plot_calibration(chosen),
+            f"Calibration {of}: share that happened against predicted probability.",
+        ),
+        "importances": (
+            plot_importances(explained) if explained else None,
+            f"Importance of each feature for {explained.name if explained else ''}.",
+        ),
+    }
+    return {
+        name: as_svg(figure, alt=alt)
+        for name, (figure, alt) in figures.items()
+        if figure is not None
+    }
+
+
+def _worst(
+    chosen: Predictions, members: Sequence[Predictions], data: Data | None, comp: Competition
+) -> dict[str, Any]:
+    """Return the worst predictions as photographs or as a table, or why there are none."""
+    if data is None:
+        return {"no_worst": "The data of these trials is not here any more."}
+    try:
+        if data.train.images is not None:
+            return {"photos": worst_photos(chosen, data)}
+        explained = _with_importances(members)
+        ranked = explained.importances if explained else {}
+        features = sorted(ranked, key=lambda name: -ranked[name])
+        return {"worst": worst_table(chosen, data, comp, features=features)}
+    except DataError as e:  # the data changed since
+        return {"no_worst": str(e)}
 
 
 def _with_importances(members: Sequence[Predictions]) -> Predictions | None:
@@ -80,3 +172,7 @@ def _with_importances(members: Sequence[Predictions]) -> Predictions | None:
     found = [m for m in members if m.importances]
     forests = [m for m in found if "forest" in m.name.lower()]
     return next(iter(forests + found), None)
+
+
+def _last_line(error: str) -> str:
+    return error.strip().splitlines()[-1] if error.strip() else ""
