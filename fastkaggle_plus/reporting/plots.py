@@ -18,6 +18,7 @@ _WIDTH_IN = 5.0  # of every plot, so that they fill a grid and a phone's screen
 _FONT: Any = {"font.size": 11, "axes.titlesize": 12, "axes.labelsize": 11}
 _MOST_CLASSES = 15  # readable in a confusion matrix
 _MOST_LETTERS = 24  # of a name next to an axis
+_MOST_LETTERS_BELOW = 28  # of all names below an axis; more are turned
 _MOST_LEVELS = 12  # readable as boxes
 _MOST_DOTS = 3000  # more only make the file larger
 
@@ -36,6 +37,7 @@ def plot_scores(members: Sequence[Predictions]) -> Figure:
         axes.errorbar(p.oof_score, i, xerr=se, fmt="o", color=color, capsize=3, zorder=2)
     axes.set_yticks(range(len(ranked)), [_shortened(p.name) for p in ranked])
     axes.set_xlabel("± 2 standard errors" + ("" if is_holdout else "; grey: single folds"))
+    axes.set_ylim(-0.7, len(ranked) - 0.3)
     axes.locator_params(axis="x", nbins=5)
     return figure
 
@@ -60,7 +62,8 @@ def plot_confusion(preds: Predictions) -> Figure | None:
         style: dict[str, Any] = dict(ha="center", va="center", fontsize=10 if n < 8 else 8)
         axes.text(j, i, count or "", color=color, **style)
     names = [_shortened(v) for v in preds.vocab]
-    rotation, align = (45, "right") if n > 4 else (0, "center")
+    is_short = sum(map(len, names)) <= _MOST_LETTERS_BELOW
+    rotation, align = (0, "center") if is_short else (45, "right")
     axes.set_xticks(range(n), names, rotation=rotation, ha=align, rotation_mode="anchor")
     axes.set_yticks(range(n), names)
     axes.set(xlabel="predicted", ylabel="truth", xlim=(-0.5, n - 0.5), ylim=(n - 0.5, -0.5))

@@ -34,6 +34,13 @@ from .svg import as_svg
 from .trial_table import ensemble_row, table_rows
 from .worst_rows import worst_photos, worst_table
 
+_METHODS = {  # of an ensemble, in words
+    "mean": "The mean of the trials with a weight.",
+    "weighted": "The weighted mean of the trials with a weight.",
+    "rank": "The mean of the ranks of the trials with a weight.",
+    "greedy": "A weighted mean; a greedy search fitted the weights.",
+}
+
 
 def write_report(
     file: str | Path,
@@ -60,18 +67,19 @@ def write_report(
     failed, seconds = dict(failed or {}), dict(seconds or {})
     kept = {"date": date, "standing": standing and dict(standing), "seconds": seconds}
     write_atomically(Path(file).with_suffix(".json"), json.dumps(kept, indent=2) + "\n")
+    if len(members) < 2:
+        ensemble = None  # it repeats the only trial
     chosen = ensemble or ranked_predictions(members)[0]
-    is_combined = ensemble is not None and len(members) > 1
-    combined = ensemble_row(ensemble, members) if ensemble and is_combined else None
+    combined = ensemble_row(ensemble, members) if ensemble else None
     own_scores = [(standing or {}).get(k) for k in ("public_score", "private_score")]
     decimals = decimals_for([*(r.oof_score for r in rows), chosen.oof_score, *own_scores])
-    about = chosen.about if ensemble else {}
+    about = ensemble.about if ensemble else {}
     table = table_rows(
         rows,
         combined,
         metric=comp.metric,
-        weights=about.get("weights", {}) if is_combined else {},
-        about_ensemble=f"The {about.get('method')} of the trials with a weight.",
+        weights=about.get("weights", {}),
+        about_ensemble=_METHODS.get(about.get("method", ""), ""),
         trials=trials,
         failed={name: _last_line(error) for name, error in failed.items()},
         decimals=decimals,
@@ -91,7 +99,7 @@ def write_report(
         failed=failed,
         with_tta=[r for r in rows if r.tta],
         test=next((r.to_best.test for r in rows if r.to_best), ""),
-        plots=_plots(chosen, [*members, *([ensemble] if combined and ensemble else [])], comp),
+        plots=_plots(chosen, [*([ensemble] if ensemble else []), *members], comp),
         **_worst(chosen, members, data, comp),
         left_out=left_out or {},
         seconds=seconds,

@@ -17,23 +17,25 @@ def findings(
     best, others = rows[0], rows[1:]
     if not others:
         return [
-            f"{_quoted(best)} is the only trial, so there is nothing to compare its score with."
+            f"{_quoted(best.name)} is the only trial, so there is nothing to compare its score with."
         ]
     found = []
     if combined is not None and combined.to_best is not None:
         test = combined.to_best
         verb = "ties with" if test.is_noise else "beats" if test.gain > 0 else "is worse than"
         gain = score_text(test.gain, decimals, sign=True)
-        what = f"The ensemble {verb} the best single trial, {_quoted(best)}"
+        what = f"The ensemble {verb} the best single trial, {_quoted(best.name)}"
         found.append(f"{what}: {gain} ({p_text(test.p_value)}).")
     ties = [r for r in others if r.to_best and r.to_best.is_noise]
     if not ties:
-        found.append(f"{_quoted(best)} is better than every other trial (p < 0.05).")
+        found.append(f"{_quoted(best.name)} is better than every other trial (p < 0.05).")
     elif len(ties) == 1:
-        found.append(f"{_quoted(ties[0])} ties with {_quoted(best)}: the difference may be luck.")
+        found.append(
+            f"{_quoted(ties[0].name)} ties with {_quoted(best.name)}: the difference may be luck."
+        )
     else:
         found.append(
-            f"{len(ties)} of the {len(others)} other trials tie with {_quoted(best)}: "
+            f"{len(ties)} of the {len(others)} other trials tie with {_quoted(best.name)}: "
             "their differences may be luck."
         )
     return found
@@ -51,23 +53,15 @@ def next_steps(
     live = " --live" if is_live else ""
     steps = []
     if failed:
-        steps.append(
-            (
-                f"fkp run {slug}{live}",
-                f"after you corrected {', '.join(failed)}: finished trials are kept",
-            )
-        )
+        names = ", ".join(map(_quoted, failed))
+        steps.append((f"fkp run {slug}{live}", f"tries {names} again; finished trials are kept"))
     if len(rows) < 2:
         steps.append(
-            (
-                f"fkp run {slug}{live}",
-                "after you added a second trial to trials.py, with one change",
-            )
+            (f"fkp run {slug}{live}", "with a second trial in trials.py: change one thing")
         )
     elif any(r.to_best and r.to_best.is_noise for r in rows):
-        steps.append(
-            (f"fkp sweep {slug} --repeats 3{live}", "shows how much of a tie is luck of the seed")
-        )
+        what = "shows how much of a tie is luck of the seed"
+        steps.append((f"fkp sweep {slug} --repeats 3{live}", what))
     if not is_live:
         verb = "push" if comp.code_competition else "run"
         steps.append(
@@ -76,5 +70,5 @@ def next_steps(
     return steps
 
 
-def _quoted(row: BoardRow) -> str:
-    return f"\N{LEFT DOUBLE QUOTATION MARK}{row.name}\N{RIGHT DOUBLE QUOTATION MARK}"
+def _quoted(name: str) -> str:
+    return f"\N{LEFT DOUBLE QUOTATION MARK}{name}\N{RIGHT DOUBLE QUOTATION MARK}"

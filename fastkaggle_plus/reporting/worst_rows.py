@@ -2,14 +2,14 @@
 
 import base64
 import io
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from PIL import ImageOps
+from PIL import Image, ImageOps
 
 from ..competition import Competition
 from ..data import Data
@@ -22,6 +22,7 @@ from .digits import column_texts
 
 _THUMB_PX = 240  # side of a photograph in the report; shown at half of it
 _JPEG_QUALITY = 70
+_MOST_LETTERS, _LONG_LETTERS = 240, 60  # of a text: it is cut, or needs a wide column
 _MOST_FEATURES = 6  # columns of a table next to the prediction
 
 
@@ -33,7 +34,8 @@ class Photo:
     id: str
     truth: str
     predicted: str
-    chance: str  # "0.93, truth 0.02": probabilities of the prediction and of the truth
+    truth_chance: str = ""  # probability of the truth, with classes
+    chance: str = ""  # probability of the predicted class
 
 
 @dataclass(frozen=True)
@@ -42,19 +44,17 @@ class WorstTable:
 
     header: tuple[str, ...]
     rows: list[tuple[str, ...]]
-    numbers: frozenset[str]  # columns to align right
+    styles: tuple[str, ...]  # of each column: n (number), words or text (long words)
 
 
 def worst_photos(preds: Predictions, data: Data, n: int = 12) -> list[Photo]:
     """Return the photographs with the largest losses, as small JPEGs. Raises DataError."""
     worst = top_losses(preds, data, n)
     texts = {c: column_texts(worst[c]) for c in worst}
-    chances = [""] * len(worst)
+    shown = [texts[c] for c in ("file", "id", "label", "predicted")]
     if preds.vocab:
-        pairs = zip(worst["confidence"], worst["probability"], strict=True)
-        chances = [f"{predicted:.2f}, truth {truth:.2f}" for predicted, truth in pairs]
-    shown = (texts["file"], texts["id"], texts["label"], texts["predicted"], chances)
-    return [Photo(_thumbnail_uri(f), *rest) for f, *rest in zip(*shown, strict=True)]
+        shown += [[f"{p:.2f}" for p in worst[c]] for c in ("probability", "confidence")]
+    return [Photo(_data_uri(_opened(f)), *rest) for f, *rest in zip(*shown, strict=True)]
 
 
 def plot_worst_photos(preds: Predictions, data: Data, n: int = 12, *, columns: int = 4) -> Figure:
@@ -70,8 +70,8 @@ def plot_worst_photos(preds: Predictions, data: Data, n: int = 12, *, columns: i
         + (f" ({row['confidence']:.2f})" if preds.vocab else "")
         for row in worst.to_dict("records")
     ]
-    side = (_THUMB_PX, _THUMB_PX)
-    pixels = [np.asarray(ImageOps.pad(open_image(f, draft_px=side), side)) for f in worst["file"]]
+    blank, side = Image.new("RGB", (1, 1)), (_THUMB_PX, _THUMB_PX)
+    pixels = [np.asarray(ImageOps.pad(_opened(f) or blank, side)) for f in worst["file"]]
     return contact_sheet(np.stack(pixels), titles=titles, columns=columns)
 
 
@@ -92,38 +92,54 @@ def worst_table(
     outcome = worst[["id", "label", "predicted"]].set_axis([comp.id, "truth", "predicted"], axis=1)
     if preds.vocab:
         outcome["probability of the truth"] = worst["probability"].round(2)
-    rows = [place[id] for id in worst["id"].tolist()]
-    shown = _columns(data, comp, features).iloc[rows].reset_index(drop=True)
+    shown = _columns(data, comp, features, rows=[place[id] for id in worst["id"].tolist()])
     if data.train.texts is None:
         shown = pd.concat([outcome, shown], axis=1)
-    else:  # on a phone, the texts are seen before the id
-        shown = pd.concat([shown, outcome.drop(columns=comp.id), outcome[[comp.id]]], axis=1)
-    cells = [column_texts(shown[c]) for c in shown]
-    numbers = frozenset(str(c) for c in shown if pd.api.types.is_numeric_dtype(shown[c]))
-    return WorstTable(tuple(map(str, shown)), list(zip(*cells, strict=True)), numbers)
+    else:  # a phone shows the first columns: the texts, not the id
+        texts = [c for c in shown if c in data.train.texts]
+        context = shown.drop(columns=texts)
+        shown = pd.concat([shown[texts], outcome.iloc[:, 1:], context, outcome[[comp.id]]], axis=1)
+    columns = [shown.iloc[:, i] for i in range(shown.shape[1])]  # two may have one name
+    cells = [[textwrap.shorten(t, _MOST_LETTERS) for t in column_texts(c)] for c in columns]
+    styles = tuple(_style(c, texts) for c, texts in zip(columns, cells, strict=True))
+    return WorstTable(tuple(map(str, shown)), list(zip(*cells, strict=True)), styles)
 
 
-def _columns(data: Data, comp: Competition, features: Sequence[str]) -> pd.DataFrame:
-    """Return the columns of the training rows that explain a prediction to a person."""
-    raw = data.raw_train.reset_index(drop=True)
+def _style(column: pd.Series, texts: list[str]) -> str:
+    if pd.api.types.is_numeric_dtype(column):
+        return "n"
+    return "text" if max(map(len, texts), default=0) > _LONG_LETTERS else "words"
+
+
+def _columns(
+    data: Data, comp: Competition, features: Sequence[str], *, rows: list[int]
+) -> pd.DataFrame:
+    """Return the columns that explain the predictions of these training rows to a person."""
+    raw = data.raw_train.iloc[rows].reset_index(drop=True)
     if data.train.texts is not None:
         context = comp.text.context if comp.text else ""
         names = [c for c in (*data.train.texts, context) if c in raw]
         return raw[list(dict.fromkeys(names))]
-    known = pd.concat([raw, data.train.x], axis=1).drop(
-        columns=[comp.id, *comp.target], errors="ignore"
-    )
+    known = pd.concat([raw, data.train.x.iloc[rows].reset_index(drop=True)], axis=1)
     known = known.loc[:, ~known.columns.duplicated()]
+    known = known.drop(columns=[comp.id, *comp.target], errors="ignore")
     names = [c for c in features if c in known] or list(known)
     return known[names[:_MOST_FEATURES]]
 
 
-def _thumbnail_uri(file: str) -> str:
+def _opened(file: str) -> Image.Image | None:
+    """Return an image as a thumbnail, None if it cannot be read."""
     try:
-        image = open_image(Path(file), draft_px=(_THUMB_PX, _THUMB_PX))
+        image = open_image(file, draft_px=(_THUMB_PX, _THUMB_PX))
     except UnreadableImage:
-        return ""
+        return None
     image.thumbnail((_THUMB_PX, _THUMB_PX))
+    return image
+
+
+def _data_uri(image: Image.Image | None) -> str:
+    if image is None:
+        return ""
     out = io.BytesIO()
     image.save(out, "JPEG", quality=_JPEG_QUALITY, optimize=True)
     return f"data:image/jpeg;base64,{base64.b64encode(out.getvalue()).decode()}"

@@ -32,11 +32,12 @@ def test_names_in_any_script_are_drawn_without_a_warning(recwarn):
 
 
 def test_a_holdout_has_another_title_than_folds():
-    for folds, title, below in ((5, "Out-of-fold", "grey dots: single folds"), (1, "Held-out", "")):
-        [axes] = plot_scores(
+    for folds, title, has_dots in ((5, "CV", True), (1, "Held-out", False)):
+        figure = plot_scores(
             [make_predictions("a", folds=folds), make_predictions("b", folds=folds, right=0.6)]
-        ).axes
-        assert axes.get_title("left").startswith(f"{title} accuracy") and axes.get_xlabel() == below
+        )
+        assert figure.get_suptitle().startswith(f"{title} score: accuracy")
+        assert ("grey: single folds" in figure.axes[0].get_xlabel()) == has_dots
 
 
 def test_levels_are_drawn_as_boxes_unless_they_are_many():
