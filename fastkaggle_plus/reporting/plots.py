@@ -12,6 +12,7 @@ from ..evidence import most_confused
 from ..metrics import get_metric
 from ..predictions import Predictions
 from ..sweeps.board import ranked_predictions
+from .figure import NotebookFigure
 
 BLUE, ORANGE, GREY = "#2f6f9f", "#d9822b", "#8a969e"
 _WIDTH_IN = 5.0  # of every plot, so that they fill a grid and a phone's screen
@@ -171,7 +172,7 @@ def plot_importances(preds: Predictions, *, top: int = 15) -> Figure | None:
 
 def _axes(height_in: float, title: str) -> tuple[Figure, Any]:
     with rc_context(_FONT):
-        figure = Figure(figsize=(_WIDTH_IN, height_in), layout="constrained")
+        figure = NotebookFigure(figsize=(_WIDTH_IN, height_in), layout="constrained")
         axes = figure.add_subplot()
         axes.tick_params(labelsize=10)
     figure.suptitle(title, x=0.01, ha="left", fontsize=12)

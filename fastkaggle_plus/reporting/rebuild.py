@@ -45,6 +45,8 @@ def rebuild_report(
     comp = load_comp(where.get("competition") or slug)
     data = _read(comp, where.get("data", ""))
     trials = _trials(comp, runs)
+    order = [t.name for t in trials]
+    members.sort(key=lambda preds: order.index(preds.name))  # of equal scores the first is best
     file = folder / "report.json"
     kept: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.exists() else {}
     return write_report(

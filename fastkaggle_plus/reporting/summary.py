@@ -16,9 +16,7 @@ def findings(
     """Return what the comparisons say, one sentence each."""
     best, others = rows[0], rows[1:]
     if not others:
-        return [
-            f"{_quoted(best.name)} is the only trial, so there is nothing to compare its score with."
-        ]
+        return [f"{_quoted(best.name)} is the only trial: there is nothing to compare it with."]
     found = []
     if combined is not None and combined.to_best is not None:
         test = combined.to_best

@@ -5,7 +5,6 @@ from importlib.util import find_spec
 from typing import Any
 
 from ..competition import Competition
-from ..ensembling import ensemble
 from ..exceptions import ConfigError, UnknownName
 from ..predictions import Predictions
 from .trial import Sweep, Trial
@@ -51,6 +50,8 @@ def trial_lists(comp: Competition) -> dict[str, tuple[Trial, ...]]:
 
 def declared_ensemble(comp: Competition, members: Sequence[Predictions]) -> Predictions:
     """Combine predictions with the method that trials.py declares. Raises DataError."""
+    from ..ensembling import ensemble  # imports pandas
+
     return ensemble(members, method=getattr(comp.module("trials"), "ENSEMBLE", "greedy"))
 
 

@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 from matplotlib.colors import to_hex
 
-from fastkaggle_plus.reporting import plot_levels, plot_scores
+from fastkaggle_plus.reporting import plot_calibration, plot_confusion, plot_levels, plot_scores
 from fastkaggle_plus.reporting.plots import ORANGE
-from fastkaggle_plus.reporting.report import as_svg
+from fastkaggle_plus.reporting.svg import as_svg
 from fastkaggle_plus.sweeps import board
 
 from ..making import make_predictions, make_values
@@ -29,6 +29,19 @@ def test_a_tie_is_shown_as_on_the_board():
 def test_names_in_any_script_are_drawn_without_a_warning(recwarn):
     figure = plot_scores([make_predictions("\u7a3b"), make_predictions("b")])
     assert "\u7a3b" in as_svg(figure) and not recwarn.list
+
+
+def test_a_notebook_shows_a_plot_without_magic():
+    import sys
+
+    from IPython.core.formatters import DisplayFormatter
+
+    had_pyplot = "matplotlib.pyplot" in sys.modules
+    made = make_predictions("a")
+    for figure in (plot_scores([made]), plot_confusion(made), plot_calibration(made)):
+        shown, _ = DisplayFormatter().format(figure)
+        assert shown["image/png"].startswith(b"\x89PNG")
+    assert had_pyplot or "matplotlib.pyplot" not in sys.modules
 
 
 def test_a_holdout_has_another_title_than_folds():

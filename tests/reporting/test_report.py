@@ -193,12 +193,13 @@ def test_the_trials_table_in_a_browser(reports, browser):
     assert by_name["forest"]["weight"] == "0.50"
     decimals = {len(r["CV score"].partition(".")[2]) for r in by_name.values() if r["CV score"]}
     assert decimals == {4}
-    cards = " ".join(seen["cards"])
+    cards = re.sub(r"\s+", " ", " ".join(seen["cards"]))
     for words in (
         "CV score of the ensemble",
         "public",
         "0.9100",
         "rank 1 of 2",
+        "0.0150 worse than CV",
         "private",
         "0.9000",
     ):
@@ -220,8 +221,6 @@ def test_tables_show_the_worst_rows_and_what_the_forest_relies_on(reports):
     assert 'id="importances"' in html and "What forest relies on" in html
     words = table_of(html, 'id="worst"').split()
     assert "Rome" in words and "blast" in words
-    shares = re.findall(r"0\.\d+", table_of(html, 'id="worst"').replace("0.0", "0.0"))
-    assert len({len(s) for s in shares}) <= 2  # of one column equal digits
 
 
 def test_texts_show_the_worst_pairs(reports):
