@@ -7,14 +7,8 @@ import sys
 import typer
 
 from ..exceptions import FastkaggleError
-from . import (
-    model_commands,
-    notebook_commands,
-    report_commands,
-    run_commands,
-    sandbox_commands,
-    sweep_commands,
-)
+from . import model_commands, notebook_commands, run_commands, sandbox_commands, sweep_commands
+from .report_command import report
 
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
@@ -27,7 +21,8 @@ app = typer.Typer(
 )
 app.add_typer(sandbox_commands.app, name="sandbox")
 app.command("list")(run_commands.list_competitions)
-for module in (run_commands, report_commands, sweep_commands, notebook_commands, model_commands):
+app.command()(report)
+for module in (run_commands, sweep_commands, notebook_commands, model_commands):
     for command in module.COMMANDS:
         app.command()(command)
 

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from ..competition import Competition, load_comp
-from ..data import Data
 from ..exceptions import DataError
 from ..predictions import Predictions
 from ..sweeps.board import board
@@ -43,7 +42,8 @@ def rebuild_report(
     runs = vault.runs(slug)
     where = next((r.facts for r in runs if r.status == "done"), {})
     comp = load_comp(where.get("competition") or slug)
-    data = _read(comp, where.get("data", ""))
+    path = where.get("data", "")
+    data = comp.read(path) if path and Path(path).is_dir() else None
     trials = _trials(comp, runs)
     order = [t.name for t in trials]
     members.sort(key=lambda preds: order.index(preds.name))  # of equal scores the first is best
@@ -62,11 +62,6 @@ def rebuild_report(
         data=data,
         **kept,
     )
-
-
-def _read(comp: Competition, path: str) -> Data | None:
-    """Read the data of the trials, None if it is gone."""
-    return comp.read(path) if path and Path(path).is_dir() else None
 
 
 def _trials(comp: Competition, runs: list[StoredRun]) -> list[Trial]:

@@ -3,13 +3,14 @@
 import json
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment
+from matplotlib.figure import Figure
 
 from ..competition import Competition
 from ..data import Data
@@ -31,7 +32,7 @@ from .plots import (
 )
 from .summary import findings, next_steps
 from .svg import as_svg
-from .trial_table import ensemble_row, table_rows
+from .trial_table import ensemble_row, outcome, verdict, with_ensemble
 from .worst_rows import worst_photos, worst_table
 
 _METHODS = {  # of an ensemble, in words
@@ -39,6 +40,22 @@ _METHODS = {  # of an ensemble, in words
     "weighted": "The weighted mean of the trials with a weight.",
     "rank": "The mean of the ranks of the trials with a weight.",
     "greedy": "A weighted mean; a greedy search fitted the weights.",
+}
+_DRAW: dict[str, Callable[[Predictions], Figure | None]] = {
+    "confusion": plot_confusion,
+    "confused": plot_confused,
+    "levels": plot_levels,
+    "residuals": plot_residuals,
+    "calibration": plot_calibration,
+}
+_ALTS = {  # of the plots, for readers who do not see them
+    "scores": "CV score of each trial with two standard errors, best on top",
+    "confusion": "Confusion matrix: truth against prediction",
+    "confused": "Most frequent confusions: rows of each pair of truth and prediction",
+    "levels": "Predictions for each true value, as boxes",
+    "residuals": "Predicted against true values",
+    "calibration": "Share that happened against predicted probability",
+    "importances": "Importance of each feature",
 }
 
 
@@ -74,16 +91,6 @@ def write_report(
     own_scores = [(standing or {}).get(k) for k in ("public_score", "private_score")]
     decimals = decimals_for([*(r.oof_score for r in rows), chosen.oof_score, *own_scores])
     about = ensemble.about if ensemble else {}
-    table = table_rows(
-        rows,
-        combined,
-        metric=comp.metric,
-        weights=about.get("weights", {}),
-        about_ensemble=_METHODS.get(about.get("method", ""), ""),
-        trials=trials,
-        failed={name: _last_line(error) for name, error in failed.items()},
-        decimals=decimals,
-    )
     html = _template().render(
         comp=comp,
         is_live=is_live,
@@ -93,7 +100,10 @@ def write_report(
         combined=combined,
         metric=get_metric(comp.metric),
         standing=standing or {},
-        table=table,
+        table=with_ensemble(rows, combined, metric=comp.metric),
+        hypotheses={t.name: t.hypothesis for t in trials},
+        weights=about.get("weights", {}),
+        method=_METHODS.get(about.get("method", ""), ""),
         findings=findings(rows, combined, decimals=decimals),
         steps=next_steps(comp, rows, is_live=is_live, failed=list(failed)),
         failed=failed,
@@ -107,6 +117,8 @@ def write_report(
         n_folds=len(chosen.fold_scores),
         hardware=_hardware(),
         p_text=p_text,
+        outcome=outcome,
+        verdict=verdict,
         score=lambda value, **options: score_text(value, decimals, **options),
     )
     write_atomically(Path(file), html)
@@ -124,36 +136,16 @@ def _template() -> Any:
 
 def _plots(chosen: Predictions, shown: Sequence[Predictions], comp: Competition) -> dict[str, str]:
     """Return the plots that suit these predictions, as SVG by name."""
-    explained = _with_importances(shown) if comp.kind == "tabular" else None
-    of = f"of {chosen.name}"
-    best = ranked_predictions(shown)[0]
-    figures = {
-        "scores": (
-            plot_scores(shown),
-            f"CV score of each trial with two standard errors; the best is {best.name}.",
-        ),
-        "confusion": (plot_confusion(chosen), f"Confusion matrix {of}: truth against prediction."),
-        "confused": (
-            plot_confused(chosen) if len(chosen.vocab) > 2 else None,
-            f"Most frequent confusions {of}, in rows.",
-        ),
-        "levels": (plot_levels(chosen), f"Predictions {of} for each true value, as boxes."),
-        "residuals": (
-            None if plot_levels(chosen) else plot_residuals(chosen),
-            f"Predicted against true values {of}.",
-        ),
-        "calibration": (
-            plot_calibration(chosen),
-            f"Calibration {of}: share that happened against predicted probability.",
-        ),
-        "importances": (
-            plot_importances(explained) if explained else None,
-            f"Importance of each feature for {explained.name if explained else ''}.",
-        ),
-    }
+    figures = {"scores": plot_scores(shown)} | {name: f(chosen) for name, f in _DRAW.items()}
+    if figures["levels"]:
+        del figures["residuals"]
+    if len(chosen.vocab) == 2:
+        del figures["confused"]  # the matrix says it
+    if comp.kind == "tabular" and (explained := _with_importances(shown)):
+        figures["importances"] = plot_importances(explained)
     return {
-        name: as_svg(figure, alt=alt)
-        for name, (figure, alt) in figures.items()
+        name: as_svg(figure, alt=f"{_ALTS[name]}; {chosen.name}")
+        for name, figure in figures.items()
         if figure is not None
     }
 
@@ -180,7 +172,3 @@ def _with_importances(members: Sequence[Predictions]) -> Predictions | None:
     found = [m for m in members if m.importances]
     forests = [m for m in found if "forest" in m.name.lower()]
     return next(iter(forests + found), None)
-
-
-def _last_line(error: str) -> str:
-    return error.strip().splitlines()[-1] if error.strip() else ""

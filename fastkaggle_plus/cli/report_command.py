@@ -27,6 +27,3 @@ def report(
     echo(file)
     if open_page and not webbrowser.open(file.resolve().as_uri()):
         echo("No browser opened: open this file yourself.", err=True)
-
-
-COMMANDS = (report,)
