@@ -90,7 +90,7 @@ def write_report(
     combined = ensemble_row(ensemble, members) if ensemble else None
     own_scores = [(standing or {}).get(k) for k in ("public_score", "private_score")]
     decimals = decimals_for([*(r.oof_score for r in rows), chosen.oof_score, *own_scores])
-    about = ensemble.about if ensemble else {}
+    about, metric = ensemble.about if ensemble else {}, get_metric(comp.metric)
     html = _template().render(
         comp=comp,
         is_live=is_live,
@@ -98,9 +98,9 @@ def write_report(
         chosen=chosen,
         best=rows[0],
         combined=combined,
-        metric=get_metric(comp.metric),
+        metric=metric,
         standing=standing or {},
-        table=with_ensemble(rows, combined, metric=comp.metric),
+        table=with_ensemble(rows, combined, metric) if combined else rows,
         hypotheses={t.name: t.hypothesis for t in trials},
         weights=about.get("weights", {}),
         method=_METHODS.get(about.get("method", ""), ""),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ..evidence import compare
-from ..metrics import get_metric
+from ..metrics import Metric
 from ..predictions import Predictions
 from ..sweeps.board import BoardRow, ranked_predictions
 from .digits import p_text
@@ -21,13 +21,12 @@ def ensemble_row(ensemble: Predictions, members: Sequence[Predictions]) -> Board
 
 
 def with_ensemble(
-    rows: Sequence[BoardRow], combined: BoardRow | None, *, metric: str
+    rows: Sequence[BoardRow],  # of the trials, best first
+    combined: BoardRow,
+    metric: Metric,
 ) -> list[BoardRow]:
-    """Return the trials, best first, with the ensemble in its place, above equal scores."""
-    if combined is None:
-        return list(rows)
-    gain = get_metric(metric).gain
-    return sorted([combined, *rows], key=lambda row: -gain(row.oof_score, 0))
+    """Return the rows with the ensemble in its place, above equal scores."""
+    return sorted([combined, *rows], key=lambda row: -metric.gain(row.oof_score, 0))
 
 
 def outcome(row: BoardRow) -> str:

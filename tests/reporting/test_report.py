@@ -214,7 +214,7 @@ def test_images_show_the_worst_photographs_and_the_confused_pairs(reports):
     assert html.count('<img src="data:image/jpeg') == 11 and "does not read as an image" in html
     assert 'id="confused"' in html and 'id="importances"' not in html
     assert "<b>normal</b>" not in html and "&lt;b&gt;normal" in html
-    assert "note" in html and "<b>id</b>" not in html
+    assert "note" in html and "id (id)" not in html
     assert len(html) < 500_000
 
 
@@ -236,6 +236,15 @@ def test_one_trial_has_no_ensemble_and_no_comparison(reports):
     html = reports["one"].read_text("utf-8")
     assert "is the only trial" in html and "weight" not in table_of(html, 'id="trials"')
     assert "ensemble" not in table_of(html, 'id="trials"') and "CV score of forest" in html
+
+
+def test_a_live_run_that_sent_nothing_does_not_claim_a_score(tmp_path, members):
+    nothing = {"public_score": None, "private_score": None, "entries": ()}
+    for standing, words in ((STANDING, "submitted and scored"), (nothing, "without a score")):
+        html = written(tmp_path, members, standing=standing, is_live=True).read_text("utf-8")
+        first = html.split("<body>")[1].strip().splitlines()[0]
+        assert "Live: " in first and words in first and "Rehearsal" not in html
+    assert ">public<" not in html and "Leaderboard" not in html
 
 
 def test_the_same_report_again_keeps_its_date_and_scores(tmp_path, members):
