@@ -96,7 +96,8 @@ def worst_table(
     if data.train.texts is None:
         shown = pd.concat([outcome, shown], axis=1)
     else:  # a phone shows the first columns: the texts, not the id
-        texts = [c for c in shown if c in data.train.texts]
+        topic = comp.text.context if comp.text else ""
+        texts = [c for c in shown if c in data.train.texts and c != topic]
         context = shown.drop(columns=texts)
         shown = pd.concat([shown[texts], outcome.iloc[:, 1:], context, outcome[[comp.id]]], axis=1)
     columns = [shown.iloc[:, i] for i in range(shown.shape[1])]  # two may have one name
