@@ -8,6 +8,7 @@ import typer
 
 from ..exceptions import FastkaggleError
 from . import model_commands, notebook_commands, run_commands, sandbox_commands, sweep_commands
+from .report_command import report
 
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
@@ -20,6 +21,7 @@ app = typer.Typer(
 )
 app.add_typer(sandbox_commands.app, name="sandbox")
 app.command("list")(run_commands.list_competitions)
+app.command()(report)
 for module in (run_commands, sweep_commands, notebook_commands, model_commands):
     for command in module.COMMANDS:
         app.command()(command)

@@ -4,23 +4,29 @@ from .contact_sheet import contact_sheet, show_augs
 from .model_plot import plot_models
 from .plots import (
     plot_calibration,
+    plot_confused,
     plot_confusion,
     plot_importances,
     plot_levels,
     plot_residuals,
     plot_scores,
 )
+from .rebuild import rebuild_report
 from .report import write_report
+from .worst_rows import plot_worst_photos
 
 __all__ = [
     "contact_sheet",
     "plot_calibration",
+    "plot_confused",
     "plot_confusion",
     "plot_importances",
     "plot_levels",
     "plot_models",
     "plot_residuals",
     "plot_scores",
+    "plot_worst_photos",
+    "rebuild_report",
     "show_augs",
     "write_report",
 ]

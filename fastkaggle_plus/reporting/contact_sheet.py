@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from ..data import Table
 from ..exceptions import DataError
+from .figure import NotebookFigure
 
 _CELL_IN = 2.0  # width of an image on the page, in inches
 _TITLE_LETTERS = 30  # that fit above an image
@@ -45,7 +46,7 @@ def contact_sheet(
     wrapped = [_wrapped(text) for text in texts]
     title_lines = max(text.count("\n") + bool(text) for text in wrapped)
     cell_in = _CELL_IN * images.shape[1] / images.shape[2] + _LINE_IN * (1 + title_lines)
-    figure = Figure(figsize=(_CELL_IN * columns, cell_in * rows), layout="constrained")
+    figure = NotebookFigure(figsize=(_CELL_IN * columns, cell_in * rows), layout="constrained")
     cells = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in cells:
         axes.set_axis_off()

@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
 from ..exceptions import ConfigError, DataError
+from .figure import NotebookFigure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +38,7 @@ def plot_models(
         raise DataError("There is no model to draw: the filters left none. Loosen one of them.")
     if file is not None:
         _check_suffix(file)
-    figure = Figure(figsize=(11, 6.4), layout="constrained")
+    figure = NotebookFigure(figsize=(11, 6.4), layout="constrained")
     axes = figure.add_subplot()
     families = table.groupby("family")["top1"].max().sort_values(ascending=False).index
     handles = [

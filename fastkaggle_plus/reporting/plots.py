@@ -4,14 +4,22 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
+from ..evidence import most_confused
 from ..metrics import get_metric
 from ..predictions import Predictions
 from ..sweeps.board import ranked_predictions
+from .figure import NotebookFigure
 
-BLUE, ORANGE, GREY = "#2f6f9f", "#d9822b", "#9aa5ad"
-_MOST_CLASSES = 20  # readable in a confusion matrix
+BLUE, ORANGE, GREY = "#2f6f9f", "#d9822b", "#8a969e"
+_WIDTH_IN = 5.0  # of every plot, so that they fill a grid and a phone's screen
+_FONT: Any = {"font.size": 11, "axes.titlesize": 12, "axes.labelsize": 11}
+_MOST_CLASSES = 15  # readable in a confusion matrix
+_MOST_LETTERS = 24  # of a name next to an axis
+_MOST_LETTERS_BELOW = 28  # of all names below an axis; more are turned
 _MOST_LEVELS = 12  # readable as boxes
 _MOST_DOTS = 3000  # more only make the file larger
 
@@ -21,15 +29,17 @@ def plot_scores(members: Sequence[Predictions]) -> Figure:
     metric, ranked = get_metric(members[0].metric), ranked_predictions(members)[::-1]
     better = "higher" if metric.higher_is_better else "lower"
     is_holdout = all(len(p.fold_scores) == 1 for p in ranked)
-    kind = "Held-out" if is_holdout else "Out-of-fold"
-    title = f"{kind} {metric.name} ({better} is better), ± 2 standard errors"
-    figure, axes = _axes(7, 0.9 + 0.32 * len(ranked), title)
+    kind = "Held-out" if is_holdout else "CV"
+    title = f"{kind} score: {metric.name}, {better} is better"
+    figure, axes = _axes(1.0 + 0.3 * len(ranked), title)
     for i, p in enumerate(ranked):
         axes.scatter(p.fold_scores, [i] * len(p.fold_scores), s=12, color=GREY, zorder=1)
         color, se = ORANGE if p is ranked[-1] else BLUE, 2 * p.oof_score_se
         axes.errorbar(p.oof_score, i, xerr=se, fmt="o", color=color, capsize=3, zorder=2)
-    axes.set_yticks(range(len(ranked)), [p.name for p in ranked])
-    axes.set_xlabel("" if is_holdout else "grey dots: single folds")
+    axes.set_yticks(range(len(ranked)), [_shortened(p.name) for p in ranked])
+    axes.set_xlabel("± 2 standard errors" + ("" if is_holdout else "; grey: single folds"))
+    axes.set_ylim(-0.7, len(ranked) - 0.3)
+    axes.locator_params(axis="x", nbins=5)
     return figure
 
 
@@ -45,16 +55,36 @@ def plot_confusion(preds: Predictions) -> Figure | None:
     counts = np.zeros((n, n), dtype=int)
     np.add.at(counts, (preds.targs[rows], preds.oof[rows].argmax(1)), 1)
     shares = counts / counts.sum(1, keepdims=True).clip(1)
-    figure, axes = _axes(2.6 + 0.45 * n, 2.2 + 0.4 * n, "Confusion, out of fold (row: truth)")
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    figure, axes = _axes(max(3.2, 1.6 + min(0.55 * n, 3.6)), "Confusion, out of fold")
     for (i, j), count in np.ndenumerate(counts):
+        cell = Rectangle((j - 0.5, i - 0.5), 1, 1, color=BLUE, alpha=shares[i, j], linewidth=0)
+        axes.add_patch(cell)
         color = "white" if shares[i, j] > 0.6 else "black"
-        axes.text(j, i, count, ha="center", va="center", fontsize=9, color=color)
-    names = [str(v) for v in preds.vocab]
-    rotation, align = (45, "right") if n > 4 else (0, "center")
-    axes.set_xticks(range(n), names, rotation=rotation, ha=align)
+        style: dict[str, Any] = dict(ha="center", va="center", fontsize=10 if n < 8 else 8)
+        axes.text(j, i, count or "", color=color, **style)
+    names = [_shortened(v) for v in preds.vocab]
+    is_short = sum(map(len, names)) <= _MOST_LETTERS_BELOW
+    rotation, align = (0, "center") if is_short else (45, "right")
+    axes.set_xticks(range(n), names, rotation=rotation, ha=align, rotation_mode="anchor")
     axes.set_yticks(range(n), names)
-    axes.set_xlabel("predicted")
+    axes.set(xlabel="predicted", ylabel="truth", xlim=(-0.5, n - 0.5), ylim=(n - 0.5, -0.5))
+    return figure
+
+
+def plot_confused(preds: Predictions, *, top: int = 10) -> Figure | None:
+    """Draw the most frequent confusions, None if there are none, and for a regression."""
+    if not preds.vocab or not len(pairs := most_confused(preds).head(top)[::-1]):
+        return None
+    figure, axes = _axes(0.9 + 0.3 * len(pairs), "Most frequent confusions, out of fold")
+    names = [
+        f"{_shortened(row.label)} \N{RIGHTWARDS ARROW} {_shortened(row.predicted)}"
+        for row in pairs.itertuples()
+    ]
+    bars = axes.barh(names, pairs["count"], color=BLUE)
+    axes.bar_label(bars, padding=3)
+    axes.set_xlabel("rows: truth \N{RIGHTWARDS ARROW} predicted")
+    axes.set_xlim(0, 1.15 * pairs["count"].max())
+    axes.locator_params(axis="x", nbins=4, integer=True)
     return figure
 
 
@@ -70,7 +100,7 @@ def plot_calibration(preds: Predictions, *, bins: int = 10) -> Figure | None:
         name, probability, is_right = f"class {preds.vocab[1]}", oof[:, 1], targs == 1
     else:
         name, probability, is_right = "likeliest class", oof.max(1), targs == oof.argmax(1)
-    figure, axes = _axes(4.2, 3.8, f"Calibration, out of fold ({name})")
+    figure, axes = _axes(4.0, f"Calibration, out of fold ({name})")
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1)
     bin_of_row = np.clip((probability * bins).astype(int), 0, bins - 1)
     for k in np.unique(bin_of_row):
@@ -79,7 +109,7 @@ def plot_calibration(preds: Predictions, *, bins: int = 10) -> Figure | None:
         se, size = np.sqrt(max(share * (1 - share), 1 / n / 4) / n), 3 + 7 * n / len(targs)
         x = probability[rows].mean()
         axes.errorbar(x, share, yerr=2 * se, fmt="o", color=BLUE, markersize=size)
-    axes.set(xlabel="predicted probability", ylabel="share that happened, ± 2 standard errors")
+    axes.set(xlabel="predicted probability", ylabel="share that happened, ± 2 SE")
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     return figure
 
@@ -91,7 +121,7 @@ def plot_residuals(preds: Predictions) -> Figure | None:
     truth, guess = _first_target(preds)
     some = np.random.default_rng(0).permutation(len(truth))[:_MOST_DOTS]
     truth, guess = truth[some], guess[some]
-    figure, axes = _axes(4.2, 3.8, "Predicted against true, out of fold")
+    figure, axes = _axes(4.0, "Predicted against true, out of fold")
     axes.scatter(truth, guess, s=6, alpha=0.4, color=BLUE, linewidths=0)
     ends = [min(truth.min(), guess.min()), max(truth.max(), guess.max())]
     axes.plot(ends, ends, color=GREY, linewidth=1)
@@ -110,7 +140,7 @@ def plot_levels(preds: Predictions) -> Figure | None:
     levels, counts = np.unique(truth, return_counts=True)
     if len(levels) > _MOST_LEVELS:
         return None
-    figure, axes = _axes(1.6 + 0.8 * len(levels), 3.6, "Predicted for each true value, out of fold")
+    figure, axes = _axes(4.0, "Predicted for each true value, out of fold")
     style: dict[str, Any] = dict(
         flierprops={"markersize": 3, "markeredgecolor": GREY},
         medianprops={"color": ORANGE, "linewidth": 2},
@@ -131,19 +161,28 @@ def plot_importances(preds: Predictions, *, top: int = 15) -> Figure | None:
     if not preds.importances:
         return None
     ranked = sorted(preds.importances.items(), key=lambda feature: feature[1])[-top:]
-    figure, axes = _axes(6, 0.8 + 0.26 * len(ranked), f"Most important features of {preds.name}")
+    title = f"What {_shortened(preds.name)} relies on"
+    figure, axes = _axes(0.9 + 0.26 * len(ranked), title)
     names, shares = zip(*ranked, strict=True)
-    axes.barh(names, shares, color=BLUE)
+    axes.barh([_shortened(name) for name in names], shares, color=BLUE)
     axes.set_xlabel("share of the importance, mean over folds")
+    axes.locator_params(axis="x", nbins=5)
     return figure
 
 
-def _axes(width: float, height: float, title: str) -> tuple[Figure, Any]:
-    figure = Figure(figsize=(width, height), layout="constrained")
-    axes = figure.add_subplot()
-    axes.set_title(title, loc="left", fontsize=11)
+def _axes(height_in: float, title: str) -> tuple[Figure, Any]:
+    with rc_context(_FONT):
+        figure = NotebookFigure(figsize=(_WIDTH_IN, height_in), layout="constrained")
+        axes = figure.add_subplot()
+        axes.tick_params(labelsize=10)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=12)
     axes.spines[["top", "right"]].set_visible(False)
     return figure, axes
+
+
+def _shortened(name: object) -> str:
+    text = str(name)
+    return text if len(text) <= _MOST_LETTERS else f"{text[: _MOST_LETTERS - 1]}…"
 
 
 def _first_target(preds: Predictions) -> tuple[np.ndarray, np.ndarray]:

@@ -1,78 +1,170 @@
-"""Write the report of a run: one static HTML file with tables, plots, scores and times."""
+"""Write the report of a run: one static HTML file with scores, tables, plots and worst rows."""
 
-import io
+import json
 import os
 import platform
-import re
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from ..competition import Competition
+from ..data import Data
+from ..exceptions import DataError
+from ..files import write_atomically
+from ..metrics import get_metric
 from ..predictions import Predictions
-from ..sweeps.board import BoardRow
-from .plots import plot_calibration, plot_confusion, plot_importances, plot_residuals, plot_scores
+from ..sweeps.board import BoardRow, ranked_predictions
+from ..sweeps.trial import Trial
+from .digits import decimals_for, p_text, score_text
+from .plots import (
+    plot_calibration,
+    plot_confused,
+    plot_confusion,
+    plot_importances,
+    plot_levels,
+    plot_residuals,
+    plot_scores,
+)
+from .summary import findings, next_steps
+from .svg import as_svg
+from .trial_table import ensemble_row, outcome, verdict, with_ensemble
+from .worst_rows import worst_photos, worst_table
+
+_METHODS = {  # of an ensemble, in words
+    "mean": "The mean of the trials with a weight.",
+    "weighted": "The weighted mean of the trials with a weight.",
+    "rank": "The mean of the ranks of the trials with a weight.",
+    "greedy": "A weighted mean; a greedy search fitted the weights.",
+}
+_DRAW: dict[str, Callable[[Predictions], Figure | None]] = {
+    "confusion": plot_confusion,
+    "confused": plot_confused,
+    "levels": plot_levels,
+    "residuals": plot_residuals,
+    "calibration": plot_calibration,
+}
+_ALTS = {  # of the plots, for readers who do not see them
+    "scores": "CV score of each trial with two standard errors, best on top",
+    "confusion": "Confusion matrix: truth against prediction",
+    "confused": "Most frequent confusions: rows of each pair of truth and prediction",
+    "levels": "Predictions for each true value, as boxes",
+    "residuals": "Predicted against true values",
+    "calibration": "Share that happened against predicted probability",
+    "importances": "Importance of each feature",
+}
 
 
 def write_report(
     file: str | Path,
     *,
     comp: Competition,
-    rows: Sequence[BoardRow],  # best first
+    rows: Sequence[BoardRow],  # of the finished trials, best first
     members: Sequence[Predictions],  # of every finished trial
-    ensemble: Predictions,
-    standing: Any = None,  # the Standing of the submission, if one was scored
+    ensemble: Predictions | None,  # None: the trials could not be combined
+    standing: Mapping[str, Any] | None = None,  # scores and ranks of the submission, if scored
     failed: Mapping[str, str] | None = None,  # trial -> traceback
     left_out: Mapping[str, str] | None = None,  # column -> why no model uses it
     seconds: Mapping[str, float] | None = None,  # step -> seconds
+    is_live: bool = False,  # whether the run used the real Kaggle, not the sandbox
+    trials: Sequence[Trial] = (),  # for their hypotheses
+    data: Data | None = None,  # the data of the trials; without it, no worst rows
+    date: str = "",  # when the run ended; default: now
 ) -> Path:
-    """Write the report and return its path. The page loads nothing from the network."""
-    explained = _with_importances(members)
-    figures = {
-        "scores": plot_scores([*members, ensemble]),
-        "confusion": plot_confusion(ensemble),
-        "calibration": plot_calibration(ensemble),
-        "residuals": plot_residuals(ensemble),
-        "importances": plot_importances(explained) if explained else None,
-    }
-    hardware = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
-    template = resources.files(__package__).joinpath("report.html.jinja")
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    html = environment.from_string(template.read_text(encoding="utf-8")).render(
+    """Write the report and return its path. The page loads nothing from the network.
+
+    A file of the same name that ends in .json keeps what the vault does not know, so that
+    `rebuild_report` can write the report again.
+    """
+    date = date or datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    failed, seconds = dict(failed or {}), dict(seconds or {})
+    kept = {"date": date, "standing": standing and dict(standing), "seconds": seconds}
+    write_atomically(Path(file).with_suffix(".json"), json.dumps(kept, indent=2) + "\n")
+    if len(members) < 2:
+        ensemble = None  # it repeats the only trial
+    chosen = ensemble or ranked_predictions(members)[0]
+    combined = ensemble_row(ensemble, members) if ensemble else None
+    own_scores = [(standing or {}).get(k) for k in ("public_score", "private_score")]
+    decimals = decimals_for([*(r.oof_score for r in rows), chosen.oof_score, *own_scores])
+    about, metric = ensemble.about if ensemble else {}, get_metric(comp.metric)
+    html = _template().render(
         comp=comp,
-        rows=rows,
-        ensemble=ensemble,
-        standing=standing,
-        failed=failed or {},
+        is_live=is_live,
+        date=date,
+        chosen=chosen,
+        best=rows[0],
+        combined=combined,
+        metric=metric,
+        standing=standing or {},
+        table=with_ensemble(rows, combined, metric) if combined else rows,
+        hypotheses={t.name: t.hypothesis for t in trials},
+        weights=about.get("weights", {}),
+        method=_METHODS.get(about.get("method", ""), ""),
+        findings=findings(rows, combined, decimals=decimals),
+        steps=next_steps(comp, rows, is_live=is_live, failed=list(failed)),
+        failed=failed,
+        with_tta=[r for r in rows if r.tta],
+        test=next((r.to_best.test for r in rows if r.to_best), ""),
+        plots=_plots(chosen, [*([ensemble] if ensemble else []), *members], comp),
+        **_worst(chosen, members, data, comp),
         left_out=left_out or {},
-        seconds=seconds or {},
-        figures={name: as_svg(f) for name, f in figures.items() if f is not None},
-        n_rows=int(ensemble.validated.sum()),
-        n_folds=len(ensemble.fold_scores),
-        hardware=hardware,
-        date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        seconds=seconds,
+        n_rows=int(chosen.validated.sum()),
+        n_folds=len(chosen.fold_scores),
+        hardware=_hardware(),
+        p_text=p_text,
+        outcome=outcome,
+        verdict=verdict,
+        score=lambda value, **options: score_text(value, decimals, **options),
     )
-    part = Path(file).with_suffix(".part")
-    part.write_text(html, encoding="utf-8")
-    return part.replace(file)
+    write_atomically(Path(file), html)
+    return Path(file)
 
 
-def as_svg(figure: Figure) -> str:
-    """Return a figure as SVG for a page of HTML; the same figure gives the same bytes."""
-    out = io.StringIO()
-    fixed: Any = {"svg.hashsalt": "fastkaggle_plus", "svg.fonttype": "none"}
-    with rc_context(fixed), warnings.catch_warnings():
-        # texts stay texts: the browser has fonts for letters that matplotlib's font lacks
-        warnings.filterwarnings("ignore", "Glyph")
-        figure.savefig(out, format="svg", metadata={"Date": None}, transparent=True)
-    return re.sub(r"^.*?(?=<svg)", "", out.getvalue(), flags=re.S)
+def _hardware() -> str:
+    return f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+
+
+def _template() -> Any:
+    text = resources.files(__package__).joinpath("report.html.jinja").read_text(encoding="utf-8")
+    return Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(text)
+
+
+def _plots(chosen: Predictions, shown: Sequence[Predictions], comp: Competition) -> dict[str, str]:
+    """Return the plots that suit these predictions, as SVG by name."""
+    figures = {"scores": plot_scores(shown)} | {name: f(chosen) for name, f in _DRAW.items()}
+    if figures["levels"]:
+        del figures["residuals"]
+    if len(chosen.vocab) == 2:
+        del figures["confused"]  # the matrix says it
+    if comp.kind == "tabular" and (explained := _with_importances(shown)):
+        figures["importances"] = plot_importances(explained)
+    return {
+        name: as_svg(figure, alt=f"{_ALTS[name]}; {chosen.name}")
+        for name, figure in figures.items()
+        if figure is not None
+    }
+
+
+def _worst(
+    chosen: Predictions, members: Sequence[Predictions], data: Data | None, comp: Competition
+) -> dict[str, Any]:
+    """Return the worst predictions as photographs or as a table, or why there are none."""
+    if data is None:
+        return {"no_worst": "The data of these trials is not here any more."}
+    try:
+        if data.train.images is not None:
+            return {"photos": worst_photos(chosen, data)}
+        explained = _with_importances(members)
+        ranked = explained.importances if explained else {}
+        features = sorted(ranked, key=lambda name: -ranked[name])
+        return {"worst": worst_table(chosen, data, comp, features=features)}
+    except DataError as e:  # the data changed since
+        return {"no_worst": str(e)}
 
 
 def _with_importances(members: Sequence[Predictions]) -> Predictions | None:

@@ -31,7 +31,8 @@ class BoardRow:
             return "best"
         if self.to_best.is_noise:
             return f"noise (p = {self.to_best.p_value:.2f})"
-        return f"worse (p = {self.to_best.p_value:.2g})"
+        word = "better" if self.to_best.gain > 0 else "worse"  # an ensemble may be better
+        return f"{word} (p = {self.to_best.p_value:.2g})"
 
     def as_json(self) -> dict[str, Any]:
         """Return the row as plain data."""

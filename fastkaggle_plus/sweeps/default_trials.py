@@ -1,10 +1,12 @@
 """The trials of a competition: those in its trials.py, else default trials."""
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any
 
 from ..competition import Competition
 from ..exceptions import ConfigError, UnknownName
+from ..predictions import Predictions
 from .trial import Sweep, Trial
 
 # trains in minutes on a laptop
@@ -44,6 +46,13 @@ def trial_lists(comp: Competition) -> dict[str, tuple[Trial, ...]]:
     if module is None:
         return {"TRIALS": default_trials(comp)}
     return {name: tuple(v) for name, v in vars(module).items() if _problem(v) == ""}
+
+
+def declared_ensemble(comp: Competition, members: Sequence[Predictions]) -> Predictions:
+    """Combine predictions with the method that trials.py declares. Raises DataError."""
+    from ..ensembling import ensemble  # imports pandas
+
+    return ensemble(members, method=getattr(comp.module("trials"), "ENSEMBLE", "greedy"))
 
 
 def _problem(value: Any) -> str:

@@ -56,6 +56,7 @@ def run_trial(
         if foreign_mb is not None:
             about["peak_mb"] = _peak_mb(foreign_mb)
         facts = {**about, "trial": asdict(trial), "wall_s": time.perf_counter() - start}
+        facts |= {"competition": task.comp, "data": str(Path(task.path).resolve())}
         Vault(task.vault).put(task.key, comp.slug, replace(preds, about=about), **facts)
     except FastkaggleError as e:
         return f"{type(e).__name__}: {e}"

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +10,14 @@ import numpy as np
 
 from ..competition import Competition
 from ..data import Data
-from ..ensembling import ensemble, write_lock
+from ..ensembling import write_lock
 from ..exceptions import ConfigError, DataError
 from ..kaggle_client import setup_comp, submit
 from ..metrics import get_metric
 from ..predictions import Predictions
 from ..submission import submission_of, write_submission
 from ..sweeps.board import board
-from ..sweeps.default_trials import trials_of
+from ..sweeps.default_trials import declared_ensemble, trials_of
 from ..sweeps.repeats import repeat_spread, repeated
 from ..sweeps.results_csv import write_results
 from ..sweeps.run_local import run_local
@@ -81,10 +81,13 @@ def run(
             rows=measured.rows,
             members=finished,
             ensemble=combined,
-            standing=standing,
+            standing=asdict(standing),
             failed=measured.failed,
             left_out=measured.left_out,
             seconds=work.seconds,
+            is_live=live,
+            trials=declared.trials,
+            data=read,
         )
         work.end_step("report")
         return RunOutcome(
@@ -230,4 +233,4 @@ def _ensemble(comp: Competition, measured: SweepOutcome) -> Predictions:
             "All trials declared for the ensemble failed, so there is nothing to submit. Correct "
             f"them in trials.py, then run again; finished trials are kept.\n{errors}"
         )
-    return ensemble(members, method=getattr(comp.module("trials"), "ENSEMBLE", "greedy"))
+    return declared_ensemble(comp, members)

@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 from matplotlib.colors import to_hex
 
-from fastkaggle_plus.reporting import plot_levels, plot_scores
+from fastkaggle_plus.reporting import plot_calibration, plot_confusion, plot_levels, plot_scores
 from fastkaggle_plus.reporting.plots import ORANGE
-from fastkaggle_plus.reporting.report import as_svg
+from fastkaggle_plus.reporting.svg import as_svg
 from fastkaggle_plus.sweeps import board
 
 from ..making import make_predictions, make_values
@@ -31,12 +31,26 @@ def test_names_in_any_script_are_drawn_without_a_warning(recwarn):
     assert "\u7a3b" in as_svg(figure) and not recwarn.list
 
 
+def test_a_notebook_shows_a_plot_without_magic():
+    import sys
+
+    from IPython.core.formatters import DisplayFormatter
+
+    had_pyplot = "matplotlib.pyplot" in sys.modules
+    made = make_predictions("a")
+    for figure in (plot_scores([made]), plot_confusion(made), plot_calibration(made)):
+        shown, _ = DisplayFormatter().format(figure)
+        assert shown["image/png"].startswith(b"\x89PNG")
+    assert had_pyplot or "matplotlib.pyplot" not in sys.modules
+
+
 def test_a_holdout_has_another_title_than_folds():
-    for folds, title, below in ((5, "Out-of-fold", "grey dots: single folds"), (1, "Held-out", "")):
-        [axes] = plot_scores(
+    for folds, title, has_dots in ((5, "CV", True), (1, "Held-out", False)):
+        figure = plot_scores(
             [make_predictions("a", folds=folds), make_predictions("b", folds=folds, right=0.6)]
-        ).axes
-        assert axes.get_title("left").startswith(f"{title} accuracy") and axes.get_xlabel() == below
+        )
+        assert figure.get_suptitle().startswith(f"{title} score: accuracy")
+        assert ("grey: single folds" in figure.axes[0].get_xlabel()) == has_dots
 
 
 def test_levels_are_drawn_as_boxes_unless_they_are_many():

@@ -1,0 +1,87 @@
+"""Write the report of a run again, from its vault: nothing is trained or submitted."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ..competition import Competition, load_comp
+from ..exceptions import DataError
+from ..predictions import Predictions
+from ..sweeps.board import board
+from ..sweeps.default_trials import declared_ensemble, trials_of
+from ..sweeps.trial import Trial
+from ..sweeps.vault import StoredRun, Vault
+from .report import write_report
+
+
+def rebuild_report(
+    slug: str,
+    folder: str | Path,  # the folder of the run: its vault, and its last report if there is one
+    *,
+    is_live: bool = False,  # whether the run used the real Kaggle
+) -> Path:
+    """Write report.html with every trial of a vault, and return its path.
+
+    Scores of the submission are those of the last run. Raises DataError when there is no vault, or
+    no finished trial in it.
+    """
+    folder = Path(folder)
+    if not (folder / "vault").is_dir():
+        live = " --live" if is_live else ""
+        raise DataError(
+            f"{folder} has no vault, so there is nothing to report. Run `fkp run {slug}{live}` "
+            "first, or name the folder of a run with --dest."
+        )
+    vault = Vault(folder / "vault")
+    members, failed = vault.latest(slug)
+    if not members:
+        raise DataError(
+            f"{folder / 'vault'} has no finished trial of {slug}, so there is nothing to report. "
+            f"`fkp board {slug}` shows the errors of failed trials."
+        )
+    runs = vault.runs(slug)
+    where = next((r.facts for r in runs if r.status == "done"), {})
+    comp = load_comp(where.get("competition") or slug)
+    path = where.get("data", "")
+    data = comp.read(path) if path and Path(path).is_dir() else None
+    trials = _trials(comp, runs)
+    order = [t.name for t in trials]
+    members.sort(key=lambda preds: order.index(preds.name))  # of equal scores the first is best
+    file = folder / "report.json"
+    kept: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    return write_report(
+        folder / "report.html",
+        comp=comp,
+        rows=board(members),
+        members=members,
+        ensemble=_ensemble(comp, members, trials),
+        failed=failed,
+        left_out=data.left_out if data else {},
+        is_live=is_live,
+        trials=trials,
+        data=data,
+        **kept,
+    )
+
+
+def _trials(comp: Competition, runs: list[StoredRun]) -> list[Trial]:
+    """Return the declared trials, then those that only the vault knows."""
+    trials = {t.name: t for t in trials_of(comp)}
+    for run in runs:
+        if run.trial not in trials and "trial" in run.facts:
+            trials[run.trial] = Trial(**run.facts["trial"])
+    return list(trials.values())
+
+
+def _ensemble(
+    comp: Competition, members: list[Predictions], trials: list[Trial]
+) -> Predictions | None:
+    """Combine the declared members that finished, None if they cannot be combined."""
+    declared = {t.name for t in trials_of(comp) if t.in_ensemble}
+    stored = {t.name for t in trials if t.in_ensemble}  # of other lists of trials
+    chosen = [m for m in members if m.name in declared]
+    chosen = chosen or [m for m in members if m.name in stored]
+    try:
+        return declared_ensemble(comp, chosen)
+    except DataError:  # no member, or one holdout where the method needs folds
+        return None
