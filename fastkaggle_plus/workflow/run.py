@@ -13,7 +13,6 @@ from ..data import Data
 from ..ensembling import ensemble, write_lock
 from ..exceptions import ConfigError, DataError
 from ..kaggle_client import setup_comp, submit
-from ..metrics import get_metric
 from ..predictions import Predictions
 from ..submission import submission_of, write_submission
 from ..sweeps.board import board
@@ -188,7 +187,7 @@ def _try_final_steps(comp: Competition, data: Data, path: Path) -> None:
         data.test_ids,
         np.tile(constant, (n_test, 1)),
     )
-    get_metric(comp.metric).score(targs, preds.oof)
+    comp.scoring.score(targs, preds.oof)
     submission_of(preds, comp, path)
 
 

@@ -1,0 +1,101 @@
+"""Metrics by name. A name means one thing; a word with several meanings is refused."""
+
+import re
+
+from ..exceptions import ConfigError, UnknownName
+from .label_metrics import LABEL_METRICS
+from .metric import Metric
+from .probability_metrics import PROBABILITY_METRICS
+from .ranking_metrics import RANKING_METRICS, ranking_metric
+from .value_metrics import VALUE_METRICS
+
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (*LABEL_METRICS, *PROBABILITY_METRICS, *VALUE_METRICS, *RANKING_METRICS)
+}
+
+ALIASES = {  # other names of the same metric
+    "average_precision": "ap",
+    "f1_score": "f1",
+    "logloss": "log_loss",
+    "matthews_corrcoef": "mcc",
+    "mcrmse": "mean_columnwise_rmse",
+    "mean_absolute_error": "mae",
+    "mean_squared_error": "mse",
+    "quadratic_weighted_kappa": "quadratic_kappa",
+    "qwk": "quadratic_kappa",
+    "roc_auc": "auc",
+    "roc_auc_score": "auc",
+}
+
+_RANKINGS = tuple(metric.name for metric in RANKING_METRICS)
+_AMBIGUOUS = {  # word -> the metrics that people call so
+    "correlation": ("pearson", "spearman", "mcc"),
+    "error": ("error_rate", "mae", "rmse"),
+    "kappa": ("cohen_kappa", "quadratic_kappa"),
+    "map": ("map@3", "map@5", "mape", "ap"),
+    "map@k": _RANKINGS[:3],
+    "ndcg": _RANKINGS[3:],
+    "ndcg@k": _RANKINGS[3:],
+    "pr_auc": ("ap",),  # its trapezoids are another number
+    "weighted_log_loss": ("balanced_log_loss", "log_loss"),
+}
+_INSTEAD = {  # metric of one task -> its relatives for the other tasks
+    "auc": ("auc_ovr", "auc_ovo"),
+    "auc_ovo": ("auc",),
+    "auc_ovr": ("auc",),
+    "brier": ("log_loss", "mse"),
+    "f1": ("f1_macro", "f1_micro", "f1_weighted"),
+    "gini": ("gini_values",),
+    "gini_values": ("gini",),
+}
+
+
+def get_metric(name: str | Metric, *, task: str = "") -> Metric:
+    """Return a metric by name, `map@k` and `ndcg@k` for any k; a Metric is returned as it is.
+
+    Raises UnknownName with near matches, and ConfigError with the choices for a word with several
+    meanings, or for a metric that does not score predictions of `task`.
+    """
+    metric = name if isinstance(name, Metric) else _find(str(name))
+    if task and not metric.fits(task):
+        fitting = [m for m in METRICS.values() if m.fits(task)]
+        related = [m.name for m in fitting if m.name in _INSTEAD.get(metric.name, ())]
+        raise ConfigError(
+            f'The metric {metric.name!r} does not fit task = "{task}": it scores '
+            f"{_SCORES[metric.wants]}{_only(metric)}. Correct the task, or use one of: "
+            f"{', '.join(related or [m.name for m in fitting])}."
+        )
+    return metric
+
+
+def _find(name: str) -> Metric:
+    known = ALIASES.get(name, name)
+    if known in METRICS:
+        return METRICS[known]
+    if ranking := re.fullmatch(r"(map|ndcg)@([1-9]\d*)", known):
+        return ranking_metric(ranking[1], int(ranking[2]))
+    if known in _AMBIGUOUS:
+        raise ConfigError(
+            f"The metric {name!r} has several meanings. Use one of: {', '.join(_AMBIGUOUS[known])}."
+        )
+    if known.endswith(".py"):
+        raise ConfigError(
+            f"The metric {name!r} is a file in a competition's folder. Score predictions with "
+            "preds.scored_by(comp.scoring), where comp = load_comp(SLUG)."
+        )
+    hint = 'For a metric of your own, write metric.py, and metric = "metric.py".'
+    raise UnknownName("metric", name, METRICS, hint)
+
+
+def _only(metric: Metric) -> str:
+    classes = {"binary": " of two classes", "multiclass": " of three or more classes"}
+    return classes[metric.tasks[0]] if len(metric.tasks) == 1 else ""
+
+
+_SCORES = {
+    "label": "labels",
+    "value": "numbers",
+    "probability": "probabilities",
+    "ranking": "several labels a row, the likeliest first",
+}
