@@ -174,9 +174,9 @@ class Competition(_Facts):
             del sys.modules[full]
             if not isinstance(e, Exception) or isinstance(e, FastkaggleError):
                 raise
+            advice = ", or remove it to continue without it" if file.name != self.metric else ""
             raise ConfigError(
-                f"{file} does not load ({error_in_one_line(e, file)}). Correct it, or remove it to "
-                "continue without it."
+                f"{file} does not load ({error_in_one_line(e, file)}). Correct it{advice}."
             ) from e
         return module
 
@@ -329,7 +329,8 @@ def _check_metric(comp: Competition, file: Path) -> None:
     try:
         comp.scoring  # noqa: B018
     except FastkaggleError as e:
-        raise ConfigError(f"{file}: metric = {comp.metric!r}. {e}") from e
+        own = comp.own_metric_file and str(e).startswith(str(file.parent / comp.own_metric_file))
+        raise ConfigError(str(e) if own else f"{file}: metric = {comp.metric!r}. {e}") from e
 
 
 _SECTIONS: dict[str, type[Any]] = dict(split=Split, images=Images, text=Text, sandbox=SandboxFacts)

@@ -273,7 +273,7 @@ def test_f1_is_that_of_the_positive_class():
 
 def test_percentages_of_a_target_of_zero():
     assert score("mape", [10, 20], [[11], [18]]) == pytest.approx(0.1)
-    with pytest.raises(DataError, match="1 of 2 rows have a target of 0.*smape or mae"):
+    with pytest.raises(DataError, match=r"1 of 2 rows have a target of 0.*smape or mae"):
         score("mape", [0, 20], [[1], [18]])
     # as on Kaggle: 200 |y - p| / (|y| + |p|), and 0 where both are 0
     assert score("smape", [0, 0, 3], [[0], [5], [1]]) == pytest.approx((0 + 200 + 100) / 3)
@@ -334,7 +334,7 @@ def test_overlap_of_masks():
         ("auc_ovr", "binary", "three or more classes.*use one of: auc"),
         ("gini", "regression", "use one of: gini_values"),
         ("map", "", "several meanings.*map@3, map@5, mape, ap"),
-        ("map@k", "", r"several meanings. Use one of: map@3, map@5, map@10"),
+        ("map@k", "", "several meanings. Use one of: map@3, map@5, map@10"),
         ("kappa", "", "cohen_kappa, quadratic_kappa"),
         ("error", "", "error_rate, mae, rmse"),
         ("metric.py", "", r"file in a competition's folder.*scored_by"),

@@ -59,12 +59,13 @@ def get_metric(name: str | Metric, *, task: str = "") -> Metric:
     """
     metric = name if isinstance(name, Metric) else _find(str(name))
     if task and not metric.fits(task):
-        fitting = [m for m in METRICS.values() if m.fits(task)]
-        related = [m.name for m in fitting if m.name in _INSTEAD.get(metric.name, ())]
+        fitting = [m.name for m in METRICS.values() if m.fits(task)]
+        related = [name for name in fitting if name in _INSTEAD.get(metric.name, ())]
+        wants = " or `wants`" if metric.name.endswith(".py") else ""
         raise ConfigError(
             f'The metric {metric.name!r} does not fit task = "{task}": it scores '
-            f"{_SCORES[metric.wants]}{_only(metric)}. Correct the task, or use one of: "
-            f"{', '.join(related or [m.name for m in fitting])}."
+            f"{_SCORES[metric.wants]}{_only(metric)}. Correct the task{wants}, or use one "
+            f"of: {', '.join(related or fitting)}."
         )
     return metric
 

@@ -66,7 +66,7 @@ def fit_folds(
     for variant, oof in oofs.items():
         variants[variant] = Predictions(
             variant or name or model.name,
-            score.name,
+            str(metric),
             data.task,
             data.vocab,
             data.ids,
