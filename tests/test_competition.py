@@ -122,13 +122,13 @@ deadline = "2030-01-01T00:00:00Z"
         ),
         (
             GOOD.replace("accuracy", "rmse"),
-            r"'rmse' does not fit task = \"binary\": it scores numbers.*one of: accuracy",
+            r"'rmse' does not fit task = \"binary\": it is for regression.*one of: accuracy",
         ),
         (
             GOOD.replace("binary", "regression").replace("accuracy", "auc"),
-            r"'auc' does not fit task = \"regression\": it scores probabilities of two.*rmsle",
+            r"'auc' does not fit task = \"regression\": it is for binary.*rmsle",
         ),
-        (GOOD.replace("accuracy", "map@3"), r"several labels a row"),
+        (GOOD.replace("accuracy", "map@3"), r"'map@3' does not fit.*it is for multiclass"),
         (
             'task = "binary"',
             r"(?s)metric is missing\. Write, .*metric = 'accuracy'.*id is .*target is missing",

@@ -3,7 +3,9 @@
 Own metrics, in a competition's metric.py, are tested in test_own_metric.py.
 """
 
+import re
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -328,10 +330,10 @@ def test_overlap_of_masks():
 @pytest.mark.parametrize(
     ("name", "task", "words"),
     [
-        ("f1", "multiclass", "two classes.*use one of: f1_macro, f1_micro, f1_weighted"),
+        ("f1", "multiclass", "is for binary.*use one of: f1_macro, f1_micro, f1_weighted"),
         ("f1", "regression", 'does not fit task = "regression".*one of:.*quadratic_kappa.*mae'),
         ("auc", "multiclass", "use one of: auc_ovr, auc_ovo"),
-        ("auc_ovr", "binary", "three or more classes.*use one of: auc"),
+        ("auc_ovr", "binary", "is for multiclass.*log_loss.*auc"),
         ("gini", "regression", "use one of: gini_values"),
         ("map", "", "several meanings.*map@3, map@5, mape, ap"),
         ("map@k", "", "several meanings. Use one of: map@3, map@5, map@10"),
@@ -351,3 +353,11 @@ def test_every_metric_has_a_definition():
     for metric in METRICS.values():
         function = metric.rowwise or metric.compare
         assert getattr(function, "func", function).__doc__, metric.name
+
+
+def test_the_page_of_metrics_lists_every_name():
+    page = Path(__file__).resolve().parents[1] / "docs/metrics.md"
+    table = page.read_text(encoding="utf-8").partition("Other names")[0]
+    listed = {name for row in table.splitlines() for name in re.findall("`([^`]+)`", row[:60])}
+    known = {re.sub(r"@\d+", "@k", name) for name in METRICS}
+    assert known <= listed, known - listed

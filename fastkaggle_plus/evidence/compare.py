@@ -50,17 +50,16 @@ class Comparison:
     def __str__(self) -> str:
         decimals = 3 if abs(self.gain) >= 0.001 or not self.gain else 5
         scores = [f"{s:.{decimals}f}" for s in (self.a_score, self.b_score)]
-        better = self.a if self.gain > 0 else self.b
-        gain = f"{abs(self.gain):+.{decimals}f} for {better}" if self.gain else "no difference"
+        gain = f"{abs(self.gain):+.{decimals}f} for {self.a if self.gain > 0 else self.b}"
         direction = "higher" if self.higher_is_better else "lower"
         return (
             f"{self.a} {scores[0]} vs {self.b} {scores[1]} ({self.metric}, {direction} is better): "
-            f"{gain}, p = {self.p_value:.2g}: {self._verdict(better)}"
+            f"{gain if self.gain else 'no difference'}, p = {self.p_value:.2g}: {self._verdict()}"
         )
 
-    def _verdict(self, better: str) -> str:
+    def _verdict(self) -> str:
         if not self.is_noise:
-            return f"{better} is better"
+            return "more than noise"
         factor = self.rows_factor
         if not np.isfinite(factor):
             return "noise, more rows would not help"
@@ -105,23 +104,10 @@ def compare(a: Predictions, b: Predictions) -> Comparison:
         p, test = _mcnemar(wins, losses), "exact McNemar"
     else:
         p, test = _paired_t(diff), "paired t"
-    scores = [metric.score(preds.targs[rows], preds.oof[rows]) for preds in (a, b)]
-    gain, se, n_rows = metric.gain(*scores), standard_error(diff), int(rows.sum())
-    return Comparison(
-        a.name,
-        b.name,
-        a.metric,
-        gain,
-        se,
-        p,
-        n_rows,
-        test,
-        wins,
-        losses,
-        a_score=scores[0],
-        b_score=scores[1],
-        higher_is_better=metric.higher_is_better,
-    )
+    first, second = (metric.score(preds.targs[rows], preds.oof[rows]) for preds in (a, b))
+    gain, se, n_rows = metric.gain(first, second), standard_error(diff), int(rows.sum())
+    facts = gain, se, p, n_rows, test, wins, losses, first, second, metric.higher_is_better
+    return Comparison(a.name, b.name, a.metric, *facts)
 
 
 def _values(preds: Predictions, rows: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ import re
 
 from ..exceptions import ConfigError, UnknownName
 from .label_metrics import LABEL_METRICS
-from .metric import Metric
+from .metric import TASKS, Metric
 from .probability_metrics import PROBABILITY_METRICS
 from .ranking_metrics import RANKING_METRICS, ranking_metric
 from .value_metrics import VALUE_METRICS
@@ -42,12 +42,8 @@ _AMBIGUOUS = {  # word -> the metrics that people call so
 }
 _INSTEAD = {  # metric of one task -> its relatives for the other tasks
     "auc": ("auc_ovr", "auc_ovo"),
-    "auc_ovo": ("auc",),
-    "auc_ovr": ("auc",),
-    "brier": ("log_loss", "mse"),
     "f1": ("f1_macro", "f1_micro", "f1_weighted"),
     "gini": ("gini_values",),
-    "gini_values": ("gini",),
 }
 
 
@@ -63,9 +59,9 @@ def get_metric(name: str | Metric, *, task: str = "") -> Metric:
         related = [name for name in fitting if name in _INSTEAD.get(metric.name, ())]
         wants = " or `wants`" if metric.name.endswith(".py") else ""
         raise ConfigError(
-            f'The metric {metric.name!r} does not fit task = "{task}": it scores '
-            f"{_SCORES[metric.wants]}{_only(metric)}. Correct the task{wants}, or use one "
-            f"of: {', '.join(related or fitting)}."
+            f'The metric {metric.name!r} does not fit task = "{task}": it is for '
+            f"{' and '.join(metric.tasks or TASKS[metric.wants])}. "
+            f"Correct the task{wants}, or use one of: {', '.join(related or fitting)}."
         )
     return metric
 
@@ -87,16 +83,3 @@ def _find(name: str) -> Metric:
         )
     hint = 'For a metric of your own, write metric.py, and metric = "metric.py".'
     raise UnknownName("metric", name, METRICS, hint)
-
-
-def _only(metric: Metric) -> str:
-    classes = {"binary": " of two classes", "multiclass": " of three or more classes"}
-    return classes[metric.tasks[0]] if len(metric.tasks) == 1 else ""
-
-
-_SCORES = {
-    "label": "labels",
-    "value": "numbers",
-    "probability": "probabilities",
-    "ranking": "several labels a row, the likeliest first",
-}

@@ -45,17 +45,21 @@ def balanced_log_loss(truth: Array, answers: Array) -> float:
     return weighted_log_loss(truth, answers, class_weights=[1 / max(n, 1) for n in counts])
 
 
+def _area(truth: Array, answers: Array) -> float:
+    from sklearn.metrics import roc_auc_score
+
+    return float(roc_auc_score(truth, answers))
+
+
 def auc(truth: Array, answers: Array) -> float:
     """Return the area under the ROC curve of two classes; NaN if the truth has only one.
 
     That is the share of pairs, of a positive and a negative row, that are in the right order; equal
     predictions count half.
     """
-    from sklearn.metrics import roc_auc_score
-
     if np.ndim(answers) > 1:
         raise DataError("auc is for two classes. For more, use auc_ovr or auc_ovo.")
-    return float(roc_auc_score(truth, answers)) if len(np.unique(truth)) > 1 else float("nan")
+    return _area(truth, answers) if len(np.unique(truth)) > 1 else float("nan")
 
 
 def auc_ovr(truth: Array, answers: Array) -> float:
@@ -63,12 +67,10 @@ def auc_ovr(truth: Array, answers: Array) -> float:
 
     Classes without rows are left out; NaN if there is only one class.
     """
-    from sklearn.metrics import roc_auc_score
-
     present = np.unique(truth)
     if len(present) < 2:
         return float("nan")
-    return float(np.mean([roc_auc_score(truth == c, answers[:, c]) for c in present]))
+    return float(np.mean([_area(truth == c, answers[:, c]) for c in present]))
 
 
 def auc_ovo(truth: Array, answers: Array) -> float:
@@ -77,13 +79,11 @@ def auc_ovo(truth: Array, answers: Array) -> float:
     The AUC of a pair is the mean of two, each with one of the classes as the positive one. Classes
     without rows are left out; NaN if there is only one class. Source: Hand and Till (2001).
     """
-    from sklearn.metrics import roc_auc_score
-
     present, of_pairs = np.unique(truth), []
     for a in present:
         for b in present[present != a]:
             rows = np.isin(truth, (a, b))
-            of_pairs.append(roc_auc_score(truth[rows] == a, answers[rows, a]))
+            of_pairs.append(_area(truth[rows] == a, answers[rows, a]))
     return float(np.mean(of_pairs)) if of_pairs else float("nan")
 
 

@@ -1,5 +1,6 @@
 """Metrics of predicted numbers; of several target columns, the mean over them."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -89,17 +90,11 @@ def r2(truth: Any, answers: Any) -> float:
     return float(r2_score(truth, answers))
 
 
-def pearson(truth: Any, answers: Any) -> float:
-    """Return Pearson's correlation of y and p; 0 if one of them is constant."""
-    return _correlation("pearsonr", truth, answers)
+def correlation(truth: Any, answers: Any, *, name: str) -> float:
+    """Return the correlation of y and p; 0 if one of them is constant.
 
-
-def spearman(truth: Any, answers: Any) -> float:
-    """Return Pearson's correlation of the ranks of y and p; 0 if one of them is constant."""
-    return _correlation("spearmanr", truth, answers)
-
-
-def _correlation(name: str, truth: Any, answers: Any) -> float:
+    "pearsonr" is Pearson's, of the values; "spearmanr" is the same of their ranks.
+    """
     from scipy import stats
 
     truth, answers = np.ravel(truth).astype(float), np.ravel(answers).astype(float)
@@ -140,7 +135,7 @@ VALUE_METRICS = (
     Metric("rmspe", False, "value", rmspe),
     Metric("median_ae", False, "value", median_ae),
     Metric("r2", True, "value", r2),
-    Metric("pearson", True, "value", pearson),
-    Metric("spearman", True, "value", spearman),
+    Metric("pearson", True, "value", partial(correlation, name="pearsonr")),
+    Metric("spearman", True, "value", partial(correlation, name="spearmanr")),
     Metric("gini_values", True, "value", gini_values, takes_any_scale=True),
 )
