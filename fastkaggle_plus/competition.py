@@ -28,6 +28,7 @@ from .exceptions import ConfigError, DataError, FastkaggleError, UnknownName
 from .metrics import Metric, get_metric, own_metric
 
 COMPETITION_FILE = "competition.toml"
+_OWN_METRIC_FILE = re.compile(r"(?!(data|trials|notebook|rehearsal)\.)\w+\.py")
 
 
 def _as_tuple(value: Any) -> Any:
@@ -142,7 +143,7 @@ class Competition(_Facts):
     @property
     def own_metric_file(self) -> str:
         """The name of the folder's file with the metric, "" if the metric has a name."""
-        return self.metric if re.fullmatch(r"\w+\.py", self.metric) else ""
+        return self.metric if _OWN_METRIC_FILE.fullmatch(self.metric) else ""
 
     @property
     def scoring(self) -> Metric:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -84,9 +85,13 @@ class Predictions:
 
     @property
     def fold_scores(self) -> list[float]:
-        """Score within each fold; NaN for a fold without predictions."""
-        in_folds = [self.validated & (self.folds == k) for k in range(int(self.folds.max()) + 1)]
-        return [self._score(rows) if rows.any() else float("nan") for rows in in_folds]
+        """Score within each fold; NaN for a fold without predictions, or without a score."""
+        scores = [float("nan")] * (int(self.folds.max()) + 1)
+        for k in range(len(scores)):
+            if (rows := self.validated & (self.folds == k)).any():
+                with suppress(DataError):
+                    scores[k] = self._score(rows)
+        return scores
 
     def _score(self, rows: Array) -> float:
         return self.scoring.score(self.targs[rows], self.oof[rows])

@@ -192,7 +192,7 @@ def test_predictions_from_a_file_say_which_metric_they_need(tmp_path, made):
     both = ensemble([preds, dataclasses.replace(preds, name="twin")], method="greedy")
     assert both.oof_score == preds.oof_score and compare(both, preds).p_value == 1
     read = load_predictions(preds.save(tmp_path / "p.npz"))
-    with pytest.raises(ConfigError, match=r"preds\.scored_by\(comp\.scoring\)"):
+    with pytest.raises(ConfigError, match=r"preds\.scored_by\(load_comp\(SLUG\)"):
         _ = read.oof_score
     assert read.scored_by(comp.scoring).oof_score == preds.oof_score
 
@@ -346,6 +346,22 @@ def test_a_score_that_fails_or_is_no_number_names_the_file(made, tmp_path, resul
     (folder / "metric.py").write_text(code)
     with pytest.raises(DataError, match=rf"metric\.py: {words}"):
         load_comp(folder).scoring.score(np.array([0, 1]), np.eye(3)[[0, 1]])
+
+
+def test_a_metric_without_a_score_for_some_rows_still_runs(tmp_path):
+    """A correlation of constants is NaN, and some scores need more rows than a fold has."""
+    code = (
+        "import numpy as np\nhigher_is_better = True\nwants = 'value'\n"
+        "def score(targs, preds):\n    assert len(targs) > 35\n"
+        "    return np.corrcoef(targs, preds)[0, 1]\n"
+    )
+    comp = make_comp(tmp_path, code, labels=(), task="regression")
+    outcome = run(tmp_path)
+    assert outcome["failed"] == {} and 0.3 < outcome["ensemble"]["nested_score"] < 1
+    preds = Vault(tmp_path / "runs/wood/vault").latest("wood")[0][0].scored_by(comp.scoring)
+    expected = np.corrcoef(preds.targs, preds.oof[:, 0])[0, 1]
+    assert preds.oof_score == pytest.approx(expected) and preds.oof_score_se > 0
+    assert np.isnan(preds.fold_scores).all() and len(preds.fold_scores) == 5
 
 
 def test_a_score_cannot_change_the_rows(made, tmp_path):

@@ -1,10 +1,13 @@
 """Metric: a way to score predictions, its direction, and the kind of prediction it takes."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from ..exceptions import DataError
 
 Array = np.ndarray[Any, Any]
 CLASSES = ("binary", "multiclass")
@@ -108,7 +111,8 @@ def pseudo_values(
     without = np.full(n_groups, np.nan)
     for g in range(n_groups):
         if (keep := group != g).any():
-            without[g] = metric.score(targs[keep], preds[keep])
+            with suppress(DataError):
+                without[g] = metric.score(targs[keep], preds[keep])
     return n_groups * whole - (n_groups - 1) * without
 
 

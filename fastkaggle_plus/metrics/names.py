@@ -78,8 +78,8 @@ def _find(name: str) -> Metric:
         )
     if known.endswith(".py"):
         raise ConfigError(
-            f"The metric {name!r} is a file in a competition's folder. Score predictions with "
-            "preds.scored_by(comp.scoring), where comp = load_comp(SLUG)."
+            f"The metric {name!r} has no name: only a competition with that file in its folder "
+            "knows it. For stored predictions, use preds.scored_by(load_comp(SLUG).scoring)."
         )
     hint = 'For a metric of your own, write metric.py, and metric = "metric.py".'
     raise UnknownName("metric", name, METRICS, hint)

@@ -36,7 +36,7 @@ def _score_part(bundle: Bundle, answers: pd.DataFrame, usage: str) -> float | No
     except InvalidSubmission:
         raise
     except (Exception, SystemExit) as e:  # a failing metric must not stop the server
-        raise InvalidSubmission(f"{failure}: {e}") from e
+        raise InvalidSubmission(f"{failure}: {str(e).rstrip('.')}") from e
     if not np.isfinite(value):
         raise InvalidSubmission(f"{failure}: the score is {value}.")
     return value
