@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import re
 import sys
 import tomllib
 from datetime import datetime
@@ -24,9 +25,10 @@ from pydantic import (
 from .config_errors import error_in_one_line, explain_error
 from .data import Data
 from .exceptions import ConfigError, DataError, FastkaggleError, UnknownName
-from .metrics import METRICS, get_metric
+from .metrics import Metric, get_metric, own_metric
 
 COMPETITION_FILE = "competition.toml"
+_OWN_METRIC_FILE = re.compile(r"(?!(data|trials|notebook|rehearsal)\.)\w+\.py")
 
 
 def _as_tuple(value: Any) -> Any:
@@ -93,7 +95,7 @@ class Competition(_Facts):
     title: str = ""
     kind: Literal["tabular", "images", "text"] = "tabular"
     task: Literal["binary", "multiclass", "regression"]
-    metric: str
+    metric: str  # a name in metrics/, or a file of the folder: metric.py
     id: str = Field(min_length=1)
     target: Names = Field(min_length=1)
     train: str = "train.csv"
@@ -138,6 +140,23 @@ class Competition(_Facts):
         """The path of the competition.toml, for messages."""
         return str(self.folder / COMPETITION_FILE) if self.folder else COMPETITION_FILE
 
+    @property
+    def own_metric_file(self) -> str:
+        """The name of the folder's file with the metric, "" if the metric has a name."""
+        return self.metric if _OWN_METRIC_FILE.fullmatch(self.metric) else ""
+
+    @property
+    def scoring(self) -> Metric:
+        """The metric that scores this competition. Raises ConfigError, UnknownName."""
+        if not self.own_metric_file:
+            return get_metric(self.metric, task=self.task)
+        if (module := self.module(self.metric.removesuffix(".py"))) is None:
+            raise ConfigError(
+                f"The competition's folder has no {self.metric}. Write it, with score(targs, "
+                "preds), higher_is_better and wants; or name a metric."
+            )
+        return get_metric(own_metric(module), task=self.task)
+
     def module(self, name: str) -> ModuleType | None:
         """Import `name`.py of the competition's folder; return None if there is none."""
         file = self.folder and self.folder / f"{name}.py"
@@ -156,9 +175,9 @@ class Competition(_Facts):
             del sys.modules[full]
             if not isinstance(e, Exception) or isinstance(e, FastkaggleError):
                 raise
+            advice = ", or remove it to continue without it" if file.name != self.metric else ""
             raise ConfigError(
-                f"{file} does not load ({error_in_one_line(e, file)}). Correct it, or remove it to "
-                "continue without it."
+                f"{file} does not load ({error_in_one_line(e, file)}). Correct it{advice}."
             ) from e
         return module
 
@@ -197,7 +216,11 @@ class Competition(_Facts):
                 f"{file}: read() must return a Data, got {type(data).__name__}. "
                 "End it with `return data`."
             )
-        return data if data.metric else dataclasses.replace(data, metric=self.metric)
+        return data if data.metric else dataclasses.replace(data, metric=self._data_metric)
+
+    @property
+    def _data_metric(self) -> str | Metric:
+        return self.scoring if self.own_metric_file else self.metric
 
     def read_files(self, path: str | Path) -> Data:
         """Read the data without data.py and cleaning.csv. Raises DataError."""
@@ -209,7 +232,7 @@ class Competition(_Facts):
             id=self.id,
             target=self.target,
             task=self.task,
-            metric=self.metric,
+            metric=self._data_metric,
             train=self.train,
             test=self.test,
             sample_submission=self.sample_submission,
@@ -305,29 +328,10 @@ def _found_in(folders: list[Path]) -> dict[str, Path]:
 
 def _check_metric(comp: Competition, file: Path) -> None:
     try:
-        wants = get_metric(comp.metric).wants
-    except UnknownName as e:
-        raise ConfigError(
-            f"{file}: metric = {comp.metric!r}. {e} For another metric of a sandbox bundle, add a "
-            "grade.py to its folder."
-        ) from e
-    if comp.task not in _TASKS[wants]:
-        allowed = [m.name for m in METRICS.values() if comp.task in _TASKS[m.wants]]
-        raise ConfigError(
-            f"{file}: metric = {comp.metric!r} scores {_SCORES[wants]}, which task = {comp.task!r} "
-            f"does not give. Change the task, or the metric to one of: {', '.join(allowed)}."
-        )
+        comp.scoring  # noqa: B018
+    except FastkaggleError as e:
+        own = comp.own_metric_file and str(e).startswith(str(file.parent / comp.own_metric_file))
+        raise ConfigError(str(e) if own else f"{file}: metric = {comp.metric!r}. {e}") from e
 
 
 _SECTIONS: dict[str, type[Any]] = dict(split=Split, images=Images, text=Text, sandbox=SandboxFacts)
-_TASKS = {  # what a metric wants -> the tasks that give it
-    "label": ("binary", "multiclass", "regression"),
-    "value": ("regression",),
-    "probability": ("binary", "multiclass"),
-    "ranking": ("multiclass",),
-}
-_SCORES = {
-    "value": "numbers",
-    "probability": "class probabilities",
-    "ranking": "several labels a row, best first",
-}

@@ -16,6 +16,8 @@ from .exceptions import DataError, UnknownName
 if TYPE_CHECKING:
     import pandas as pd
 
+    from .metrics import Metric
+
 Array = np.ndarray[Any, Any]
 CLEANING_FILE = "cleaning.csv"  # see reading/cleaning.py
 
@@ -123,7 +125,7 @@ class Data:
     time: Array | None = None  # (n_train,) values of the split's time column
     left_out: dict[str, str] = field(default_factory=dict)  # column -> why no model uses it
     in_fold: InFold | None = None
-    metric: str = ""  # a name in metrics.py; "": not declared
+    metric: str | Metric = ""  # or its name; "": not declared
 
     @property
     def targs(self) -> Array:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +17,11 @@ from .reading.labels import places_in_order
 METHODS = ("mean", "weighted", "rank", "greedy")
 GREEDY_ROUNDS = 20
 _NO_SPREAD = 1e-9  # relative deviation below which predictions count as constant
-_ORDER_METRICS = ("pearson", "spearman")  # metrics of values for which any scale is right
+_ORDER_METRICS = (
+    "pearson",
+    "spearman",
+    "gini_values",
+)  # metrics of values for which any scale is right
 
 # What a method returns: weights of the test rows, combined oof, combined test predictions
 Combined = tuple[Array, Array, Array]
@@ -27,7 +31,8 @@ def ensemble(
     members: Sequence[Predictions],
     *,
     method: str = "mean",  # mean | weighted | rank | greedy
-    weights: dict[str, float] | None = None,  # by member name, 1 by default; mean becomes weighted
+    # by member name, 1 by default, or one for each member in order; mean becomes weighted
+    weights: Mapping[str, float] | Sequence[float] | None = None,
     keep_best: int | None = None,  # refused: see SelectionError
     name: str = "ensemble",
 ) -> Predictions:
@@ -49,9 +54,8 @@ def ensemble(
         )
     aligned, names = _aligned(members), [m.name for m in members]
     first = aligned[0]
-    combine = _combination(first, method, weights)
-    if unknown := set(weights or ()) - set(names):
-        raise UnknownName("ensemble member", min(unknown), names)
+    by_member = _by_name(weights, names)
+    combine = _combination(first, method, by_member)
     vocab = tuple(first.vocab[i] for i in places_in_order(first.vocab))
     ids, test_ids = _sorted_ids(first.ids), _sorted_ids(first.test_ids)
     by_name = sorted(aligned, key=lambda m: m.name)
@@ -140,6 +144,22 @@ def _combination(
     return lambda members: average(members, _given_shares(members, weights))
 
 
+def _by_name(
+    weights: Mapping[str, float] | Sequence[float] | None, names: list[str]
+) -> dict[str, float] | None:
+    """Return weights by member name. Raises DataError, UnknownName."""
+    if weights is None or isinstance(weights, Mapping):
+        if unknown := set(weights or ()) - set(names):
+            raise UnknownName("ensemble member", min(unknown), names)
+        return None if weights is None else dict(weights)
+    if len(weights) != len(names):
+        raise DataError(
+            f"Expected one weight for each of the {len(names)} members, got {len(weights)}: "
+            f"{list(weights)}. Give them in the members' order, or by name as a dict."
+        )
+    return dict(zip(names, weights, strict=True))
+
+
 def _given_shares(members: Sequence[Predictions], weights: dict[str, float] | None) -> Array:
     shares = np.array([(weights or {}).get(m.name, 1.0) for m in members], dtype=float)
     if not (np.isfinite(shares).all() and (shares >= 0).all() and shares.sum() > 0):
@@ -178,7 +198,7 @@ def _greedy(members: Sequence[Predictions]) -> Combined:
     """Fit weights on all folds for the test rows, and on the other folds for each fold."""
     oofs, tests = np.stack([m.oof for m in members]), np.stack([m.test for m in members])
     folds, targs, has_classes = members[0].folds, members[0].targs, bool(members[0].vocab)
-    metric = get_metric(members[0].metric)
+    metric = members[0].scoring
     if metric.wants == "label" and has_classes:
         # right or wrong is too coarse to fit weights; the result is scored by its own metric
         metric = get_metric("log_loss")

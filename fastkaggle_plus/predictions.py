@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 
 from .data import Array
 from .exceptions import DataError, listed
-from .metrics import get_metric, pseudo_values, standard_error
+from .metrics import Metric, get_metric, pseudo_values, standard_error
 
 _ARRAYS = ("ids", "targs", "oof", "folds", "test_ids", "test")
 _FACTS = ("name", "metric", "task", "vocab", "seconds_s", "about", "importances")
@@ -23,7 +24,7 @@ class Predictions:
     """Out-of-fold and test predictions of one model, or of an ensemble."""
 
     name: str
-    metric: str  # a name in metrics.py
+    metric: str  # a name in metrics/, or that of `own_metric`
     task: str  # binary | multiclass | regression
     vocab: tuple[Any, ...]  # class labels in the order of the columns; () for a regression
     ids: Array  # (n_train,)
@@ -36,6 +37,8 @@ class Predictions:
     # seed, hashes, versions, hardware, date: plain data that can be written as JSON
     about: dict[str, Any] = field(default_factory=dict)
     importances: dict[str, float] = field(default_factory=dict)  # feature -> share, if known
+    # of the competition's metric.py; `save` leaves it out: see `scored_by`
+    own_metric: Metric | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if not len(self.ids) == len(self.targs) == len(self.oof) == len(self.folds):
@@ -48,6 +51,16 @@ class Predictions:
             raise DataError(
                 f"{self.name}: {len(self.test_ids)} test ids and {len(self.test)} test predictions."
             )
+
+    @property
+    def scoring(self) -> Metric:
+        """The metric. Raises ConfigError for one of a metric.py that is not here."""
+        is_own = self.own_metric is not None and self.own_metric.name == self.metric
+        return get_metric(self.own_metric if is_own and self.own_metric else self.metric)
+
+    def scored_by(self, metric: Metric) -> Predictions:
+        """Return the same predictions with another metric: `comp.scoring` for a metric.py."""
+        return replace(self, metric=metric.name, own_metric=metric)
 
     @property
     def validated(self) -> Array:
@@ -63,7 +76,7 @@ class Predictions:
     def pseudo_values(self) -> Array:
         """See `metrics.pseudo_values`: their mean is `oof_score`."""
         rows = self.validated
-        return pseudo_values(get_metric(self.metric), self.targs[rows], self.oof[rows])
+        return pseudo_values(self.scoring, self.targs[rows], self.oof[rows])
 
     @property
     def oof_score_se(self) -> float:
@@ -72,12 +85,16 @@ class Predictions:
 
     @property
     def fold_scores(self) -> list[float]:
-        """Score within each fold; NaN for a fold without predictions."""
-        in_folds = [self.validated & (self.folds == k) for k in range(int(self.folds.max()) + 1)]
-        return [self._score(rows) if rows.any() else float("nan") for rows in in_folds]
+        """Score within each fold; NaN for a fold without predictions, or without a score."""
+        scores = [float("nan")] * (int(self.folds.max()) + 1)
+        for k in range(len(scores)):
+            if (rows := self.validated & (self.folds == k)).any():
+                with suppress(DataError):
+                    scores[k] = self._score(rows)
+        return scores
 
     def _score(self, rows: Array) -> float:
-        return get_metric(self.metric).score(self.targs[rows], self.oof[rows])
+        return self.scoring.score(self.targs[rows], self.oof[rows])
 
     def __str__(self) -> str:
         score = f"{self.metric} {self.oof_score:.4f} ± {self.oof_score_se:.4f}"

@@ -36,8 +36,8 @@ def write_submission(
 def submission_of(preds: Predictions, comp: Competition, path: str | Path) -> pd.DataFrame:
     """Return the rows that `write_submission` writes, checked. Raises SubmissionError."""
     sample = _sample(comp, Path(path), preds.vocab)
-    frame = answer_frame(preds, sample, get_metric(comp.metric), target=comp.target)
-    return check_submission(frame, sample, metric=comp.metric, labels=preds.vocab)
+    frame = answer_frame(preds, sample, comp.scoring, target=comp.target)
+    return check_submission(frame, sample, metric=comp.scoring, labels=preds.vocab)
 
 
 def check_file(
@@ -54,14 +54,14 @@ def check_file(
     except (OSError, UnicodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as e:
         raise SubmissionError(f"{file} does not read as csv: {e}") from e
     sample = _sample(comp, Path(path), labels)
-    return check_submission(frame, sample, metric=comp.metric, labels=labels)
+    return check_submission(frame, sample, metric=comp.scoring, labels=labels)
 
 
 def check_submission(
     frame: pd.DataFrame,  # the submission: id column and answer columns, rows in any order
     sample: pd.DataFrame,  # the sample submission, its id column first
     *,
-    metric: str,
+    metric: str | Metric,  # or its name
     labels: tuple[Any, ...] = (),  # allowed labels; () for any
 ) -> pd.DataFrame:
     """Return `frame` in the sample's row and column order, with labels spelled as in `labels`.
@@ -145,7 +145,7 @@ def _sample(comp: Competition, path: Path, labels: tuple[Any, ...]) -> pd.DataFr
             f"Cannot read {file}, nor the ids of {path / comp.test} ({e}). "
             f"Run `fkp setup {comp.slug}` first."
         ) from e
-    by_class = comp.task == "multiclass" and get_metric(comp.metric).wants == "probability"
+    by_class = comp.task == "multiclass" and comp.scoring.wants == "probability"
     columns = tuple(map(spelled, labels)) if by_class and labels else comp.target
     return read_sample(path, comp.sample_submission, test_ids, columns)
 

@@ -118,17 +118,17 @@ deadline = "2030-01-01T00:00:00Z"
         ),
         (
             GOOD.replace("accuracy", "acuracy"),
-            r"metric = 'acuracy'.*Did you mean 'accuracy'.*grade\.py",
+            r"metric = 'acuracy'.*Did you mean 'accuracy'.*write metric\.py",
         ),
         (
             GOOD.replace("accuracy", "rmse"),
-            r"'rmse' scores numbers, which task = 'binary' does not give.*one of: accuracy",
+            r"'rmse' does not fit task = \"binary\": it is for regression.*one of: accuracy",
         ),
         (
             GOOD.replace("binary", "regression").replace("accuracy", "auc"),
-            r"metric = 'auc' scores class probabilities.*'regression'.*rmsle",
+            r"'auc' does not fit task = \"regression\": it is for binary.*rmsle",
         ),
-        (GOOD.replace("accuracy", "map@3"), r"several labels a row"),
+        (GOOD.replace("accuracy", "map@3"), r"'map@3' does not fit.*it is for multiclass"),
         (
             'task = "binary"',
             r"(?s)metric is missing\. Write, .*metric = 'accuracy'.*id is .*target is missing",
@@ -174,7 +174,7 @@ def test_each_mistake_names_file_key_and_allowed_values(tmp_path, text, message)
     assert str(e.value).startswith(str(file))
 
 
-def test_a_metric_without_a_name_needs_a_grade(tmp_path):
+def test_a_bundle_with_a_grader_needs_no_named_metric(tmp_path):
     assert (
         read_competition(
             make(tmp_path, GOOD.replace("accuracy", "my_own"), grade="") / "competition.toml"

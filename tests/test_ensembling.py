@@ -134,6 +134,19 @@ def test_ranks_of_values_are_refused_for_metrics_of_values():
         )
 
 
+def test_weights_are_given_in_the_order_of_the_members():
+    a, b = make_predictions("m0", seed=1), make_predictions("m1", seed=2)
+    found = ensemble([b, a], weights=[0.7, 0.3])
+    assert found.about["weights"] == {"m1": 0.7, "m0": 0.3}
+    assert np.allclose(found.test, 0.7 * b.test + 0.3 * a.test)
+    for weights in ([0.7], [0.5, 0.3, 0.2]):
+        with pytest.raises(DataError, match="each of the 2 members, got"):
+            ensemble([a, b], weights=weights)
+    for weights in ([-1, 2], [0, 0]):
+        with pytest.raises(DataError, match="positive sum"):
+            ensemble([a, b], weights=weights)
+
+
 def test_weights_are_given_by_name():
     a, b = members(2)
     np.testing.assert_allclose(

@@ -278,7 +278,7 @@ members = [r.predictions for r in results if r.predictions is not None and r.tri
 both = ensemble(members, method=getattr(comp.module("trials"), "ENSEMBLE", "greedy"))
 print(both)
 for member in members:
-    print(f"against {member.name}: {compare(both, member)}")
+    print(compare(both, member))
 
 # %% [markdown]
 # How far can we trust the predictions? For classes, this plot compares the predicted probabilities

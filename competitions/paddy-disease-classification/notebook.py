@@ -354,7 +354,7 @@ def show_pairs(results, *pairs):
     done = {p.name: p for p in finished(results)}
     for new, old in pairs:
         if new in done and old in done:
-            print(f"{new} against {old}: {compare(done[new], done[old])}")
+            print(compare(done[new], done[old]))
 
 
 # %% [markdown]
@@ -472,7 +472,7 @@ mean = average(part_3)
 if mean is not None:
     print(mean)
     for member in finished(part_3):
-        print(f"against {member.name}: {compare(mean, member)}")
+        print(compare(mean, member))
 
 # %% [markdown]
 # The course gave its vision transformers twice the weight, because they looked best. We give

@@ -332,7 +332,7 @@ members = [r.predictions for r in results if r.predictions is not None and r.tri
 both = ensemble(members, method=getattr(comp.module("trials"), "ENSEMBLE", "greedy"))
 print(both)
 for member in members:
-    print(f"against {member.name}: {compare(both, member)}")
+    print(compare(both, member))
 
 # %% [markdown]
 # A submission needs only 0 or 1. But the probabilities show us whether the model knows when it is

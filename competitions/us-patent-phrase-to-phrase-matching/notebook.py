@@ -500,7 +500,7 @@ both = ensemble(members, method=getattr(comp.module("trials"), "ENSEMBLE", "gree
 print(both)
 for member in members:
     weight = both.about["weights"][member.name]
-    print(f"{weight:.2f} of {member.name}; against it: {compare(both, member)}")
+    print(f"weight {weight:.2f}: {compare(both, member)}")
 
 # %% [markdown]
 # What does it predict for pairs of each score? Half of the predictions are inside the box, and the

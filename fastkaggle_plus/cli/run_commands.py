@@ -125,7 +125,9 @@ def new(
     kind: Annotated[str, Option(help="tabular | images | text")] = "tabular",
     data: Annotated[Path | None, Option(help="Folder of files to infer the facts from.")] = None,
     dest: Annotated[Path | None, Option(help="Default: competitions/SLUG.")] = None,
-    metric: Annotated[str, Option(help="A name in metrics.py. Default: by the task.")] = "",
+    metric: Annotated[
+        str, Option(help="A name, or metric.py for your own. Default: by the task.")
+    ] = "",
     target: Annotated[str, Option(help="Target column. Default: inferred.")] = "",
     id: Annotated[str, Option(help="Id column. Default: inferred.")] = "",
     train: Annotated[str, Option(help="Train file. Default: inferred.")] = "",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Exit, Option, echo
 
-from ..exceptions import DataError
+from ..exceptions import ConfigError, DataError
 from . import options
 from .hints import resumable
 
@@ -103,8 +104,11 @@ def compare(
 
 def ensemble(
     slug: options.Slug,
-    members: Annotated[list[str], Argument(help="Names of trials in the vault.")],
+    members: Annotated[
+        list[str] | None, Argument(help="Trials in the vault. Default: those of --weights.")
+    ] = None,
     method: Annotated[str, Option(help="mean | rank | greedy")] = "mean",
+    weights: Annotated[str, Option(help="As in a=0.7,b=0.3, by trial.")] = "",
     dest: options.Dest = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -113,15 +117,32 @@ def ensemble(
     from ..sweeps import board as make_board
     from .display import show_board, show_ensemble, show_json
 
-    chosen = _pick_trials(slug, dest, members)
-    combined = combine(chosen, method=method)
+    given = parse_weights(weights)
+    if not (names := members or list(given)):
+        raise ConfigError("Name the trials to combine, or give --weights, as in a=0.7,b=0.3.")
+    chosen = _pick_trials(slug, dest, names)
+    combined = combine(chosen, method=method, weights=given or None)
     if as_json:
         about = {k: combined.about[k] for k in ("nested_score", "method", "weights")}
         scores = {"oof_score": combined.oof_score, "oof_score_se": combined.oof_score_se}
         show_json({**scores, **about})
     else:
-        show_board(make_board([combined, *chosen]))
+        show_board(make_board([combined, *chosen]), metric=combined.metric)
         show_ensemble(combined)
+
+
+def parse_weights(text: str) -> dict[str, float]:
+    """Return weights by name, from a=0.7,b=0.3. Names may contain commas. Raises ConfigError."""
+    found = re.findall(r"(.+?)=([^=,]+)(?:,|$)", text)
+    try:
+        weights = {name: float(weight) for name, weight in found}
+    except ValueError:
+        weights = {}
+    if len(weights) < len(found) or ",".join("=".join(pair) for pair in found) != text:
+        raise ConfigError(
+            f"Expected --weights as in a=0.7,b=0.3, with each trial once, got {text!r}."
+        )
+    return weights
 
 
 def _read_vault(slug: str, dest: Path | None) -> tuple[list[Predictions], dict[str, str]]:
@@ -129,7 +150,8 @@ def _read_vault(slug: str, dest: Path | None) -> tuple[list[Predictions], dict[s
     from ..competition import load_comp
     from ..sweeps.vault import Vault
 
-    name = load_comp(slug).slug if Path(slug).is_dir() else slug
+    comp = load_comp(slug) if Path(slug).is_dir() else None
+    name = comp.slug if comp else slug
     folder = dest or Path("runs") / name
     if not (folder / "vault").is_dir():
         raise DataError(
@@ -140,6 +162,9 @@ def _read_vault(slug: str, dest: Path | None) -> tuple[list[Predictions], dict[s
         raise DataError(
             f"{folder / 'vault'} has no run of {name}. Train its trials first: `fkp sweep {name}`."
         )
+    if any(p.metric.endswith(".py") for p in found):  # scored by the file as it is now
+        scoring = (comp or load_comp(slug)).scoring
+        found = [p.scored_by(scoring) for p in found]
     return found, failed
 
 

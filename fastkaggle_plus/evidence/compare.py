@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..exceptions import DataError
-from ..metrics import get_metric, pseudo_values, standard_error
+from ..metrics import pseudo_values, standard_error
 from ..predictions import Predictions
 
 ALPHA = 0.05
@@ -26,6 +26,9 @@ class Comparison:
     test: str  # the test that gave p_value
     wins: int  # rows, or groups of rows, where a is better
     losses: int  # rows, or groups of rows, where b is better
+    a_score: float  # of the rows that both validated
+    b_score: float
+    higher_is_better: bool
 
     @property
     def is_noise(self) -> bool:
@@ -45,14 +48,24 @@ class Comparison:
         return float(((norm.ppf(1 - ALPHA / 2) + norm.ppf(POWER)) * self.se / abs(self.gain)) ** 2)
 
     def __str__(self) -> str:
-        head, factor = f"{self.gain:+.3f}, paired p = {self.p_value:.2g}", self.rows_factor
+        decimals = 3 if abs(self.gain) >= 0.001 or not self.gain else 5
+        scores = [f"{s:.{decimals}f}" for s in (self.a_score, self.b_score)]
+        gain = f"{abs(self.gain):+.{decimals}f} for {self.a if self.gain > 0 else self.b}"
+        direction = "higher" if self.higher_is_better else "lower"
+        return (
+            f"{self.a} {scores[0]} vs {self.b} {scores[1]} ({self.metric}, {direction} is better): "
+            f"{gain if self.gain else 'no difference'}, p = {self.p_value:.2g}: {self._verdict()}"
+        )
+
+    def _verdict(self) -> str:
         if not self.is_noise:
-            return f"{head}: {self.a if self.gain > 0 else self.b} is better"
+            return "more than noise"
+        factor = self.rows_factor
         if not np.isfinite(factor):
-            return f"{head}: noise, more rows would not help"
+            return "noise, more rows would not help"
         if factor >= 1.5:
-            return f"{head}: noise, needs about {factor:.0f}x the rows"
-        return f"{head}: noise, one more repeat may be enough"
+            return f"noise, needs about {factor:.0f}x the rows"
+        return "noise, one more repeat may be enough"
 
 
 def compare(a: Predictions, b: Predictions) -> Comparison:
@@ -81,7 +94,7 @@ def compare(a: Predictions, b: Predictions) -> Comparison:
             f"Cannot compare {a.name} with {b.name}: they share no validated row. "
             "Use one fold assignment for both."
         )
-    metric = get_metric(a.metric)
+    metric = a.scoring
     diff = _values(a, rows) - _values(b, rows)
     diff = diff[~np.isnan(diff)] * (1 if metric.higher_is_better else -1)
     wins, losses = int((diff > 0).sum()), int((diff < 0).sum())
@@ -91,16 +104,17 @@ def compare(a: Predictions, b: Predictions) -> Comparison:
         p, test = _mcnemar(wins, losses), "exact McNemar"
     else:
         p, test = _paired_t(diff), "paired t"
-    scores = [metric.score(preds.targs[rows], preds.oof[rows]) for preds in (a, b)]
-    gain, se, n_rows = metric.gain(*scores), standard_error(diff), int(rows.sum())
-    return Comparison(a.name, b.name, a.metric, gain, se, p, n_rows, test, wins, losses)
+    first, second = (metric.score(preds.targs[rows], preds.oof[rows]) for preds in (a, b))
+    gain, se, n_rows = metric.gain(first, second), standard_error(diff), int(rows.sum())
+    facts = gain, se, p, n_rows, test, wins, losses, first, second, metric.higher_is_better
+    return Comparison(a.name, b.name, a.metric, *facts)
 
 
 def _values(preds: Predictions, rows: np.ndarray) -> np.ndarray:
     """Return the predictions' values per row, or per group of rows, on these rows only."""
     if np.array_equal(rows, preds.validated):
         return preds.pseudo_values  # cached by an earlier comparison
-    return pseudo_values(get_metric(preds.metric), preds.targs[rows], preds.oof[rows])
+    return pseudo_values(preds.scoring, preds.targs[rows], preds.oof[rows])
 
 
 def _mcnemar(wins: int, losses: int) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 from ..data import Data, Table
 from ..exceptions import DataError
 from ..folds import Folds
-from ..metrics import get_metric
+from ..metrics import Metric, get_metric
 from ..predictions import Predictions
 from . import progress
 from .model import Array, Fitted, Model
@@ -27,13 +27,14 @@ def fit_folds(
     data: Data,
     folds: Folds,
     *,
-    metric: str = "",  # default: the data's, else accuracy or rmse
+    metric: str | Metric = "",  # or its name; default: the data's, else accuracy or rmse
     name: str = "",  # default: the model's
     on_fold: OnFold | None = None,
 ) -> Predictions:
     """Return what `cross_validate` returns. Call that instead: it checks the folds first."""
     metric = metric or data.metric or ("rmse" if data.task == "regression" else "accuracy")
-    score, is_log, start = get_metric(metric), metric == "rmsle", time.perf_counter()
+    score = get_metric(metric, task=data.task)
+    is_log, start = score.name == "rmsle", time.perf_counter()
     oofs: dict[str, Array] = {}  # by variant
     tests: dict[str, list[Array]] = {}
     importances, notes = [], []
@@ -65,7 +66,7 @@ def fit_folds(
     for variant, oof in oofs.items():
         variants[variant] = Predictions(
             variant or name or model.name,
-            metric,
+            str(metric),
             data.task,
             data.vocab,
             data.ids,
@@ -77,6 +78,7 @@ def fit_folds(
             seconds_s,
             about,
             {c: float(np.mean([i.get(c, 0.0) for i in importances])) for c in importances[0]},
+            own_metric=score,
         )
     chosen, facts = model.choose(variants) if model.choose else ("", {})
     name = name or model.name

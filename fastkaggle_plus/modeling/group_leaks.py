@@ -12,6 +12,7 @@ from ..data import Data
 from ..evidence import Comparison, compare
 from ..exceptions import DataError, GroupsOverlap
 from ..folds import Folds, make_folds
+from ..metrics import Metric
 from ..predictions import Predictions
 from ..reading.group_columns import group_candidates
 from . import progress
@@ -85,7 +86,7 @@ def check_groups(folds: Folds, data: Data) -> None:
         )
 
 
-def warn_of_groups(data: Data, folds: Folds, *, metric: str, stacklevel: int = 3) -> None:
+def warn_of_groups(data: Data, folds: Folds, *, metric: str | Metric, stacklevel: int = 3) -> None:
     """Warn (GroupsOverlap) of what `find_group_leak` finds, once for the same data and folds."""
     checked = _CHECKED.setdefault(data, set())
     if folds.fingerprint() not in checked:
@@ -98,7 +99,7 @@ def find_group_leak(
     data: Data,
     folds: Folds,
     *,
-    metric: str = "",  # default: the data's, else accuracy or rmse
+    metric: str | Metric = "",  # or its name; default: the data's, else accuracy or rmse
 ) -> GroupLeak | None:
     """Return which groups the folds split, and the effect on the score; None without such a leak.
 
@@ -123,7 +124,9 @@ def find_group_leak(
     return None
 
 
-def _leak(data: Data, folds: Folds, groups: Array, *, column: str, metric: str) -> GroupLeak | None:
+def _leak(
+    data: Data, folds: Folds, groups: Array, *, column: str, metric: str | Metric
+) -> GroupLeak | None:
     group = _codes(groups)
     is_shared = [np.isin(group[rows], group[fit]) for fit, rows in folds.splits()]
     shared = float(np.concatenate(is_shared).mean())
@@ -133,14 +136,14 @@ def _leak(data: Data, folds: Folds, groups: Array, *, column: str, metric: str) 
     advice = "group" if folds.kind == "random" and not has_levels else "stratified-group"
     facts = column, data.groups is not None, folds.kind, shared
     if (measured := _measure(data, folds, group, metric)) is None:
-        return GroupLeak(*facts, metric, float("nan"), float("nan"), None, advice)
+        return GroupLeak(*facts, str(metric), float("nan"), float("nan"), None, advice)
     split, grouped = measured
     scores = split.metric, split.oof_score, grouped.oof_score
     return GroupLeak(*facts, *scores, compare(split, grouped), advice)
 
 
 def _measure(
-    data: Data, folds: Folds, group: Array, metric: str
+    data: Data, folds: Folds, group: Array, metric: str | Metric
 ) -> tuple[Predictions, Predictions] | None:
     """Return a quick model's predictions of the same rows, with the folds and with grouped ones."""
     from threadpoolctl import threadpool_limits  # installed with scikit-learn

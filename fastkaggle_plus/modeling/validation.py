@@ -3,6 +3,7 @@
 from ..data import Data
 from ..exceptions import DataError
 from ..folds import Folds, rows_fingerprint
+from ..metrics import Metric
 from ..predictions import Predictions
 from .fitting import OnFold, fit_folds
 from .group_leaks import check_groups, warn_of_groups
@@ -14,7 +15,7 @@ def cross_validate(
     data: Data,
     folds: Folds,
     *,
-    metric: str = "",  # default: the data's, else accuracy or rmse
+    metric: str | Metric = "",  # or its name; default: the data's, else accuracy or rmse
     name: str = "",  # default: the model's
     on_fold: OnFold | None = None,  # called with (fold, fold_score) after each fold
     look_for_groups: bool = True,  # warn once when the folds split groups of this data

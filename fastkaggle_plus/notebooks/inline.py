@@ -57,9 +57,12 @@ class Inliner:
         return f"%%writefile {append}{FOLDER}/{self.comp.slug}/{name}\n{piece}"
 
     def data_files_of(self, name: str) -> list[str]:
-        """Return the tables and texts of the folder that a .py file names in a string."""
-        if name == COMPETITION_FILE and self.has(CLEANING_FILE):
-            return [CLEANING_FILE]
+        """Return the folder's files that must exist before a file is read.
+
+        These are the tables and texts that a .py file names in a string, and the metric.py.
+        """
+        if name == COMPETITION_FILE:  # it is read together with these
+            return [f for f in (self.comp.own_metric_file, CLEANING_FILE) if f and self.has(f)]
         if not name.endswith(".py") or not self.has(name):
             return []
         strings = [

@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from ..evidence import most_confused
-from ..metrics import get_metric
 from ..predictions import Predictions
 from ..sweeps.board import ranked_predictions
 from .figure import NotebookFigure
@@ -26,7 +25,7 @@ _MOST_DOTS = 3000  # more only make the file larger
 
 def plot_scores(members: Sequence[Predictions]) -> Figure:
     """Draw each oof_score with two standard errors, and its fold scores, best on top."""
-    metric, ranked = get_metric(members[0].metric), ranked_predictions(members)[::-1]
+    metric, ranked = members[0].scoring, ranked_predictions(members)[::-1]
     better = "higher" if metric.higher_is_better else "lower"
     is_holdout = all(len(p.fold_scores) == 1 for p in ranked)
     kind = "Held-out" if is_holdout else "CV"

@@ -8,8 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from ..competition import COMPETITION_FILE, Competition, read_competition
-from ..exceptions import ConfigError
-from ..metrics import ALIASES, METRICS, get_metric
+from ..exceptions import ConfigError, FastkaggleError
 from ..reading import need_columns, parse_csv
 from ..reading.labels import columns_of_classes
 from .csv_text import read_text_csv
@@ -96,7 +95,10 @@ def read_bundle(folder: Path) -> Bundle:
 
 def answer_kind(comp: Competition) -> str:
     """Return what the metric scores: label, probability, ...; label for a metric in grade.py."""
-    return get_metric(comp.metric).wants if comp.metric in {*METRICS, *ALIASES} else "label"
+    try:
+        return comp.scoring.wants
+    except FastkaggleError:
+        return "label"
 
 
 def _sample_file(folder: Path, comp: Competition) -> Path:
@@ -175,7 +177,7 @@ def _read_grade(comp: Competition) -> tuple[Grade | None, bool]:
     """Return (function of grade.py, whether higher is better); None when a metric is named."""
     module = comp.module("grade")
     if module is None:
-        return None, get_metric(comp.metric).higher_is_better
+        return None, comp.scoring.higher_is_better
     grade = getattr(module, "grade", None)
     if not callable(grade):
         raise ConfigError(

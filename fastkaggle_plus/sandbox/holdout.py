@@ -10,7 +10,6 @@ import pandas as pd
 
 from ..competition import COMPETITION_FILE, Competition, Images
 from ..exceptions import DataError
-from ..metrics import get_metric
 from ..reading import as_time, need_columns, parse_csv, values_of
 from ..reading.images import find_images, image_names, path_endings
 from ..reading.labels import columns_of_classes
@@ -62,6 +61,8 @@ def rehearse(
     solution = test[[comp.id, *comp.target]].assign(Usage=np.where(is_public, "Public", "Private"))
     write_csv(solution, folder / "solution.csv")
     (folder / COMPETITION_FILE).write_text(_facts(comp), encoding="utf-8")
+    if comp.folder and comp.own_metric_file:
+        _copy(comp.folder / comp.own_metric_file, folder / comp.own_metric_file)
     if comp.kind == "images":
         _copy_images(comp, path, files, rest=rest, test=test)
     if comp.code_competition:
@@ -128,7 +129,7 @@ def _make_sample(
     else:
         counts = labels.value_counts().sort_index()
         common = counts.sort_values(ascending=False, kind="stable").index
-        n_labels = get_metric(comp.metric).k if kind == "ranking" else 1
+        n_labels = comp.scoring.k if kind == "ranking" else 1
         answers = {columns[0]: " ".join(common[:n_labels])}
     return test[[comp.id]].assign(**answers)
 

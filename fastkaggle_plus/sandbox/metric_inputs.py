@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ..metrics import Metric
+from ..reading.labels import columns_of_classes
 from .bundles import Bundle
 from .submission_file import InvalidSubmission
 
@@ -15,10 +16,11 @@ def metric_inputs(
 ) -> tuple[Any, Any]:
     """Return (true values, predictions) for metric.compare. Raises InvalidSubmission.
 
-    Both frames contain texts and have the same rows.
+    Both frames contain texts and have the same rows. Labels become class codes for two classes and
+    for a metric.py; a named metric compares other labels as they are.
     """
     if metric.wants == "ranking":
-        return _rankings(bundle, truth, answers)
+        return _rankings(bundle, metric, truth, answers)
     if metric.wants == "label":
         return _labels(bundle, truth, answers)
     columns = list(bundle.sample.columns[1:])
@@ -29,16 +31,31 @@ def metric_inputs(
             raise InvalidSubmission("Probabilities must be between 0 and 1.")
         if len(columns) == 1:
             return _is_positive(bundle, truth), numbers[:, 0]
-        return _class_numbers(bundle, truth, columns), numbers
+        ordered = columns_of_classes(_classes(bundle), columns) or columns
+        numbers = numbers[:, [columns.index(c) for c in ordered]]
+        true = _class_numbers(bundle, truth, ordered)
+        return true, numbers[:, 1] if bundle.comp.task == "binary" else numbers
     names = [c if c in truth else t for c, t in zip(columns, bundle.comp.target, strict=True)]
     true = truth[names].astype(float).to_numpy()
     return (true[:, 0], numbers[:, 0]) if len(columns) == 1 else (true, numbers)
 
 
-def _rankings(bundle: Bundle, truth: pd.DataFrame, answers: pd.DataFrame) -> tuple[Any, Any]:
-    """Return the true labels and, for each row, the predicted labels, the best first."""
-    cells = answers[bundle.sample.columns[1]]
-    return _spell(truth[bundle.comp.target[0]]), [_spell(cell.split()) for cell in cells]
+def _rankings(
+    bundle: Bundle, metric: Metric, truth: pd.DataFrame, answers: pd.DataFrame
+) -> tuple[Any, Any]:
+    """Return the true labels of each row, and the predicted ones, the best first.
+
+    A cell with several true labels separates them with blanks, as a prediction does. A metric.py
+    gets one code a row, and (n, k) predicted codes; -1 is an unknown label or none.
+    """
+    true = [_spell(cell.split()) for cell in truth[bundle.comp.target[0]]]
+    predicted = [_spell(cell.split()) for cell in answers[bundle.sample.columns[1]]]
+    if not bundle.comp.own_metric_file:
+        return true, predicted
+    code = {label: i for i, label in enumerate(_classes(bundle))}
+    rows = [[code.get(v, -1) for v in row[: metric.k]] for row in predicted]
+    padded = np.array([row + [-1] * (metric.k - len(row)) for row in rows])
+    return np.array([code[row[0]] for row in true]), padded
 
 
 def _labels(bundle: Bundle, truth: pd.DataFrame, answers: pd.DataFrame) -> tuple[Any, Any]:
@@ -47,6 +64,10 @@ def _labels(bundle: Bundle, truth: pd.DataFrame, answers: pd.DataFrame) -> tuple
     true = np.array(_spell(truth[bundle.comp.target[0]]))
     predicted = np.array(_spell(answers[column]))
     _check_labels(bundle, column, answers, predicted)
+    task = bundle.comp.task
+    if task == "binary" or (task == "multiclass" and bundle.comp.own_metric_file):
+        code = {label: i for i, label in enumerate(_classes(bundle))}
+        return np.array([code[v] for v in true]), np.array([code[v] for v in predicted])
     if not all(_is_number(v) for v in {*true, *predicted}):
         return true, predicted
     true, predicted = true.astype(float), predicted.astype(float)
@@ -56,10 +77,15 @@ def _labels(bundle: Bundle, truth: pd.DataFrame, answers: pd.DataFrame) -> tuple
 
 
 def _is_positive(bundle: Bundle, truth: pd.DataFrame) -> Any:
-    """Return 1 for each row with the positive label, which is the largest, else 0."""
-    target = bundle.comp.target[0]
-    positive = max(_spell(bundle.solution[target]), key=_sort_key)
-    return np.array([v == positive for v in _spell(truth[target])]).astype(int)
+    """Return 1 for each row with the positive label, which is the last in order, else 0."""
+    positive = _classes(bundle)[-1]
+    true = _spell(truth[bundle.comp.target[0]])
+    return np.array([v == positive for v in true]).astype(int)
+
+
+def _classes(bundle: Bundle) -> list[str]:
+    """Return the labels by size and then by spelling: the place of a label is its code."""
+    return sorted(set(_spell(bundle.labels)), key=_sort_key)
 
 
 def _class_numbers(bundle: Bundle, truth: pd.DataFrame, columns: list[str]) -> Any:

@@ -5,7 +5,6 @@ import io
 import numpy as np
 import pandas as pd
 
-from ..metrics import get_metric
 from .bundles import Bundle
 from .metric_inputs import metric_inputs
 from .submission_file import EMPTY_CELLS, InvalidSubmission, read_submission
@@ -32,12 +31,12 @@ def _score_part(bundle: Bundle, answers: pd.DataFrame, usage: str) -> float | No
             truth = truth.drop(columns="Usage")
             value = float(bundle.grade(_with_types(answers), _with_types(truth)))
         else:
-            metric = get_metric(bundle.comp.metric)
+            metric = bundle.comp.scoring
             value = float(metric.compare(*metric_inputs(bundle, metric, truth, answers)))
     except InvalidSubmission:
         raise
     except (Exception, SystemExit) as e:  # a failing metric must not stop the server
-        raise InvalidSubmission(f"{failure}: {e}") from e
+        raise InvalidSubmission(f"{failure}: {str(e).rstrip('.')}") from e
     if not np.isfinite(value):
         raise InvalidSubmission(f"{failure}: the score is {value}.")
     return value

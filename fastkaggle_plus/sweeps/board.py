@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..evidence import Comparison, compare
-from ..metrics import get_metric
 from ..predictions import Predictions
 from .trial import TrialResult
 
@@ -81,4 +80,4 @@ def finished_predictions(results: Sequence[TrialResult | Predictions]) -> list[P
 
 def ranked_predictions(members: Sequence[Predictions]) -> list[Predictions]:
     """Return predictions ranked by oof_score, best first; of equal scores the first stays first."""
-    return sorted(members, key=lambda p: -get_metric(p.metric).gain(p.oof_score, 0))
+    return sorted(members, key=lambda p: -p.scoring.gain(p.oof_score, 0))

@@ -13,6 +13,7 @@ from ..competition import Competition, load_comp
 from ..data import Data
 from ..exceptions import FastkaggleError
 from ..folds import Folds, make_folds
+from ..predictions import Predictions
 from .budget import Budget
 from .resume import environment_fingerprint, run_keys
 from .trial import Sweep, Trial, TrialResult
@@ -49,7 +50,7 @@ def run_trial(
         with send_to(report):
             model = find_model(trial.model, comp)(**trial.params)
             preds = cross_validate(
-                model, data, folds, metric=comp.metric, name=trial.name, look_for_groups=False
+                model, data, folds, metric=comp.scoring, name=trial.name, look_for_groups=False
             )
         date = datetime.now(UTC).date().isoformat()
         about = {**preds.about, "versions": environment_fingerprint(), "date": date}
@@ -106,7 +107,7 @@ class SweepExecution:
     def resume(self) -> None:
         """Take finished trials from the vault, and check the split if others are left to run."""
         for trial in self.sweep.trials:
-            preds = self.vault.get(self.keys[trial.name], name=trial.name)
+            preds = self._stored(trial)
             if preds is None:
                 self.pending.append(trial)
             else:
@@ -129,13 +130,18 @@ class SweepExecution:
         """Add the result of a trial that ended; `error` is its traceback, empty for success."""
         if error:
             self.vault.put_error(task.key, self.comp.slug, task.trial.name, error)
-        preds = None if error else self.vault.get(task.key, name=task.trial.name)
+        preds = None if error else self._stored(task.trial)
         self._add(TrialResult(task.trial, preds, error))
 
     @property
     def results(self) -> list[TrialResult]:
         """One result per trial, in the order of the sweep."""
         return [self._results[trial.name] for trial in self.sweep.trials]
+
+    def _stored(self, trial: Trial) -> Predictions | None:
+        """Return a finished trial's predictions, scored by the metric as it is now."""
+        preds = self.vault.get(self.keys[trial.name], name=trial.name)
+        return preds and preds.scored_by(self.comp.scoring)
 
     def _add(self, result: TrialResult) -> None:
         self._results[result.name] = result
@@ -146,7 +152,7 @@ class SweepExecution:
         """Report, once for all trials, a split that puts rows of one group on both sides."""
         from ..modeling.group_leaks import find_group_leak, warn_of_groups
 
-        metric = self.comp.metric
+        metric = self.comp.scoring
         if self.on_split is None:  # level 5 is the caller of run_local
             warn_of_groups(self.data, self.folds, metric=metric, stacklevel=5)
         elif (leak := find_group_leak(self.data, self.folds, metric=metric)) is not None:

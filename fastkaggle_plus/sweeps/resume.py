@@ -34,15 +34,17 @@ def code_fingerprint(comp: Competition, trial: Trial) -> str:
     """Return a hash of the code that a trial's result depends on.
 
     It covers models, tests, folds, metrics and readers, and the competition's folder without its
-    notebook, rehearsal and list of trials. A trials.py that defines the trial's model is included.
+    notebook, rehearsal, list of trials and metric.py: stored predictions are scored again by it.
+    A trials.py that defines the trial's model is included.
     """
     own = {f"{model.partition('.')[0]}.py" for model in trial.models}
-    files = [_PACKAGE / f"{name}.py" for name in ("data", "folds", "metrics")]
-    for room in ("evidence", "modeling", "reading"):
+    files = [_PACKAGE / f"{name}.py" for name in ("data", "folds")]
+    for room in ("evidence", "metrics", "modeling", "reading"):
         files += sorted((_PACKAGE / room).rglob("*.py"))
     if comp.folder:
         files += [comp.folder / COMPETITION_FILE, *sorted(comp.folder.glob("*.py"))]
-    code = [f.read_bytes() for f in files if f.name in own or f.name not in _NO_MODEL_CODE]
+    others = {*_NO_MODEL_CODE, comp.own_metric_file}
+    code = [f.read_bytes() for f in files if f.name in own or f.name not in others]
     return hashlib.sha256(b"\0".join(code)).hexdigest()[:16]
 
 

@@ -14,6 +14,7 @@ from ..reading.infer import infer_competition
 
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _COMMENT_COLUMN = 49
+OWN_METRIC_TEMPLATE = "metric.py"
 _KIND_FACTS: dict[str, dict[str, Any]] = {
     "images": {
         "images": {"train_folder": "train_images", "test_folder": "test_images", "name": "{id}"}
@@ -31,7 +32,7 @@ def new_comp(
     kind: str = "tabular",  # tabular | images | text
     dest: str | Path | None = None,  # the new folder, or its parent; default: competitions
     data: str | Path | None = None,  # the competition's files, to infer id, target, task, ...
-    **facts: Any,  # keys of competition.toml, as in metric="rmsle" or split={"kind": "random"}
+    **facts: Any,  # keys of competition.toml, as in metric="metric.py" or split={"kind": "random"}
 ) -> Path:
     """Write a competition folder and return its path.
 
@@ -62,11 +63,15 @@ def new_comp(
     toml = fill(
         (template / COMPETITION_FILE).read_text(encoding="utf-8"), {**defaults, **inferred, **given}
     )
-    shutil.copytree(
-        template, folder, ignore=shutil.ignore_patterns("__pycache__", COMPETITION_FILE)
-    )
+    unused = shutil.ignore_patterns("__pycache__", COMPETITION_FILE, OWN_METRIC_TEMPLATE)
+    shutil.copytree(template, folder, ignore=unused)
     try:
         (folder / COMPETITION_FILE).write_text(toml, encoding="utf-8")
+        if str(given.get("metric", "")).endswith(".py"):
+            is_value = 'task = "regression"' in toml
+            text = (template / OWN_METRIC_TEMPLATE).read_text(encoding="utf-8")
+            text = text.replace('wants = "label"', 'wants = "value"') if is_value else text
+            (folder / Path(given["metric"]).name).write_text(text, encoding="utf-8")
         read_competition(folder / COMPETITION_FILE)
     except ConfigError:
         shutil.rmtree(folder)

@@ -13,7 +13,6 @@ from ..data import Data
 from ..ensembling import write_lock
 from ..exceptions import ConfigError, DataError
 from ..kaggle_client import setup_comp, submit
-from ..metrics import get_metric
 from ..predictions import Predictions
 from ..submission import submission_of, write_submission
 from ..sweeps.board import board
@@ -170,7 +169,7 @@ def _download(work: Workspace) -> tuple[Path, Data]:
 
 
 def _try_final_steps(comp: Competition, data: Data, path: Path) -> None:
-    """Score constant predictions and write them as a submission, before any training.
+    """Score shuffled targets, and write constant predictions as a submission, before any training.
 
     So an error of these last steps appears before the first trial, not after the last one.
     """
@@ -179,6 +178,7 @@ def _try_final_steps(comp: Competition, data: Data, path: Path) -> None:
         constant = np.bincount(targs, minlength=len(data.vocab)) / n
     else:
         constant = np.atleast_1d(targs.mean(0))
+    guess = np.random.default_rng(0).permutation(targs)  # a correlation needs numbers that differ
     preds = Predictions(
         "constant",
         comp.metric,
@@ -186,12 +186,12 @@ def _try_final_steps(comp: Competition, data: Data, path: Path) -> None:
         data.vocab,
         data.ids,
         targs,
-        np.tile(constant, (n, 1)),
+        np.eye(len(data.vocab))[guess] if data.vocab else guess.reshape(n, -1),
         np.zeros(n, dtype=int),
         data.test_ids,
         np.tile(constant, (n_test, 1)),
     )
-    get_metric(comp.metric).score(targs, preds.oof)
+    comp.scoring.score(targs, preds.oof)
     submission_of(preds, comp, path)
 
 

@@ -1,6 +1,7 @@
 """Paired tests give the numbers of the textbook."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -35,10 +36,19 @@ def test_mcnemar_is_exact(wins, losses, p):
 
 
 def test_a_comparison_prints_its_verdict():
-    assert str(pair(30, 5)).endswith("a is better") and str(pair(5, 30)).endswith("b is better")
-    shown = str(pair(12, 9))
-    assert shown.startswith("+0.025, paired p = 0.66") and "noise, needs about" in shown
-    assert "noise, more rows would not help" in str(pair(4, 4))
+    for wins, losses, better in ((30, 5, "a"), (5, 30, "b")):
+        said = str(pair(wins, losses))
+        assert f" for {better}, p = " in said and said.endswith(": more than noise")
+    shown = "a 0.926 vs b 0.901 (accuracy, higher is better): +0.025 for a, p = 0.66: noise"
+    assert str(pair(12, 9)) == f"{shown}, needs about 18x the rows"
+    assert str(pair(4, 4)).endswith("no difference, p = 1: noise, more rows would not help")
+    low, high = make_values("low", noise=0.50), make_values("high", noise=0.51)
+    small = str(compare(high, low))  # enough decimals to see the gain
+    assert re.match(
+        r"high \d\.\d{3} vs low \d\.\d{3} \(rmse, lower is better\): \+0\.0\d\d for low", small
+    )
+    close = make_values("close", noise=0.5001)
+    assert re.search(r"rmse, lower is better\): \+0\.000\d\d for low", str(compare(close, low)))
 
 
 def test_rows_factor_is_the_power_calculation():

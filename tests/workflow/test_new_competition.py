@@ -254,7 +254,7 @@ def test_text_columns_and_context(tmp_path):
         ("c", dict(kind="image"), "kind = 'image' is not one of.*Did you mean 'images'"),
         ("c", dict(metrik="auc"), "unknown key metrik = 'auc'. Did you mean 'metric'"),
         ("c", dict(metric="acuracy"), "Did you mean 'accuracy'"),
-        ("c", dict(task="regression", metric="auc"), "'auc' scores class probabilities"),
+        ("c", dict(task="regression", metric="auc"), "'auc' does not fit task"),
         ("c", dict(split={"kind": "time"}), r"\[split\] kind = 'time' needs `column`"),
     ],
 )

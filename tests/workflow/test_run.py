@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -287,6 +288,22 @@ def test_columns_left_out_are_named_and_brackets_are_printed_unchanged(place):
     assert made["nested_score"] == made["oof_score"] > 0.6
     shown = fkp(*command, cwd=place).stdout
     assert "tree [/v2] 0.50" in shown and "nested" in shown
+    given = ("ensemble", "toy", "--json", "--weights")
+    made = json.loads(fkp(*given, "tree [/v2]=3,forest [bold]:smile:=1", cwd=place).stdout)
+    assert made["weights"] == {"tree [/v2]": 0.75, "forest [bold]:smile:": 0.25}
+    for weights, words in (
+        ("tre=1", "Unknown trial 'tre'"),
+        ("tree [/v2]=0", "positive sum"),
+        ("tree [/v2]=one", "as in a=0.7,b=0.3"),
+        ("tree [/v2]=1,tree [/v2]=2", "each trial once"),
+        ("", "Name the trials to combine, or give --weights"),
+    ):
+        done = fkp(*given, weights, cwd=place)
+        assert done.returncode == 1 and words in done.stderr, done.stderr
+    said = fkp("compare", "toy", "tree [/v2]", "forest [bold]:smile:", cwd=place).stdout
+    assert re.match(
+        r"tree \[/v2\] 0\.\d{3} vs forest \[bold\]:smile: 0\.\d{3} \(accuracy, hi", said
+    )
 
 
 def test_a_folder_that_is_not_writable_is_one_line(place):

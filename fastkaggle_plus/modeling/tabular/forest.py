@@ -9,7 +9,7 @@ import numpy as np
 
 from ...data import Table
 from ...exceptions import DataError
-from ...metrics import get_metric
+from ...metrics import Metric, get_metric
 from ..model import Array, FittedFunction, Model, class_columns, out_of_bag, shares
 from .encoders import OrdinalEncoder
 
@@ -104,7 +104,7 @@ def one_r_model(*, bins: int = 6) -> Model:
     return Model("one rule", fit)
 
 
-def tree_curve(fitted: FittedFunction, table: Table, metric: str) -> list[float]:
+def tree_curve(fitted: FittedFunction, table: Table, metric: str | Metric) -> list[float]:
     """Return the scores on `table` of the first 1, 2, ... n trees of one fitted forest or bag.
 
     The curve flattens: more trees never overfit, they only cost time.

@@ -142,12 +142,10 @@ def test_a_failed_trial_is_reported_and_the_others_continue(notebook):
         and both.about["method"] == "mean"
     )
     assert (
-        "against swinv2, squish: +" in output
+        " vs swinv2, squish 0." in output
         and "convnext, rectangle: 0.50, swinv2, squish: 0.50" in output
     )  # the one of double weight is not there
-    assert "disease and variety against disease alone" in output and output.startswith(
-        "Best: resnet26d."
-    )
+    assert "disease and variety 0." in output and output.startswith("Best: resnet26d.")
     shown = names["show_tta"](parts["PART_3"]).data
     assert shown["trial"].tolist() == ["convnext, rectangle"] and shown["used"].tolist() == [
         "whole"
@@ -200,10 +198,11 @@ def test_a_dry_run_gets_a_score_without_internet(tmp_path):
         and "178 predictions" in log
     )
     for words in (
-        "convnext, crop against resnet26d, crop: ",
-        "against vit, crop: ",
+        "convnext, crop 0.",
+        " vs resnet26d, crop 0.",
+        " vs vit, crop 0.",
         "vit, crop: 0.50",
-        "disease and variety against disease alone: ",
+        " vs disease alone 0.",
         "variety: 0.",
         "no GPU here: memory was not measured",
     ):
