@@ -12,10 +12,13 @@ from .bundles import Bundle
 from .kernels.code_submissions import CodeSubmissions
 from .limits import daily_submissions
 from .listing import count_by_extension, file_rows, list_folder
-from .rpc import Fields, Refused, Row, Service, need, page, timestamp
+from .rpc import Fields, Refused, Row, Service, need, now, page, public_read, timestamp
 from .submissions import Submissions, deadline, is_over
 from .transfers import Transfers
 
+_LEADERBOARD_COLUMNS = (
+    "Rank TeamId TeamName LastSubmissionDate Score SubmissionCount TeamMemberUserNames"
+).split()
 _CATEGORIES = ("", "UNSPECIFIED", "ALL", "GETTING_STARTED")  # that include the competitions here
 
 
@@ -58,54 +61,59 @@ class CompetitionService(Service):
     def rpc_get_competition_data_files_summary(self, fields: Fields) -> Row:
         return count_by_extension(self._bundle(fields).files)
 
+    @public_read
     def rpc_list_competition_pages(self, fields: Fields) -> Row:
-        bundle = self._bundle(fields)
+        bundle, wanted = self._bundle(fields), fields.text("pageName").lower()
+        sizes = [f"- {r['name']}: {r['totalBytes']} bytes" for r in file_rows(bundle.files)]
         pages = {
             "Description": bundle.comp.title or bundle.slug,
             "Evaluation": f"Submissions are scored by {bundle.comp.metric}.",
-            "Rules": "This is a rehearsal: there are no prizes.",
+            "Timeline": f"The last day is {deadline(bundle):%Y-%m-%d}.",
+            "data-description": "\n".join(sizes),
+            "rules": "This is a rehearsal: there are no prizes.",
         }
         rows = [
             {"name": k, "content": v, "isPublished": True, "mimeType": "text/markdown"}
             for k, v in pages.items()
-            if fields.get("pageName", k) == k
+            if wanted in ("", k.lower())
         ]
         return {"pages": rows}
 
     def rpc_download_data_file(self, fields: Fields) -> Response:
         bundle = self._bundle(fields, to="download")
         return self.transfers.redirect_to_one(
-            fields, bundle.files, fields.text("fileName"), where=bundle.slug
+            fields, bundle.files, fields.text("fileName"), where=bundle.slug, zips_large=True
         )
 
     def rpc_download_data_files(self, fields: Fields) -> Response:
         return self.transfers.redirect_to_all(fields, self._bundle(fields, to="download").files)
 
     def rpc_get_leaderboard(self, fields: Fields) -> Row:
+        bundle = self._bundle(fields)
         rows = [
             {
-                "teamId": _number_of(r["team"]),
+                "teamId": _team_id(bundle.slug, r),
                 "teamName": r["team"],
                 "submissionDate": r["date"],
                 "score": score_text(r["score"]),
             }
-            for r in self._standings(
-                self._bundle(fields), public=bool(fields.get("overridePublic"))
-            )
+            for r in self._standings(bundle, public=bool(fields.get("overridePublic")))
         ]
         return page("submissions", rows, fields)
 
     def rpc_download_leaderboard(self, fields: Fields) -> Response:
         bundle, text, packed = self._bundle(fields), io.StringIO(), io.BytesIO()
         rows = csv.writer(text, lineterminator="\n")
-        rows.writerow(["Rank", "TeamId", "TeamName", "LastSubmissionDate", "Score"])
+        rows.writerow(_LEADERBOARD_COLUMNS)
         standings = self._standings(bundle, public=bool(fields.get("overridePublic")))
         for rank, r in enumerate(standings, 1):
-            team = r["team"]
-            rows.writerow([rank, _number_of(team), team, r["date"], score_text(r["score"])])
+            when, score = r["date"][:19].replace("T", " "), score_text(r["score"])
+            members = "" if r["is_reference"] else self.user
+            team = (_team_id(bundle.slug, r), r["team"])
+            rows.writerow([rank, *team, when, score, r["n_entries"], members])
         name = f"{bundle.slug}-{'private' if is_over(bundle) else 'public'}leaderboard"
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as z:
-            z.writestr(f"{name}.csv", text.getvalue())
+            z.writestr(f"{name}-{now()[:19]}.csv", text.getvalue())
         headers = {"Content-Disposition": f'attachment; filename="{name}.zip"'}
         return Response(packed.getvalue(), media_type="application/zip", headers=headers)
 
@@ -159,12 +167,11 @@ class CompetitionService(Service):
 
     def rpc_list_team_public_submissions(self, fields: Fields) -> Row:
         team = fields.number("teamId")
-        standings = [self.submissions.standings(slug) for slug in self.bundles]
         rows = [
             {"id": r["ref"], "dateSubmitted": r["date"], "publicScore": score_text(r["score"])}
-            for entries in standings
-            for r in entries
-            if _number_of(r["team"]) == team
+            for slug in self.bundles
+            for r in self.submissions.standings(slug)
+            if _team_id(slug, r) == team
         ]
         return {"submissions": rows}
 
@@ -263,6 +270,11 @@ def own_rank(standings: list[Row]) -> int | None:
 def _submitted(bundle: Bundle, ref: int) -> Row:
     title = bundle.comp.title or bundle.slug
     return {"message": f"Successfully submitted to {title}", "ref": ref}
+
+
+def _team_id(slug: str, row: Row) -> int:
+    """Return the number of a team; a team belongs to one competition."""
+    return _number_of(f"{slug}/{row['team']}")
 
 
 def _number_of(name: str) -> int:
