@@ -1,24 +1,18 @@
 """The competition endpoints: the RPC methods of CompetitionApiService."""
 
-import csv
-import hashlib
-import io
-import zipfile
 from dataclasses import dataclass
 
 from starlette.responses import Response
 
 from .bundles import Bundle
 from .kernels.code_submissions import CodeSubmissions
+from .leaderboard_file import number_of, score_text, team_id, zipped_leaderboard
 from .limits import daily_submissions
 from .listing import count_by_extension, file_rows, list_folder
 from .rpc import Fields, Refused, Row, Service, need, now, page, public_read, timestamp
 from .submissions import Submissions, deadline, is_over
 from .transfers import Transfers
 
-_LEADERBOARD_COLUMNS = (
-    "Rank TeamId TeamName LastSubmissionDate Score SubmissionCount TeamMemberUserNames"
-).split()
 _CATEGORIES = ("", "UNSPECIFIED", "ALL", "GETTING_STARTED")  # that include the competitions here
 
 
@@ -92,7 +86,7 @@ class CompetitionService(Service):
         bundle = self._bundle(fields)
         rows = [
             {
-                "teamId": _team_id(bundle.slug, r),
+                "teamId": team_id(r),
                 "teamName": r["team"],
                 "submissionDate": r["date"],
                 "score": score_text(r["score"]),
@@ -102,20 +96,12 @@ class CompetitionService(Service):
         return page("submissions", rows, fields)
 
     def rpc_download_leaderboard(self, fields: Fields) -> Response:
-        bundle, text, packed = self._bundle(fields), io.StringIO(), io.BytesIO()
-        rows = csv.writer(text, lineterminator="\n")
-        rows.writerow(_LEADERBOARD_COLUMNS)
+        bundle = self._bundle(fields)
         standings = self._standings(bundle, public=bool(fields.get("overridePublic")))
-        for rank, r in enumerate(standings, 1):
-            when, score = r["date"][:19].replace("T", " "), score_text(r["score"])
-            members = "" if r["is_reference"] else self.user
-            team = (_team_id(bundle.slug, r), r["team"])
-            rows.writerow([rank, *team, when, score, r["n_entries"], members])
         name = f"{bundle.slug}-{'private' if is_over(bundle) else 'public'}leaderboard"
-        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as z:
-            z.writestr(f"{name}-{now()[:19]}.csv", text.getvalue())
+        content = zipped_leaderboard(f"{name}-{now()[:19]}.csv", standings, self.user)
         headers = {"Content-Disposition": f'attachment; filename="{name}.zip"'}
-        return Response(packed.getvalue(), media_type="application/zip", headers=headers)
+        return Response(content, media_type="application/zip", headers=headers)
 
     def rpc_start_submission_upload(self, fields: Fields) -> Row:
         bundle = self._bundle(fields, to="submit")
@@ -171,7 +157,7 @@ class CompetitionService(Service):
             {"id": r["ref"], "dateSubmitted": r["date"], "publicScore": score_text(r["score"])}
             for slug in self.bundles
             for r in self.submissions.standings(slug)
-            if _team_id(slug, r) == team
+            if team_id(r) == team
         ]
         return {"submissions": rows}
 
@@ -208,7 +194,7 @@ class CompetitionService(Service):
         comp, url = bundle.comp, f"https://www.kaggle.com/competitions/{bundle.slug}"
         standings = self._standings(bundle)
         facts = {
-            "id": _number_of(bundle.slug),
+            "id": number_of(bundle.slug),
             "ref": url,
             "url": url,
             "title": comp.title or bundle.slug,
@@ -249,11 +235,6 @@ class CompetitionService(Service):
         }
 
 
-def score_text(score: float | None) -> str:
-    """Return a score with five decimals, as Kaggle writes it; '' for no score."""
-    return "" if score is None else f"{score:.5f}"
-
-
 def visible_scores(bundle: Bundle, r: Row) -> tuple[str, str]:
     """Return the public and private score that a competitor may see of a submission."""
     if r["status"] != "COMPLETE":
@@ -270,13 +251,3 @@ def own_rank(standings: list[Row]) -> int | None:
 def _submitted(bundle: Bundle, ref: int) -> Row:
     title = bundle.comp.title or bundle.slug
     return {"message": f"Successfully submitted to {title}", "ref": ref}
-
-
-def _team_id(slug: str, row: Row) -> int:
-    """Return the number of a team; a team belongs to one competition."""
-    return _number_of(f"{slug}/{row['team']}")
-
-
-def _number_of(name: str) -> int:
-    """Return a number for a name that is the same in every run."""
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") >> 1

@@ -22,7 +22,7 @@ with entries as (
 chosen as (
     select *, row_number() over (partition by team order by {column} {order}, ref) as nth
     from entries where place <= ? and {column} is not null)
-select team, {column} as score, date, ref, is_reference, n_entries from chosen where nth = 1
+select slug, team, {column} as score, date, ref, is_reference, n_entries from chosen where nth = 1
 order by score {order}, is_reference desc, date
 """
 

@@ -27,13 +27,12 @@ from .kernel_caller import ENDED, notebook
 
 Files = Mapping[str, bytes]
 _CSV = b"NumberField,StringField\n1,one\n2,two\n"
-_TITANIC_HOUSES = ("titanic", "house-prices-advanced-regression-techniques")
+_HOUSES = "house-prices-advanced-regression-techniques"
 _COURSE = "abalone candy cereal concrete diamonds forestfires fuel hotel housing ion red-wine songs"
 _DIAMONDS = (
     b"carat,cut,color,clarity,depth,table,price,x,y,z\n" + b"0.2,Ideal,E,SI2,61,55,326,4,4,2\n"
 )
 _BERT = "assets/tokenizer/vocabulary.txt config.json metadata.json model.weights.h5 tokenizer.json"
-_PACKAGE = "from pathlib import Path\nPath('package').mkdir()\nPath('package/__init__.py')"
 # Suite -> (its account, its command in the checkout). {python} has the clients.
 SUITES = {
     "backend_tests": ("kaggler", "cd tests/backend && {python} -m pytest -q backend_tests.py"),
@@ -45,6 +44,10 @@ SUITES = {
         "yes no | bash tests/test_commands.sh",
     ),
     "hub_integration": ("integrationtester", "{python} -m pytest -q integration_tests"),
+    "hub_dataset_upload": (
+        "jeward",
+        "{python} -m pytest -q tests/test_dataset_upload.py -p hub_stub",
+    ),
     "hub_model_upload": (
         "metaresearch",
         "{python} -m pytest -q tests/test_model_upload.py -p hub_stub",
@@ -224,7 +227,7 @@ def make_competitions(folder: Path) -> Path:
     )
     sample = folder / "titanic/files/sample_submission.csv"
     sample.replace(sample.with_name("gender_submission.csv"))
-    make_bundle(folder, _TITANIC_HOUSES[1], daily=99)
+    make_bundle(folder, _HOUSES, daily=99)
     make_bundle(folder, "orbit-wars")
     make_bundle(folder, "jane-street-market-prediction", rules_accepted=False)
     fraud = ("test_identity", "test_transaction", "train_identity", "train_transaction")
@@ -279,14 +282,15 @@ from types import SimpleNamespace
 import requests
 import tests  # sets the variables of its own stub
 os.environ.update(KAGGLE_API_ENVIRONMENT="LOCALHOST")
-from tests.server_stubs import model_upload_stub, serv
+from tests.server_stubs import dataset_upload_stub, model_upload_stub, serv
 serv.start_server = lambda app, *a, **k: SimpleNamespace(shutdown=lambda: None)
 send = requests.Session.send
 def counted(self, request, **options):
     answer = send(self, request, **options)
     if request.url.endswith("/StartBlobUpload"):
-        model_upload_stub._add_file(json.loads(request.body)["name"])
-        model_upload_stub._increment_blob_request()
+        for stub in (dataset_upload_stub, model_upload_stub):
+            stub._add_file(json.loads(request.body)["name"])
+            stub._increment_blob_request()
     return answer
 requests.Session.send = counted
 """

@@ -56,6 +56,15 @@ for model in ("qwen2.5", "my_model"):
     assert done.stdout.count("weights") == 2, done.stdout + done.stderr
 
 
+def test_the_command_line_describes_a_private_model(kaggle, make):
+    facts = {"ownerSlug": "kaggler", "slug": "draft", "title": "Draft", "isPrivate": True}
+    make.rpc(MODELS, "CreateModel", **facts)
+    (kaggle.home / "out").mkdir()
+    done = kaggle("models", "get", "-p", "out", "kaggler/draft")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads((kaggle.home / "out/model-metadata.json").read_text())["title"] == "Draft"
+
+
 def test_a_second_model_of_one_name_is_a_conflict(make):
     fields = {"ownerSlug": "kaggler", "slug": "twice", "title": "Twice"}
     assert make.rpc(MODELS, "CreateModel", **fields)["ref"] == "kaggler/twice"
