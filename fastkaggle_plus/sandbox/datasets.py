@@ -60,7 +60,7 @@ class DatasetService(VersionedService):
             if d["facts"]["isPrivate"] in shown and self.is_visible(d, fields)
         ]
         if group.startswith("MY"):
-            found = [d for d in found if owner_of(d) == fields.user.lower()]
+            found = [d for d in found if self.is_own(owner_of(d), fields)]
         rows = [self._facts(d) for d in found if self._matches(d, fields)]
         low, high = fields.number("minSize"), fields.number("maxSize")
         rows = [r for r in rows if low <= r["totalBytes"] <= (high or r["totalBytes"])]

@@ -79,7 +79,7 @@ class RpcEndpoint:
             fields = await _read_fields(request)
         except ClientDisconnect:
             return Response(status_code=400)
-        fields.user = "" if is_open else self.account.user
+        fields.is_anonymous = is_open
         if service is None or call is None:
             raise Refused(501, f"The sandbox has no endpoint {name}/{method}.")
         try:

@@ -34,12 +34,12 @@ class Fields(Row):
     """The fields of one request. A value of the wrong type is refused before anything is stored."""
 
     root = ""  # the server's URL as the client wrote it; right with and without a proxy
-    user = ""  # who sent the request; "" for a client without credentials
+    is_anonymous = False  # sent without credentials
 
     def replaced(self, values: Mapping[str, Any]) -> "Fields":
         """Return this request with other values of some fields."""
         copy = Fields({**self, **values})
-        copy.root, copy.user = self.root, self.user
+        copy.root, copy.is_anonymous = self.root, self.is_anonymous
         return copy
 
     def text(self, name: str, default: str = "") -> str:

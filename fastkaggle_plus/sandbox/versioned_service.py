@@ -32,13 +32,17 @@ class VersionedService(Service):
         item = self.versions.item(self.kind, f"{owner}/{name}")
         if item is not None and self.is_visible(item, fields):
             return item
-        if owner and owner.lower() == fields.user.lower():
+        if self.is_own(owner, fields):
             raise Refused(404, f"{self.noun.capitalize()} {owner}/{name} was not found.")
         raise Refused(403, f"Permission '{self.noun}s.get' was denied")
 
     def is_visible(self, item: Row, fields: Fields) -> bool:
         """Say whether the sender of a request may see an item: it is public, or their own."""
-        return not item["facts"]["isPrivate"] or owner_of(item) == fields.user.lower()
+        return not item["facts"]["isPrivate"] or self.is_own(owner_of(item), fields)
+
+    def is_own(self, owner: str, fields: Fields) -> bool:
+        """Say whether the sender of a request is this owner."""
+        return owner.lower() == self.user.lower() and not fields.is_anonymous
 
     def need_own(self, owner: str) -> None:
         """Refuse to create an item for somebody else."""

@@ -49,7 +49,6 @@ class KernelService(Service):
         owner, slug = request.path_params["owner"], request.path_params["slug"]
         label = request.query_params.get("versionLabel", "")
         fields = Fields({"userName": owner, "kernelSlug": slug, "versionLabel": label})
-        fields.user = self.account.user
         version = await run_in_threadpool(self._version, fields)
         runs = self.sessions.runs
         if version.session is None or version.status not in ACTIVE:
@@ -120,7 +119,7 @@ class KernelService(Service):
 
     @public_read
     def rpc_list_kernels(self, fields: Fields) -> Row:
-        visible = [v for v in self.sessions.store.all() if _is_visible(v, fields)]
+        visible = [v for v in self.sessions.store.all() if self._is_visible(v, fields)]
         found = [v for v in visible if self._matches(v, fields)]
         if fields.enum("group") in _OTHERS:
             found = []
@@ -175,7 +174,7 @@ class KernelService(Service):
     def _kernel(self, fields: Fields) -> Row:
         found = self.sessions.store.find(fields.text("userName"), fields.text("kernelSlug"))
         latest = self.sessions.store.version(found["id"]) if found else None
-        is_visible = latest is not None and _is_visible(latest, fields)
+        is_visible = latest is not None and self._is_visible(latest, fields)
         return need(found if is_visible else None, DENIED, status=403)
 
     def _version(self, fields: Fields) -> KernelVersion:
@@ -198,6 +197,11 @@ class KernelService(Service):
         if version.status in ACTIVE:
             return {}
         return self.sessions.store.outputs(version.session)
+
+    def _is_visible(self, v: KernelVersion, fields: Fields) -> bool:
+        """Say whether the sender of a request may see a kernel: it is public, or their own."""
+        is_own = v.owner == self.account.user and not fields.is_anonymous
+        return is_own or not v.fields["isPrivate"]
 
     def _matches(self, v: KernelVersion, fields: Fields) -> bool:
         """Say whether a kernel fits the filters of a ListKernels request."""
@@ -246,11 +250,6 @@ def _live_events(runs: KernelRuns, session: int) -> Iterator[str]:
             return
         if not lines:
             yield ": still running\n\n"
-
-
-def _is_visible(latest: KernelVersion, fields: Fields) -> bool:
-    """Say whether the sender of a request may see a kernel: it is public, or their own."""
-    return not latest.fields["isPrivate"] or latest.owner == fields.user
 
 
 def _has_source(handles: list[str], wanted: str) -> bool:
