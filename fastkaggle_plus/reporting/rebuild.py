@@ -42,6 +42,7 @@ def rebuild_report(
     runs = vault.runs(slug)
     where = next((r.facts for r in runs if r.status == "done"), {})
     comp = load_comp(where.get("competition") or slug)
+    members = [preds.scored_by(comp.scoring) for preds in members]
     path = where.get("data", "")
     data = comp.read(path) if path and Path(path).is_dir() else None
     trials = _trials(comp, runs)

@@ -16,7 +16,6 @@ from ..competition import Competition
 from ..data import Data
 from ..exceptions import DataError
 from ..files import write_atomically
-from ..metrics import get_metric
 from ..predictions import Predictions
 from ..sweeps.board import BoardRow, ranked_predictions
 from ..sweeps.trial import Trial
@@ -90,7 +89,7 @@ def write_report(
     combined = ensemble_row(ensemble, members) if ensemble else None
     own_scores = [(standing or {}).get(k) for k in ("public_score", "private_score")]
     decimals = decimals_for([*(r.oof_score for r in rows), chosen.oof_score, *own_scores])
-    about, metric = ensemble.about if ensemble else {}, get_metric(comp.metric)
+    about, metric = ensemble.about if ensemble else {}, chosen.scoring
     html = _template().render(
         comp=comp,
         is_live=is_live,
