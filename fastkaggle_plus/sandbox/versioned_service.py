@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from starlette.responses import Response
 
-from .rpc import Fields, Refused, Row, Service
+from .rpc import Fields, Refused, Row, Service, need
 from .transfers import Transfers
 from .versions import Versions
 
@@ -28,15 +28,16 @@ class VersionedService(Service):
     def find(self, fields: Fields) -> Row:
         """Return the dataset or model of a request. Raises Refused, as Kaggle does."""
         owner, name = fields.text("ownerSlug"), fields.text(f"{self.noun}Slug")
-        if (item := self.versions.item(self.kind, f"{owner}/{name}")) is not None:
+        item, is_own = self.versions.item(self.kind, f"{owner}/{name}"), self._is_own(owner)
+        if item is not None and (is_own or not item["facts"]["isPrivate"]):
             return item
-        if owner.lower() == self.user.lower():
+        if is_own:
             raise Refused(404, f"{self.noun.capitalize()} {owner}/{name} was not found.")
         raise Refused(403, f"Permission '{self.noun}s.get' was denied")
 
     def need_own(self, owner: str) -> None:
         """Refuse to create an item for somebody else."""
-        if owner.lower() != self.user.lower():
+        if not self._is_own(owner):
             raise Refused(403, f"Permission '{self.noun}s.create' was denied")
 
     def files(self, item: Row, fields: Fields, *, must_exist: bool = False) -> dict[str, Path]:
@@ -68,6 +69,17 @@ class VersionedService(Service):
             answer = self.transfers.redirect_to_all(fields, files, archive)
         self.versions.count_download(item)
         return answer
+
+    def version_folder(self, item: Row, fields: Fields) -> tuple[str, Path]:
+        """Return an item's handle and the folder of the version that a request names.
+
+        The folder is named after the version's number. Raises Refused.
+        """
+        folder = self.versions.folder(item["kind"], item["handle"], self.number(item, fields))
+        return item["handle"], need(folder, f"{self._named(item)} has no version that is ready.")
+
+    def _is_own(self, owner: str) -> bool:
+        return owner.lower() == self.user.lower()
 
     def _named(self, item: Row) -> str:
         return f"{self.noun.capitalize()} {item['handle']}"

@@ -15,8 +15,8 @@ from types import SimpleNamespace
 import pytest
 
 from fastkaggle_plus.sandbox.kernels.isolation import supported_isolation
-from fastkaggle_plus.sandbox.kernels.prepare import KernelJob
-from fastkaggle_plus.sandbox.kernels.runs import KernelRuns
+from fastkaggle_plus.sandbox.kernels.job import KernelJob
+from fastkaggle_plus.sandbox.kernels.runs import GUARDED, KernelRuns
 
 from .conftest import Caller
 from .kernel_caller import KernelCaller, notebook, wait
@@ -85,7 +85,7 @@ def start(runs, code, number, statuses, **more):
 
 
 def text(runs, number: int) -> str:
-    return "".join(e["data"] for e in runs.log(number))
+    return "".join(e["data"] for e in runs.log(number)).removeprefix(GUARDED)
 
 
 def alive(word: str) -> list[int]:
@@ -213,8 +213,8 @@ def test_a_checkout_in_tmp_is_visible(tmp_path):
     code = f"""
 import sys
 from pathlib import Path
-from fastkaggle_plus.sandbox.kernels.prepare import KernelJob
-from fastkaggle_plus.sandbox.kernels.runs import KernelRuns
+from fastkaggle_plus.sandbox.kernels.job import KernelJob
+from fastkaggle_plus.sandbox.kernels.runs import GUARDED, KernelRuns
 runs, ended = KernelRuns(Path({str(tmp_path / "state" / "runs")!r})), []
 text = "import sys; sys.path.insert(0, {str(tmp_path / "checkout")!r}); "
 text += "import fastkaggle_plus; print('from', fastkaggle_plus.__file__)"
