@@ -30,6 +30,13 @@ _ON = (
     "This rehearsal has no internet; it cannot reach {host}. On Kaggle this kernel could. "
     "Attach what it needs as a dataset or a model, or push it to Kaggle with --live."
 )
+# Settings of programs that no guard of Python sees: the gateway is their proxy, and says why.
+_PROXY_FILES = {
+    ".curlrc": 'proxy = "{url}"\nnoproxy = "localhost,127.0.0.1"\n',
+    ".wgetrc": "http_proxy = {url}\nhttps_proxy = {url}\nno_proxy = localhost,127.0.0.1\n",
+    ".gitconfig": "[http]\n\tproxy = {url}\n",
+}
+_LOCAL = ("localhost", "127.0.0.1", "::1")
 _API_OFF = (
     "The internet of this kernel is off, so it cannot call Kaggle's API. It could not on Kaggle "
     "either. Attach the data, read it with kagglehub, or set enable_internet to true."
@@ -49,31 +56,40 @@ class Gateway:
     """The server of one run, an ASGI application."""
 
     def __init__(
-        self, job: KernelJob, inputs: RunInputs, api: KernelApi | None, *, has_own_network: bool
+        self,
+        job: KernelJob,
+        inputs: RunInputs,
+        api: KernelApi | None,
+        *,
+        has_own_network: bool,
+        report: Callable[[str], None],  # adds a line to the log
     ):
-        self._job, self._inputs, self._api = job, inputs, api
+        self._job, self._inputs, self._api, self._report = job, inputs, api, report
+        self._reason = _ON if job.internet else _OFF
         self._proxy_token, self._secrets_token = secrets.token_hex(16), secrets.token_hex(16)
         # In a network of its own the kernel has all ports; otherwise take a free one.
         self._listener = None if has_own_network else socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1] if self._listener else GATEWAY_PORT
+        port = self._listener.getsockname()[1] if self._listener else GATEWAY_PORT
+        self.url = f"http://127.0.0.1:{port}"
 
-    def write(self, lib: Path) -> None:
-        """Write the files that the kernel reads: its token, and why an address is refused."""
-        (lib / "api_token").write_text(self._api.token if self._api else "")
-        (lib / "no_internet.txt").write_text(_ON if self._job.internet else _OFF)
+    def write(self, at: Path) -> None:
+        """Write what the kernel reads: its token, why an address is refused, and proxy settings."""
+        (at / "lib" / "api_token").write_text(self._api.token if self._api else "")
+        (at / "lib" / "no_internet.txt").write_text(self._reason)
+        for name, text in _PROXY_FILES.items():
+            (at / "home" / name).write_text(text.format(url=self.url))
 
     def variables(self, lib: Path) -> dict[str, str]:
         """Return the variables that point every Kaggle client at this server."""
-        url = f"http://127.0.0.1:{self.port}"
         env = {
             "KAGGLE_API_ENVIRONMENT": "LOCALHOST",
             "KAGGLE_API_V1_TOKEN": str(lib / "api_token"),
-            "KAGGLE_DATA_PROXY_URL": url,
+            "KAGGLE_DATA_PROXY_URL": self.url,
             "KAGGLE_DATA_PROXY_TOKEN": self._proxy_token,
             "KAGGLE_USER_SECRETS_TOKEN": self._secrets_token,
         }
         if self._listener:  # http://localhost is not this server, and addresses are not blocked
-            env |= dict.fromkeys(("http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy"), url)
+            env |= dict.fromkeys(("http_proxy", "https_proxy", "HTTPS_PROXY"), self.url)
             env |= {"no_proxy": "127.0.0.1", "NO_PROXY": "127.0.0.1"}
         return env
 
@@ -96,18 +112,22 @@ class Gateway:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        answer: Response | None = None
-        if urlsplit(scope["path"]).path == _ATTACH and scope["method"] == "POST":
+        target = urlsplit(scope["path"])
+        if target.path == _ATTACH and scope["method"] == "POST":
             answer = await self._attach(Request(scope, receive))
-        elif not self._job.internet:
-            # No status that a client takes for a wrong token, or tries again.
+        elif scope["method"] == "CONNECT" or (target.hostname or "localhost") not in _LOCAL:
+            answer = self._refuse(target.hostname or scope["path"].strip("/"))
+        elif self._job.internet and self._api is not None:
+            return await self._api.app(scope, receive, send)
+        else:  # with a status that no client takes for a wrong token, or tries again
             answer = error_response(424, _API_OFF)
-        elif self._api is None:
-            answer = error_response(404, "This kernel has no API.")
-        if answer is not None:
-            await answer(scope, receive, send)
-        elif self._api is not None:
-            await self._api.app(scope, receive, send)
+        await answer(scope, receive, send)
+
+    def _refuse(self, host: str) -> Response:
+        """Answer a program that takes the gateway for its proxy, and say why in the log."""
+        text = self._reason.format(host=host)
+        self._report(text + "\n")
+        return error_response(403, text)
 
     async def _attach(self, request: Request) -> Response:
         """Answer a request to attach a data source."""

@@ -40,11 +40,11 @@ def prepare_run(
     """Write the run's folder and return the command that runs it."""
     has_own_files = "files" in isolated
     shutil.rmtree(at, ignore_errors=True)
-    for name in ("lib", "src"):
+    for name in ("lib", "src", "home"):
         (at / name).mkdir(parents=True)
     for name, source in _LIB_FILES.items():
         shutil.copyfile(_HERE / source, at / "lib" / name)
-    gateway.write(at / "lib")
+    gateway.write(at)
     (at / "lib" / "secrets.json").write_text(json.dumps(dict(secrets)), encoding="utf-8")
     root = Path("/kaggle") if has_own_files else at.resolve()  # as the kernel sees it
     private = [p.resolve() for p in (*hidden, *_homes(), *_NAME_SERVICES)]

@@ -1,6 +1,7 @@
 """Run kernels in their own processes, with a time limit and a live log."""
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -155,7 +156,13 @@ class KernelRuns:
         job, at = run.job, self.folder / str(run.job.session)
         has_own_network = "network" in self.isolated
         inputs = RunInputs(at, has_own_files="files" in self.isolated)
-        gateway = Gateway(job, inputs, self.api, has_own_network=has_own_network)
+        gateway = Gateway(
+            job,
+            inputs,
+            self.api,
+            has_own_network=has_own_network,
+            report=functools.partial(run.log.add, "stderr"),
+        )
         command = prepare_run(
             job,
             at,
