@@ -17,9 +17,9 @@ from .auth import Account
 from .bundles import read_bundles
 from .competitions import CompetitionService
 from .datasets import DatasetService
+from .datasources import Datasources
 from .faults import Faults
 from .kernels.code_submissions import CodeSubmissions
-from .kernels.datasources import Datasources
 from .kernels.gateway import KernelApi
 from .kernels.mounts import ServedSources
 from .kernels.runs import KernelRuns

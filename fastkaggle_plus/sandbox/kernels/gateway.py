@@ -49,7 +49,7 @@ class KernelApi:
 
     app: App  # Kaggle's API
     token: str  # of the sandbox's account
-    find: Callable[[Fields], Datasource]  # see datasources.py
+    find: Callable[[Fields], Datasource]  # see sandbox/datasources.py
 
 
 class Gateway:

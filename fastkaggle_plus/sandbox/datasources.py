@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..competitions import CompetitionService
-from ..datasets import DatasetService
-from ..models import ModelService
-from ..rpc import Fields, Refused
-from .mounts import Datasource, mount_path
-from .service import KernelService
+from .competitions import CompetitionService
+from .datasets import DatasetService
+from .kernels.mounts import Datasource, mount_path
+from .kernels.service import KernelService
+from .models import ModelService
+from .rpc import Fields, Refused
 
 
 @dataclass
