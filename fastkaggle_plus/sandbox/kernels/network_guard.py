@@ -5,8 +5,6 @@ namespaces block the addresses too, where the system has them, but cannot give a
 """
 
 import errno
-import importlib.machinery
-import importlib.util
 import ipaddress
 import os
 import socket
@@ -46,14 +44,5 @@ def _reason(host: Any) -> str:
         return f.read().format(host=host.decode() if isinstance(host, bytes) else host)
 
 
-def _run_next_sitecustomize() -> None:
-    """Run the sitecustomize that this one hides, if there is one."""
-    places = [p for p in sys.path if os.path.abspath(p) != _HERE]
-    spec = importlib.machinery.PathFinder.find_spec("sitecustomize", places)
-    if spec and spec.loader:
-        spec.loader.exec_module(importlib.util.module_from_spec(spec))
-
-
 if __name__ == "sitecustomize":
     sys.addaudithook(refuse_other_hosts)
-    _run_next_sitecustomize()
