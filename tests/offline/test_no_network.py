@@ -1,14 +1,17 @@
 """Without `--live` nothing tries an address but this machine's: no verb, no Python call."""
 
 import signal
+from pathlib import Path
 
 import click
 import pytest
 import typer
 
 from fastkaggle_plus.cli.app import app
+from fastkaggle_plus.sandbox import running
 
-from ..sandbox.kernel_caller import wait
+from ..sandbox.conftest import Caller
+from ..sandbox.kernel_caller import KernelCaller, wait
 
 # Values of required parameters. A new verb with another one needs an entry here.
 VALUES = {
@@ -137,3 +140,45 @@ with rehearsal("toy", dest="runs/python") as box:
     done = place("-c", code)
     assert done.returncode == 0, done.stderr
     assert done.tried == [] and "COMPLETE" in done.stdout and done.stdout.count("refused") == 2
+
+
+@pytest.mark.parametrize("internet", [True, False])
+def test_no_client_in_a_kernel_tries_another_address(place, tmp_path, internet):
+    """The recorder runs before the kernel's own guard, in the script and in its child."""
+    recorder = Path(__file__).with_name("recorder.py").read_text()
+    clients = """
+import os, subprocess, kagglehub
+data = kagglehub.competition_download("toy")
+from fastkaggle_plus import setup_comp, submit
+assert os.listdir(setup_comp("toy")) == os.listdir(data)
+if INTERNET:
+    from kaggle import api
+    print("files", len(api.competition_list_files("toy").files))
+    subprocess.run(["kaggle", "competitions", "submissions", "toy"], check=True)
+    import fastkaggle
+    fastkaggle.import_kaggle()
+    print("sent", submit(data + "/sample_submission.csv", "from a kernel", "toy").ref > 0)
+print("done")
+""".replace("INTERNET", str(internet))
+    code = f"""
+import os, subprocess, sys
+os.makedirs("/tmp/recorder", exist_ok=True)
+own = os.environ["PYTHONPATH"]
+with open("/tmp/recorder/sitecustomize.py", "w") as f:
+    f.write({recorder!r} + f"\\nexec(open({{own + '/sitecustomize.py'!r}}).read())")
+tried = os.path.abspath("tried.txt")
+paths = os.pathsep.join(["/tmp/recorder", own])
+env = {{**os.environ, "PYTHONPATH": paths, "FKP_ATTEMPTS": tried}}
+open(tried, "w").close()
+subprocess.run([sys.executable, "-c", {clients!r}], env=env, check=True)
+escape = "import socket\\ntry: socket.getaddrinfo('host.invalid', 80)\\nexcept OSError: pass"
+tries = open(tried).read()
+subprocess.run([sys.executable, "-c", escape], env=env, check=True)
+print("clients tried", repr(tries), "recorder works", "host.invalid" in open(tried).read())
+"""
+    with running(place.folder / "bundles", state=tmp_path / "state") as box:
+        kernels = KernelCaller(Caller(box))
+        sources = {"competitionDataSources": ["toy"], "enableInternet": internet}
+        status, log, _ = kernels.run(code, "Recorded", **sources)
+    assert status == "COMPLETE", log
+    assert "done\n" in log and "clients tried '' recorder works True" in log
