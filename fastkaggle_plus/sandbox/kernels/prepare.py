@@ -105,7 +105,7 @@ def _environment(job: KernelJob, root: Path, *, has_own_files: bool, marker: str
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "PIP_ROOT_USER_ACTION": "ignore",
-        "PIP_RETRIES": "0",  # there is no internet: trying again only takes time
+        "PIP_RETRIES": "1",  # there is no internet; with 0 pip does not say why it fails
         "KAGGLE_KERNEL_RUN_TYPE": "Batch",
         "KAGGLE_CACHE_MOUNT_FOLDER": str(root / "input"),
         "KAGGLE_CONTAINER_NAME": marker,
