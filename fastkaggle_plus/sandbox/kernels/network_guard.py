@@ -11,6 +11,8 @@ import socket
 import sys
 from typing import Any
 
+# Errors begin with the text that they have on Kaggle: code may look for it.
+_NO_NAME = "Temporary failure in name resolution"
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _LOOKUPS = ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr")
 _SENDING = ("socket.connect", "socket.sendto", "socket.sendmsg")
@@ -19,12 +21,13 @@ _SENDING = ("socket.connect", "socket.sendto", "socket.sendmsg")
 def refuse_other_hosts(event: str, arguments: tuple[Any, ...]) -> None:
     """Raise OSError for a name look-up or a connection that would leave this machine."""
     if event in _LOOKUPS and not is_this_machine(arguments[0]):
-        raise socket.gaierror(socket.EAI_AGAIN, _reason(arguments[0]))
+        raise socket.gaierror(socket.EAI_AGAIN, f"{_NO_NAME}: {_reason(arguments[0])}")
     address = arguments[1] if event in _SENDING else None
     if event == "socket.getnameinfo":
         address = arguments[0]
     if isinstance(address, tuple) and not is_this_machine(address[0]):
-        raise OSError(errno.ENETUNREACH, _reason(address[0]))
+        text = os.strerror(errno.ENETUNREACH)
+        raise OSError(errno.ENETUNREACH, f"{text}: {_reason(address[0])}")
 
 
 def is_this_machine(host: Any) -> bool:
