@@ -464,7 +464,7 @@ def test_a_killed_server_leaves_no_kernel_running(bundles, tmp_path, how):
         "orphan-of-server'], start_new_session=True)"
     )
     kernels.push(notebook(code), kind="notebook")
-    wait(lambda: alive("orphan-of-server"))
+    wait(lambda: alive("orphan-of-server") and "up" in kernels.log())
     first.send_signal(how)
     first.wait(timeout=20)
     wait(lambda: not alive("orphan-of-server"))
