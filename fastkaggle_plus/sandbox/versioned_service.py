@@ -28,16 +28,15 @@ class VersionedService(Service):
     def find(self, fields: Fields) -> Row:
         """Return the dataset or model of a request. Raises Refused, as Kaggle does."""
         owner, name = fields.text("ownerSlug"), fields.text(f"{self.noun}Slug")
-        item, is_own = self.versions.item(self.kind, f"{owner}/{name}"), self._is_own(owner)
-        if item is not None and (is_own or not item["facts"]["isPrivate"]):
+        if (item := self.versions.item(self.kind, f"{owner}/{name}")) is not None:
             return item
-        if is_own:
+        if owner.lower() == self.user.lower():
             raise Refused(404, f"{self.noun.capitalize()} {owner}/{name} was not found.")
         raise Refused(403, f"Permission '{self.noun}s.get' was denied")
 
     def need_own(self, owner: str) -> None:
         """Refuse to create an item for somebody else."""
-        if not self._is_own(owner):
+        if owner.lower() != self.user.lower():
             raise Refused(403, f"Permission '{self.noun}s.create' was denied")
 
     def files(self, item: Row, fields: Fields, *, must_exist: bool = False) -> dict[str, Path]:
@@ -77,9 +76,6 @@ class VersionedService(Service):
         """
         folder = self.versions.folder(item["kind"], item["handle"], self.number(item, fields))
         return item["handle"], need(folder, f"{self._named(item)} has no version that is ready.")
-
-    def _is_own(self, owner: str) -> bool:
-        return owner.lower() == self.user.lower()
 
     def _named(self, item: Row) -> str:
         return f"{self.noun.capitalize()} {item['handle']}"

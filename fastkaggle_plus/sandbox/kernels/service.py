@@ -175,9 +175,6 @@ class KernelService(Service):
 
     def _kernel(self, fields: Fields) -> Row:
         found = self.sessions.store.find(fields.text("userName"), fields.text("kernelSlug"))
-        if found is not None and found["owner"] != self.account.user:
-            newest = self.sessions.store.version(found["id"])
-            found = found if newest is not None and not newest.fields["isPrivate"] else None
         return need(found, DENIED, status=403)
 
     def _version(self, fields: Fields) -> KernelVersion:
