@@ -1,6 +1,7 @@
 """The competition endpoints: the RPC methods of CompetitionApiService."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from starlette.responses import Response
 
@@ -163,6 +164,10 @@ class CompetitionService(Service):
 
     def rpc_get_submission_limits(self, fields: Fields) -> Row:
         return self.submissions.limits(self._bundle(fields).slug)
+
+    def folder(self, slug: str) -> Path:
+        """Return the folder of a competition's files. Raises Refused, as a download does."""
+        return self._bundle(Fields({"competitionName": slug}), to="download").folder / "files"
 
     def _bundle(self, fields: Fields, *, to: str = "") -> Bundle:
         """Return the competition of a request to read its facts, to download or to submit.

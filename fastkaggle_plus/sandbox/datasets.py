@@ -47,6 +47,10 @@ class DatasetService(VersionedService):
         found = re.fullmatch(f"([^/]+/[^/]+){VERSION_PATTERN}", handle)
         return self.versions.folder(KIND, found[1], int(found[2] or 0)) if found else None
 
+    def find_folder(self, fields: Fields) -> tuple[str, Path]:
+        """Return the handle of a request's dataset and the folder of its version."""
+        return self.version_folder(self.find(fields), fields)
+
     def rejection(self, error: Rejected) -> Row:
         return {"status": "error", "error": str(error), "invalidTags": []}
 

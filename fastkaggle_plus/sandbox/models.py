@@ -47,6 +47,10 @@ class ModelService(VersionedService):
         variation = f"{found[1]}/{framework_slug(found[2])}/{found[3]}"
         return self.versions.folder(VARIATION, variation, int(found[4] or 0))
 
+    def find_folder(self, fields: Fields) -> tuple[str, Path]:
+        """Return the handle of a request's variation and the folder of its version."""
+        return self.version_folder(self._variation(fields), fields)
+
     def rejection(self, error: Rejected) -> Row:
         return {"error": str(error), "errorCode": error.code}
 

@@ -2,8 +2,6 @@
 
 import contextlib
 import socket
-import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +17,10 @@ from .auth import Account
 from .bundles import read_bundles
 from .competitions import CompetitionService
 from .datasets import DatasetService
-from .fault_middleware import DroppableProtocol
+from .datasources import Datasources
 from .faults import Faults
 from .kernels.code_submissions import CodeSubmissions
+from .kernels.gateway import KernelApi
 from .kernels.mounts import ServedSources
 from .kernels.runs import KernelRuns
 from .kernels.service import KernelService
@@ -32,13 +31,13 @@ from .models import ModelService
 from .page import PageService
 from .routes import make_app
 from .rpc import Service
+from .serving import make_server, serving
 from .state import State
 from .submissions import Submissions
 from .transfers import Transfers
 from .versions import Versions
 
 _HOST = "127.0.0.1"
-_START_TIMEOUT_S = 20
 
 
 @dataclass
@@ -103,21 +102,8 @@ def running(
     """
     account = dict(user=user, key=key, token=token)
     opened = _opened(data, state, port=port, account=account, faults=faults, limits=limits)
-    with opened as (server, listener, box):
-        thread = threading.Thread(
-            target=server.run, kwargs={"sockets": [listener]}, daemon=True, name="sandbox"
-        )
-        thread.start()
-        try:
-            deadline = time.monotonic() + _START_TIMEOUT_S
-            while not server.started:
-                if not thread.is_alive() or time.monotonic() > deadline:
-                    raise SandboxError(f"The sandbox did not start at {box.url}.")
-                time.sleep(0.01)
-            yield box
-        finally:
-            server.should_exit = True
-            thread.join(timeout=10)
+    with opened as (server, listener, box), serving(server, listener, name="sandbox"):
+        yield box
 
 
 def serve(
@@ -173,22 +159,27 @@ def _opened(
         runs = KernelRuns(
             state.folder / "kernels",
             hidden=[Path(data)],
-            secrets=state.secrets,
+            # A user of fastkaggle has the first two in every notebook.
+            secrets=lambda: {
+                "kaggle_username": user,
+                "kaggle_key": values["key"],
+                **state.secrets(),
+            },
             dies=lambda: active_faults.has_hook("kernel-dies"),
         )
         sources = ServedSources(bundles, dataset=datasets.folder, model=models.folder)
         sessions = KernelSessions(KernelStore(state), runs, sources.find, limits=limits)
         stack.callback(sessions.close)
         code = CodeSubmissions(submissions, sessions)
+        competitions = CompetitionService(bundles, submissions, transfers, user, code)
+        kernels = KernelService(sessions, transfers, owner)
         services: dict[str, Service] = {
-            "competitions.CompetitionApiService": CompetitionService(
-                bundles, submissions, transfers, user, code
-            ),
+            "competitions.CompetitionApiService": competitions,
             "blobs.BlobApiService": transfers,
             "admin.InboxFileService": transfers,
             "datasets.DatasetApiService": datasets,
             "models.ModelApiService": models,
-            "kernels.KernelsApiService": KernelService(sessions, transfers, owner),
+            "kernels.KernelsApiService": kernels,
             "security.OAuthService": owner,
             "users.AccountService": owner,
             "api.v1.DiagnosticsService": owner,
@@ -198,16 +189,12 @@ def _opened(
         listener = stack.enter_context(socket.socket())
         url = _listen(listener, port)
         box = Sandbox(url, user, owner.key, owner.token, submissions, active_faults)
-        config = uvicorn.Config(
-            make_app(services, owner, active_faults),
-            http=DroppableProtocol,
-            loop="asyncio",
-            lifespan="off",
-            log_level="warning",
-            timeout_graceful_shutdown=3,
-            server_header=False,
-        )
-        yield uvicorn.Server(config), listener, box
+        app = make_app(services, owner, active_faults)
+        layout = sessions.limits.layout
+        found = Datasources(competitions, datasets, models, kernels, layout)
+        runs.api = KernelApi(app, owner.token, found.find)
+        code.resume()
+        yield make_server(app), listener, box
 
 
 def _listen(listener: socket.socket, port: int) -> str:

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from starlette.responses import Response
 
-from .rpc import Fields, Refused, Row, Service
+from .rpc import Fields, Refused, Row, Service, need
 from .transfers import Transfers
 from .versions import Versions
 
@@ -80,6 +80,14 @@ class VersionedService(Service):
             answer = self.transfers.redirect_to_all(fields, files, archive)
         self.versions.count_download(item)
         return answer
+
+    def version_folder(self, item: Row, fields: Fields) -> tuple[str, Path]:
+        """Return an item's handle and the folder of the version that a request names.
+
+        The folder is named after the version's number. Raises Refused.
+        """
+        folder = self.versions.folder(item["kind"], item["handle"], self.number(item, fields))
+        return item["handle"], need(folder, f"{self._named(item)} has no version that is ready.")
 
     def _named(self, item: Row) -> str:
         return f"{self.noun.capitalize()} {item['handle']}"

@@ -184,3 +184,12 @@ def test_the_hidden_sample_has_the_ids_of_the_solution(bundles):
         ConfigError, match=r"other ids.* all rows, also the hidden ones, into .*hidden"
     ):
         read_bundle(bundle.folder)
+
+
+def test_data_attached_by_code_has_the_hidden_rows_when_it_is_scored(kernels, call):
+    code = ANSWER.replace("root = ", "import kagglehub\nroot = ", 1).replace(
+        "'../input/competitions/hidden-toy/'", "kagglehub.competition_download('hidden-toy') + '/'"
+    )
+    assert "rows 3 rerun None" in pushed(kernels, code, competitionDataSources=[])
+    found = call.scored(submit(call).json()["ref"])
+    assert found["status"] == "COMPLETE" and float(found["publicScore"]) == 1.0, found

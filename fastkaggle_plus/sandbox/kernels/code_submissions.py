@@ -25,7 +25,8 @@ class CodeSubmissions:
     submissions: Submissions
     sessions: KernelSessions
 
-    def __post_init__(self) -> None:
+    def resume(self) -> None:
+        """Score the submissions that a stop of the sandbox interrupted."""
         for row in self.submissions.state.rows(_INTERRUPTED):
             version = self.sessions.store.version(row["kernel"], row["version"])
             bundle = self.submissions.bundles.get(row["slug"])

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -14,8 +15,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from ...environment import harmless_variables
+
 # Folders of a run that are removed when it ends.
-TEMPORARY_FOLDERS = "input merged home temp tmp lib root layer layer.work".split()
+TEMPORARY_FOLDERS = "input merged home temp tmp lib root attach layer layer.work".split()
+GATEWAY_PORT = 80  # in a network of the kernel's own: http://localhost is the gateway
+_CONTROL_TIMEOUT_S = 20
 _UNSHARE_FLAGS = {"files": ["--mount", "--pid", "--fork", "--kill-child"], "network": ["--net"]}
 _NAMESPACE_INIT = Path(__file__).resolve().parent / "namespace_init.py"
 
@@ -32,14 +37,55 @@ def _can_isolate(kind: str) -> bool:
     launch = dict(command=["true"], cwd="/", env={}, inputs={}, hidden=[], visible=[])
     with tempfile.TemporaryDirectory() as folder:
         command = launch_command(Path(folder), launch, frozenset({kind}))
-        with subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        ) as process:
+        process, control = start(command, subprocess.DEVNULL)
+        with process, contextlib.closing(control):
             return process.wait(timeout=60) == 0
+
+
+class Control:
+    """The server's connection to the first process of a kernel, which ends when it is closed."""
+
+    def __init__(self, connection: socket.socket):
+        self._connection = connection
+        connection.settimeout(_CONTROL_TIMEOUT_S)
+
+    def receive_listener(self) -> socket.socket | None:
+        """Return the socket that listens in the kernel's network; None if the kernel has ended."""
+        with contextlib.suppress(OSError):
+            _, fds, _, _ = socket.recv_fds(self._connection, 1, 1)
+            return socket.socket(fileno=fds[0]) if fds else None
+        return None
+
+    def mount(self, source: Path, path: str) -> None:
+        """Mount a folder below input/, read-only. Raises OSError."""
+        question = json.dumps({"source": str(source), "path": path})
+        with self._connection.makefile("rwb", buffering=0) as stream:
+            stream.write(question.encode() + b"\n")
+            answer = stream.readline()
+        if error := json.loads(answer or '"the kernel has ended"'):
+            raise OSError(f"Cannot attach {path} to the running kernel: {error}")
+
+    def close(self) -> None:
+        """End the kernel."""
+        self._connection.close()
+
+
+def start(
+    command: list[str],
+    output: int = subprocess.PIPE,  # of stdout and stderr
+) -> tuple[subprocess.Popen[bytes], Control]:
+    """Start the first process of a kernel."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        process = subprocess.Popen(
+            command,
+            stdin=theirs.fileno(),
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            env=harmless_variables(),
+        )
+    return process, Control(ours)
 
 
 def launch_command(
@@ -56,6 +102,7 @@ def launch_command(
         "prefix": sys.prefix,
         "own_files": "files" in isolated,
         "own_network": "network" in isolated,
+        "port": GATEWAY_PORT,
     }
     file = at / "job.json"
     file.write_text(json.dumps(launch), encoding="utf-8")

@@ -20,6 +20,15 @@ SOURCE_FIELDS = {
 }
 
 
+@dataclass(frozen=True)
+class Datasource:
+    """A data source and its place."""
+
+    path: str  # below /kaggle/input
+    folder: Path
+    version: int | None  # None: a competition has no versions
+
+
 @dataclass
 class ServedSources:
     """The competitions, datasets and models of a sandbox, as sources of kernels."""

@@ -6,6 +6,7 @@ namespaces where the system allows them.
 
 import ctypes
 import fcntl
+import functools
 import json
 import os
 import signal
@@ -28,26 +29,31 @@ def main(file: str) -> int:
     launch = json.loads(Path(file).read_text(encoding="utf-8"))
     if os.getpgrp() != os.getpid():
         os.setpgid(0, 0)  # a kill of this group must not end the server
+    server = socket.socket(fileno=0)  # the server's end is isolation.Control
     if launch["own_network"]:
         enable_loopback()
-    if launch["own_files"]:
-        enter_own_tree(launch)
+        send_listener(server, launch["port"])
+    has_own_files = launch["own_files"]
+    if has_own_files:
+        build_own_tree(launch)
     child = subprocess.Popen(
         launch["command"],
-        cwd=launch["cwd"],
+        cwd=None if has_own_files else launch["cwd"],
         env=launch["env"],
         stdin=subprocess.DEVNULL,
-        preexec_fn=drop_capabilities if launch["own_files"] else None,
+        preexec_fn=functools.partial(enter_own_tree, launch) if has_own_files else None,
     )
-    threading.Thread(target=end_with_server, daemon=True).start()
+    threading.Thread(target=follow_server, args=(server, launch), daemon=True).start()
     status = child.wait()
     return status if status >= 0 else 128 - status
 
 
-def end_with_server() -> None:
-    """Wait until the pipe from the server closes, then end all processes of the kernel."""
-    while os.read(0, 1):
-        pass
+def follow_server(server: socket.socket, launch: dict) -> None:
+    """Mount what the server asks for. When it closes the connection, end the kernel."""
+    with server.makefile("rb") as questions:
+        for question in questions:
+            error = attach_input(launch, **json.loads(question))
+            server.sendall(json.dumps(error).encode() + b"\n")
     if os.getpid() == 1:
         os._exit(137)  # the first process of a process namespace: the others end with it
     os.killpg(0, signal.SIGKILL)
@@ -60,8 +66,14 @@ def enable_loopback() -> None:
         fcntl.ioctl(s, 0x8914, request)  # SIOCSIFFLAGS
 
 
-def enter_own_tree(launch: dict) -> None:
-    """Build the kernel's file tree and make it the root folder.
+def send_listener(server: socket.socket, port: int) -> None:
+    """Listen in the kernel's network and let the server, which is outside of it, answer there."""
+    with socket.create_server(("127.0.0.1", port)) as listener:
+        socket.send_fds(server, [b"."], [listener.fileno()])
+
+
+def build_own_tree(launch: dict) -> None:
+    """Build the kernel's file tree.
 
     The machine's folders are read-only. /kaggle and /tmp belong to the run, its inputs are
     read-only, and hidden folders are empty. Changes in the Python environment (pip install) go to
@@ -86,12 +98,32 @@ def enter_own_tree(launch: dict) -> None:
     (root / "kaggle/input").mkdir(parents=True, exist_ok=True)
     for path, source in launch["inputs"].items():
         bind(Path(source), in_tree(root, Path("/kaggle/input") / path), _REC)
+    # The same folder again, outside of the tree and writable: to make mount points in it later.
+    bind(root / "kaggle/input", run / "attach")
     mount("tmpfs", root / "dev/shm", "tmpfs", _NOSUID | _NODEV, "mode=1777")
     set_readonly(root, True, _AT_RECURSIVE)
     for place in writable:
         set_readonly(place, False, 0)
-    os.chroot(root)
-    os.chdir("/")
+
+
+def enter_own_tree(launch: dict) -> None:
+    """Make the tree the root folder of this process, which loses all rights to leave it."""
+    os.chroot(Path(launch["run"]) / "root")
+    os.chdir(launch["cwd"])
+    drop_capabilities()
+
+
+def attach_input(launch: dict, source: str, path: str) -> str:
+    """Mount a folder below /kaggle/input of the running kernel; return '' or the error."""
+    run = Path(launch["run"])
+    place = run / "root/kaggle/input" / path
+    try:
+        (run / "attach" / path).mkdir(parents=True, exist_ok=True)
+        bind(Path(source), place, _REC)
+        set_readonly(place, True, _AT_RECURSIVE)
+    except OSError as e:
+        return str(e)
+    return ""
 
 
 def bind_machine(root: Path) -> None:

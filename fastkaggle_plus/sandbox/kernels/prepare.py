@@ -6,30 +6,24 @@ import pwd
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from ...competition import builtin_folder
 from ...environment import harmless_variables
+from .gateway import Gateway
 from .isolation import launch_command
-from .mounts import has_links, merge_folders
+from .job import KernelJob
+from .run_inputs import RunInputs
 
 _HERE = Path(__file__).resolve().parent
-
-
-@dataclass(frozen=True)
-class KernelJob:
-    """One execution of a kernel version."""
-
-    session: int
-    code: str
-    kernel_type: str  # notebook | script
-    language: str  # python; others end in an error
-    inputs: Mapping[str, Sequence[Path]]  # path below input/ -> folders that are merged
-    internet: bool
-    accelerator: str  # gpu | tpu | "" for none
-    timeout_s: float
-    is_rerun: bool = False  # scoring run of a code competition
+# Name look-ups of other programs would leave a kernel through sockets in these folders.
+_NAME_SERVICES = [Path("/run") / name for name in ("systemd", "nscd", "dbus", "avahi-daemon")]
+# Files of a kernel's lib/, which is on its Python path, and where they are copied from.
+_LIB_FILES = {
+    "kernel_main.py": "notebook_runner.py",
+    "kaggle_secrets.py": "kaggle_secrets.py",
+    "sitecustomize.py": "network_guard.py",
+}
 
 
 def prepare_run(
@@ -37,6 +31,8 @@ def prepare_run(
     at: Path,  # the run's folder; it is made new
     *,
     isolated: frozenset[str],  # files | network
+    inputs: RunInputs,
+    gateway: Gateway,
     secrets: Mapping[str, str],
     hidden: Sequence[Path],  # folders that the kernel must not see
     marker: str,  # the name of its container
@@ -44,22 +40,24 @@ def prepare_run(
     """Write the run's folder and return the command that runs it."""
     has_own_files = "files" in isolated
     shutil.rmtree(at, ignore_errors=True)
-    for name in ("lib", "src"):
+    for name in ("lib", "src", "home"):
         (at / name).mkdir(parents=True)
-    shutil.copyfile(_HERE / "notebook_runner.py", at / "lib" / "kernel_main.py")
-    shutil.copyfile(_HERE / "kaggle_secrets.py", at / "lib" / "kaggle_secrets.py")
+    for name, source in _LIB_FILES.items():
+        shutil.copyfile(_HERE / source, at / "lib" / name)
+    gateway.write(at)
     (at / "lib" / "secrets.json").write_text(json.dumps(dict(secrets)), encoding="utf-8")
     root = Path("/kaggle") if has_own_files else at.resolve()  # as the kernel sees it
-    private = [p.resolve() for p in (*hidden, *_homes())]
+    private = [p.resolve() for p in (*hidden, *_homes(), *_NAME_SERVICES)]
     launch = {
         "command": _write_code(job, at, root),
         "cwd": str(root / "working"),
-        "env": _environment(job, root, has_own_files=has_own_files, marker=marker),
-        "inputs": _prepare_inputs(job, at, has_own_files=has_own_files),
+        "env": _environment(job, root, has_own_files=has_own_files, marker=marker)
+        | gateway.variables(root / "lib"),
+        "inputs": inputs.prepare(job.inputs),
         "hidden": [str(p) for p in private],
         "visible": _python_folders(private),
     }
-    return launch_command(at, launch, isolated - {"network"} if job.internet else isolated)
+    return launch_command(at, launch, isolated)
 
 
 def _write_code(job: KernelJob, at: Path, root: Path) -> list[str]:
@@ -71,19 +69,6 @@ def _write_code(job: KernelJob, at: Path, root: Path) -> list[str]:
         runner = str(root / "lib" / "kernel_main.py")
         return [sys.executable, runner, code, str(root / "working")]
     return [sys.executable, "-u", code]
-
-
-def _prepare_inputs(job: KernelJob, at: Path, *, has_own_files: bool) -> dict[str, str]:
-    """Return the folder to mount at each path below input/. Without mounts, copy the files."""
-    inputs = {}
-    for number, (path, folders) in enumerate(job.inputs.items()):
-        if not has_own_files:
-            merge_folders(folders, at / "input" / path, copy=True)
-        elif len(folders) > 1 or has_links(folders[0]):
-            inputs[path] = str(merge_folders(folders, at / "merged" / str(number), copy=False))
-        else:
-            inputs[path] = str(folders[0].resolve())
-    return inputs
 
 
 def _homes() -> list[Path]:
@@ -120,6 +105,7 @@ def _environment(job: KernelJob, root: Path, *, has_own_files: bool, marker: str
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "PIP_ROOT_USER_ACTION": "ignore",
+        "PIP_RETRIES": "1",  # there is no internet; with 0 pip does not say why it fails
         "KAGGLE_KERNEL_RUN_TYPE": "Batch",
         "KAGGLE_CACHE_MOUNT_FOLDER": str(root / "input"),
         "KAGGLE_CONTAINER_NAME": marker,

@@ -1,6 +1,7 @@
 """Run kernels in their own processes, with a time limit and a live log."""
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -12,14 +13,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...environment import harmless_variables
-from .isolation import TEMPORARY_FOLDERS, end_marked_processes, supported_isolation
+from .gateway import Gateway, KernelApi
+from .isolation import TEMPORARY_FOLDERS, end_marked_processes, start, supported_isolation
+from .job import KernelJob
 from .mounts import remove_folder
-from .prepare import KernelJob, prepare_run
+from .prepare import prepare_run
+from .run_inputs import RunInputs
 from .run_log import RunLog, read_last_events, read_lines
 
 _END_TIMEOUT_S = 10
 _DIED = "The kernel died."
+GUARDED = (
+    "This system has no network namespaces, so this kernel has no network of its own: its Python "
+    "code is refused other addresses than this machine, and other programs get a proxy that "
+    "refuses them.\n"
+)
 
 
 @dataclass
@@ -50,6 +58,7 @@ class KernelRuns:
         self.folder, self.secrets, self.dies = folder, secrets, dies
         self._hidden = (folder.parent, *hidden)
         self._isolated = isolated
+        self.api: KernelApi | None = None  # what kernels can call; set before the first run
         self._slots = threading.BoundedSemaphore(max_parallel)
         self._runs: dict[int, KernelRun] = {}
         self._threads: list[threading.Thread] = []
@@ -144,28 +153,35 @@ class KernelRuns:
 
     def _execute(self, run: KernelRun) -> tuple[str, str]:
         """Run the job to its end and return (status, reason)."""
-        job = run.job
+        job, at = run.job, self.folder / str(run.job.session)
+        has_own_network = "network" in self.isolated
+        inputs = RunInputs(at, has_own_files="files" in self.isolated)
+        gateway = Gateway(
+            job,
+            inputs,
+            self.api,
+            has_own_network=has_own_network,
+            report=functools.partial(run.log.add, "stderr"),
+        )
         command = prepare_run(
             job,
-            self.folder / str(job.session),
+            at,
             isolated=self.isolated,
+            inputs=inputs,
+            gateway=gateway,
             secrets=self.secrets(),
             hidden=self._hidden,
             marker=self._marker(job.session),
         )
         dies = self.dies()
-        with run.log.opened():
-            if not job.internet and "network" not in self.isolated:
-                run.log.add(
-                    "stderr",
-                    "Internet is off for this kernel, but this system cannot take the network "
-                    "away: on Kaggle a connection fails, here it may work.\n",
-                )
+        with contextlib.closing(gateway), run.log.opened():
+            if not has_own_network:
+                run.log.add("stderr", GUARDED)
             if job.language != "python":
                 text = f"The sandbox runs Python, and this kernel is written in {job.language!r}.\n"
                 run.log.add("stderr", text)
                 return "ERROR", f"The sandbox cannot run {job.language!r}."
-            code = self._run_process(run, command, dies=dies)
+            code = self._run_process(run, command, gateway, dies=dies)
             if run.stop_reason:
                 run.log.add("stderr", run.stop_reason + "\n")
         if code == 0:
@@ -174,17 +190,17 @@ class KernelRuns:
         last = next((text for text in reversed(errors) if text), "it wrote nothing to stderr")
         return "ERROR", f"Exit status {code}: {last}"[:500]
 
-    def _run_process(self, run: KernelRun, command: list[str], *, dies: bool) -> int:
+    def _run_process(
+        self, run: KernelRun, command: list[str], gateway: Gateway, *, dies: bool
+    ) -> int:
         """Run a command until it ends or its time is over, and return its exit status."""
-        run.process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-            env=harmless_variables(),
-        )
-        reader = threading.Thread(target=run.log.follow, args=(run.process,), daemon=True)
+        run.process, control = start(command)
+        with contextlib.closing(control), gateway.serving(control):
+            return self._follow(run, run.process, dies=dies)
+
+    def _follow(self, run: KernelRun, process: subprocess.Popen[bytes], *, dies: bool) -> int:
+        """Read the output of a process to its end, and return its exit status."""
+        reader = threading.Thread(target=run.log.follow, args=(process,), daemon=True)
         reader.start()
         if dies:
             killer = threading.Thread(
@@ -195,17 +211,15 @@ class KernelRuns:
             self._kill(run)
         limit_s = run.job.timeout_s
         try:
-            code = run.process.wait(timeout=limit_s)
+            code = process.wait(timeout=limit_s)
         except subprocess.TimeoutExpired:
             self._stop(
                 run,
                 f"The kernel was stopped because it exceeded its time limit of {limit_s:.0f} s.",
             )
-            code = run.process.wait()
+            code = process.wait()
         self._kill(run)  # its background processes
         reader.join(timeout=_END_TIMEOUT_S)
-        if run.process.stdin:
-            run.process.stdin.close()
         if dies and not run.stop_reason:
             run.stop_reason = _DIED
         return code

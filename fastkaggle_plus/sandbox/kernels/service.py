@@ -171,6 +171,15 @@ class KernelService(Service):
             }
         return answer
 
+    def find_output(self, fields: Fields) -> tuple[KernelVersion, Path]:
+        """Return a version that has run to its end, by default the newest, and its output folder.
+
+        Raises Refused.
+        """
+        version = self._version(fields)
+        folder = self.sessions.find_source("kernel", f"{version.handle}/{version.number}")
+        return version, need(folder, f"{version.handle} has no output: it is {version.status}.")
+
     def _kernel(self, fields: Fields) -> Row:
         found = self.sessions.store.find(fields.text("userName"), fields.text("kernelSlug"))
         latest = self.sessions.store.version(found["id"]) if found else None

@@ -8,8 +8,8 @@ from typing import Any
 
 from ..limits import Limits, Quota, week_start
 from ..rpc import Rejected
+from .job import KernelJob
 from .mounts import FindSource, find_sources, mount_path, remove_folder
-from .prepare import KernelJob
 from .runs import KernelRuns
 from .store import KernelStore, KernelVersion
 
@@ -131,6 +131,7 @@ class KernelSessions:
             accelerator(version.fields),
             self._timeout_s(version) if hidden is None else self.limits.rerun_s,
             is_rerun=hidden is not None,
+            hidden=hidden or {},
         )
 
 
