@@ -47,6 +47,18 @@ class Bundle:
         return self.folder / "hidden" if (self.folder / "hidden").is_dir() else None
 
     @property
+    def topics(self) -> list[Path]:
+        """The discussion topics: topics/<number>.md, whose first line is the title."""
+        found = (self.folder / "topics").glob("*.md")
+        return sorted(p for p in found if p.stem.isdecimal())
+
+    @property
+    def episodes(self) -> dict[int, Path]:
+        """The folders of a simulation's episodes by their numbers."""
+        found = (self.folder / "episodes").glob("*/replay.json")
+        return {int(p.parent.name): p.parent for p in sorted(found) if p.parent.name.isdecimal()}
+
+    @property
     def references(self) -> dict[str, Path]:
         """The reference entries of the leaderboard: team name -> csv."""
         found = {p.stem: p for p in sorted((self.folder / "references").glob("*.csv"))}

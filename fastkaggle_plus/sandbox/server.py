@@ -19,10 +19,13 @@ from .auth import Account
 from .bundles import read_bundles
 from .competitions import CompetitionService
 from .datasets import DatasetService
+from .discussions import DiscussionService
+from .episodes import EpisodeService
 from .fault_middleware import DroppableProtocol
 from .faults import Faults
 from .kernels.code_submissions import CodeSubmissions
 from .kernels.mounts import ServedSources
+from .kernels.operations import KernelOperations
 from .kernels.runs import KernelRuns
 from .kernels.service import KernelService
 from .kernels.sessions import KernelSessions
@@ -31,7 +34,8 @@ from .limits import Limits
 from .models import ModelService
 from .page import PageService
 from .routes import make_app
-from .rpc import Service
+from .rpc import Service, Services
+from .search import SearchService
 from .state import State
 from .submissions import Submissions
 from .transfers import Transfers
@@ -178,15 +182,33 @@ def _opened(
         sessions = KernelSessions(KernelStore(state), runs, sources.find, limits=limits)
         stack.callback(sessions.close)
         code = CodeSubmissions(submissions, sessions)
+        competitions = CompetitionService(bundles, submissions, transfers, user, code)
+        kernels, operations = (
+            KernelService(sessions, transfers, owner),
+            KernelOperations(sessions, user),
+        )
+        discussions = DiscussionService(
+            bundles, {"dataset": datasets.find, "model": models.find, "kernel": kernels.find}
+        )
+        searched = dict(
+            COMPETITION=competitions,
+            DATASET=datasets,
+            KERNEL=kernels,
+            MODEL=models,
+            TOPIC=discussions,
+        )
         services: dict[str, Service] = {
-            "competitions.CompetitionApiService": CompetitionService(
-                bundles, submissions, transfers, user, code
+            "competitions.CompetitionApiService": Services(
+                competitions, EpisodeService(submissions, transfers), discussions
             ),
             "blobs.BlobApiService": transfers,
             "admin.InboxFileService": transfers,
             "datasets.DatasetApiService": datasets,
             "models.ModelApiService": models,
-            "kernels.KernelsApiService": KernelService(sessions, transfers, owner),
+            "kernels.KernelsApiService": Services(kernels, operations),
+            "common.OperationsService": operations,
+            "discussions.DiscussionApiService": discussions,
+            "search.SearchApiService": SearchService(searched, user),
             "security.OAuthService": owner,
             "users.AccountService": owner,
             "api.v1.DiagnosticsService": owner,

@@ -1,0 +1,253 @@
+"""The REST routes of kaggle before 1.8: each is another form of an RPC method."""
+
+import email
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import compile_path
+
+from .fault_middleware import App, Message, Receive, Scope, Send
+from .rpc import Refused, error_response
+
+# For each service: verb, path, RPC method. `< x`: the body is the field x of the request.
+# `> x`: the answer is the field x alone.
+_OF_MODEL, _OF_VARIATION = "{ownerSlug}/{modelSlug}", "{framework}/{instanceSlug}"
+_TABLES = {
+    "competitions.CompetitionApiService": """
+        GET competitions/list ListCompetitions > competitions
+        GET competitions/data/list/{competitionName} ListDataFiles
+        GET competitions/data/download-all/{competitionName} DownloadDataFiles
+        GET competitions/data/download/{competitionName}/{fileName:path} DownloadDataFile
+        GET competitions/{competitionName}/leaderboard/download DownloadLeaderboard
+        GET competitions/{competitionName}/leaderboard/view GetLeaderboard
+        GET competitions/submissions/list/{competitionName} ListSubmissions > submissions
+        POST competitions/submissions/get/{ref} GetSubmission
+        POST competitions/submission-url StartSubmissionUpload
+        POST competitions/{competitionName}/submissions/url/{contentLength}/{lastModifiedDateUtc} \
+            StartSubmissionUpload
+        POST competitions/submissions/submit/{competitionName} CreateSubmission
+        POST competitions/submissions/submit-notebook/{competitionName} CreateCodeSubmission
+        """,
+    "datasets.DatasetApiService": """
+        GET datasets/list ListDatasets > datasets
+        GET datasets/list/{ownerSlug}/{datasetSlug} ListDatasetFiles
+        GET datasets/view/{ownerSlug}/{datasetSlug} GetDataset
+        GET datasets/status/{ownerSlug}/{datasetSlug} GetDatasetStatus > status
+        GET datasets/metadata/{ownerSlug}/{datasetSlug} GetDatasetMetadata
+        POST datasets/metadata/{ownerSlug}/{datasetSlug} UpdateDatasetMetadata < settings
+        GET datasets/download/{ownerSlug}/{datasetSlug} DownloadDataset
+        GET datasets/download/{ownerSlug}/{datasetSlug}/{fileName:path} DownloadDataset
+        GET datasets/download-raw/{ownerSlug}/{datasetSlug}/{fileName:path} DownloadDatasetRaw
+        POST datasets/create/new CreateDataset
+        POST datasets/create/version/{ownerSlug}/{datasetSlug} CreateDatasetVersion < body
+        POST datasets/create/version/{id} CreateDatasetVersionById < body
+        POST dataset/{ownerSlug}/{datasetSlug}/delete DeleteDataset
+        """,
+    "kernels.KernelsApiService": """
+        GET kernels/list ListKernels > kernels
+        GET kernels/files ListKernelFiles
+        GET kernels/output ListKernelSessionOutput
+        GET kernels/output/download/{ownerSlug}/{kernelSlug} DownloadKernelOutput
+        GET kernels/output/download/{ownerSlug}/{kernelSlug}/{filePath:path} DownloadKernelOutput
+        GET kernels/pull GetKernel
+        POST kernels/push SaveKernel
+        GET kernels/status GetKernelSessionStatus
+        """,
+    "models.ModelApiService": """
+        GET models/list ListModels
+        POST models/create/new CreateModel
+        GET models/MODEL/get GetModel
+        POST models/MODEL/update UpdateModel
+        POST models/MODEL/delete DeleteModel
+        POST models/MODEL/create/instance CreateModelInstance < body
+        GET models/MODEL/VARIATION/get GetModelInstance
+        GET models/MODEL/VARIATION/files ListModelInstanceVersionFiles
+        POST models/MODEL/VARIATION/update UpdateModelInstance
+        POST models/MODEL/VARIATION/delete DeleteModelInstance
+        POST models/MODEL/VARIATION/create/version CreateModelInstanceVersion < body
+        GET models/MODEL/VARIATION/{versionNumber}/files ListModelInstanceVersionFiles
+        GET models/MODEL/VARIATION/{versionNumber}/download DownloadModelInstanceVersion
+        GET models/MODEL/VARIATION/{versionNumber}/download/{path:path} DownloadModelInstanceVersion
+        POST models/MODEL/VARIATION/{versionNumber}/delete DeleteModelInstanceVersion
+        """,
+    "blobs.BlobApiService": "POST blobs/upload StartBlobUpload",
+    "admin.InboxFileService": "POST inbox/files/create CreateInboxFile",
+}
+# The names that kaggle 1.6 gives to some fields.
+_NAMES = {"filetype": "fileType", "tagids": "tagIds", "kernelVersionNumber": "versionNumber"}
+_FLAGS = re.compile(r"(is|enable)[A-Z]\w*|deleteOldVersions|fineTunable|overridePublic|raw")
+# Fields that the old clients read from every row of a list.
+_ROWS: dict[str, dict[str, Any]] = {
+    "datasets": {"files": [], "versions": [], "voteCount": 0, "usabilityRating": 0.0},
+    "kernels": {"lastRunTime": None},
+}
+_ANSWERS: dict[str, dict[str, Any]] = {"ListDatasetFiles": {"errorMessage": ""}}
+
+
+@dataclass(frozen=True)
+class RestRoute:
+    """One REST route and the RPC method that answers it."""
+
+    verb: str
+    pattern: re.Pattern[str]
+    service: str
+    method: str
+    body_field: str = ""  # the field of the RPC request that holds the body
+    answer_field: str = ""  # the field of the RPC answer that is the whole REST answer
+
+
+def _read_tables() -> list[RestRoute]:
+    routes = []
+    for service, table in _TABLES.items():
+        for line in table.strip().splitlines():
+            verb, path, method, *more = line.split()
+            path = path.replace("MODEL", _OF_MODEL).replace("VARIATION", _OF_VARIATION)
+            pattern = compile_path(f"/api/v1/{path}")[0]
+            fields = dict(zip(more[::2], more[1::2], strict=True))
+            inside, alone = fields.get("<", ""), fields.get(">", "")
+            routes.append(RestRoute(verb, pattern, service, method, inside, alone))
+    return routes
+
+
+_ROUTES = _read_tables()
+
+
+class RestMiddleware:
+    """Turn a REST request into the RPC request, and the RPC answer into the REST answer."""
+
+    def __init__(self, app: App):
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        route, values = _find(scope) if scope["type"] == "http" else (None, {})
+        if route is None:
+            return await self.app(scope, receive, send)
+        request = Request(scope, receive)
+        try:
+            fields = await _read_fields(request, route, values)
+        except Refused as e:
+            return await error_response(e.status, str(e))(scope, receive, send)
+        body = json.dumps(fields).encode()
+        path = f"/api/v1/{route.service}/{route.method}"
+        kept = [(k, v) for k, v in scope["headers"] if not k.startswith(b"content-")]
+        asked = {
+            **scope,
+            "method": "POST",
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": b"",
+            "headers": [*kept, (b"content-length", str(len(body)).encode())],
+        }
+        await self.app(asked, _once(body, receive), _Answer(route, scope, receive, send))
+
+
+class _Answer:
+    """Send an RPC answer in its REST form; what is not JSON passes unchanged."""
+
+    def __init__(self, route: RestRoute, scope: Scope, receive: Receive, send: Send):
+        self._route, self._scope, self._receive, self._send = route, scope, receive, send
+        self._start: Message | None = None
+        self._body = b""
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = dict(message["headers"])
+            is_json = headers.get(b"content-type", b"").startswith(b"application/json")
+            if is_json and message["status"] == 200:
+                self._start = message
+                return
+        if self._start is None:
+            return await self._send(message)
+        self._body += message.get("body", b"")
+        if not message.get("more_body"):
+            response: Response = JSONResponse(_rest_answer(self._route, json.loads(self._body)))
+            await response(self._scope, self._receive, self._send)
+
+
+def _find(scope: Scope) -> tuple[RestRoute | None, dict[str, str]]:
+    verb = "GET" if scope["method"] == "HEAD" else scope["method"]
+    for route in _ROUTES:
+        if route.verb == verb and (found := route.pattern.fullmatch(scope["path"])):
+            return route, found.groupdict()
+    return None, {}
+
+
+async def _read_fields(request: Request, route: RestRoute, values: dict[str, str]) -> Any:
+    """Return the fields of the RPC request: those of the path, of the query and of the body."""
+    body = _read_body(request.headers.get("content-type", ""), await request.body())
+    if route.body_field:
+        body = {route.body_field: body}
+    query = {k: v for k, v in request.query_params.items() if v}
+    return _to_rpc({**query, **body, **values})
+
+
+def _read_body(kind: str, content: bytes) -> dict[str, Any]:
+    """Return the fields of a JSON object or of a form. Raises Refused."""
+    if not content:
+        return {}
+    if kind.startswith("application/x-www-form-urlencoded"):
+        return dict(parse_qsl(content.decode()))
+    if kind.startswith("multipart/form-data"):
+        return _read_form(f"Content-Type: {kind}\r\n\r\n".encode() + content)
+    try:
+        fields = json.loads(content)
+    except ValueError as e:
+        raise Refused(400, f"The request body is not valid JSON: {e}") from e
+    if not isinstance(fields, dict):
+        raise Refused(400, "The request body is not valid JSON: an object is expected")
+    return fields
+
+
+def _read_form(content: bytes) -> dict[str, Any]:
+    fields = {}
+    for part in email.message_from_bytes(content).walk():
+        payload = part.get_payload(decode=True)  # None for the form itself
+        if isinstance(payload, bytes):
+            name = part.get_param("name", header="content-disposition")
+            fields[str(name)] = payload.decode()
+    return fields
+
+
+def _to_rpc(value: Any, name: str = "") -> Any:
+    """Return a value as the RPC methods expect it: flags are booleans, enums in capitals."""
+    if isinstance(value, dict) and name != "updateMask":
+        return {_NAMES.get(k, k): _to_rpc(v, k) for k, v in value.items()}
+    if isinstance(value, dict):
+        return ",".join(value.get("paths", []))
+    if isinstance(value, list):
+        return [_to_rpc(v) for v in value]
+    if isinstance(value, str) and _FLAGS.fullmatch(name):
+        return value.lower() == "true"
+    if isinstance(value, str) and name == "sortBy":
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", value)
+    return value
+
+
+def _rest_answer(route: RestRoute, answer: dict[str, Any]) -> Any:
+    """Return an answer as the old clients expect it: states in small letters, lists alone."""
+    answer = _lower_status({**_ANSWERS.get(route.method, {}), **answer})
+    if not route.answer_field:
+        return answer
+    content = answer[route.answer_field]
+    if isinstance(content, str):
+        return content
+    return [_lower_status({**_ROWS.get(route.answer_field, {}), **row}) for row in content]
+
+
+def _lower_status(row: dict[str, Any]) -> dict[str, Any]:
+    return {k: v.lower() if k == "status" else v for k, v in row.items()}
+
+
+def _once(body: bytes, receive: Receive) -> Receive:
+    """Return a `receive` that gives the body first, and then what the client sends."""
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def give() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return give
