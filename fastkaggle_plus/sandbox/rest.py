@@ -78,15 +78,24 @@ _TABLES = {
     "blobs.BlobApiService": "POST blobs/upload StartBlobUpload",
     "admin.InboxFileService": "POST inbox/files/create CreateInboxFile",
 }
-# The names that kaggle 1.6 gives to some fields.
-_NAMES = {"filetype": "fileType", "tagids": "tagIds", "kernelVersionNumber": "versionNumber"}
+# The names in a query are read without their case: kaggle 1.7 writes all in small letters.
+_NAMES = {
+    name.lower(): name
+    for name in (
+        "sortBy pageSize pageToken userName kernelSlug kernelType outputType parentKernel fileType "
+        "tagIds minSize maxSize datasetVersionNumber versionNumber overridePublic"
+    ).split()
+}
 _FLAGS = re.compile(r"(is|enable)[A-Z]\w*|deleteOldVersions|fineTunable|overridePublic|raw")
 # Fields that the old clients read from every row of a list.
 _ROWS: dict[str, dict[str, Any]] = {
     "datasets": {"files": [], "versions": [], "voteCount": 0, "usabilityRating": 0.0},
     "kernels": {"lastRunTime": None},
 }
-_ANSWERS: dict[str, dict[str, Any]] = {"ListDatasetFiles": {"errorMessage": ""}}
+_ANSWERS: dict[str, dict[str, Any]] = {
+    "ListDatasetFiles": {"errorMessage": ""},
+    "GetKernelSessionStatus": {"failureMessage": None},
+}
 
 
 @dataclass(frozen=True)
@@ -182,24 +191,23 @@ async def _read_fields(request: Request, route: RestRoute, values: dict[str, str
     body = _read_body(request.headers.get("content-type", ""), await request.body())
     if route.body_field:
         body = {route.body_field: body}
-    query = {k: v for k, v in request.query_params.items() if v}
+    given = ((k, v) for k, v in request.query_params.items() if v not in ("", "None"))
+    query = {_NAMES.get(k.lower(), k): v for k, v in given}
     return _to_rpc({**query, **body, **values})
 
 
 def _read_body(kind: str, content: bytes) -> dict[str, Any]:
     """Return the fields of a JSON object or of a form. Raises Refused."""
-    if not content:
-        return {}
-    if kind.startswith("application/x-www-form-urlencoded"):
-        return dict(parse_qsl(content.decode()))
-    if kind.startswith("multipart/form-data"):
-        return _read_form(f"Content-Type: {kind}\r\n\r\n".encode() + content)
     try:
-        fields = json.loads(content)
-    except ValueError as e:
-        raise Refused(400, f"The request body is not valid JSON: {e}") from e
-    if not isinstance(fields, dict):
-        raise Refused(400, "The request body is not valid JSON: an object is expected")
+        if kind.startswith("application/x-www-form-urlencoded"):
+            return dict(parse_qsl(content.decode()))
+        if kind.startswith("multipart/form-data"):
+            return _read_form(f"Content-Type: {kind}\r\n\r\n".encode() + content)
+        fields = json.loads(content or b"{}")
+        if not isinstance(fields, dict):
+            raise ValueError("an object is expected")
+    except (ValueError, RecursionError) as e:
+        raise Refused(400, f"The request body is neither a JSON object nor a form: {e}") from e
     return fields
 
 
@@ -216,7 +224,7 @@ def _read_form(content: bytes) -> dict[str, Any]:
 def _to_rpc(value: Any, name: str = "") -> Any:
     """Return a value as the RPC methods expect it: flags are booleans, enums in capitals."""
     if isinstance(value, dict) and name != "updateMask":
-        return {_NAMES.get(k, k): _to_rpc(v, k) for k, v in value.items()}
+        return {k: _to_rpc(v, k) for k, v in value.items()}
     if isinstance(value, dict):
         return ",".join(value.get("paths", []))
     if isinstance(value, list):

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .rpc import Fields, Row, Service, page
+from .rpc import Fields, Row, Service, need, page
 
 _DATES = {"DATE_CREATED": "createTime", "DATE_UPDATED": "updateTime", "LAST_VIEWED": "updateTime"}
 _EVERYTHING = 1000  # rows that one list gives
@@ -37,11 +37,17 @@ class SearchService(Service):
             return [_document("USER", id=1, slug=self.user, title=self.user, owner=self.user)]
         if kind not in _SEARCHES:
             return []
-        method, key, asked, to_document = _SEARCHES[kind]
-        call = self.services[kind].method(method)
-        wanted = {k: v.format(query=query, user=self.user) for k, v in asked.items()}
-        rows = call(Fields({**wanted, "pageSize": _EVERYTHING}))[key] if call else []
-        return [to_document(row) for row in rows]
+        method, key, to_document = _SEARCHES[kind]
+        call = need(self.services[kind].method(method), f"The sandbox has no {method}.")
+        asked: Row = {
+            **dict.fromkeys(("search", "searchQuery"), query),
+            "group": "DATASET_SELECTION_GROUP_ALL" if kind == "DATASET" else "",
+            "pageSize": _EVERYTHING,
+        }
+        # Kaggle lists a user's private models only when the request names the user.
+        requests = [asked, {**asked, "owner": self.user}] if kind == "MODEL" else [asked]
+        rows = {row["id"]: row for fields in requests for row in call(Fields(fields))[key]}
+        return [to_document(row) for row in rows.values()]
 
 
 def _document(
@@ -102,16 +108,11 @@ def _topic(row: Row) -> Row:
     return _document("TOPIC", id=row["id"], title=row["title"], **facts)
 
 
-# Document type -> (method that lists them, its list, the fields of the request, document of a row)
-_SEARCHES: dict[str, tuple[str, str, dict[str, str], Callable[[Row], Row]]] = {
-    "COMPETITION": ("ListCompetitions", "competitions", {"search": "{query}"}, _competition),
-    "DATASET": (
-        "ListDatasets",
-        "datasets",
-        {"search": "{query}", "group": "DATASET_SELECTION_GROUP_ALL"},
-        _owned("DATASET", "lastUpdated"),
-    ),
-    "KERNEL": ("ListKernels", "kernels", {"search": "{query}"}, _owned("KERNEL", "lastRunTime")),
-    "MODEL": ("ListModels", "models", {"search": "{query}"}, _owned("MODEL", "updateTime")),
-    "TOPIC": ("ListTopics", "topics", {"searchQuery": "{query}"}, _topic),
+# Document type -> (method that lists them, its list, function that makes a document of a row)
+_SEARCHES: dict[str, tuple[str, str, Callable[[Row], Row]]] = {
+    "COMPETITION": ("ListCompetitions", "competitions", _competition),
+    "DATASET": ("ListDatasets", "datasets", _owned("DATASET", "lastUpdated")),
+    "KERNEL": ("ListKernels", "kernels", _owned("KERNEL", "lastRunTime")),
+    "MODEL": ("ListModels", "models", _owned("MODEL", "updateTime")),
+    "TOPIC": ("ListTopics", "topics", _topic),
 }
