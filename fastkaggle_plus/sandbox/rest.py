@@ -3,81 +3,16 @@
 import email
 import json
 import re
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import compile_path
 
 from .fault_middleware import App, Message, Receive, Scope, Send
+from .rest_routes import RestRoute, find_route
 from .rpc import Refused, error_response
 
-# For each service: verb, path, RPC method. `< x`: the body is the field x of the request.
-# `> x`: the answer is the field x alone.
-_OF_MODEL, _OF_VARIATION = "{ownerSlug}/{modelSlug}", "{framework}/{instanceSlug}"
-_TABLES = {
-    "competitions.CompetitionApiService": """
-        GET competitions/list ListCompetitions > competitions
-        GET competitions/data/list/{competitionName} ListDataFiles
-        GET competitions/data/download-all/{competitionName} DownloadDataFiles
-        GET competitions/data/download/{competitionName}/{fileName:path} DownloadDataFile
-        GET competitions/{competitionName}/leaderboard/download DownloadLeaderboard
-        GET competitions/{competitionName}/leaderboard/view GetLeaderboard
-        GET competitions/submissions/list/{competitionName} ListSubmissions > submissions
-        POST competitions/submissions/get/{ref} GetSubmission
-        POST competitions/submission-url StartSubmissionUpload
-        POST competitions/{competitionName}/submissions/url/{contentLength}/{lastModifiedDateUtc} \
-            StartSubmissionUpload
-        POST competitions/submissions/submit/{competitionName} CreateSubmission
-        POST competitions/submissions/submit-notebook/{competitionName} CreateCodeSubmission
-        """,
-    "datasets.DatasetApiService": """
-        GET datasets/list ListDatasets > datasets
-        GET datasets/list/{ownerSlug}/{datasetSlug} ListDatasetFiles
-        GET datasets/view/{ownerSlug}/{datasetSlug} GetDataset
-        GET datasets/status/{ownerSlug}/{datasetSlug} GetDatasetStatus > status
-        GET datasets/metadata/{ownerSlug}/{datasetSlug} GetDatasetMetadata
-        POST datasets/metadata/{ownerSlug}/{datasetSlug} UpdateDatasetMetadata < settings
-        GET datasets/download/{ownerSlug}/{datasetSlug} DownloadDataset
-        GET datasets/download/{ownerSlug}/{datasetSlug}/{fileName:path} DownloadDataset
-        GET datasets/download-raw/{ownerSlug}/{datasetSlug}/{fileName:path} DownloadDatasetRaw
-        POST datasets/create/new CreateDataset
-        POST datasets/create/version/{ownerSlug}/{datasetSlug} CreateDatasetVersion < body
-        POST datasets/create/version/{id} CreateDatasetVersionById < body
-        POST dataset/{ownerSlug}/{datasetSlug}/delete DeleteDataset
-        """,
-    "kernels.KernelsApiService": """
-        GET kernels/list ListKernels > kernels
-        GET kernels/files ListKernelFiles
-        GET kernels/output ListKernelSessionOutput
-        GET kernels/output/download/{ownerSlug}/{kernelSlug} DownloadKernelOutput
-        GET kernels/output/download/{ownerSlug}/{kernelSlug}/{filePath:path} DownloadKernelOutput
-        GET kernels/pull GetKernel
-        POST kernels/push SaveKernel
-        GET kernels/status GetKernelSessionStatus
-        """,
-    "models.ModelApiService": """
-        GET models/list ListModels
-        POST models/create/new CreateModel
-        GET models/MODEL/get GetModel
-        POST models/MODEL/update UpdateModel
-        POST models/MODEL/delete DeleteModel
-        POST models/MODEL/create/instance CreateModelInstance < body
-        GET models/MODEL/VARIATION/get GetModelInstance
-        GET models/MODEL/VARIATION/files ListModelInstanceVersionFiles
-        POST models/MODEL/VARIATION/update UpdateModelInstance
-        POST models/MODEL/VARIATION/delete DeleteModelInstance
-        POST models/MODEL/VARIATION/create/version CreateModelInstanceVersion < body
-        GET models/MODEL/VARIATION/{versionNumber}/files ListModelInstanceVersionFiles
-        GET models/MODEL/VARIATION/{versionNumber}/download DownloadModelInstanceVersion
-        GET models/MODEL/VARIATION/{versionNumber}/download/{path:path} DownloadModelInstanceVersion
-        POST models/MODEL/VARIATION/{versionNumber}/delete DeleteModelInstanceVersion
-        """,
-    "blobs.BlobApiService": "POST blobs/upload StartBlobUpload",
-    "admin.InboxFileService": "POST inbox/files/create CreateInboxFile",
-}
 # The names in a query are read without their case: kaggle 1.7 writes all in small letters.
 _NAMES = {
     name.lower(): name
@@ -87,43 +22,20 @@ _NAMES = {
     ).split()
 }
 _FLAGS = re.compile(r"(is|enable)[A-Z]\w*|deleteOldVersions|fineTunable|overridePublic|raw")
-# Fields that the old clients read from every row of a list.
-_ROWS: dict[str, dict[str, Any]] = {
-    "datasets": {"files": [], "versions": [], "voteCount": 0, "usabilityRating": 0.0},
-    "kernels": {"lastRunTime": None},
+# Fields that the old clients read from the rows of a list, and from other answers.
+_ROWS: dict[str, tuple[str, dict[str, Any]]] = {
+    "GetLeaderboard": ("submissions", {"teamNameNullable": None}),
+    "ListDatasets": (
+        "datasets",
+        {"files": [], "versions": [], "voteCount": 0, "usabilityRating": 0.0},
+    ),
+    "ListKernels": ("kernels", {"lastRunTime": None}),
+    "ListSubmissions": ("submissions", {}),
 }
 _ANSWERS: dict[str, dict[str, Any]] = {
     "ListDatasetFiles": {"errorMessage": ""},
     "GetKernelSessionStatus": {"failureMessage": None},
 }
-
-
-@dataclass(frozen=True)
-class RestRoute:
-    """One REST route and the RPC method that answers it."""
-
-    verb: str
-    pattern: re.Pattern[str]
-    service: str
-    method: str
-    body_field: str = ""  # the field of the RPC request that holds the body
-    answer_field: str = ""  # the field of the RPC answer that is the whole REST answer
-
-
-def _read_tables() -> list[RestRoute]:
-    routes = []
-    for service, table in _TABLES.items():
-        for line in table.strip().splitlines():
-            verb, path, method, *more = line.split()
-            path = path.replace("MODEL", _OF_MODEL).replace("VARIATION", _OF_VARIATION)
-            pattern = compile_path(f"/api/v1/{path}")[0]
-            fields = dict(zip(more[::2], more[1::2], strict=True))
-            inside, alone = fields.get("<", ""), fields.get(">", "")
-            routes.append(RestRoute(verb, pattern, service, method, inside, alone))
-    return routes
-
-
-_ROUTES = _read_tables()
 
 
 class RestMiddleware:
@@ -133,7 +45,7 @@ class RestMiddleware:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        route, values = _find(scope) if scope["type"] == "http" else (None, {})
+        route, values = find_route(scope.get("method", ""), scope.get("path", ""))
         if route is None:
             return await self.app(scope, receive, send)
         request = Request(scope, receive)
@@ -141,6 +53,8 @@ class RestMiddleware:
             fields = await _read_fields(request, route, values)
         except Refused as e:
             return await error_response(e.status, str(e))(scope, receive, send)
+        except ClientDisconnect:
+            return await Response(status_code=400)(scope, receive, send)
         body = json.dumps(fields).encode()
         path = f"/api/v1/{route.service}/{route.method}"
         kept = [(k, v) for k, v in scope["headers"] if not k.startswith(b"content-")]
@@ -173,17 +87,15 @@ class _Answer:
         if self._start is None:
             return await self._send(message)
         self._body += message.get("body", b"")
-        if not message.get("more_body"):
-            response: Response = JSONResponse(_rest_answer(self._route, json.loads(self._body)))
-            await response(self._scope, self._receive, self._send)
-
-
-def _find(scope: Scope) -> tuple[RestRoute | None, dict[str, str]]:
-    verb = "GET" if scope["method"] == "HEAD" else scope["method"]
-    for route in _ROUTES:
-        if route.verb == verb and (found := route.pattern.fullmatch(scope["path"])):
-            return route, found.groupdict()
-    return None, {}
+        if message.get("more_body"):
+            return
+        try:
+            answer = JSONResponse(_rest_answer(self._route, json.loads(self._body)))
+        except (ValueError, KeyError):  # a fault has changed the answer
+            await self._send(self._start)
+            await self._send({**message, "body": self._body})
+        else:
+            await answer(self._scope, self._receive, self._send)
 
 
 async def _read_fields(request: Request, route: RestRoute, values: dict[str, str]) -> Any:
@@ -239,12 +151,10 @@ def _to_rpc(value: Any, name: str = "") -> Any:
 def _rest_answer(route: RestRoute, answer: dict[str, Any]) -> Any:
     """Return an answer as the old clients expect it: states in small letters, lists alone."""
     answer = _lower_status({**_ANSWERS.get(route.method, {}), **answer})
-    if not route.answer_field:
-        return answer
-    content = answer[route.answer_field]
-    if isinstance(content, str):
-        return content
-    return [_lower_status({**_ROWS.get(route.answer_field, {}), **row}) for row in content]
+    if route.method in _ROWS:
+        name, known = _ROWS[route.method]
+        answer[name] = [_lower_status({**known, **row}) for row in answer[name]]
+    return answer[route.answer_field] if route.answer_field else answer
 
 
 def _lower_status(row: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The common form of all services: RPC methods by name, checked request fields, pages, refusals."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -33,6 +33,13 @@ class Fields(Row):
     """The fields of one request. A value of the wrong type is refused before anything is stored."""
 
     root = ""  # the server's URL as the client wrote it; right with and without a proxy
+    user = ""  # who sent the request; "" for a client without credentials
+
+    def replaced(self, values: Mapping[str, Any]) -> "Fields":
+        """Return this request with other values of some fields."""
+        copy = Fields({**self, **values})
+        copy.root, copy.user = self.root, self.user
+        return copy
 
     def text(self, name: str, default: str = "") -> str:
         """Return a field that is text."""

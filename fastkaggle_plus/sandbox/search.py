@@ -20,7 +20,13 @@ class SearchService(Service):
         filters = fields.inner("filters")
         kinds = filters.texts("documentTypes") or list(_SEARCHES)
         query = filters.text("query").strip()
-        found = [row for kind in kinds for row in self._search(kind.upper(), query)]
+        asked = fields.replaced(
+            {
+                **dict.fromkeys(("search", "searchQuery"), query),
+                **{"group": "", "pageToken": "", "pageSize": _EVERYTHING},
+            }
+        )
+        found = [row for kind in kinds for row in self._search(kind.upper(), asked)]
         if filters.text("listType") == "API_LIST_TYPE_YOUR_WORK":
             found = [r for r in found if r["ownerUser"]["userName"].lower() == self.user.lower()]
         wanted = filters.enum("privacy")
@@ -31,22 +37,20 @@ class SearchService(Service):
             found.sort(key=lambda r: r.get(column, ""), reverse=True)
         return {**page("documents", found, fields), "totalDocuments": len(found)}
 
-    def _search(self, kind: str, query: str) -> list[Row]:
+    def _search(self, kind: str, asked: Fields) -> list[Row]:
         """Return the documents of one kind that match a query; none of an unknown kind."""
-        if kind == "USER" and query.lower() in self.user.lower():
+        if kind == "USER" and asked.text("search").lower() in self.user.lower():
             return [_document("USER", id=1, slug=self.user, title=self.user, owner=self.user)]
         if kind not in _SEARCHES:
             return []
         method, key, to_document = _SEARCHES[kind]
         call = need(self.services[kind].method(method), f"The sandbox has no {method}.")
-        asked: Row = {
-            **dict.fromkeys(("search", "searchQuery"), query),
-            "group": "DATASET_SELECTION_GROUP_ALL" if kind == "DATASET" else "",
-            "pageSize": _EVERYTHING,
-        }
-        # Kaggle lists a user's private models only when the request names the user.
-        requests = [asked, {**asked, "owner": self.user}] if kind == "MODEL" else [asked]
-        rows = {row["id"]: row for fields in requests for row in call(Fields(fields))[key]}
+        requests = [asked]
+        if kind == "DATASET":
+            requests = [asked.replaced({"group": "DATASET_SELECTION_GROUP_ALL"})]
+        elif kind == "MODEL":  # a user's private models are listed only by their owner's name
+            requests.append(asked.replaced({"owner": self.user}))
+        rows = {row["id"]: row for fields in requests for row in call(fields)[key]}
         return [to_document(row) for row in rows.values()]
 
 

@@ -127,7 +127,7 @@ def _make_model(box) -> None:
         "StartBlobUpload", service="blobs.BlobApiService", name="weights.bin", contentLength=1
     )
     requests.put(opened.json()["createUrl"], data=b"w", timeout=20).raise_for_status()
-    facts = {"ownerSlug": "kaggler", "slug": "my-net", "title": "My net", "isPrivate": False}
+    facts = {"ownerSlug": "kaggler", "slug": "my-net", "title": "My net", "isPrivate": True}
     call("CreateModel", service=service, **facts).raise_for_status()
     body = {
         "instanceSlug": "small",

@@ -1,7 +1,5 @@
 """The REST routes of kaggle before 1.8, asked exactly as those clients ask."""
 
-import json
-
 import pytest
 import requests
 
@@ -165,6 +163,11 @@ def test_a_broken_body_is_refused(rest, content):
 def test_faults_reach_the_rest_routes(rest, box):
     box.faults.set("429:CreateSubmission:nth=1")
     sent = rest.post("/competitions/submissions/submit/toy", data={"blobFileTokens": "x"})
-    assert sent.status_code == 429
-    assert rest.get("/competitions/list").status_code == 200
-    assert json.loads(sent.text)["code"] == 429
+    assert sent.status_code == 429 and sent.json()["code"] == 429
+    box.faults.set("truncate-silently:ListDataFiles:nth=1")
+    with pytest.raises(ValueError):
+        rest.get("/competitions/data/list/toy").json()
+    box.faults.set("drop-before:ListDataFiles:nth=1")
+    with pytest.raises(requests.ConnectionError):
+        rest.get("/competitions/data/list/toy")
+    assert rest.get("/competitions/data/list/toy").status_code == 200

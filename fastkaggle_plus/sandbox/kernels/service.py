@@ -175,7 +175,7 @@ class KernelService(Service):
 
     def find(self, fields: Fields) -> Row:
         """Return the kernel of a request that names ownerSlug and kernelSlug. Raises Refused."""
-        return self._kernel(Fields({**fields, "userName": fields.text("ownerSlug")}))
+        return self._kernel(fields.replaced({"userName": fields.text("ownerSlug")}))
 
     def _kernel(self, fields: Fields) -> Row:
         found = self.sessions.store.find(fields.text("userName"), fields.text("kernelSlug"))
