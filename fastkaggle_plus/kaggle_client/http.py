@@ -100,12 +100,15 @@ def retry_read(
 
 
 def is_transient(e: Exception) -> bool:
-    """Say whether the same request may work in a moment: lost connection, timeout, 429, 5xx."""
+    """Say whether the same request may work in a moment: lost connection, timeout, 429, 5xx.
+
+    A 501 is final: the service has no such endpoint.
+    """
     if isinstance(e, requests.exceptions.SSLError):
         return False
     if isinstance(e, requests.HTTPError):
         status = status_of(e) or 0
-        return status in (408, 425, 429) or status >= 500
+        return status in (408, 425, 429) or (status >= 500 and status != 501)
     return isinstance(e, LOST_CONNECTION)
 
 

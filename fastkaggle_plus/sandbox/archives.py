@@ -2,19 +2,22 @@
 
 import gzip
 import hashlib
+import os
 import secrets
 import shutil
 import stat
 import tarfile
+import time
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 LIMIT_BYTES = 20 << 30  # unpacked size of one archive
+LINK_LIFE_S = 3600  # how long a link to a file is valid
 _CHUNK = 1 << 20
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-_COMPRESSED = (".jpg", ".jpeg", ".png", ".zip", ".gz")
+_COMPRESSED = (".jpg", ".jpeg", ".png", ".zip", ".gz", ".7z", ".npz", ".parquet")
 _SUFFIXES = (".zip", ".tar.gz", ".tgz", ".tar")
 
 
@@ -27,17 +30,33 @@ def pack(
     files: Mapping[str, Path],  # name in the archive -> file
     name: str,  # *.zip or *.tar.gz
 ) -> Path:
-    """Return an archive of the files. It is made once, and the same files give the same bytes."""
+    """Return an archive of the files. The same files give the same bytes and the same date."""
     stats = [f"{n} {f.stat().st_size} {f.stat().st_mtime_ns}" for n, f in files.items()]
     fingerprint = hashlib.sha256("\n".join(stats).encode()).hexdigest()[:16]
     made = cache / fingerprint / name
     if not made.exists():
+        remove_unused(cache)
         made.parent.mkdir(parents=True, exist_ok=True)
         part = made.with_suffix(f".{secrets.token_hex(4)}.part")
         write = _write_zip if name.endswith(".zip") else _write_tar
         write(part, files)
+        newest = max((f.stat().st_mtime_ns for f in files.values()), default=0)
+        os.utime(part, ns=(newest, newest))
         part.replace(made)
+    os.utime(made.parent)  # the time of its last use
     return made
+
+
+def remove_unused(cache: Path, *, after_s: float = 2 * LINK_LIFE_S) -> None:
+    """Delete the archives that were last used so long ago that no link to them is valid."""
+    for folder in cache.glob("*"):
+        if time.time() - folder.stat().st_mtime > after_s:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def is_compressed(file: Path) -> bool:
+    """Say whether a file's name says that it is compressed."""
+    return file.suffix.lower() in _COMPRESSED
 
 
 def unpacked_name(name: str) -> str:
@@ -111,8 +130,7 @@ def _write_zip(part: Path, files: Mapping[str, Path]) -> None:
     with zipfile.ZipFile(part, "w") as z:
         for name, file in files.items():
             info = zipfile.ZipInfo(name, _EPOCH)
-            is_compressed = file.suffix.lower() in _COMPRESSED
-            info.compress_type = zipfile.ZIP_STORED if is_compressed else zipfile.ZIP_DEFLATED
+            info.compress_type = zipfile.ZIP_STORED if is_compressed(file) else zipfile.ZIP_DEFLATED
             info.external_attr = 0o644 << 16
             with z.open(info, "w", force_zip64=True) as out, file.open("rb") as f:
                 shutil.copyfileobj(f, out, _CHUNK)

@@ -50,7 +50,7 @@ class Account(Service):
     def accepts(self, token: str) -> bool:
         """Say whether an access token is valid."""
         stored = {r["token"]: bool(r["good"]) for r in self.state.rows("select * from tokens")}
-        known = {self.token: True, **stored}
+        known = {**stored, self.token: True}
         return any(_is_same(token, other) and is_good for other, is_good in known.items())
 
     def rpc_hello(self, fields: Fields) -> Row:
@@ -77,14 +77,21 @@ class Account(Service):
             raise Refused(401, "The code is not valid.")
         return {
             "accessToken": self._new_token(),
-            "refreshToken": self.token,
+            "refreshToken": self._new_token(),
             "tokenType": "Bearer",
             "expiresIn": _TOKEN_LIFE_S,
             **self._owner(),
         }
 
     def rpc_expire_api_token(self, fields: Fields) -> Row:
-        self._store(fields.text("token"), is_good=False)
+        token = fields.text("token")
+        if _is_same(token, self.token):
+            raise Refused(
+                400,
+                "This is the sandbox's own token, which all its clients use. "
+                "To change it, start the sandbox with another --token.",
+            )
+        self._store(token, is_good=False)
         return {}
 
     def _owner(self) -> Row:

@@ -1,18 +1,15 @@
 """The competition endpoints: the RPC methods of CompetitionApiService."""
 
-import csv
-import hashlib
-import io
-import zipfile
 from dataclasses import dataclass
 
 from starlette.responses import Response
 
 from .bundles import Bundle
 from .kernels.code_submissions import CodeSubmissions
+from .leaderboard_file import number_of, score_text, team_id, zipped_leaderboard
 from .limits import daily_submissions
 from .listing import count_by_extension, file_rows, list_folder
-from .rpc import Fields, Refused, Row, Service, need, page, timestamp
+from .rpc import Fields, Refused, Row, Service, need, now, page, public_read, timestamp
 from .submissions import Submissions, deadline, is_over
 from .transfers import Transfers
 
@@ -58,56 +55,53 @@ class CompetitionService(Service):
     def rpc_get_competition_data_files_summary(self, fields: Fields) -> Row:
         return count_by_extension(self._bundle(fields).files)
 
+    @public_read
     def rpc_list_competition_pages(self, fields: Fields) -> Row:
-        bundle = self._bundle(fields)
+        bundle, wanted = self._bundle(fields), fields.text("pageName").lower()
+        sizes = [f"- {r['name']}: {r['totalBytes']} bytes" for r in file_rows(bundle.files)]
         pages = {
             "Description": bundle.comp.title or bundle.slug,
             "Evaluation": f"Submissions are scored by {bundle.comp.metric}.",
-            "Rules": "This is a rehearsal: there are no prizes.",
+            "Timeline": f"The last day is {deadline(bundle):%Y-%m-%d}.",
+            "data-description": "\n".join(sizes),
+            "rules": "This is a rehearsal: there are no prizes.",
         }
         rows = [
             {"name": k, "content": v, "isPublished": True, "mimeType": "text/markdown"}
             for k, v in pages.items()
-            if fields.get("pageName", k) == k
+            if wanted in ("", k.lower())
         ]
         return {"pages": rows}
 
     def rpc_download_data_file(self, fields: Fields) -> Response:
         bundle = self._bundle(fields, to="download")
         return self.transfers.redirect_to_one(
-            fields, bundle.files, fields.text("fileName"), where=bundle.slug
+            fields, bundle.files, fields.text("fileName"), where=bundle.slug, zips_large=True
         )
 
     def rpc_download_data_files(self, fields: Fields) -> Response:
         return self.transfers.redirect_to_all(fields, self._bundle(fields, to="download").files)
 
     def rpc_get_leaderboard(self, fields: Fields) -> Row:
+        bundle = self._bundle(fields)
         rows = [
             {
-                "teamId": _number_of(r["team"]),
+                "teamId": team_id(r),
                 "teamName": r["team"],
                 "submissionDate": r["date"],
                 "score": score_text(r["score"]),
             }
-            for r in self._standings(
-                self._bundle(fields), public=bool(fields.get("overridePublic"))
-            )
+            for r in self._standings(bundle, public=bool(fields.get("overridePublic")))
         ]
         return page("submissions", rows, fields)
 
     def rpc_download_leaderboard(self, fields: Fields) -> Response:
-        bundle, text, packed = self._bundle(fields), io.StringIO(), io.BytesIO()
-        rows = csv.writer(text, lineterminator="\n")
-        rows.writerow(["Rank", "TeamId", "TeamName", "LastSubmissionDate", "Score"])
+        bundle = self._bundle(fields)
         standings = self._standings(bundle, public=bool(fields.get("overridePublic")))
-        for rank, r in enumerate(standings, 1):
-            team = r["team"]
-            rows.writerow([rank, _number_of(team), team, r["date"], score_text(r["score"])])
         name = f"{bundle.slug}-{'private' if is_over(bundle) else 'public'}leaderboard"
-        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as z:
-            z.writestr(f"{name}.csv", text.getvalue())
+        content = zipped_leaderboard(f"{name}-{now()[:19]}.csv", standings, self.user)
         headers = {"Content-Disposition": f'attachment; filename="{name}.zip"'}
-        return Response(packed.getvalue(), media_type="application/zip", headers=headers)
+        return Response(content, media_type="application/zip", headers=headers)
 
     def rpc_start_submission_upload(self, fields: Fields) -> Row:
         bundle = self._bundle(fields, to="submit")
@@ -159,12 +153,11 @@ class CompetitionService(Service):
 
     def rpc_list_team_public_submissions(self, fields: Fields) -> Row:
         team = fields.number("teamId")
-        standings = [self.submissions.standings(slug) for slug in self.bundles]
         rows = [
             {"id": r["ref"], "dateSubmitted": r["date"], "publicScore": score_text(r["score"])}
-            for entries in standings
-            for r in entries
-            if _number_of(r["team"]) == team
+            for slug in self.bundles
+            for r in self.submissions.standings(slug)
+            if team_id(r) == team
         ]
         return {"submissions": rows}
 
@@ -201,7 +194,7 @@ class CompetitionService(Service):
         comp, url = bundle.comp, f"https://www.kaggle.com/competitions/{bundle.slug}"
         standings = self._standings(bundle)
         facts = {
-            "id": _number_of(bundle.slug),
+            "id": number_of(bundle.slug),
             "ref": url,
             "url": url,
             "title": comp.title or bundle.slug,
@@ -242,11 +235,6 @@ class CompetitionService(Service):
         }
 
 
-def score_text(score: float | None) -> str:
-    """Return a score with five decimals, as Kaggle writes it; '' for no score."""
-    return "" if score is None else f"{score:.5f}"
-
-
 def visible_scores(bundle: Bundle, r: Row) -> tuple[str, str]:
     """Return the public and private score that a competitor may see of a submission."""
     if r["status"] != "COMPLETE":
@@ -263,8 +251,3 @@ def own_rank(standings: list[Row]) -> int | None:
 def _submitted(bundle: Bundle, ref: int) -> Row:
     title = bundle.comp.title or bundle.slug
     return {"message": f"Successfully submitted to {title}", "ref": ref}
-
-
-def _number_of(name: str) -> int:
-    """Return a number for a name that is the same in every run."""
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") >> 1

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from starlette.responses import Response
 
+from .licenses import license_errors
 from .listing import count_by_extension, file_rows, list_folder
-from .rpc import Fields, Rejected, Row, need, page
+from .rpc import Fields, Rejected, Row, need, page, public_read
 from .versioned_service import VERSION_PATTERN, VersionedService, owner_of, slug_of
 
 KIND = "datasets"
@@ -39,6 +40,7 @@ class DatasetService(VersionedService):
     """The methods of DatasetApiService."""
 
     kind, noun, version_field = KIND, "dataset", "datasetVersionNumber"
+    zips_large = True
 
     def folder(self, handle: str) -> Path | None:
         """Return the folder of owner/slug or owner/slug/version; None if it is not ready."""
@@ -48,9 +50,17 @@ class DatasetService(VersionedService):
     def rejection(self, error: Rejected) -> Row:
         return {"status": "error", "error": str(error), "invalidTags": []}
 
+    @public_read
     def rpc_list_datasets(self, fields: Fields) -> Row:
-        shown = _GROUPS.get(fields.enum("group", "DATASET_SELECTION_GROUP_") or "PUBLIC", ())
-        found = [d for d in self.versions.items(KIND) if d["facts"]["isPrivate"] in shown]
+        group = fields.enum("group", "DATASET_SELECTION_GROUP_") or "PUBLIC"
+        shown = _GROUPS.get(group, ())
+        found = [
+            d
+            for d in self.versions.items(KIND)
+            if d["facts"]["isPrivate"] in shown and self.is_visible(d, fields)
+        ]
+        if group.startswith("MY"):
+            found = [d for d in found if self.is_own(owner_of(d), fields)]
         rows = [self._facts(d) for d in found if self._matches(d, fields)]
         low, high = fields.number("minSize"), fields.number("maxSize")
         rows = [r for r in rows if low <= r["totalBytes"] <= (high or r["totalBytes"])]
@@ -58,6 +68,7 @@ class DatasetService(VersionedService):
             rows.sort(key=lambda r: r[column], reverse=True)
         return page("datasets", rows, fields)
 
+    @public_read
     def rpc_get_dataset(self, fields: Fields) -> Row:
         item = self.find(fields)
         versions = [
@@ -76,6 +87,7 @@ class DatasetService(VersionedService):
             facts["thumbnailImageUrl"] = self.transfers.link(fields, file, "thumbnail")
         return facts
 
+    @public_read
     def rpc_list_dataset_files(self, fields: Fields) -> Row:
         item = self.find(fields)
         number, current = self.number(item, fields), self.versions.current(item)
@@ -83,13 +95,16 @@ class DatasetService(VersionedService):
             return {"datasetFiles": [], "errorMessage": current["error"], "nextPageToken": ""}
         return page("datasetFiles", self._files(item, number), fields)
 
+    @public_read
     def rpc_list_tree_dataset_files(self, fields: Fields) -> Row:
         item = self.find(fields)
         return list_folder(self.files(item, fields), fields, must_exist=item["handle"])
 
+    @public_read
     def rpc_get_dataset_files_summary(self, fields: Fields) -> Row:
         return count_by_extension(self.files(self.find(fields), fields))
 
+    @public_read
     def rpc_get_dataset_metadata(self, fields: Fields) -> Row:
         item = self.find(fields)
         facts = item["facts"]
@@ -118,6 +133,8 @@ class DatasetService(VersionedService):
         errors += _subtitle_errors(settings)
         if len(licenses) > 1:
             errors.append("Please specify exactly one license.")
+        elif licenses:
+            errors += license_errors(Fields(licenses[0]).text("name"))
         errors = errors or self._taken_errors(title, id=item["id"])
         image = settings.inner("image").text("token")
         if image and not self.transfers.use_upload(image):
@@ -136,6 +153,7 @@ class DatasetService(VersionedService):
         self.versions.change(item, {**facts, "isPrivate": bool(settings.get("isPrivate", False))})
         return {"errors": []}
 
+    @public_read
     def rpc_download_dataset(self, fields: Fields) -> Response:
         name = fields.text("fileName")
         return self.download(self.find(fields), fields, name=name, archive="archive.zip")
@@ -152,7 +170,7 @@ class DatasetService(VersionedService):
         self.need_own(owner)
         handle = f"{owner}/{slug}".lower()
         errors = _name_errors("slug", slug) + _name_errors("title", title)
-        errors += _subtitle_errors(fields)
+        errors += _subtitle_errors(fields) + license_errors(fields.text("licenseName"))
         if errors := errors or self._taken_errors(title, handle=handle):
             raise Rejected(" ".join(errors))
         facts = {
@@ -172,6 +190,7 @@ class DatasetService(VersionedService):
         item = need(self.versions.item_by_id(KIND, id), f"Dataset {id} was not found.")
         return self._add_version(item, fields.inner("body"))
 
+    @public_read
     def rpc_get_dataset_status(self, fields: Fields) -> Row:
         return {"status": self.versions.all(self.find(fields))[0]["status"]}
 

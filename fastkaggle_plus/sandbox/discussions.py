@@ -1,4 +1,4 @@
-"""The discussion endpoints: forums, topics and messages. Nobody writes here but the bundles."""
+"""The discussion endpoints: forums, topics and messages. Only a bundle can add to them."""
 
 import hashlib
 from collections.abc import Callable, Sequence

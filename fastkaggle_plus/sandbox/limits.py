@@ -1,4 +1,4 @@
-"""The limits of an account: submissions a day, kernel sessions, accelerator hours, run time."""
+"""The limits of an account: submissions a day, kernel sessions, accelerator hours, sizes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,15 +9,19 @@ from ..competition import Competition
 
 @dataclass(frozen=True)
 class Limits:
-    """The limits on kernels: as on Kaggle, but with few accelerator hours, to test their end."""
+    """The limits on kernels and downloads, by default as on Kaggle."""
 
     # at the same time; "" is a session without an accelerator
     sessions: Mapping[str, int] = field(default_factory=lambda: {"": 5, "gpu": 2, "tpu": 1})
     # a week
-    quota_s: Mapping[str, float] = field(default_factory=lambda: {"gpu": 3600.0, "tpu": 1800.0})
+    quota_s: Mapping[str, float] = field(
+        default_factory=lambda: {"gpu": 30 * 3600.0, "tpu": 20 * 3600.0}
+    )
     session_s: float = 12 * 3600  # the longest run
     rerun_s: float = 9 * 3600  # the longest scoring run
     layout: str = "2026"  # of /kaggle/input: 2026 | 2022
+    # A larger file, downloaded alone, arrives in a zip. Kaggle does not publish its value.
+    zip_above_bytes: int = 10 << 20
 
 
 @dataclass(frozen=True)

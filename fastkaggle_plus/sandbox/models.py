@@ -6,8 +6,9 @@ from pathlib import Path
 
 from starlette.responses import Response
 
+from .licenses import license_errors
 from .listing import file_rows
-from .rpc import Fields, Refused, Rejected, Row, need, page
+from .rpc import Fields, Refused, Rejected, Row, need, page, public_read
 from .versioned_service import VERSION_PATTERN, VersionedService, owner_of, slug_of
 
 MODEL = "model"  # the kind of a model, which has variations
@@ -49,15 +50,16 @@ class ModelService(VersionedService):
     def rejection(self, error: Rejected) -> Row:
         return {"error": str(error), "errorCode": error.code}
 
+    @public_read
     def rpc_list_models(self, fields: Fields) -> Row:
         owner, words = fields.text("owner").lower(), fields.text("search").lower()
-        sees_private = owner == self.user.lower()
         found = [
             m
             for m in self.versions.items(MODEL)
             if owner in ("", owner_of(m))
             and words in f"{m['handle']} {m['facts']['title']}".lower()
-            and (sees_private or not m["facts"]["isPrivate"])
+            and self.is_visible(m, fields)
+            and (owner or not m["facts"]["isPrivate"])
         ]
         order = fields.enum("sortBy", "LIST_MODELS_ORDER_BY_")
         if order == "CREATE_TIME":
@@ -69,17 +71,20 @@ class ModelService(VersionedService):
             "totalResults": len(found),
         }
 
+    @public_read
     def rpc_get_model(self, fields: Fields) -> Row:
         return self._model(self.find(fields))
 
     def rpc_create_model(self, fields: Fields) -> Row:
         owner, slug, title = fields.text("ownerSlug"), fields.text("slug"), fields.text("title")
         self.need_own(owner)
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,49}", slug):
-            allowed = "letters, digits and hyphens only, 50 at most"
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,49}", slug):
+            allowed = "letters, digits, hyphens, points and underscores only, 50 at most"
             raise Rejected(f"The model slug {slug!r} may hold {allowed}.")
         if not title or "INSERT_" in title:
             raise Rejected("The model needs a title.")
+        if self.versions.item(MODEL, f"{owner}/{slug}"):
+            raise Rejected(f"The model slug {slug!r} is already used.", 409)
         facts = {"isPrivate": False, **_given(fields, _MODEL_FACTS)}
         return _saved(self.versions.create(MODEL, f"{owner}/{slug}", facts))
 
@@ -101,10 +106,12 @@ class ModelService(VersionedService):
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", slug):
             allowed = "letters, digits, hyphens, points and underscores only"
             raise Rejected(f"The variation {slug!r} may hold {allowed}.")
+        if errors := license_errors(body.text("licenseName")):
+            raise Rejected(errors[0])
         handle = f"{model['handle']}/{framework}/{slug}"
         facts = {**_given(body, _VARIATION_FACTS), "framework": _ENUM_NAMES[framework]}
         if self.versions.item(VARIATION, handle):
-            raise Rejected(f"A variation {slug!r} with this framework exists already.", 409)
+            raise Rejected(f"A variation {slug!r} with this framework already exists.", 409)
         notes = body.text("versionNotes")
         return _saved(self.versions.create(VARIATION, handle, facts, files=body, notes=notes))
 
@@ -113,6 +120,7 @@ class ModelService(VersionedService):
         number = self.versions.add(item, body, notes=body.text("versionNotes"))
         return _saved(item, number)
 
+    @public_read
     def rpc_get_model_instance(self, fields: Fields) -> Row:
         return self._facts(self._variation(fields))
 
@@ -135,10 +143,12 @@ class ModelService(VersionedService):
         self.versions.delete_version(item, number)
         return {}
 
+    @public_read
     def rpc_list_model_instances(self, fields: Fields) -> Row:
         rows = [self._listed_facts(i) for i in self._variations(self.find(fields))]
         return page("instances", rows, fields)
 
+    @public_read
     def rpc_list_model_instance_versions(self, fields: Fields) -> Row:
         model, item = self.find(fields), self._variation(fields)
         owner, name, _, slug = item["handle"].split("/")
@@ -161,10 +171,12 @@ class ModelService(VersionedService):
         cut = page("versions", rows, fields)
         return {"versionList": {"versions": cut["versions"]}, "nextPageToken": cut["nextPageToken"]}
 
+    @public_read
     def rpc_list_model_instance_version_files(self, fields: Fields) -> Row:
         files = self.files(self._variation(fields), fields, must_exist=True)
         return page("files", file_rows(files, "size"), fields)
 
+    @public_read
     def rpc_download_model_instance_version(self, fields: Fields) -> Response:
         name = fields.text("path")
         return self.download(self._variation(fields), fields, name=name, archive="archive.tar.gz")
@@ -182,10 +194,11 @@ class ModelService(VersionedService):
         return [i for i in self.versions.items(VARIATION) if i["handle"].startswith(start)]
 
     def _model(self, item: Row) -> Row:
+        facts = {**_MODEL_FACTS, "publishTime": item["created"], **item["facts"]}
+        if facts["isPrivate"]:  # it is not published
+            facts.pop("publishTime")
         return {
-            **_MODEL_FACTS,
-            "publishTime": item["created"],
-            **item["facts"],
+            **facts,
             "id": item["id"],
             "ref": item["handle"],
             "author": owner_of(item),

@@ -14,10 +14,11 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from .bundles import Bundle
-from .competitions import own_rank, score_text, visible_scores
+from .competitions import own_rank, visible_scores
 from .datasets import KIND
 from .kernels.sessions import KernelSessions
 from .kernels.store import ACTIVE, KernelVersion
+from .leaderboard_file import score_text
 from .rpc import Refused, Row, Service
 from .submissions import Submissions, deadline, is_over
 from .versions import Versions

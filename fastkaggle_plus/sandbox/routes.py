@@ -69,16 +69,20 @@ class RpcEndpoint:
     async def answer(self, request: Request) -> Response:
         """Answer POST /v1/SERVICE/METHOD."""
         name, method = request.path_params["service"], request.path_params["method"]
-        if f"{name}/{method}" not in OPEN_METHODS:
-            self.account.check(request.headers.get("authorization", ""))
+        service = self.services.get(name)
+        call = service.method(method) if service else None
+        header = request.headers.get("authorization", "")
+        is_public = not header and getattr(call, "is_public_read", False)
+        is_open = is_public or f"{name}/{method}" in OPEN_METHODS
+        if not is_open:
+            self.account.check(header)
         try:
             fields = await _read_fields(request)
         except ClientDisconnect:
             return Response(status_code=400)
-        service = self.services.get(name)
-        call = service.method(method) if service else None
+        fields.is_anonymous = is_open
         if service is None or call is None:
-            raise Refused(404, f"The sandbox has no endpoint {name}/{method}.")
+            raise Refused(501, f"The sandbox has no endpoint {name}/{method}.")
         try:
             answer = await run_in_threadpool(call, fields)
         except Rejected as e:
@@ -130,7 +134,11 @@ def _refused(request: Request, error: Refused) -> Response:
 
 
 def _not_found(request: Request, error: Exception) -> Response:
-    return error_response(404, f"The sandbox has nothing at {request.url.path}.")
+    path = request.url.path
+    # Of a 404, clients say that the competition or dataset was not found.
+    if path.startswith(("/v1/", "/api/")):
+        return error_response(501, f"The sandbox has no endpoint {path}.")
+    return error_response(404, f"The sandbox has nothing at {path}.")
 
 
 def _not_allowed(request: Request, error: Exception) -> Response:

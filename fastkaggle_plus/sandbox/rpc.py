@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute
 
 Row = dict[str, Any]  # a JSON object of an answer, or a row of the state
 T = TypeVar("T")
+Method = Callable[..., Any]
 _PAGE_SIZE = 20
 
 
@@ -33,12 +34,12 @@ class Fields(Row):
     """The fields of one request. A value of the wrong type is refused before anything is stored."""
 
     root = ""  # the server's URL as the client wrote it; right with and without a proxy
-    user = ""  # who sent the request; "" for a client without credentials
+    is_anonymous = False  # sent without credentials
 
     def replaced(self, values: Mapping[str, Any]) -> "Fields":
         """Return this request with other values of some fields."""
         copy = Fields({**self, **values})
-        copy.root, copy.user = self.root, self.user
+        copy.root, copy.is_anonymous = self.root, self.is_anonymous
         return copy
 
     def text(self, name: str, default: str = "") -> str:
@@ -68,6 +69,12 @@ class Fields(Row):
         if not isinstance(value, dict):
             raise Refused(400, f"{name} = {value!r} is not an object.")
         return Fields(value)
+
+
+def public_read(method: Method) -> Method:
+    """Mark an RPC method that needs no credentials. It must hide what is private."""
+    method.is_public_read = True  # type: ignore[attr-defined]
+    return method
 
 
 class Service:

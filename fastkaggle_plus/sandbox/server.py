@@ -99,7 +99,7 @@ def running(
     key: str | None = None,  # default: as in the last run, else random
     token: str | None = None,
     faults: Iterable[str] = (),  # such as "429:CreateSubmission:nth=2"; see faults.py
-    limits: Limits | None = None,  # on kernels: sessions, hours, layout of /kaggle/input
+    limits: Limits | None = None,  # sessions, hours, layout of /kaggle/input, file sizes
 ) -> Iterator[Sandbox]:
     """Serve bundles while the block runs.
 
@@ -169,7 +169,9 @@ def _opened(
         stack.callback(submissions.close)
         versions = Versions(state, slow_s=lambda: active_faults.seconds("slow-processing"))
         stack.callback(versions.close)
-        transfers = Transfers(state, values["signing"])
+        limits = limits or Limits()
+        zip_above_bytes = limits.zip_above_bytes
+        transfers = Transfers(state, values["signing"], zip_above_bytes=zip_above_bytes)
         datasets = DatasetService(versions, transfers, user)
         models = ModelService(versions, transfers, user)
         runs = KernelRuns(

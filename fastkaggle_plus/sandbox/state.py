@@ -13,6 +13,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from ..exceptions import SandboxError
+from .archives import remove_unused
 
 _UPLOAD_LIFE_S = 7 * 86_400
 _SCHEMA = """
@@ -69,6 +70,7 @@ class State:
                 self.update("delete from uploads where token = ?", row["token"])
         for part in (self.folder / "zips").glob("*/*.part"):
             part.unlink()
+        remove_unused(self.folder / "zips")
 
     def close(self) -> None:
         """Close the database and release the folder."""

@@ -16,12 +16,13 @@ from .worker import Worker
 # Ranks the entries of each team by public score, then the best of them by {column}.
 _STANDINGS = """
 with entries as (
-    select *, row_number() over (partition by team order by public_score {order}, ref) as place
+    select *, count(*) over (partition by team) as n_entries,
+        row_number() over (partition by team order by public_score {order}, ref) as place
     from submissions where slug = ? and status = 'COMPLETE' and not late),
 chosen as (
     select *, row_number() over (partition by team order by {column} {order}, ref) as nth
     from entries where place <= ? and {column} is not null)
-select team, {column} as score, date, ref, is_reference from chosen where nth = 1
+select slug, team, {column} as score, date, ref, is_reference, n_entries from chosen where nth = 1
 order by score {order}, is_reference desc, date
 """
 

@@ -16,18 +16,17 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from .archives import pack
+from .archives import LINK_LIFE_S, is_compressed, pack
 from .rpc import Fields, Refused, Row, Service
 from .state import State
-
-LINK_LIFE_S = 3600
 
 
 class Transfers(Service):
     """The download links and uploads of one sandbox: BlobApiService and InboxFileService."""
 
-    def __init__(self, state: State, signing: str):
+    def __init__(self, state: State, signing: str, *, zip_above_bytes: int = 10 << 20):
         self.state, self._signing = state, signing.encode()
+        self._zips, self._zip_above_bytes = state.folder / "zips", zip_above_bytes
 
     def rpc_start_blob_upload(self, fields: Fields) -> Row:
         return self.open_upload(fields, "name")
@@ -73,17 +72,21 @@ class Transfers(Service):
         name: str,
         *,
         where: str,  # for the refusal of an unknown name
+        zips_large: bool = False,  # pack a file above the limit into NAME.zip
     ) -> Response:
         """Answer with a redirect to one of several files."""
         if name not in files:
             raise Refused(404, f"File {name!r} was not found in {where}.")
-        return self.redirect(fields, files[name], PurePosixPath(name).name)
+        file, base = files[name], PurePosixPath(name).name
+        if zips_large and file.stat().st_size > self._zip_above_bytes and not is_compressed(file):
+            file, base = pack(self._zips, {base: file}, f"{base}.zip"), f"{base}.zip"
+        return self.redirect(fields, file, base)
 
     def redirect_to_all(
         self, fields: Fields, files: Mapping[str, Path], archive: str = "archive.zip"
     ) -> Response:
         """Answer with a redirect to an archive of all files."""
-        return self.redirect(fields, pack(self.state.folder / "zips", files, archive))
+        return self.redirect(fields, pack(self._zips, files, archive))
 
     def open_upload(
         self,

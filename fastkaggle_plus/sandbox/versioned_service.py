@@ -24,15 +24,25 @@ class VersionedService(Service):
     kind: ClassVar[str]  # of the items in the state
     noun: ClassVar[str]  # dataset | model
     version_field: ClassVar[str]  # the field of a request that names a version
+    zips_large: ClassVar[bool] = False  # whether a large file, downloaded alone, comes in a zip
 
     def find(self, fields: Fields) -> Row:
         """Return the dataset or model of a request. Raises Refused, as Kaggle does."""
         owner, name = fields.text("ownerSlug"), fields.text(f"{self.noun}Slug")
-        if (item := self.versions.item(self.kind, f"{owner}/{name}")) is not None:
+        item = self.versions.item(self.kind, f"{owner}/{name}")
+        if item is not None and self.is_visible(item, fields):
             return item
-        if owner.lower() == self.user.lower():
+        if self.is_own(owner, fields):
             raise Refused(404, f"{self.noun.capitalize()} {owner}/{name} was not found.")
         raise Refused(403, f"Permission '{self.noun}s.get' was denied")
+
+    def is_visible(self, item: Row, fields: Fields) -> bool:
+        """Say whether the sender of a request may see an item: it is public, or their own."""
+        return not item["facts"]["isPrivate"] or self.is_own(owner_of(item), fields)
+
+    def is_own(self, owner: str, fields: Fields) -> bool:
+        """Say whether the sender of a request is this owner."""
+        return owner.lower() == self.user.lower() and not fields.is_anonymous
 
     def need_own(self, owner: str) -> None:
         """Refuse to create an item for somebody else."""
@@ -63,7 +73,9 @@ class VersionedService(Service):
         """
         files = self.files(item, fields, must_exist=True)
         if name:
-            answer = self.transfers.redirect_to_one(fields, files, name, where=item["handle"])
+            answer = self.transfers.redirect_to_one(
+                fields, files, name, where=item["handle"], zips_large=self.zips_large
+            )
         else:
             answer = self.transfers.redirect_to_all(fields, files, archive)
         self.versions.count_download(item)

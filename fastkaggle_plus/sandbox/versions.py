@@ -56,7 +56,7 @@ class Versions:
         """Add an item with its first version and return it. Raises Rejected."""
         with self.state.writing():
             if self.item(kind, handle):
-                raise Rejected(f"{handle} exists already.", 409)
+                raise Rejected(f"{handle} already exists.", 409)
             columns = {"kind": kind, "handle": handle.lower(), "facts": json.dumps(facts)}
             moment = now()
             id = self.state.insert("items", **columns, created=moment, changed=moment)

@@ -59,6 +59,7 @@ def test_temporary_failures_are_retried(passing):
         failure(401),
         failure(403),
         failure(404),
+        failure(501),
         requests.exceptions.SSLError(),
         ValueError(),
     ],

@@ -282,7 +282,7 @@ def test_gpu_runs_use_up_the_quota(kernels, kaggle, box):
     kernels.run("import time; time.sleep(0.2)")
     assert seconds() == used
     shown = kaggle("quota").stdout
-    assert re.search(r"GPU +0\.00h +1\.00h +1\.00h", shown) and "TPU" in shown, shown
+    assert re.search(r"GPU +0\.00h +30\.00h +30\.00h", shown) and "TPU" in shown, shown
 
 
 def test_a_quick_save_does_not_run(kernels):

@@ -108,7 +108,7 @@ def test_a_variation_has_versions(models):
         **OF,
         body={"instanceSlug": "small", "framework": "PY_TORCH", "files": [models.upload("v.bin")]},
     ).json()
-    assert again["errorCode"] == 409 and "exists already" in again["error"]
+    assert again["errorCode"] == 409 and "already exists" in again["error"]
     assert models.version()["ref"].endswith("small/2")
     models.settled(2)
     assert (

@@ -229,13 +229,15 @@ def test_a_folder_is_listed_in_pages(call):
 
 
 def test_revoked_tokens_and_damaged_credentials(bundles, tmp_path):
-    with running(bundles, state=tmp_path / "state", token="tok123") as box:
-        Caller(box)("ExpireApiToken", service="users.AccountService", token="tok123")
+    with running(bundles, state=tmp_path / "state") as box:
+        call, service = Caller(box), "users.AccountService"
+        fresh = call("GenerateAccessToken", service=service, refreshToken=box.token).json()["token"]
+        call("ExpireApiToken", service=service, token=fresh)
     with running(bundles, state=tmp_path / "state") as box:
         hello = f"{box.url}/api/v1/api.v1.DiagnosticsService/Hello"
         assert (
             requests.post(
-                hello, json={}, headers={"Authorization": "Bearer tok123"}, timeout=20
+                hello, json={}, headers={"Authorization": f"Bearer {fresh}"}, timeout=20
             ).status_code
             == 401
         )

@@ -99,7 +99,7 @@ def test_it_shows_everything(filled, box):
         "submit a notebook",
         "ended 01 Jan 2021",
         "GPU",
-        "of 1.00 h",
+        "of 30.00 h",
     ):
         assert words in html, words
     assert (

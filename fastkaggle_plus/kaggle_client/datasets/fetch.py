@@ -44,14 +44,22 @@ def fetch_file(
     part = work / "file.part"
 
     def finish(md5: str) -> Path:
-        # Kaggle zips large files.
-        if zipfile.is_zipfile(part) and not name.endswith((".zip", ".whl")):
+        base = Path(name).name
+        if _is_zip_of(part, base):
             unzip(part, work / "unpacked")
-            return work / "unpacked" / Path(name).name
-        return part.rename(work / Path(name).name)
+            return work / "unpacked" / base
+        return part.rename(work / base)
 
     about, what = lookup.about(client, handle), f"{name!r} of the dataset {handle}"
     return _fetch(about, part, finish, what=what, doing="download a file of", file_name=name)
+
+
+def _is_zip_of(file: Path, name: str) -> bool:
+    """Say whether Kaggle put one large file into a zip; a file can also be a zip of its own."""
+    if not zipfile.is_zipfile(file):
+        return False
+    with zipfile.ZipFile(file) as z:
+        return z.namelist() == [name]
 
 
 def _fetch(

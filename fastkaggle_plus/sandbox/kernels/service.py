@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Route
 from ..auth import Account
 from ..limits import week_start
 from ..listing import file_rows
-from ..rpc import Fields, Refused, Rejected, Row, Service, need, page, timestamp
+from ..rpc import Fields, Refused, Rejected, Row, Service, need, page, public_read, timestamp
 from ..transfers import Transfers
 from .mounts import SOURCE_FIELDS, find_sources
 from .runs import KernelRuns
@@ -89,11 +89,13 @@ class KernelService(Service):
                 answer[f"invalid{kind.title()}Sources"].append(source)
         return answer
 
+    @public_read
     def rpc_get_kernel_session_status(self, fields: Fields) -> Row:
         version = self._version(fields)
         failure = {"failureMessage": version.failure} if version.failure else {}
         return {"status": version.status, **failure}
 
+    @public_read
     def rpc_list_kernel_session_output(self, fields: Fields) -> Row:
         version = self._version(fields)
         rows = [
@@ -106,14 +108,16 @@ class KernelService(Service):
             answer["log"] = json.dumps(log) if version.session else ""
         return answer
 
+    @public_read
     def rpc_list_kernel_files(self, fields: Fields) -> Row:
         return page("files", file_rows(self._outputs(self._version(fields)), "size"), fields)
 
+    @public_read
     def rpc_get_kernel(self, fields: Fields) -> Row:
         # kaggle 2.2.4 sends owner/slug/2 with the version in the slug
         slug, _, number = fields.text("kernelSlug").partition("/")
         label = {"versionLabel": f"v{number}"} if number else {}
-        version = self._version(Fields({**fields, "kernelSlug": slug, **label}))
+        version = self._version(fields.replaced({"kernelSlug": slug, **label}))
         blob = {
             "source": version.code,
             "language": version.fields["language"],
@@ -122,8 +126,10 @@ class KernelService(Service):
         }
         return {"metadata": self._facts(version), "blob": blob}
 
+    @public_read
     def rpc_list_kernels(self, fields: Fields) -> Row:
-        found = [v for v in self.sessions.store.all() if self._matches(v, fields)]
+        visible = [v for v in self.sessions.store.all() if self._is_visible(v, fields)]
+        found = [v for v in visible if self._matches(v, fields)]
         if fields.enum("group") in _OTHERS:
             found = []
         if fields.enum("sortBy") == "DATE_CREATED":
@@ -132,11 +138,12 @@ class KernelService(Service):
             found.sort(key=lambda v: (v.started or 0.0, v.kernel), reverse=True)
         return page("kernels", [self._facts(v) for v in found], fields)
 
+    @public_read
     def rpc_download_kernel_output(self, fields: Fields) -> Response:
         number = strict(fields, "versionNumber", 0)
         names = {"userName": fields.text("ownerSlug"), "kernelSlug": fields.text("kernelSlug")}
         label = {"versionLabel": f"v{number}"} if number else {}
-        version = self._version(Fields({**names, **label}))
+        version = self._version(fields.replaced(names | label))
         files = self._outputs(version)
         if name := fields.text("filePath"):
             where = f"the output of {version.handle} version {version.number}"
@@ -179,7 +186,9 @@ class KernelService(Service):
 
     def _kernel(self, fields: Fields) -> Row:
         found = self.sessions.store.find(fields.text("userName"), fields.text("kernelSlug"))
-        return need(found, DENIED, status=403)
+        latest = self.sessions.store.version(found["id"]) if found else None
+        is_visible = latest is not None and self._is_visible(latest, fields)
+        return need(found if is_visible else None, DENIED, status=403)
 
     def _version(self, fields: Fields) -> KernelVersion:
         kernel, label = self._kernel(fields), fields.text("versionLabel")
@@ -201,6 +210,11 @@ class KernelService(Service):
         if version.status in ACTIVE:
             return {}
         return self.sessions.store.outputs(version.session)
+
+    def _is_visible(self, v: KernelVersion, fields: Fields) -> bool:
+        """Say whether the sender of a request may see a kernel: it is public, or their own."""
+        is_own = v.owner == self.account.user and not fields.is_anonymous
+        return is_own or not v.fields["isPrivate"]
 
     def _matches(self, v: KernelVersion, fields: Fields) -> bool:
         """Say whether a kernel fits the filters of a ListKernels request."""
