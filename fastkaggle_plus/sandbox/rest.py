@@ -33,6 +33,7 @@ _ROWS: dict[str, tuple[str, dict[str, Any]]] = {
     "ListSubmissions": ("submissions", {}),
 }
 _ANSWERS: dict[str, dict[str, Any]] = {
+    "GetModel": {"publishTime": None},
     "ListDatasetFiles": {"errorMessage": ""},
     "GetKernelSessionStatus": {"failureMessage": None},
 }

@@ -1,6 +1,6 @@
 """Drive old and new versions of the kaggle client against a sandbox and print what works.
 
-python -m tests.benchmarks.client_versions [VERSION ...] --envs FOLDER
+python -m tests.sandbox.client_versions [VERSION ...] --envs FOLDER
 
 Each version gets an environment of its own in FOLDER. The clients run in a network namespace that
 has nothing but this machine's loopback, so no request can leave it.
@@ -27,8 +27,8 @@ import requests
 from fastkaggle_plus.sandbox import running
 
 from ..bundles import answers, make_bundle
-from ..sandbox.client_process import clean_environment
-from ..sandbox.conftest import Caller
+from .client_process import clean_environment
+from .conftest import Caller
 
 VERSIONS = "1.6.17 1.7.4.5 1.8.4 2.0.2 2.1.2 2.2.3 2.2.4 2.2.5".split()
 _MODEL = "kaggler/my-net/pyTorch/small/1"
@@ -42,6 +42,12 @@ class Operation:
     command: str  # arguments of `kaggle`
     check: Callable[[str, Path], bool]  # (what it printed, its folder)
     tries: int = 1  # of a command that waits for work in the background
+
+    @property
+    def name(self) -> str:
+        """The command without its arguments, as the table shows it."""
+        name = re.split(r" (?:-|toy|kaggler/)", self.command)[0]
+        return name + (" -f" if " -f images" in self.command else "")
 
 
 def _contains(*words: str) -> Callable[[str, Path], bool]:
@@ -96,7 +102,7 @@ OPERATIONS = (
 )
 
 
-def _fill(home: Path) -> None:
+def fill(home: Path) -> None:
     """Write the files that the commands send."""
     for name in ("data", "kernel", "net"):
         (home / name).mkdir(parents=True)
@@ -120,7 +126,7 @@ def _fill(home: Path) -> None:
     (home / "kernel/kernel-metadata.json").write_text(json.dumps(kernel))
 
 
-def _make_model(box) -> None:
+def make_model(box) -> None:
     """Create the model that the commands read."""
     call, service = Caller(box), "models.ModelApiService"
     opened = call(
@@ -143,10 +149,10 @@ def drive(version: str, envs: Path, *, verbose: bool = False) -> list[bool]:
     with tempfile.TemporaryDirectory(prefix="kaggle-client") as folder:
         bundles, home = Path(folder) / "bundles", Path(folder) / "home"
         make_bundle(bundles, "toy", files={"images/b.txt": b"second"})
-        _fill(home)
+        fill(home)
         with running(bundles, state=Path(folder) / "state") as box:
             assert urlsplit(box.url).hostname == "127.0.0.1"
-            _make_model(box)
+            make_model(box)
             env = {
                 **clean_environment(),
                 "HOME": str(home),
@@ -164,6 +170,7 @@ def _does(operation: Operation, kaggle: str, *, home: Path, env: dict, verbose: 
     for _ in range(operation.tries):
         done = subprocess.run(
             [kaggle, *operation.command.split()],
+            stdin=subprocess.DEVNULL,
             cwd=home,
             env=env,
             capture_output=True,
@@ -183,10 +190,8 @@ def table(results: dict[str, list[bool]]) -> str:
     """Return the results as a Markdown table, with the sums in its last row."""
     lines = ["| | " + " | ".join(results) + " |", "|---|" + "---|" * len(results)]
     for i, operation in enumerate(OPERATIONS):
-        name = re.split(r" (?:-|toy|kaggler/)", operation.command)[0]
-        name += " (one file)" if " -f images" in operation.command else ""
         marks = " | ".join("yes" if done[i] else "**no**" for done in results.values())
-        lines.append(f"| `{name}` | {marks} |")
+        lines.append(f"| `{operation.name}` | {marks} |")
     sums = " | ".join(f"{sum(done)} of {len(done)}" for done in results.values())
     return "\n".join([*lines, f"| all | {sums} |"])
 
@@ -213,7 +218,7 @@ def main() -> None:
         return print(table(results))
     for version in given.versions:
         make_environment(version, envs)
-    again = [sys.executable, "-m", "tests.benchmarks.client_versions", "--inside", *sys.argv[1:]]
+    again = [sys.executable, "-m", "tests.sandbox.client_versions", "--inside", *sys.argv[1:]]
     namespace = ["unshare", "--net", "--map-root-user", "sh", "-c", 'ip link set lo up; exec "$@"']
     os.execvp("unshare", [*namespace, "sh", *again])
 
