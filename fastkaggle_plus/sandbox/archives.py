@@ -34,16 +34,16 @@ def pack(
     stats = [f"{n} {f.stat().st_size} {f.stat().st_mtime_ns}" for n, f in files.items()]
     fingerprint = hashlib.sha256("\n".join(stats).encode()).hexdigest()[:16]
     made = cache / fingerprint / name
+    made.parent.mkdir(parents=True, exist_ok=True)
+    os.utime(made.parent)  # the time of its last use
     if not made.exists():
         remove_unused(cache)
-        made.parent.mkdir(parents=True, exist_ok=True)
         part = made.with_suffix(f".{secrets.token_hex(4)}.part")
         write = _write_zip if name.endswith(".zip") else _write_tar
         write(part, files)
         newest = max((f.stat().st_mtime_ns for f in files.values()), default=0)
         os.utime(part, ns=(newest, newest))
         part.replace(made)
-    os.utime(made.parent)  # the time of its last use
     return made
 
 

@@ -82,24 +82,25 @@ def test_a_member_larger_than_announced_is_refused(tmp_path):
 
 
 def test_a_token_that_expires_during_a_session(box, slug, tmp_path):
-    client = connect(box.url, token=box.token)
-    assert submissions(slug, client=client) == []
     import requests
 
-    answer = requests.post(
-        f"{box.url}/api/v1/users.AccountService/ExpireApiToken",
-        json={"token": box.token},
-        auth=(box.user, box.key),
-        timeout=20,
-    )
-    assert answer.status_code == 200, answer.text
+    def account(method, **fields):
+        url = f"{box.url}/api/v1/users.AccountService/{method}"
+        answer = requests.post(url, json=fields, auth=(box.user, box.key), timeout=20)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    token = account("GenerateAccessToken", refreshToken=box.token)["token"]
+    client = connect(box.url, token=token)
+    assert submissions(slug, client=client) == []
+    account("ExpireApiToken", token=token)
     for call in (
         lambda: submissions(slug, client=client),
         lambda: setup_comp(slug, dest=tmp_path / "data", client=client),
     ):
         with pytest.raises(BadCredentials, match=r"(?i)token|credentials|key") as caught:
             call()
-        assert box.token not in str(caught.value)
+        assert token not in str(caught.value)
     assert not (tmp_path / "data").exists()
     with pytest.raises(BadCredentials, match="not valid, or no longer"):
-        connect(box.url, token=box.token)
+        connect(box.url, token=token)
