@@ -47,7 +47,7 @@ def _episode(id: int, folder: Path, submission: Row) -> Row:
     """Return the facts of an episode. The submission played it as agent 0."""
     replay = json.loads(_replay(folder).read_text(encoding="utf-8"))
     names = replay.get("info", {}).get("TeamNames", [])
-    rewards = replay.get("rewards", [])
+    rewards = replay["rewards"]
     agents = [
         {"index": i, "reward": reward, "teamName": names[i] if i < len(names) else f"agent {i}"}
         for i, reward in enumerate(rewards)

@@ -4,6 +4,9 @@ import json
 
 import pytest
 
+from fastkaggle_plus.exceptions import ConfigError
+from fastkaggle_plus.sandbox.bundles import read_bundle
+
 from ..bundles import answers
 
 REPLAY = {
@@ -48,3 +51,10 @@ def test_what_does_not_exist(call):
     assert call("ListSubmissionEpisodes", submissionId=999).status_code == 404
     assert call("GetEpisodeReplay", episodeId=1).status_code == 404
     assert call("GetEpisodeAgentLogs", episodeId=4711, agentIndex=1).status_code == 404
+
+
+@pytest.mark.parametrize("content", [b"{", b"[]", b"{}", b'{"rewards": 1}', b"\xff"])
+def test_a_broken_replay_is_an_error_of_the_bundle(bundles, content):
+    (bundles / "toy/episodes/4711/replay.json").write_bytes(content)
+    with pytest.raises(ConfigError, match=r"replay\.json cannot be read; expected a replay"):
+        read_bundle(bundles / "toy")
