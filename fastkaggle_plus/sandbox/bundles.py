@@ -1,6 +1,7 @@
 """Read and check a bundle: the folder that the sandbox serves a competition from."""
 
 import contextlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,18 @@ class Bundle:
     def hidden(self) -> Path | None:
         """The folder whose files replace those of the same name when a notebook is scored."""
         return self.folder / "hidden" if (self.folder / "hidden").is_dir() else None
+
+    @property
+    def topics(self) -> list[Path]:
+        """The discussion topics: topics/<number>.md, whose first line is the title."""
+        found = (self.folder / "topics").glob("*.md")
+        return sorted(p for p in found if p.stem.isdecimal())
+
+    @property
+    def episodes(self) -> dict[int, Path]:
+        """The folders of a simulation's episodes by their numbers."""
+        found = (self.folder / "episodes").glob("*/replay.json")
+        return {int(p.parent.name): p.parent for p in sorted(found) if p.parent.name.isdecimal()}
 
     @property
     def references(self) -> dict[str, Path]:
@@ -90,7 +103,22 @@ def read_bundle(folder: Path) -> Bundle:
             f"Its columns: {', '.join(solution.columns)}."
         )
     solution = _add_class_columns(comp, solution, sample, labels)
-    return Bundle(comp, folder, sample, solution, grade, higher_is_better, labels)
+    bundle = Bundle(comp, folder, sample, solution, grade, higher_is_better, labels)
+    _check_texts(bundle)
+    return bundle
+
+
+def _check_texts(bundle: Bundle) -> None:
+    """Check the topics and the episodes, so that no request fails because of them later."""
+    for file in (*bundle.topics, *(f / "replay.json" for f in bundle.episodes.values())):
+        try:
+            text = file.read_text(encoding="utf-8")
+            if file.suffix == ".json" and not isinstance(json.loads(text)["rewards"], list):
+                raise TypeError("rewards is no list")
+        except (ValueError, KeyError, TypeError) as e:
+            expected = "a replay: a JSON object with a list of rewards"
+            wanted = expected if file.suffix == ".json" else "text in UTF-8"
+            raise ConfigError(f"{file} cannot be read; expected {wanted}, got {e!r}.") from e
 
 
 def answer_kind(comp: Competition) -> str:

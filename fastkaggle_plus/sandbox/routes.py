@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Route
 from .auth import OPEN_METHODS, Account
 from .fault_middleware import App, FaultMiddleware, Receive, Scope, Send
 from .faults import Faults
+from .rest import RestMiddleware
 from .rpc import Fields, Refused, Rejected, Service, error_response
 
 _LOCAL = {"localhost", "127.0.0.1", "::1"}
@@ -111,7 +112,7 @@ def make_app(
         500: _server_error,
     }
     app = Starlette(routes=routes, exception_handlers=handlers)
-    return ProxyMiddleware(FaultMiddleware(app, faults, account))
+    return ProxyMiddleware(RestMiddleware(FaultMiddleware(app, faults, account)))
 
 
 async def _read_fields(request: Request) -> Fields:

@@ -100,6 +100,27 @@ class Service:
         return {"error": str(error)}
 
 
+class Services(Service):
+    """Several services under one RPC name: a method belongs to the first that has it."""
+
+    def __init__(self, *parts: Service):
+        self.parts = parts
+
+    def method(self, name: str) -> Callable[[Fields], Any] | None:
+        found = (part.method(name) for part in self.parts)
+        return next((method for method in found if method is not None), None)
+
+    @property
+    def methods(self) -> list[str]:
+        return [name for part in self.parts for name in part.methods]
+
+    def routes(self) -> Sequence[BaseRoute]:
+        return [route for part in self.parts for route in part.routes()]
+
+    def rejection(self, error: Rejected) -> Row:
+        return self.parts[0].rejection(error)
+
+
 def need(value: T | None, message: str, *, status: int = 404) -> T:
     """Return a value that must exist. Raises Refused."""
     if value is None:

@@ -18,10 +18,13 @@ from .bundles import read_bundles
 from .competitions import CompetitionService
 from .datasets import DatasetService
 from .datasources import Datasources
+from .discussions import DiscussionService
+from .episodes import EpisodeService
 from .faults import Faults
 from .kernels.code_submissions import CodeSubmissions
 from .kernels.gateway import KernelApi
 from .kernels.mounts import ServedSources
+from .kernels.operations import KernelOperations
 from .kernels.runs import KernelRuns
 from .kernels.service import KernelService
 from .kernels.sessions import KernelSessions
@@ -30,7 +33,8 @@ from .limits import Limits
 from .models import ModelService
 from .page import PageService
 from .routes import make_app
-from .rpc import Service
+from .rpc import Service, Services
+from .search import SearchService
 from .serving import make_server, serving
 from .state import State
 from .submissions import Submissions
@@ -172,14 +176,32 @@ def _opened(
         stack.callback(sessions.close)
         code = CodeSubmissions(submissions, sessions)
         competitions = CompetitionService(bundles, submissions, transfers, user, code)
-        kernels = KernelService(sessions, transfers, owner)
+        kernels, operations = (
+            KernelService(sessions, transfers, owner),
+            KernelOperations(sessions, user),
+        )
+        discussions = DiscussionService(
+            bundles, {"dataset": datasets.find, "model": models.find, "kernel": kernels.find}
+        )
+        searched = dict(
+            COMPETITION=competitions,
+            DATASET=datasets,
+            KERNEL=kernels,
+            MODEL=models,
+            TOPIC=discussions,
+        )
         services: dict[str, Service] = {
-            "competitions.CompetitionApiService": competitions,
+            "competitions.CompetitionApiService": Services(
+                competitions, EpisodeService(submissions, transfers), discussions
+            ),
             "blobs.BlobApiService": transfers,
             "admin.InboxFileService": transfers,
             "datasets.DatasetApiService": datasets,
             "models.ModelApiService": models,
-            "kernels.KernelsApiService": kernels,
+            "kernels.KernelsApiService": Services(kernels, operations),
+            "common.OperationsService": operations,
+            "discussions.DiscussionApiService": discussions,
+            "search.SearchApiService": SearchService(searched, user),
             "security.OAuthService": owner,
             "users.AccountService": owner,
             "api.v1.DiagnosticsService": owner,

@@ -228,7 +228,9 @@ def make_competitions(folder: Path) -> Path:
     sample = folder / "titanic/files/sample_submission.csv"
     sample.replace(sample.with_name("gender_submission.csv"))
     make_bundle(folder, _HOUSES, daily=99)
-    make_bundle(folder, "orbit-wars")
+    topic = make_bundle(folder, "orbit-wars") / "topics/695158.md"
+    topic.parent.mkdir()
+    topic.write_text("# A topic that test_commands.sh shows\n\nText.\n")
     make_bundle(folder, "jane-street-market-prediction", rules_accepted=False)
     fraud = ("test_identity", "test_transaction", "train_identity", "train_transaction")
     frauds = make_bundle(folder, "ieee-fraud-detection", files={f"{n}.csv": _CSV for n in fraud})

@@ -49,7 +49,16 @@ class KernelService(Service):
         owner, slug = request.path_params["owner"], request.path_params["slug"]
         label = request.query_params.get("versionLabel", "")
         fields = Fields({"userName": owner, "kernelSlug": slug, "versionLabel": label})
-        version = await run_in_threadpool(self._version, fields)
+        return self._log(await run_in_threadpool(self._version, fields))
+
+    def rpc_get_kernel_session_logs_stream(self, fields: Fields) -> Response:
+        if not fields.get("kernelSessionId"):
+            return self._log(self._version(fields))
+        row = self._session(fields)
+        found = self.sessions.store.version(row["kernel"], row["version"])
+        return self._log(need(found, f"Session {row['id']} was not found."))
+
+    def _log(self, version: KernelVersion) -> Response:
         runs = self.sessions.runs
         if version.session is None or version.status not in ACTIVE:
             return Response(json.dumps(runs.log(version.session)), media_type="application/json")
@@ -179,6 +188,10 @@ class KernelService(Service):
         version = self._version(fields)
         folder = self.sessions.find_source("kernel", f"{version.handle}/{version.number}")
         return version, need(folder, f"{version.handle} has no output: it is {version.status}.")
+
+    def find(self, fields: Fields) -> Row:
+        """Return the kernel of a request that names ownerSlug and kernelSlug. Raises Refused."""
+        return self._kernel(fields.replaced({"userName": fields.text("ownerSlug")}))
 
     def _kernel(self, fields: Fields) -> Row:
         found = self.sessions.store.find(fields.text("userName"), fields.text("kernelSlug"))
