@@ -41,14 +41,6 @@ def home() -> Path:
     return Path(os.environ.get("FKP_HOME") or Path.home() / ".fastkaggle_plus")
 
 
-def has_credential_variables() -> bool:
-    """Say whether environment variables hold a Kaggle key or token."""
-    return bool(
-        os.environ.get("KAGGLE_API_TOKEN")
-        or (os.environ.get("KAGGLE_USERNAME") and os.environ.get("KAGGLE_KEY"))
-    )
-
-
 def credential_variables() -> dict[str, str]:
     """Return the Kaggle credentials in environment variables: user, key, token, if they are set."""
     names = {"user": "KAGGLE_USERNAME", "key": "KAGGLE_KEY", "token": "KAGGLE_API_TOKEN"}
@@ -62,8 +54,10 @@ def api_environment() -> str:
 
 def token_files() -> list[Path]:
     """Return the credential files of Kaggle's clients that exist on this machine."""
-    config = Path(os.environ.get("KAGGLE_CONFIG_DIR") or Path.home() / ".kaggle")
     user = Path.home() / ".kaggle"
+    config = Path(os.environ.get("KAGGLE_CONFIG_DIR") or user)
+    if not config.exists():  # as kaggle does on Linux
+        config = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "kaggle"
     tokens = [user / "access_token", user / "access_token.txt"]
     files = [*tokens, config / "kaggle.json", user / "credentials.json"]
     return [f for f in dict.fromkeys(files) if f.exists()]

@@ -104,7 +104,9 @@ def fetch(
             asked = http.retry_after_s(failure)
             if asked is not None and asked > longest_wait_s:
                 break
-            time.sleep(asked or wait_s * 2 ** (stalled - 1) + random.random() * wait_s)
+            pause_s = asked or wait_s * 2 ** (stalled - 1) + random.random() * wait_s
+            http.announce_wait(pause_s, failure)
+            time.sleep(pause_s)
         source = source or find()
         n_here = _resume_at(part, source)
         try:

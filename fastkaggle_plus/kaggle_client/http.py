@@ -23,10 +23,12 @@ LOST_CONNECTION = (
     requests.Timeout,
     requests.exceptions.ChunkedEncodingError,
 )
+SILENT_WAIT_S = 2.0  # shorter waits are not announced
 # Everything that requests and kaggle raise for a failed call or an unreadable answer.
 FAILURES = (requests.RequestException, ValueError, TypeError, KeyError, AttributeError)
 
-# stamina logs each retry; without a handler of the user's own, logging would print it on stderr.
+# Without handlers of the user's own, logging prints warnings on stderr: ours should, stamina's not.
+_log = logging.getLogger(__name__)
 logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 
@@ -95,8 +97,22 @@ def retry_read(
         wait_max=30.0,
     ):
         with attempt:
-            return read()
+            try:
+                return read()
+            except FAILURES as e:
+                if is_transient(e) and attempt.num < limits.tries:
+                    pause_s = retry_after_s(e) or attempt.next_wait
+                    if time.monotonic() + pause_s < ends:
+                        announce_wait(pause_s, e)
+                raise
     raise RuntimeError("stamina made no attempt")
+
+
+def announce_wait(wait_s: float, failure: Exception) -> None:
+    """Log that a failed request is tried again, if the wait is long enough to wonder about."""
+    if wait_s >= SILENT_WAIT_S:
+        why = status_of(failure) or "lost connection"
+        _log.warning("Kaggle: retrying in %.0f s (%s)", wait_s, why)
 
 
 def is_transient(e: Exception) -> bool:

@@ -182,6 +182,7 @@ class Journal:
             if pause > api.limits_of(about.client).deadline_s:
                 break  # the user decides about a longer Retry-After
             if attempt < tries - 1:
+                http.announce_wait(pause, failure)
                 time.sleep(pause)
         with about.explained(doing):
             raise failure.error if isinstance(failure, UnclearAnswer) else failure

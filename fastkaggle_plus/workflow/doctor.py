@@ -1,76 +1,92 @@
-"""Health checks: what is installed, which credentials exist, whether the sandbox starts."""
+"""Health checks: libraries, credentials, competitions, and whether the sandbox starts."""
 
-import importlib.metadata
-import importlib.util
+import os
 import platform
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
-from ..competition import COMPETITION_FILE, list_comps
-from ..environment import has_credential_variables, home, iskaggle, token_files
-from ..exceptions import FastkaggleError
+from ..competition import COMPETITION_FILE, Competition, builtin_folder, list_comps
+from ..environment import home, iskaggle, points_to_sandbox
+from ..exceptions import FastkaggleError, NoCredentials
+from ..kaggle_client.credentials import Credential, find_credentials
+from .health import HealthCheck
+from .installed import check_extras, check_libraries, used_competitions
 
-_EXTRAS = {
-    "tabular": ("fastai", "torch"),
-    "vision": ("fastai", "timm"),
-    "text": ("transformers",),
-    "sandbox": ("starlette", "uvicorn"),
-    "boost": ("catboost", "lightgbm", "xgboost"),
-    "ray": ("ray",),
-}
-
-
-@dataclass(frozen=True)
-class HealthCheck:
-    """The result of one check."""
-
-    what: str
-    detail: str
-    ok: bool
+_NONE = (
+    "Not needed for rehearsals. For the real Kaggle, make a token at "
+    "https://www.kaggle.com/settings/api and save it in ~/.kaggle/access_token."
+)
 
 
-def run_checks() -> list[HealthCheck]:
-    """Check everything that `fkp` uses. Nothing leaves this machine."""
+def run_checks(
+    *,
+    online: bool = False,  # also ask Kaggle whether it accepts the credentials, and the quota
+) -> list[HealthCheck]:
+    """Check everything that `fkp` uses. Without `online`, nothing leaves this machine."""
     where = ", inside a Kaggle notebook" if iskaggle else ""
     python = f"{platform.python_version()} on {platform.platform(terse=True)}{where}"
-    return [
-        HealthCheck("python", python, True),
-        *[_installed(name) for name in ("fastkaggle_plus", "kaggle", "fastkaggle", "six")],
-        *[_extra(name, packages) for name, packages in _EXTRAS.items()],
-        _credentials(),
-        _competitions(),
-        _sandbox(),
-        HealthCheck("journal", f"submissions are journaled in {home()}", True),
-    ]
+    found = [HealthCheck("python", python), *check_libraries()]
+    competitions, comps = _competitions()
+    found += check_extras(used_competitions(comps, builtin_folder()))
+    found += check_credentials(find_credentials())
+    if online:
+        found.append(_online())
+    return [*found, competitions, _sandbox(), _journal()]
 
 
-def _installed(package: str) -> HealthCheck:
+def check_credentials(credentials: list[Credential]) -> list[HealthCheck]:
+    """Say which credential the clients use, whether its format is right, and which are ignored."""
+    used = next((c for c in credentials if not c.is_skipped), None)
+    found = []
+    if used is None:
+        found.append(HealthCheck("credentials", "none that work", "warning", _NONE))
+    for c in credentials:
+        user = f"user {c.user}, " if c.user else ""
+        mode = "" if c.mode is None else f" (mode {c.mode:o})"
+        name, place = ("credentials" if c is used else ""), f"{c.kind} from {c.where}{mode}"
+        name = name or "unused"
+        if c.problem:
+            status = "problem" if c is used or used is None else "warning"
+            found.append(HealthCheck(name, f"{user}{place}: {c.problem}", status, c.advice))
+        elif c is not used:
+            detail, advice = f"{user}{place}: {used.where} wins", "Remove one of the two."
+            found.append(HealthCheck(name, detail, "warning", advice))
+        else:
+            found.append(HealthCheck(name, user + place))
+        if not c.is_private:
+            detail = f"other users of this machine can read {c.where}"
+            found.append(HealthCheck(name, detail, "warning", f"chmod 600 {c.where}"))
+    return found
+
+
+def _online() -> HealthCheck:
+    """Ask Kaggle who the user is and how many accelerator hours are left."""
+    from ..kaggle_client import import_kaggle, quota
+
+    kaggle = "the sandbox" if points_to_sandbox() else "Kaggle"
     try:
-        return HealthCheck(package, importlib.metadata.version(package), True)
-    except importlib.metadata.PackageNotFoundError:
-        return HealthCheck(package, f"not installed: pip install {package}", False)
-
-
-def _extra(name: str, packages: tuple[str, ...]) -> HealthCheck:
-    missing = [p for p in packages if importlib.util.find_spec(p) is None]
-    detail = ", ".join(packages)
-    if missing:
-        detail = f"{', '.join(missing)} missing: pip install 'fastkaggle_plus[{name}]'"
-    return HealthCheck(f"extra {name}", detail, not missing)
-
-
-def _credentials() -> HealthCheck:
-    if has_credential_variables():
-        return HealthCheck("credentials", "set by environment variables", True)
-    if files := token_files():
-        return HealthCheck("credentials", f"found in {', '.join(map(str, files))}", True)
+        client = import_kaggle()
+        hours = quota(client=client)
+    except NoCredentials:
+        return HealthCheck("online", "no credentials to try", "problem", _NONE)
+    except FastkaggleError as e:
+        advice = "Correct the credentials, or try again later."
+        return HealthCheck("online", str(e), "problem", advice)
+    left = [f"{q.accelerator} {q.left_s / 3600:.1f} of {q.allowed_s / 3600:.0f} h" for q in hours]
+    until = f" until {hours[0].refreshes[:10]}" if hours and hours[0].refreshes else ""
+    user = client.config_values.get("username") or "unknown"
     return HealthCheck(
-        "credentials",
-        "none: create a token at https://www.kaggle.com/settings and save it as "
-        "~/.kaggle/access_token (a rehearsal needs none)",
-        False,
+        "online", f"{kaggle} accepts user {user}; left this week: {', '.join(left)}{until}"
     )
+
+
+def _competitions() -> tuple[HealthCheck, list[Competition]]:
+    try:
+        comps = list_comps()
+    except FastkaggleError as e:
+        advice = "Correct the file; `fkp list` shows the others then."
+        return HealthCheck("competitions", str(e), "problem", advice), []
+    return HealthCheck("competitions", ", ".join(c.slug for c in comps) or "none found"), comps
 
 
 def _sandbox() -> HealthCheck:
@@ -87,14 +103,16 @@ def _sandbox() -> HealthCheck:
             (bundle / "solution.csv").write_text("id,y,Usage\n1,0,Public\n2,1,Private\n")
             with running(bundle.parent, state=Path(folder) / "state") as box:
                 detail = f"started at {box.url}, on this machine only, and stopped again"
-                return HealthCheck("sandbox", detail, True)
+                return HealthCheck("sandbox", detail)
     except (FastkaggleError, OSError) as e:
-        return HealthCheck("sandbox", f"does not start: {e}", False)
+        advice = "Install the extra: pip install 'fastkaggle_plus[sandbox]'."
+        return HealthCheck("sandbox", f"does not start: {e}", "problem", advice)
 
 
-def _competitions() -> HealthCheck:
-    try:
-        found = ", ".join(c.slug for c in list_comps()) or "none found"
-        return HealthCheck("competitions", found, True)
-    except FastkaggleError as e:
-        return HealthCheck("competitions", str(e), False)
+def _journal() -> HealthCheck:
+    folder = home()
+    existing = next(p for p in (folder, *folder.absolute().parents) if p.exists())
+    if os.access(existing, os.W_OK):
+        return HealthCheck("journal", f"submissions are journaled in {folder}")
+    advice = "Set FKP_HOME to a folder that you may write to."
+    return HealthCheck("journal", f"{existing} cannot be written", "problem", advice)
