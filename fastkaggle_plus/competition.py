@@ -138,6 +138,17 @@ class Competition(_Facts):
         """The path of the competition.toml, for messages."""
         return str(self.folder / COMPETITION_FILE) if self.folder else COMPETITION_FILE
 
+    def test_name(self, path: str | Path) -> str:
+        """Return the name of what lists the test rows in `path`: a file, or a folder of images.
+
+        Without the test file, an image competition needs only the ids of the sample submission, or
+        the images of the test folder.
+        """
+        names = [self.test]
+        if self.kind == "images":
+            names += [self.sample_submission, (self.images or Images()).test_folder]
+        return next((name for name in names if (Path(path) / name).exists()), self.test)
+
     def module(self, name: str) -> ModuleType | None:
         """Import `name`.py of the competition's folder; return None if there is none."""
         file = self.folder and self.folder / f"{name}.py"
@@ -211,7 +222,7 @@ class Competition(_Facts):
             task=self.task,
             metric=self.metric,
             train=self.train,
-            test=self.test,
+            test=self.test_name(path),
             sample_submission=self.sample_submission,
             group_column=self.split.column if self.split.kind.endswith("group") else "",
             time_column=self.split.column if self.split.kind == "time" else "",
