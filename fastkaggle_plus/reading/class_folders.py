@@ -30,8 +30,9 @@ def image_rows(folder: Path) -> pd.DataFrame:
             f"{folder} contains no image. Images end in {', '.join(SUFFIXES)}; its files end in "
             f"{listed(suffixes)}."
         )
-    if not is_test_folder(folder):
-        paths = [p for p in paths if len(p.parts) == 1 or not is_test_folder(Path(p.parts[0]))]
+    is_test = [len(p.parts) > 1 and is_test_folder(Path(p.parts[0])) for p in paths]
+    if not all(is_test):
+        paths = [p for p, skipped in zip(paths, is_test, strict=True) if not skipped]
     parts = _parts_of(paths)
     labels = [next((f.name for f in _folders(p) if f not in parts), "") for p in paths]
     rows = pd.DataFrame({FILE: [p.as_posix() for p in paths], LABEL: labels}, dtype=object)

@@ -1,6 +1,5 @@
 """Infer the settings of a competition from its files: id, target, task, metric, split, images."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +11,7 @@ from ..exceptions import ConfigError, listed
 from .class_folders import FILE, LABEL
 from .columns import column_kind, read_dates
 from .group_columns import group_candidates
-from .infer_files import describe_class_folders, find_files, image_folders
+from .infer_files import describe_class_folders, find_files, image_folders, test_folder_in
 from .infer_id import infer_id
 from .labels import columns_of_classes
 from .row_ids import ROW, with_ids
@@ -207,9 +206,8 @@ def _time_column(train: pd.DataFrame, test: pd.DataFrame, known: tuple[str, ...]
 
 def _add_images(found: Inferred, folder: Path, files: dict[str, str], id: str) -> None:
     if (folder / files["train"]).is_dir():
-        test = files["test"] if re.fullmatch(r"[^.]+", files["test"]) else "test"
-        images = {"train_folder": files["train"], "test_folder": test, "name": "{id}"}
-        found.settings["images"] = images
+        where = {"train_folder": files["train"], "test_folder": test_folder_in(folder) or "test"}
+        found.settings["images"] = {**where, "name": "{id}"}
         return
     images = image_folders(folder, read_rows(folder / files["train"], as_written=(id,)), id)
     found.add("images", images, "where the image of the first row is")

@@ -12,22 +12,9 @@ from .class_folders import FILE, LABEL, class_root, image_rows, is_test_folder
 from .image_files import images_below
 from .images import image_names
 
-_TABLES = (".csv", ".tsv", ".txt", ".parquet", ".pq")  # also with .gz or .zip
-_PACKED = (".gz", ".zip", ".bz2", ".xz")
+_TABLE = re.compile(r"(?i)\.((csv|tsv|txt)(\.(gz|zip|bz2|xz))?|parquet|pq)$")
+_ABOUT = re.compile(r"(?i)readme|license|data.description")
 _SAMPLE = "sample|submission"
-
-
-def table_files(folder: Path) -> list[str]:
-    """Return the sorted names of the files that may be tables."""
-
-    def may_be_table(name: str) -> bool:
-        suffixes = [s.lower() for s in Path(name).suffixes]
-        return bool(suffixes) and (suffixes[-1] in _TABLES or is_packed(suffixes))
-
-    def is_packed(suffixes: list[str]) -> bool:
-        return suffixes[-1] in _PACKED and suffixes[-2:-1] != [] and suffixes[-2] in _TABLES
-
-    return sorted(p.name for p in folder.iterdir() if p.is_file() and may_be_table(p.name))
 
 
 def find_files(folder: Path, given: Mapping[str, Any]) -> dict[str, str]:
@@ -35,26 +22,30 @@ def find_files(folder: Path, given: Mapping[str, Any]) -> dict[str, str]:
 
     Raises ConfigError without training rows.
     """
-    there = [n for n in table_files(folder) if not n.lower().startswith(("readme", "license"))]
+    names = sorted(p.name for p in folder.iterdir() if p.is_file())
+    there = [n for n in names if _TABLE.search(n) and not _ABOUT.match(n)]
 
     def pick(key: str, pattern: str) -> str:
-        names = [n for n in (f"{key}.csv", *there) if n in there and re.search(pattern, n, re.I)]
-        return given.get(key) or next(iter(names), "")
+        usual = (f"{key}.csv", *there)
+        found = (n for n in usual if n in there and re.search(pattern, n, re.I))
+        return given.get(key) or next(found, "")
 
     sample = pick("sample_submission", _SAMPLE)
     test = pick("test", rf"^(?!.*({_SAMPLE}|train)).*test")
     others = [n for n in there if n not in (sample, test)]
     train = pick("train", "train") or next((n for n in others if "label" in n.lower()), "")
-    if not train and given["kind"] == "images" and (root := class_root(folder)) is not None:
-        return _of_class_folders(folder, root, test=test, sample=sample)
+    no_test = "test.csv"
+    if given["kind"] == "images":
+        no_test = test_folder_in(folder) or "test"
+        if not train and (root := class_root(folder)) is not None:
+            train = root.relative_to(folder).as_posix()
     if not train and len(others) == 1:
         train = others[0]
     if not train or not (folder / train).exists():
         raise ConfigError(_no_train(folder, there, given["kind"]))
-    folder_of_test = _test_folder(folder) if given["kind"] == "images" else ""
     return {
         "train": train,
-        "test": test or sample or folder_of_test or "test.csv",
+        "test": test or sample or no_test,
         "sample_submission": sample or "sample_submission.csv",
     }
 
@@ -66,7 +57,7 @@ def image_folders(folder: Path, train: pd.DataFrame, id: str) -> dict[str, str]:
     tops = [d for d in having if d.parent not in having]
     only = tops[0] if len(tops) == 1 else None
     train_folder = next((d for d in having if "train" in d.name.lower()), only)
-    test_folder = next((d for d in having if is_test_folder(d)), only)
+    test_folder = next((d for d in having if istest_folder_in(d)), only)
     if train_folder is None:
         raise ConfigError(
             f"{folder} contains no folder of training images. Folders with images: "
@@ -106,18 +97,12 @@ def describe_class_folders(folder: Path) -> str:
     return text
 
 
-def _of_class_folders(folder: Path, root: Path, *, test: str, sample: str) -> dict[str, str]:
-    return {
-        "train": root.relative_to(folder).as_posix(),
-        "test": test or sample or _test_folder(folder) or "test",
-        "sample_submission": sample or "sample_submission.csv",
-    }
-
-
-def _test_folder(folder: Path) -> str:
+def test_folder_in(folder: Path) -> str:
     """Return the outermost folder of test images, or ""."""
     folders = {parent for file in images_below(folder) for parent in file.parents}
-    inside = [f for f in folders if f.is_relative_to(folder) and f != folder and is_test_folder(f)]
+    inside = [
+        f for f in folders if f.is_relative_to(folder) and f != folder and istest_folder_in(f)
+    ]
     shortest = sorted(inside, key=lambda f: (len(f.parts), f))
     return shortest[0].relative_to(folder).as_posix() if shortest else ""
 

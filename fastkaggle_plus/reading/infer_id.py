@@ -37,7 +37,7 @@ def infer_id(
             return str(c), "it counts the rows"
         if not is_written_as_number(rows[c]) and _are_codes(rows[c]):
             return str(c), "a code, another one in every row"
-    return ROW, "no column looks like an id, so the rows are numbered from 1; else: --id COLUMN"
+    return ROW, "no column looks like an id, so rows are numbered from 1; else: --id COLUMN"
 
 
 def _of_sample(
@@ -54,9 +54,8 @@ def _of_sample(
     if id in train or (test is not None and id in test):
         return id, why
     if not is_written_as_number(sample[id]):
-        return id, f"{why}; no file has it, so the test rows get its values in their order"
-    first = first_number(sample, id)
-    return id, f"{why}; no file has it, so the rows are numbered from {first}, as there"
+        return id, "the sample submission lists them in the order of the test rows"
+    return id, f"no column: rows are numbered from {first_number(sample, id)}, as in the sample"
 
 
 def _looks_like_id(column: pd.Series) -> bool:

@@ -25,9 +25,10 @@ def with_ids(
     submission, in its order, and training rows are numbered as its ids are. Without a sample that
     has the column `id`, only the id "row" is made; the tables stay unchanged for another name.
     """
+    is_folder = _is_folder(test)
     train, test = (_named_by_file(rows, id) for rows in (train, test))
     if id in train and id in test:
-        return train, _without_suffixes(train, test, id), ""
+        return train, _without_suffixes(train, test, id) if is_folder else test, ""
     source, start = "", first_number(sample, id)
     if id not in test:
         if sample is not None and id in sample and len(sample) == len(test):
@@ -42,7 +43,7 @@ def with_ids(
     if source in train:
         return train.assign(**{id: train[source]}), test, f"equal to the column {source}"
     numbers = np.arange(start, start + len(train))
-    how = f"no column has this name, so the training rows are numbered from {start}"
+    how = f"no column has this name, so rows are numbered from {start}"
     return train.assign(**{id: numbers}), test, how
 
 

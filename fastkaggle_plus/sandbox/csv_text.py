@@ -55,5 +55,6 @@ def write_csv(
 
 def _types_of(file: Path | None) -> dict[str, Any]:
     """Return the type of each column of a parquet file; none for another file."""
-    is_parquet = file is not None and file.suffix.lower() in PARQUET
-    return read_parquet(file).dtypes.to_dict() if file and is_parquet else {}
+    if file is None or file.suffix.lower() not in PARQUET:
+        return {}
+    return {str(c): kind for c, kind in read_parquet(file).dtypes.items()}

@@ -95,9 +95,10 @@ def _read_train(comp: Competition, path: Path) -> tuple[pd.DataFrame, bool]:
         train = train.rename(columns={FILE: comp.id})
     elif not has_ids:
         test, sample = path / comp.test_name(path), path / comp.sample_submission
-        test_rows = read_text_csv(test) if test.exists() else train
         answers = read_text_csv(sample) if sample.is_file() else None
-        train, _, _ = with_ids(train, test_rows, comp.id, sample=answers)
+        test_rows = read_text_csv(test) if test.exists() else answers
+        rows = train if test_rows is None else test_rows
+        train, _, _ = with_ids(train, rows, comp.id, sample=answers)
     split_column = (comp.split.column,) if comp.split.column else ()
     needed = {"id": (comp.id,), "target": comp.target, "[split] column": split_column}
     need_columns(train, needed, file, comp.facts_file)
