@@ -57,7 +57,7 @@ def image_folders(folder: Path, train: pd.DataFrame, id: str) -> dict[str, str]:
     tops = [d for d in having if d.parent not in having]
     only = tops[0] if len(tops) == 1 else None
     train_folder = next((d for d in having if "train" in d.name.lower()), only)
-    test_folder = next((d for d in having if istest_folder_in(d)), only)
+    test_folder = next((d for d in having if is_test_folder(d)), only)
     if train_folder is None:
         raise ConfigError(
             f"{folder} contains no folder of training images. Folders with images: "
@@ -100,9 +100,7 @@ def describe_class_folders(folder: Path) -> str:
 def test_folder_in(folder: Path) -> str:
     """Return the outermost folder of test images, or ""."""
     folders = {parent for file in images_below(folder) for parent in file.parents}
-    inside = [
-        f for f in folders if f.is_relative_to(folder) and f != folder and istest_folder_in(f)
-    ]
+    inside = [f for f in folders if f.is_relative_to(folder) and f != folder and is_test_folder(f)]
     shortest = sorted(inside, key=lambda f: (len(f.parts), f))
     return shortest[0].relative_to(folder).as_posix() if shortest else ""
 
