@@ -1,4 +1,4 @@
-"""Read the rows of a file, whatever its format: csv, parquet, or a folder with an image for each.
+"""Read the rows of a file in any format: csv, parquet, or a folder with an image for each row.
 
 A parquet file and a folder are read as the csv of their rows would be, with the same options.
 """
