@@ -5,6 +5,7 @@ import pytest
 
 from fastkaggle_plus.competition import load_comp, read_competition
 from fastkaggle_plus.exceptions import ConfigError, FastkaggleError
+from fastkaggle_plus.notebooks import quick_copy
 from fastkaggle_plus.workflow.new_competition import fill, new_comp
 
 from .toy import fkp
@@ -366,6 +367,8 @@ def test_class_folders_need_no_table(tmp_path):
     read = comp.read(data)
     assert len(read.train) == 21 and list(read.test_ids) == ["p1.jpg"]
     assert read.left_out["1 training rows"] == "no value in label"
+    quick = comp.read(quick_copy(comp, data, tmp_path / "quick", rows=4))
+    assert len(quick.train) == 10 and list(quick.test_ids) == ["p1.jpg"]
     bundle = comp.module("rehearsal").make(tmp_path / "bundles")
     held_out = comp.read(bundle / "files")
     assert len(held_out.train) + len(held_out.test) == 21 and "p1.jpg" not in held_out.test_ids
