@@ -10,7 +10,7 @@ from .competition import Competition
 from .exceptions import DataError, SubmissionError, listed
 from .metrics import Metric, get_metric
 from .predictions import Predictions
-from .reading import parse_csv, quoting_of, read_csv, read_sample
+from .reading import ids_of_test, parse_rows, quoting_of, read_sample
 from .reading.labels import columns_of_classes, places_in_order, spelled, written
 
 _SHOWN = 5  # rows named in an error
@@ -137,9 +137,9 @@ def _sample(comp: Competition, path: Path, labels: tuple[Any, ...]) -> pd.DataFr
     """
     file = path / comp.sample_submission
     if file.exists():
-        return parse_csv(file, dtype=str, keep_default_na=False)
+        return parse_rows(file, dtype=str, keep_default_na=False)
     try:
-        test_ids = read_csv(path / comp.test, as_written=(comp.id,))[comp.id]
+        test_ids = ids_of_test(path, train=comp.train, test=comp.test_name(path), id=comp.id)
     except (DataError, KeyError) as e:
         raise DataError(
             f"Cannot read {file}, nor the ids of {path / comp.test} ({e}). "

@@ -185,6 +185,18 @@ def show_leaderboard(rows: Sequence[Any]) -> None:
     show_table(["rank", "team", "score", "date"], cells)
 
 
+def show_inferred(rows: Sequence[tuple[str, Any, str]]) -> None:
+    """Show the settings that were inferred from a competition's files, and why."""
+
+    def words(value: Any) -> str:
+        if isinstance(value, Mapping):
+            return " ".join(words(v) for v in value.values() if v)
+        return ", ".join(value) if isinstance(value, list) else str(value)
+
+    if rows:
+        show_table(["setting", "inferred", "why"], [(k, words(v), why) for k, v, why in rows])
+
+
 def show_table(
     header: Sequence[str],
     cells: Sequence[Sequence[object]],

@@ -133,14 +133,26 @@ def new(
     train: Annotated[str, Option(help="Train file. Default: inferred.")] = "",
     test: Annotated[str, Option(help="Test file. Default: inferred.")] = "",
     sample: Annotated[str, Option(help="Sample submission. Default: inferred.")] = "",
+    task: Annotated[str, Option(help="binary | multiclass | regression. Default: inferred.")] = "",
+    split: Annotated[
+        str, Option(help="random | stratified | group:COLUMN | time:COLUMN. Default: inferred.")
+    ] = "",
 ) -> None:
-    """Write the folder of a new competition."""
+    """Write the folder of a new competition, and say what the files in --data show."""
     from ..workflow.new_competition import new_comp
+    from .display import show_inferred
 
-    given = dict(metric=metric, target=target, id=id, train=train, test=test)
+    given = dict(metric=metric, target=target, id=id, train=train, test=test, task=task)
     given["sample_submission"] = sample
     facts: dict[str, Any] = {k: v for k, v in given.items() if v}
-    folder = new_comp(slug, kind=kind, dest=dest, data=data, **facts)
+    if split:
+        how, _, column = split.partition(":")
+        facts["split"] = {"kind": how, "column": column}
+    rows: list[tuple[str, Any, str]] = []
+    folder = new_comp(
+        slug, kind=kind, dest=dest, data=data, on_inferred=lambda *row: rows.append(row), **facts
+    )
+    show_inferred(rows)
     echo(f"{folder} is written. Check its competition.toml, then: fkp run {slug}")
 
 

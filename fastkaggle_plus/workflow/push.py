@@ -12,6 +12,7 @@ from ..exceptions import KaggleError, KernelFailed, NotebookError
 from ..kaggle_client import KernelOutput, KernelStatus, KernelVersion
 from ..notebooks import Rendered
 from ..notebooks.attached_models import RenderedWithModels, render_with_models
+from ..reading import parse_rows
 from ..secrets import env_values
 from ..sweeps.default_trials import trials_of
 from .callbacks import PushCallbacks
@@ -116,12 +117,8 @@ def _expected_s(
 
 
 def _count_rows(file: Path) -> int:
-    """Count the rows of a csv; 1 if it does not exist."""
-    try:
-        with file.open("rb") as f:
-            return max(sum(1 for _ in f) - 1, 1)
-    except OSError:
-        return 1
+    """Count the training rows; 1 if there is no such file."""
+    return max(len(parse_rows(file, dtype=str)), 1) if file.exists() else 1
 
 
 def _check(work: Workspace, made: RenderedWithModels, expected_s: float | None) -> None:

@@ -163,7 +163,10 @@ def _download(work: Workspace) -> tuple[Path, Data]:
         columns = [str(c) for c in read.train.texts]
         noun = "column" if len(columns) == 1 else "columns"
         work.callbacks.on_step("texts", f"in the {noun} {', '.join(columns)}")
-    if unused := [f"{c} ({why})" for c, why in read.left_out.items() if c != work.comp.id]:
+    left_out = dict(read.left_out)
+    if (how_ids := left_out.pop(work.comp.id, "id")) != "id":
+        work.callbacks.on_step("ids", f"{work.comp.id}: {how_ids}")
+    if unused := [f"{c} ({why})" for c, why in left_out.items()]:
         work.callbacks.on_step("columns", f"left out: {', '.join(unused)}")
     return path, read
 
