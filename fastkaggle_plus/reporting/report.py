@@ -28,6 +28,7 @@ def write_report(
     rows: Sequence[BoardRow],  # best first
     members: Sequence[Predictions],  # of every finished trial
     ensemble: Predictions,
+    is_live: bool = False,  # made with the real Kaggle, not in a rehearsal
     standing: Any = None,  # the Standing of the submission, if one was scored
     failed: Mapping[str, str] | None = None,  # trial -> traceback
     left_out: Mapping[str, str] | None = None,  # column -> why no model uses it
@@ -47,6 +48,7 @@ def write_report(
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     html = environment.from_string(template.read_text(encoding="utf-8")).render(
         comp=comp,
+        is_live=is_live,
         rows=rows,
         ensemble=ensemble,
         standing=standing,

@@ -14,7 +14,7 @@ from filelock import FileLock
 
 from ... import files
 from ...exceptions import DownloadCorrupt, KaggleError, NotFound, PermissionDenied
-from .. import api, downloads, http, session
+from .. import api, downloads, http, live_writes, session
 from ..api import KaggleApi
 from ..unzip import leaves_folder
 from . import lookup
@@ -91,6 +91,9 @@ def kernel_output(
                 record = _fetch_all(client, kernel, dest, record, progress)
             lock.unlink(missing_ok=True)
     names = tuple(name for name in record.files if name != record.log)
+    if api.is_local(client):
+        for name in names:
+            live_writes.remember(dest / name, f"an output of the rehearsed notebook {kernel}")
     return KernelOutput(kernel.handle, kernel.version, str(dest), names, record.log)
 
 
