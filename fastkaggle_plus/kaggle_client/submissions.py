@@ -42,7 +42,7 @@ class SubmissionLimits:
     sent_today: int
 
     def __str__(self) -> str:
-        return f"{self.left} of {self.left + self.sent_today} today"
+        return f"{self.left} submissions; {self.sent_today} sent today"
 
 
 def submit(

@@ -71,7 +71,8 @@ def submit_file(
         if not confirm(_plan(new, facts, journal, again=again, client=client)):
             return None
     options |= {"client": client, "journal": journal, "again": again, "live": live}
-    return kaggle_client.submit(file, message, slug, announce=confirm is None, **options)
+    options["announce"] = confirm is None and not api.is_local(client)
+    return kaggle_client.submit(file, message, slug, **options)
 
 
 def submit_notebook(
@@ -100,9 +101,8 @@ def submit_notebook(
         if not confirm(plan):
             return None
     options |= {"client": client, "journal": journal, "again": again, "file_name": file_name}
-    return kaggle_client.submit_code(
-        handle, version, message, competition=competition, announce=confirm is None, **options
-    )
+    options["announce"] = confirm is None and not api.is_local(client)
+    return kaggle_client.submit_code(handle, version, message, competition=competition, **options)
 
 
 def plan_libs(names: list[str], owner: str, *, client: Any) -> Plan:

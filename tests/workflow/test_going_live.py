@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from fastkaggle_plus import rehearsal, submit
+from fastkaggle_plus import kaggle_client, rehearsal, submit
 from fastkaggle_plus.environment import rehearsed_files
 from fastkaggle_plus.exceptions import SubmissionError
 from fastkaggle_plus.files import HashList
@@ -137,7 +137,7 @@ def test_a_careful_user_goes_live(place, real):
         "file        runs/toy/live/submission.csv, sha256 ",
         "rows        60",
         "message     fkp run: greedy of 1 trials, 5 folds, seed 42 [",
-        "left        unknown",
+        "left        5 submissions; 0 sent today",
         "Send it? [y/N]",
         "not submitted: runs/toy/live/submission.csv",
     ):
@@ -204,14 +204,14 @@ def test_a_file_is_checked_shown_and_asked_about_before_it_is_sent(place, real):
         done = fkp(*send, file, cwd=place)
     assert done.returncode == 0 and "COMPLETE" in done.stdout and submissions(real.folder) == 1
     done = fkp(*send, file, "--yes", cwd=place)
-    assert "submission 1 is the same" in done.stdout and "--again" in done.stdout
+    assert "not sent: submission " in done.stdout and "add --again" in done.stdout
     assert submissions(real.folder) == 1
 
     other = ("submit", "--live", "-c", "toy", "-m", "other words", "-f", file)
     with typed("n"):
         done = fkp(*other, cwd=place)
-    assert "warning" in done.stdout and "as number 1, with the message 'by hand'" in done.stdout
-    assert "left        4 left, 1 sent today" in done.stdout, done.stdout
+    assert "warning" in done.stdout and "with the message 'by hand'" in done.stdout
+    assert "left        4 submissions; 1 sent today" in done.stdout, done.stdout
     assert submissions(real.folder) == 1
     assert fkp(*send, file, "--again", "--yes", cwd=place).returncode == 0
     assert submissions(real.folder) == 2
@@ -243,7 +243,7 @@ def test_python_prints_account_and_target_and_refuses_a_rehearsals_file(
     assert sent.sent and said == "Kaggle account kaggler: submit answers.csv to toy\n"
     assert not submit("answers.csv", "from Python", "toy", poll_s=0.05).sent
     assert capsys.readouterr().err == "", "nothing is announced that is not sent"
-    with pytest.warns(UserWarning, match="as number 1, with the message 'from Python'"):
+    with pytest.warns(UserWarning, match="as number 2, with the message 'from Python'"):
         submit("answers.csv", "again", "toy", poll_s=0.05)
     capsys.readouterr()
 
@@ -264,15 +264,18 @@ def test_python_prints_account_and_target_and_refuses_a_rehearsals_file(
 
 
 @pytest.mark.slow
-def test_a_push_is_shown_first_and_a_quick_one_is_never_submitted(place, real):
-    for folder in (place / "competitions/toy", place / "bundles/toy"):
-        (folder / "notebook.py").write_text(
-            SHORT.replace(
-                "import pandas as pd",
-                "from pathlib import Path\nimport pandas as pd\n"
-                "Path('code', SLUG).mkdir(parents=True)",
-            )
+def test_a_push_is_shown_first_and_a_quick_one_is_never_submitted(place, real, monkeypatch):
+    (place / "competitions/toy/notebook.py").write_text(
+        SHORT.replace(
+            "import pandas as pd",
+            "from pathlib import Path\nimport pandas as pd\nPath('code', SLUG).mkdir(parents=True)",
         )
+    )
+    publish = kaggle_client.create_libs_datasets  # without dependencies: no package index
+    no_deps = {"deps": False}
+    monkeypatch.setattr(
+        kaggle_client, "create_libs_datasets", lambda *a, **k: publish(*a, **{**k, **no_deps})
+    )
     before = received(real)
     push = ("push", "toy", "--live", "--wait")
     done = fkp(*push, "--dry-run", cwd=place)
@@ -283,6 +286,7 @@ def test_a_push_is_shown_first_and_a_quick_one_is_never_submitted(place, real):
         "CPU, internet on",
         "datasets    kaggler/library-fastkaggle-plus",
         "then        its output is submitted to toy",
+        "left        5 submissions; 0 sent today",
     ):
         assert words in done.stdout, done.stdout
     with typed("n"):
@@ -290,20 +294,26 @@ def test_a_push_is_shown_first_and_a_quick_one_is_never_submitted(place, real):
     assert fkp(*push, cwd=place).returncode == 1  # no terminal
     done = fkp("push", "toy", "--bundles", "bundles", "--dry-run", cwd=place)
     assert done.returncode == 0 and "in the sandbox" in done.stdout
+    done = fkp("libs", "--live", "--dry-run", cwd=place)
+    assert done.returncode == 0 and "kaggler/library-fastkaggle-plus" in done.stdout
     assert received(real) == before, "no write reached Kaggle"
 
-    rehearsed = fkp("push", "toy", "--bundles", "bundles", "--quick", "--json", cwd=place)
-    assert last_json(rehearsed)["submission"] is None and submissions(place) == 0
-    done = fkp("push", "toy", "--bundles", "bundles", cwd=place)
-    assert done.returncode == 0 and submissions(place) == 1, done.stderr
-    output = place / "runs/toy/output/submission.csv"
-    done = fkp("submit", "--live", "-c", "toy", "-m", "x", "-f", output, "--yes", cwd=place)
-    assert done.returncode == 1 and "an output of the rehearsed notebook" in done.stderr
+    done = fkp(*push, "--quick", "--yes", cwd=place)
+    assert done.returncode == 0, done.stderr
+    assert "a QUICK dry run: its output is not submitted" in done.stdout
+    assert "QUICK     a dry run: its output is not submitted" in done.stdout
+    assert submissions(real.folder) == 0 and received(real)["kernel_versions"] == 1
+    kernel = "kaggler/toy-with-evidence-quick"
+    [pushed] = [e for e in Journal().entries() if e.kind == "kernel" and e.state == "sent"]
+    assert (pushed.slug, pushed.description) == (kernel, "Toy with evidence QUICK")
+    file = "runs/toy/live/output/submission.csv"
+    done = fkp("submit", "--live", "-c", "toy", "-m", "x", "-f", file, "--yes", cwd=place)
+    assert done.returncode == 1 and "an output of the QUICK dry run" in done.stderr
+
+    by_name = ("submit", "--live", "-c", "toy", "-m", "x", "-k", kernel, "-v", "1", "--dry-run")
+    done = fkp(*by_name, cwd=place)
+    assert done.returncode == 0 and "Kaggle runs the notebook again" in done.stdout, done.stderr
     assert submissions(real.folder) == 0
-    entries = [e for e in Journal(next(place.rglob("journal.jsonl"))).entries()]
-    titles = {e.slug: e.description for e in entries if e.kind == "kernel"}
-    assert titles["kaggler/toy-with-evidence-quick"] == "Toy with evidence QUICK"
-    assert "QUICK" in rehearsed.stderr and "is not submitted" in rehearsed.stderr
 
 
 def test_a_terminal_is_asked_in_a_real_process(place, real):
