@@ -89,10 +89,9 @@ def show_plan(plan: Plan, *, to_stderr: bool = False) -> None:
     out = console(to_stderr=to_stderr)
     where = "on the real Kaggle" if plan.is_live else "in the sandbox"
     out.print(f"{plan.what}, {where}", soft_wrap=True)
-    for name, value in plan.facts.items():
+    warning = {"warning": plan.warning} if plan.warning else {}
+    for name, value in {**plan.facts, **warning}.items():
         out.print(f"  {name:<12}{value}", soft_wrap=True)
-    for warning in plan.warnings:
-        out.print(f"  {'warning':<12}{warning}", soft_wrap=True)
 
 
 def show_not_submitted(out: Console, file: Path, slug: str) -> None:

@@ -1,6 +1,7 @@
 """Guard writes to the real Kaggle: announce them, refuse files that a rehearsal wrote."""
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,10 @@ def announce(
         sys.stderr.write(f"Kaggle account {api.user_of(client)}: {what}\n")
 
 
-def remember(file: str | Path, note: str) -> None:
-    """Remember that a file is not for the real Kaggle; `note` completes "it is ..."."""
-    HashList(rehearsed_files()).add(Path(file), note)
+def remember(folder: str | Path, names: Iterable[str], note: str) -> None:
+    """Remember that files are not for the real Kaggle; `note` completes "it is ..."."""
+    for name in names:
+        HashList(rehearsed_files()).add(Path(folder) / name, note)
 
 
 def refuse_rehearsed(file: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -32,17 +32,6 @@ from .submission_status import (
     list_submissions,
     wait_for_score,
 )
-
-
-@dataclass(frozen=True)
-class SubmissionLimits:
-    """The submissions that a team may send now, and has sent today."""
-
-    left: int
-    sent_today: int
-
-    def __str__(self) -> str:
-        return f"{self.left} submissions; {self.sent_today} sent today"
 
 
 def submit(
@@ -74,7 +63,8 @@ def submit(
     client = client or session.import_kaggle()
     new = file_entry(path, message, slug, client=client)
     if api.is_local(client):
-        live_writes.remember(path, f"a file that was submitted in a rehearsal of {slug}")
+        note = f"a file that was submitted in a rehearsal of {slug}"
+        live_writes.remember(path.parent, [path.name], note)
     elif not live:
         live_writes.refuse_rehearsed(path)
     about = about_competition(client, slug)
@@ -107,8 +97,8 @@ def file_entry(path: Path, message: str, slug: str, *, client: KaggleApi) -> Ent
     return Entry(origin, user, slug, files.file_hash(path), size, path.name, text)
 
 
-def submission_limits(competition: str, *, client: KaggleApi) -> SubmissionLimits | None:
-    """Return how many submissions are left, None if Kaggle does not say.
+def submissions_left(competition: str, *, client: KaggleApi) -> str:
+    """Return how many submissions are left, "unknown" if Kaggle does not say.
 
     Raises NotFound, RulesNotAccepted and errors about credentials.
     """
@@ -118,10 +108,10 @@ def submission_limits(competition: str, *, client: KaggleApi) -> SubmissionLimit
     except (NotFound, RulesNotAccepted, NoCredentials, BadCredentials):
         raise
     except KaggleError:
-        return None
+        return "unknown"
     if not (found.num_allowed_now or found.num_today or found.num_total):
-        return None  # the fields are missing in the answer
-    return SubmissionLimits(found.num_allowed_now, found.num_today)
+        return "unknown"  # the fields are missing in the answer
+    return f"{found.num_allowed_now} submissions; {found.num_today} sent today"
 
 
 def competition_submit(file_name: str | Path, message: str, competition: str) -> Submission:
@@ -176,7 +166,8 @@ def submit_once(
         if old is None:
             if announce:
                 live_writes.announce(about.client, f"submit {new.file_name} to {new.slug}")
-                _warn_of_other_message(about, book, new)
+                if warning := other_message(about, book, new):
+                    warnings.warn(warning, stacklevel=3)
             book.write(new)
             before = tuple(s.ref for s in islice(list_submissions(about), N_SEARCHED))
             request = prepare()
@@ -219,17 +210,15 @@ def _earlier(
     return None
 
 
-def _warn_of_other_message(about: Subject, book: Journal, new: Entry) -> None:
-    if (other := book.with_other_text(new)) and not is_gone(about, other):
-        warnings.warn(f"{other_message(new, other)}.", stacklevel=4)
-
-
-def other_message(new: Entry, other: Entry) -> str:
-    """Say that the same bytes were submitted with another message."""
+def other_message(about: Subject, book: Journal, new: Entry) -> str:
+    """Return a warning if the same bytes were submitted with another message, else ""."""
+    other = book.with_other_text(new)
+    if other is None or is_gone(about, other):
+        return ""
     number = f" as number {other.ref}" if other.ref else ""
     return (
         f"The same bytes as {new.file_name} were submitted to {new.slug} before{number}, with the "
-        f"message {other.description!r}"
+        f"message {other.description!r}."
     )
 
 

@@ -11,13 +11,14 @@ from .. import kaggle_client, notebooks
 from ..exceptions import KaggleError, KernelFailed, NotebookError, NothingSent
 from ..kaggle_client import KernelOutput, KernelStatus, KernelVersion, api
 from ..kaggle_client.live_writes import remember
+from ..kaggle_client.submissions import submissions_left
 from ..notebooks import Rendered
 from ..notebooks.attached_models import RenderedWithModels, render_with_models
 from ..secrets import env_values
 from ..sweeps.default_trials import trials_of
 from .callbacks import PushCallbacks
 from .outcome import PushOutcome
-from .submit import Confirm, Plan, submissions_left, submit_file, submit_notebook
+from .submit import Confirm, Plan, submit_file, submit_notebook
 from .workspace import Workspace, open_workspace
 
 OWN, LIBS_DATASET = "fastkaggle_plus", "library-fastkaggle-plus"
@@ -80,10 +81,8 @@ def push(
         status, output = _wait_for_output(work, version, callbacks)
         outcome = replace(outcome, status=status, output=output)
         if quick:
-            for name in output.files:
-                remember(
-                    Path(output.path) / name, f"an output of the QUICK dry run {version.handle}"
-                )
+            note = f"an output of the QUICK dry run {version.handle}"
+            remember(output.path, output.files, note)
         if not (submits and status.is_done):
             return outcome
         message = f"fkp push: {_name(version)}, {n_folds} folds, seed {seed}"

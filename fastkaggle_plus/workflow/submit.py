@@ -21,7 +21,7 @@ from ..kaggle_client.live_writes import refuse_rehearsed
 from ..kaggle_client.outbox import Entry, journal_of
 from ..kaggle_client.services import about_competition, slug_of
 from ..kaggle_client.submission_status import is_gone
-from ..kaggle_client.submissions import file_entry, other_message, submission_limits
+from ..kaggle_client.submissions import file_entry, other_message, submissions_left
 from ..kaggle_client.wheels.requirements import parse_requirements
 from ..submission import check_file, check_with_sample
 
@@ -33,12 +33,12 @@ class Plan:
     what: str  # as in "submit to titanic"
     is_live: bool  # False: it goes to a sandbox
     facts: dict[str, str]  # name -> value, in the order to show them
-    warnings: tuple[str, ...] = ()
+    warning: str = ""
     is_repeat: bool = False  # it exists already, so nothing will be sent
 
     def as_json(self) -> dict[str, Any]:
         """Return the value of `--dry-run --json`."""
-        return {"plan": self.what, **self.facts, "warnings": list(self.warnings), "sent": False}
+        return {"plan": self.what, **self.facts, "warning": self.warning, "sent": False}
 
 
 Confirm = Callable[[Plan], bool]  # shows the plan; returns whether to send
@@ -70,9 +70,9 @@ def submit_file(
         facts = {"file": f"{file}, sha256 {new.sha256[:12]}", "rows": rows, "check": checked}
         if not confirm(_plan(new, facts, journal, again=again, client=client)):
             return None
-    options |= {"client": client, "journal": journal, "again": again, "live": live}
-    options["announce"] = confirm is None and not api.is_local(client)
-    return kaggle_client.submit(file, message, slug, **options)
+    announce = confirm is None and not api.is_local(client)
+    options |= {"client": client, "journal": journal, "again": again, "announce": announce}
+    return kaggle_client.submit(file, message, slug, live=live, **options)
 
 
 def submit_notebook(
@@ -97,12 +97,12 @@ def submit_notebook(
             "notebook": f"{kernel}, its file {file_name}",
             "rows": "unknown: Kaggle runs the notebook again on the hidden rows",
         }
-        plan = _plan(new, facts, journal, again=again, client=client)
-        if not confirm(plan):
+        if not confirm(_plan(new, facts, journal, again=again, client=client)):
             return None
     options |= {"client": client, "journal": journal, "again": again, "file_name": file_name}
-    options["announce"] = confirm is None and not api.is_local(client)
-    return kaggle_client.submit_code(handle, version, message, competition=competition, **options)
+    return kaggle_client.submit_code(
+        handle, version, message, competition=competition, announce=confirm is None, **options
+    )
 
 
 def plan_libs(names: list[str], owner: str, *, client: Any) -> Plan:
@@ -110,24 +110,16 @@ def plan_libs(names: list[str], owner: str, *, client: Any) -> Plan:
     libraries = [parse_requirements([name])[0].name for name in names]
     made = ", ".join(f"{owner}/{slugify(f'library-{name}')}" for name in libraries)
     facts = {"account": api.user_of(client), "libraries": ", ".join(names), "datasets": made}
-    what = "publish private datasets of wheels"
-    return Plan(what, not api.is_local(client), facts)
-
-
-def submissions_left(slug: str, *, client: Any) -> str:
-    """Return how many submissions are left today, for people."""
-    return str(submission_limits(slug, client=client) or "unknown: Kaggle does not say")
+    return Plan("publish private datasets of wheels", not api.is_local(client), facts)
 
 
 def _plan(
     new: Entry, facts: dict[str, str], journal: Path | None, *, again: bool, client: Any
 ) -> Plan:
-    book, about, warnings = journal_of(journal), about_competition(client, new.slug), []
+    book, about = journal_of(journal), about_competition(client, new.slug)
     sent = [e for e in book.attempts(new) if e.state == "sent" and not is_gone(about, e)]
     is_repeat = bool(sent) and not again
-    other = book.with_other_text(new)
-    if other and not is_repeat and not is_gone(about, other):
-        warnings.append(other_message(new, other))
+    warning = "" if is_repeat else other_message(about, book, new)
     return Plan(
         what=f"submit to {new.slug}",
         is_live=not api.is_local(client),
@@ -138,7 +130,7 @@ def _plan(
             "message": new.description or "none",
             "left": submissions_left(new.slug, client=client),
         },
-        warnings=tuple(warnings),
+        warning=warning,
         is_repeat=is_repeat,
     )
 

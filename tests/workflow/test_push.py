@@ -145,7 +145,7 @@ def test_a_notebook_that_fails_shows_the_end_of_its_log(place):
     assert str(log.relative_to(place)) in done.stderr.splitlines()[-1]
     assert MISSING in log.read_text() and "kaggle.com" not in done.stderr
     assert "neither in Kaggle's image nor among the attached wheels" in done.stderr
-    assert "`fkp libs not_in_the_wheels`" in done.stderr
+    assert "`fkp libs not_in_the_wheels --live`" in done.stderr
     assert done.stdout.count("  | so far\n") == 1 and "so far" not in done.stderr, (
         "the end of the log is shown once"
     )

@@ -92,8 +92,7 @@ def kernel_output(
             lock.unlink(missing_ok=True)
     names = tuple(name for name in record.files if name != record.log)
     if api.is_local(client):
-        for name in names:
-            live_writes.remember(dest / name, f"an output of the rehearsed notebook {kernel}")
+        live_writes.remember(dest, names, f"an output of the rehearsed notebook {kernel}")
     return KernelOutput(kernel.handle, kernel.version, str(dest), names, record.log)
 
 
@@ -111,7 +110,7 @@ def _fetch_all(
         raise KaggleError(
             f"{kernel} is {status.status.lower()}: its output is not complete yet. Wait for its "
             f"end, with wait_kernel({kernel.handle!r}, {kernel.version}) or `fkp status "
-            f"{kernel.handle}`, then call again."
+            f"{kernel.handle} --live`, then call again."
         )
     urls, log = _list_output(client, kernel)
     sizes = _list_sizes(client, kernel)
