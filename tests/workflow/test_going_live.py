@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from fastkaggle_plus import kaggle_client, rehearsal, submit
+from fastkaggle_plus import kaggle_client, push_notebook, rehearsal, submit
 from fastkaggle_plus.environment import rehearsed_files
 from fastkaggle_plus.exceptions import SubmissionError
 from fastkaggle_plus.files import HashList
@@ -261,6 +261,27 @@ def test_python_prints_account_and_target_and_refuses_a_rehearsals_file(
     send = ("submit", "--live", "-c", "toy", "-m", "from the shell", "-f", "tried.csv", "--yes")
     assert fkp(*send, cwd=place).returncode == 1
     assert fkp(*send, "--rehearsed", cwd=place).returncode == 0
+
+
+def test_python_announces_a_push_once(place, real, capsys):
+    (place / "hello.py").write_text("print('hello')\n")
+    first = ("kaggler", "my-first-script", "My first script", "hello.py", place)
+    assert push_notebook(*first, run=False).sent
+    assert capsys.readouterr().err == (
+        "Kaggle account kaggler: push hello.py as kaggler/my-first-script\n"
+    )
+    assert not push_notebook(*first, run=False).sent
+    assert capsys.readouterr().err == ""
+
+
+def test_an_unanswered_question_sends_nothing(place, real):
+    before = received(real)
+    send = ("submit", "--live", "-c", "toy", "-m", "x", "-f", write_answers(place))
+    with typed():  # Ctrl-D
+        assert fkp(*send, cwd=place).returncode == 1
+    with typed(""):  # only Enter
+        assert fkp(*send, cwd=place).returncode == 1
+    assert received(real) == before
 
 
 @pytest.mark.slow
