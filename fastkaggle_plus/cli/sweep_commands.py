@@ -140,8 +140,7 @@ def _read_vault(
 ) -> tuple[list[Predictions], dict[str, str]]:
     """Return a vault's finished trials, and the errors of failed ones. Raises DataError."""
     from ..competition import load_comp
-    from ..sweeps.vault import Vault
-    from ..workflow.workspace import output_folder
+    from ..sweeps.vault import Vault, output_folder
 
     name = load_comp(slug).slug if Path(slug).is_dir() else slug
     folder = output_folder(name, dest, live=live)

@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 from ..competition import Competition, load_comp
 from ..exceptions import ConfigError
 from ..kaggle_client import Submission, import_kaggle
+from ..sweeps.vault import output_folder
 from .callbacks import RunCallbacks
 from .outcome import Standing
 from .rehearse import Rehearsal, rehearsal
@@ -137,12 +138,6 @@ def open_workspace(
                     f"a file; `fkp push {comp.slug}` rehearses the notebook",
                 )
         yield work
-
-
-def output_folder(slug: str, dest: str | Path | None, *, live: bool) -> Path:
-    """Return the folder of a run's results. Live and rehearsal never share one."""
-    folder = Path(dest or Path("runs") / slug)
-    return folder / "live" if live else folder
 
 
 @contextlib.contextmanager
