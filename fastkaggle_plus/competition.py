@@ -157,6 +157,17 @@ class Competition(_Facts):
             )
         return get_metric(own_metric(module), task=self.task)
 
+    def test_name(self, path: str | Path) -> str:
+        """Return the name of what lists the test rows in `path`: a file, or a folder of images.
+
+        Without the test file, an image competition needs only the ids of the sample submission, or
+        the images of the test folder.
+        """
+        names = [self.test]
+        if self.kind == "images":
+            names += [self.sample_submission, (self.images or Images()).test_folder]
+        return next((name for name in names if (Path(path) / name).exists()), self.test)
+
     def module(self, name: str) -> ModuleType | None:
         """Import `name`.py of the competition's folder; return None if there is none."""
         file = self.folder and self.folder / f"{name}.py"
@@ -234,7 +245,7 @@ class Competition(_Facts):
             task=self.task,
             metric=self._data_metric,
             train=self.train,
-            test=self.test,
+            test=self.test_name(path),
             sample_submission=self.sample_submission,
             group_column=self.split.column if self.split.kind.endswith("group") else "",
             time_column=self.split.column if self.split.kind == "time" else "",

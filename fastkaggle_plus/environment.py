@@ -41,6 +41,11 @@ def home() -> Path:
     return Path(os.environ.get("FKP_HOME") or Path.home() / ".fastkaggle_plus")
 
 
+def rehearsed_files() -> Path:
+    """Return the list of files that are not for the real Kaggle (a `files.HashList`)."""
+    return home() / "rehearsed-files.jsonl"
+
+
 def credential_variables() -> dict[str, str]:
     """Return the Kaggle credentials in environment variables: user, key, token, if they are set."""
     names = {"user": "KAGGLE_USERNAME", "key": "KAGGLE_KEY", "token": "KAGGLE_API_TOKEN"}
@@ -88,6 +93,11 @@ def assert_loopback(url: str) -> str:
             f"got {url!r}. Use `--live` for the real Kaggle."
         )
     return url
+
+
+def points_to_sandbox() -> bool:
+    """Say whether Kaggle's clients in this process use a sandbox, not the real Kaggle."""
+    return is_rehearsal() or api_environment() == "LOCALHOST"
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ FastkaggleError
 ├── NotebookError          a notebook breaks a rule of the check                    (ValueError)
 ├── SecretFound            a key or token would leave this machine                  (ValueError)
 ├── WeightsMissing         pretrained weights are not here and cannot be downloaded (OSError)
+├── NothingSent            a write was planned, and not confirmed
 ├── SandboxError           the sandbox could not start, or would not be local
 └── KaggleError            Kaggle refused a request, or could not be reached
     ├── NoCredentials          no key or token was found
@@ -137,6 +138,10 @@ class SecretFound(FastkaggleError, ValueError):
 
 class WeightsMissing(FastkaggleError, OSError):
     """Pretrained weights are not on this machine and cannot be downloaded."""
+
+
+class NothingSent(FastkaggleError):
+    """A write to Kaggle was planned, and not confirmed."""
 
 
 class SandboxError(FastkaggleError):

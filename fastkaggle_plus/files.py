@@ -2,8 +2,9 @@
 
 import errno
 import hashlib
+import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import requests
@@ -55,6 +56,36 @@ def write_atomically(path: Path, text: str) -> None:
     part = path.with_name(path.name + ".part")
     part.write_text(text, encoding="utf-8")
     part.replace(path)
+
+
+class HashList:
+    """Hashes of files, each with a note: JSON lines that several processes may add to."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def add(self, file: Path, note: str) -> None:
+        """Add the hash of `file`; the first note about these bytes is kept."""
+        if self.note_of(file):
+            return
+        line = json.dumps({"sha256": file_hash(file), "note": note, "file": str(file.absolute())})
+        with disk_errors(self.path, "another FKP_HOME"):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            # One unbuffered write: lines of two processes do not mix. The first newline ends a line
+            # that a kill cut short.
+            with open(self.path, "ab", buffering=0) as f:
+                f.write(f"\n{line}\n".encode())
+
+    def note_of(self, file: Path) -> str:
+        """Return the note about a file with these bytes, "" if it is not in the list."""
+        if not self.path.exists():
+            return ""
+        sha256 = file_hash(file)
+        for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines():
+            with suppress(ValueError, KeyError, TypeError):  # a kill cut this line short
+                if (entry := json.loads(line))["sha256"] == sha256:
+                    return str(entry["note"])
+        return ""
 
 
 def file_hash(path: Path, algorithm: str = "sha256") -> str:

@@ -7,10 +7,12 @@ import numpy as np
 import pandas as pd
 
 from .competition import Competition
+from .environment import is_rehearsal, rehearsed_files
 from .exceptions import DataError, SubmissionError, listed
+from .files import HashList
 from .metrics import Metric, get_metric
 from .predictions import Predictions
-from .reading import parse_csv, quoting_of, read_csv, read_sample
+from .reading import ids_of_test, parse_rows, quoting_of, read_sample
 from .reading.labels import columns_of_classes, places_in_order, spelled, written
 
 _SHOWN = 5  # rows named in an error
@@ -26,10 +28,13 @@ def write_submission(
 ) -> Path:
     """Write the csv for Kaggle, in the rows and columns of the sample submission; return its path.
 
-    Raises SubmissionError.
+    In a rehearsal the file is remembered, so that `submit` never sends it to the real Kaggle by
+    accident. Raises SubmissionError.
     """
     frame = submission_of(preds, comp, path)
     frame.to_csv(file, index=False, lineterminator="\n", quoting=quoting_of(frame))
+    if is_rehearsal():
+        HashList(rehearsed_files()).add(Path(file), f"the file of a rehearsal of {comp.slug}")
     return Path(file)
 
 
@@ -48,20 +53,28 @@ def check_file(
     labels: tuple[Any, ...] = (),  # allowed labels; () for any
 ) -> pd.DataFrame:
     """Check a submission csv and return it in the sample's order. Raises SubmissionError."""
-    try:
-        # Kaggle accepts only UTF-8
-        frame = pd.read_csv(file, dtype=str, keep_default_na=False, na_values=[""])
-    except (OSError, UnicodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as e:
-        raise SubmissionError(f"{file} does not read as csv: {e}") from e
+    frame = _read_answers(file)
     sample = _sample(comp, Path(path), labels)
     return check_submission(frame, sample, metric=comp.scoring, labels=labels)
+
+
+def check_with_sample(
+    file: str | Path,
+    sample: str | Path,  # the sample submission
+    *,
+    metric: str | Metric = "",  # or its name; "": the values of the answers are not checked
+) -> pd.DataFrame:
+    """Check a submission csv with a sample file, as `check_file` does. Raises SubmissionError."""
+    frame = _read_answers(file)
+    rows = parse_rows(Path(sample), dtype=str, keep_default_na=False)
+    return check_submission(frame, rows, metric=metric)
 
 
 def check_submission(
     frame: pd.DataFrame,  # the submission: id column and answer columns, rows in any order
     sample: pd.DataFrame,  # the sample submission, its id column first
     *,
-    metric: str | Metric,  # or its name
+    metric: str | Metric,  # or its name; "": numbers, probabilities and labels are not checked
     labels: tuple[Any, ...] = (),  # allowed labels; () for any
 ) -> pd.DataFrame:
     """Return `frame` in the sample's row and column order, with labels spelled as in `labels`.
@@ -77,6 +90,8 @@ def check_submission(
     frame, allowed = _in_order(frame, sample[id]).set_index(id), {spelled(v) for v in labels}
     for column in answers:
         _check_cells(frame[column], allowed)
+    if not metric:
+        return frame.reset_index()[list(sample.columns)]
     want = get_metric(metric)
     if want.wants in ("value", "probability"):
         frame = frame.apply(_numbers)
@@ -85,6 +100,14 @@ def check_submission(
     if want.wants in ("label", "ranking") and labels and len(answers) == 1:
         frame = frame.apply(_labels, labels=labels, want=want)
     return frame.reset_index()[list(sample.columns)]
+
+
+def _read_answers(file: str | Path) -> pd.DataFrame:
+    try:
+        # Kaggle accepts only UTF-8
+        return pd.read_csv(file, dtype=str, keep_default_na=False, na_values=[""])
+    except (OSError, UnicodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as e:
+        raise SubmissionError(f"{file} does not read as csv: {e}") from e
 
 
 def answer_frame(
@@ -137,13 +160,13 @@ def _sample(comp: Competition, path: Path, labels: tuple[Any, ...]) -> pd.DataFr
     """
     file = path / comp.sample_submission
     if file.exists():
-        return parse_csv(file, dtype=str, keep_default_na=False)
+        return parse_rows(file, dtype=str, keep_default_na=False)
     try:
-        test_ids = read_csv(path / comp.test, as_written=(comp.id,))[comp.id]
+        test_ids = ids_of_test(path, train=comp.train, test=comp.test_name(path), id=comp.id)
     except (DataError, KeyError) as e:
         raise DataError(
             f"Cannot read {file}, nor the ids of {path / comp.test} ({e}). "
-            f"Run `fkp setup {comp.slug}` first."
+            f"Run `fkp setup {comp.slug} --live` first."
         ) from e
     by_class = comp.task == "multiclass" and comp.scoring.wants == "probability"
     columns = tuple(map(spelled, labels)) if by_class and labels else comp.target

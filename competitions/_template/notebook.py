@@ -49,6 +49,7 @@ from fastkaggle_plus import (
     write_submission,
 )
 from fastkaggle_plus.notebooks import quick_copy, quick_trials
+from fastkaggle_plus.reading import read_rows
 from fastkaggle_plus.reporting import (
     plot_calibration,
     plot_importances,
@@ -119,7 +120,7 @@ sorted(p.name for p in path.iterdir())
 # Always look at the data first. What does a row look like?
 
 # %%
-train, test = pd.read_csv(path / comp.train), pd.read_csv(path / comp.test)
+train, test = read_rows(path / comp.train), read_rows(path / comp.test_name(path))
 train.head()
 
 # %% [markdown]

@@ -33,7 +33,8 @@ def make(dest: str | Path, *, seed: int = 42) -> Path:
     """Write a bundle for the sandbox into `dest`, with held-out labelled rows."""
     comp = load_comp(Path(__file__).parent)
     if DATA:
-        return rehearse(comp, Path(__file__).parent / DATA, dest, seed=seed)
+        data = (Path(__file__).parent / DATA).resolve()
+        return rehearse(comp, data, dest, seed=seed)
     with tempfile.TemporaryDirectory() as folder:
         write_rows(comp, Path(folder), np.random.default_rng(seed))
         return rehearse(comp, folder, dest, seed=seed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from ..predictions import Predictions
     from ..sweeps.repeats import Spread
     from ..workflow.outcome import PushOutcome, RunOutcome, Standing, SweepOutcome
+    from ..workflow.submit import Plan
 
 _PIPED_WIDTH = 140
 
@@ -38,8 +40,11 @@ def show_run(outcome: RunOutcome, *, as_json: bool = False) -> None:
     out.print()
     show_board(outcome.rows, out=out, metric=outcome.comp.metric, failed=outcome.failed)
     show_ensemble(outcome.ensemble, out=out)
-    what = f"{outcome.submission} (sha256 {outcome.sha256[:12]}) as number {outcome.ref}"
-    _show_submitted(out, what, sent=outcome.sent, standing=outcome.standing)
+    if outcome.ref:
+        what = f"{outcome.submission} (sha256 {outcome.sha256[:12]}) as number {outcome.ref}"
+        _show_submitted(out, what, sent=outcome.sent, standing=outcome.standing)
+    else:
+        show_not_submitted(out, outcome.submission, outcome.comp.slug)
     if outcome.standing.entries:
         out.print(step_line("", _rank(outcome.standing)), soft_wrap=True)
     out.print(step_line("report", str(outcome.report)), soft_wrap=True)
@@ -68,11 +73,31 @@ def show_push(outcome: PushOutcome, *, as_json: bool = False) -> None:
             what = f"{outcome.file} (sha256 {outcome.sha256[:12]})"
         what += f" as number {outcome.submission.ref}"
         _show_submitted(out, what, sent=outcome.submission.sent, standing=outcome.standing)
+    elif outcome.file is not None:
+        show_not_submitted(out, outcome.file, outcome.comp.slug)
+    if outcome.quick:
+        out.print(step_line("QUICK", "a dry run: its output is not submitted"))
     if outcome.status is None:
-        version = f"{kernel.handle} --version {kernel.version}"
+        version = f"{kernel.handle} --version {kernel.version} --live"
         out.print(step_line("later", f"fkp status {version}"))
         out.print(step_line("", f"fkp output {version} -p DIR"))
     _show_end(out, outcome, as_json)
+
+
+def show_plan(plan: Plan, *, to_stderr: bool = False) -> None:
+    """Show what a write will send, and to which Kaggle."""
+    out = console(to_stderr=to_stderr)
+    where = "on the real Kaggle" if plan.is_live else "in the sandbox"
+    out.print(f"{plan.what}, {where}", soft_wrap=True)
+    warning = {"warning": plan.warning} if plan.warning else {}
+    for name, value in {**plan.facts, **warning}.items():
+        out.print(f"  {name:<12}{value}", soft_wrap=True)
+
+
+def show_not_submitted(out: Console, file: Path, slug: str) -> None:
+    """Say that the user did not confirm a submission, and how to send it later."""
+    out.print(f"not submitted: {file}", soft_wrap=True)
+    out.print(step_line("later", f'fkp submit --live -c {slug} -f {file} -m "..."'), soft_wrap=True)
 
 
 def _show_submitted(out: Console, what: str, *, sent: bool, standing: Standing) -> None:
@@ -183,6 +208,18 @@ def show_leaderboard(rows: Sequence[Any]) -> None:
     """Show a leaderboard."""
     cells = [[r.rank, r.team, r.score, r.date or ""] for r in rows]
     show_table(["rank", "team", "score", "date"], cells)
+
+
+def show_inferred(rows: Sequence[tuple[str, Any, str]]) -> None:
+    """Show the settings that were inferred from a competition's files, and why."""
+
+    def words(value: Any) -> str:
+        if isinstance(value, Mapping):
+            return " ".join(words(v) for v in value.values() if v)
+        return ", ".join(value) if isinstance(value, list) else str(value)
+
+    if rows:
+        show_table(["setting", "inferred", "why"], [(k, words(v), why) for k, v, why in rows])
 
 
 def show_table(

@@ -6,9 +6,12 @@ from typing import Annotated, Any
 
 from typer import Argument, Option, echo
 
-from ..exceptions import FastkaggleError
+from ..exceptions import FastkaggleError, NothingSent
 from . import options
-from .hints import explain_missing_rehearsal
+from .going_live import Confirm, end_unsent, require_live
+
+# A rehearsal's Kaggle ends with its command.
+_REHEARSED = "find the files of a rehearsed notebook, its log too, in runs/SLUG/output"
 
 
 def notebook(
@@ -73,6 +76,8 @@ def push(
         bool, Option("--wait", help="Wait for its output and submit it. A rehearsal always waits.")
     ] = False,
     live: options.Live = False,
+    yes: options.Yes = False,
+    dry_run: options.DryRun = False,
     quick: options.Quick = False,
     try_first: Annotated[
         bool, Option("--try-first", help="First run it here in QUICK mode, to forecast its time.")
@@ -96,6 +101,7 @@ def push(
 ) -> None:
     """Run a competition's notebook and submit what it writes: in the sandbox, unless --live.
 
+    With --live, the plan is shown and you are asked before the push and before the submission.
     Without internet, the language models of its trials are attached as private datasets. In a
     code competition Kaggle runs the notebook again on hidden rows.
     """
@@ -103,6 +109,7 @@ def push(
     from .display import show_json, show_push
     from .progress_display import PushProgress
 
+    confirm = Confirm(live=live, yes=yes, dry_run=dry_run, as_json=as_json)
     try:
         with PushProgress(to_stderr=as_json) as progress:
             outcome = push_and_submit(
@@ -119,12 +126,16 @@ def push(
                 seed=seed,
                 n_folds=folds,
                 callbacks=progress,
+                confirm=confirm if live or dry_run else None,
                 title=title,
                 gpu=gpu,
                 internet=internet,
                 datasets=tuple(datasets or ()),
                 models=tuple(models or ()),
             )
+    except NothingSent:
+        end_unsent(dry_run=dry_run)
+        return
     except FastkaggleError as e:
         if as_json:
             log = getattr(e, "log", "") or None
@@ -134,14 +145,17 @@ def push(
 
 
 def status(
-    handle: options.Handle, version: options.Version = None, as_json: options.AsJson = False
+    handle: options.Handle,
+    version: options.Version = None,
+    live: options.Live = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Show the status of a notebook on Kaggle."""
     from ..kaggle_client import kernel_status
     from .display import show_json, show_table
 
-    with explain_missing_rehearsal():
-        found = kernel_status(handle, version)
+    require_live("status", live=live, rehearse=_REHEARSED)
+    found = kernel_status(handle, version)
     if as_json:
         show_json(asdict(found))
     else:
@@ -153,14 +167,15 @@ def output(
     handle: options.Handle,
     path: Annotated[Path, Option("-p", "--path", help="Folder for the files.")] = Path("."),
     version: options.Version = None,
+    live: options.Live = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Download every file that a notebook wrote, and its log, verified."""
     from ..kaggle_client import kernel_output
     from .display import show_json
 
-    with explain_missing_rehearsal():
-        found = kernel_output(handle, path, version)
+    require_live("output", live=live, rehearse=_REHEARSED)
+    found = kernel_output(handle, path, version)
     if as_json:
         show_json(asdict(found))
         return
@@ -179,6 +194,9 @@ def libs(
     without: Annotated[
         list[str] | None, Option(help="Libraries to leave out. Default: those of Kaggle's image.")
     ] = None,
+    live: options.Live = False,
+    yes: options.Yes = False,
+    dry_run: options.DryRun = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Publish wheels, one private dataset library-NAME per library.
@@ -187,14 +205,20 @@ def libs(
     """
     from ..kaggle_client import create_libs_datasets, import_kaggle
     from ..workflow.push import IN_KAGGLES_IMAGE, OWN
+    from ..workflow.submit import plan_libs
     from .display import show_json, show_table
 
+    require_live("libs", live=live, rehearse="rehearse with `fkp push SLUG`")
+    confirm = Confirm(live=live, yes=yes, dry_run=dry_run, as_json=as_json)
     client = import_kaggle()
+    owner = user or client.config_values["username"]
+    if not confirm(plan_libs(names or [OWN], owner, client=client)):
+        end_unsent(dry_run=dry_run)
     pip_options: dict[str, Any] = {"python_version": python} if python else {}
     made = create_libs_datasets(
         names or [OWN],
         dest,
-        user or client.config_values["username"],
+        owner,
         deps=deps,
         without=without or IN_KAGGLES_IMAGE,
         client=client,

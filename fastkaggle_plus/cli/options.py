@@ -22,14 +22,20 @@ DataFolder = Annotated[
     Path | None, Option(help="Rehearse with labelled rows held out from the files in this folder.")
 ]
 Live = Annotated[
-    bool,
-    Option("--live", help="Use the real Kaggle with your account. Without it nothing is sent."),
+    bool, Option("--live", help="Use the real Kaggle. Without it nothing leaves this machine.")
 ]
+LiveResults = Annotated[
+    bool, Option("--live", help="Of the live runs, in runs/SLUG/live, not of the rehearsals.")
+]
+Yes = Annotated[bool, Option("-y", "--yes", help="Send without the question, in scripts.")]
+DryRun = Annotated[bool, Option("--dry-run", help="Show what would be sent, and send nothing.")]
 Seed = Annotated[int, Option(help="Seed of the folds and of the rehearsal.")]
 Folds = Annotated[int, Option(help="Number of folds.")]
 Workers = Annotated[int | None, Option(help="Trials run in parallel. Default: one per core.")]
 
-Quick = Annotated[bool, Option("--quick", help="A dry run: a slice of the rows, small models.")]
+Quick = Annotated[
+    bool, Option("--quick", help="A dry run, never submitted: a slice of the rows, small models.")
+]
 Again = Annotated[bool, Option("--again", help="Submit even if the same was submitted before.")]
 Title = Annotated[
     str,

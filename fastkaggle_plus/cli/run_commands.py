@@ -6,19 +6,24 @@ from typing import Annotated, Any
 
 from typer import Argument, Option, echo
 
+from ..environment import iskaggle
 from ..exceptions import ConfigError
 from . import options
-from .hints import explain_missing_rehearsal, resumable
+from .going_live import Confirm, end_unsent, require_live
+from .hints import resumable
 
 
 def setup(
     slug: options.Slug,
     dest: Annotated[Path | None, Option(help="Folder for the data. Default: ./SLUG.")] = None,
     install: Annotated[str, Option(help="Packages to pip install first, on Kaggle.")] = "",
+    live: options.Live = False,
 ) -> None:
     """Download a competition's data from Kaggle, verified and unpacked."""
     from ..kaggle_client import setup_comp
 
+    # A notebook on Kaggle has the data already: nothing is downloaded.
+    require_live("setup", live=live or bool(iskaggle), rehearse=f"rehearse with `fkp run {slug}`")
     echo(setup_comp(slug, install, dest=dest))
 
 
@@ -31,17 +36,19 @@ def run(
     seed: options.Seed = 42,
     folds: options.Folds = 5,
     workers: options.Workers = None,
+    yes: options.Yes = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Go from data to a scored submission: in the sandbox, unless --live is given.
 
     The rehearsal of a code competition predicts the hidden rows from a file. With --live a code
-    competition accepts only notebooks: use fkp push.
+    competition accepts only notebooks: use fkp push. Live results are in runs/SLUG/live.
     """
     from ..workflow.run import run as run_loop
     from .display import show_run
     from .progress_display import RunProgress
 
+    confirm = Confirm(live=live, yes=yes, as_json=as_json) if live else None
     with resumable(), RunProgress(to_stderr=as_json) as progress:
         outcome = run_loop(
             slug,
@@ -53,6 +60,7 @@ def run(
             n_folds=folds,
             workers=workers,
             callbacks=progress,
+            confirm=confirm,
         )
     show_run(outcome, as_json=as_json)
 
@@ -65,38 +73,67 @@ def submit(
     ] = None,
     kernel: Annotated[str, Option("-k", "--kernel", help="OWNER/NAME of a notebook.")] = "",
     version: options.Version = None,
+    live: options.Live = False,
+    yes: options.Yes = False,
+    dry_run: options.DryRun = False,
     again: options.Again = False,
+    rehearsed: Annotated[
+        bool, Option("--rehearsed", help="Submit even a file that a rehearsal wrote.")
+    ] = False,
+    no_check: Annotated[
+        bool, Option("--no-check", help="Do not compare the file with the sample submission.")
+    ] = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Submit a csv or a notebook version once, and wait for its score."""
-    from ..kaggle_client import submit as submit_file
-    from ..kaggle_client import submit_code
+    """Check a csv or a notebook version, submit it once, and wait for its score.
+
+    Before it is sent, the plan is shown and you are asked.
+    """
+    from ..kaggle_client import import_kaggle
+    from ..workflow.submit import submit_file, submit_notebook
     from .display import show_json, show_submissions
 
-    if kernel:
-        with explain_missing_rehearsal():
-            name = str(file or "submission.csv")
-            sent = submit_code(
-                kernel, version, message, competition=competition, file_name=name, again=again
-            )
-    elif file is None or version is not None:
+    if not kernel and (file is None or version is not None):
         raise ConfigError(
             "Say what to submit: a csv with --file, or a notebook with --kernel and, "
             "if it is not the current version, --version."
         )
+    rehearse = f"rehearse: `fkp run {competition}` submits in the sandbox"
+    require_live("submit", live=live, rehearse=rehearse)
+    how: dict[str, Any] = {
+        "client": import_kaggle(),
+        "confirm": Confirm(live=live, yes=yes, dry_run=dry_run, as_json=as_json),
+        "again": again,
+    }
+    if kernel:
+        name = str(file or "submission.csv")
+        sent = submit_notebook(
+            kernel, version, message, competition=competition, file_name=name, **how
+        )
     else:
-        sent = submit_file(file, message, competition, again=again)
-    if as_json:
+        sent = submit_file(
+            Path(str(file)), message, competition, check=not no_check, live=rehearsed, **how
+        )
+    if sent is None:
+        end_unsent(dry_run=dry_run)
+    elif as_json:
         show_json(asdict(sent))
     else:
+        if not sent.sent:
+            echo(f"not sent: submission {sent.ref} is the same. To send it again, add --again.")
         show_submissions([sent])
 
 
-def submissions(competition: options.CompetitionName, as_json: options.AsJson = False) -> None:
+def submissions(
+    competition: options.CompetitionName,
+    live: options.Live = False,
+    as_json: options.AsJson = False,
+) -> None:
     """List your submissions, newest first."""
     from ..kaggle_client import submissions as fetch
     from .display import show_json, show_submissions
 
+    require_live("submissions", live=live, rehearse=f"rehearse with `fkp run {competition}`")
     rows = fetch(competition)
     if as_json:
         show_json([asdict(r) for r in rows])
@@ -107,12 +144,14 @@ def submissions(competition: options.CompetitionName, as_json: options.AsJson = 
 def leaderboard(
     competition: options.CompetitionName,
     top: Annotated[int, Option(help="Number of rows.")] = 20,
+    live: options.Live = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Show the leaderboard."""
     from ..kaggle_client import leaderboard as fetch
     from .display import show_json, show_leaderboard
 
+    require_live("leaderboard", live=live, rehearse=f"rehearse with `fkp run {competition}`")
     rows = fetch(competition, top=top)
     if as_json:
         show_json([asdict(r) for r in rows])
@@ -133,14 +172,26 @@ def new(
     train: Annotated[str, Option(help="Train file. Default: inferred.")] = "",
     test: Annotated[str, Option(help="Test file. Default: inferred.")] = "",
     sample: Annotated[str, Option(help="Sample submission. Default: inferred.")] = "",
+    task: Annotated[str, Option(help="binary | multiclass | regression. Default: inferred.")] = "",
+    split: Annotated[
+        str, Option(help="random | stratified | group:COLUMN | time:COLUMN. Default: inferred.")
+    ] = "",
 ) -> None:
-    """Write the folder of a new competition."""
+    """Write the folder of a new competition, and say what the files in --data show."""
     from ..workflow.new_competition import new_comp
+    from .display import show_inferred
 
-    given = dict(metric=metric, target=target, id=id, train=train, test=test)
+    given = dict(metric=metric, target=target, id=id, train=train, test=test, task=task)
     given["sample_submission"] = sample
     facts: dict[str, Any] = {k: v for k, v in given.items() if v}
-    folder = new_comp(slug, kind=kind, dest=dest, data=data, **facts)
+    if split:
+        how, _, column = split.partition(":")
+        facts["split"] = {"kind": how, "column": column}
+    rows: list[tuple[str, Any, str]] = []
+    folder = new_comp(
+        slug, kind=kind, dest=dest, data=data, on_inferred=lambda *row: rows.append(row), **facts
+    )
+    show_inferred(rows)
     echo(f"{folder} is written. Check its competition.toml, then: fkp run {slug}")
 
 

@@ -69,13 +69,18 @@ def sweep(
         raise Exit(1)  # nothing was measured
 
 
-def board(slug: options.Slug, dest: options.Dest = None, as_json: options.AsJson = False) -> None:
+def board(
+    slug: options.Slug,
+    dest: options.Dest = None,
+    live: options.LiveResults = False,
+    as_json: options.AsJson = False,
+) -> None:
     """List every trial in a run's vault, best first, compared with the best; failed ones last."""
     from ..sweeps import board as make_board
     from ..sweeps import repeat_spread
     from .display import last_line, show_board, show_json, show_repeats
 
-    found, failed = _read_vault(slug, dest)
+    found, failed = _read_vault(slug, dest, live=live)
     rows = make_board(found)
     if as_json:
         shown = [{**r.as_json(), "error": "", "traceback": ""} for r in rows]
@@ -89,13 +94,18 @@ def board(slug: options.Slug, dest: options.Dest = None, as_json: options.AsJson
 
 
 def compare(
-    slug: options.Slug, a: str, b: str, dest: options.Dest = None, as_json: options.AsJson = False
+    slug: options.Slug,
+    a: str,
+    b: str,
+    dest: options.Dest = None,
+    live: options.LiveResults = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Test whether trial A is better than trial B, on the same rows."""
     from ..evidence import compare as compare_paired
     from .display import show_json
 
-    result = compare_paired(*_pick_trials(slug, dest, [a, b]))
+    result = compare_paired(*_pick_trials(slug, dest, [a, b], live=live))
     if as_json:
         show_json({**asdict(result), "is_noise": result.is_noise})
     else:
@@ -110,6 +120,7 @@ def ensemble(
     method: Annotated[str, Option(help="mean | rank | greedy")] = "mean",
     weights: Annotated[str, Option(help="As in a=0.7,b=0.3, by trial.")] = "",
     dest: options.Dest = None,
+    live: options.LiveResults = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Combine trials of a run's vault and show the nested score."""
@@ -120,7 +131,7 @@ def ensemble(
     given = parse_weights(weights)
     if not (names := members or list(given)):
         raise ConfigError("Name the trials to combine, or give --weights, as in a=0.7,b=0.3.")
-    chosen = _pick_trials(slug, dest, names)
+    chosen = _pick_trials(slug, dest, names, live=live)
     combined = combine(chosen, method=method, weights=given or None)
     if as_json:
         about = {k: combined.about[k] for k in ("nested_score", "method", "weights")}
@@ -145,17 +156,20 @@ def parse_weights(text: str) -> dict[str, float]:
     return weights
 
 
-def _read_vault(slug: str, dest: Path | None) -> tuple[list[Predictions], dict[str, str]]:
+def _read_vault(
+    slug: str, dest: Path | None, *, live: bool
+) -> tuple[list[Predictions], dict[str, str]]:
     """Return a vault's finished trials, and the errors of failed ones. Raises DataError."""
     from ..competition import load_comp
-    from ..sweeps.vault import Vault
+    from ..sweeps.vault import Vault, output_folder
 
     comp = load_comp(slug) if Path(slug).is_dir() else None
     name = comp.slug if comp else slug
-    folder = dest or Path("runs") / name
+    folder = output_folder(name, dest, live=live)
     if not (folder / "vault").is_dir():
+        command = f"fkp sweep {name}{' --live' if live else ''}"
         raise DataError(
-            f"{folder} has no vault. Run `fkp run {name}` first, or name the folder with --dest."
+            f"{folder} has no vault. Run `{command}` first, or name the folder with --dest."
         )
     found, failed = Vault(folder / "vault").latest(name)
     if not (found or failed):
@@ -168,11 +182,13 @@ def _read_vault(slug: str, dest: Path | None) -> tuple[list[Predictions], dict[s
     return found, failed
 
 
-def _pick_trials(slug: str, dest: Path | None, names: list[str]) -> list[Predictions]:
+def _pick_trials(
+    slug: str, dest: Path | None, names: list[str], *, live: bool
+) -> list[Predictions]:
     """Return the finished trials of these names. Raises DataError, UnknownName."""
     from ..sweeps.trial import select_by_name
 
-    found, failed = _read_vault(slug, dest)
+    found, failed = _read_vault(slug, dest, live=live)
     if not found:
         raise DataError(
             f"All trials of {slug} failed ({', '.join(failed)}), so there are no predictions to "

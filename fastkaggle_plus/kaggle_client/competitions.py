@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import filecmp
+import re
 import shutil
+import zipfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -13,6 +17,7 @@ from filelock import FileLock
 
 from .. import environment
 from .. import files as safe_files
+from ..exceptions import KaggleError
 from . import api, completeness, downloads, inputs, session
 from .api import KaggleApi
 from .services import about_competition, competition_page, slug_of
@@ -89,6 +94,49 @@ def list_files(slug: str, client: KaggleApi) -> dict[str, int]:
     about = about_competition(client, slug)
     answers = about.pages("list_data_files", doing="list the files of")
     return {f.name: f.total_bytes for answer in answers for f in answer.files or []}
+
+
+def find_data(competition: str, folders: Iterable[Path], *, client: KaggleApi) -> Path | None:
+    """Return the first folder with the complete data of a competition from this Kaggle."""
+    slug = slug_of(competition)
+    for folder in folders:
+        with contextlib.suppress(KaggleError):  # it has data of another competition, or Kaggle
+            if completeness.is_complete(folder, slug, origin=api.origin(client)):
+                return folder
+    return None
+
+
+def download_sample(
+    competition: str,
+    dest: Path,  # folder
+    *,
+    client: KaggleApi,
+    name: str = "",  # of the sample submission, if it is known
+) -> Path | None:
+    """Download only the sample submission; None if the competition has none."""
+    slug = slug_of(competition)
+    names = list_files(slug, client)
+    samples = [n for n in names if re.search(r"sample.?submission.*\.csv$", n, re.IGNORECASE)]
+    if not (chosen := name if name in names else next(iter(samples), "")):
+        return None
+    about, doing, part = about_competition(client, slug), "download", dest / "sample.part"
+    request = {"file_name": chosen, "doing": doing}
+
+    def unpack(md5: str) -> Path:
+        if not zipfile.is_zipfile(part):
+            return part
+        unzip(part, dest / "unpacked")
+        return next(p for p in (dest / "unpacked").rglob("*") if p.is_file())
+
+    return downloads.fetch_verified(
+        about,
+        part,
+        unpack,
+        find=lambda: downloads.source_of(about.call("download_data_file", **request)),
+        doing=doing,
+        what=f"{chosen} of {slug!r}",
+        advice=f"report it at {competition_page(slug)}/discussion",
+    )
 
 
 def _set_up(

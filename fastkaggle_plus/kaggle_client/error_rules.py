@@ -173,16 +173,16 @@ CODE_SUBMISSION = (
         r"(still|is) (running|queued|error|cancel)|not (yet )?(complete|finish|ended|run)"
         r"|(ended|failed) (in|with) an? error|did not complete",
         PermissionDenied,
-        "{name} takes only a notebook version that has completed. `fkp status OWNER/NAME` shows "
-        "its state, `fkp output OWNER/NAME` fetches the log of a failed one: fix it and push it "
-        "again.",
+        "{name} takes only a notebook version that has completed. `fkp status OWNER/NAME --live` "
+        "shows its state, `fkp output OWNER/NAME --live` fetches the log of a failed one: fix it "
+        "and push it again.",
     ),
     Rule(
         (400, 404),
         r"\b(output|file)\b",
         NotFound,
         "The notebook version has not written the file to submit to {name}. `fkp output "
-        "OWNER/NAME` fetches what it wrote; use the name of a file there.",
+        "OWNER/NAME --live` fetches what it wrote; use the name of a file there.",
     ),
     Rule(
         (400,),

@@ -37,7 +37,7 @@ class Entry:
     sha256: str  # of what is sent
     size: int  # bytes
     file_name: str
-    description: str = ""  # of a submission; a dataset's version notes
+    description: str = ""  # of a submission; a dataset's version notes; a notebook's title
     id: str = field(default_factory=lambda: uuid.uuid4().hex)  # of the attempt
     time: str = field(default_factory=_now)  # when it was journaled, ISO, UTC
     state: str = "uploading"  # uploading | creating (the answer may be lost) | sent | refused
@@ -91,6 +91,12 @@ class Journal:
             for e in reversed(self.entries())
             if e.key == new.key and e.state in ("creating", "sent")
         ]
+
+    def with_other_text(self, new: Entry) -> Entry | None:
+        """Return the newest attempt to send the same bytes with another description."""
+        same = (e for e in reversed(self.entries()) if e.key[:-1] == new.key[:-1])
+        sent = (e for e in same if e.state in ("creating", "sent"))
+        return next((e for e in sent if e.description != new.description), None)
 
     def earlier(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -10,8 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from .. import files
-from ..exceptions import SubmissionError, UploadFailed
-from . import api, outbox, session, uploads
+from ..exceptions import (
+    BadCredentials,
+    KaggleError,
+    NoCredentials,
+    NotFound,
+    RulesNotAccepted,
+    SubmissionError,
+    UploadFailed,
+)
+from . import api, live_writes, outbox, session, uploads
 from .api import KaggleApi, Subject
 from .outbox import Entry, Journal, UnclearAnswer
 from .services import about_competition, slug_of
@@ -36,12 +45,15 @@ def submit(
     poll_s: float = 5.0,  # longest pause between polls
     journal: str | Path | Journal | None = None,  # of attempts; None = in environment.home()
     again: bool = False,  # send even if the same file with this description was sent before
+    live: bool = False,  # send it to the real Kaggle even if a rehearsal wrote it
+    announce: bool = True,  # print account and target before it is sent to the real Kaggle
 ) -> Submission:
     """Submit `file` and return its score.
 
-    The attempt is journaled first. After a lost answer, also of a process that was killed, Kaggle's
-    list is searched before anything is sent again. A file that is there already, with this
-    description, is returned with `sent=False`.
+    Outside a rehearsal this is a real submission. A file that a rehearsal wrote is refused there,
+    unless `live` says that it is right. The attempt is journaled first. After a lost answer, also
+    of a process that was killed, Kaggle's list is searched before anything is sent again. A file
+    that is there already, with this description, is returned with `sent=False`.
     """
     slug = slug_of(competition)
     try:
@@ -49,17 +61,13 @@ def submit(
     except TypeError as e:
         raise SubmissionError(f"submit needs the path of a csv, got {file!r}.") from e
     client = client or session.import_kaggle()
-    if not path.is_file():
-        raise SubmissionError(
-            f"There is no file {str(path)!r} to submit. Write it first, for example with "
-            "write_submission(...)."
-        )
-    size = path.stat().st_size
-    if not size:
-        raise SubmissionError(f"{path} is empty. Write the predictions into it before submitting.")
-    about, text = about_competition(client, slug), (message or "").strip()
-    user = api.user_of(client)
-    new = Entry(api.origin(client), user, slug, files.file_hash(path), size, path.name, text)
+    new = file_entry(path, message, slug, client=client)
+    if api.is_local(client):
+        note = f"a file that was submitted in a rehearsal of {slug}"
+        live_writes.remember(path.parent, [path.name], note)
+    elif not live:
+        live_writes.refuse_rehearsed(path)
+    about = about_competition(client, slug)
     return submit_once(
         about,
         new,
@@ -71,7 +79,39 @@ def submit(
         wait=wait,
         poll_s=poll_s,
         why_failed=_why_file_failed,
+        announce=announce,
     )
+
+
+def file_entry(path: Path, message: str, slug: str, *, client: KaggleApi) -> Entry:
+    """Return the journal entry of a file to submit. Raises SubmissionError if there is none."""
+    if not path.is_file():
+        raise SubmissionError(
+            f"There is no file {str(path)!r} to submit. Write it first, for example with "
+            "write_submission(...)."
+        )
+    size, text = path.stat().st_size, (message or "").strip()
+    if not size:
+        raise SubmissionError(f"{path} is empty. Write the predictions into it before submitting.")
+    origin, user = api.origin(client), api.user_of(client)
+    return Entry(origin, user, slug, files.file_hash(path), size, path.name, text)
+
+
+def submissions_left(competition: str, *, client: KaggleApi) -> str:
+    """Return how many submissions are left, "unknown" if Kaggle does not say.
+
+    Raises NotFound, RulesNotAccepted and errors about credentials.
+    """
+    about = about_competition(client, slug_of(competition))
+    try:
+        found = about.call("get_submission_limits", doing="read the submission limit of")
+    except (NotFound, RulesNotAccepted, NoCredentials, BadCredentials):
+        raise
+    except KaggleError:
+        return "unknown"
+    if not (found.num_allowed_now or found.num_today or found.num_total):
+        return "unknown"  # the fields are missing in the answer
+    return f"{found.num_allowed_now} submissions; {found.num_today} sent today"
 
 
 def competition_submit(file_name: str | Path, message: str, competition: str) -> Submission:
@@ -101,6 +141,7 @@ def submit_once(
     wait: bool,
     poll_s: float,
     why_failed: Callable[[Submission], str],  # the message about one that was scored as an error
+    announce: bool,
 ) -> Submission:
     """Send a file or a notebook version once and return the submission. Raises SubmissionFailed."""
     book = outbox.journal_of(journal)
@@ -123,6 +164,10 @@ def submit_once(
     with book.lock(timeout_s):
         old = None if again else _earlier(about, book, new, find=find, poll_s=poll_s)
         if old is None:
+            if announce:
+                live_writes.announce(about.client, f"submit {new.file_name} to {new.slug}")
+                if warning := other_message(about, book, new):
+                    warnings.warn(warning, stacklevel=3)
             book.write(new)
             before = tuple(s.ref for s in islice(list_submissions(about), N_SEARCHED))
             request = prepare()
@@ -165,10 +210,22 @@ def _earlier(
     return None
 
 
+def other_message(about: Subject, book: Journal, new: Entry) -> str:
+    """Return a warning if the same bytes were submitted with another message, else ""."""
+    other = book.with_other_text(new)
+    if other is None or is_gone(about, other):
+        return ""
+    number = f" as number {other.ref}" if other.ref else ""
+    return (
+        f"The same bytes as {new.file_name} were submitted to {new.slug} before{number}, with the "
+        f"message {other.description!r}."
+    )
+
+
 def _why_file_failed(record: Submission) -> str:
     return (
         f"Kaggle scored submission {record.ref} ({record.file_name}) to {record.slug} as an error: "
         f"{record.error_description or 'no reason given'}. Compare the file with the sample "
         "submission: column names, ids, number of rows, no empty cells. An unchanged file is only "
-        "sent again with again=True."
+        "sent again if you ask for it (--again, again=True)."
     )

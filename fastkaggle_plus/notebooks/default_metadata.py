@@ -14,12 +14,15 @@ from ..kaggle_client.kernels.metadata import (
     title_problem,
 )
 
+_QUICK = " QUICK"
+
 
 def kernel_metadata(
     comp: Competition,
     *,
     owner: str = "",  # Kaggle user; "": fill it in before a push
     title: str = "",  # 5 to 50 characters; Kaggle makes the name in the URL from it
+    quick: bool = False,  # a dry run: its title ends with QUICK, so it is a notebook of its own
     libs_dataset: str = "",  # owner/name of the dataset of wheels
     gpu: bool | None = None,  # None: for images and text
     internet: bool | None = None,  # None: on, but off for a code competition
@@ -33,6 +36,8 @@ def kernel_metadata(
         title = start.capitalize() + tail
     if problem := title_problem(title):
         raise ConfigError(problem)
+    if quick:
+        title = f"{title[: NAME_LENGTH[1] - len(_QUICK)].rstrip()}{_QUICK}"
     gpu = comp.kind != "tabular" if gpu is None else gpu
     name = slugify(title)
     return KernelMetadata(

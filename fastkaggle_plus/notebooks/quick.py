@@ -51,27 +51,42 @@ def quick_copy(
 
     Each class keeps at least five rows, and the test rows stay complete.
     """
-    from ..reading import parse_csv, quoting_of
+    from ..reading import parse_rows, quoting_of
+    from ..reading.class_folders import FILE
 
     path, dest, rows = Path(path), Path(dest), rows_kept(comp) if rows is None else rows
     dest.mkdir(parents=True, exist_ok=True)
-    train = parse_csv(path / comp.train, dtype=str, keep_default_na=False)
+    train = parse_rows(path / comp.train, dtype=str, keep_default_na=False)
     shuffled = train.sample(frac=1.0, random_state=seed)
     if comp.task != "regression" and comp.target[0] in train:
-        by_class = shuffled.groupby(comp.target[0])[comp.id]
+        by_class = shuffled.groupby(comp.target[0])[comp.target[0]]
         share = min(1.0, rows / max(len(train), 1))
         kept = by_class.cumcount() < (by_class.transform("size") * share).clip(lower=5)
         shuffled = shuffled[kept]
     else:
         shuffled = shuffled.head(rows)
+    made = {comp.train}
+    if (path / comp.train).is_dir():  # class folders
+        made = {Path(comp.train, file).parts[0] for file in train[FILE]}
+        _link_images(shuffled[FILE], path / comp.train, dest / comp.train)
     for entry in path.iterdir():
         link = dest / entry.name
-        if entry.name not in (comp.train, CLEANING_FILE) and not link.exists():
+        if entry.name not in (*made, CLEANING_FILE) and not link.exists():
             link.symlink_to(entry.resolve(), target_is_directory=entry.is_dir())
-    shuffled.sort_index().to_csv(
-        dest / comp.train, index=False, lineterminator="\n", quoting=quoting_of(shuffled)
-    )
+    if (path / comp.train).is_file():
+        shuffled.sort_index().to_csv(
+            dest / comp.train, index=False, lineterminator="\n", quoting=quoting_of(shuffled)
+        )
     return dest
+
+
+def _link_images(files: Iterable[str], folder: Path, dest: Path) -> None:
+    """Link images of class folders into a copy of the folders."""
+    for file in files:
+        link = dest / file
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if not link.exists():
+            link.symlink_to((folder / file).resolve())
 
 
 def quick_trials(trials: Iterable[Any]) -> tuple[Any, ...]:

@@ -49,7 +49,7 @@ def render_notebook(
     Raises NotebookError if the template omits a needed file, UnknownName for an unknown parameter.
     """
     comp = load_comp(comp) if isinstance(comp, str) else comp
-    metadata = kernel_metadata(comp, **kernel_facts)
+    metadata = kernel_metadata(comp, quick=quick, **kernel_facts)
     inliner = Inliner(comp)
     values = {"SLUG": comp.slug, "QUICK": quick, **(params or {})}
     placeholders = _placeholders(comp, metadata["title"])

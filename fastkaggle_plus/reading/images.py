@@ -38,9 +38,10 @@ def read_images(
     or does not decode have missing features and are counted in `left_out`.
     Raises DataError when no image of train or test can be read.
     """
-    data = read_tabular(path, **facts, keep_text=True)
+    folder = Path(path)
+    data = read_tabular(folder, **facts, keep_text=True)
     id, target = facts["id"], facts["target"]
-    folders = {"train": Path(path) / train_folder, "test": Path(path) / test_folder}
+    folders = {"train": folder / train_folder, "test": folder / test_folder}
     raws = {"train": data.raw_train, "test": data.raw_test}
     images = _shared(
         *(find_images(raws[part], folder, id=id, name=name) for part, folder in folders.items())

@@ -1,130 +1,158 @@
 """Infer the settings of a competition from its files: id, target, task, metric, split, images."""
 
-import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from ..exceptions import ConfigError, listed
+from .class_folders import FILE, LABEL
 from .columns import column_kind, read_dates
-from .csv import read_csv
-from .image_files import images_below
-from .images import image_names
+from .group_columns import group_candidates
+from .infer_files import describe_class_folders, find_files, image_folders, test_folder_in
+from .infer_id import infer_id
 from .labels import columns_of_classes
+from .row_ids import ROW, with_ids
+from .rows import read_rows
 from .text import text_columns
 
 FEW_CLASSES = 20  # whole numbers with more distinct values are values, not classes
+_TARGET_NAMES = ("target", "label", "class", "y")  # if there are no test rows to compare with
+
+
+@dataclass(frozen=True)
+class Inferred:
+    """Settings for a competition.toml, and why each was chosen."""
+
+    settings: dict[str, Any] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+
+    def add(self, key: str, value: Any, why: str) -> Any:
+        """Note a setting with its reason, and return it."""
+        self.settings[key], self.reasons[key] = value, why
+        return value
 
 
 def infer_competition(
     folder: Path,
     given: Mapping[str, Any],  # settings that are known, and not inferred
-) -> dict[str, Any]:
+) -> Inferred:
     """Return the settings that can be inferred from the files in `folder`.
 
-    Raises ConfigError without a train file, or when the id or target cannot be inferred.
+    Raises ConfigError without training rows, or when the target cannot be inferred.
     """
     if not folder.is_dir():
         raise ConfigError(f"{folder} is not a folder. Give the one with the competition's files.")
-    files = _files(folder, given)
-    train, test = read_csv(folder / files["train"]), read_csv(folder / files["test"])
-    sample_file = folder / files["sample_submission"]
-    sample = read_csv(sample_file) if sample_file.exists() else None
-    id = given.get("id") or _id(train, test, sample)
-    target = given.get("target") or _target(train, test, sample, id)
+    files, found = find_files(folder, given), Inferred()
+    train = read_rows(folder / files["train"])
+    test = _read_if_there(folder / files["test"])
+    sample = _read_if_there(folder / files["sample_submission"])
+    _add_files(found, folder, files, train=train, test=test, sample=sample)
+    visible = train if test is None else test
+    if (folder / files["train"]).is_dir():  # class folders
+        name = str(sample.columns[0]) if sample is not None else FILE
+        id = found.add("id", given.get("id") or name, "the name of the image's file")
+    else:
+        listed_test = None if (folder / files["test"]).is_dir() else test
+        id = given.get("id") or found.add("id", *infer_id(train, listed_test, sample))
+    rows, test_rows, _ = with_ids(train, visible, id, sample=sample)
+    target = given.get("target") or found.add("target", *_target(train, test, sample, id))
     target = (target,) if isinstance(target, str) else tuple(target)
-    if unknown := [c for c in (id, *target) if c not in train and c not in test]:
+    if unknown := [c for c in (id, *target) if c not in rows and c not in visible and c != ROW]:
         raise ConfigError(
             f"{folder / files['train']} has no column {unknown[0]!r}; its columns: "
             f"{listed(train.columns)}."
         )
-    task = given.get("task") or _task(train, target, sample)
-    found = {
-        **files,
-        "id": id,
-        "target": target[0] if len(target) == 1 else list(target),
-        "task": task,
-        "metric": given.get("metric") or _metric(task, len(target), sample),
-        "split": {"kind": "random" if task == "regression" else "stratified"},
-    }
-    if column := _time_column(train, test, id, target):
-        found["split"] = {"kind": "time", "column": column}
+    if absent := [c for c in target if c not in rows]:
+        raise ConfigError(f"The target {absent[0]!r} is only in the test file. Give --target.")
+    task = given.get("task") or found.add("task", *_task(rows, target, sample))
+    if "metric" not in given:
+        found.add("metric", *_metric(task, len(target), sample))
+    if "split" not in given:
+        known = (id, *target)
+        found.add("split", *_split(rows, test_rows, known, task, has_test=test is not None))
     if given["kind"] == "images":
-        found["images"] = _images(folder, read_csv(folder / files["train"], as_written=(id,)), id)
+        _add_images(found, folder, files, id)
     if given["kind"] == "text":
-        found["text"] = _text(train, test, id, target)
+        found.add("text", _text(train, visible, id, target), "columns of mostly several words")
     return found
 
 
-def _files(folder: Path, given: Mapping[str, Any]) -> dict[str, str]:
-    suffixes = (".csv", ".csv.gz", ".csv.zip")
-    there = sorted(p.name for p in folder.glob("*.csv*") if p.name.endswith(suffixes))
-
-    def pick(key: str, pattern: str) -> str:
-        names = [n for n in (f"{key}.csv", *there) if n in there and re.search(pattern, n, re.I)]
-        return given.get(key) or next(iter(names), "")
-
-    train = pick("train", "train")
-    sample = pick("sample_submission", "sample|submission")
-    test = pick("test", r"^(?!.*(sample|submission)).*test") or sample
-    if not train or not (folder / train).exists():
-        raise ConfigError(
-            f"{folder} holds no train file: its csv files are {listed(there)}. Give its name with "
-            "--train (train=...), or download the competition's files there first."
-        )
-    if not test:
-        raise ConfigError(
-            f"{folder} holds neither a test file nor a sample submission: its csv files are "
-            f"{listed(there)}. Give its name with --test (test=...)."
-        )
-    return {"train": train, "test": test, "sample_submission": sample or "sample_submission.csv"}
+def _read_if_there(file: Path) -> pd.DataFrame | None:
+    return read_rows(file) if file.exists() else None
 
 
-def _id(train: pd.DataFrame, test: pd.DataFrame, sample: pd.DataFrame | None) -> str:
-    if sample is not None:
-        return str(sample.columns[0])
-    for c in [c for c in test.columns if c in train]:
-        is_unique = test[c].is_unique and train[c].is_unique
-        if is_unique and column_kind(c, test[c], "") in ("id", "number", "category"):
-            return str(c)
-    raise ConfigError(
-        f"Cannot infer the id: no column of the test file looks like one: {listed(test.columns)}. "
-        "Name it with --id (id=...)."
-    )
+def _add_files(
+    found: Inferred,
+    folder: Path,
+    files: dict[str, str],
+    *,
+    train: pd.DataFrame,
+    test: pd.DataFrame | None,
+    sample: pd.DataFrame | None,
+) -> None:
+    about = f"{len(train)} rows, {len(train.columns)} columns"
+    if (folder / files["train"]).is_dir():
+        about = describe_class_folders(folder / files["train"])
+    found.add("train", files["train"], about)
+    without = "not there: a rehearsal holds out labelled rows"
+    found.add("test", files["test"], without if test is None else f"{len(test)} rows")
+    without = "not there: made of the test ids and the target"
+    about = without if sample is None else f"{len(sample)} rows, columns {listed(sample.columns)}"
+    found.add("sample_submission", files["sample_submission"], about)
 
 
 def _target(
-    train: pd.DataFrame, test: pd.DataFrame, sample: pd.DataFrame | None, id: str
-) -> tuple[str, ...]:
-    only_train = tuple(c for c in train.columns if c not in test.columns and c != id)
+    train: pd.DataFrame, test: pd.DataFrame | None, sample: pd.DataFrame | None, id: str
+) -> tuple[Any, str]:
+    if LABEL in train and set(train.columns) <= {FILE, LABEL}:
+        return LABEL, "the folder of the image"
+    only_train = [c for c in train.columns if test is not None and c not in test and c != id]
     if sample is not None:
         answers = [c for c in sample.columns if c != id]
-        if answers and all(c in train for c in answers):
-            return tuple(answers)
+        spelling = {str(c).lower(): c for c in reversed(train.columns)}
+        same = [c if c in train else spelling.get(str(c).lower(), "") for c in answers]
+        if answers and all(same):
+            return _one_or_all(same), f"the answers in the sample submission: {listed(answers)}"
         if classes := [c for c in only_train if _are_classes(train[c], answers)]:
-            return tuple(classes[:1])
+            return classes[0], "the sample submission has a column for each of its classes"
     if len(only_train) == 1:
-        return only_train
+        return only_train[0], "the only column that the test rows lack"
+    candidates = only_train or list(train.columns)
+    named = [c for c in candidates if str(c).lower() in _TARGET_NAMES]
+    if len(named) == 1:
+        return named[0], "its name"
+    where = "that only the train file has" if only_train else "of the train file"
     raise ConfigError(
-        f"Cannot infer the target: the columns that only the train file has are "
-        f"{listed(only_train)}. Name it with --target (target=...)."
+        f"Cannot infer the target: the columns {where} are {listed(candidates, 40)}. Name it with "
+        "--target (target=...)."
     )
 
 
-def _task(train: pd.DataFrame, target: tuple[str, ...], sample: pd.DataFrame | None) -> str:
+def _one_or_all(columns: list[Any]) -> Any:
+    return columns[0] if len(columns) == 1 else columns
+
+
+def _task(
+    train: pd.DataFrame, target: tuple[str, ...], sample: pd.DataFrame | None
+) -> tuple[str, str]:
     if len(target) > 1:
-        return "regression"
+        return "regression", f"{len(target)} targets"
     values = train[target[0]].dropna()
-    if values.nunique() == 2:
-        return "binary"
+    n = values.nunique()
+    if n == 2:
+        return "binary", f"two values: {listed(sorted(map(str, values.unique())))}"
     if not pd.api.types.is_numeric_dtype(values):
-        return "multiclass"
+        return "multiclass", f"{n} classes"
     answers = [] if sample is None else list(sample.columns[1:])
-    are_whole = bool((values % 1 == 0).all()) and values.nunique() <= FEW_CLASSES
-    has_codes = are_whole and not any(_has_fractions(sample, c) for c in answers)
-    return "multiclass" if has_codes or _are_classes(values, answers) else "regression"
+    if _are_classes(values, answers):
+        return "multiclass", f"{n} classes, each with a column in the sample submission"
+    are_whole = bool((values % 1 == 0).all()) and n <= FEW_CLASSES
+    if are_whole and not any(_has_fractions(sample, c) for c in answers):
+        return "multiclass", f"{n} whole numbers; for amounts or grades: --task regression"
+    return "regression", f"{n} different numbers"
 
 
 def _are_classes(values: pd.Series, answers: list[str]) -> bool:
@@ -135,13 +163,15 @@ def _are_classes(values: pd.Series, answers: list[str]) -> bool:
     return columns_of_classes(distinct, answers) is not None
 
 
-def _metric(task: str, n_targets: int, sample: pd.DataFrame | None) -> str:
+def _metric(task: str, n_targets: int, sample: pd.DataFrame | None) -> tuple[str, str]:
+    check = "check the competition's page, --metric NAME"
     if task == "regression":
-        return "mean_columnwise_rmse" if n_targets > 1 else "rmse"
-    if task == "multiclass":
-        return "log_loss" if sample is not None and len(sample.columns) > 2 else "accuracy"
-    has_probabilities = sample is not None and _has_fractions(sample, sample.columns[-1])
-    return "auc" if has_probabilities else "accuracy"
+        return ("mean_columnwise_rmse" if n_targets > 1 else "rmse"), f"usual for numbers; {check}"
+    if task == "multiclass" and sample is not None and len(sample.columns) > 2:
+        return "log_loss", f"the sample submission has a probability for each class; {check}"
+    if task == "binary" and sample is not None and _has_fractions(sample, sample.columns[-1]):
+        return "auc", f"the sample submission has probabilities; {check}"
+    return "accuracy", f"usual for labels; {check}"
 
 
 def _has_fractions(sample: pd.DataFrame | None, column: str) -> bool:
@@ -150,44 +180,37 @@ def _has_fractions(sample: pd.DataFrame | None, column: str) -> bool:
     return bool((sample[column].dropna() % 1 != 0).any())
 
 
-def _time_column(train: pd.DataFrame, test: pd.DataFrame, id: str, target: tuple[str, ...]) -> str:
+def _split(
+    train: pd.DataFrame, test: pd.DataFrame, known: tuple[str, ...], task: str, *, has_test: bool
+) -> tuple[dict[str, str], str]:
+    kind = {"kind": "random" if task == "regression" else "stratified"}
+    if not has_test:
+        return kind, "no test rows to compare with"
+    if column := _time_column(train, test, known):
+        why = f"all test rows are later than the training rows, by {column}"
+        return {"kind": "time", "column": column}, why
+    if groups := group_candidates(train, test, known=known):
+        why = f"but if rows of one {groups[0]} belong together: --split group:{groups[0]}"
+        return kind, why
+    return kind, "no column says that test rows are later, or of other groups"
+
+
+def _time_column(train: pd.DataFrame, test: pd.DataFrame, known: tuple[str, ...]) -> str:
     """Return the date column in which every test row is later than the training rows, or ""."""
-    for c in [c for c in train.columns if c in test and c not in (id, *target)]:
-        if column_kind(c, train[c], id) == "date":
+    for c in [c for c in train.columns if c in test and c not in known]:
+        if column_kind(c, train[c], known[0]) == "date":
             if read_dates(test[c], like=train[c]).min() >= read_dates(train[c]).max():
                 return str(c)
     return ""
 
 
-def _images(folder: Path, train: pd.DataFrame, id: str) -> dict[str, str]:
-    """Return train_folder, test_folder and the name template of the images."""
-    parents = {parent for file in images_below(folder) for parent in file.parents}
-    having = sorted(d for d in parents if d.is_relative_to(folder) and d != folder)
-    tops = [d for d in having if d.parent not in having]
-    only = tops[0] if len(tops) == 1 else None
-    train_folder = next((d for d in having if "train" in d.name.lower()), only)
-    test_folder = next((d for d in having if "test" in d.name.lower()), only)
-    if train_folder is None:
-        raise ConfigError(
-            f"{folder} contains no folder of training images. Folders with images: "
-            f"{listed(d.name for d in having)}. Write the folder without --data and fill in its "
-            '[images], or give images={"train_folder": ..., ...} to new_comp.'
-        )
-    if train.empty:
-        raise ConfigError(
-            f"The train file in {folder} has no rows, so the names of its images cannot be "
-            "inferred. Download the competition's files again."
-        )
-    files = {f.relative_to(train_folder).as_posix() for f in images_below(train_folder)}
-    starts = ["", *(f"{{{c}}}/" for c in train.columns if c != id)]
-    suffixes = ["", *sorted({Path(f).suffix for f in files})]
-    names = [f"{start}{{id}}{suffix}" for start in starts for suffix in suffixes]
-    row = train[:1]
-    return {
-        "train_folder": train_folder.relative_to(folder).as_posix(),
-        "test_folder": (test_folder or train_folder).relative_to(folder).as_posix(),
-        "name": next((n for n in names if image_names(row, id=id, name=n)[0] in files), "{id}"),
-    }
+def _add_images(found: Inferred, folder: Path, files: dict[str, str], id: str) -> None:
+    if (folder / files["train"]).is_dir():
+        where = {"train_folder": files["train"], "test_folder": test_folder_in(folder) or "test"}
+        found.settings["images"] = {**where, "name": "{id}"}
+        return
+    images = image_folders(folder, read_rows(folder / files["train"], as_written=(id,)), id)
+    found.add("images", images, "where the image of the first row is")
 
 
 def _text(

@@ -1,4 +1,4 @@
-"""Read tables: train, test and sample submission csv files become a Data."""
+"""Read tables: the files of train, test and sample submission become a Data."""
 
 from pathlib import Path
 from typing import Any
@@ -9,12 +9,14 @@ import pandas as pd
 from ..data import Array, Data, Table, as_features
 from ..exceptions import DataError, listed
 from .columns import as_numbers, as_words, infer_features, is_written_as_number, read_dates
-from .csv import Names, need_columns, parse_csv, read_csv, read_sample
+from .csv import Names, need_columns
+from .row_ids import with_ids
+from .rows import parse_rows, read_rows, read_sample
 from .target_encoding import level_means, spread_levels
 
 
 def read_tabular(
-    path: str | Path,  # folder with the csv files
+    path: str | Path,  # folder with the files: csv, parquet, or folders of images
     *,
     id: str,  # column that joins predictions to the submission
     target: Names,  # column(s) to predict
@@ -41,11 +43,13 @@ def read_tabular(
     folder, split_columns = Path(path), tuple(filter(None, (group_column, time_column)))
     train_file, test_file, sample_file = (folder / f for f in (train, test, sample_submission))
     unchanged = (*texts, *categories)
-    raw = read_csv(train_file, as_written=(id,), texts=unchanged)
+    raw = read_rows(train_file, as_written=(id,), texts=unchanged)
     words = tuple(str(c) for c in raw if not is_written_as_number(raw[c]))
-    raw_test = read_csv(test_file, as_written=(id,), as_text=words, texts=unchanged)
-    if id not in raw_test:
-        raw, raw_test = _with_ids(raw, raw_test, id, sample_file)
+    raw_test = read_rows(test_file, as_written=(id,), as_text=words, texts=unchanged)
+    sample = read_rows(sample_file, as_written=(id,)) if sample_file.is_file() else None
+    if test == sample_submission and id in raw_test:
+        raw_test = raw_test[[id]]  # its answers are no features
+    raw, raw_test, how_ids = with_ids(raw, raw_test, id, sample=sample)
     text_keys = {"[text] columns": texts, "[text] context": categories}
     train_keys = {"id": (id,), **text_keys, "target": target, "[split] column": split_columns}
     need_columns(raw_test, {"id": (id,)}, test_file, facts_file)
@@ -55,7 +59,8 @@ def read_tabular(
     _check_ids(raw_test[id], test_file, unique=True)
     if task != "regression":
         raw = raw.assign(**{c: _labels(raw[c], train_file) for c in target})
-    raw = raw[raw[list(target)].notna().all(axis=1)].reset_index(drop=True)
+    has_target, n_rows = raw[list(target)].notna().all(axis=1), len(raw)
+    raw = raw[has_target].reset_index(drop=True)
     if raw.empty:
         raise DataError(f"{train_file} has no row with a value in {listed(target)}.")
     targs, vocab = _targets(raw, target, task, train_file)
@@ -75,6 +80,10 @@ def read_tabular(
     shared: dict[str, Any] = dict(
         cat_names=cat_names, cont_names=cont_names, task=task, vocab=vocab
     )
+    if how_ids:
+        left_out[id] = how_ids
+    if n_lost := n_rows - len(raw):
+        left_out[f"{n_lost} training rows"] = f"no value in {listed(target)}"
     groups = None
     if group_column:
         groups = raw[group_column].astype(object).fillna("(missing)").to_numpy()
@@ -93,17 +102,6 @@ def read_tabular(
         in_fold=level_means(many, of_log=metric == "rmsle"),
         metric=metric,
     )
-
-
-def _with_ids(
-    raw: pd.DataFrame, raw_test: pd.DataFrame, id: str, sample: Path
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Add the ids of a sample submission whose rows are numbered only there."""
-    answers = read_csv(sample, as_written=(id,)) if sample.exists() else raw_test
-    if id not in answers or len(answers) != len(raw_test):
-        return raw, raw_test
-    raw = raw if id in raw else raw.assign(**{id: np.arange(len(raw))})
-    return raw, raw_test.assign(**{id: answers[id].to_numpy()})
 
 
 def _check_ids(ids: pd.Series, file: Path, *, unique: bool = False) -> None:
@@ -147,7 +145,7 @@ def _labels(column: pd.Series, file: Path) -> pd.Series:
         is_written_as_number(column) or known.map(lambda v: isinstance(v, bool)).all()
     )
     if are_words and len(known) < len(column):
-        cells = parse_csv(file, usecols=[column.name], dtype=str, keep_default_na=False)
+        cells = parse_rows(file, usecols=[column.name], dtype=str, keep_default_na=False)
         words = cells[column.name]
         if len(words) == len(column):
             return column.where(column.notna() | (words.str.strip() == ""), words)

@@ -12,7 +12,8 @@ import pandas as pd
 from ..data import Array, Data
 from ..exceptions import DataError, listed
 from .columns import column_kind
-from .csv import Names, read_csv
+from .csv import Names
+from .rows import read_rows
 from .tables import read_tabular
 
 TOPICS = 16  # components kept of each column's word and letter counts
@@ -78,7 +79,7 @@ def _found(folder: Path, context: str, facts: dict[str, Any]) -> Names:
     id, target = facts["id"], facts["target"]
     train = folder / facts.get("train", "train.csv")
     test = folder / facts.get("test", "test.csv")
-    rows, test_rows = (read_csv(file, as_written=(id,)) for file in (train, test))
+    rows, test_rows = (read_rows(file, as_written=(id,)) for file in (train, test))
     columns = tuple(c for c in text_columns(rows, test_rows, id=id, target=target) if c != context)
     if not columns:
         raise DataError(

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..competition import COMPETITION_FILE, Competition, read_competition
 from ..exceptions import ConfigError, FastkaggleError
-from ..reading import need_columns, parse_csv
+from ..reading import need_columns, parse_rows
 from ..reading.labels import columns_of_classes
 from .csv_text import read_text_csv
 
@@ -167,7 +167,7 @@ def _read_labels(comp: Competition, folder: Path, solution: pd.DataFrame) -> fro
     labels = frozenset(solution[target])
     with contextlib.suppress(OSError, ValueError):  # a competition need not have a training csv
         file = folder / "files" / comp.train
-        train = parse_csv(file, dtype=str, keep_default_na=False, usecols=[target])
+        train = parse_rows(file, dtype=str, keep_default_na=False, usecols=[target])
         labels |= frozenset(train[target]) - {""}
     return labels
 

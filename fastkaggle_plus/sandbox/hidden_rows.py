@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from ..competition import COMPETITION_FILE, Competition, Images, read_competition
 from ..exceptions import ConfigError
@@ -23,20 +24,25 @@ def hide_rows(
     seed: int = 42,  # chooses the rows that stay visible
 ) -> None:
     """Keep a few test rows in files/, and move the full test file, sample and images to hidden/."""
-    files, hidden = bundle / "files", bundle / "hidden"
-    test = read_text_csv(files / comp.test)
-    ids, n_shown = test[comp.id], min(_MAX_SHOWN, max(1, round(_SHOWN_SHARE * len(test))))
+    files, hidden, test_name = bundle / "files", bundle / "hidden", comp.test_name(bundle / "files")
+    ids = read_text_csv(files / comp.sample_submission)[comp.id]  # in the order of the test rows
+    n_shown = min(_MAX_SHOWN, max(1, round(_SHOWN_SHARE * len(ids))))
     shown = set(ids.iloc[np.random.default_rng(seed).choice(len(ids), n_shown, replace=False)])
+    is_shown = ids.isin(shown).to_numpy()
     if comp.kind == "images":
         where = comp.images or Images()
-        rows = test[~ids.isin(shown)]
+        rows = pd.DataFrame({comp.id: ids})
+        if (files / test_name).is_file():
+            rows = read_text_csv(files / test_name).assign(**{comp.id: ids})
+        rows = rows[~is_shown]
         for file in find_images(rows, files / where.test_folder, id=comp.id, name=where.name):
             if file is not None and file.exists():
                 _move(file, hidden / file.relative_to(files))
-    for name in dict.fromkeys((comp.test, comp.sample_submission)):
-        rows = read_text_csv(files / name)
-        _move(files / name, hidden / name)
-        write_csv(rows[rows[comp.id].isin(shown)], files / name)
+    for name in dict.fromkeys((test_name, comp.sample_submission)):
+        if (files / name).is_file():
+            rows = read_text_csv(files / name)
+            _move(files / name, hidden / name)
+            write_csv(rows[is_shown], files / name, like=hidden / name)
 
 
 def answered_by_file(

@@ -10,9 +10,11 @@ import pandas as pd
 
 from ..competition import COMPETITION_FILE, Competition, Images
 from ..exceptions import DataError
-from ..reading import as_time, need_columns, parse_csv, values_of
+from ..reading import as_time, need_columns, parse_rows, values_of, with_ids
+from ..reading.class_folders import FILE
 from ..reading.images import find_images, image_names, path_endings
 from ..reading.labels import columns_of_classes
+from ..reading.row_ids import first_number
 from .bundles import answer_kind
 from .csv_text import read_text_csv, write_csv
 from .hidden_rows import hide_rows
@@ -35,28 +37,31 @@ def rehearse(
     Raises DataError.
     """
     path, folder = Path(path), Path(dest) / comp.slug
-    train = _read_train(comp, path)
+    train, has_ids = _read_train(comp, path)
     held = _choose_rows(comp, train, path, holdout, seed)
     if not 0 < held.sum() < len(train):
         raise DataError(
             f"{path / comp.train} has {len(train)} labelled rows, too few to hold out "
             f"{holdout:.0%} by a {comp.split.kind} split."
         )
-    rest, test = train[~held].reset_index(drop=True), train[held].reset_index(drop=True)
+    rest, held_out = train[~held].reset_index(drop=True), train[held].reset_index(drop=True)
+    if (path / comp.train).is_dir():  # the rows are sorted by class
+        held_out = held_out.sample(frac=1, random_state=seed, ignore_index=True)
+    test = held_out if has_ids else _with_new_ids(comp, path, held_out)
     if (repeated := test[comp.id].duplicated()).any():
         raise DataError(
             f'{comp.facts_file}: id = "{comp.id}": {path / comp.train} has '
             f"{test[comp.id][repeated].iloc[0]!r} more than once among the rows held out, and a "
             "submission is joined by id. Name a column whose values are unique."
         )
-    files = folder / "files"
-    write_csv(rest, files / comp.train)
-    features = [c for c in train.columns if c not in comp.target]
-    if (path / comp.test).exists():
-        given = read_text_csv(path / comp.test).columns
-        features = [c for c in features if c in given]
-    write_csv(test[features], files / comp.test)
-    write_csv(_make_sample(comp, path, rest, test), files / comp.sample_submission)
+    files, test_name, sample = folder / "files", comp.test_name(path), comp.sample_submission
+    visible = test[_visible_columns(comp, path, test_name, train, has_ids=has_ids)]
+    if not (path / comp.train).is_dir():
+        columns = [c for c in rest if has_ids or c != comp.id]
+        write_csv(rest[columns], files / comp.train, like=path / comp.train)
+    if not (comp.kind == "images" and test_name == (comp.images or Images()).test_folder):
+        write_csv(visible, files / test_name, like=path / test_name)
+    write_csv(_make_sample(comp, path, rest, test), files / sample)
     is_public = np.random.default_rng(seed + 1).permutation(len(test)) < public * len(test)
     solution = test[[comp.id, *comp.target]].assign(Usage=np.where(is_public, "Public", "Private"))
     write_csv(solution, folder / "solution.csv")
@@ -64,23 +69,69 @@ def rehearse(
     if comp.folder and comp.own_metric_file:
         _copy(comp.folder / comp.own_metric_file, folder / comp.own_metric_file)
     if comp.kind == "images":
-        _copy_images(comp, path, files, rest=rest, test=test)
+        copied = _copy_images(comp, path, files, rest=rest)
+        names = test[comp.id] if (path / comp.train).is_dir() else None
+        copied += _copy_held_out(comp, path, files, held_out, visible=visible, names=names)
+        if not copied:
+            where = comp.images or Images()
+            raise DataError(
+                f"No image of {comp.id} = {rest[comp.id].iloc[0]!r}, nor of any other row, is in "
+                f"{path / where.train_folder}. Check train_folder and name in [images] of "
+                f"{comp.facts_file}."
+            )
     if comp.code_competition:
         hide_rows(comp, folder, seed=seed + 2)
     return folder
 
 
-def _read_train(comp: Competition, path: Path) -> pd.DataFrame:
-    """Read the labelled training rows."""
+def _read_train(comp: Competition, path: Path) -> tuple[pd.DataFrame, bool]:
+    """Return the labelled training rows, and whether they have ids that held-out rows can keep.
+
+    Numbers are no such ids, nor are the files of class folders, whose names contain the class.
+    """
     file = path / comp.train
     train = read_text_csv(file)
+    has_ids = comp.id in train and not file.is_dir()
+    if file.is_dir():
+        train = train.rename(columns={FILE: comp.id})
+    elif not has_ids:
+        test, sample = path / comp.test_name(path), path / comp.sample_submission
+        answers = read_text_csv(sample) if sample.is_file() else None
+        test_rows = read_text_csv(test) if test.exists() else answers
+        rows = train if test_rows is None else test_rows
+        train, _, _ = with_ids(train, rows, comp.id, sample=answers)
     split_column = (comp.split.column,) if comp.split.column else ()
     needed = {"id": (comp.id,), "target": comp.target, "[split] column": split_column}
     need_columns(train, needed, file, comp.facts_file)
     train = train[(train[list(comp.target)] != "").all(axis=1)].reset_index(drop=True)
     if comp.task == "regression":
         values_of(train, comp.target, file)  # raises for a target that is no number
-    return train
+    return train, has_ids
+
+
+def _with_new_ids(comp: Competition, path: Path, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the held-out rows with new ids: numbers, or numbered files for class folders."""
+    n = len(rows)
+    if (path / comp.train).is_dir():
+        suffixes = [Path(file).suffix for file in rows[comp.id]]
+        names = [f"{i:0{len(str(n))}}{suffix}" for i, suffix in enumerate(suffixes, 1)]
+        return rows.assign(**{comp.id: names})
+    sample = path / comp.sample_submission
+    first = first_number(read_text_csv(sample) if sample.is_file() else None, comp.id)
+    return rows.assign(**{comp.id: [str(i) for i in range(first, first + n)]})
+
+
+def _visible_columns(
+    comp: Competition, path: Path, test_name: str, train: pd.DataFrame, *, has_ids: bool
+) -> list[str]:
+    """Return the columns of the bundle's test file: those of the real one, else all features."""
+    features = [c for c in train.columns if c not in comp.target]
+    if (path / test_name).is_dir():
+        return [comp.id] if has_ids else []
+    if not (path / test_name).exists():
+        return [c for c in features if has_ids or c != comp.id]
+    given = read_text_csv(path / test_name).columns
+    return [c for c in features if c in given]
 
 
 def _choose_rows(
@@ -115,7 +166,7 @@ def _make_sample(
     classes = sorted({*labels, *test[comp.target[0]]}) if kind == "probability" else []
     columns = list(comp.target)
     if (own := path / comp.sample_submission).exists():
-        columns = list(parse_csv(own, nrows=0).columns[1:])
+        columns = list(parse_rows(own, nrows=0).columns[1:])
     elif comp.task == "multiclass" and classes:
         columns = classes
     if comp.task == "regression":
@@ -150,40 +201,48 @@ def _facts(comp: Competition) -> str:
     return without_sandbox + "\n\n[sandbox]\nrules_accepted = true\n"
 
 
-def _copy_images(
+def _copy_images(comp: Competition, path: Path, files: Path, *, rest: pd.DataFrame) -> int:
+    """Copy the image of each training row that stays; return how many there are."""
+    where = comp.images or Images()
+    found = find_images(rest, path / where.train_folder, id=comp.id, name=where.name)
+    images = [source for source in found if source is not None]  # the reader reports missing ones
+    for source in images:
+        _copy(source, files / source.relative_to(path))
+    return len(images)
+
+
+def _copy_held_out(
     comp: Competition,
     path: Path,  # the competition's data
-    files: Path,  # the bundle's files/, with its test file
+    files: Path,  # the bundle's files/
+    rows: pd.DataFrame,  # held-out rows
     *,
-    rest: pd.DataFrame,  # training rows of the bundle
-    test: pd.DataFrame,  # held-out rows
-) -> None:
-    """Copy each row's image to where a competitor looks for it. Raises DataError.
+    visible: pd.DataFrame,  # what the test file shows of them
+    names: pd.Series | None,  # new names of the images; None: they keep theirs
+) -> int:
+    """Copy the images of held-out rows to where a competitor looks for them; return how many.
 
-    A folder name can be the label, so held-out images go into one flat folder. Their own folder is
-    kept only if the test file names it.
+    A folder name can be the label, so the images go into one flat folder. Their own folder is kept
+    only if the test file names it.
     """
-    where = comp.images or Images()
+    where, copied = comp.images or Images(), 0
     folder = path / where.train_folder
-    rest_files = find_images(rest, folder, id=comp.id, name=where.name)
-    test_files = find_images(test, folder, id=comp.id, name=where.name)
-    if not any((*rest_files, *test_files)):
-        raise DataError(
-            f"No image of {comp.id} = {rest[comp.id].iloc[0]!r}, nor of any other row, is in "
-            f"{folder}. Check train_folder and name in [images] of {comp.facts_file}."
-        )
-    for source in rest_files:
-        if source is not None:  # the reader reports a missing image
-            _copy(source, files / source.relative_to(path))
-    columns = parse_csv(files / comp.test, nrows=0).columns
-    visible = test[[c for c in columns if c in test and c not in comp.target]]
-    names = image_names(visible, id=comp.id, name=where.name)
-    for source, name in zip(test_files, names, strict=True):
-        if source is not None:
-            inside = source.relative_to(folder)
-            spellings = {inside.as_posix(), inside.with_suffix("").as_posix()}
-            is_named = not spellings.isdisjoint(path_endings(name))
-            _copy(source, files / where.test_folder / (inside if is_named else source.name))
+    sources = find_images(rows, folder, id=comp.id, name=where.name)
+    if names is None:
+        seen = visible if comp.id in visible else rows[[comp.id]]
+        shown = image_names(seen, id=comp.id, name=where.name)
+    else:
+        shown = names.tolist()
+    for source, name in zip(sources, shown, strict=True):
+        if source is None:
+            continue
+        inside = source.relative_to(folder)
+        spellings = {inside.as_posix(), inside.with_suffix("").as_posix()}
+        is_named = not spellings.isdisjoint(path_endings(name))
+        target = name if names is not None else inside if is_named else source.name
+        _copy(source, files / where.test_folder / target)
+        copied += 1
+    return copied
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -61,6 +61,12 @@ _FLOATS = ("oof_score", "oof_score_se", "seconds_s")
 _COLUMNS = {name: float if name in _FLOATS else str for name in StoredRun.__dataclass_fields__}
 
 
+def output_folder(slug: str, dest: str | Path | None, *, live: bool) -> Path:
+    """Return the folder of a run's results and vault. Live and rehearsal never share one."""
+    folder = Path(dest or Path("runs") / slug)
+    return folder / "live" if live else folder
+
+
 class Vault:
     """A folder of runs and their predictions, which several processes may use at a time."""
 

@@ -4,14 +4,15 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ..competition import COMPETITION_FILE, builtin_folder, read_competition
 from ..exceptions import ConfigError
-from ..reading.infer import infer_competition
+from ..reading.infer import Inferred, infer_competition
 
+OnInferred = Callable[[str, Any, str], None]
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _COMMENT_COLUMN = 49
 OWN_METRIC_TEMPLATE = "metric.py"
@@ -32,6 +33,7 @@ def new_comp(
     kind: str = "tabular",  # tabular | images | text
     dest: str | Path | None = None,  # the new folder, or its parent; default: competitions
     data: str | Path | None = None,  # the competition's files, to infer id, target, task, ...
+    on_inferred: OnInferred | None = None,  # called with each inferred key, its value and why
     **facts: Any,  # keys of competition.toml, as in metric="metric.py" or split={"kind": "random"}
 ) -> Path:
     """Write a competition folder and return its path.
@@ -57,11 +59,15 @@ def new_comp(
         "url": f"https://www.kaggle.com/competitions/{slug}",
         **facts,
     }
-    inferred = infer_competition(Path(data), given) if data is not None else {}
+    inferred = infer_competition(Path(data), given) if data is not None else Inferred()
+    for key, why in inferred.reasons.items():
+        if on_inferred is not None and key not in facts:
+            on_inferred(key, inferred.settings[key], why)
     defaults = {**_KIND_FACTS.get(kind, {}), **_TASK_FACTS.get(str(facts.get("task")), {})}
     template = builtin_folder() / "_template"
     toml = fill(
-        (template / COMPETITION_FILE).read_text(encoding="utf-8"), {**defaults, **inferred, **given}
+        (template / COMPETITION_FILE).read_text(encoding="utf-8"),
+        {**defaults, **inferred.settings, **given},
     )
     unused = shutil.ignore_patterns("__pycache__", COMPETITION_FILE, OWN_METRIC_TEMPLATE)
     shutil.copytree(template, folder, ignore=unused)

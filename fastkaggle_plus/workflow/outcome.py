@@ -70,8 +70,8 @@ class RunOutcome(SweepOutcome):
     ensemble: Predictions
     submission: Path
     sha256: str
-    ref: int
-    sent: bool  # False: the same submission existed already
+    ref: int  # 0: the user chose not to send it
+    sent: bool  # False: the same submission existed already, or it was not sent
     standing: Standing
     report: Path
 
@@ -114,6 +114,7 @@ class PushOutcome:
     file: Path | None = None  # the submitted csv; None in a code competition
     sha256: str = ""
     standing: Standing | None = None
+    quick: bool = False  # a dry run, which is never submitted
     seconds: dict[str, float] = field(default_factory=dict)  # by step
 
     def as_json(self) -> dict[str, Any]:
@@ -121,6 +122,7 @@ class PushOutcome:
         out, sent = self.output, self.submission
         return {
             "slug": self.comp.slug,
+            "quick": self.quick,
             "notebook": str(self.rendered.file),
             "kernel": asdict(self.kernel),
             "libs_dataset": self.libs_dataset,

@@ -8,14 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from .. import kaggle_client, notebooks
-from ..exceptions import KaggleError, KernelFailed, NotebookError
-from ..kaggle_client import KernelOutput, KernelStatus, KernelVersion
+from ..exceptions import KaggleError, KernelFailed, NotebookError, NothingSent
+from ..kaggle_client import KernelOutput, KernelStatus, KernelVersion, api
+from ..kaggle_client.live_writes import remember
+from ..kaggle_client.submissions import submissions_left
 from ..notebooks import Rendered
 from ..notebooks.attached_models import RenderedWithModels, render_with_models
+from ..reading import parse_rows
 from ..secrets import env_values
 from ..sweeps.default_trials import trials_of
 from .callbacks import PushCallbacks
 from .outcome import PushOutcome
+from .submit import Confirm, Plan, submit_file, submit_notebook
 from .workspace import Workspace, open_workspace
 
 OWN, LIBS_DATASET = "fastkaggle_plus", "library-fastkaggle-plus"
@@ -30,24 +34,26 @@ def push(
     *,
     bundles: str | Path | None = None,  # rehearse with these sandbox bundles
     data: str | Path | None = None,  # or: rehearse with rows held out from the files in here
-    dest: str | Path | None = None,  # output folder; default: runs/<slug>
+    dest: str | Path | None = None,  # output folder, default runs/<slug>; live: `live` in it
     live: bool = False,  # use the real Kaggle with your account, not the sandbox
     wait: bool = True,  # wait for the output and the score; a rehearsal always waits
     send: bool = True,  # submit what the notebook wrote
-    quick: bool = False,  # a dry run: a slice of the rows, small models
+    quick: bool = False,  # a dry run: a slice of the rows, small models; never submitted
     try_first: bool = False,  # first run it here in QUICK mode and forecast its run time
     again: bool = False,  # submit even what was submitted before, as after a failed re-run
     seed: int = 42,
     n_folds: int = 5,
     callbacks: PushCallbacks | None = None,
+    confirm: Confirm | None = None,  # shows the plan of each write; None: send it
     **kernel_facts: Any,  # title, gpu, internet, datasets, models: see notebooks.kernel_metadata
 ) -> PushOutcome:
     """Render the competition's notebook, check it, run it on Kaggle and submit what it wrote.
 
-    Nothing that an earlier call sent is sent again. Raises NotebookError if the check fails, and
-    KernelFailed with the end of the log if the notebook fails on Kaggle.
+    Nothing that an earlier call sent is sent again. Raises NothingSent if `confirm` refuses,
+    NotebookError if the check fails, and KernelFailed if the notebook fails on Kaggle.
     """
     callbacks = callbacks or PushCallbacks()
+    submits = send and not quick and (wait or not live)
     params = {"SEED": seed, "N_FOLDS": n_folds}
     with open_workspace(
         slug, dest, seed, bundles=bundles, data=data, live=live, callbacks=callbacks
@@ -56,9 +62,11 @@ def push(
         made = _render(work, quick=quick, params=params, **kernel_facts)
         expected_s = _expected_s(work, made.rendered, params, quick=quick, try_first=try_first)
         _check(work, made, None if quick else expected_s)
+        if confirm is not None and not confirm(_plan(work, made, submits=submits, quick=quick)):
+            raise NothingSent(f"Nothing was sent. The notebook is {made.rendered.file}.")
         weights_datasets = tuple(_publish_weights(work, arch) for arch in made.attached)
         libs_dataset = _publish_libs(work)
-        version = _push(work, made.rendered, callbacks)
+        version = _push(work, made.rendered, callbacks, announce=confirm is None)
         outcome = PushOutcome(
             comp=work.comp,
             rendered=made.rendered,
@@ -66,20 +74,46 @@ def push(
             libs_dataset=libs_dataset,
             weights_datasets=weights_datasets,
             forecast_s=expected_s,
+            quick=quick,
             seconds=work.seconds,
         )
         if live and not wait:
             return outcome
         status, output = _wait_for_output(work, version, callbacks)
         outcome = replace(outcome, status=status, output=output)
-        if not (send and status.is_done):
+        if quick:
+            note = f"an output of the QUICK dry run {version.handle}"
+            remember(output.path, output.files, note)
+        if not (submits and status.is_done):
             return outcome
         message = f"fkp push: {_name(version)}, {n_folds} folds, seed {seed}"
-        return _submit(work, outcome, output, message, again=again)
+        return _submit(work, outcome, output, message, again=again, confirm=confirm)
 
 
 def _name(version: KernelVersion) -> str:
     return f"{version.handle} version {version.version}"
+
+
+def _plan(work: Workspace, made: RenderedWithModels, *, submits: bool, quick: bool) -> Plan:
+    """Return what the push will send."""
+    meta, comp = made.rendered.metadata, work.comp
+    machine = meta["machine_shape"] or ("GPU" if meta["enable_gpu"] else "CPU")
+    after = "a QUICK dry run: its output is not submitted" if quick else "it is not submitted"
+    if submits:
+        after = f"its output is submitted to {comp.slug}"
+    return Plan(
+        what=f"push {meta['id']}",
+        is_live=not api.is_local(work.client),
+        facts={
+            "account": work.user,
+            "competition": comp.slug,
+            "notebook": f"{made.rendered.file}, titled {meta['title']!r}, private",
+            "machine": f"{machine}, internet {'on' if meta['enable_internet'] else 'off'}",
+            "datasets": ", ".join([f"{work.user}/{LIBS_DATASET}", *made.attached.values()]),
+            "then": after,
+            "left": submissions_left(comp.slug, client=work.client),
+        },
+    )
 
 
 def _render(work: Workspace, **options: Any) -> RenderedWithModels:
@@ -98,10 +132,12 @@ def _expected_s(
     comp = work.comp
     # Notebooks that run other lists of trials have no measured times.
     trials = trials_of(comp) if notebooks.runs_trials(rendered.notebook) else ()
-    measured = {
-        **notebooks.measured_seconds((comp.folder or work.folder) / "results.csv"),
-        **notebooks.measured_seconds(work.folder / "results.csv"),
-    }
+    folders = [comp.folder or work.folder, work.folder]
+    if work.is_live:
+        folders.insert(1, work.folder.parent)  # its rehearsal
+    measured: dict[str, tuple[float, int]] = {}
+    for folder in folders:
+        measured |= notebooks.measured_seconds(folder / "results.csv")
     expected = notebooks.forecast_s(measured, [t.name for t in trials], n_folds=params["N_FOLDS"])
     if try_first:
         small = rendered if quick else notebooks.render_notebook(comp, quick=True, params=params)
@@ -116,12 +152,8 @@ def _expected_s(
 
 
 def _count_rows(file: Path) -> int:
-    """Count the rows of a csv; 1 if it does not exist."""
-    try:
-        with file.open("rb") as f:
-            return max(sum(1 for _ in f) - 1, 1)
-    except OSError:
-        return 1
+    """Count the training rows; 1 if there is no such file."""
+    return max(len(parse_rows(file, dtype=str)), 1) if file.exists() else 1
 
 
 def _check(work: Workspace, made: RenderedWithModels, expected_s: float | None) -> None:
@@ -176,7 +208,9 @@ def _publish_libs(work: Workspace) -> str:
     return str(made.dataset.handle)
 
 
-def _push(work: Workspace, rendered: Rendered, callbacks: PushCallbacks) -> KernelVersion:
+def _push(
+    work: Workspace, rendered: Rendered, callbacks: PushCallbacks, *, announce: bool
+) -> KernelVersion:
     assert rendered.file is not None  # `_render` gave a folder
     meta = rendered.metadata
     version = kaggle_client.push_notebook(
@@ -193,6 +227,7 @@ def _push(work: Workspace, rendered: Rendered, callbacks: PushCallbacks) -> Kern
         machine_shape=meta["machine_shape"] or None,
         linked_models=meta["model_sources"],
         progress=lambda line: callbacks.on_step("queue", line),
+        announce=announce,
         **work.kaggle_options,
     )
     note = "" if version.sent else ": exists already and was not sent again"
@@ -237,7 +272,13 @@ def _with_log_file(
 
 
 def _submit(
-    work: Workspace, outcome: PushOutcome, output: KernelOutput, message: str, *, again: bool
+    work: Workspace,
+    outcome: PushOutcome,
+    output: KernelOutput,
+    message: str,
+    *,
+    again: bool,
+    confirm: Confirm | None,
 ) -> PushOutcome:
     """Submit the notebook version, or in an ordinary competition the csv that it wrote."""
     version, slug = outcome.kernel, work.comp.slug
@@ -248,16 +289,18 @@ def _submit(
             f"It wrote: {', '.join(output.files) or 'nothing'}. "
             "End it with write_submission(preds, comp, path)."
         )
-    options = {"again": again, **work.kaggle_options}
+    options = {"again": again, "confirm": confirm, **work.kaggle_options}
     if work.comp.code_competition:
         work.callbacks.on_step("hidden", f"{_name(version)} runs again on the hidden rows")
-        submission = kaggle_client.submit_code(
+        submission = submit_notebook(
             version, None, message, competition=slug, timeout_s=_RERUN_TIMEOUT_S, **options
         )
     else:
         sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
-        submission = kaggle_client.submit(file, f"{message} [{sha256[:12]}]", slug, **options)
+        text, is_ours = f"{message} [{sha256[:12]}]", work.is_live  # this push wrote the file
+        submission = submit_file(file, text, work.comp, data=work.data, live=is_ours, **options)
         outcome = replace(outcome, file=file, sha256=sha256)
-    outcome = replace(outcome, submission=submission, standing=work.standing(submission))
+    if submission is not None:
+        outcome = replace(outcome, submission=submission, standing=work.standing(submission))
     work.end_step("submit")
     return outcome

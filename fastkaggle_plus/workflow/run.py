@@ -12,7 +12,7 @@ from ..competition import Competition
 from ..data import Data
 from ..ensembling import write_lock
 from ..exceptions import ConfigError, DataError
-from ..kaggle_client import setup_comp, submit
+from ..kaggle_client import setup_comp
 from ..predictions import Predictions
 from ..submission import submission_of, write_submission
 from ..sweeps.board import board
@@ -23,7 +23,8 @@ from ..sweeps.run_local import run_local
 from ..sweeps.trial import Sweep, select_by_name
 from ..sweeps.vault import Vault
 from .callbacks import RunCallbacks
-from .outcome import RunOutcome, SweepOutcome
+from .outcome import RunOutcome, Standing, SweepOutcome
+from .submit import Confirm, submit_file
 from .workspace import Workspace, open_workspace
 
 
@@ -32,17 +33,19 @@ def run(
     *,
     bundles: str | Path | None = None,  # rehearse with these sandbox bundles
     data: str | Path | None = None,  # or: rehearse with rows held out from the files in here
-    dest: str | Path | None = None,  # output folder; default: runs/<slug>
+    dest: str | Path | None = None,  # output folder, default runs/<slug>; live: `live` in it
     live: bool = False,  # use the real Kaggle with your account, not the sandbox
     seed: int = 42,
     n_folds: int = 5,
     workers: int | None = None,
     callbacks: RunCallbacks | None = None,
+    confirm: Confirm | None = None,  # shows the plan of the submission; None: send it
 ) -> RunOutcome:
     """Run the whole loop once: trials, ensemble, checked submission, score, report.
 
-    A second call reuses what the first one finished. A rehearsal of a code competition predicts
-    its hidden rows from a file; for the real one, see `push`. Raises FastkaggleError.
+    Live results are written to the folder `live` in `dest`. A second call reuses what the first one
+    finished. A rehearsal of a code competition predicts its hidden rows from a file; for the real
+    one, see `push`. Raises FastkaggleError.
     """
     _check_n_folds(n_folds)
     callbacks = callbacks or RunCallbacks()
@@ -67,8 +70,17 @@ def run(
             f"fkp run: {combined.about['method']} of {len(weights)} trials, "
             f"{n_folds} folds, seed {seed} [{sha256[:12]}]"
         )
-        sent = submit(file, message, comp.slug, journal=work.journal)
-        standing = work.standing(sent)
+        sent = submit_file(
+            file,
+            message,
+            comp,
+            client=work.client,
+            confirm=confirm,
+            journal=work.journal,
+            data=path,
+            live=work.is_live,  # this run wrote the file
+        )
+        standing = work.standing(sent) if sent else Standing(None, None)
         scores = {combined.name: (standing.public_score, standing.private_score)}
         write_results(work.folder / "results.csv", [*finished, combined], scores=scores)
         work.end_step("submit")
@@ -77,6 +89,7 @@ def run(
         report = write_report(
             work.folder / "report.html",
             comp=comp,
+            is_live=work.is_live,
             rows=measured.rows,
             members=finished,
             ensemble=combined,
@@ -84,7 +97,6 @@ def run(
             failed=measured.failed,
             left_out=measured.left_out,
             seconds=work.seconds,
-            is_live=live,
             trials=declared.trials,
             data=read,
         )
@@ -94,8 +106,8 @@ def run(
             ensemble=combined,
             submission=file,
             sha256=sha256,
-            ref=sent.ref,
-            sent=sent.sent,
+            ref=sent.ref if sent else 0,
+            sent=bool(sent and sent.sent),
             standing=standing,
             report=report,
         )
@@ -163,7 +175,10 @@ def _download(work: Workspace) -> tuple[Path, Data]:
         columns = [str(c) for c in read.train.texts]
         noun = "column" if len(columns) == 1 else "columns"
         work.callbacks.on_step("texts", f"in the {noun} {', '.join(columns)}")
-    if unused := [f"{c} ({why})" for c, why in read.left_out.items() if c != work.comp.id]:
+    left_out = dict(read.left_out)
+    if (how_ids := left_out.pop(work.comp.id, "id")) != "id":
+        work.callbacks.on_step("ids", f"{work.comp.id}: {how_ids}")
+    if unused := [f"{c} ({why})" for c, why in left_out.items()]:
         work.callbacks.on_step("columns", f"left out: {', '.join(unused)}")
     return path, read
 

@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 from ..competition import Competition, load_comp
 from ..exceptions import ConfigError
 from ..kaggle_client import Submission, import_kaggle
+from ..sweeps.vault import output_folder
 from .callbacks import RunCallbacks
 from .outcome import Standing
 from .rehearse import Rehearsal, rehearsal
@@ -27,8 +28,8 @@ class Workspace:
     """The folders and the Kaggle that a run or a push uses; measures the time of each step."""
 
     comp: Competition
-    folder: Path  # what the user gets
-    kaggle_folder: Path  # what belongs to one Kaggle, real or sandbox: its journal
+    folder: Path  # what the user gets; `live` in the output folder for the real Kaggle
+    kaggle_folder: Path  # what belongs to one Kaggle, real or sandbox
     data: Path  # the competition's files
     sandbox: Rehearsal | None  # None: the real Kaggle
     seed: int
@@ -37,14 +38,19 @@ class Workspace:
     step_start: float = field(default_factory=time.perf_counter)
 
     @property
-    def journal(self) -> Path:
-        """Return the folder where writes to this Kaggle are journaled."""
-        return self.kaggle_folder / "journal"
+    def is_live(self) -> bool:
+        """Say whether this is the real Kaggle."""
+        return self.sandbox is None
+
+    @property
+    def journal(self) -> Path | None:
+        """Return the folder where writes are journaled; None: one journal for the real Kaggle."""
+        return None if self.is_live else self.kaggle_folder / "journal"
 
     @property
     def poll_s(self) -> float:
         """Return the pause between two status requests, in seconds."""
-        return _POLL_S if self.sandbox is None else _SANDBOX_POLL_S
+        return _POLL_S if self.is_live else _SANDBOX_POLL_S
 
     @cached_property
     def client(self) -> Any:
@@ -111,12 +117,12 @@ def open_workspace(
         raise ConfigError(f"Invalid seed = {seed}: expected a whole number from 0 to {_SEEDS - 1}.")
     start = time.perf_counter()
     comp = load_comp(slug, bundles=bundles)
-    folder = Path(dest or Path("runs") / comp.slug)
+    folder = output_folder(comp.slug, dest, live=live)
     folder.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
         stack.enter_context(_locked(folder, callbacks))
         box: Rehearsal | None = None
-        kaggle_folder, files = folder / "live", folder / "live/data"
+        kaggle_folder, files = folder, folder / "data"
         if not live:
             rows: dict[str, Any] = {"bundles": bundles, "data": data, "seed": seed}
             box = stack.enter_context(rehearsal(comp, dest=folder, as_files=as_files, **rows))

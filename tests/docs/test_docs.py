@@ -77,6 +77,24 @@ def test_code_prints_what_the_page_shows(page, tmp_path, monkeypatch):
             assert same_words(shown, printed.getvalue()), printed.getvalue()
 
 
+@pytest.mark.parametrize("page", named([p for p in PAGES if blocks(p, "python")]))
+def test_code_that_sends_something_is_a_rehearsal(page):
+    """Pasted with credentials in the environment, it must not reach the real Kaggle."""
+    writes = (
+        r"\b(submit|submit_code|competition_submit|push_notebook|mk_dataset|push_dataset|run)\("
+    )
+    for code in blocks(page, "python"):
+        if found := re.search(writes, code):
+            assert "with rehearsal(" in code[: found.start()], code
+
+
+@pytest.mark.parametrize("page", named([p for p in PAGES if commands(p)]))
+def test_commands_that_use_the_real_kaggle_have_live(page):
+    verbs = ("setup", "submit", "submissions", "leaderboard", "status", "output", "libs")
+    for words in commands(page):
+        assert words[0] not in verbs or "--live" in words, words
+
+
 @pytest.mark.parametrize("page", named([p for p in PAGES if commands(p)]))
 def test_commands_are_accepted_by_the_command_line(page):
     """Each command parses: the verb, its options and its arguments exist. Nothing is run."""

@@ -80,14 +80,14 @@ def run(box, client, tmp_path, request):
             [
                 "No module named 'not_in_the_wheels'",
                 "neither in Kaggle's image nor",
-                "`fkp libs not_in_the_wheels`",
+                "`fkp libs not_in_the_wheels --live`",
                 "--no-index",
             ],
         ),
         (
             "from fastkaggle_plus.exceptions import MissingExtra\n"
             "raise MissingExtra('lightgbm', 'boost')",
-            ["lightgbm is neither in", "`fkp libs lightgbm`"],
+            ["lightgbm is neither in", "`fkp libs lightgbm --live`"],
         ),
         (
             "from urllib.request import urlopen\nurlopen('http://example.com', timeout=5)",
@@ -151,7 +151,7 @@ def test_a_model_on_this_machine_is_not_found_unless_attached(run, own_home, tmp
             [
                 "Notebook Threw Exception",
                 "neither in Kaggle's image nor",
-                "`fkp libs not_in_the_wheels`",
+                "`fkp libs not_in_the_wheels --live`",
             ],
         ),
         (

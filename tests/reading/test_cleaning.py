@@ -106,7 +106,7 @@ def test_rows_are_removed_and_relabelled_and_no_file_changes(data):
     assert read.test_ids.tolist() == whole.test_ids.tolist() and read.vocab == whole.vocab
     assert read.left_out["training rows"] == (f"1 removed, 1 relabelled by {data / 'cleaning.csv'}")
     assert PADDY.read(data, cleaned=False).fingerprint() == whole.fingerprint()
-    inferred = infer_competition(data, {"kind": "images", "images": {}})
+    inferred = infer_competition(data, {"kind": "images", "images": {}}).settings
     assert inferred["train"] == "train.csv"
 
 

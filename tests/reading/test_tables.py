@@ -542,20 +542,6 @@ def test_repeated_column_names_become_distinct(tmp_path):
     assert list(read(tmp_path).train.x) == ["a", "a.1"]
 
 
-@pytest.mark.parametrize(("mark", "name"), [(";", "semicolons"), ("\t", "tabs")])
-def test_another_separator_is_named(tmp_path, mark, name):
-    write(tmp_path, {"a": NUMBER})
-    (tmp_path / "train.csv").write_text((tmp_path / "train.csv").read_text().replace(",", mark))
-    with pytest.raises(DataError, match=f"separated by {name}"):
-        read(tmp_path)
-
-
-def test_another_separator_is_named_if_cells_have_commas(tmp_path):
-    (tmp_path / "train.csv").write_text("id;a;y\n1;0,5;1\n2;3;0\n3;0,5;1,5\n")
-    with pytest.raises(DataError, match=r"'id;a;y'.*semicolons"):
-        read(tmp_path)
-
-
 @pytest.mark.parametrize(
     ("content", "message"),
     [

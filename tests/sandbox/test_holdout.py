@@ -281,3 +281,74 @@ def test_held_out_images_keep_a_folder_that_their_ids_name(tmp_path, above):
     assert [Path(f).relative_to(held_out).as_posix() for f in data.test.images] == [
         i.removeprefix(above) for i in data.test_ids
     ]
+
+
+def test_rows_without_ids_are_numbered_again_as_on_kaggle(tmp_path):
+    frame = rows(["a", "b"] * 30).drop(columns="id")
+    comp = make(tmp_path, frame, id="RowId", sample=pd.DataFrame({"RowId": [1], "Y": "a"}))
+    bundle = bundle_of(comp, tmp_path)
+    files = bundle.folder / "files"
+    train, test, sample = (
+        pd.read_csv(files / f) for f in ("train.csv", "test.csv", "sample_submission.csv")
+    )
+    assert list(train) == ["x", "y"] and list(test) == ["x"] and list(sample) == ["RowId", "Y"]
+    assert list(sample["RowId"]) == list(range(1, 19))
+    data = comp.read(files)
+    assert list(data.test_ids) == list(sample["RowId"]) and len(data.train) == 42
+    truth = frame.set_index("x")["y"].loc[test["x"]].tolist()
+    answers = sample.assign(Y=truth).to_csv(index=False).encode()
+    assert score(bundle, answers) == (1, 1)
+
+
+def test_files_keep_their_separator_and_types(tmp_path):
+    pytest.importorskip("pyarrow")
+    comp = make(tmp_path, rows(), train="train.parquet", test="test.csv")
+    frame = rows(when=pd.date_range("2020-01-01", periods=N), code=["007"] * N)
+    frame.to_parquet(comp.folder / "train.parquet")
+    frame.drop(columns="y").to_csv(comp.folder / "test.csv", sep=";", index=False)
+    files = bundle_of(comp, tmp_path).folder / "files"
+    served = pd.read_parquet(files / "train.parquet")
+    assert served.dtypes.to_dict() == frame.dtypes.to_dict() and len(served) == 42
+    assert (files / "test.csv").read_text().startswith("id;x;when;code\n")
+
+
+@pytest.mark.parametrize("code", ["", "code_competition = true\n"])
+@pytest.mark.parametrize(
+    ("train", "names"),
+    [(".", ("a/{}.png", "b/x/{}.png")), ("train", ("train/a/{}.png", "train/b/{}.png"))],
+)
+def test_images_of_class_folders_are_held_out_under_new_names(tmp_path, train, names, code):
+    comp = make(
+        tmp_path,
+        rows(),
+        kind="images",
+        id="file",
+        target="label",
+        train=train,
+        test="test",
+        extra=code,
+        split=f'[split]\nkind = "stratified"\n[images]\ntrain_folder = "{train}"\n'
+        'test_folder = "test"\n',
+    )
+    data = tmp_path / "photos"
+    for i in range(20):
+        for name, blue in zip(names, (0, 255), strict=True):
+            (data / name.format(i)).parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (4, 4), (9 * i, 0, blue)).save(data / name.format(i))
+    (data / "stray.png").write_bytes((data / names[0].format(0)).read_bytes())
+    bundle = read_bundle(rehearse(comp, data, tmp_path / "bundles"))
+    files, hidden = bundle.folder / "files", bundle.folder / "hidden"
+    assert not list(files.glob("**/train.csv")) and len(bundle.solution) == 12
+    assert list(bundle.sample["file"]) == [f"{i:02d}.png" for i in range(1, 13)]
+    shown = sorted(p.name for p in (files / "test").iterdir())
+    kept_back = sorted(p.name for p in (hidden / "test").glob("*"))
+    assert sorted(shown + kept_back) == list(bundle.sample["file"])
+    assert len(shown) == (1 if code else 12)
+    read = comp.read(files)
+    assert len(read.train) == 28 and read.vocab == ("a", "b")
+    assert [Path(f).name for f in read.test.images] == shown == list(read.test_ids)
+    blue = {p.name: Image.open(p).getpixel((0, 0))[2] for p in bundle.folder.glob("*/test/*.png")}
+    answers = bundle.sample.assign(label=["ab"[blue[f] > 9] for f in bundle.sample["file"]])
+    assert score(bundle, answers.to_csv(index=False).encode()) == (1, 1)
+    labels = "".join(bundle.solution["label"])
+    assert labels != "".join(sorted(labels))  # the order of the rows says nothing about the class

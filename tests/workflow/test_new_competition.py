@@ -4,8 +4,11 @@ import pandas as pd
 import pytest
 
 from fastkaggle_plus.competition import load_comp, read_competition
-from fastkaggle_plus.exceptions import ConfigError
+from fastkaggle_plus.exceptions import ConfigError, FastkaggleError
+from fastkaggle_plus.notebooks import quick_copy
 from fastkaggle_plus.workflow.new_competition import fill, new_comp
+
+from .toy import fkp
 
 N = 40
 
@@ -277,9 +280,11 @@ def test_an_existing_folder_is_not_changed(tmp_path):
 def test_data_without_enough_information_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="is not a folder"):
         new_comp("c", dest=tmp_path / "c", data=tmp_path / "nowhere")
-    with pytest.raises(ConfigError, match=r"holds no train file: its csv files are test\.csv"):
+    with pytest.raises(ConfigError, match=r"holds no train file: its tables are test\.csv"):
         new_comp("c", dest=tmp_path / "c", data=files(tmp_path / "1", None, rows()))
-    with pytest.raises(ConfigError, match="neither a test file nor a sample submission"):
+    with pytest.raises(
+        ConfigError, match=r"columns of the train file are row, a\. Name it with --target"
+    ):
         new_comp("c", dest=tmp_path / "c", data=files(tmp_path / "2", rows(), None))
     with pytest.raises(
         ConfigError, match=r"columns that only the train file has are u, v\. Name it with --target"
@@ -327,3 +332,99 @@ def test_fill_keeps_comments_and_adds_what_is_missing(tmp_path):
     }
     with pytest.raises(ConfigError):
         read_competition(tmp_path / "competition.toml")
+
+
+def photos(folder, *names):
+    from PIL import Image
+
+    for i, name in enumerate(names):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8), (i * 20 % 250, 0, 0)).save(folder / name)
+    return folder
+
+
+def class_folders(folder, start=""):
+    return photos(folder, *(f"{start}{c}/{i}.jpg" for c in ("cat", "dog") for i in range(10)))
+
+
+def test_class_folders_need_no_table(tmp_path):
+    data = class_folders(tmp_path / "photos", "train/")
+    photos(data, "valid/cat/1.jpg", "test/p1.jpg", "odd.jpg")
+    seen = {}
+    folder = new_comp(
+        "pets",
+        kind="images",
+        dest=tmp_path,
+        data=data,
+        on_inferred=lambda key, value, why: seen.update({key: (value, why)}),
+    )
+    comp = load_comp(folder)
+    assert (comp.train, comp.test, comp.id, comp.target) == (".", "test", "file", ("label",))
+    assert seen["train"][1] == (
+        "21 images in 2 class folders of train and valid; left out, in no class folder: odd.jpg"
+    )
+    assert seen["task"] == ("binary", "two values: cat, dog") and "images" not in seen
+    read = comp.read(data)
+    assert len(read.train) == 21 and list(read.test_ids) == ["p1.jpg"]
+    assert read.left_out["1 training rows"] == "no value in label"
+    quick = comp.read(quick_copy(comp, data, tmp_path / "quick", rows=4))
+    assert len(quick.train) == 10 and list(quick.test_ids) == ["p1.jpg"]
+    bundle = comp.module("rehearsal").make(tmp_path / "bundles")
+    held_out = comp.read(bundle / "files")
+    assert len(held_out.train) + len(held_out.test) == 21 and "p1.jpg" not in held_out.test_ids
+
+
+def test_class_folders_with_a_sample_submission_use_its_heading(tmp_path):
+    data = class_folders(tmp_path / "photos", "imgs/train/")
+    photos(data, "imgs/test/x.jpg")
+    (data / "sample_submission.csv").write_text("img,animal\nx,cat\n")
+    comp = load_comp(new_comp("pets", kind="images", dest=tmp_path, data=data))
+    assert (comp.train, comp.id, comp.images.test_folder) == ("imgs/train", "img", "imgs/test")
+    read = comp.read(data)
+    assert read.test.images and next(iter(read.test.images)).endswith("x.jpg")
+    assert list(read.sample) == ["img", "animal"] and read.train.also is None
+
+
+def test_images_without_a_test_file_are_listed_by_the_test_folder(tmp_path):
+    data = photos(tmp_path / "data", *(f"train_images/{i}.jpg" for i in range(6)))
+    photos(data, "test_images/7.jpg", "test_images/8.jpg")
+    table = pd.DataFrame({"image_id": range(6), "label": ["x", "y"] * 3})
+    table.to_csv(data / "labels.csv", index=False)
+    comp = load_comp(new_comp("c", kind="images", dest=tmp_path, data=data))
+    assert (comp.train, comp.test, comp.target) == ("labels.csv", "test_images", ("label",))
+    assert list(comp.read(data).test_ids) == ["7", "8"]  # without suffix, as in the labels
+    template = load_comp(
+        new_comp("d", kind="images", dest=tmp_path, train="labels.csv", id="image_id")
+    )
+    assert (template.test, template.test_name(data)) == ("test.csv", "test_images")
+
+
+@pytest.mark.parametrize(
+    ("names", "kind", "message"),
+    [
+        (("cat/1.jpg", "cat/2.jpg"), "images", "no class folders.*got 2 images in: cat"),
+        (("cat/1.jpg", "dog/2.jpg"), "tabular", "It has 2 images: add --kind images"),
+        ((), "images", "contains no image"),
+    ],
+)
+def test_photos_that_cannot_be_labelled_are_explained(tmp_path, names, kind, message):
+    data = photos(tmp_path / "photos", *names)
+    data.mkdir(exist_ok=True)
+    with pytest.raises(FastkaggleError, match=message):
+        new_comp("c", kind=kind, dest=tmp_path, data=data)
+    assert not (tmp_path / "c").exists()
+
+
+def test_the_command_prints_what_it_inferred_and_takes_what_it_could_not(tmp_path):
+    files(tmp_path / "data", rows(b=[1, 2, 3, 4] * 10, team=["a", "b"] * 20), None)
+    done = fkp("new", "c", "--data", "data", cwd=tmp_path)
+    assert done.returncode == 1 and "are row, a, b, team. Name it with --target" in done.stderr
+    done = fkp(
+        *("new", "c", "--data", "data", "--target", "team"),
+        *("--task", "binary", "--split", "group:b"),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "train.csv" in done.stdout and "it counts the rows" in done.stdout
+    comp = load_comp(tmp_path / "competitions/c")
+    assert (comp.split.kind, comp.split.column) == ("group", "b")

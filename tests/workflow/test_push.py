@@ -145,7 +145,7 @@ def test_a_notebook_that_fails_shows_the_end_of_its_log(place):
     assert str(log.relative_to(place)) in done.stderr.splitlines()[-1]
     assert MISSING in log.read_text() and "kaggle.com" not in done.stderr
     assert "neither in Kaggle's image nor among the attached wheels" in done.stderr
-    assert "`fkp libs not_in_the_wheels`" in done.stderr
+    assert "`fkp libs not_in_the_wheels --live`" in done.stderr
     assert done.stdout.count("  | so far\n") == 1 and "so far" not in done.stderr, (
         "the end of the log is shown once"
     )
@@ -343,24 +343,19 @@ def test_after_a_rehearsal_commands_say_where_its_files_are(tmp_path):
         for k, v in os.environ.items()
         if not k.startswith(("KAGGLE", "FKP_")) and not k.lower().endswith("_proxy")
     }
-    for command in (
-        ["status", "ada/x"],
-        ["output", "ada/x"],
-        ["submit", "-c", "toy", "-m", "x", "--kernel", "ada/x"],
-    ):
-        env = {**without_account, "HOME": str(tmp_path)}
-        done = fkp_process(*command, cwd=tmp_path, env=env)
-        assert done.returncode == 1 and "No Kaggle credentials found" in done.stderr
-        last = done.stderr.splitlines()[-1]
-        assert "A rehearsal's Kaggle ends with its command" in last
-        assert "runs/SLUG/output" in last
+    env = {**without_account, "HOME": str(tmp_path)}
+    for verb in ("status", "output"):
+        done = fkp(verb, "ada/x", cwd=tmp_path)
+        assert done.returncode == 1 and "runs/SLUG/output" in done.stderr.splitlines()[-1]
+    done = fkp_process("status", "ada/x", "--live", cwd=tmp_path, env=env)
+    assert done.returncode == 1 and "No Kaggle credentials found" in done.stderr
 
 
 def test_fkp_notebook_writes_a_checked_notebook(tmp_path):
     command = ("notebook", "titanic", "--quick", "--user", "ada", "--seed", "7", "--json")
     written = json.loads(fkp(*command, cwd=tmp_path).stdout)
     cells = json.loads((tmp_path / written["file"]).read_text())["cells"]
-    assert written["metadata"]["id"] == "ada/titanic-with-evidence"
+    assert written["metadata"]["id"] == "ada/titanic-with-evidence-quick"
     assert len(cells) == written["cells"] > 40
     assert any("QUICK = True" in c["source"] and "SEED = 7" in c["source"] for c in cells)
     assert written["metadata"]["dataset_sources"] == ["ada/library-fastkaggle-plus"]

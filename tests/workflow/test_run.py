@@ -261,11 +261,11 @@ def test_a_code_competition_is_rehearsed_with_a_file_for_its_hidden_rows(place):
 
 def test_a_real_code_competition_refuses_a_file_before_any_work(place):
     make_code_competition(place)
-    done = fkp("run", place / "bundles/toy", "--live", "--dest", "runs/live", cwd=place)
+    done = fkp("run", place / "bundles/toy", "--live", "--yes", cwd=place)
     assert done.returncode == 1
     assert "takes a notebook that Kaggle runs, not a file" in done.stderr, done.stderr
     assert "`fkp push toy --live`" in done.stderr and "`fkp sweep toy --live`" in done.stderr
-    assert not (place / "runs/live/vault").exists()
+    assert not (place / "runs/toy/live/vault").exists()
 
 
 def test_columns_left_out_are_named_and_brackets_are_printed_unchanged(place):

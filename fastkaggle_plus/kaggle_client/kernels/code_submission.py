@@ -13,7 +13,7 @@ from ..outbox import Entry, Journal
 from ..services import CODE_SUBMISSIONS, about_competition, slug_of
 from ..submissions import Submission, submit_once
 from . import failure_hints, lookup
-from .kernel import KernelVersion, kernel_of
+from .kernel import Kernel, KernelVersion, kernel_of
 
 
 def submit_code(
@@ -29,13 +29,12 @@ def submit_code(
     poll_s: float = 15.0,  # longest pause between polls
     journal: str | Path | Journal | None = None,  # of attempts; None = in environment.home()
     again: bool = False,  # send even if this version was sent with this description before
+    announce: bool = True,  # print account and target before it is sent to the real Kaggle
 ) -> Submission:
     """Submit a notebook version to a code competition once and return its score."""
     client, slug = client or session.import_kaggle(), slug_of(competition)
     kernel = lookup.with_version(client, kernel_of(handle, version, client))
-    what = f"{kernel.handle}/{kernel.version}/{file_name}"
-    sha, text = hashlib.sha256(what.encode()).hexdigest(), (message or "").strip()
-    new = Entry(api.origin(client), api.user_of(client), slug, sha, 0, file_name, text)
+    new = code_entry(kernel, message, slug, file_name=file_name, client=client)
     request: dict[str, Any] = {"file_name": file_name}
     request |= {"kernel_owner": kernel.owner, "kernel_slug": kernel.slug}
     if kernel.version:
@@ -60,4 +59,14 @@ def submit_code(
         wait=wait,
         poll_s=poll_s,
         why_failed=why_failed,
+        announce=announce,
     )
+
+
+def code_entry(
+    kernel: Kernel, message: str, slug: str, *, file_name: str, client: KaggleApi
+) -> Entry:
+    """Return the journal entry of a notebook version to submit."""
+    what = f"{kernel.handle}/{kernel.version}/{file_name}"
+    sha, text = hashlib.sha256(what.encode()).hexdigest(), (message or "").strip()
+    return Entry(api.origin(client), api.user_of(client), slug, sha, 0, file_name, text)

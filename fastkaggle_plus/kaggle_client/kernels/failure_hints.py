@@ -5,9 +5,9 @@ import re
 
 _NO_PACKAGE = (
     "{package} is neither in Kaggle's image nor among the attached wheels. Make a dataset of its "
-    "wheels with `fkp libs {name}`, attach it (`fkp push --dataset OWNER/library-{slug}`), and "
-    "install it in the first cell: !pip install --no-index --find-links "
-    "/kaggle/input/datasets/OWNER/library-{slug} {name}"
+    "wheels with `fkp libs {name} --live`, attach it (`fkp push --dataset "
+    "OWNER/library-{slug}`), and install it in the first cell: !pip install --no-index "
+    "--find-links /kaggle/input/datasets/OWNER/library-{slug} {name}"
 )
 # For a run. Group 1 is the name of a module.
 _RUN = (

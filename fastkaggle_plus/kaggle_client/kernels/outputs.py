@@ -14,7 +14,7 @@ from filelock import FileLock
 
 from ... import files
 from ...exceptions import DownloadCorrupt, KaggleError, NotFound, PermissionDenied
-from .. import api, downloads, http, session
+from .. import api, downloads, http, live_writes, session
 from ..api import KaggleApi
 from ..unzip import leaves_folder
 from . import lookup
@@ -91,6 +91,8 @@ def kernel_output(
                 record = _fetch_all(client, kernel, dest, record, progress)
             lock.unlink(missing_ok=True)
     names = tuple(name for name in record.files if name != record.log)
+    if api.is_local(client):
+        live_writes.remember(dest, names, f"an output of the rehearsed notebook {kernel}")
     return KernelOutput(kernel.handle, kernel.version, str(dest), names, record.log)
 
 
@@ -108,7 +110,7 @@ def _fetch_all(
         raise KaggleError(
             f"{kernel} is {status.status.lower()}: its output is not complete yet. Wait for its "
             f"end, with wait_kernel({kernel.handle!r}, {kernel.version}) or `fkp status "
-            f"{kernel.handle}`, then call again."
+            f"{kernel.handle} --live`, then call again."
         )
     urls, log = _list_output(client, kernel)
     sizes = _list_sizes(client, kernel)

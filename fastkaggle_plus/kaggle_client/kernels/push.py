@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ...exceptions import KaggleError, NotFound, PermissionDenied, PushRefused, QuotaReached
-from .. import api, error_rules, errors, outbox, session
+from .. import api, error_rules, errors, live_writes, outbox, session
 from ..api import KaggleApi
 from ..outbox import Entry, Journal
 from . import attached_sources, lookup, source_code, status
@@ -51,6 +51,7 @@ def push_notebook(
     progress: Callable[[str], None] | None = None,  # called with one line while it waits
     journal: str | Path | Journal | None = None,  # of attempts; None = in environment.home()
     again: bool = False,  # make a version even if the current one is the same and has not failed
+    announce: bool = True,  # print account and target before it is sent to the real Kaggle
 ) -> KernelVersion:
     """Push notebook `file` to Kaggle Notebooks and return its version there.
 
@@ -84,7 +85,7 @@ def push_notebook(
     source_code.refuse_secrets(
         source, meta, folders=(file.parent, Path(path), Path.cwd()), own=api.secrets_of(client)
     )
-    push = _Push(client, outbox.journal_of(journal), meta, source.text, run, poll_s)
+    push = _Push(client, outbox.journal_of(journal), meta, source.text, run, poll_s, announce)
     ends = time.monotonic() + queue_s
     while True:
         try:
@@ -116,6 +117,7 @@ class _Push:
     text: str  # the source
     run: bool
     poll_s: float
+    announce: bool
     answer: Any = None  # Kaggle's, once it made a version
 
     @property
@@ -133,6 +135,7 @@ class _Push:
             sha256=hashlib.sha256(identity.encode()).hexdigest(),
             size=len(self.text.encode()),
             file_name=file_name,
+            description=self.meta["title"],
             kind="kernel",
         )
         kernel, find, poll_s = self.kernel, self._find, self.poll_s
@@ -141,6 +144,8 @@ class _Push:
         attached_sources.check_sources(self.client, self.meta)
         if self.run:
             _check_quota(self.client, self.meta)
+        if self.announce:
+            live_writes.announce(self.client, f"push {file_name} as {kernel.handle}")
         entry = self.book.send(
             lookup.about(self.client, kernel),
             replace(new, before=(self._current_version(),)),

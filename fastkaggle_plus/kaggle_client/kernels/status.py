@@ -101,6 +101,7 @@ def _failure(client: Any, kernel: Kernel, status: KernelStatus) -> KernelFailed:
     # A sandbox has no pages.
     page = "" if api.is_local(client) else f"{kernel.url}/log, or "
     version = f" --version {kernel.version}" if kernel.version else ""
+    version += "" if api.is_local(client) else " --live"
     return KernelFailed(
         f"{what}{end}The whole log: {page}`fkp output {kernel.handle}{version}`.",
         said=errors.scrub(message, secrets) or tail,

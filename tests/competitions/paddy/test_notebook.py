@@ -171,7 +171,7 @@ def test_if_nothing_finished_it_ends_with_the_reasons(notebook):
 
 
 @pytest.mark.slow
-def test_a_dry_run_gets_a_score_without_internet(tmp_path):
+def test_a_dry_run_runs_without_internet(tmp_path):
     done = fkp("push", SLUG, "--quick", "--no-internet", "--wait", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
     result, log = json.loads(done.stdout.splitlines()[-1]), done.stderr
@@ -179,16 +179,8 @@ def test_a_dry_run_gets_a_score_without_internet(tmp_path):
         Path(tmp_path, result["notebook"]).with_name("kernel-metadata.json").read_text()
     )
     assert (meta["enable_gpu"], meta["enable_internet"]) == (True, False)
-    assert (
-        result["status"] == "COMPLETE"
-        and result["submission"]["sent"]
-        and submissions(tmp_path) == 1
-    )
-    assert (
-        0 <= result["public_score"] <= 1
-        and 0 <= result["private_score"] <= 1
-        and result["forecast_s"] is None
-    )
+    assert result["status"] == "COMPLETE" and result["forecast_s"] is None
+    assert result["submission"] is None and submissions(tmp_path) == 0, "QUICK is never submitted"
     for words in ("Traceback", "failed:", "Error", "nan"):
         assert words not in log, words
     assert (

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fastkaggle_plus import load_predictions
+from fastkaggle_plus import load_predictions, rehearsal, submit_code
 from fastkaggle_plus.notebooks import find_faults, render_notebook
 from fastkaggle_plus.notebooks.attached_models import models_needed
 from fastkaggle_plus.sweeps.default_trials import trial_lists
@@ -95,7 +95,7 @@ def test_another_list_can_be_chosen_and_needs_its_models(comp):
 
 
 @pytest.mark.slow
-def test_a_dry_run_is_submitted_and_scored_on_all_hidden_pairs(tmp_path, monkeypatch):
+def test_a_dry_run_can_be_scored_on_all_hidden_pairs(tmp_path, monkeypatch):
     monkeypatch.setenv("FKP_HOME", str(tmp_path / "home"))
     done = push(SLUG, quick=True, n_folds=2, dest=tmp_path / "runs")
     assert (
@@ -103,12 +103,12 @@ def test_a_dry_run_is_submitted_and_scored_on_all_hidden_pairs(tmp_path, monkeyp
         and done.rendered.metadata["enable_internet"] is False
         and len(done.weights_datasets) == 1
     )
-    assert done.submission.status == "COMPLETE" and submissions(tmp_path) == 1
-    assert (
-        -1 <= done.standing.public_score <= 1
-        and -1 <= done.standing.private_score <= 1
-        and done.standing.private_score != 0
-    )
+    assert done.submission is None and submissions(tmp_path) == 0, "QUICK is never submitted"
+    with rehearsal(SLUG, dest=tmp_path / "runs") as box:
+        scored = submit_code(done.kernel, None, "a dry run", competition=SLUG, poll_s=0.5)
+        private_score = box.server.submissions.one(scored.ref)["private_score"]
+    assert scored.status == "COMPLETE" and submissions(tmp_path) == 1
+    assert -1 <= scored.public_score <= 1 and -1 <= private_score <= 1 and private_score != 0
     output = tmp_path / "runs" / "output"
     shown = pd.read_csv(output / "submission.csv")
     [bundle] = (tmp_path / "runs").glob(f"rehearsal-*/bundles/{SLUG}")
