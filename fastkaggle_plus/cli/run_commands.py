@@ -31,6 +31,7 @@ def run(
     seed: options.Seed = 42,
     folds: options.Folds = 5,
     workers: options.Workers = None,
+    keep_going: options.KeepGoing = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Go from data to a scored submission: in the sandbox, unless --live is given.
@@ -52,6 +53,7 @@ def run(
             seed=seed,
             n_folds=folds,
             workers=workers,
+            keep_going=keep_going,
             callbacks=progress,
         )
     show_run(outcome, as_json=as_json)

@@ -14,6 +14,7 @@ from .hints import resumable
 
 if TYPE_CHECKING:
     from ..predictions import Predictions
+    from ..sweeps.vault import Vault
 
 
 def sweep(
@@ -33,11 +34,12 @@ def sweep(
     data: options.DataFolder = None,
     live: options.Live = False,
     dest: options.Dest = None,
+    keep_going: options.KeepGoing = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Measure a competition's trials into the vault that `fkp run` uses, and submit nothing.
 
-    Each trial runs in its own process.
+    Each trial runs in its own process. The exit status is 1 if a trial failed.
     """
     from ..workflow.run import sweep as run_sweep
     from .display import show_sweep
@@ -64,25 +66,41 @@ def sweep(
             stop_after_s=None if stop_after is None else 60 * stop_after,
         )
     show_sweep(outcome, as_json=as_json)
-    if outcome.failed and not outcome.rows:
-        raise Exit(1)  # nothing was measured
+    if outcome.failed and not (keep_going and outcome.rows):
+        raise Exit(1)
 
 
-def board(slug: options.Slug, dest: options.Dest = None, as_json: options.AsJson = False) -> None:
+def board(
+    slug: options.Slug,
+    dest: options.Dest = None,
+    all: Annotated[bool, Option("--all", help="List older versions of each trial too.")] = False,
+    as_json: options.AsJson = False,
+) -> None:
     """List every trial in a run's vault, best first, compared with the best; failed ones last."""
     from ..sweeps import board as make_board
     from ..sweeps import repeat_spread
+    from ..sweeps.run_versions import all_versions, with_older_features
     from .display import last_line, show_board, show_json, show_repeats
 
-    found, failed = _read_vault(slug, dest)
-    rows = make_board(found)
+    vault, name = _open_vault(slug, dest)
+    found, failed = vault.latest(name)
+    versions, others = all_versions(vault, name) if all else (found, [])
+    rows = make_board(versions)
     if as_json:
         shown = [{**r.as_json(), "error": "", "traceback": ""} for r in rows]
         for name, error in failed.items():
             shown.append({"name": name, "error": last_line(error), "traceback": error})
         show_json(shown)
         return
-    show_board(rows, metric=found[0].metric if found else "", failed=failed)
+    show_board(rows, metric=rows[0].metric if rows else "", failed=failed)
+    if others:
+        listed = ", ".join(f"{r.trial}@{r.version} ({r.measured})" for r in others)
+        echo(f"on other rows or folds: {listed}")
+    if older := with_older_features(vault, name):
+        echo(
+            f"older features: {', '.join(older)} ran before the features changed, and cannot be "
+            f"compared fairly with the others. Run again: fkp sweep {name}"
+        )
     if spreads := repeat_spread(found):
         show_repeats(spreads)
 
@@ -90,7 +108,11 @@ def board(slug: options.Slug, dest: options.Dest = None, as_json: options.AsJson
 def compare(
     slug: options.Slug, a: str, b: str, dest: options.Dest = None, as_json: options.AsJson = False
 ) -> None:
-    """Test whether trial A is better than trial B, on the same rows."""
+    """Test whether trial A is better than trial B, on the same rows.
+
+    NAME@before is the version of a trial before its features, code or parameters last changed, and
+    NAME@HASH any version that `fkp board --all` lists.
+    """
     from ..evidence import compare as compare_paired
     from .display import show_json
 
@@ -124,8 +146,8 @@ def ensemble(
         show_ensemble(combined)
 
 
-def _read_vault(slug: str, dest: Path | None) -> tuple[list[Predictions], dict[str, str]]:
-    """Return a vault's finished trials, and the errors of failed ones. Raises DataError."""
+def _open_vault(slug: str, dest: Path | None) -> tuple[Vault, str]:
+    """Return a vault with runs of a competition, and the competition's slug. Raises DataError."""
     from ..competition import load_comp
     from ..sweeps.vault import Vault
 
@@ -135,25 +157,27 @@ def _read_vault(slug: str, dest: Path | None) -> tuple[list[Predictions], dict[s
         raise DataError(
             f"{folder} has no vault. Run `fkp run {name}` first, or name the folder with --dest."
         )
-    found, failed = Vault(folder / "vault").latest(name)
-    if not (found or failed):
+    vault = Vault(folder / "vault")
+    if not vault.runs(name):
         raise DataError(
             f"{folder / 'vault'} has no run of {name}. Train its trials first: `fkp sweep {name}`."
         )
-    return found, failed
+    return vault, name
 
 
 def _pick_trials(slug: str, dest: Path | None, names: list[str]) -> list[Predictions]:
-    """Return the finished trials of these names. Raises DataError, UnknownName."""
-    from ..sweeps.trial import select_by_name
+    """Return finished trials, or versions of them. Raises DataError, UnknownName."""
+    from ..sweeps.run_versions import find_predictions
 
-    found, failed = _read_vault(slug, dest)
-    if not found:
+    vault, name = _open_vault(slug, dest)
+    runs = vault.runs(name)
+    if not any(run.status == "done" for run in runs):
+        failed = dict.fromkeys(run.trial for run in runs)
         raise DataError(
             f"All trials of {slug} failed ({', '.join(failed)}), so there are no predictions to "
             f"use. Read the errors with `fkp board {slug}`, correct the trials and run them again."
         )
-    return select_by_name(found, names)
+    return find_predictions(vault, name, names)
 
 
 COMMANDS = (sweep, board, compare, ensemble)

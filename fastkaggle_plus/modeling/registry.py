@@ -6,6 +6,7 @@ an installed library ("sklearn.linear_model.Ridge"). The competition's folder is
 
 import ast
 import importlib.metadata
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -152,8 +153,6 @@ def check_model(
 
 def default_params(dotted: str, comp: Any = None) -> dict[str, Any]:
     """Return the defaults of a model's function, None for no default. Raises UnknownName."""
-    import inspect
-
     function = find_model(dotted, comp)
     parameters = inspect.signature(function).parameters.values()
     found = {p.name: None if p.default is p.empty else p.default for p in parameters}

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -54,7 +54,17 @@ class StoredRun:
     error: str = ""  # traceback, if status is error
     predictions: str = ""  # hash of the predictions' content, which names their file
     facts: dict[str, Any] = field(default_factory=dict)  # trial, split, seed, versions, hardware
-    date: str = ""
+    date: str = ""  # when it was last measured or used again
+
+    @property
+    def version(self) -> str:
+        """The short hash that names this version of the trial."""
+        return self.key[:7]
+
+    @property
+    def measured(self) -> str:
+        """The day on which it was measured."""
+        return str(self.facts.get("date") or self.date[:10])
 
 
 _FLOATS = ("oof_score", "oof_score_se", "seconds_s")
@@ -139,18 +149,25 @@ class Vault:
         found: dict[str, Predictions] = {}
         failed: dict[str, str] = {}
         newest: Predictions | None = None
-        trials: set[str] = set()
         for run in self.runs(slug):
-            if run.status == "done" and run.trial not in found:
-                preds = replace(self.load(run), name=run.trial)
-                newest = newest or preds
-                is_same_split = np.array_equal(preds.folds, newest.folds)
-                if is_same_split and np.array_equal(preds.ids, newest.ids):
-                    found[run.trial] = preds
-            elif run.status != "done" and run.trial not in trials:
+            if run.trial in found or run.trial in failed:
+                continue
+            if run.status != "done":
                 failed[run.trial] = run.error
-            trials.add(run.trial)
+                continue
+            preds = replace(self.load(run), name=run.trial)
+            newest = newest or preds
+            is_same_split = np.array_equal(preds.folds, newest.folds)
+            if is_same_split and np.array_equal(preds.ids, newest.ids):
+                found[run.trial] = preds
         return list(found.values()), failed
+
+    def mark_current(self, keys: Iterable[str]) -> None:
+        """Make finished runs the newest of their trials, because a sweep used them again."""
+        now = _now()
+        with self._lock, self._open() as db, db.conn:
+            for key in keys:
+                db.execute("update runs set date = ? where key = ? and status = 'done'", [now, key])
 
     def _select(self, where: str, *values: str) -> list[StoredRun]:
         """Return the rows that match a condition in SQL, newest first."""
@@ -162,8 +179,12 @@ class Vault:
         return self.folder / "predictions" / f"{digest}.npz"
 
     def _write(self, run: StoredRun) -> StoredRun:
-        run = replace(run, date=datetime.now(UTC).isoformat(timespec="seconds"))
+        run = replace(run, date=_now())
         with self._lock, self._open() as db:
             row = {**asdict(run), "facts": as_json(run.facts)}
             db["runs"].upsert(row, pk="key")  # type: ignore[union-attr]
         return run
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds")
