@@ -134,8 +134,8 @@ class SweepExecution:
     def finish(self, task: TrialTask, error: str) -> None:
         """Add the result of a trial that ended; `error` is its traceback, empty for success."""
         if error:
-            facts = {"trial": asdict(task.trial), "parts": task.parts}
-            self.vault.put_error(task.key, self.comp.slug, task.trial.name, error, **facts)
+            slug, name = self.comp.slug, task.trial.name
+            self.vault.put_error(task.key, slug, name, error, parts=task.parts)
         preds = None if error else self.vault.get(task.key, name=task.trial.name)
         self._add(TrialResult(task.trial, preds, error))
 
