@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -123,18 +122,12 @@ def show_board(
     score = f"CV score ({metric})" if metric else "CV score"
     header = ["trial", score, "SE", "seconds", "peak MB", "to best", "verdict"]
     if rows and all(r.version for r in rows):
-        header.append("version")
-        cells = [[*line, v] for line, v in zip_longest(cells, map(_version, rows), fillvalue="")]
+        header += ["version", "measured", "changed since"]
+        for line, r in zip(cells, rows, strict=False):  # the failed ones have no version
+            line += [r.version["hash"], r.version["date"], ", ".join(r.version["changed"])]
     show_table(header, cells, numbers=(1, 2, 3, 4, 5), out=out)
     if with_tta := [r for r in rows if r.tta]:
         _show_tta(with_tta, out)
-
-
-def _version(row: Any) -> str:
-    """Return the hash and date of a trial's version, and what has changed since then."""
-    version = row.version
-    since = f", then changed: {', '.join(version['changed'])}" if version["changed"] else ""
-    return f"{version['hash']} {version['date']}{since}"
 
 
 def _show_tta(rows: Sequence[Any], out: Console | None) -> None:
