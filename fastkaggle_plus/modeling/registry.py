@@ -132,7 +132,7 @@ def model_from(
     )
 
 
-def check_model(
+def check_declared(
     dotted: str,  # as in Trial.model
     params: Mapping[str, Any],
     comp: Any = None,  # a Competition: its folder is searched first
@@ -144,7 +144,7 @@ def check_model(
     source, function = locate(dotted, comp), find_model(dotted, comp)
     check_arguments(function, params, name=dotted)
     if _is_bag(function):
-        check_model(params["model"], params.get("params") or {}, comp)
+        check_declared(params["model"], params.get("params") or {}, comp)
     elif isinstance(function, type):
         from_estimator(function(**params), task=getattr(comp, "task", ""))
     elif not source.is_own and source.file and source.file.parent.name == "tabular":

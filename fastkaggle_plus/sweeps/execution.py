@@ -151,12 +151,12 @@ class SweepExecution:
 
     def _check_models(self) -> None:
         """Raise ConfigError for models and parameters that cannot run, before any other trains."""
-        from ..modeling.registry import check_model
+        from ..modeling.registry import check_declared
 
         problems = []
         for trial in self.pending:
             try:
-                check_model(trial.model, trial.params, self.comp)
+                check_declared(trial.model, trial.params, self.comp)
             except MissingExtra:  # the others can run
                 continue
             except FastkaggleError as e:

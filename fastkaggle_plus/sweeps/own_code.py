@@ -159,13 +159,13 @@ def _may_leave_out(statement: ast.stmt, names: set[str]) -> bool:
 
 def _tree(file: Path) -> ast.Module | None:
     """Return a file's syntax without docstrings; None if it does not parse."""
-    return _parse(file, file.stat().st_mtime_ns, file.stat().st_size)
+    return _parse(file.read_bytes())
 
 
 @cache
-def _parse(file: Path, mtime_ns: int, size: int) -> ast.Module | None:
+def _parse(code: bytes) -> ast.Module | None:
     try:
-        tree = ast.parse(file.read_bytes())
+        tree = ast.parse(code)
     except (SyntaxError, ValueError):  # importing the file will report it
         return None
     for node in ast.walk(tree):

@@ -33,7 +33,7 @@ def test_the_page_works_from_the_first_line_to_the_last(tmp_path):
     first, second = shown["fkp sweep diabetes --data patients"]
     assert "6 trials" in first and "already in the vault" not in second
     [all_runs] = shown["fkp board diabetes --all"]
-    assert len(re.findall(r"^forest(?:@\w{7})? +.*\d{4}-\d\d-\d\d", all_runs, re.M)) == 2
+    assert len(re.findall(r"^ *forest(?:@\w{7})? +.*\d{4}-\d\d-\d\d", all_runs, re.M)) == 2
     assert "features, code" in all_runs
     with contextlib.chdir(tmp_path):
         gain = names["gain"]("diabetes", "ridge 1")

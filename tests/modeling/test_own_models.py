@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from fastkaggle_plus import modeling
 from fastkaggle_plus.exceptions import ConfigError, FastkaggleError
 from fastkaggle_plus.modeling import bag, forest_model, tree_model
-from fastkaggle_plus.modeling.registry import build, check_model, model_from
+from fastkaggle_plus.modeling.registry import build, check_declared, model_from
 
 from .tables import make_table
 
@@ -134,7 +134,7 @@ def test_further_keywords_reach_the_library(name, more, attribute):
 )
 def test_wrong_parameters_are_found_without_training(model, params, words):
     with pytest.raises(FastkaggleError, match=words):
-        check_model(model, params)
+        check_declared(model, params)
 
 
 def test_a_regressor_for_classes_is_refused():
