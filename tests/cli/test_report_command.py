@@ -78,7 +78,7 @@ def test_without_a_vault_it_says_what_to_run(tmp_path):
     assert done.returncode == 1 and not done.stdout and not list(tmp_path.iterdir())
     assert (
         done.stderr.startswith("error: runs/titanic has no vault")
-        and "fkp run titanic" in done.stderr
+        and "fkp sweep titanic" in done.stderr
     )
     assert len(done.stderr.splitlines()) == 1
     done = fkp("report", "titanic", "--live", cwd=tmp_path)

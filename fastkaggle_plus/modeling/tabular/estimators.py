@@ -11,7 +11,6 @@ import numpy as np
 from ...data import Table
 from ...exceptions import ConfigError, UnknownName
 from ..model import Array, FittedFunction, Model, class_columns, shares
-from .encoders import OneHotEncoder
 
 _SEED = 42
 _MOST_CELLS = 50_000_000  # of a dense matrix, 400 MB; a larger one stays sparse
@@ -124,6 +123,8 @@ def _by_feature(sources: list[str], values: Any) -> dict[str, float]:
 
 
 def _one_hot(table: Table) -> tuple[Encode, list[str]]:
+    from .encoders import OneHotEncoder  # imports pandas, which the board does not need
+
     encoder = OneHotEncoder(table)
 
     def encode(rows: Table) -> Any:
