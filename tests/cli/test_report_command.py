@@ -64,7 +64,7 @@ def test_a_sweep_alone_has_a_report_without_scores(tmp_path):
     trials = tmp_path / "bundles/toy/trials.py"
     wrong = '    Trial("wrong", "forest.forest_model", {"n_estimators": 0}),\n)'
     trials.write_text(TRIALS.rstrip().removesuffix(")") + wrong)
-    assert fkp(*SWEEP, "--holdout", 0.3, cwd=tmp_path).returncode == 0
+    assert fkp(*SWEEP, "--holdout", 0.3, "--keep-going", cwd=tmp_path).returncode == 0
     assert fkp("report", "toy", cwd=tmp_path).returncode == 0
     file = tmp_path / "runs/toy/report.html"
     assert names(file)[-1] == "wrong" and "rank" not in texts(file) and "one holdout" in texts(file)
