@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import importlib
 import importlib.util
 import re
 import sys
 import tomllib
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from types import ModuleType
@@ -169,11 +172,15 @@ class Competition(_Facts):
         return next((name for name in names if (Path(path) / name).exists()), self.test)
 
     def module(self, name: str) -> ModuleType | None:
-        """Import `name`.py of the competition's folder; return None if there is none."""
+        """Import `name`.py of the competition's folder; return None if there is none.
+
+        The file may import other files of the folder, by their names.
+        """
         file = self.folder and self.folder / f"{name}.py"
         if not file or not file.exists():
             return None
-        version = file.stat().st_mtime_ns  # an edited file is a new module
+        # an edited file is a new module, as is a file that may import an edited one
+        version = hash(tuple(f.stat().st_mtime_ns for f in sorted(file.parent.glob("*.py"))))
         full = f"competitions.{self.slug.replace('-', '_')}.{name}@{file}@{version}"
         if full in sys.modules:
             return sys.modules[full]
@@ -181,7 +188,8 @@ class Competition(_Facts):
         assert spec and spec.loader  # a .py file always has both
         module = sys.modules[full] = importlib.util.module_from_spec(spec)
         try:
-            spec.loader.exec_module(module)
+            with _importable(file.parent):
+                spec.loader.exec_module(module)
         except BaseException as e:
             del sys.modules[full]
             if not isinstance(e, Exception) or isinstance(e, FastkaggleError):
@@ -318,6 +326,27 @@ def load_comp(
 def list_comps() -> list[Competition]:
     """Return every competition that `load_comp` finds; of one slug, the first folder wins."""
     return [read_competition(file) for _, file in sorted(_found_in(_folders()).items())]
+
+
+@contextlib.contextmanager
+def _importable(folder: Path) -> Iterator[None]:
+    """Let the block import the files of a folder, and forget them afterwards.
+
+    Installed packages of the same name win. Bytecode is not written: it is checked by the second.
+    """
+    known, wrote_none = set(sys.modules), sys.dont_write_bytecode
+    sys.dont_write_bytecode = True
+    sys.path.append(str(folder))
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
+        sys.dont_write_bytecode = wrote_none
+        for name in set(sys.modules) - known:
+            file = getattr(sys.modules[name], "__file__", None)
+            if file and folder in Path(file).parents and not name.startswith("competitions."):
+                del sys.modules[name]
 
 
 def builtin_folder() -> Path:

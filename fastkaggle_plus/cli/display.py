@@ -146,6 +146,10 @@ def show_board(
         cells.append([name, "", "", "", "", "", f"failed: {last_line(error)}"])
     score = f"CV score ({metric})" if metric else "CV score"
     header = ["trial", score, "SE", "seconds", "peak MB", "to best", "verdict"]
+    if rows and all(r.version for r in rows):
+        header += ["version", "measured", "changed since"]
+        for line, r in zip(cells, rows, strict=False):  # the failed ones have no version
+            line += [r.version["hash"], r.version["date"], ", ".join(r.version["changed"])]
     show_table(header, cells, numbers=(1, 2, 3, 4, 5), out=out)
     if with_tta := [r for r in rows if r.tta]:
         _show_tta(with_tta, out)

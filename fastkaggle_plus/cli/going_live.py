@@ -9,7 +9,6 @@ import typer
 
 from ..environment import points_to_sandbox
 from ..exceptions import ConfigError
-from .display import show_json, show_plan
 
 if TYPE_CHECKING:
     from ..workflow.submit import Plan
@@ -45,6 +44,8 @@ class Confirm:
             )
 
     def __call__(self, plan: Plan) -> bool:
+        from .display import show_json, show_plan  # rich is slow to import
+
         if self.dry_run and self.as_json:
             show_json(plan.as_json(), one_line=True)
         elif self.dry_run or plan.is_live:

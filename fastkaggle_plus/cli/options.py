@@ -49,4 +49,7 @@ Models = Annotated[
     Option("--model", help="OWNER/MODEL/FRAMEWORK/VARIATION/VERSION to attach. Repeatable."),
 ]
 
+KeepGoing = Annotated[
+    bool, Option("--keep-going", help="Accept failed trials, and continue without them.")
+]
 AsJson = Annotated[bool, Option("--json", help="Print one JSON value, for programs.")]

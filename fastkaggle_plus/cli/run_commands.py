@@ -36,6 +36,7 @@ def run(
     seed: options.Seed = 42,
     folds: options.Folds = 5,
     workers: options.Workers = None,
+    keep_going: options.KeepGoing = False,
     yes: options.Yes = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -59,6 +60,7 @@ def run(
             seed=seed,
             n_folds=folds,
             workers=workers,
+            keep_going=keep_going,
             callbacks=progress,
             confirm=confirm,
         )

@@ -15,6 +15,7 @@ from .hints import resumable
 
 if TYPE_CHECKING:
     from ..predictions import Predictions
+    from ..sweeps.vault import Vault
 
 
 def sweep(
@@ -34,11 +35,12 @@ def sweep(
     data: options.DataFolder = None,
     live: options.Live = False,
     dest: options.Dest = None,
+    keep_going: options.KeepGoing = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Measure a competition's trials into the vault that `fkp run` uses, and submit nothing.
 
-    Each trial runs in its own process.
+    Each trial runs in its own process. The exit status is 1 if a trial failed.
     """
     from ..workflow.run import sweep as run_sweep
     from .display import show_sweep
@@ -65,30 +67,42 @@ def sweep(
             stop_after_s=None if stop_after is None else 60 * stop_after,
         )
     show_sweep(outcome, as_json=as_json)
-    if outcome.failed and not outcome.rows:
-        raise Exit(1)  # nothing was measured
+    if outcome.failed and not (keep_going and outcome.rows):
+        raise Exit(1)
 
 
 def board(
     slug: options.Slug,
     dest: options.Dest = None,
     live: options.LiveResults = False,
+    all: Annotated[bool, Option("--all", help="List older versions of each trial too.")] = False,
     as_json: options.AsJson = False,
 ) -> None:
     """List every trial in a run's vault, best first, compared with the best; failed ones last."""
     from ..sweeps import board as make_board
     from ..sweeps import repeat_spread
+    from ..sweeps.run_versions import all_versions, with_older_features
     from .display import last_line, show_board, show_json, show_repeats
 
-    found, failed = _read_vault(slug, dest, live=live)
-    rows = make_board(found)
+    vault, name = _open_vault(slug, dest, live=live)
+    found, failed = vault.latest(name)
+    versions, others = all_versions(vault, name) if all else (found, [])
+    rows = make_board(versions)
     if as_json:
         shown = [{**r.as_json(), "error": "", "traceback": ""} for r in rows]
         for name, error in failed.items():
             shown.append({"name": name, "error": last_line(error), "traceback": error})
         show_json(shown)
         return
-    show_board(rows, metric=found[0].metric if found else "", failed=failed)
+    show_board(rows, metric=rows[0].metric if rows else "", failed=failed)
+    if others:
+        listed = ", ".join(f"{r.trial}@{r.version} ({r.measured})" for r in others)
+        echo(f"on other rows or folds: {listed}")
+    if older := with_older_features(vault, name):
+        echo(
+            f"older features: {', '.join(older)} ran before the features changed, and cannot be "
+            f"compared fairly with the others. Run again: fkp sweep {name}"
+        )
     if spreads := repeat_spread(found):
         show_repeats(spreads)
 
@@ -101,7 +115,11 @@ def compare(
     live: options.LiveResults = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Test whether trial A is better than trial B, on the same rows."""
+    """Test whether trial A is better than trial B, on the same rows.
+
+    NAME@before is the version of a trial before its features, code or parameters last changed, and
+    NAME@HASH any version that `fkp board --all` lists.
+    """
     from ..evidence import compare as compare_paired
     from .display import show_json
 
@@ -156,45 +174,35 @@ def parse_weights(text: str) -> dict[str, float]:
     return weights
 
 
-def _read_vault(
-    slug: str, dest: Path | None, *, live: bool
-) -> tuple[list[Predictions], dict[str, str]]:
-    """Return a vault's finished trials, and the errors of failed ones. Raises DataError."""
+def _open_vault(slug: str, dest: Path | None, *, live: bool) -> tuple[Vault, str]:
+    """Return a vault with runs of a competition, and the competition's slug. Raises DataError."""
     from ..competition import load_comp
-    from ..sweeps.vault import Vault, output_folder
+    from ..sweeps.vault import find_vault, output_folder
 
     comp = load_comp(slug) if Path(slug).is_dir() else None
     name = comp.slug if comp else slug
-    folder = output_folder(name, dest, live=live)
-    if not (folder / "vault").is_dir():
-        command = f"fkp sweep {name}{' --live' if live else ''}"
-        raise DataError(
-            f"{folder} has no vault. Run `{command}` first, or name the folder with --dest."
-        )
-    found, failed = Vault(folder / "vault").latest(name)
-    if not (found or failed):
-        raise DataError(
-            f"{folder / 'vault'} has no run of {name}. Train its trials first: `fkp sweep {name}`."
-        )
-    if any(p.metric.endswith(".py") for p in found):  # scored by the file as it is now
-        scoring = (comp or load_comp(slug)).scoring
-        found = [p.scored_by(scoring) for p in found]
-    return found, failed
+    vault = find_vault(output_folder(name, dest, live=live), name, live=live)
+    # predictions of an own metric are scored by its file as it is now
+    if any(run.metric.endswith(".py") for run in vault.runs(name)):
+        vault.scoring = (comp or load_comp(slug)).scoring
+    return vault, name
 
 
 def _pick_trials(
     slug: str, dest: Path | None, names: list[str], *, live: bool
 ) -> list[Predictions]:
-    """Return the finished trials of these names. Raises DataError, UnknownName."""
-    from ..sweeps.trial import select_by_name
+    """Return finished trials, or versions of them. Raises DataError, UnknownName."""
+    from ..sweeps.run_versions import find_predictions
 
-    found, failed = _read_vault(slug, dest, live=live)
-    if not found:
+    vault, name = _open_vault(slug, dest, live=live)
+    runs = vault.runs(name)
+    if not any(run.status == "done" for run in runs):
+        failed = dict.fromkeys(run.trial for run in runs)
         raise DataError(
             f"All trials of {slug} failed ({', '.join(failed)}), so there are no predictions to "
             f"use. Read the errors with `fkp board {slug}`, correct the trials and run them again."
         )
-    return select_by_name(found, names)
+    return find_predictions(vault, name, names)
 
 
 COMMANDS = (sweep, board, compare, ensemble)

@@ -2,7 +2,7 @@
 
     from fastkaggle_plus.modeling import cross_validate, forest_model, tabular_model
 
-To add a model family, add a file: `Trial("mine", "file.function")` finds it. The file may set the
+To add a model family, add a file: `Trial("mine", "function")` finds it. The file may set the
 constants PRELOAD and ATTACH, see `manifest`. This file only makes names importable from here.
 """
 

@@ -11,8 +11,8 @@ import numpy as np
 from ..data import Table
 from ..exceptions import ConfigError, SelectionError
 from . import progress
-from .model import Array, Fit, Fitted, FittedFunction, Model, out_of_bag
-from .registry import find_model
+from .model import Array, Fit, Fitted, FittedFunction, Model, as_fitted, out_of_bag
+from .registry import build, model_from
 
 
 class Bag(FittedFunction):
@@ -33,7 +33,7 @@ class Bag(FittedFunction):
 
 
 def bag(
-    model: Model | Fit,
+    model: Model | Fit | Any,  # Any: a scikit-learn estimator
     n: int = 10,
     frac: float = 0.75,  # rows each member is fitted on, as a share of all
     *,
@@ -51,16 +51,14 @@ def bag(
             "bag needs one member or more, and a frac above 0 and up to 1; "
             f"got n = {n}, frac = {frac}."
         )
-    if not isinstance(model, Model):
-        model = Model("fits", model)
-
+    model = model_from(model)
     fit = partial(_fit_bag, model.fit, n=n, frac=frac, replace=replace, seed=seed)
     about = {**model.about, "bag": n, "frac": frac, "bag_seed": seed}
     return Model(f"bag of {n} {model.name}", fit, about)
 
 
 def bag_model(
-    model: str,  # "file.function", as in a Trial
+    model: str | Model,  # a name as in a Trial
     params: dict[str, Any] | None = None,  # its keyword arguments
     *,
     n: int = 10,
@@ -69,7 +67,9 @@ def bag_model(
     seed: int = 42,
 ) -> Model:
     """Return a bag of a model given by its name, so that a Trial can declare it."""
-    return bag(find_model(model)(**(params or {})), n, frac, replace=replace, seed=seed)
+    if isinstance(model, str):
+        model = build(model, params or {})
+    return bag(model, n, frac, replace=replace, seed=seed)
 
 
 def _fit_bag(fit: Fit, table: Table, *, n: int, frac: float, replace: bool, seed: int) -> Bag:
@@ -77,12 +77,12 @@ def _fit_bag(fit: Fit, table: Table, *, n: int, frac: float, replace: bool, seed
     for i in range(n):
         seen.append(rng.choice(len(table), max(1, round(frac * len(table))), replace=replace))
         with progress.step(i, n, "member"):
-            members.append(fit(table.take(np.sort(seen[-1]))))
+            members.append(as_fitted(fit(table.take(np.sort(seen[-1]))), "the bag's model"))
     predicts = [partial(_predict_rows, member, table) for member in members]
     oob, oob_score = out_of_bag(table, zip(seen, predicts, strict=True))
     importances = {
         c: float(np.mean([m.importances.get(c, 0.0) for m in members]))
-        for c in members[0].importances
+        for c in getattr(members[0], "importances", {})
     }
     mean = partial(_mean, members)
     return Bag(mean, importances, oob, oob_score, members=[m.predict for m in members])

@@ -15,7 +15,7 @@ from ..folds import Folds
 from ..metrics import Metric, get_metric
 from ..predictions import Predictions
 from . import progress
-from .model import Array, Fitted, Model
+from .model import Array, Fitted, Model, as_columns, as_fitted
 
 _SUM_TOLERANCE = 1e-3  # of probabilities that must sum to one
 
@@ -48,7 +48,7 @@ def fit_folds(
                 oofs.setdefault(variant, empty)[rows] = preds
             for variant, preds in _predict(model, fitted, test, fit.n_outputs, is_log).items():
                 tests.setdefault(variant, []).append(preds)
-            importances.append(fitted.importances)
+            importances.append(getattr(fitted, "importances", {}))
             notes.append(dict(getattr(fitted, "notes", {})))
             del fitted  # the next fold's network may not fit into memory with this one
         if on_fold:
@@ -90,7 +90,7 @@ def _fit(model: Model, table: Table, is_log: bool) -> Fitted:
         table = dataclasses.replace(table, targs=np.log1p(table.targs))
     with warnings.catch_warnings():  # of feature names and rare classes: both are handled here
         warnings.filterwarnings("ignore", category=UserWarning, module="sklearn")
-        return model.fit(table)
+        return as_fitted(model.fit(table), model.name)
 
 
 def _predict(
@@ -103,7 +103,7 @@ def _predict(
         variants = {"": fitted.predict(table)}
     checked = {}
     for variant, answer in variants.items():
-        preds = np.asarray(answer, dtype=float)
+        preds = as_columns(answer, table).astype(float)
         if preds.shape != (len(table), n_outputs):
             raise DataError(
                 f"{model.name} returned shape {preds.shape} for {len(table)} rows; expected "

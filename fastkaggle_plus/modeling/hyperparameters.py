@@ -1,9 +1,13 @@
 """Validate hyperparameters before reading data."""
 
+import inspect
+import json
 import math
+from collections.abc import Callable, Mapping
 from numbers import Integral, Real
+from typing import Any, get_type_hints
 
-from ..exceptions import ConfigError
+from ..exceptions import ConfigError, UnknownName
 
 LEAST_BS = 2  # images per batch: batch normalisation needs two
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
@@ -36,3 +40,47 @@ def check_batches(bs: int, accum: int) -> None:
             f"A batch needs two images or more, got bs = {bs} images in accum = {accum} batches. "
             f"Use a larger bs, or accum = {bs // 2} at most."
         )
+
+
+def check_arguments(function: Callable[..., Any], params: Mapping[str, Any], *, name: str) -> None:
+    """Check the arguments of a trial's function by its signature; values by their annotations.
+
+    Raises UnknownName for an argument it does not take, ConfigError for a missing one and for a
+    value of another type.
+    """
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # a class of a compiled library
+        return
+    parameters = signature.parameters.values()
+    if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+        known = [p.name for p in parameters if p.kind is not p.VAR_POSITIONAL]
+        for given in params:
+            if given not in known:
+                raise UnknownName(f"parameter of {name}", given, known)
+    is_variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    without_default = [p for p in parameters if p.default is p.empty and p.kind not in is_variadic]
+    missing = [p.name for p in without_default if p.name not in params]
+    if missing:
+        raise ConfigError(f"{name} needs a value for {', '.join(missing)}. Add it to the params.")
+    if isinstance(function, type):  # it checks its values itself
+        return
+    try:
+        hints = get_type_hints(function)
+    except Exception:  # an annotation that only a type checker understands
+        return
+    for given, value in params.items():
+        if given in hints:
+            _check_type(value, hints[given], f"{name}: {given}")
+
+
+def _check_type(value: object, hint: Any, what: str) -> None:
+    from pydantic import PydanticUserError, TypeAdapter, ValidationError
+
+    try:
+        TypeAdapter(hint).validate_json(json.dumps(value), strict=True)
+    except PydanticUserError:  # not an annotation of plain data
+        return
+    except ValidationError as e:
+        expected = getattr(hint, "__name__", hint) if isinstance(hint, type) else hint
+        raise ConfigError(f"{what}: expected {expected}, got {value!r}.") from e

@@ -9,7 +9,8 @@ import ast
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from .registry import model_files
+from ..exceptions import FastkaggleError
+from .registry import locate
 
 
 def preload_of(
@@ -21,7 +22,9 @@ def preload_of(
     PRELOAD may name packages that are slow to import. Their import must start no thread and use no
     GPU, because a forked process could use neither.
     """
-    return tuple(map(str, _constant(_syntax_tree(dotted, comp), "PRELOAD")))
+    declared = _constant(_syntax_tree(dotted, comp), "PRELOAD")
+    is_sklearn = not declared and dotted.startswith("sklearn.")
+    return (dotted.rpartition(".")[0],) if is_sklearn else tuple(map(str, declared))
 
 
 def language_models(
@@ -56,15 +59,11 @@ def _language_models(dotted: str, params: Mapping[str, Any], comp: Any) -> Itera
 
 def _syntax_tree(dotted: str, comp: Any) -> ast.Module:
     """Return the syntax tree of a model's file; an empty one if it is missing or has errors."""
-    name = dotted.partition(".")[0]
-    own = [comp.folder / f"{name}.py"] if comp is not None and comp.folder else []
-    for file in (*own, model_files().get(name)):
-        if file is not None and file.is_file():
-            try:
-                return ast.parse(file.read_bytes())
-            except (OSError, SyntaxError, ValueError):  # the trial itself will report it
-                break
-    return ast.Module([], [])
+    try:
+        file = locate(dotted, comp).file
+        return ast.parse(file.read_bytes() if file else b"")
+    except (OSError, SyntaxError, ValueError, FastkaggleError):  # the trial itself will report it
+        return ast.Module([], [])
 
 
 def _constant(tree: ast.Module, name: str) -> Any:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..data import Table
+from ..exceptions import ConfigError
 from ..metrics import get_metric
 from ..predictions import Predictions
 
@@ -23,14 +24,17 @@ class Fitted(Protocol):
         ...
 
 
-Fit = Callable[[Table], Fitted]
+Fit = Callable[[Table], Fitted | Callable[[Table], Any]]
 # predictions by variant -> (the variant to use, facts about the choice)
 Choose = Callable[[dict[str, Predictions]], tuple[str, dict[str, Any]]]
 
 
 @dataclass(frozen=True)
 class Model:
-    """A declared model. To write your own, give a name and a fit function."""
+    """A declared model. To write your own, give a name and a fit function.
+
+    `fit(table)` returns a function predict(table), or an object with that method.
+    """
 
     name: str
     fit: Fit
@@ -53,7 +57,38 @@ class FittedFunction:
         """Return (n, n_outputs) predictions."""
         if not len(table):  # libraries refuse a table without rows
             return np.empty((0, table.n_outputs))
-        return self.function(table)
+        return as_columns(self.function(table), table)
+
+
+def as_columns(answer: Any, table: Table) -> Array:
+    """Return predictions as columns.
+
+    Where one output is expected, (n,) values become one column. With two classes they are the
+    probability of the second class.
+    """
+    preds = np.asarray(answer)
+    if preds.ndim == 1 and table.n_outputs == 1:
+        return preds[:, None]
+    if preds.ndim == 1 and len(table.vocab) == 2:
+        return np.column_stack([1 - preds, preds])
+    return preds
+
+
+def as_fitted(answer: Any, name: str) -> Fitted:
+    """Return what a fit function returned as a fitted model: a predict function becomes one."""
+    if hasattr(answer, "predict"):
+        return answer  # type: ignore[no-any-return]
+    if isinstance(answer, Model):
+        raise ConfigError(
+            f"{name} returned a Model where a fitted model was expected. Call the function that "
+            f"makes the model: {name}(), not {name}."
+        )
+    if callable(answer):
+        return FittedFunction(answer)
+    raise ConfigError(
+        f"The fit function of {name} returned {type(answer).__name__}; expected a function "
+        "predict(table), or an object with such a method."
+    )
 
 
 def shares(names: list[str], values: Any) -> dict[str, float]:

@@ -1,5 +1,7 @@
 """cross_validate: a model x folds -> Predictions. It checks that the folds belong to the data."""
 
+from typing import Any
+
 from ..data import Data
 from ..exceptions import DataError
 from ..folds import Folds, rows_fingerprint
@@ -7,11 +9,12 @@ from ..metrics import Metric
 from ..predictions import Predictions
 from .fitting import OnFold, fit_folds
 from .group_leaks import check_groups, warn_of_groups
-from .model import Model
+from .model import Fit, Model
+from .registry import model_from
 
 
 def cross_validate(
-    model: Model,
+    model: Model | Fit | Any,  # Any: a scikit-learn estimator
     data: Data,
     folds: Folds,
     *,
@@ -22,11 +25,15 @@ def cross_validate(
 ) -> Predictions:
     """Fit the model once per fold; return out-of-fold predictions and the mean test predictions.
 
+    A fit function takes a Table and returns a function that predicts one. An estimator gets encoded
+    rows, see `from_estimator`.
+
     Features that need targets are computed inside each fold. For rmsle the model is fitted to
     log(1 + target). Progress goes to the callback of `progress.send_to`. Warns (GroupsOverlap) when
     the split makes scores look too good, see `find_group_leak`. Raises DataError for folds of other
     rows, for grouped folds that split a group of this data, and for invalid predictions.
     """
+    model = model_from(model, name=name)
     if len(folds) != len(data.train):
         raise DataError(
             f"The folds have {len(folds)} rows, and the data has {len(data.train)}. "

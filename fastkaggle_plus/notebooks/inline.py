@@ -12,6 +12,7 @@ from typing import Any
 from ..competition import COMPETITION_FILE, Competition
 from ..data import CLEANING_FILE
 from ..exceptions import NotebookError, UnknownName
+from ..sweeps.own_code import own_models, used_files
 from ..sweeps.trial import Trial
 
 FOLDER = "code"  # below the notebook's working folder
@@ -56,18 +57,28 @@ class Inliner:
         append = "-a " if start else ""
         return f"%%writefile {append}{FOLDER}/{self.comp.slug}/{name}\n{piece}"
 
-    def data_files_of(self, name: str) -> list[str]:
-        """Return the folder's files that must exist before a file is read.
+    def files_before(self, name: str) -> list[str]:
+        """Return the files that must be there before a file is loaded.
 
-        These are the tables and texts that a .py file names in a string, and the metric.py.
+        For a .py file these are the tables and texts of the folder that it names in a string, and
+        the .py files that it imports, with theirs; for the facts, the metric.py and the cleaning.
         """
-        if name == COMPETITION_FILE:  # it is read together with these
+        if name == COMPETITION_FILE:
             return [f for f in (self.comp.own_metric_file, CLEANING_FILE) if f and self.has(f)]
         if not name.endswith(".py") or not self.has(name):
             return []
+        used = [self._file(name)]
+        if name != "trials.py":  # its models are added by their names
+            used = used_files(self.comp.folder or Path(), used)
+        files: list[str] = []
+        for file in reversed(used):
+            files += [*self._tables_named_in(file), _relative(file, self.comp)]
+        return [f for f in dict.fromkeys(files) if f != name]
+
+    def _tables_named_in(self, file: Path) -> list[str]:
         strings = [
             node.value
-            for node in ast.walk(ast.parse(self.text(name)))
+            for node in ast.walk(ast.parse(file.read_bytes()))
             if isinstance(node, ast.Constant) and isinstance(node.value, str)
         ]
         # These names mean the competition's own files, or the record of its results.
@@ -79,11 +90,17 @@ class Inliner:
         """Return the files that the notebook needs: facts, reader, models, trials, data."""
         trials = getattr(self.comp.module("trials"), "TRIALS", ())
         declared = [trial for trial in trials if isinstance(trial, Trial)]
-        strings = _strings([[trial.model, trial.params] for trial in declared])
+        own = [f for trial in declared for f in own_models(self.comp, trial)]
+        strings = _strings([trial.params for trial in declared])
         models = [f"{s.partition('.')[0]}.py" for s in strings if _MODEL.fullmatch(s)]
         files: list[str] = []
-        for name in (COMPETITION_FILE, "data.py", *models, "trials.py"):
-            files += [*self.data_files_of(name), name]
+        for name in (
+            *(COMPETITION_FILE, "data.py"),
+            *(f.name for f in own if f.name != "trials.py"),
+            *models,
+            "trials.py",
+        ):
+            files += [*self.files_before(name), name]
         return [name for name in dict.fromkeys(files) if self.has(name)]
 
     def missing(self) -> list[str]:
@@ -105,6 +122,10 @@ class Inliner:
         if until not in ends:
             raise UnknownName(f"top-level name of {name}", until, ends)
         return ends[until]
+
+
+def _relative(file: Path, comp: Competition) -> str:
+    return file.relative_to(comp.folder or Path()).as_posix()
 
 
 def _strings(value: Any) -> list[str]:

@@ -109,7 +109,7 @@ def _render_cells(
             yield from _model_cells(inliner)
         elif "inline" in directives:
             name = directives["inline"]
-            yield from _data_cells(inliner, name, skip=inlined_files)
+            yield from _cells_before(inliner, name, skip=inlined_files)
             yield "code", inliner.next_piece(name, until=directives.get("until", ""))
         elif "standard" in directives:
             if directives["standard"] not in CELLS:
@@ -131,20 +131,21 @@ def _render_cells(
 def _model_cells(inliner: Inliner) -> Iterator[tuple[str, str]]:
     """Yield a cell for each of the competition's own model files, below the file's docstring."""
     for name in inliner.missing():
-        if name not in ("data.py", "trials.py") and name.endswith(".py"):
-            yield from _data_cells(inliner, name)
+        is_own = name not in ("data.py", "trials.py") and name.endswith(".py")
+        if is_own and name in inliner.missing():  # another model's cell may have written it
+            yield from _cells_before(inliner, name)
             docstring = ast.get_docstring(ast.parse(inliner.text(name)))
             yield "markdown", f"`{name}`: {docstring or 'a model of this competition.'}"
             yield "code", inliner.next_piece(name)
 
 
-def _data_cells(
+def _cells_before(
     inliner: Inliner, name: str, *, skip: Collection[str] = ()
 ) -> Iterator[tuple[str, str]]:
-    """Yield the data files that a .py file reads: they must exist before it is loaded."""
-    for data_file in inliner.data_files_of(name):
-        if data_file in inliner.missing() and data_file not in skip:
-            yield "code", inliner.next_piece(data_file)
+    """Yield the files that a .py file reads or imports: they must exist before it is loaded."""
+    for file in inliner.files_before(name):
+        if file in inliner.missing() and file not in skip:
+            yield "code", inliner.next_piece(file)
 
 
 def set_parameters(source: str, values: Mapping[str, Any]) -> str:

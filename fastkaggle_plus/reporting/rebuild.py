@@ -10,7 +10,7 @@ from ..predictions import Predictions
 from ..sweeps.board import board
 from ..sweeps.default_trials import declared_ensemble, trials_of
 from ..sweeps.trial import Trial
-from ..sweeps.vault import StoredRun, Vault
+from ..sweeps.vault import StoredRun, find_vault
 from .report import write_report
 
 
@@ -26,23 +26,17 @@ def rebuild_report(
     no finished trial in it.
     """
     folder = Path(folder)
-    if not (folder / "vault").is_dir():
-        live = " --live" if is_live else ""
-        raise DataError(
-            f"{folder} has no vault, so there is nothing to report. Run `fkp run {slug}{live}` "
-            "first, or name the folder of a run with --dest."
-        )
-    vault = Vault(folder / "vault")
+    vault = find_vault(folder, slug, live=is_live)
+    runs = vault.runs(slug)
+    where = next((r.facts for r in runs if r.status == "done"), {})
+    comp = load_comp(where.get("competition") or slug)
+    vault.scoring = comp.scoring
     members, failed = vault.latest(slug)
     if not members:
         raise DataError(
             f"{folder / 'vault'} has no finished trial of {slug}, so there is nothing to report. "
             f"`fkp board {slug}` shows the errors of failed trials."
         )
-    runs = vault.runs(slug)
-    where = next((r.facts for r in runs if r.status == "done"), {})
-    comp = load_comp(where.get("competition") or slug)
-    members = [preds.scored_by(comp.scoring) for preds in members]
     path = where.get("data", "")
     data = comp.read(path) if path and Path(path).is_dir() else None
     trials = _trials(comp, runs)

@@ -6,6 +6,7 @@ from .execution import folds_for
 from .repeats import Spread, repeat_spread, repeated
 from .results_csv import write_results
 from .run_local import run_local
+from .run_versions import find_predictions
 from .trial import Sweep, Trial, TrialResult
 from .vault import Vault
 
@@ -18,6 +19,7 @@ __all__ = [
     "Vault",
     "board",
     "default_trials",
+    "find_predictions",
     "folds_for",
     "repeat_spread",
     "repeated",

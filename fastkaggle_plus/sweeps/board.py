@@ -22,6 +22,8 @@ class BoardRow:
     peak_mb: float | None = None  # peak memory of its process; None if it shared a process
     gpu_peak_mb: float | None = None  # peak memory of the GPU, if the model measured it
     tta: dict[str, Any] | None = None  # gain of test-time augmentation, if the model tested it
+    metric: str = ""
+    version: dict[str, Any] | None = None  # hash, date, what changed: see `all_versions`
 
     @property
     def verdict(self) -> str:
@@ -49,6 +51,7 @@ class BoardRow:
             "verdict": self.verdict,
             "reused": self.reused,
             "tta": self.tta,
+            "version": self.version,
         }
 
 
@@ -67,6 +70,8 @@ def board(results: Sequence[TrialResult | Predictions]) -> list[BoardRow]:
             peak_mb=preds.about.get("peak_mb"),
             gpu_peak_mb=preds.about.get("gpu_peak_mb"),
             tta=tta if isinstance(tta := preds.about.get("tta"), dict) else None,
+            metric=preds.metric,
+            version=preds.about.get("version"),
         )
         for preds in ranked
     ]

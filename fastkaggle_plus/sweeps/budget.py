@@ -1,6 +1,5 @@
 """The budget of a sweep: trials, epochs, and the time after which no further trial starts."""
 
-import inspect
 import time
 from typing import Any
 
@@ -67,10 +66,9 @@ def epochs_of(model: str, params: dict[str, Any], comp: Competition) -> int:
 
 def default_params(model: str, comp: Competition) -> dict[str, Any]:
     """Return the defaults of a model's function, None for no default; empty if it is not found."""
-    from ..modeling import find_model
+    from ..modeling import registry
 
     try:
-        parameters = inspect.signature(find_model(model, comp)).parameters.values()
+        return registry.default_params(model, comp)
     except (FastkaggleError, ImportError, ValueError):
         return {}
-    return {p.name: None if p.default is p.empty else p.default for p in parameters}

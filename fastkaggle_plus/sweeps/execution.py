@@ -11,13 +11,13 @@ from typing import Any
 
 from ..competition import Competition, load_comp
 from ..data import Data
-from ..exceptions import FastkaggleError
+from ..exceptions import ConfigError, FastkaggleError, MissingExtra
 from ..folds import Folds, make_folds
 from ..predictions import Predictions
 from .budget import Budget
-from .resume import environment_fingerprint, run_keys
+from .resume import environment_fingerprint, run_parts
 from .trial import Sweep, Trial, TrialResult
-from .vault import Vault
+from .vault import Vault, run_key
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class TrialTask:
     path: str  # the competition's data
     vault: str  # folder
     key: str  # of the run in the vault
+    parts: dict[str, str]  # of the key
 
 
 def run_trial(
@@ -38,8 +39,9 @@ def run_trial(
     foreign_mb: float | None = None,  # memory of packages of other trials; None: shared process
 ) -> str:
     """Run one trial in this process and store it. Return a traceback, empty for success."""
-    from ..modeling import cross_validate, find_model
+    from ..modeling import cross_validate
     from ..modeling.progress import send_to
+    from ..modeling.registry import build
 
     trial = task.trial
     try:
@@ -48,7 +50,7 @@ def run_trial(
         folds = _folds(task.sweep, comp, data)
         start = time.perf_counter()
         with send_to(report):
-            model = find_model(trial.model, comp)(**trial.params)
+            model = build(trial.model, trial.params, comp)
             preds = cross_validate(
                 model, data, folds, metric=comp.scoring, name=trial.name, look_for_groups=False
             )
@@ -56,7 +58,8 @@ def run_trial(
         about = {**preds.about, "versions": environment_fingerprint(), "date": date}
         if foreign_mb is not None:
             about["peak_mb"] = _peak_mb(foreign_mb)
-        facts = {**about, "trial": asdict(trial), "wall_s": time.perf_counter() - start}
+        wall_s = time.perf_counter() - start
+        facts = {**about, "trial": asdict(trial), "parts": task.parts, "wall_s": wall_s}
         facts |= {"competition": task.comp, "data": str(Path(task.path).resolve())}
         Vault(task.vault).put(task.key, comp.slug, replace(preds, about=about), **facts)
     except FastkaggleError as e:
@@ -100,18 +103,21 @@ class SweepExecution:
         self.on_start, self.on_split = on_start, on_split
         self.data = data or comp.read(path)
         self.folds = _folds(sweep, comp, self.data)
-        self.keys = run_keys(sweep, comp, self.data, self.folds)
+        self.parts = run_parts(sweep, comp, self.data, self.folds)
+        self.keys = {name: run_key(**parts) for name, parts in self.parts.items()}
         self.pending: list[Trial] = []  # not finished by an earlier execution
         self._results: dict[str, TrialResult] = {}
 
     def resume(self) -> None:
-        """Take finished trials from the vault, and check the split if others are left to run."""
+        """Take finished trials from the vault; check the others and the split before they run."""
+        self.vault.mark_current(self.keys.values())
         for trial in self.sweep.trials:
             preds = self._stored(trial)
             if preds is None:
                 self.pending.append(trial)
             else:
                 self._add(TrialResult(trial, preds, reused=True))
+        self._check_models()
         if self.pending:
             self._check_groups()
 
@@ -124,12 +130,14 @@ class SweepExecution:
             if self.on_start:
                 self.on_start(trial)
             comp, key = str(self.comp.folder or self.comp.slug), self.keys[trial.name]
-            yield TrialTask(trial, self.sweep, comp, str(self.path), str(self.vault.folder), key)
+            folders = comp, str(self.path), str(self.vault.folder)
+            yield TrialTask(trial, self.sweep, *folders, key, self.parts[trial.name])
 
     def finish(self, task: TrialTask, error: str) -> None:
         """Add the result of a trial that ended; `error` is its traceback, empty for success."""
         if error:
-            self.vault.put_error(task.key, self.comp.slug, task.trial.name, error)
+            slug, name = self.comp.slug, task.trial.name
+            self.vault.put_error(task.key, slug, name, error, parts=task.parts)
         preds = None if error else self._stored(task.trial)
         self._add(TrialResult(task.trial, preds, error))
 
@@ -147,6 +155,21 @@ class SweepExecution:
         self._results[result.name] = result
         if self.on_result:
             self.on_result(result)
+
+    def _check_models(self) -> None:
+        """Raise ConfigError for models and parameters that cannot run, before any other trains."""
+        from ..modeling.registry import check_declared
+
+        problems = []
+        for trial in self.pending:
+            try:
+                check_declared(trial.model, trial.params, self.comp)
+            except MissingExtra:  # the others can run
+                continue
+            except FastkaggleError as e:
+                problems.append(f"Trial {trial.name!r}: {e}")
+        if problems:
+            raise ConfigError("\n".join(problems))
 
     def _check_groups(self) -> None:
         """Report, once for all trials, a split that puts rows of one group on both sides."""

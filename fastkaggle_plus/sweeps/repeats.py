@@ -43,7 +43,12 @@ def repeated(
     if n == 1:
         return trials
     given = {t.name: {**default_params(t.model, comp), **t.params} for t in trials}
-    seeds = {name: p["seed"] for name, p in given.items() if isinstance(p.get("seed"), int)}
+    seeds = {
+        name: (key, p[key])
+        for name, p in given.items()
+        for key in ("random_state", "seed")
+        if isinstance(p.get(key), int)
+    }
     seedless = [name for name in given if name not in seeds]
     if seedless:
         raise ConfigError(
@@ -54,7 +59,8 @@ def repeated(
     repeats = list(trials)
     for i in range(1, n):
         for t in trials:
-            params = {**t.params, "seed": seeds[t.name] + i}
+            key, seed = seeds[t.name]
+            params = {**t.params, key: seed + i}
             name = f"{t.name} #{i + 1}"
             repeats.append(replace(t, name=name, params=params, in_ensemble=False))
     return tuple(repeats)

@@ -3,29 +3,31 @@
 import hashlib
 import importlib.metadata
 import platform
+from functools import cache
 from pathlib import Path
 
-from ..competition import COMPETITION_FILE, Competition
+from ..competition import Competition
 from ..data import Data
 from ..folds import Folds
+from .own_code import own_code
 from .trial import Sweep, Trial
-from .vault import run_key
 
 _PACKAGE = Path(__file__).resolve().parent.parent
-_NO_MODEL_CODE = ("notebook.py", "rehearsal.py", "trials.py")  # of a competition's folder
 _VERSIONS = (
     *("numpy", "pandas", "scikit-learn", "scipy", "torch", "torchvision", "timm", "fastai"),
     *("transformers", "tokenizers", "lightgbm", "xgboost", "catboost"),
 )
 
 
-def run_keys(sweep: Sweep, comp: Competition, data: Data, folds: Folds) -> dict[str, str]:
-    """Return the key of each trial's run in the vault, by the trial's name."""
+def run_parts(
+    sweep: Sweep, comp: Competition, data: Data, folds: Folds
+) -> dict[str, dict[str, str]]:
+    """Return, by the trial's name, the parts of its run's key: see `run_key`."""
     same = dict(
         data=data.fingerprint(), split=folds.fingerprint(), environment=environment_fingerprint()
     )
     return {
-        t.name: run_key(trial=t.fingerprint(), code=code_fingerprint(comp, t), **same)
+        t.name: dict(trial=t.fingerprint(), code=code_fingerprint(comp, t), **same)
         for t in sweep.trials
     }
 
@@ -33,19 +35,19 @@ def run_keys(sweep: Sweep, comp: Competition, data: Data, folds: Folds) -> dict[
 def code_fingerprint(comp: Competition, trial: Trial) -> str:
     """Return a hash of the code that a trial's result depends on.
 
-    It covers models, tests, folds, metrics and readers, and the competition's folder without its
-    notebook, rehearsal, list of trials and metric.py: stored predictions are scored again by it.
-    A trials.py that defines the trial's model is included.
+    It covers the package's models, folds, metrics and readers, and of the competition's folder what
+    the trial uses, see `own_code`; not its metric.py, because stored predictions are scored again.
     """
-    own = {f"{model.partition('.')[0]}.py" for model in trial.models}
+    code = [_package_code(), *own_code(comp, trial)]
+    return hashlib.sha256("\0".join(code).encode()).hexdigest()[:16]
+
+
+@cache
+def _package_code() -> str:
     files = [_PACKAGE / f"{name}.py" for name in ("data", "folds")]
     for room in ("evidence", "metrics", "modeling", "reading"):
         files += sorted((_PACKAGE / room).rglob("*.py"))
-    if comp.folder:
-        files += [comp.folder / COMPETITION_FILE, *sorted(comp.folder.glob("*.py"))]
-    others = {*_NO_MODEL_CODE, comp.own_metric_file}
-    code = [f.read_bytes() for f in files if f.name in own or f.name not in others]
-    return hashlib.sha256(b"\0".join(code)).hexdigest()[:16]
+    return hashlib.sha256(b"\0".join(f.read_bytes() for f in files)).hexdigest()
 
 
 def environment_fingerprint() -> str:

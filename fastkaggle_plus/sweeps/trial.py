@@ -14,8 +14,9 @@ from ..predictions import Predictions
 class Trial:
     """One declared configuration.
 
-    `model` is "file.function", as in "forest.forest_model": a function that returns a Model. It is
-    looked up in the competition's folder first, then in `fastkaggle_plus.modeling`.
+    `model` names a function that returns a model, alone or as "file.function": it is looked up in
+    the competition's folder first, then in `fastkaggle_plus.modeling`. Or it names an estimator's
+    class, as in "sklearn.linear_model.Ridge".
     """
 
     name: str
@@ -25,11 +26,18 @@ class Trial:
     in_ensemble: bool = True  # whether it joins the ensemble; declared before scoring
 
     def __post_init__(self) -> None:
-        parts = self.model.split(".")
-        if len(parts) != 2 or not all(part.isidentifier() for part in parts):
+        if not isinstance(self.model, str):
+            name = getattr(self.model, "__name__", type(self.model).__name__)
+            module = getattr(self.model, "__module__", "").split("._")[0]
+            as_text = f"{module}.{name}" if isinstance(self.model, type) else name
             raise ConfigError(
-                f'Trial {self.name!r}: expected model as "file.function", '
-                f'as in "forest.forest_model"; got {self.model!r}.'
+                f"Trial {self.name!r}: expected the model's name as text, got the object itself, "
+                f"which a trial cannot store. Write {as_text!r}, and its parameters in `params`."
+            )
+        if not all(part.isidentifier() for part in self.model.split(".")):
+            raise ConfigError(
+                f"Trial {self.name!r}: expected the name of a model, as in "
+                f'"forest_model" or "file.function"; got {self.model!r}.'
             )
         try:
             json.dumps(self.params)
@@ -41,8 +49,11 @@ class Trial:
     @property
     def models(self) -> tuple[str, ...]:
         """The trial's model and, for a bag, the model that it repeats."""
-        repeated = self.params.get("model")
-        return (self.model, repeated) if isinstance(repeated, str) else (self.model,)
+        found, params = [self.model], self.params
+        while isinstance(repeated := params.get("model"), str):
+            found.append(repeated)
+            params = params.get("params") or {}
+        return tuple(found)
 
     def fingerprint(self) -> str:
         """Return a hash of what changes the result: the model and its parameters, not the name."""

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -17,6 +17,7 @@ import numpy as np
 from filelock import FileLock
 
 from ..exceptions import DataError
+from ..metrics import Metric
 from ..predictions import Predictions, as_json, load_predictions
 
 if TYPE_CHECKING:
@@ -54,7 +55,17 @@ class StoredRun:
     error: str = ""  # traceback, if status is error
     predictions: str = ""  # hash of the predictions' content, which names their file
     facts: dict[str, Any] = field(default_factory=dict)  # trial, split, seed, versions, hardware
-    date: str = ""
+    date: str = ""  # when it was last measured or used again
+
+    @property
+    def version(self) -> str:
+        """The short hash that names this version of the trial."""
+        return self.key[:7]
+
+    @property
+    def measured(self) -> str:
+        """The day on which it was measured."""
+        return str(self.facts.get("date") or self.date[:10])
 
 
 _FLOATS = ("oof_score", "oof_score_se", "seconds_s")
@@ -67,11 +78,27 @@ def output_folder(slug: str, dest: str | Path | None, *, live: bool) -> Path:
     return folder / "live" if live else folder
 
 
+def find_vault(folder: Path, slug: str, *, live: bool) -> Vault:
+    """Return the vault in an output folder, with runs of a competition. Raises DataError."""
+    if (folder / "vault").is_dir() and (vault := Vault(folder / "vault")).runs(slug):
+        return vault
+    command = f"fkp sweep {slug}{' --live' if live else ''}"
+    what = f"no run of {slug}" if (folder / "vault").is_dir() else "no vault"
+    raise DataError(
+        f"{folder} has {what}. Train the trials with `{command}`, or name the folder with --dest."
+    )
+
+
 class Vault:
     """A folder of runs and their predictions, which several processes may use at a time."""
 
-    def __init__(self, folder: str | Path):
-        self.folder = Path(folder)
+    def __init__(
+        self,
+        folder: str | Path,
+        *,
+        scoring: Metric | None = None,  # of predictions that are read; default: the stored metric
+    ):
+        self.folder, self.scoring = Path(folder), scoring
         files = self.folder / "predictions"
         files.mkdir(parents=True, exist_ok=True)
         self._lock = FileLock(self.folder / "write.lock", timeout=_LOCK_TIMEOUT_S)
@@ -135,7 +162,8 @@ class Vault:
             raise DataError(
                 f"The run of {run.trial!r} failed and has no predictions. Its error:\n{run.error}"
             )
-        return load_predictions(self._file(run.predictions))
+        preds = load_predictions(self._file(run.predictions))
+        return preds.scored_by(self.scoring) if self.scoring else preds
 
     def latest(self, slug: str) -> tuple[list[Predictions], dict[str, str]]:
         """Return the newest predictions of each trial, and tracebacks of trials that failed last.
@@ -145,18 +173,25 @@ class Vault:
         found: dict[str, Predictions] = {}
         failed: dict[str, str] = {}
         newest: Predictions | None = None
-        trials: set[str] = set()
         for run in self.runs(slug):
-            if run.status == "done" and run.trial not in found:
-                preds = replace(self.load(run), name=run.trial)
-                newest = newest or preds
-                is_same_split = np.array_equal(preds.folds, newest.folds)
-                if is_same_split and np.array_equal(preds.ids, newest.ids):
-                    found[run.trial] = preds
-            elif run.status != "done" and run.trial not in trials:
+            if run.trial in found or run.trial in failed:
+                continue
+            if run.status != "done":
                 failed[run.trial] = run.error
-            trials.add(run.trial)
+                continue
+            preds = replace(self.load(run), name=run.trial)
+            newest = newest or preds
+            is_same_split = np.array_equal(preds.folds, newest.folds)
+            if is_same_split and np.array_equal(preds.ids, newest.ids):
+                found[run.trial] = preds
         return list(found.values()), failed
+
+    def mark_current(self, keys: Iterable[str]) -> None:
+        """Make finished runs the newest of their trials, because a sweep used them again."""
+        now = _now()
+        with self._lock, self._open() as db, db.conn:
+            for key in keys:
+                db.execute("update runs set date = ? where key = ? and status = 'done'", [now, key])
 
     def _select(self, where: str, *values: str) -> list[StoredRun]:
         """Return the rows that match a condition in SQL, newest first."""
@@ -168,8 +203,12 @@ class Vault:
         return self.folder / "predictions" / f"{digest}.npz"
 
     def _write(self, run: StoredRun) -> StoredRun:
-        run = replace(run, date=datetime.now(UTC).isoformat(timespec="seconds"))
+        run = replace(run, date=_now())
         with self._lock, self._open() as db:
             row = {**asdict(run), "facts": as_json(run.facts)}
             db["runs"].upsert(row, pk="key")  # type: ignore[union-attr]
         return run
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds")

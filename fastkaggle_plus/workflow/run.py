@@ -38,6 +38,7 @@ def run(
     seed: int = 42,
     n_folds: int = 5,
     workers: int | None = None,
+    keep_going: bool = False,  # submit without the trials that failed, instead of nothing
     callbacks: RunCallbacks | None = None,
     confirm: Confirm | None = None,  # shows the plan of the submission; None: send it
 ) -> RunOutcome:
@@ -58,6 +59,7 @@ def run(
         _try_final_steps(comp, read, path)
         declared = Sweep(comp.slug, trials_of(comp), n_folds, seed)
         measured = _measure(work, declared, path, read, workers=workers)
+        _check_failures(measured, callbacks, keep_going=keep_going)
         finished = [r.predictions for r in measured.results if r.predictions is not None]
         combined = _ensemble(comp, measured)
         weights = combined.about["weights"]
@@ -235,6 +237,23 @@ def _measure(
         rows=board(results),
         left_out=data.left_out,
         seconds=work.seconds,
+    )
+
+
+def _check_failures(measured: SweepOutcome, callbacks: RunCallbacks, *, keep_going: bool) -> None:
+    """Stop before the ensemble if a trial failed; with `keep_going` only report it."""
+    if not (failed := measured.failed):
+        return
+    count = f"{len(failed)} of {len(measured.results)} trials failed"
+    if keep_going:
+        callbacks.on_step("failed", f"{count} and are left out: {', '.join(failed)}")
+        return
+    errors = "\n".join(
+        f"{name}: {error.strip().splitlines()[-1]}" for name, error in failed.items()
+    )
+    raise DataError(
+        f"{count}, so nothing was submitted. Correct them and run again: finished trials are kept. "
+        f"Or submit without them: --keep-going, in Python keep_going=True.\n{errors}"
     )
 
 

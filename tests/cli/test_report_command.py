@@ -64,7 +64,7 @@ def test_a_sweep_alone_has_a_report_without_scores(tmp_path):
     trials = tmp_path / "bundles/toy/trials.py"
     wrong = '    Trial("wrong", "forest.forest_model", {"n_estimators": 0}),\n)'
     trials.write_text(TRIALS.rstrip().removesuffix(")") + wrong)
-    assert fkp(*SWEEP, "--holdout", 0.3, cwd=tmp_path).returncode == 0
+    assert fkp(*SWEEP, "--holdout", 0.3, "--keep-going", cwd=tmp_path).returncode == 0
     assert fkp("report", "toy", cwd=tmp_path).returncode == 0
     file = tmp_path / "runs/toy/report.html"
     assert names(file)[-1] == "wrong" and "rank" not in texts(file) and "one holdout" in texts(file)
@@ -78,12 +78,12 @@ def test_without_a_vault_it_says_what_to_run(tmp_path):
     assert done.returncode == 1 and not done.stdout and not list(tmp_path.iterdir())
     assert (
         done.stderr.startswith("error: runs/titanic has no vault")
-        and "fkp run titanic" in done.stderr
+        and "fkp sweep titanic" in done.stderr
     )
     assert len(done.stderr.splitlines()) == 1
     done = fkp("report", "titanic", "--live", cwd=tmp_path)
     assert (
-        "runs/titanic/live has no vault" in done.stderr and "fkp run titanic --live" in done.stderr
+        "runs/titanic/live has no vault" in done.stderr and "fkp sweep titanic --live" in done.stderr
     )
 
 

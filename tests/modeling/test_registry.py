@@ -12,7 +12,7 @@ from fastkaggle_plus import Trial, modeling
 from fastkaggle_plus.competition import load_comp
 from fastkaggle_plus.exceptions import UnknownName
 from fastkaggle_plus.modeling import find_model, forest_model, language_models, preload_of
-from fastkaggle_plus.modeling.registry import model_files
+from fastkaggle_plus.modeling.registry import public_models
 from fastkaggle_plus.modeling.text import weights
 
 FOLDER = Path(modeling.__file__).parent
@@ -38,10 +38,11 @@ def test_the_competitions_own_folder_is_searched_first(tmp_path):
 @pytest.mark.parametrize(
     "dotted, near",
     [
-        ("forrest.forest_model", "forest"),
-        ("forest.forestmodel", "forest.forest_model"),
-        ("boost.catboost_model", "boosting"),
-        ("forest_model", "forest.forest_model"),
+        ("forrest.forest_model", "forest_model"),
+        ("forest.forestmodel", "forest_model"),
+        ("boost.catboost_model", "catboost_model"),
+        ("forrest_model", "forest_model"),
+        ("sklearn.linear_model.Rigde", "sklearn.linear_model.Ridge"),
     ],
 )
 def test_a_typing_error_gets_the_name_that_was_meant(dotted, near):
@@ -53,7 +54,11 @@ def test_a_typing_error_gets_the_name_that_was_meant(dotted, near):
 @pytest.mark.parametrize(
     "dotted",
     [
-        "forest_model",
+        "registry.find_model",
+        "find_model",
+        "forest.tree_curve",
+        "sklearn.linear_model.ridge_regression",
+        "sklearn.nowhere.Ridge",
         "forest.",
         "",
         "a.b.c",
@@ -89,13 +94,9 @@ def test_every_model_of_every_file_is_found_and_exported():
         assert find_model(dotted) is getattr(modeling, function)
 
 
-def test_every_file_resolves_and_no_two_files_with_models_share_a_name():
-    files = model_files()
-    assert {f.stem for f in FOLDER.rglob("[!_]*.py")} - {"model"} <= set(files)
-    assert all(path.is_file() for path in files.values())
-    with_models = [f for f in FOLDER.rglob("*.py") if "_model(" in f.read_text(encoding="utf-8")]
-    stems = [f.stem for f in with_models if f.stem != "model"]
-    assert len(stems) == len(set(stems))
+def test_every_public_model_is_found_by_its_name_alone():
+    for name, file in public_models().items():
+        assert find_model(name) is getattr(modeling, name) and file.is_file()
 
 
 def test_the_table_of_contents_is_exact():
@@ -172,7 +173,7 @@ def test_language_models_are_read_without_importing_the_file(tmp_path, monkeypat
 
 
 def test_preloading_starts_no_thread_and_uses_no_gpu():
-    packages = sorted({name for file in model_files() for name in preload_of(f"{file}.x")})
+    packages = sorted({name for model in public_models() for name in preload_of(model)})
     assert {"torch", "fastai.tabular.all", "sklearn.ensemble"} <= set(packages)
     code = f"""
 import importlib, os, torch, warnings

@@ -88,7 +88,7 @@ def test_folds_of_other_rows_are_refused():
             lambda rows: np.full((len(rows), 3), 1 / 3),
             r"shape \(48, 3\) for 48 rows; expected \(48, 2\)",
         ),
-        (lambda rows: np.full(len(rows), 0.5), r"shape \(48,\)"),
+        (lambda rows: np.full(len(rows) + 1, 0.5), r"shape \(49, 2\)"),
         (lambda rows: np.full((5, 2), 0.5), r"shape \(5, 2\)"),
     ],
     ids=["NaN", "infinity", "sum", "columns", "flat", "rows"],

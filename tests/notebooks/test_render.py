@@ -310,3 +310,23 @@ def test_quick_networks_are_tiny_ones_of_their_family_that_need_no_download():
 
 def test_quick_keeps_fewer_images_than_table_rows():
     assert rows_kept(load_comp("paddy-disease-classification")) < rows_kept(load_comp("titanic"))
+
+
+def test_own_models_and_the_files_they_import_are_inlined_once_and_in_order(tmp_path):
+    """A model named without its file, and a helper that it imports, must reach Kaggle."""
+    comp = load_comp("titanic")
+    for name in ("competition.toml", "data.py"):
+        (tmp_path / name).write_text((comp.folder / name).read_text())
+    (tmp_path / "near.py").write_text(
+        "from shared import N\n"
+        "def near_model():\n    return lambda table: (lambda rows: N * rows.x.Age)\n"
+    )
+    (tmp_path / "shared.py").write_text("N = 0\n")
+    (tmp_path / "trials.py").write_text(
+        'from fastkaggle_plus import Trial\nTRIALS = (Trial("near", "near_model"),)\n'
+    )
+    cells = render_notebook(load_comp(tmp_path)).notebook.cells
+    written = [c.source.split()[1].rpartition("/")[2] for c in cells if "%%writefile" in c.source]
+    assert [n for n in written if n in ("shared.py", "near.py", "trials.py")] == [
+        "shared.py", "near.py", "trials.py"
+    ]  # fmt: skip

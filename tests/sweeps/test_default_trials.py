@@ -104,7 +104,7 @@ def test_own_trials(tmp_path):
             "contains 'forest.forest_model', which is not a Trial",
         ),
         ("TRIALS = (Trial('a', 'x.y'), Trial('a', 'x.z'))", "Two trials are called 'a'"),
-        ("TRIALS = (Trial('a', 'forest'),)", 'expected model as "file.function"'),
+        ("TRIALS = (Trial('a', 'a forest'),)", "expected the name of a model"),
         ("TRIALS = (Trial('a', 'x.y', {'f': len}),)", "params must be plain data"),
         ("TRIALS = (oops,)", r"does not load \(NameError: name 'oops' is not defined, line 2\)"),
     ],

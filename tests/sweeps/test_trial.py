@@ -4,7 +4,9 @@ import dataclasses
 import json
 
 import pytest
+from sklearn.linear_model import Ridge
 
+from fastkaggle_plus import make_folds
 from fastkaggle_plus.exceptions import ConfigError
 from fastkaggle_plus.sweeps import Sweep, Trial
 
@@ -30,8 +32,9 @@ def test_the_hash_depends_on_model_and_params_only():
 @pytest.mark.parametrize(
     "make, words",
     [
-        (lambda: Trial("t", "forest"), "file.function"),
-        (lambda: Trial("t", "os.path.join"), "file.function"),
+        (lambda: Trial("t", "a forest"), "the name of a model"),
+        (lambda: Trial("t", make_folds), "as text.*Write 'make_folds'"),
+        (lambda: Trial("t", Ridge), "Write 'sklearn.linear_model.Ridge'"),
         (lambda: Trial("t", "a.b", {"loss": lambda x: x}), "plain data"),
         (lambda: Sweep("s", (FOREST, FOREST)), "called 'forest'"),
         (lambda: Sweep("s", (FOREST,), holdout=1.0), "between 0.01 and 0.9, got 1.0"),

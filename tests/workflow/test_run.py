@@ -5,6 +5,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -33,6 +34,7 @@ from .toy import (
 )
 
 RUN = ("run", "toy", "--bundles", "bundles", "--workers", 0)
+BROKEN = "def broken_model():\n    raise RuntimeError('failed on purpose')\n"
 ONE_TRIAL = """from fastkaggle_plus import Trial
 TRIALS = (Trial("tree", "forest.tree_model", {"max_leaf_nodes": 4}),)
 """
@@ -121,36 +123,43 @@ def test_a_folder_with_labelled_rows_is_rehearsed(place):
 
 
 def test_a_sweep_measures_into_the_vault_that_a_run_uses(place):
-    broken = 'Trial("broken", "forest.forest_model", {"n_estimators": -1}, in_ensemble=False)'
+    broken = 'Trial("broken", "broken_model", in_ensemble=False)'
+    (place / "bundles/toy/own.py").write_text(BROKEN)
     declared = TRIALS.replace('Trial("one rule"', f'{broken},\n    Trial("one rule"')
     (place / "bundles/toy/trials.py").write_text(declared)
     command = ("sweep", "toy", "--bundles", "bundles", "--json", "--max-trials", 3)
-    done = fkp(*command, cwd=place)
+    assert fkp(*command, cwd=place).returncode == 1  # without --keep-going
+    shutil.rmtree(place / "runs")
+    done = fkp(*command, "--keep-going", cwd=place)
     swept = last_json(done)
     assert {t["name"] for t in swept["trials"]} == {"one rule", "tree"}
     assert all(t["peak_mb"] > 20 for t in swept["trials"])
-    assert "n_estimators" in swept["failed"]["broken"]
+    assert "on purpose" in swept["failed"]["broken"]
     assert swept["not_run"] == {"forest": "not run: the budget of 3 trials is used"}
     assert swept["trials"][1]["test"] == "exact McNemar"
     assert "/4] forest" in done.stderr and "beyond the budget" in done.stderr
     assert submissions(place) == 0 and not (place / "runs/toy/submission.csv").exists()
 
-    outcome = run_json(place)
+    done = fkp(*RUN, cwd=place)
+    assert done.returncode == 1 and submissions(place) == 0
+    assert "1 of 4 trials failed, so nothing was submitted" in done.stderr
+    outcome = run_json(place, "--keep-going")
+    assert outcome["submission"]["sent"]
     reused = {t["name"]: t["reused"] for t in outcome["trials"]}
-    assert reused == {"one rule": True, "tree": True, "forest": False}
+    assert reused == {"one rule": True, "tree": True, "forest": True}
     assert "broken" in outcome["failed"]
 
     rows = json.loads(fkp("board", "toy", "--json", cwd=place).stdout)
     assert [r["name"] for r in rows][2:] == ["one rule", "broken"]
     assert rows[0]["verdict"] == "best" and rows[1]["test"] == "exact McNemar"
-    assert "n_estimators" in rows[-1]["error"] and "Traceback" not in rows[-1]["error"]
+    assert "on purpose" in rows[-1]["error"] and "Traceback" not in rows[-1]["error"]
     assert "Traceback" in rows[-1]["traceback"]
     shown = fkp("board", "toy", cwd=place).stdout
     assert "peak MB" in shown and "CV score (accuracy)" in shown
     assert shown.index("one rule") < shown.index("broken") < shown.index("failed: ")
 
 
-def test_a_sweep_without_results_exits_with_an_error(place):
+def test_an_unknown_parameter_stops_a_sweep_before_it_trains(place):
     (place / "bundles/toy/trials.py").write_text(
         "from fastkaggle_plus import Trial\n"
         'TRIALS = (Trial("broken", "forest.forest_model", {"n_trees": 1}),)\n'
@@ -158,7 +167,8 @@ def test_a_sweep_without_results_exits_with_an_error(place):
     command = ("sweep", "toy", "--bundles", "bundles", "--json", "--workers", 0)
     done = fkp(*command, cwd=place)
     assert done.returncode == 1
-    assert "n_trees" in json.loads(done.stdout.splitlines()[-1])["failed"]["broken"]
+    assert "Trial 'broken': Unknown parameter" in done.stderr and "n_trees" in done.stderr
+    assert not list(place.rglob("*.npz"))
 
 
 def test_waiting_for_another_run_is_reported(place):

@@ -70,6 +70,11 @@ class OneHotEncoder:
         levels = [e[c.codes.to_numpy(), :-1] for e, c in zip(eyes, columns, strict=True)]
         return sparse.hstack([*levels, sparse.csr_array(numbers)], format="csr")
 
+    def sources(self, table: Table) -> list[str]:
+        """Return the feature that each column of the encoded rows was made from."""
+        levels = [c for c in self.ordinal.cat_names for _ in range(len(table.x[c].cat.categories))]
+        return [*levels, *self.ordinal.cont_names, *self.ordinal.with_gaps]
+
 
 def features(table: Table) -> pd.DataFrame:
     """Return the features in the table's order, categories kept."""

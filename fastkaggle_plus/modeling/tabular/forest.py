@@ -12,6 +12,7 @@ from ...exceptions import DataError
 from ...metrics import Metric, get_metric
 from ..model import Array, FittedFunction, Model, class_columns, out_of_bag, shares
 from .encoders import OrdinalEncoder
+from .estimators import check_sklearn
 
 PRELOAD = ("sklearn.ensemble", "sklearn.tree")
 FEW_TREES = 30
@@ -29,8 +30,9 @@ def forest_model(
     max_samples: float
     | None = None,  # share of the rows per tree; None: all, drawn with replacement
     seed: int = 42,
+    **more: Any,  # of scikit-learn's RandomForestClassifier and RandomForestRegressor
 ) -> Model:
-    """Return a random forest with out-of-bag predictions.
+    """Return a random forest with out-of-bag predictions. Raises ConfigError, UnknownName.
 
     Source: Breiman, Random forests (2001); fast.ai lesson 6.
     """
@@ -39,7 +41,9 @@ def forest_model(
         min_samples_leaf=min_samples_leaf,
         max_features=max_features,
         max_samples=max_samples,
+        **more,
     )
+    check_sklearn("RandomForest", settings)
 
     def fit(table: Table) -> FittedFunction:
         from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
@@ -54,7 +58,8 @@ def forest_model(
         encode = OrdinalEncoder(table)
         x = encode(table)
         kind = RandomForestClassifier if table.vocab else RandomForestRegressor
-        forest = kind(random_state=seed, n_jobs=1, bootstrap=True, **settings).fit(x, table.targs)
+        fixed: dict[str, Any] = dict(random_state=seed, n_jobs=1, bootstrap=True)
+        forest = kind(**{**fixed, **settings}).fit(x, table.targs)
         whole, *trees = [
             _Tree(tree, getattr(forest, "classes_", None), encode)
             for tree in (forest, *forest.estimators_)
