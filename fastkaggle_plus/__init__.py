@@ -8,4 +8,6 @@ names. Models need torch or other libraries: import them from `fastkaggle_plus.m
 
 import lazy_loader
 
+__version__ = "0.1.0"  # the only place; setup.cfg reads it from here
+
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

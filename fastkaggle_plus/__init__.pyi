@@ -50,6 +50,8 @@ from .workflow.new_competition import new_comp
 from .workflow.rehearse import rehearsal
 from .workflow.run import run, sweep
 
+__version__: str
+
 __all__ = [
     "Competition",
     "Data",

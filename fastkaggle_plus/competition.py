@@ -349,6 +349,11 @@ def _importable(folder: Path) -> Iterator[None]:
                 del sys.modules[name]
 
 
+def known_slugs() -> list[str]:
+    """Return the slug of every competition that `load_comp` finds. No file is read."""
+    return sorted(_found_in(_folders()))
+
+
 def builtin_folder() -> Path:
     """Return the folder of the built-in competitions: in the package, or next to a checkout's."""
     package = Path(__file__).resolve().parent

@@ -3,34 +3,64 @@
 import errno
 import sqlite3
 import sys
+from typing import Annotated
 
 import typer
 
+from .. import __version__
 from ..exceptions import FastkaggleError
-from . import model_commands, notebook_commands, run_commands, sandbox_commands, sweep_commands
+from . import (
+    machine_commands,
+    model_commands,
+    notebook_commands,
+    run_commands,
+    sandbox_commands,
+    sweep_commands,
+)
+from .command import Command
 from .report_command import report
 
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
-app = typer.Typer(
-    help="Rehearse, measure and submit Kaggle competitions.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+app.command("list", cls=Command)(run_commands.list_competitions)
+for command in (
+    *run_commands.COMMANDS,
+    *sweep_commands.COMMANDS,
+    report,
+    *notebook_commands.COMMANDS,
+    *model_commands.COMMANDS,
+    *machine_commands.COMMANDS,
+):
+    app.command(cls=Command)(command)
 app.add_typer(sandbox_commands.app, name="sandbox")
-app.command("list")(run_commands.list_competitions)
-app.command()(report)
-for module in (run_commands, sweep_commands, notebook_commands, model_commands):
-    for command in module.COMMANDS:
-        app.command()(command)
+
+
+def _show_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"fkp {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _fkp(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Show the version and exit.", callback=_show_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Rehearse, measure and submit Kaggle competitions.
+
+    Nothing leaves this machine without --live. `fkp COMMAND --help` has examples.
+    """
 
 
 def main() -> None:
     """Run the command line. A known error is one line on stderr, with exit status 1."""
     try:
-        app(standalone_mode=True)
+        app(prog_name="fkp", standalone_mode=True)
     except FastkaggleError as e:
         sys.exit(f"error: {e}")
     except sqlite3.OperationalError as e:

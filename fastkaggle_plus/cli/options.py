@@ -5,13 +5,18 @@ from typing import Annotated
 
 from typer import Argument, Option
 
+from .completion import complete_slugs
+
 Slug = Annotated[
-    str, Argument(help="The competition's URL name, or a folder with a competition.toml.")
+    str,
+    Argument(
+        help="The competition's URL name, or a folder with a competition.toml.",
+        autocompletion=complete_slugs,
+    ),
 ]
 Handle = Annotated[
     str, Argument(help="OWNER/NAME or OWNER/NAME/VERSION of the notebook, or its URL, or NAME.")
 ]
-CompetitionName = Annotated[str, Option("-c", "--competition", help="The competition's URL name.")]
 Version = Annotated[
     int | None, Option("-v", "--version", help="Notebook version. Default: the current one.")
 ]

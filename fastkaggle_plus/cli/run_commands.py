@@ -68,7 +68,7 @@ def run(
 
 
 def submit(
-    competition: options.CompetitionName,
+    slug: options.Slug,
     message: Annotated[str, Option("-m", "--message", help="Describe this submission.")],
     file: Annotated[
         Path | None, Option("-f", "--file", help="The csv; with --kernel the file that it writes.")
@@ -100,7 +100,7 @@ def submit(
             "Say what to submit: a csv with --file, or a notebook with --kernel and, "
             "if it is not the current version, --version."
         )
-    rehearse = f"rehearse: `fkp run {competition}` submits in the sandbox"
+    rehearse = f"rehearse: `fkp run {slug}` submits in the sandbox"
     require_live("submit", live=live, rehearse=rehearse)
     how: dict[str, Any] = {
         "client": import_kaggle(),
@@ -109,12 +109,10 @@ def submit(
     }
     if kernel:
         name = str(file or "submission.csv")
-        sent = submit_notebook(
-            kernel, version, message, competition=competition, file_name=name, **how
-        )
+        sent = submit_notebook(kernel, version, message, competition=slug, file_name=name, **how)
     else:
         sent = submit_file(
-            Path(str(file)), message, competition, check=not no_check, live=rehearsed, **how
+            Path(str(file)), message, slug, check=not no_check, live=rehearsed, **how
         )
     if sent is None:
         end_unsent(dry_run=dry_run)
@@ -127,16 +125,14 @@ def submit(
 
 
 def submissions(
-    competition: options.CompetitionName,
-    live: options.Live = False,
-    as_json: options.AsJson = False,
+    slug: options.Slug, live: options.Live = False, as_json: options.AsJson = False
 ) -> None:
     """List your submissions, newest first."""
     from ..kaggle_client import submissions as fetch
     from .display import show_json, show_submissions
 
-    require_live("submissions", live=live, rehearse=f"rehearse with `fkp run {competition}`")
-    rows = fetch(competition)
+    require_live("submissions", live=live, rehearse=f"rehearse with `fkp run {slug}`")
+    rows = fetch(slug)
     if as_json:
         show_json([asdict(r) for r in rows])
     else:
@@ -144,7 +140,7 @@ def submissions(
 
 
 def leaderboard(
-    competition: options.CompetitionName,
+    slug: options.Slug,
     top: Annotated[int, Option(help="Number of rows.")] = 20,
     live: options.Live = False,
     as_json: options.AsJson = False,
@@ -153,8 +149,8 @@ def leaderboard(
     from ..kaggle_client import leaderboard as fetch
     from .display import show_json, show_leaderboard
 
-    require_live("leaderboard", live=live, rehearse=f"rehearse with `fkp run {competition}`")
-    rows = fetch(competition, top=top)
+    require_live("leaderboard", live=live, rehearse=f"rehearse with `fkp run {slug}`")
+    rows = fetch(slug, top=top)
     if as_json:
         show_json([asdict(r) for r in rows])
     else:
@@ -210,17 +206,4 @@ def list_competitions(as_json: options.AsJson = False) -> None:
         show_table(keys, [[row[k] for k in keys] for row in rows])
 
 
-def doctor(as_json: options.AsJson = False) -> None:
-    """Check the installation, the credentials and the sandbox."""
-    from ..workflow.doctor import run_checks
-    from .display import show_json, show_table
-
-    checks = run_checks()
-    if as_json:
-        show_json([asdict(c) for c in checks])
-    else:
-        cells = [["ok" if c.ok else "--", c.what, c.detail] for c in checks]
-        show_table(["", "what", "finding"], cells)
-
-
-COMMANDS = (setup, run, submit, submissions, leaderboard, new, doctor)
+COMMANDS = (new, setup, run, submit, submissions, leaderboard)

@@ -5,11 +5,13 @@ from typing import Annotated, Any, Literal
 
 from typer import Option, Typer, echo
 
+from .command import Command
+
 app = Typer(help="A local twin of Kaggle.", no_args_is_help=True)
 _STATE = Path("sandbox-state")
 
 
-@app.command()
+@app.command(cls=Command)
 def serve(
     data: Annotated[Path, Option(help="Folder of bundles.")],
     state: Annotated[Path, Option(help="Folder for submissions and uploads.")] = _STATE,

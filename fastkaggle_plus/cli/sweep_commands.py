@@ -11,6 +11,7 @@ from typer import Argument, Exit, Option, echo
 
 from ..exceptions import ConfigError, DataError
 from . import options
+from .completion import complete_declared, complete_measured
 from .hints import resumable
 
 if TYPE_CHECKING:
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
 
 def sweep(
     slug: options.Slug,
-    trials: Annotated[list[str] | None, Option(help="Only this trial. Repeatable.")] = None,
+    trials: Annotated[
+        list[str] | None,
+        Option(help="Only this trial. Repeatable.", autocompletion=complete_declared),
+    ] = None,
     declared: Annotated[str, Option("--list", help="The tuple of trials.py to run.")] = "TRIALS",
     folds: options.Folds = 5,
     holdout: Annotated[float | None, Option(help="Share held out, instead of folds.")] = None,
@@ -109,8 +113,10 @@ def board(
 
 def compare(
     slug: options.Slug,
-    a: str,
-    b: str,
+    a: Annotated[str, Argument(help="A trial.", autocompletion=complete_measured)],
+    b: Annotated[
+        str, Argument(help="The trial to compare it with.", autocompletion=complete_measured)
+    ],
     dest: options.Dest = None,
     live: options.LiveResults = False,
     as_json: options.AsJson = False,
@@ -133,7 +139,11 @@ def compare(
 def ensemble(
     slug: options.Slug,
     members: Annotated[
-        list[str] | None, Argument(help="Trials in the vault. Default: those of --weights.")
+        list[str] | None,
+        Argument(
+            help="Trials in the vault. Default: those of --weights.",
+            autocompletion=complete_measured,
+        ),
     ] = None,
     method: Annotated[str, Option(help="mean | rank | greedy")] = "mean",
     weights: Annotated[str, Option(help="As in a=0.7,b=0.3, by trial.")] = "",

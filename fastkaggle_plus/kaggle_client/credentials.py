@@ -67,9 +67,8 @@ def _variables() -> list[Credential]:
             Credential(
                 "key",
                 names[one],
-                problem=f"it is set without {other}",
+                problem=f"it is set without {other}, so it is mixed with that of kaggle.json",
                 advice=f"Set {other} too, or unset {names[one]}.",
-                is_skipped=True,
             )
         )
     return found

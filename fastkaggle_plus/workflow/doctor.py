@@ -9,7 +9,7 @@ from ..competition import COMPETITION_FILE, Competition, builtin_folder, list_co
 from ..environment import home, iskaggle, points_to_sandbox
 from ..exceptions import FastkaggleError, NoCredentials
 from ..kaggle_client.credentials import Credential, find_credentials
-from .health import HealthCheck
+from .health import HealthCheck, Status
 from .installed import check_extras, check_libraries, used_competitions
 
 _NONE = (
@@ -37,22 +37,20 @@ def run_checks(
 def check_credentials(credentials: list[Credential]) -> list[HealthCheck]:
     """Say which credential the clients use, whether its format is right, and which are ignored."""
     used = next((c for c in credentials if not c.is_skipped), None)
-    found = []
-    if used is None:
-        found.append(HealthCheck("credentials", "none that work", "warning", _NONE))
+    found = [] if credentials else [HealthCheck("credentials", "none", "warning", _NONE)]
     for c in credentials:
-        user = f"user {c.user}, " if c.user else ""
+        is_used = c is used
+        name = "credentials" if is_used else "not used"
         mode = "" if c.mode is None else f" (mode {c.mode:o})"
-        name, place = ("credentials" if c is used else ""), f"{c.kind} from {c.where}{mode}"
-        name = name or "unused"
+        detail = f"user {c.user}, " * bool(c.user) + f"{c.kind} from {c.where}{mode}"
         if c.problem:
-            status = "problem" if c is used or used is None else "warning"
-            found.append(HealthCheck(name, f"{user}{place}: {c.problem}", status, c.advice))
-        elif c is not used:
-            detail, advice = f"{user}{place}: {used.where} wins", "Remove one of the two."
-            found.append(HealthCheck(name, detail, "warning", advice))
-        else:
-            found.append(HealthCheck(name, user + place))
+            status: Status = "problem" if is_used or used is None else "warning"
+            found.append(HealthCheck(name, f"{detail}: {c.problem}", status, c.advice))
+        elif is_used:
+            found.append(HealthCheck(name, detail))
+        elif used is not None:
+            advice = "Remove one of the two."
+            found.append(HealthCheck(name, f"{detail}: {used.where} wins", "warning", advice))
         if not c.is_private:
             detail = f"other users of this machine can read {c.where}"
             found.append(HealthCheck(name, detail, "warning", f"chmod 600 {c.where}"))

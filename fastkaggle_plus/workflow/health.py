@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+Status = Literal["ok", "warning", "problem"]
+
 
 @dataclass(frozen=True)
 class HealthCheck:
@@ -10,7 +12,7 @@ class HealthCheck:
 
     what: str
     detail: str
-    status: Literal["ok", "warning", "problem"] = "ok"
+    status: Status = "ok"
     advice: str = ""  # what to do about a warning or a problem
 
     @property

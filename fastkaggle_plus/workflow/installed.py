@@ -15,7 +15,6 @@ from .health import HealthCheck
 _PACKAGE = "fastkaggle_plus"
 _ALWAYS = ("sandbox", "notebooks")  # every rehearsal, every push
 _BY_KIND = {"tabular": "tabular", "images": "vision", "text": "text"}
-_NOT_FOR_MODELS = ("all", "dev", "kaggle", "offline")
 _BOOSTERS = re.compile("catboost|lightgbm|xgboost|boosting")
 
 
@@ -38,8 +37,9 @@ def check_libraries() -> list[HealthCheck]:
     detail = ", ".join(f"{name} {number}" for name, number in shown.items())
     found = [HealthCheck("libraries", f"{detail}; {len(needed)} needed")]
     for requirement in needed:
-        if why := problems.get(requirement.name):
+        if requirement.name in problems:
             install = f"pip install '{requirement.name}{requirement.specifier}'"
+            why = problems[requirement.name]
             found.append(HealthCheck(requirement.name, why, "problem", install))
     return found
 

@@ -1,7 +1,7 @@
 """Rehearsals: the sandbox serves a competition to every Kaggle client in this process."""
 
 import contextlib
-import hashlib
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,10 +12,9 @@ from ..competition import COMPETITION_FILE, Competition, load_comp, read_competi
 from ..environment import rehearsing
 from ..exceptions import ConfigError, UnknownName
 from ..sandbox import answered_by_file, rehearse, running
+from .rehearsal_copies import copies, file_hashes, fingerprint, remove_unused, row_hashes
 
-_HASHED_WHOLE = 16 * 2**20  # larger files are compared by size and time, not by content
-# Files of a competition's folder that do not change the rows of its rehearsal.
-_NO_SOURCE = ("trials.py", "notebook.py", "README.md", "results.csv")
+_KEPT_COPIES = 3  # of one competition and seed
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ def _given_bundle(comp: Competition, home: Path, bundles: Path) -> _Folders:
             [p.parent.name for p in bundles.glob(f"*/{COMPETITION_FILE}")],
             f"A bundle is a folder in {bundles} with {COMPETITION_FILE}, files/ and solution.csv.",
         )
-    kaggle = home / f"bundle-{_fingerprint(_file_hashes(bundle))}"
+    kaggle = home / f"bundle-{fingerprint(file_hashes(bundle))}"
     return _Folders(bundles, kaggle, kaggle / "data")
 
 
@@ -95,22 +94,20 @@ def _made_bundle(comp: Competition, home: Path, data: Path | None, seed: int) ->
             "(--bundles DIR), or use the real Kaggle (--live)."
         )
     assert source is not None
-    rows_from = getattr(own, "DATA", "")  # other folder that rehearsal.py takes its rows from
-    other = comp.folder / rows_from if comp.folder and rows_from else None
-    hashes = _file_hashes(source, comp.folder, other)
-    row_hashes = {
-        file: digest
-        for file, digest in hashes.items()
-        if _affects_rows(file, comp, source, has_own=own is not None)
-    }
-    folder = home / f"rehearsal-{_fingerprint(row_hashes)}-seed{seed}"
+    hashes = row_hashes(comp, source, own)
+    folder = home / f"rehearsal-{fingerprint(hashes)}-seed{seed}"
+    if not folder.exists():
+        remove_unused(copies(home, seed)[_KEPT_COPIES - 1 :])
     served = folder / "bundles"
     if own is not None:
         _make_once(served, lambda part: own.make(part, seed=seed))
     else:
         _make_once(served, lambda part: rehearse(comp, source, part, seed=seed))
+    os.utime(folder)  # the copies are removed in the order of their last use
     # After a change in the trials, start with a Kaggle that had no submission today.
-    return _Folders(served, folder / f"code-{_fingerprint(hashes)}", folder / "data")
+    code = comp.folder.glob("*.*") if comp.folder else ()
+    state = fingerprint(hashes | file_hashes(comp.folder, code))
+    return _Folders(served, folder / f"code-{state}", folder / "data")
 
 
 def _accept_files(folders: _Folders, slug: str) -> _Folders:
@@ -129,33 +126,3 @@ def _make_once(folder: Path, make: Callable[[Path], object]) -> None:
     part.mkdir(parents=True)
     make(part)
     part.rename(folder)
-
-
-def _affects_rows(file: Path, comp: Competition, source: Path, *, has_own: bool) -> bool:
-    """Say whether the rows of a rehearsal may depend on a file."""
-    if file.parent != comp.folder or file.name == COMPETITION_FILE:
-        return True
-    return file.name not in _NO_SOURCE and (
-        has_own or (source == comp.folder and file.suffix != ".py")
-    )
-
-
-def _file_hashes(*folders: Path | None) -> dict[Path, bytes]:
-    """Return the hash of each file's relative path and content."""
-    found = {}
-    for folder in dict.fromkeys(f for f in folders if f is not None):
-        for file in sorted(p for p in folder.rglob("*") if "__pycache__" not in p.parts):
-            if not file.is_file():
-                continue
-            stat = file.stat()
-            if stat.st_size <= _HASHED_WHOLE:
-                content = file.read_bytes()
-            else:
-                content = f"{stat.st_size} {stat.st_mtime_ns}".encode()
-            name = f"{file.relative_to(folder)}\0".encode()
-            found[file] = hashlib.sha256(name + content).digest()
-    return found
-
-
-def _fingerprint(hashes: dict[Path, bytes]) -> str:
-    return hashlib.sha256(b"".join(hashes.values())).hexdigest()[:8]

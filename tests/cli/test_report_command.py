@@ -83,7 +83,8 @@ def test_without_a_vault_it_says_what_to_run(tmp_path):
     assert len(done.stderr.splitlines()) == 1
     done = fkp("report", "titanic", "--live", cwd=tmp_path)
     assert (
-        "runs/titanic/live has no vault" in done.stderr and "fkp sweep titanic --live" in done.stderr
+        "runs/titanic/live has no vault" in done.stderr
+        and "fkp sweep titanic --live" in done.stderr
     )
 
 
