@@ -25,6 +25,8 @@ class Command(TyperCommand):
             self.params.insert(1, _alias())
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if ctx.resilient_parsing and args and args[-1].startswith("-"):
+            args = args[:-1]  # its value is being completed: click would stop at it
         return super().parse_args(ctx, _slug_first(args) if self.takes_slug else args)
 
     def get_short_help_str(self, limit: int = 45) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -94,3 +95,24 @@ def test_an_error_code_in_the_body_counts():
     assert is_transient(failure(200, body=b'{"code": 503}')) and not is_transient(
         failure(200, body=b'{"code": 404}')
     )
+
+
+def test_long_waits_are_announced(caplog, monkeypatch):
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    asked = failure(429, {"Retry-After": "7"})
+    lost, busy = requests.ConnectionError(), failure(503)
+    assert retry_read(failing(asked, lost, lost, lost, busy)) == "answer"
+    waits = [r.getMessage() for r in caplog.records if r.name.startswith("fastkaggle_plus")]
+    assert waits[0] == "Kaggle: retrying in 7 s (429)"
+    assert re.fullmatch(r"Kaggle: retrying in \d s \(lost connection\)", waits[1])
+    assert re.fullmatch(r"Kaggle: retrying in \d s \(503\)", waits[-1])
+
+
+def test_a_failure_that_is_not_tried_again_announces_nothing(caplog, monkeypatch):
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    for limits, error in ((Limits(tries=1), failure(503)), (Limits(), failure(404))):
+        with pytest.raises(requests.HTTPError):
+            retry_read(failing(error), limits)
+    with pytest.raises(requests.HTTPError):
+        retry_read(failing(failure(429, {"Retry-After": "900"})), Limits(deadline_s=5))
+    assert not [r for r in caplog.records if r.name.startswith("fastkaggle_plus")]
