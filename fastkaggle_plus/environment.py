@@ -15,6 +15,7 @@ iskaggle: str = os.environ.get("KAGGLE_KERNEL_RUN_TYPE", "")
 
 _REHEARSAL = (
     "KAGGLE_API_ENVIRONMENT",
+    "KAGGLE_API_ENDPOINT",
     "http_proxy",
     "HTTP_PROXY",
     "no_proxy",
@@ -125,6 +126,7 @@ def rehearsing(
             os.environ.pop(k, None)
         os.environ.update(
             KAGGLE_API_ENVIRONMENT="LOCALHOST",
+            KAGGLE_API_ENDPOINT=url,  # kaggle 1.6 knows only this
             http_proxy=url,
             KAGGLE_USERNAME=user,
             KAGGLE_KEY=key,

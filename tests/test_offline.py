@@ -35,6 +35,14 @@ def test_any_other_address_is_refused(url):
         pass
 
 
+def test_a_rehearsal_points_old_clients_at_the_sandbox(monkeypatch):
+    """Kaggle 1.6 reads only this variable; without it, it calls the real Kaggle."""
+    monkeypatch.setenv("KAGGLE_API_ENDPOINT", "https://kaggle.example")
+    with rehearsing("http://127.0.0.1:1", user="u", key="k"):
+        assert os.environ["KAGGLE_API_ENDPOINT"] == "http://127.0.0.1:1"
+    assert os.environ["KAGGLE_API_ENDPOINT"] == "https://kaggle.example"
+
+
 def network_can_be_taken_away() -> bool:
     return (
         bool(shutil.which("unshare"))

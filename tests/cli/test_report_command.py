@@ -62,7 +62,10 @@ def test_trials_that_ran_since_are_shown_with_their_hypothesis(place):
 def test_a_sweep_alone_has_a_report_without_scores(tmp_path):
     make_toy(tmp_path / "bundles")
     trials = tmp_path / "bundles/toy/trials.py"
-    wrong = '    Trial("wrong", "forest.forest_model", {"n_estimators": 0}),\n)'
+    fit = "    def fit(table):\n        raise ValueError('broken')\n"
+    broken = f"def broken_model():\n{fit}    return fit\n"
+    (trials.parent / "broken.py").write_text(broken)
+    wrong = '    Trial("wrong", "broken_model"),\n)'
     trials.write_text(TRIALS.rstrip().removesuffix(")") + wrong)
     assert fkp(*SWEEP, "--holdout", 0.3, "--keep-going", cwd=tmp_path).returncode == 0
     assert fkp("report", "toy", cwd=tmp_path).returncode == 0

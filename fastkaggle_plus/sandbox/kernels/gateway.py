@@ -83,6 +83,7 @@ class Gateway:
         """Return the variables that point every Kaggle client at this server."""
         env = {
             "KAGGLE_API_ENVIRONMENT": "LOCALHOST",
+            "KAGGLE_API_ENDPOINT": self.url,  # kaggle 1.6 knows only this
             "KAGGLE_API_V1_TOKEN": str(lib / "api_token"),
             "KAGGLE_DATA_PROXY_URL": self.url,
             "KAGGLE_DATA_PROXY_TOKEN": self._proxy_token,
