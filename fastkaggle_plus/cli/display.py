@@ -97,7 +97,7 @@ def show_plan(plan: Plan, *, to_stderr: bool = False) -> None:
 def show_not_submitted(out: Console, file: Path, slug: str) -> None:
     """Say that the user did not confirm a submission, and how to send it later."""
     out.print(f"not submitted: {file}", soft_wrap=True)
-    out.print(step_line("later", f'fkp submit --live -c {slug} -f {file} -m "..."'), soft_wrap=True)
+    out.print(step_line("later", f'fkp submit {slug} --live -f {file} -m "..."'), soft_wrap=True)
 
 
 def _show_submitted(out: Console, what: str, *, sent: bool, standing: Standing) -> None:
