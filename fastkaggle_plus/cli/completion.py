@@ -1,4 +1,4 @@
-"""Complete competitions and trial names for the shell. A word that cannot be completed is fine."""
+"""Complete competitions and trial names for the shell. Unknown words complete to nothing."""
 
 import ast
 import contextlib

@@ -6,14 +6,14 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "setup": ("fkp setup titanic --live --dest data",),
     "run": ("fkp run titanic", "fkp run houses --data DIR --folds 10"),
     "sweep": (
-        "fkp sweep titanic --trials tree --trials forest --repeats 3",
+        "fkp sweep titanic --trials xgboost --trials catboost --repeats 3",
         "fkp sweep houses --max-trials 4 --stop-after 30",
     ),
     "board": ("fkp board titanic",),
-    "compare": ("fkp compare titanic forest tree",),
+    "compare": ("fkp compare titanic xgboost catboost",),
     "ensemble": (
-        "fkp ensemble titanic forest tree --method rank",
-        "fkp ensemble titanic --weights forest=0.7,tree=0.3",
+        "fkp ensemble titanic xgboost catboost --method rank",
+        "fkp ensemble titanic --weights xgboost=0.7,catboost=0.3",
     ),
     "report": ("fkp report titanic --open",),
     "submit": (
