@@ -1,6 +1,7 @@
 """The copies of a rehearsal in an output folder: which are the same, which can be removed."""
 
 import hashlib
+import re
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,9 +11,11 @@ from filelock import FileLock, Timeout
 
 from ..competition import COMPETITION_FILE, Competition, Images
 
+_HIDDEN = re.compile(r"\.(?!\.$)|__pycache__")
 _HASHED_WHOLE = 16 * 2**20  # larger files are compared by size and time, not by content
-# Files and folders of a competition's folder that its rehearsal.py does not read.
+# Files and folders of a competition's folder that its rehearsal.py does not read or import.
 _NO_SOURCE = set("trials.py data.py notebook.py README.md results.csv cleaning.csv runs".split())
+_READ = {"data.py", "cleaning.csv"}
 
 
 def copies(home: Path, seed: int | None = None) -> list[Path]:
@@ -40,7 +43,8 @@ def row_hashes(comp: Competition, source: Path, own: ModuleType | None) -> dict[
     folder = comp.folder or source
     if own is not None:
         rows_from = getattr(own, "DATA", "")  # other folder that rehearsal.py takes its rows from
-        files = [p for p in folder.rglob("*") if p.relative_to(folder).parts[0] not in _NO_SOURCE]
+        ignored = _NO_SOURCE - _used_by(Path(str(own.__file__)).read_text(encoding="utf-8"))
+        files = [p for p in folder.rglob("*") if p.relative_to(folder).parts[0] not in ignored]
         others = file_hashes(folder / rows_from) if rows_from else {}
         return file_hashes(folder, files) | others
     names = [comp.train, comp.test_name(source), comp.sample_submission]
@@ -59,7 +63,7 @@ def file_hashes(folder: Path | None, files: Iterable[Path] | None = None) -> dic
         return found
     for file in sorted(set(folder.rglob("*") if files is None else files)):
         inside = file.relative_to(folder)
-        if not file.is_file() or any(p.startswith((".", "__pycache__")) for p in inside.parts):
+        if not file.is_file() or any(map(_HIDDEN.match, inside.parts)):
             continue
         stat = file.stat()
         if stat.st_size <= _HASHED_WHOLE:
@@ -73,6 +77,12 @@ def file_hashes(folder: Path | None, files: Iterable[Path] | None = None) -> dic
 def fingerprint(hashes: dict[Path, bytes]) -> str:
     """Return a short name for the content of files."""
     return hashlib.sha256(b"".join(hashes.values())).hexdigest()[:8]
+
+
+def _used_by(code: str) -> set[str]:
+    """Return the files that a rehearsal.py imports, and those that `comp.read` reads."""
+    imported = re.findall(r"^\s*(?:from|import)\s+(\w+)", code, re.M)
+    return {f"{name}.py" for name in imported} | (_READ if ".read(" in code else set())
 
 
 def _is_locked(file: Path) -> bool:
