@@ -17,8 +17,15 @@ from fastkaggle_plus import Trial
 TRIALS = (
     Trial("forest", "forest.forest_model", {"n_estimators": 30}, "A floor."),
     Trial("ridge", "linear.ridge_model", hypothesis="A linear model."),
-    Trial("broken", "forest.forest_model", {"n_estimators": -1}, "A failing trial."),
+    Trial("broken", "broken_model", hypothesis="A failing trial."),
 )
+
+
+def broken_model():
+    def fit(table):
+        raise ValueError("broken")
+
+    return fit
 '''
 
 

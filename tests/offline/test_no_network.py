@@ -26,6 +26,7 @@ VALUES = {
 }
 # More arguments, to get further.
 MORE = {
+    "ensemble": ["--weights", "forest=1"],
     "submit": ["--file", "runs/toy/submission.csv"],
     "new": ["--dest", "made/{name}"],
     "libs": ["--dest", "made/libs"],
@@ -108,7 +109,7 @@ def test_no_verb_leaves_this_machine(place, line):
 
 def test_the_recorder_sees_what_a_live_verb_tries(place):
     """Otherwise the other tests prove nothing."""
-    process = place.start("-m", "fastkaggle_plus", "run", "toy", "--live")
+    process = place.start("-m", "fastkaggle_plus", "run", "toy", "--live", "--yes")
     wait(lambda: "api.kaggle.com" in place.attempts.read_text())
     process.terminate()
     process.communicate(timeout=20)
