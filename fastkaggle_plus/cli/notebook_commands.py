@@ -100,8 +100,8 @@ def push(
     code competition Kaggle runs the notebook again on hidden rows.
     """
     from ..workflow.push import push as push_and_submit
+    from ..workflow.run_progress import PushProgress
     from .display import show_json, show_push
-    from .progress_display import PushProgress
 
     try:
         with PushProgress(to_stderr=as_json) as progress:

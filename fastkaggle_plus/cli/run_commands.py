@@ -39,8 +39,8 @@ def run(
     competition accepts only notebooks: use fkp push.
     """
     from ..workflow.run import run as run_loop
+    from ..workflow.run_progress import RunProgress
     from .display import show_run
-    from .progress_display import RunProgress
 
     with resumable(), RunProgress(to_stderr=as_json) as progress:
         outcome = run_loop(

@@ -41,8 +41,8 @@ def sweep(
     Each trial runs in its own process.
     """
     from ..workflow.run import sweep as run_sweep
+    from ..workflow.run_progress import RunProgress
     from .display import show_sweep
-    from .progress_display import RunProgress
 
     with resumable(), RunProgress(to_stderr=as_json) as progress:
         outcome = run_sweep(

@@ -9,6 +9,7 @@ import numpy as np
 from ..data import Table
 from ..metrics import get_metric
 from ..predictions import Predictions
+from ..ui.records import Shown, joined
 
 Array = np.ndarray[Any, Any]
 
@@ -28,14 +29,17 @@ Fit = Callable[[Table], Fitted]
 Choose = Callable[[dict[str, Predictions]], tuple[str, dict[str, Any]]]
 
 
-@dataclass(frozen=True)
-class Model:
+@dataclass(frozen=True, repr=False)
+class Model(Shown):
     """A declared model. To write your own, give a name and a fit function."""
 
     name: str
     fit: Fit
     about: dict[str, Any] = field(default_factory=dict)  # its parameters
     choose: Choose | None = None  # with it the fitted model's `variants(table)` replaces `predict`
+
+    def _facts(self) -> dict[str, object]:
+        return {"name": self.name, "params": joined(self.about, most=20)}
 
 
 @dataclass

@@ -24,9 +24,11 @@ from ..sweeps.trial import Sweep, select_by_name
 from ..sweeps.vault import Vault
 from .callbacks import RunCallbacks
 from .outcome import RunOutcome, SweepOutcome
+from .run_progress import RunProgress, with_progress
 from .workspace import Workspace, open_workspace
 
 
+@with_progress(RunProgress)
 def run(
     slug: str,
     *,
@@ -37,7 +39,7 @@ def run(
     seed: int = 42,
     n_folds: int = 5,
     workers: int | None = None,
-    callbacks: RunCallbacks | None = None,
+    callbacks: RunCallbacks | None = None,  # default: show the progress
 ) -> RunOutcome:
     """Run the whole loop once: trials, ensemble, checked submission, score, report.
 
@@ -101,6 +103,7 @@ def run(
         )
 
 
+@with_progress(RunProgress)
 def sweep(
     slug: str,
     *,
@@ -114,7 +117,7 @@ def sweep(
     declared: str = "TRIALS",  # which tuple of trials.py to run
     trials: Sequence[str] | None = None,  # names of the trials to run; default: all
     repeats: int = 1,  # runs of each trial, each with another seed
-    callbacks: RunCallbacks | None = None,
+    callbacks: RunCallbacks | None = None,  # default: show the progress
     **limits: Any,  # workers, threads, max_trials, max_epochs, stop_after_s: see `run_local`
 ) -> SweepOutcome:
     """Measure a competition's trials and submit nothing.
