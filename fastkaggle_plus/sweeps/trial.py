@@ -11,7 +11,7 @@ from ..predictions import Predictions
 from ..ui.records import Row, Shown, joined
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True)
 class Trial(Shown):
     """One declared configuration.
 
