@@ -7,8 +7,10 @@ from itertools import zip_longest
 from typing import Any, Generic, TypeVar
 
 _MOST_CHARS, _MOST_ROWS = 240, 60  # of a cell, of a table
-_NUMBER = re.compile(r"[±+-]?\d[\d.,:]*( s)?|")
-_LINE = "border-bottom:1px solid rgba(128,128,128,.35)"  # visible on white and on black
+_NUMBER = re.compile(r"[±+-]? ?\d[\d.,:e-]*( s)?|")
+# the line is visible on white and on black
+_CELL = "vertical-align:top;padding:3px 10px;border-bottom:1px solid rgba(128,128,128,.35)"
+_ONE_LINE = ";white-space:nowrap"
 
 
 class Shown:
@@ -71,7 +73,7 @@ def html_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
     def line(tag: str, cells: Sequence[str]) -> str:
         made = (
-            f'<{tag} style="text-align:{side};vertical-align:top;padding:3px 10px;{_LINE}">'
+            f'<{tag} style="text-align:{side};{_CELL}{_ONE_LINE * (side == "right")}">'
             f"{escape(_shortened(cell))}</{tag}>"
             for cell, side in zip(cells, sides or ["left"] * len(cells), strict=True)
         )
