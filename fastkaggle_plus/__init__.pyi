@@ -46,6 +46,7 @@ from .sweeps import (
     run_local,
 )
 from .sweeps.vault import Vault
+from .ui import no_progress
 from .workflow.new_competition import new_comp
 from .workflow.rehearse import rehearsal
 from .workflow.run import run, sweep
@@ -95,6 +96,7 @@ __all__ = [
     "most_confused",
     "nb_meta",
     "new_comp",
+    "no_progress",
     "push_dataset",
     "push_notebook",
     "quota",

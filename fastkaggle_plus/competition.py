@@ -25,10 +25,17 @@ from pydantic import (
     model_validator,
 )
 
-from .config_errors import error_in_one_line, explain_error
 from .data import Data
-from .exceptions import ConfigError, DataError, FastkaggleError, UnknownName
+from .exceptions import (
+    ConfigError,
+    DataError,
+    FastkaggleError,
+    UnknownName,
+    error_in_one_line,
+    explain_error,
+)
 from .metrics import Metric, get_metric, own_metric
+from .ui.records import Records, Row, Shown, joined
 
 COMPETITION_FILE = "competition.toml"
 _OWN_METRIC_FILE = re.compile(r"(?!(data|trials|notebook|rehearsal)\.)\w+\.py")
@@ -91,7 +98,7 @@ class SandboxFacts(_Facts):
         return value
 
 
-class Competition(_Facts):
+class Competition(Shown, Row, _Facts):
     """The settings of a competition.toml, in a competition's folder or in a sandbox bundle."""
 
     slug: str
@@ -111,7 +118,7 @@ class Competition(_Facts):
     images: Images | None = None
     text: Text | None = None
     sandbox: SandboxFacts = SandboxFacts()
-    folder: Path | None = Field(None, repr=False)  # the folder of the competition.toml
+    folder: Path | None = None  # the folder of the competition.toml
 
     @model_validator(mode="after")
     def _fits_together(self) -> Competition:
@@ -132,6 +139,24 @@ class Competition(_Facts):
                 "split by a column that the test rows have too"
             )
         return self
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "slug": self.slug,
+            "title": self.title,
+            "kind": f"{self.kind}, {self.task}",
+            "metric": self.metric,
+            "target": joined(self.target),
+            "id": self.id,
+            "split": " ".join(filter(None, (self.split.kind, self.split.column))),
+            "code competition": "yes" if self.code_competition else "",
+            "folder": self.folder,
+        }
+
+    def as_row(self) -> dict[str, object]:
+        """Return slug, kind, task, metric and folder."""
+        names = ("slug", "kind", "task", "metric", "folder")
+        return {name: getattr(self, name) for name in names}
 
     @property
     def page(self) -> str:
@@ -323,9 +348,9 @@ def load_comp(
     raise UnknownName("competition", str(slug), known, f"Add one with `fkp new {slug}`.")
 
 
-def list_comps() -> list[Competition]:
+def list_comps() -> Records[Competition]:
     """Return every competition that `load_comp` finds; of one slug, the first folder wins."""
-    return [read_competition(file) for _, file in sorted(_found_in(_folders()).items())]
+    return Records(read_competition(file) for _, file in sorted(_found_in(_folders()).items()))
 
 
 @contextlib.contextmanager

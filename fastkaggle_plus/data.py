@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .exceptions import DataError, UnknownName
+from .ui.records import Shown, joined
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,8 +41,8 @@ class ImageFiles:
         return ImageFiles(self.files, self.rows[rows])
 
 
-@dataclass(frozen=True, eq=False)
-class Table:
+@dataclass(frozen=True, eq=False, repr=False)
+class Table(Shown):
     """Features of some rows, and their targets where they are known."""
 
     x: pd.DataFrame  # pandas categories for cat_names, floats (NaN: missing) for cont_names
@@ -56,6 +57,18 @@ class Table:
 
     def __len__(self) -> int:
         return len(self.x)
+
+    def _facts(self) -> dict[str, object]:
+        readable = [f for f in self.images or () if f]
+        return {
+            "rows": len(self),
+            "task": self.task,
+            "classes": joined(self.vocab),
+            "categories": f"{len(self.cat_names)}: {joined(self.cat_names)}",
+            "numbers": f"{len(self.cont_names)}: {joined(self.cont_names)}",
+            "texts": joined(list(self.texts)) if self.texts is not None else "",
+            "images": f"{len(readable)}, as in {readable[0]}" if readable else "",
+        }
 
     @property
     def n_outputs(self) -> int:
@@ -104,8 +117,8 @@ class Table:
 InFold = Callable[[Table, Table], tuple[Table, Table]]
 
 
-@dataclass(frozen=True, eq=False)
-class Data:
+@dataclass(frozen=True, eq=False, repr=False)
+class Data(Shown):
     """All rows of a competition.
 
     `in_fold(fit, rows) -> (fit, rows)` adds the features that need targets. It must use the targets
@@ -126,6 +139,17 @@ class Data:
     left_out: dict[str, str] = field(default_factory=dict)  # column -> why no model uses it
     in_fold: InFold | None = None
     metric: str | Metric = ""  # or its name; "": not declared
+
+    def _facts(self) -> dict[str, object]:
+        facts = self.train._facts()
+        return {
+            **facts,
+            "rows": f"{len(self.train)} train, {len(self.test)} test",
+            "targets": joined(list(self.sample)[1:]),
+            "metric": str(getattr(self.metric, "name", self.metric)),
+            "groups": self.group_name,
+            "left out": joined([f"{c} ({why})" for c, why in self.left_out.items()]),
+        }
 
     @property
     def targs(self) -> Array:

@@ -11,6 +11,7 @@ import numpy as np
 
 from .data import Array
 from .exceptions import DataError, UnknownName
+from .ui.records import Shown, joined
 
 _MOST_PARTS = 20  # a holdout of groups is a whole number of twentieths
 _MOST_LEVELS = 20  # up to this many different values are levels, like scores in quarters
@@ -18,8 +19,8 @@ _ROWS_PER_LEVEL = 3  # if each has so many rows on average
 KINDS = ("random", "stratified", "group", "stratified-group", "time")
 
 
-@dataclass(frozen=True, eq=False)
-class Folds:
+@dataclass(frozen=True, eq=False, repr=False)
+class Folds(Shown):
     """Which fold validates each training row."""
 
     assignment: Array  # (n_train,) integers from 0; -1: never validated, only trained on
@@ -34,6 +35,16 @@ class Folds:
 
     def __len__(self) -> int:
         return len(self.assignment)
+
+    def _facts(self) -> dict[str, object]:
+        sizes = np.bincount(self.assignment[self.assignment >= 0], minlength=self.n_folds)
+        never = int((self.assignment < 0).sum())
+        return {
+            "folds": f"{self.n_folds}, {self.kind}, seed {self.seed}",
+            "rows": len(self),
+            "rows of each fold": joined(sizes.tolist(), most=10),
+            "never validated": never or "",
+        }
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return np.array(self.assignment, dtype=dtype)

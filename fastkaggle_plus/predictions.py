@@ -14,13 +14,14 @@ import numpy as np
 from .data import Array
 from .exceptions import DataError, listed
 from .metrics import Metric, get_metric, pseudo_values, standard_error
+from .ui.records import Shown, joined
 
 _ARRAYS = ("ids", "targs", "oof", "folds", "test_ids", "test")
 _FACTS = ("name", "metric", "task", "vocab", "seconds_s", "about", "importances")
 
 
-@dataclass(frozen=True, eq=False)
-class Predictions:
+@dataclass(frozen=True, eq=False, repr=False)
+class Predictions(Shown):
     """Out-of-fold and test predictions of one model, or of an ensemble."""
 
     name: str
@@ -38,7 +39,7 @@ class Predictions:
     about: dict[str, Any] = field(default_factory=dict)
     importances: dict[str, float] = field(default_factory=dict)  # feature -> share, if known
     # of the competition's metric.py; `save` leaves it out: see `scored_by`
-    own_metric: Metric | None = field(default=None, repr=False)
+    own_metric: Metric | None = None
 
     def __post_init__(self) -> None:
         if not len(self.ids) == len(self.targs) == len(self.oof) == len(self.folds):
@@ -95,6 +96,19 @@ class Predictions:
 
     def _score(self, rows: Array) -> float:
         return self.scoring.score(self.targs[rows], self.oof[rows])
+
+    def _facts(self) -> dict[str, object]:
+        scores = [f"{s:.4f}" for s in self.fold_scores]
+        return {
+            "name": self.name,
+            "CV score": f"{self.metric} {self.oof_score:.4f} ± {self.oof_score_se:.4f}",
+            "folds": joined(scores, most=10),
+            "rows": f"{int(self.validated.sum())} validated of {len(self.ids)}, "
+            f"{len(self.test_ids)} test",
+            "classes": joined(self.vocab),
+            "weights": joined({k: round(w, 3) for k, w in self.about.get("weights", {}).items()}),
+            "seconds": f"{self.seconds_s:.1f}" if self.seconds_s else "",
+        }
 
     def __str__(self) -> str:
         score = f"{self.metric} {self.oof_score:.4f} ± {self.oof_score_se:.4f}"

@@ -12,26 +12,16 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from ..ui.displays import console
+from ..workflow.run_progress import last_line, step_line
+
 if TYPE_CHECKING:
     from ..predictions import Predictions
     from ..sweeps.repeats import Spread
     from ..workflow.outcome import PushOutcome, RunOutcome, Standing, SweepOutcome
     from ..workflow.submit import Plan
 
-_PIPED_WIDTH = 140
-
-
-def console(*, to_stderr: bool = False) -> Console:
-    """Return a console that prints text unchanged; wide and without colour when piped."""
-    # Data may contain [brackets] and :colons:, which rich would interpret.
-    plain: dict[str, Any] = dict(stderr=to_stderr, highlight=False, markup=False, emoji=False)
-    out = Console(soft_wrap=False, **plain)
-    return out if out.is_terminal else Console(width=_PIPED_WIDTH, no_color=True, **plain)
-
-
-def step_line(name: str, detail: str) -> str:
-    """Return one line: the name of a step in a column, then its result."""
-    return f"{name:<10}{detail}"
+_NOTHING = dict.fromkeys(("public", "private", "score"), "none")
 
 
 def show_run(outcome: RunOutcome, *, as_json: bool = False) -> None:
@@ -130,18 +120,7 @@ def show_board(
     failed: Mapping[str, str] | None = None,
 ) -> None:
     """Show trials, each compared with the best, with seconds and peak memory; failed ones last."""
-    cells = [
-        [
-            r.name,
-            f"{r.oof_score:.4f}",
-            f"± {r.oof_score_se:.4f}",
-            f"{r.seconds_s:.1f}",
-            _memory(r),
-            f"{r.to_best.gain:+.4f}" if r.to_best else "",
-            r.verdict,
-        ]
-        for r in rows
-    ]
+    cells = [list(r.as_row().values()) for r in rows]
     for name, error in (failed or {}).items():
         cells.append([name, "", "", "", "", "", f"failed: {last_line(error)}"])
     score = f"CV score ({metric})" if metric else "CV score"
@@ -192,26 +171,17 @@ def show_ensemble(preds: Predictions, *, out: Console | None = None) -> None:
 
 def show_submissions(rows: Sequence[Any]) -> None:
     """Show submissions with their status and scores."""
-    cells = [
-        [
-            r.ref,
-            r.date or "",
-            r.file_name,
-            r.status,
-            _score(r.public_score),
-            _score(r.private_score),
-            r.description,
-        ]
-        for r in rows
-    ]
-    header = ["ref", "date", "file", "status", "public", "private", "description"]
-    show_table(header, cells)
+    _show_records(rows, ["ref", "date", "file", "status", "public", "private", "description"])
 
 
 def show_leaderboard(rows: Sequence[Any]) -> None:
     """Show a leaderboard."""
-    cells = [[r.rank, r.team, r.score, r.date or ""] for r in rows]
-    show_table(["rank", "team", "score", "date"], cells)
+    _show_records(rows, ["rank", "team", "score", "date"])
+
+
+def _show_records(rows: Sequence[Any], header: list[str]) -> None:
+    cells = [[c or _NOTHING.get(h, c) for h, c in row.as_row().items()] for row in rows]
+    show_table(header, cells)
 
 
 def show_inferred(rows: Sequence[tuple[str, Any, str]]) -> None:
@@ -255,16 +225,6 @@ def show_table(
 def show_json(value: Any, *, one_line: bool = False) -> None:
     """Print one JSON value to stdout."""
     sys.stdout.write(json.dumps(value, indent=None if one_line else 2, default=str) + "\n")
-
-
-def last_line(error: str) -> str:
-    """Return the last line of a traceback: the error itself."""
-    return error.strip().splitlines()[-1] if error.strip() else ""
-
-
-def _memory(row: Any) -> str:
-    main, gpu = (f"{mb:.0f}" if mb is not None else "" for mb in (row.peak_mb, row.gpu_peak_mb))
-    return f"{main} + {gpu} GPU" if gpu else main
 
 
 def _show_end(out: Console, outcome: SweepOutcome | PushOutcome, as_json: bool) -> None:

@@ -106,8 +106,8 @@ def push(
     code competition Kaggle runs the notebook again on hidden rows.
     """
     from ..workflow.push import push as push_and_submit
+    from ..workflow.run_progress import PushProgress
     from .display import show_json, show_push
-    from .progress_display import PushProgress
 
     confirm = Confirm(live=live, yes=yes, dry_run=dry_run, as_json=as_json)
     try:

@@ -46,8 +46,8 @@ def run(
     competition accepts only notebooks: use fkp push. Live results are in runs/SLUG/live.
     """
     from ..workflow.run import run as run_loop
+    from ..workflow.run_progress import RunProgress
     from .display import show_run
-    from .progress_display import RunProgress
 
     confirm = Confirm(live=live, yes=yes, as_json=as_json) if live else None
     with resumable(), RunProgress(to_stderr=as_json) as progress:

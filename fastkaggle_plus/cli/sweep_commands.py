@@ -47,8 +47,8 @@ def sweep(
     Each trial runs in its own process. The exit status is 1 if a trial failed.
     """
     from ..workflow.run import sweep as run_sweep
+    from ..workflow.run_progress import RunProgress
     from .display import show_sweep
-    from .progress_display import RunProgress
 
     with resumable(), RunProgress(to_stderr=as_json) as progress:
         outcome = run_sweep(

@@ -7,13 +7,14 @@ import numpy as np
 from ..exceptions import DataError
 from ..metrics import pseudo_values, standard_error
 from ..predictions import Predictions
+from ..ui.records import Shown
 
 ALPHA = 0.05
 POWER = 0.8
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(Shown):
     """The difference between two trials, and whether chance alone explains it."""
 
     a: str
@@ -46,6 +47,18 @@ class Comparison:
         if self.gain == 0 or not np.isfinite(self.se):
             return float("inf")
         return float(((norm.ppf(1 - ALPHA / 2) + norm.ppf(POWER)) * self.se / abs(self.gain)) ** 2)
+
+    def _facts(self) -> dict[str, object]:
+        direction = "higher" if self.higher_is_better else "lower"
+        return {
+            "metric": f"{self.metric}, {direction} is better",
+            "first": f"{self.a} {self.a_score:.4f}",
+            "second": f"{self.b} {self.b_score:.4f}",
+            "difference": f"{self.gain:+.4f} ± {self.se:.4f}, positive if the first is better",
+            "p": f"{self.p_value:.2g} ({self.test})",
+            "verdict": self._verdict(),
+            "rows": f"{self.n_rows}; better {self.wins}, worse {self.losses}",
+        }
 
     def __str__(self) -> str:
         decimals = 3 if abs(self.gain) >= 0.001 or not self.gain else 5

@@ -18,6 +18,7 @@ from filelock import FileLock
 from .. import environment
 from .. import files as safe_files
 from ..exceptions import KaggleError
+from ..ui.records import Records, Row, shown_score
 from . import api, completeness, downloads, inputs, session
 from .api import KaggleApi
 from .services import about_competition, competition_page, slug_of
@@ -25,13 +26,18 @@ from .unzip import unzip
 
 
 @dataclass(frozen=True)
-class LeaderboardRow:
+class LeaderboardRow(Row):
     """One team's place on the public leaderboard, or on the private one after the end."""
 
     rank: int
     team: str
     score: float | None
     date: str  # ISO, UTC
+
+    def as_row(self) -> dict[str, object]:
+        """Return rank, team, score and date."""
+        score = shown_score(self.score, 5)
+        return {"rank": self.rank, "team": self.team, "score": score, "date": self.date}
 
 
 def setup_comp(
@@ -78,15 +84,15 @@ def leaderboard(
     *,
     client: KaggleApi | None = None,
     top: int | None = None,  # the first so many teams, None = all
-) -> list[LeaderboardRow]:
+) -> Records[LeaderboardRow]:
     """Return the leaderboard, best first, all pages of it."""
     about = about_competition(client or session.import_kaggle(), slug_of(competition))
     answers = about.pages("get_leaderboard", doing="read the leaderboard of")
     teams = (team for answer in answers for team in answer.submissions or [])
-    return [
+    return Records(
         LeaderboardRow(rank, t.team_name, api.to_float(t.score), api.to_iso(t.submission_date))
         for rank, t in enumerate(islice(teams, top), 1)
-    ]
+    )
 
 
 def list_files(slug: str, client: KaggleApi) -> dict[str, int]:

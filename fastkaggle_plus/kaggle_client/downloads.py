@@ -1,11 +1,12 @@
 """Download a file: resume after lost connections and kills, verify size and MD5."""
 
 import base64
+import contextlib
 import json
 import random
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -15,6 +16,7 @@ from requests.utils import parse_dict_header
 
 from .. import files
 from ..exceptions import DownloadCorrupt, KaggleUnavailable
+from ..ui import show_progress
 from . import api, http
 from .api import Subject
 
@@ -70,7 +72,8 @@ def fetch_verified(
     for tries_left in reversed(range(tries)):
         try:
             with api.storage_session(about.client) as storage, about.explained(doing):
-                md5 = fetch(find, part, storage, stalls=stalls, progress=progress)
+                with _shown(progress, doing, what) as update:
+                    md5 = fetch(find, part, storage, stalls=stalls, progress=update)
             return check(md5)
         except DownloadCorrupt as e:
             forget(part)
@@ -79,6 +82,18 @@ def fetch_verified(
                     f"{what} was damaged {tries} times. {e} Try another network, or {advice}."
                 ) from e
     raise ValueError(f"tries must be at least 1, got {tries}.")
+
+
+@contextlib.contextmanager
+def _shown(progress: Progress | None, doing: str, what: str) -> Iterator[Progress]:
+    """Yield the caller's function; without one, that of a progress bar."""
+    if progress is not None:
+        yield progress
+        return
+    with show_progress(f"{doing} {what}") as update:
+        yield lambda done, total: update(
+            done / total if total else 0.0, f"{done / 1e6:.1f} of {total / 1e6:.1f} MB"
+        )
 
 
 def fetch(

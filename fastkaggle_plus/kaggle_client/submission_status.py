@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Any
 
 from ..exceptions import KaggleUnavailable, RateLimited, SubmissionFailed
+from ..ui.records import Row, Shown, shown_score
 from . import api, errors, http
 from .api import Subject
 from .outbox import Entry, Journal
@@ -15,8 +16,8 @@ from .polling import poll_until
 N_SEARCHED = 200
 
 
-@dataclass(frozen=True)
-class Submission:
+@dataclass(frozen=True, repr=False)
+class Submission(Shown, Row):
     """One submission as Kaggle lists it."""
 
     ref: int
@@ -31,6 +32,23 @@ class Submission:
     error_description: str = ""
     size: int = 0  # bytes, if Kaggle lists them
     sent: bool = False  # by the call that returned this; False = found again, or listed
+
+    def as_row(self) -> dict[str, object]:
+        """Return number, date, file, status, scores and description."""
+        return {
+            "ref": self.ref,
+            "date": self.date,
+            "file": self.file_name,
+            "status": self.status,
+            "public": shown_score(self.public_score, 5),
+            "private": shown_score(self.private_score, 5),
+            "description": self.description,
+        }
+
+    def _facts(self) -> dict[str, object]:
+        sent = "by this call" if self.sent else "before"
+        error = {"error": self.error_description}
+        return {"competition": self.slug, **self.as_row(), **error, "sent": sent}
 
     @property
     def message(self) -> str:

@@ -20,6 +20,7 @@ from ..exceptions import (
     SubmissionError,
     UploadFailed,
 )
+from ..ui.records import Records
 from . import api, live_writes, outbox, session, uploads
 from .api import KaggleApi, Subject
 from .outbox import Entry, Journal, UnclearAnswer
@@ -123,10 +124,10 @@ def submissions(
     competition: str,  # its slug, or a Competition
     *,
     client: KaggleApi | None = None,
-) -> list[Submission]:
+) -> Records[Submission]:
     """Return your team's submissions, newest first, all pages of them."""
     client = client or session.import_kaggle()
-    return list(list_submissions(about_competition(client, slug_of(competition))))
+    return Records(list_submissions(about_competition(client, slug_of(competition))))
 
 
 def submit_once(

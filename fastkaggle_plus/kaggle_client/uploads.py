@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from tqdm.utils import CallbackIOWrapper
 
 from ..exceptions import UploadFailed
+from ..ui.progress_bar import Update, show_progress
 from . import api, errors, http
 from .api import Subject
 from .services import BLOBS
@@ -66,8 +68,10 @@ def _upload(
         if attempt:
             upload, has_bytes = start(), False
         try:
-            if _Upload(client, path, upload.url, is_begun=has_bytes).send():
-                return upload.token
+            with show_progress(f"upload {path.name}") as update:
+                sending = _Upload(client, path, upload.url, is_begun=has_bytes, update=update)
+                if sending.send():
+                    return upload.token
         except requests.RequestException as e:
             status = http.status_of(e)
             why = f"the connection failed ({type(e).__name__})"
@@ -87,8 +91,8 @@ def _upload(
 class _Upload:
     """The bytes of one file on their way into one upload session."""
 
-    def __init__(self, client: Any, path: Path, url: str, *, is_begun: bool):
-        self.client, self.path, self.url = client, path, url
+    def __init__(self, client: Any, path: Path, url: str, *, is_begun: bool, update: Update):
+        self.client, self.path, self.url, self.update = client, path, url, update
         self.size = path.stat().st_size
         self.n_stored = 0  # bytes the storage has
         self.is_known = not is_begun  # whether n_stored is up to date
@@ -113,7 +117,8 @@ class _Upload:
                 f.seek(self.n_stored)
                 span = f"bytes {self.n_stored}-{self.size - 1}/{self.size}"
                 headers = {"Content-Range": span} if self.n_stored else {}
-                answer = storage.put(self.url, data=f if self.size else b"", headers=headers)
+                body = CallbackIOWrapper(lambda _: self._show(f.tell()), f) if self.size else b""
+                answer = storage.put(self.url, data=body, headers=headers)
         if answer.status_code in (404, 410):
             return False
         if answer.status_code == 308:
@@ -121,6 +126,9 @@ class _Upload:
             raise requests.ConnectionError("the storage has only a part of the file")
         answer.raise_for_status()
         return True
+
+    def _show(self, n_sent: int) -> None:
+        self.update(n_sent / self.size, f"{n_sent / 1e6:.1f} of {self.size / 1e6:.1f} MB")
 
     def _ask(self, storage: requests.Session) -> bool | None:
         """Update n_stored; return True if the file is whole, False if the session is gone."""

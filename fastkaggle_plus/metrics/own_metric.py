@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..config_errors import error_in_one_line
-from ..exceptions import ConfigError, DataError
+from ..exceptions import ConfigError, DataError, error_in_one_line
 from .metric import TASKS, Metric
 
 

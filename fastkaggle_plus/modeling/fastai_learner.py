@@ -1,6 +1,7 @@
 """fastai's Learner without printed output or a validation set, and fastai imported quietly."""
 
 import warnings
+from collections.abc import Callable
 from importlib import import_module
 from itertools import count
 from typing import Any
@@ -8,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..exceptions import needs_extra
-from . import progress
+from . import epochs, progress
+from .model import Fitted
 
 
 def import_fastai(
@@ -44,6 +46,7 @@ def quiet_learner(
     loss: Any,
     *,
     n_epochs: int,  # of all fits together, for the progress reports
+    fitted: Callable[[], Fitted],  # returns the net as it is now, to validate it
     n_inputs: int | None = None,  # tensors of a batch that are inputs; None: all but the last
     **settings: Any,  # more arguments of Learner
 ) -> Any:
@@ -56,5 +59,19 @@ def quiet_learner(
     printing = (fastai.ProgressCallback, fastai.Recorder)
     learn.remove_cbs([cb for cb in learn.cbs if isinstance(cb, printing)])
     done = count(1)  # over all fits
-    learn.add_cb(fastai.Callback(after_epoch=lambda _: progress.report_epoch(next(done), n_epochs)))
+    losses: list[Any] = []
+
+    def after_epoch(_: Any) -> None:
+        epoch = next(done)
+        progress.report_epoch(epoch, n_epochs)
+        if epochs.are_shown():
+            net.eval()  # fastai sets it back to training
+            epochs.report(f"{epoch}/{n_epochs}", losses, fitted())
+        losses.clear()
+
+    def after_batch(callback: Any) -> None:
+        losses.append(callback.learn.loss.detach())
+
+    shown = {"after_batch": after_batch} if epochs.are_shown() else {}
+    learn.add_cb(fastai.Callback(after_epoch=after_epoch, **shown))
     return learn

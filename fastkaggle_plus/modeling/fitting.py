@@ -14,7 +14,7 @@ from ..exceptions import DataError
 from ..folds import Folds
 from ..metrics import Metric, get_metric
 from ..predictions import Predictions
-from . import progress
+from . import epochs, progress
 from .model import Array, Fitted, Model, as_columns, as_fitted
 
 _SUM_TOLERANCE = 1e-3  # of probabilities that must sum to one
@@ -42,7 +42,8 @@ def fit_folds(
         with progress.step(k, folds.n_folds, "fold"):
             fit, valid = data.fold(fit_rows, rows)
             _, test = data.fold(fit_rows, None)
-            fitted = _fit(model, fit, is_log)
+            with epochs.validated_on(valid, score, f"{k + 1}/{folds.n_folds}"):
+                fitted = _fit(model, fit, is_log)
             for variant, preds in _predict(model, fitted, valid, fit.n_outputs, is_log).items():
                 empty = np.full((len(data.train), fit.n_outputs), np.nan)
                 oofs.setdefault(variant, empty)[rows] = preds

@@ -10,6 +10,7 @@ from ..data import Table
 from ..exceptions import ConfigError
 from ..metrics import get_metric
 from ..predictions import Predictions
+from ..ui.records import Shown, joined
 
 Array = np.ndarray[Any, Any]
 
@@ -29,8 +30,8 @@ Fit = Callable[[Table], Fitted | Callable[[Table], Any]]
 Choose = Callable[[dict[str, Predictions]], tuple[str, dict[str, Any]]]
 
 
-@dataclass(frozen=True)
-class Model:
+@dataclass(frozen=True, repr=False)
+class Model(Shown):
     """A declared model. To write your own, give a name and a fit function.
 
     `fit(table)` returns a function predict(table), or an object with that method.
@@ -40,6 +41,9 @@ class Model:
     fit: Fit
     about: dict[str, Any] = field(default_factory=dict)  # its parameters
     choose: Choose | None = None  # with it the fitted model's `variants(table)` replaces `predict`
+
+    def _facts(self) -> dict[str, object]:
+        return {"name": self.name, "params": joined(self.about, most=20)}
 
 
 @dataclass

@@ -25,6 +25,11 @@ def send_to(callback: Callback) -> Iterator[None]:
         _CALLBACK.reset(token)
 
 
+def has_callback() -> bool:
+    """Say whether reports are received."""
+    return _CALLBACK.get() is not None
+
+
 def report(
     done: float,  # in any unit
     total: float,  # in the same unit

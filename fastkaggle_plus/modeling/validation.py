@@ -1,5 +1,6 @@
 """cross_validate: a model x folds -> Predictions. It checks that the folds belong to the data."""
 
+import contextlib
 from typing import Any
 
 from ..data import Data
@@ -7,6 +8,9 @@ from ..exceptions import DataError
 from ..folds import Folds, rows_fingerprint
 from ..metrics import Metric
 from ..predictions import Predictions
+from ..ui import open_display, show_progress
+from . import progress
+from .epochs import epoch_table
 from .fitting import OnFold, fit_folds
 from .group_leaks import check_groups, warn_of_groups
 from .model import Fit, Model
@@ -22,6 +26,7 @@ def cross_validate(
     name: str = "",  # default: the model's
     on_fold: OnFold | None = None,  # called with (fold, fold_score) after each fold
     look_for_groups: bool = True,  # warn once when the folds split groups of this data
+    verbose: bool = False,  # for nets: show losses and metric of each epoch
 ) -> Predictions:
     """Fit the model once per fold; return out-of-fold predictions and the mean test predictions.
 
@@ -29,7 +34,8 @@ def cross_validate(
     rows, see `from_estimator`.
 
     Features that need targets are computed inside each fold. For rmsle the model is fitted to
-    log(1 + target). Progress goes to the callback of `progress.send_to`. Warns (GroupsOverlap) when
+    log(1 + target). Progress is a bar, or goes to the callback of `progress.send_to`;
+    `no_progress` hides it. Warns (GroupsOverlap) when
     the split makes scores look too good, see `find_group_leak`. Raises DataError for folds of other
     rows, for grouped folds that split a group of this data, and for invalid predictions.
     """
@@ -49,4 +55,10 @@ def cross_validate(
     check_groups(folds, data)
     if look_for_groups:
         warn_of_groups(data, folds, metric=metric)
-    return fit_folds(model, data, folds, metric=metric, name=name, on_fold=on_fold)
+    with contextlib.ExitStack() as shown:
+        if verbose:
+            shown.enter_context(epoch_table(shown.enter_context(open_display()).row))
+        if not progress.has_callback():
+            update = shown.enter_context(show_progress(name or model.name))
+            shown.enter_context(progress.send_to(update))
+        return fit_folds(model, data, folds, metric=metric, name=name, on_fold=on_fold)

@@ -13,6 +13,7 @@ from typing import Any
 from ..competition import Competition, builtin_folder, load_comp
 from ..exceptions import ConfigError, NotebookError, UnknownName, needs_extra
 from ..kaggle_client.kernels.metadata import METADATA_FILE
+from ..ui.records import Shown
 from .default_metadata import kernel_metadata
 from .inline import Inliner
 from .setup_cells import CELLS
@@ -21,13 +22,17 @@ TEMPLATE = "notebook.py"
 _PARAMETERS = "parameters"  # papermill's tag
 
 
-@dataclass(frozen=True, eq=False)
-class Rendered:
+@dataclass(frozen=True, eq=False, repr=False)
+class Rendered(Shown):
     """A notebook, ready to be checked and pushed."""
 
     notebook: Any  # nbformat's NotebookNode
     metadata: dict[str, Any]  # the contents of kernel-metadata.json
     file: Path | None = None  # where it was written
+
+    def _facts(self) -> dict[str, object]:
+        cells = len(self.notebook.cells)
+        return {"notebook": self.metadata["id"], "cells": cells, "file": self.file}
 
     @property
     def text(self) -> str:

@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 from ..data import Array
 from ..environment import home
 from ..exceptions import DataError, UnreadableImage
+from ..ui import show_progress
 
 _KEPT_S = 30 * 24 * 3600  # without use
 _SPARE_BYTES = 64 << 20  # left free on the disk
@@ -154,8 +155,14 @@ def _fill(array: Array, files: Sequence[str], make: Make, blank: float) -> list[
             array[i] = blank
             return e.why
 
-    with ThreadPoolExecutor() as pool:  # decoding and resizing release the interpreter lock
-        return [(i, why) for i, why in enumerate(pool.map(fill_row, range(len(files)))) if why]
+    problems = []
+    # decoding and resizing release the interpreter lock
+    with show_progress("read") as update, ThreadPoolExecutor() as pool:
+        for i, why in enumerate(pool.map(fill_row, range(len(files)))):
+            update((i + 1) / len(files), f"file {i + 1}/{len(files)}")
+            if why:
+                problems.append((i, why))
+    return problems
 
 
 def _checksums_of(file: Path) -> list[int]:

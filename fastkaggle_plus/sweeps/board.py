@@ -6,11 +6,12 @@ from typing import Any
 
 from ..evidence import Comparison, compare
 from ..predictions import Predictions
+from ..ui.records import Records, Row
 from .trial import TrialResult
 
 
 @dataclass(frozen=True)
-class BoardRow:
+class BoardRow(Row):
     """One line of the board."""
 
     name: str
@@ -35,6 +36,19 @@ class BoardRow:
         word = "better" if self.to_best.gain > 0 else "worse"  # an ensemble may be better
         return f"{word} (p = {self.to_best.p_value:.2g})"
 
+    def as_row(self) -> dict[str, object]:
+        """Return the cells that people read."""
+        memory = [(self.peak_mb, ""), (self.gpu_peak_mb, " GPU")]
+        return {
+            "trial": self.name,
+            "CV score": f"{self.oof_score:.4f}",
+            "SE": f"± {self.oof_score_se:.4f}",
+            "seconds": f"{self.seconds_s:.1f}",
+            "peak MB": " + ".join(f"{mb:.0f}{of}" for mb, of in memory if mb is not None),
+            "to best": f"{self.to_best.gain:+.4f}" if self.to_best else "",
+            "verdict": self.verdict,
+        }
+
     def as_json(self) -> dict[str, Any]:
         """Return the row as plain data."""
         test = self.to_best
@@ -55,11 +69,11 @@ class BoardRow:
         }
 
 
-def board(results: Sequence[TrialResult | Predictions]) -> list[BoardRow]:
+def board(results: Sequence[TrialResult | Predictions]) -> Records[BoardRow]:
     """Return one row per finished trial, best first, each compared with the best one."""
     ranked = ranked_predictions(finished_predictions(results))
     reused = {r.predictions for r in results if isinstance(r, TrialResult) and r.reused}
-    return [
+    return Records(
         BoardRow(
             preds.name,
             preds.oof_score,
@@ -74,7 +88,7 @@ def board(results: Sequence[TrialResult | Predictions]) -> list[BoardRow]:
             version=preds.about.get("version"),
         )
         for preds in ranked
-    ]
+    )
 
 
 def finished_predictions(results: Sequence[TrialResult | Predictions]) -> list[Predictions]:

@@ -176,8 +176,8 @@ class SweepExecution:
         from ..modeling.group_leaks import find_group_leak, warn_of_groups
 
         metric = self.comp.scoring
-        if self.on_split is None:  # level 5 is the caller of run_local
-            warn_of_groups(self.data, self.folds, metric=metric, stacklevel=5)
+        if self.on_split is None:  # level 6 is the caller of run_local
+            warn_of_groups(self.data, self.folds, metric=metric, stacklevel=6)
         elif (leak := find_group_leak(self.data, self.folds, metric=metric)) is not None:
             self.on_split(str(leak))
 

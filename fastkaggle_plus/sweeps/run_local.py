@@ -9,8 +9,10 @@ from ..competition import Competition
 from ..data import Data
 from ..environment import has_gpu
 from ..exceptions import ConfigError
+from ..ui.records import Records
 from .budget import Budget
 from .execution import SweepExecution, run_trial
+from .sweep_bar import with_bar
 from .trial import Sweep, Trial, TrialResult
 from .vault import Vault
 from .worker_pool import run_jobs
@@ -24,6 +26,7 @@ _PRELOAD = (  # what every trial needs
 )
 
 
+@with_bar
 def run_local(
     sweep: Sweep,
     comp: Competition,
@@ -40,7 +43,7 @@ def run_local(
     max_epochs: int | None = None,  # budget: epochs of all trials on all folds
     stop_after_s: float | None = None,  # budget: seconds after which no trial starts
     on_split: Callable[[str], None] | None = None,  # called if groups are split; default: warn
-) -> list[TrialResult]:
+) -> Records[TrialResult]:
     """Run the trials that the vault does not have yet, and return one result per trial, in order.
 
     A trial that fails, or whose process dies, gives a result with a traceback. A trial that exceeds
@@ -49,6 +52,7 @@ def run_local(
 
     By default one trial per `threads` cores runs at a time, or one on a GPU. Every trial runs in a
     new process on `threads` threads: the same seed gives the same bytes for any number of workers.
+    Without on_progress a bar shows the progress; `no_progress` hides it.
     The step of on_progress reads like "fold 2/5, epoch 3/8". Raises ConfigError, DataError.
     """
     if threads < 1:
@@ -88,7 +92,7 @@ def run_local(
         with contextlib.closing(ended):
             for job, error in ended:
                 execution.finish(job.task, error)
-    return execution.results
+    return Records(execution.results)
 
 
 def _default_workers(execution: SweepExecution, threads: int) -> int:

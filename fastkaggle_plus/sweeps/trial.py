@@ -8,10 +8,11 @@ from typing import Any, TypeVar
 
 from ..exceptions import ConfigError, UnknownName
 from ..predictions import Predictions
+from ..ui.records import Row, Shown, joined
 
 
 @dataclass(frozen=True)
-class Trial:
+class Trial(Shown):
     """One declared configuration.
 
     `model` names a function that returns a model, alone or as "file.function": it is looked up in
@@ -46,6 +47,15 @@ class Trial:
                 f"Trial {self.name!r}: params must be plain data (numbers, strings, lists): {e}."
             ) from e
 
+    def _facts(self) -> dict[str, object]:
+        return {
+            "name": self.name,
+            "model": self.model,
+            "params": joined(self.params, most=20),
+            "hypothesis": self.hypothesis,
+            "in ensemble": "yes" if self.in_ensemble else "no",
+        }
+
     @property
     def models(self) -> tuple[str, ...]:
         """The trial's model and, for a bag, the model that it repeats."""
@@ -61,8 +71,8 @@ class Trial:
         return hashlib.sha256(facts.encode()).hexdigest()[:16]
 
 
-@dataclass(frozen=True, eq=False)
-class TrialResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class TrialResult(Shown, Row):
     """The outcome of one trial in one sweep."""
 
     trial: Trial
@@ -70,6 +80,22 @@ class TrialResult:
     error: str = ""  # traceback, or why it did not run
     reused: bool = False  # read from the vault instead of run again
     not_run: bool = False  # it exceeds the budget
+
+    def as_row(self) -> dict[str, object]:
+        """Return name, CV score, standard error, seconds, and a note."""
+        preds = self.predictions
+        error = self.error.strip().splitlines()[-1:] or [""]
+        note = error[0] if self.not_run else f"failed: {error[0]}"
+        return {
+            "trial": self.name,
+            "CV score": f"{preds.oof_score:.4f}" if preds else "",
+            "SE": f"± {preds.oof_score_se:.4f}" if preds else "",
+            "seconds": f"{preds.seconds_s:.1f}" if preds else "",
+            "note": ("from the vault" if self.reused else "") if preds else note,
+        }
+
+    def _facts(self) -> dict[str, object]:
+        return self.as_row()
 
     @property
     def name(self) -> str:
@@ -82,8 +108,8 @@ class TrialResult:
         return self.predictions is None and not self.not_run
 
 
-@dataclass(frozen=True)
-class Sweep:
+@dataclass(frozen=True, repr=False)
+class Sweep(Shown):
     """A set of trials on one competition, with one split."""
 
     slug: str
@@ -104,6 +130,11 @@ class Sweep:
                 f"Two trials are called {twice[0]!r}. Give each trial its own name: "
                 "tables and ensembles identify trials by name."
             )
+
+    def _facts(self) -> dict[str, object]:
+        split = f"{self.n_folds} folds" if self.holdout is None else f"{self.holdout:.0%} held out"
+        names = joined([t.name for t in self.trials], most=20)
+        return {"slug": self.slug, "trials": names, "split": f"{split}, seed {self.seed}"}
 
     def to_json(self) -> str:
         """Return the sweep as JSON."""

@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from ..environment import numeric_threads
+from ..ui import no_progress
 
 _END_TIMEOUT_S = 5.0  # for a process to end before it is killed
 
@@ -50,7 +51,7 @@ def work(
     def report(share: float, step: str) -> None:
         pipe.send(("progress", (share, step)))
 
-    with limited_threads(job.threads):
+    with limited_threads(job.threads), no_progress():
         pipe.send(("end", run(job.task, report, foreign_mb)))
 
 

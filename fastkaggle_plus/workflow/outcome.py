@@ -11,6 +11,7 @@ from ..predictions import Predictions
 from ..sweeps.board import BoardRow
 from ..sweeps.repeats import Spread
 from ..sweeps.trial import TrialResult
+from ..ui.records import Records, Shown, joined, shown_score
 
 if TYPE_CHECKING:
     from ..kaggle_client import KernelOutput, KernelStatus, KernelVersion, Submission
@@ -28,8 +29,8 @@ class Standing:
     entries: tuple[dict[str, Any], ...] = ()  # the sandbox's leaderboard: team and scores
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class SweepOutcome:
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class SweepOutcome(Shown):
     """The results of one sweep."""
 
     comp: Competition
@@ -38,6 +39,21 @@ class SweepOutcome:
     repeats: list[Spread] = field(default_factory=list)  # of trials that ran with several seeds
     left_out: dict[str, str] = field(default_factory=dict)  # column -> why no model used it
     seconds: dict[str, float] = field(default_factory=dict)  # by step
+
+    def __repr__(self) -> str:
+        return f"{super().__repr__()}\n\n{Records(self.rows)!r}"
+
+    def _repr_html_(self) -> str:
+        return super()._repr_html_() + Records(self.rows)._repr_html_()
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "competition": self.comp.slug,
+            "metric": self.comp.metric,
+            "failed": joined(list(self.failed)),
+            "not run": joined(list(self.not_run)),
+            "seconds": f"{sum(self.seconds.values()):.1f}",
+        }
 
     @property
     def failed(self) -> dict[str, str]:
@@ -63,7 +79,7 @@ class SweepOutcome:
         }
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class RunOutcome(SweepOutcome):
     """The results of one run: a sweep, its ensemble and the submission."""
 
@@ -74,6 +90,19 @@ class RunOutcome(SweepOutcome):
     sent: bool  # False: the same submission existed already, or it was not sent
     standing: Standing
     report: Path
+
+    def _facts(self) -> dict[str, object]:
+        combined, weights = self.ensemble, self.ensemble.about["weights"]
+        shares = joined({name: round(w, 2) for name, w in weights.items() if w})
+        return {
+            **super()._facts(),
+            "ensemble": f"CV score {combined.oof_score:.4f} ± {combined.oof_score_se:.4f}",
+            "weights": shares,
+            **_standing_facts(self.standing),
+            "submission": f"{self.submission}, number {self.ref}"
+            + ("" if self.sent else ", was sent before"),
+            "report": self.report,
+        }
 
     def as_json(self) -> dict[str, Any]:
         """Return the value of `fkp run --json`."""
@@ -98,8 +127,8 @@ class RunOutcome(SweepOutcome):
         }
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class PushOutcome:
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class PushOutcome(Shown):
     """The results of one push. Fields of steps that did not run are None."""
 
     comp: Competition
@@ -116,6 +145,17 @@ class PushOutcome:
     standing: Standing | None = None
     quick: bool = False  # a dry run, which is never submitted
     seconds: dict[str, float] = field(default_factory=dict)  # by step
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "notebook": f"{self.kernel.handle} version {self.kernel.version}",
+            "status": self.status and self.status.status.lower(),
+            "output": self.output and f"{len(self.output.files)} files in {self.output.path}",
+            "submission": self.submission and self.submission.ref,
+            **(_standing_facts(self.standing) if self.standing else {}),
+            "page": self.kernel.url,
+            "seconds": f"{sum(self.seconds.values()):.1f}",
+        }
 
     def as_json(self) -> dict[str, Any]:
         """Return the value of `fkp push --json`."""
@@ -141,6 +181,14 @@ class PushOutcome:
             "private_score": self.standing and self.standing.private_score,
             **_seconds_json(self.seconds),
         }
+
+
+def _standing_facts(standing: Standing) -> dict[str, object]:
+    rank, n = standing.public_rank, len(standing.entries)
+    return {
+        "public": shown_score(standing.public_score, 5) + (f", rank {rank} of {n}" if rank else ""),
+        "private": shown_score(standing.private_score, 5),
+    }
 
 
 def _seconds_json(seconds: dict[str, float]) -> dict[str, Any]:

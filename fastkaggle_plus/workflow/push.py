@@ -19,6 +19,7 @@ from ..secrets import env_values
 from ..sweeps.default_trials import trials_of
 from .callbacks import PushCallbacks
 from .outcome import PushOutcome
+from .run_progress import PushProgress, with_progress
 from .submit import Confirm, Plan, submit_file, submit_notebook
 from .workspace import Workspace, open_workspace
 
@@ -29,6 +30,7 @@ IN_KAGGLES_IMAGE = ("matplotlib", "numpy", "pandas", "pillow", "scikit-learn", "
 _RERUN_TIMEOUT_S = 10 * 3600.0
 
 
+@with_progress(PushProgress)
 def push(
     slug: str,
     *,
@@ -43,7 +45,7 @@ def push(
     again: bool = False,  # submit even what was submitted before, as after a failed re-run
     seed: int = 42,
     n_folds: int = 5,
-    callbacks: PushCallbacks | None = None,
+    callbacks: PushCallbacks | None = None,  # default: show the progress
     confirm: Confirm | None = None,  # shows the plan of each write; None: send it
     **kernel_facts: Any,  # title, gpu, internet, datasets, models: see notebooks.kernel_metadata
 ) -> PushOutcome:

@@ -24,10 +24,12 @@ from ..sweeps.trial import Sweep, select_by_name
 from ..sweeps.vault import Vault
 from .callbacks import RunCallbacks
 from .outcome import RunOutcome, Standing, SweepOutcome
+from .run_progress import RunProgress, with_progress
 from .submit import Confirm, submit_file
 from .workspace import Workspace, open_workspace
 
 
+@with_progress(RunProgress)
 def run(
     slug: str,
     *,
@@ -39,7 +41,7 @@ def run(
     n_folds: int = 5,
     workers: int | None = None,
     keep_going: bool = False,  # submit without the trials that failed, instead of nothing
-    callbacks: RunCallbacks | None = None,
+    callbacks: RunCallbacks | None = None,  # default: show the progress
     confirm: Confirm | None = None,  # shows the plan of the submission; None: send it
 ) -> RunOutcome:
     """Run the whole loop once: trials, ensemble, checked submission, score, report.
@@ -115,6 +117,7 @@ def run(
         )
 
 
+@with_progress(RunProgress)
 def sweep(
     slug: str,
     *,
@@ -128,7 +131,7 @@ def sweep(
     declared: str = "TRIALS",  # which tuple of trials.py to run
     trials: Sequence[str] | None = None,  # names of the trials to run; default: all
     repeats: int = 1,  # runs of each trial, each with another seed
-    callbacks: RunCallbacks | None = None,
+    callbacks: RunCallbacks | None = None,  # default: show the progress
     **limits: Any,  # workers, threads, max_trials, max_epochs, stop_after_s: see `run_local`
 ) -> SweepOutcome:
     """Measure a competition's trials and submit nothing.

@@ -47,11 +47,20 @@ def tabular_model(
             device = fastai.default_device()
             net = fastai.TabularModel(embeddings, len(inputs.mean), n_out, list(layers)).to(device)
             batches = Batches([*inputs(table), wanted], bs, device)
-            learn = quiet_learner(fastai, batches, net, loss, n_epochs=epochs, wd=wd)
+            predictor = _NetPredictor(net, inputs, classes, center, spread)
+            learn = quiet_learner(
+                fastai,
+                batches,
+                net,
+                loss,
+                n_epochs=epochs,
+                fitted=lambda: FittedFunction(predictor),
+                wd=wd,
+            )
             fit_net = learn.fit_one_cycle if one_cycle else learn.fit
             fit_net(epochs, lr)
         net.eval()
-        return FittedFunction(_NetPredictor(net, inputs, classes, center, spread), estimator=learn)
+        return FittedFunction(predictor, estimator=learn)
 
     about: dict[str, Any] = dict(
         layers=list(layers), epochs=epochs, lr=lr, bs=bs, wd=wd, one_cycle=one_cycle, seed=seed

@@ -107,13 +107,20 @@ def text_model(
             checkpointing=checkpointing,
             device=best_device(),
         )
+        fitted = partial(
+            FittedText,
+            encoder=encoder,
+            objective=objective,
+            bs=4 * max(1, bs // accum),
+            precision=precision,
+            rounding=rounding,
+        )
         with repeatable(seed, threads=None):
-            net, notes = train_net(make, tokens, objective, settings)
+            net, notes = train_net(make, tokens, objective, settings, fitted=fitted)
         notes["weights_from"] = weights.origin
         notes["tokens_mean"] = round(float(tokens.lengths.mean()), 1)
         notes["rows_cut"] = tokens.n_cut
-        bs_predict = 4 * max(1, bs // accum)
-        return FittedText(net, encoder, objective, bs_predict, precision, rounding, notes)
+        return fitted(net, notes=notes)
 
     about["arch"] = weights.arch
     choose = None if rounding == "off" else partial(_choose_rounding, rounding=rounding)
@@ -130,7 +137,7 @@ class FittedText:
     bs: int  # rows per batch
     precision: str
     rounding: str
-    notes: dict[str, Any]
+    notes: dict[str, Any] = field(default_factory=dict)
     importances: dict[str, float] = field(default_factory=dict)
 
     def predict(self, table: Table) -> Array:

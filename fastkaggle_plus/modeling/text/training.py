@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from .. import progress
+from .. import epochs, progress
 from ..hardware import autocast, cpu_has_bf16, train_with_retry
-from ..model import Array
+from ..model import Array, Fitted
 from .batches import in_order, on_device, shuffled
 from .embedding_trim import trimmed_embeddings
 from .encoding import Tokens
@@ -55,19 +55,27 @@ def train_net(
     tokens: Tokens,
     objective: Objective,
     settings: TextTrainingSettings,
+    *,
+    fitted: Callable[[Any], Fitted],  # net -> the model, to validate it after an epoch
 ) -> tuple[Any, dict[str, Any]]:
     """Return the trained network and notes on the training; see `train_with_retry`."""
 
     def train(settings: TextTrainingSettings) -> tuple[Any, dict[str, Any]]:
         net = make()
+        if epochs.are_shown():  # validation rows have tokens of their own
+            return _train(net.train(), tokens, objective, settings, fitted)
         with trimmed_embeddings(net, np.append(tokens.flat, tokens.pad)):
-            return _train(net.train(), tokens, objective, settings)
+            return _train(net.train(), tokens, objective, settings, fitted)
 
     return train_with_retry(train, settings, least_bs=1)
 
 
 def _train(
-    net: Any, tokens: Tokens, objective: Objective, settings: TextTrainingSettings
+    net: Any,
+    tokens: Tokens,
+    objective: Objective,
+    settings: TextTrainingSettings,
+    fitted: Callable[[Any], Fitted],
 ) -> tuple[Any, dict[str, Any]]:
     device = next(net.parameters()).device
     precision = resolved_precision(settings.precision, device)
@@ -85,7 +93,7 @@ def _train(
         optimizer, lambda step: _rate(step, n_steps, settings.warmup)
     )
     for epoch in range(settings.epochs):
-        batches = shuffled(tokens.lengths, batch_size, rng)
+        batches, losses = shuffled(tokens.lengths, batch_size, rng), []
         for first in range(0, len(batches), accum):  # one optimizer step
             part = batches[first : first + accum]
             n_rows = sum(map(len, part))
@@ -93,6 +101,7 @@ def _train(
                 with autocast(precision, device):
                     outputs = net(*inputs)
                 loss = objective.loss(outputs.float(), targs[torch.from_numpy(rows).to(device)])
+                losses.append(loss.detach())
                 scaler.scale(loss * (len(rows) / n_rows)).backward()
             scaler.unscale_(optimizer)
             norm = torch.nn.utils.get_total_norm([p.grad for p in trained if p.grad is not None])
@@ -105,6 +114,9 @@ def _train(
             optimizer.zero_grad()
             done = epoch + min(first + accum, len(batches)) / len(batches)
             progress.report(done, settings.epochs, f"epoch {epoch + 1}/{settings.epochs}")
+        if epochs.are_shown():
+            epochs.report(f"{epoch + 1}/{settings.epochs}", losses, fitted(net.eval()))
+            net.train()
     return net.eval(), {"precision": precision}
 
 

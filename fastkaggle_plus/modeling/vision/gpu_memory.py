@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from ...exceptions import DataError
+from ...ui.records import Shown
 from ..hardware import autocast, is_out_of_memory
 from ..hyperparameters import LEAST_BS, check_batches, check_whole
 from .archs import resolve_arch
@@ -14,8 +15,8 @@ from .image_size import as_size
 from .network import make_net
 
 
-@dataclass(frozen=True)
-class GpuFit:
+@dataclass(frozen=True, repr=False)
+class GpuFit(Shown):
     """The memory that a training step takes."""
 
     arch: str
@@ -24,6 +25,14 @@ class GpuFit:
     accum: int  # batches per step that fit
     peak_mb: int | None = None  # of GPU memory; None: not measured
     skipped: str = ""  # why it was not measured
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "arch": self.arch,
+            "image": f"{self.size[0]} x {self.size[1]} px",
+            "batch": f"{self.bs} in {self.accum} parts" if self.accum > 1 else self.bs,
+            "GPU memory": f"{self.peak_mb} MB" if self.peak_mb else self.skipped,
+        }
 
 
 def gpu_fit(

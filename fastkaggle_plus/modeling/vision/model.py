@@ -10,6 +10,7 @@ import numpy as np
 from ...data import Table
 from ...exceptions import ConfigError, DataError, UnknownName, UnreadableImage, needs_extra
 from ...reading.pixels import METHODS, resized
+from .. import progress
 from ..hyperparameters import PRECISIONS, check_batches, check_range, check_whole
 from ..model import Array, Model
 from ..seeding import repeatable
@@ -103,20 +104,21 @@ def vision_model(
             )
         targets = Targets(table, labels)
         examples = Examples(pixels, rows, targets.take(readable))
-        with repeatable(seed, threads=None):
-            net, notes = train_net(settings, examples, targets, augment)
-        return FittedNet(
-            net,
-            targets,
-            augment,
+
+        fitted = partial(
+            FittedNet,
+            targets=targets,
+            augment=augment,
             item=item_px,
             method=method,
             bs=max(1, 2 * bs // accum),
             precision=precision,
             n_views=0 if tta == "plain" else n_tta,
             seed=seed,
-            notes=notes,
         )
+        with repeatable(seed, threads=None):
+            net, notes = train_net(settings, examples, targets, augment, fitted=fitted)
+        return fitted(net, notes=notes)
 
     about = {
         "arch": found.full_name,
@@ -148,7 +150,7 @@ class FittedNet:
     precision: str
     n_views: int  # random views of each image
     seed: int
-    notes: dict[str, Any]
+    notes: dict[str, Any] = field(default_factory=dict)
     importances: dict[str, float] = field(default_factory=dict)
 
     def predict(self, table: Table) -> Array:
@@ -170,7 +172,10 @@ class FittedNet:
         if len(rows):
             with repeatable(self.seed + 1, threads=None):
                 output = forward(view=augment.plain)
-                outputs = [forward(view=augment.random) for _ in range(n_views)]
+                outputs = []
+                for i in range(n_views):
+                    progress.report(1, 1, f"view {i + 1}/{n_views}")
+                    outputs.append(forward(view=augment.random))
             self.notes.update(targets.scores_also(output, table, readable))
             plain, views = targets.decode(output), [targets.decode(o) for o in outputs]
         variants = {}

@@ -11,7 +11,7 @@ import torch
 from ..fastai_learner import import_fastai, quiet_learner
 from ..hardware import autocast, train_with_retry
 from ..hyperparameters import LEAST_BS
-from ..model import Array
+from ..model import Array, Fitted
 from .archs import Arch
 from .augment import Augment
 from .batches import Batches, Examples, on_device
@@ -38,18 +38,27 @@ class TrainingSettings:
 
 
 def train_net(
-    settings: TrainingSettings, examples: Examples, targets: Targets, augment: Augment
+    settings: TrainingSettings,
+    examples: Examples,
+    targets: Targets,
+    augment: Augment,
+    *,
+    fitted: Callable[[Any], Fitted],  # net -> the model, to validate it after an epoch
 ) -> tuple[Any, dict[str, Any]]:
     """Return the trained network, and notes on its training.
 
     When memory runs out it retries once with half the batch, accumulated, and notes that.
     """
-    train = partial(_train, examples=examples, targets=targets, augment=augment)
+    train = partial(_train, examples=examples, targets=targets, augment=augment, fitted=fitted)
     return train_with_retry(train, settings, least_bs=LEAST_BS)
 
 
 def _train(
-    settings: TrainingSettings, examples: Examples, targets: Targets, augment: Augment
+    settings: TrainingSettings,
+    examples: Examples,
+    targets: Targets,
+    augment: Augment,
+    fitted: Callable[[Any], Fitted],
 ) -> tuple[Any, dict[str, Any]]:
     fastai = import_fastai("vision")
     device = fastai.default_device()
@@ -67,6 +76,7 @@ def _train(
         targets.loss,
         n_epochs=settings.freeze_epochs + settings.epochs,
         n_inputs=1,
+        fitted=lambda: fitted(net),
         splitter=fastai.default_split,
         wd=settings.wd,
         opt_func=adam,

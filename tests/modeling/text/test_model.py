@@ -239,3 +239,13 @@ def test_special_tokens_must_be_a_list(bert):
 def test_a_folders_name_does_not_depend_on_how_its_path_is_written(bert, monkeypatch):
     monkeypatch.chdir(bert)
     assert {text_model(arch).name for arch in (bert, f"{bert}/", "../bert/", ".", "./")} == {"bert"}
+
+
+def test_verbose_shows_each_epoch(bert, capsys):
+    table = pairs(64, "binary")
+    folds = make_folds(table.targs, n_folds=2)
+    model = text_model(bert, epochs=1, **FAST)
+    cross_validate(model, data_of(table), folds, metric="accuracy", verbose=True)
+    lines = [line.split() for line in capsys.readouterr().err.splitlines()]
+    assert [line[:2] for line in lines if line[-1] == "s"] == [["1/2", "1/1"], ["2/2", "1/1"]]
+    assert ["fold", "epoch", "train", "loss", "valid", "loss", "accuracy", "time"] in lines

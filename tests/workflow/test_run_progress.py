@@ -5,8 +5,9 @@ import io
 import pytest
 from rich.console import Console
 
-from fastkaggle_plus.cli import progress_display
 from fastkaggle_plus.sweeps import Sweep, Trial, TrialResult
+from fastkaggle_plus.ui import displays
+from fastkaggle_plus.workflow.run_progress import RunProgress
 
 from ..making import make_predictions
 
@@ -20,13 +21,10 @@ TRIALS = (
 def show(monkeypatch, *, is_terminal):
     """Show two running trials, then how all three end; return the output after each step."""
     out = io.StringIO()
-
-    def console(**options):
-        plain = dict(markup=False, highlight=False)
-        return Console(file=out, force_terminal=is_terminal, width=140, **plain)
-
-    monkeypatch.setattr(progress_display, "console", console)
-    with progress_display.RunProgress() as progress:
+    plain = dict(markup=False, highlight=False)
+    shown_on = Console(file=out, force_terminal=is_terminal, width=140, **plain)
+    monkeypatch.setattr(displays, "console", lambda **_: shown_on)
+    with RunProgress() as progress:
         progress.on_sweep_start(Sweep("toy", TRIALS, holdout=0.2))
         shown = []
         for trial, share, detail in (
@@ -34,9 +32,10 @@ def show(monkeypatch, *, is_terminal):
             (TRIALS[1], 0.25, "fold 1/1, epoch 1/4"),
         ):
             progress.on_trial_start(trial)
-            progress.eta.started[trial.name] -= 60
+            progress.bar.eta.started[trial.name] -= 60
             progress.on_trial_progress(trial, share, detail)
-            progress.bar.refresh()
+            if is_terminal:
+                progress.display.progress.refresh()
             shown.append(out.getvalue())
         progress.on_trial_end(TrialResult(TRIALS[0], make_predictions("forest")))
         error = "Traceback\n  ...\nRuntimeError: the trial failed on purpose\n"
@@ -68,4 +67,4 @@ def test_piped_there_is_one_line_per_trial(monkeypatch):
     ("seconds", "shown"), [(0.4, "0:00"), (80, "1:20"), (3600, "1:00:00"), (7400, "2:03:20")]
 )
 def test_durations_are_shown_as_a_clock(seconds, shown):
-    assert progress_display.clock(seconds) == shown
+    assert displays.clock(seconds) == shown
