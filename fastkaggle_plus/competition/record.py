@@ -1,104 +1,29 @@
-"""Competition: what competition.toml says, where it is found, and how its data is read."""
+"""Competition: what competition.toml says, and how its data is read."""
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import importlib
 import importlib.util
 import re
 import sys
-import tomllib
-from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, model_validator
 
-from .data import Data
-from .exceptions import (
-    ConfigError,
-    DataError,
-    FastkaggleError,
-    UnknownName,
-    error_in_one_line,
-    explain_error,
-)
-from .metrics import Metric, get_metric, own_metric
-from .ui.records import Records, Row, Shown, joined
+from ..data import Data
+from ..exceptions import ConfigError, DataError, FastkaggleError, error_in_one_line
+from ..metrics import Metric, get_metric, own_metric
+from ..ui.records import Row, Shown, joined
+from .own_files import importable
+from .settings import Facts, Images, Names, SandboxFacts, Split, Text
 
 COMPETITION_FILE = "competition.toml"
 _OWN_METRIC_FILE = re.compile(r"(?!(data|trials|notebook|rehearsal)\.)\w+\.py")
 
 
-def _as_tuple(value: Any) -> Any:
-    """Turn one name, or a TOML list of names, into a tuple."""
-    if isinstance(value, str):
-        return (value,)
-    return tuple(value) if isinstance(value, list) else value
-
-
-Names = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_as_tuple)]
-
-
-class _Facts(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class Split(_Facts):
-    """How to split the rows for validation: the way the organisers split train and test."""
-
-    kind: Literal["random", "stratified", "group", "stratified-group", "time"] = "random"
-    column: str = ""  # the group or time column
-
-    @model_validator(mode="after")
-    def _has_column(self) -> Split:
-        if self.kind in ("group", "stratified-group", "time") and not self.column:
-            raise ValueError(f"kind = {self.kind!r} needs `column`, the group or time column")
-        return self
-
-
-class Images(_Facts):
-    """Where the images are, and how their files are named."""
-
-    train_folder: str = "train_images"
-    test_folder: str = "test_images"
-    name: str = "{id}"  # file name made from columns of train.csv, as in "{label}/{image_id}"
-
-
-class Text(_Facts):
-    """Which columns are read as text."""
-
-    columns: Names = ()  # (): the columns that look like text
-    context: str = ""  # column with the topic of the texts
-
-
-class SandboxFacts(_Facts):
-    """Settings that only the sandbox uses."""
-
-    rules_accepted: bool = True
-    max_daily_submissions: int | None = Field(default=None, ge=0)
-    deadline: str | None = None  # ISO 8601, UTC
-
-    @field_validator("deadline")
-    @classmethod
-    def _is_a_date(cls, value: str | None) -> str | None:
-        if value is not None:
-            datetime.fromisoformat(value)
-        return value
-
-
-class Competition(Shown, Row, _Facts):
+class Competition(Shown, Row, Facts):
     """The settings of a competition.toml, in a competition's folder or in a sandbox bundle."""
 
     slug: str
@@ -213,7 +138,7 @@ class Competition(Shown, Row, _Facts):
         assert spec and spec.loader  # a .py file always has both
         module = sys.modules[full] = importlib.util.module_from_spec(spec)
         try:
-            with _importable(file.parent):
+            with importable(file.parent):
                 spec.loader.exec_module(module)
         except BaseException as e:
             del sys.modules[full]
@@ -236,7 +161,7 @@ class Competition(Shown, Row, _Facts):
         data = self.read_files(path) if own is None else self._read_with(own, Path(path))
         if not cleaned:
             return data
-        from .reading.cleaning import cleaned_data
+        from ..reading.cleaning import cleaned_data
 
         return cleaned_data(data, path, self.folder, target=self.target[0])
 
@@ -268,9 +193,9 @@ class Competition(Shown, Row, _Facts):
 
     def read_files(self, path: str | Path) -> Data:
         """Read the data without data.py and cleaning.csv. Raises DataError."""
-        from .reading import read_tabular
-        from .reading.images import read_images
-        from .reading.text import read_text
+        from ..reading import read_tabular
+        from ..reading.images import read_images
+        from ..reading.text import read_text
 
         facts: dict[str, Any] = dict(
             id=self.id,
@@ -289,119 +214,3 @@ class Competition(Shown, Row, _Facts):
         if self.kind == "text":
             return read_text(path, **(self.text or Text()).model_dump(), **facts)
         return read_tabular(path, **facts)
-
-
-def read_competition(file: str | Path) -> Competition:
-    """Read a competition.toml; the folder's name is the slug.
-
-    Raises ConfigError that names the file, the key, its value and the allowed values.
-    """
-    file = Path(file).resolve()
-    try:
-        facts = tomllib.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as e:
-        raise ConfigError(
-            f"{file} does not exist. A competition is a folder with a {COMPETITION_FILE} in it; "
-            "`fkp new SLUG` writes one."
-        ) from e
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
-        raise ConfigError(f"{file} is not valid TOML: {e}") from e
-    if reserved := {"slug", "folder"} & facts.keys():
-        raise ConfigError(
-            f"{file}: {reserved.pop()!r} is not a key: the folder's name is the slug. Remove it."
-        )
-    try:
-        comp = Competition(**facts, slug=file.parent.name, folder=file.parent)
-    except ValidationError as e:
-        problems = [explain_error(p, file, Competition, _SECTIONS) for p in e.errors()]
-        raise ConfigError("\n".join(problems)) from e
-    if not (file.parent / "grade.py").exists():
-        _check_metric(comp, file)
-    return comp
-
-
-def load_comp(
-    slug: str | Path,  # the URL name, or the path of a competition's folder
-    *,
-    bundles: str | Path | None = None,  # folder of sandbox bundles, searched last
-) -> Competition:
-    """Find a competition in ./competitions, the current folder, the package, or `bundles`.
-
-    Raises UnknownName, ConfigError.
-    """
-    if bundles and not Path(bundles).is_dir():
-        raise ConfigError(
-            f"{bundles} is no folder. Give a folder of sandbox bundles: DIR/<slug>/ with "
-            f"{COMPETITION_FILE}, files/ and solution.csv."
-        )
-    is_path = isinstance(slug, Path) or Path(slug).name != slug
-    if is_path and str(slug) and (Path(slug) / COMPETITION_FILE).exists():
-        return read_competition(Path(slug) / COMPETITION_FILE)
-    folders = _folders()
-    if bundles:  # last, even if listed already: a competition's folder has its trials as well
-        bundles = Path(bundles)
-        folders = [*(f for f in folders if f.resolve() != bundles.resolve()), bundles]
-    for folder in folders:
-        if (folder / str(slug) / COMPETITION_FILE).exists():
-            return read_competition(folder / str(slug) / COMPETITION_FILE)
-    known = _found_in(folders)
-    raise UnknownName("competition", str(slug), known, f"Add one with `fkp new {slug}`.")
-
-
-def list_comps() -> Records[Competition]:
-    """Return every competition that `load_comp` finds; of one slug, the first folder wins."""
-    return Records(read_competition(file) for _, file in sorted(_found_in(_folders()).items()))
-
-
-@contextlib.contextmanager
-def _importable(folder: Path) -> Iterator[None]:
-    """Let the block import the files of a folder, and forget them afterwards.
-
-    Installed packages of the same name win. Bytecode is not written: it is checked by the second.
-    """
-    known, wrote_none = set(sys.modules), sys.dont_write_bytecode
-    sys.dont_write_bytecode = True
-    sys.path.append(str(folder))
-    importlib.invalidate_caches()
-    try:
-        yield
-    finally:
-        sys.path.remove(str(folder))
-        sys.dont_write_bytecode = wrote_none
-        for name in set(sys.modules) - known:
-            file = getattr(sys.modules[name], "__file__", None)
-            if file and folder in Path(file).parents and not name.startswith("competitions."):
-                del sys.modules[name]
-
-
-def known_slugs() -> list[str]:
-    """Return the slug of every competition that `load_comp` finds. No file is read."""
-    return sorted(_found_in(_folders()))
-
-
-def builtin_folder() -> Path:
-    """Return the folder of the built-in competitions: in the package, or next to a checkout's."""
-    package = Path(__file__).resolve().parent
-    inside = package / "competitions"
-    return inside if inside.is_dir() else package.parent / "competitions"
-
-
-def _folders() -> list[Path]:
-    return [Path.cwd() / "competitions", Path.cwd(), builtin_folder()]
-
-
-def _found_in(folders: list[Path]) -> dict[str, Path]:
-    """Return slug -> competition.toml of the competitions in these folders; the first wins."""
-    files = [f for folder in reversed(folders) for f in folder.glob(f"*/{COMPETITION_FILE}")]
-    return {f.parent.name: f for f in files if not f.parent.name.startswith("_")}
-
-
-def _check_metric(comp: Competition, file: Path) -> None:
-    try:
-        comp.scoring  # noqa: B018
-    except FastkaggleError as e:
-        own = comp.own_metric_file and str(e).startswith(str(file.parent / comp.own_metric_file))
-        raise ConfigError(str(e) if own else f"{file}: metric = {comp.metric!r}. {e}") from e
-
-
-_SECTIONS: dict[str, type[Any]] = dict(split=Split, images=Images, text=Text, sandbox=SandboxFacts)
