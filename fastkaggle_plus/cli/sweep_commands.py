@@ -105,7 +105,8 @@ def board(
     if older := with_older_features(vault, name):
         echo(
             f"older features: {', '.join(older)} ran before the features changed, and cannot be "
-            f"compared fairly with the others. Run again: fkp sweep {name}"
+            "compared fairly with the others. "
+            f"Run again: fkp sweep {name}{' --live' if live else ''}"
         )
     if spreads := repeat_spread(found):
         show_repeats(spreads)

@@ -23,12 +23,11 @@ def own_metric(module: ModuleType) -> Metric:
     if not isinstance(found.get("higher_is_better"), bool):
         raise ConfigError(
             f"{file}: expected higher_is_better = True or False, "
-            f"got {found.get('higher_is_better', 'no such line')}."
+            f"got {found.get('higher_is_better')!r}."
         )
     if found.get("wants") not in TASKS:
         raise ConfigError(
-            f'{file}: expected wants = "{" | ".join(TASKS)}", '
-            f"got {found.get('wants', 'no such line')!r}."
+            f'{file}: expected wants = "{" | ".join(TASKS)}", got {found.get("wants")!r}.'
         )
     k = found.get("k", 0)
     if found["wants"] == "ranking" and not (isinstance(k, int) and k > 0):

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..exceptions import DataError
 from .metric import Array, Metric, mean_metric
+from .value_metrics import squared_errors
 
 
 def log_losses(truth: Array, answers: Array) -> Array:
@@ -98,11 +99,6 @@ def average_precision(truth: Array, answers: Array) -> float:
     return float(average_precision_score(truth, answers)) if (truth == 1).any() else 0.0
 
 
-def squared_errors(truth: Array, answers: Array) -> Array:
-    """Return (y - p)^2 of each row, where y is 1 for the positive class: Brier's score."""
-    return np.asarray((np.asarray(truth, dtype=float) - answers) ** 2)
-
-
 def gini(truth: Array, answers: Array) -> float:
     """Return the normalized Gini coefficient of two classes: 2 auc - 1."""
     return 2 * auc(truth, answers) - 1
@@ -112,6 +108,7 @@ _BINARY, _MULTI = ("binary",), ("multiclass",)
 PROBABILITY_METRICS = (
     mean_metric("log_loss", False, "probability", log_losses),
     Metric("balanced_log_loss", False, "probability", balanced_log_loss),
+    # (y - p)^2, where y is 1 for the positive class and p its probability
     mean_metric("brier", False, "probability", squared_errors, tasks=_BINARY),
     Metric("auc", True, "probability", auc, takes_any_scale=True, tasks=_BINARY),
     Metric("auc_ovr", True, "probability", auc_ovr, takes_any_scale=True, tasks=_MULTI),

@@ -67,6 +67,6 @@ def _parts_of(paths: list[Path]) -> set[Path]:
     parts: set[Path] = set()
     for folder in sorted(deeper, key=lambda f: len(f.parts)):
         is_top = folder.parent == Path() or folder.parent in parts
-        if is_top and (_TRAIN.fullmatch(folder.name)):
+        if is_top and _TRAIN.fullmatch(folder.name):
             parts.add(folder)
     return parts

@@ -108,13 +108,13 @@ def test_folder_in(folder: Path) -> str:
 def _no_train(folder: Path, there: list[str], kind: str) -> str:
     """Explain why there are no training rows, and what to do."""
     images = images_below(folder)
-    problem = f"{folder} holds no train file: its tables are {listed(there)}."
+    problem = f"{folder} has no train file: its tables are {listed(there)}."
     if kind != "images" and images and not there:
         return f"{problem} It has {len(images)} images: add --kind images."
     if kind == "images" and not there:
         places = sorted({f.parent.relative_to(folder).as_posix() for f in images})
         return (
-            f"{folder} holds no train file, and no class folders. Expected a csv with the labels, "
+            f"{folder} has no train file, and no class folders. Expected a csv with the labels, "
             f"or at least two folders of images that are named by their class, as in "
             f"{folder}/cat/1.jpg; got {len(images)} images in: {listed(places, 5)}."
         )

@@ -46,7 +46,7 @@ def read_rows(
         names = sorted(p.name for p in file.parent.glob("*"))
         there = listed(names) if file.parent.is_dir() else "no such folder"
         raise DataError(
-            f"{file} is not there (its folder holds: {there}). Name the file in competition.toml."
+            f"{file} does not exist (its folder has: {there}). Name the file in competition.toml."
         )
     try:
         df = parse_rows(file, low_memory=False, dtype=dict.fromkeys((*as_written, *as_text), str))

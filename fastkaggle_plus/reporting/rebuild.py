@@ -28,7 +28,7 @@ def rebuild_report(
     folder = Path(folder)
     vault = find_vault(folder, slug, live=is_live)
     runs = vault.runs(slug)
-    where = next((r.facts for r in runs if r.status == "done"), {})
+    where = next((r.facts for r in runs if "competition" in r.facts), {})
     comp = load_comp(where.get("competition") or slug)
     vault.scoring = comp.scoring
     members, failed = vault.latest(slug)
@@ -40,7 +40,7 @@ def rebuild_report(
     path = where.get("data", "")
     data = comp.read(path) if path and Path(path).is_dir() else None
     trials = _trials(comp, runs)
-    order = [t.name for t in trials]
+    order = [*(t.name for t in trials), *(m.name for m in members)]
     members.sort(key=lambda preds: order.index(preds.name))  # of equal scores the first is best
     file = folder / "report.json"
     kept: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.exists() else {}

@@ -114,7 +114,7 @@ def _check_texts(bundle: Bundle) -> None:
         try:
             text = file.read_text(encoding="utf-8")
             if file.suffix == ".json" and not isinstance(json.loads(text)["rewards"], list):
-                raise TypeError("rewards is no list")
+                raise TypeError("rewards is not a list")
         except (ValueError, KeyError, TypeError) as e:
             expected = "a replay: a JSON object with a list of rewards"
             wanted = expected if file.suffix == ".json" else "text in UTF-8"

@@ -1,11 +1,11 @@
 """The discussion endpoints: forums, topics and messages. Only a bundle can add to them."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from .bundles import Bundle
+from .leaderboard_file import number_of
 from .rpc import Fields, Row, Service, modified, need, page
 
 _FORUMS = ("General", "Getting Started", "Product Feedback", "Questions & Answers")
@@ -119,10 +119,9 @@ class DiscussionService(Service):
 
     def _topics(self, bundle: Bundle) -> list[Topic]:
         title = f"Welcome to {bundle.comp.title or bundle.slug}"
-        id = int.from_bytes(hashlib.sha256(bundle.slug.encode()).digest()[:4], "big") >> 1
         date = modified(bundle.folder / "competition.toml")
         written = [_read_topic(bundle.slug, file) for file in bundle.topics]
-        return [Topic(id, bundle.slug, title, _WELCOME, date), *written]
+        return [Topic(number_of(bundle.slug), bundle.slug, title, _WELCOME, date), *written]
 
 
 def need_bundle(bundles: dict[str, Bundle], slug: str) -> Bundle:

@@ -1,4 +1,4 @@
-"""The names of licences that Kaggle documents for datasets and models."""
+"""The names of licenses that Kaggle documents for datasets and models."""
 
 _KNOWN = """
 CC0-1.0, CC-BY-3.0, CC-BY-3.0-IGO, CC-BY-4.0, CC-BY-SA-3.0, CC-BY-SA-4.0, CC-BY-NC-4.0,
@@ -21,7 +21,7 @@ _NAMES = {" ".join(name.split()).lower() for name in _KNOWN.split(",")}
 
 
 def license_errors(name: str) -> list[str]:
-    """Return an error unless the name is empty or the one of a known licence."""
+    """Return an error unless the name is empty or the one of a known license."""
     if not name or name.lower() in _NAMES:
         return []
     return [f"The license {name!r} is unknown. Use a name such as CC0-1.0, Apache 2.0 or MIT."]

@@ -83,7 +83,7 @@ class ModelService(VersionedService):
         owner, slug, title = fields.text("ownerSlug"), fields.text("slug"), fields.text("title")
         self.need_own(owner)
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,49}", slug):
-            allowed = "letters, digits, hyphens, points and underscores only, 50 at most"
+            allowed = "letters, digits, hyphens, dots and underscores only, 50 at most"
             raise Rejected(f"The model slug {slug!r} may hold {allowed}.")
         if not title or "INSERT_" in title:
             raise Rejected("The model needs a title.")
@@ -108,7 +108,7 @@ class ModelService(VersionedService):
         model, body = self.find(fields), fields.inner("body")
         slug, framework = body.text("instanceSlug"), _framework(body)
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", slug):
-            allowed = "letters, digits, hyphens, points and underscores only"
+            allowed = "letters, digits, hyphens, dots and underscores only"
             raise Rejected(f"The variation {slug!r} may hold {allowed}.")
         if errors := license_errors(body.text("licenseName")):
             raise Rejected(errors[0])

@@ -111,7 +111,7 @@ def _own_mb() -> float:
 
 
 def _may_fork() -> bool:
-    """Return whether a fork is safe: not with several threads, and not on macOS or Windows."""
+    """Say whether a fork is safe: not with several threads, and not on macOS or Windows."""
     if "fork" not in multiprocessing.get_all_start_methods() or sys.platform == "darwin":
         return False
     try:

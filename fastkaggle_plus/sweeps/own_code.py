@@ -72,7 +72,7 @@ def _used_by(folder: Path, file: Path) -> list[Path]:
 
 
 def _is_dynamic(tree: ast.Module) -> bool:
-    """Return whether code may use files that its import statements do not name."""
+    """Say whether code may use files that its import statements do not name."""
     return any(
         (isinstance(node, ast.Name) and node.id in _DYNAMIC_CALLS)
         or (isinstance(node, ast.Attribute) and node.attr in _DYNAMIC_METHODS)

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..exceptions import DataError, UnknownName
 from ..predictions import Predictions
-from .vault import StoredRun, Vault
+from .vault import StoredRun, Vault, is_same_split
 
 BEFORE = "before"
 _WORDS = {"data": "features", "code": "code", "trial": "parameters", "environment": "packages"}
@@ -44,7 +44,7 @@ def all_versions(vault: Vault, slug: str) -> tuple[list[Predictions], list[Store
         if run.status != "done":
             continue
         preds = vault.load(run)
-        if found and not _is_same_split(found[0], preds):
+        if found and not is_same_split(found[0], preds):
             others.append(run)
             continue
         name = run.trial if run is current else f"{run.trial}@{run.version}"
@@ -92,7 +92,7 @@ def _pick(vault: Vault, runs: Sequence[StoredRun], name: str) -> StoredRun:
     if own[0].status != "done":
         return earlier[0]
     now = vault.load(own[0])
-    same = (run for run in earlier if _is_same_split(now, vault.load(run)))
+    same = (run for run in earlier if is_same_split(now, vault.load(run)))
     return next(same, earlier[0])
 
 
@@ -100,10 +100,6 @@ def _changes(run: StoredRun, current: StoredRun) -> list[str]:
     """Return what changed between two versions; empty if the older one does not say."""
     before, now = (r.facts.get("parts", {}) for r in (run, current))
     return [word for part, word in _WORDS.items() if before and before[part] != now.get(part)]
-
-
-def _is_same_split(a: Predictions, b: Predictions) -> bool:
-    return np.array_equal(a.ids, b.ids) and np.array_equal(a.folds, b.folds)
 
 
 def _check_same_split(a: Predictions, b: Predictions) -> None:

@@ -181,8 +181,7 @@ class Vault:
                 continue
             preds = replace(self.load(run), name=run.trial)
             newest = newest or preds
-            is_same_split = np.array_equal(preds.folds, newest.folds)
-            if is_same_split and np.array_equal(preds.ids, newest.ids):
+            if is_same_split(preds, newest):
                 found[run.trial] = preds
         return list(found.values()), failed
 
@@ -208,6 +207,11 @@ class Vault:
             row = {**asdict(run), "facts": as_json(run.facts)}
             db["runs"].upsert(row, pk="key")  # type: ignore[union-attr]
         return run
+
+
+def is_same_split(a: Predictions, b: Predictions) -> bool:
+    """Say whether two runs have the same rows and folds."""
+    return np.array_equal(a.ids, b.ids) and np.array_equal(a.folds, b.folds)
 
 
 def _now() -> str:

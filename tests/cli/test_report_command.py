@@ -3,8 +3,11 @@
 import re
 import shutil
 import sys
+from dataclasses import replace
 
 import pytest
+
+from fastkaggle_plus import Vault
 
 from ..workflow.toy import TRIALS, fkp, fkp_process, make_toy, run_json, submissions
 
@@ -46,6 +49,14 @@ def test_the_report_again_is_the_same(place):
     done = fkp("report", "toy", cwd=place)
     assert done.returncode == 0 and done.stdout.strip() == "runs/toy/report.html"
     assert file.read_text("utf-8") == first and submissions(place) == 1
+
+
+def test_predictions_that_were_stored_without_a_sweep_are_shown(place):
+    vault = Vault(place / "runs/toy/vault")
+    vault.put("a" * 16, "toy", replace(vault.latest("toy")[0][0], name="from elsewhere"))
+    done = fkp("report", "toy", cwd=place)
+    assert done.returncode == 0, done.stderr
+    assert "from elsewhere" in names(place / "runs/toy/report.html")
 
 
 def test_trials_that_ran_since_are_shown_with_their_hypothesis(place):

@@ -563,7 +563,7 @@ def test_missing_files_and_columns_say_what_there_is(tmp_path):
     write(tmp_path, {"a": NUMBER})
     with pytest.raises(
         DataError,
-        match=r"trian\.csv is not there \(its folder holds: sample_submission\.csv, test\.csv",
+        match=r"trian\.csv does not exist \(its folder has: sample_submission\.csv, test\.csv",
     ):
         read(tmp_path, train="trian.csv")
     with pytest.raises(

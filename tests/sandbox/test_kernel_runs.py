@@ -1,5 +1,6 @@
 """Kernels are run for real: their folders, limits and isolation, and what they leave behind."""
 
+import contextlib
 import json
 import os
 import pwd
@@ -14,8 +15,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from fastkaggle_plus.sandbox.kernels.isolation import supported_isolation
+from fastkaggle_plus.sandbox.kernels.isolation import Control, supported_isolation
 from fastkaggle_plus.sandbox.kernels.job import KernelJob
+from fastkaggle_plus.sandbox.kernels.run_inputs import RunInputs
 from fastkaggle_plus.sandbox.kernels.runs import GUARDED, KernelRuns
 
 from .conftest import Caller
@@ -480,3 +482,12 @@ def test_a_killed_server_leaves_no_kernel_running(bundles, tmp_path, how):
     finally:
         second.terminate()
         second.wait(timeout=20)
+
+
+def test_inputs_that_could_not_be_mounted_are_not_taken_for_attached(tmp_path):
+    inputs, (ours, theirs) = RunInputs(tmp_path / "run", has_own_files=True), socket.socketpair()
+    theirs.close()  # the kernel has ended
+    with contextlib.closing(Control(ours)) as inputs.control:
+        for _ in range(2):
+            with pytest.raises(OSError):
+                inputs.attach("datasets/ada/rates", [tmp_path])

@@ -280,7 +280,7 @@ def test_an_existing_folder_is_not_changed(tmp_path):
 def test_data_without_enough_information_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="is not a folder"):
         new_comp("c", dest=tmp_path / "c", data=tmp_path / "nowhere")
-    with pytest.raises(ConfigError, match=r"holds no train file: its tables are test\.csv"):
+    with pytest.raises(ConfigError, match=r"has no train file: its tables are test\.csv"):
         new_comp("c", dest=tmp_path / "c", data=files(tmp_path / "1", None, rows()))
     with pytest.raises(
         ConfigError, match=r"columns of the train file are row, a\. Name it with --target"

@@ -96,7 +96,7 @@ class Wheel:
         return [Requirement(r) for r in self.metadata.get_all("Requires-Dist") or []]
 
     def fits(self, target: Target) -> bool:
-        """Return whether `target` can install it."""
+        """Say whether `target` can install it."""
         try:
             wanted = SpecifierSet(self.metadata.get("Requires-Python") or "")
         except InvalidSpecifier:

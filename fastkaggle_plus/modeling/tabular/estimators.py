@@ -19,7 +19,7 @@ Encode = Callable[[Table], Any]  # table -> what the estimator takes
 
 
 def is_estimator(model: Any) -> bool:
-    """Return whether an object or a class has the methods of a scikit-learn estimator."""
+    """Say whether an object or a class has the methods of a scikit-learn estimator."""
     return all(callable(getattr(model, method, None)) for method in ("fit", "predict"))
 
 
@@ -141,7 +141,7 @@ def _check_values(estimator: Any) -> None:
     try:
         estimator._validate_params()
     except ValueError as e:
-        raise ConfigError(f"{e}") from e
+        raise ConfigError(str(e)) from e
 
 
 def _check_task(estimator: Any, task: str) -> None:

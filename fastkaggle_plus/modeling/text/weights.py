@@ -131,7 +131,7 @@ def missing_parts(folder: Path) -> list[str]:
 
 
 def is_folder(arch: str) -> bool:
-    """Return whether a model's name is the path of a folder, and not a name on the hub."""
+    """Say whether a model's name is the path of a folder, and not a name on the hub."""
     return arch.startswith((".", "/", "~")) or Path(arch).is_dir() or arch.count("/") > 1
 
 

@@ -67,7 +67,7 @@ class Gateway:
         self._job, self._inputs, self._api, self._report = job, inputs, api, report
         self._reason = _ON if job.internet else _OFF
         self._proxy_token, self._secrets_token = secrets.token_hex(16), secrets.token_hex(16)
-        # In a network of its own the kernel has all ports; otherwise take a free one.
+        # In its own network the kernel can use all ports; otherwise take a free one.
         self._listener = None if has_own_network else socket.create_server(("127.0.0.1", 0))
         port = self._listener.getsockname()[1] if self._listener else GATEWAY_PORT
         self.url = f"http://127.0.0.1:{port}"

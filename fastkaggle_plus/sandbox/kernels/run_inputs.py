@@ -20,6 +20,7 @@ class RunInputs:
 
     def prepare(self, inputs: Mapping[str, Sequence[Path]]) -> dict[str, str]:
         """Return the folder to mount at each path; without mounts, copy the files."""
+        self._folders = {path: list(folders) for path, folders in inputs.items()}
         found = {path: self._source(path, folders) for path, folders in inputs.items()}
         return {path: str(source) for path, source in found.items() if source is not None}
 
@@ -34,10 +35,10 @@ class RunInputs:
             source = self._source(path, folders)
             if source is not None and self.control is not None:
                 self.control.mount(source, path)
+            self._folders[path] = list(folders)
 
     def _source(self, path: str, folders: Sequence[Path]) -> Path | None:
         """Return the folder to mount, or None after its files were copied to their place."""
-        self._folders[path] = list(folders)
         if not self._has_own_files:
             place = self._at / "input" / path
             if place.exists():

@@ -24,9 +24,8 @@ from .run_log import RunLog, read_last_events, read_lines
 _END_TIMEOUT_S = 10
 _DIED = "The kernel died."
 GUARDED = (
-    "This system has no network namespaces, so this kernel has no network of its own: its Python "
-    "code is refused other addresses than this machine, and other programs get a proxy that "
-    "refuses them.\n"
+    "This system has no network namespaces, so this kernel shares the machine's network. Python "
+    "connects to this machine only; other programs get a proxy that refuses other addresses.\n"
 )
 
 
