@@ -12,18 +12,16 @@ from . import options
 def report(
     slug: options.Slug,
     dest: options.Dest = None,
-    live: Annotated[
-        bool, Option("--live", help="The report of the run on the real Kaggle.")
-    ] = False,
+    live: options.LiveResults = False,
     open_page: Annotated[bool, Option("--open", help="Open the report in the browser.")] = False,
 ) -> None:
     """Write a run's report again, with every trial in its vault. Nothing is trained or sent."""
     from ..competition import load_comp
     from ..reporting import rebuild_report
+    from ..sweeps.vault import output_folder
 
     name = load_comp(slug).slug if Path(slug).is_dir() else slug
-    folder = dest or Path("runs") / name
-    file = rebuild_report(name, folder / "live" if live else folder, is_live=live)
+    file = rebuild_report(name, output_folder(name, dest, live=live), is_live=live)
     echo(file)
     if open_page and not webbrowser.open(file.resolve().as_uri()):
         echo("No browser opened: open this file yourself.", err=True)

@@ -68,7 +68,9 @@ class Fields(Row):
         value = self.get(name) or {}
         if not isinstance(value, dict):
             raise Refused(400, f"{name} = {value!r} is not an object.")
-        return Fields(value)
+        inner = Fields(value)
+        inner.root, inner.is_anonymous = self.root, self.is_anonymous
+        return inner
 
 
 def public_read(method: Method) -> Method:
