@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from urllib.request import getproxies_environment, proxy_bypass_environment
 
 from .exceptions import SandboxError
 
@@ -115,7 +114,9 @@ def assert_sandbox_variables() -> None:
     `rehearsing` and `fkp sandbox serve` give it. Another program on that port, such as a proxy,
     must not get the credentials in the environment.
     """
-    proxy = "" if proxy_bypass_environment("localhost") else getproxies_environment().get("http")
+    from urllib.request import getproxies, proxy_bypass  # as requests chooses; slow to import
+
+    proxy = "" if proxy_bypass("localhost") else getproxies().get("http")
     address = (proxy or "http://127.0.0.1:80").rstrip("/")
     expected = os.environ.get("KAGGLE_API_ENDPOINT", "").rstrip("/")
     if expected != address:
