@@ -121,7 +121,7 @@ def submissions_left(competition: str, *, client: KaggleApi) -> str:
     except (NotFound, RulesNotAccepted, NoCredentials, BadCredentials):
         raise
     except KaggleError as e:
-        return f"unknown: Kaggle did not answer ({str(e).partition('. ')[0].rstrip('.')})"
+        return f"unknown: {str(e).partition('. ')[0].rstrip('.')}"
     if not (found.num_allowed_now or found.num_today or found.num_total):
         return "unknown: Kaggle's answer has no number"
     return f"{found.num_allowed_now} submissions; {found.num_today} sent today"

@@ -181,7 +181,7 @@ def test_the_plan_says_why_the_number_left_is_unknown(place, real):
     client = session.connect()
     client.endpoint, client.tries = "http://127.0.0.1:1", 1
     left = submissions_left("toy", client=client)
-    assert left.startswith("unknown: Kaggle did not answer ("), left
+    assert left.startswith("unknown: Kaggle could not be reached"), left
 
 
 def test_kaggles_reason_ends_with_one_full_stop():
