@@ -4,8 +4,10 @@ import contextlib
 import ipaddress
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from .exceptions import SandboxError
@@ -28,6 +30,10 @@ _REHEARSAL = (
     "KAGGLE_API_V1_TOKEN",
     "FKP_REHEARSAL",
 )
+
+_change = threading.RLock()  # guards the next two, and the variables of a rehearsal
+_rehearsals: list[dict[str, str]] = []  # variables of the open rehearsals, the newest last
+_outside: dict[str, Any] = {}  # while one is open: what to restore after the last one
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -96,6 +102,25 @@ def assert_loopback(url: str) -> str:
     return url
 
 
+def assert_sandbox_variables() -> None:
+    """Raise SandboxError unless KAGGLE_API_ENDPOINT names the address that requests go to.
+
+    `rehearsing` and `fkp sandbox serve` give it. Another program on that port, such as a proxy,
+    must not get the credentials in the environment.
+    """
+    from urllib.request import getproxies, proxy_bypass  # as requests chooses; slow to import
+
+    proxy = "" if proxy_bypass("localhost") else getproxies().get("http")
+    address = (proxy or "http://127.0.0.1:80").rstrip("/")
+    expected = os.environ.get("KAGGLE_API_ENDPOINT", "").rstrip("/")
+    if expected != address:
+        raise SandboxError(
+            f"Nothing was sent: KAGGLE_API_ENVIRONMENT=LOCALHOST sends requests to {address}; "
+            f"expected a sandbox there, with KAGGLE_API_ENDPOINT={address}, got {expected!r}. Set "
+            "all variables that `fkp sandbox serve` prints, or unset KAGGLE_API_ENVIRONMENT."
+        )
+
+
 def points_to_sandbox() -> bool:
     """Say whether Kaggle's clients in this process use a sandbox, not the real Kaggle."""
     return is_rehearsal() or api_environment() == "LOCALHOST"
@@ -112,33 +137,33 @@ def rehearsing(
     """Connect every Kaggle client in this process to a sandbox, and to nothing else.
 
     The clients have no variable for an endpoint, so the sandbox acts as the proxy of
-    http://localhost. Real credentials in the environment are hidden until the block ends.
+    http://localhost. Real credentials in the environment are hidden until the block ends. Of
+    several open rehearsals, also in other threads, the newest is in force; the last one that ends
+    restores the environment.
     """
     assert_loopback(url)
-    before = {k: os.environ.get(k) for k in _REHEARSAL}
-    # kaggle chooses its endpoint only once, when it is imported
-    imported = sys.modules.get("kaggle.api.kaggle_api_extended")
-    chosen = imported and imported.KaggleApi.args
+    variables = {
+        "KAGGLE_API_ENVIRONMENT": "LOCALHOST",
+        "KAGGLE_API_ENDPOINT": url,  # kaggle 1.6 knows only this
+        "http_proxy": url,
+        "KAGGLE_USERNAME": user,
+        "KAGGLE_KEY": key,
+        "FKP_REHEARSAL": url,
+    }
+    if token:
+        variables["KAGGLE_API_TOKEN"] = token
+    with _change:
+        if not _rehearsals:
+            _outside.update({k: os.environ.get(k) for k in _REHEARSAL})
+        _rehearsals.append(variables)
+        _use_newest()
     try:
-        if imported:
-            imported.KaggleApi.args = ["--local"]
-        for k in _REHEARSAL:
-            os.environ.pop(k, None)
-        os.environ.update(
-            KAGGLE_API_ENVIRONMENT="LOCALHOST",
-            KAGGLE_API_ENDPOINT=url,  # kaggle 1.6 knows only this
-            http_proxy=url,
-            KAGGLE_USERNAME=user,
-            KAGGLE_KEY=key,
-            FKP_REHEARSAL=url,
-        )
-        if token:
-            os.environ["KAGGLE_API_TOKEN"] = token
         yield
     finally:
-        _restore(before)
-        if imported:
-            imported.KaggleApi.args = chosen
+        with _change:
+            # The same object: two rehearsals may have equal variables.
+            _rehearsals[:] = [r for r in _rehearsals if r is not variables]
+            _use_newest()
 
 
 def has_gpu() -> bool:
@@ -166,6 +191,22 @@ def numeric_threads(n: int) -> Iterator[None]:
         yield
     finally:
         _restore(before)
+
+
+def _use_newest() -> None:
+    """Set the variables of the newest open rehearsal; without one, those of before."""
+    # kaggle chooses its endpoint only once, when it is imported
+    kaggle = sys.modules.get("kaggle.api.kaggle_api_extended")
+    if _rehearsals:
+        if kaggle:
+            _outside.setdefault("args", kaggle.KaggleApi.args)
+            kaggle.KaggleApi.args = ["--local"]
+        _restore({**dict.fromkeys(_REHEARSAL), **_rehearsals[-1]})
+        return
+    if kaggle and "args" in _outside:
+        kaggle.KaggleApi.args = _outside["args"]
+    _restore({k: _outside[k] for k in _REHEARSAL})
+    _outside.clear()
 
 
 def _restore(before: dict[str, str | None]) -> None:

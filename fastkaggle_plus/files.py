@@ -59,16 +59,20 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 class HashList:
-    """Hashes of files, each with a note: JSON lines that several processes may add to."""
+    """Hashes of files, each with a note: JSON lines that several processes may add to.
+
+    A file is known by its bytes, or by its lines: see `lines_hash`.
+    """
 
     def __init__(self, path: Path):
         self.path = path
 
     def add(self, file: Path, note: str) -> None:
-        """Add the hash of `file`; the first note about these bytes is kept."""
+        """Add the hashes of `file`; the first note about this content is kept."""
         if self.note_of(file):
             return
-        line = json.dumps({"sha256": file_hash(file), "note": note, "file": str(file.absolute())})
+        hashes = {"sha256": file_hash(file), "lines": lines_hash(file)}
+        line = json.dumps({**hashes, "note": note, "file": str(file.absolute())})
         with disk_errors(self.path, "another FKP_HOME"):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             # One unbuffered write: lines of two processes do not mix. The first newline ends a line
@@ -77,13 +81,14 @@ class HashList:
                 f.write(f"\n{line}\n".encode())
 
     def note_of(self, file: Path) -> str:
-        """Return the note about a file with these bytes, "" if it is not in the list."""
+        """Return the note about a file with this content, "" if it is not in the list."""
         if not self.path.exists():
             return ""
-        sha256 = file_hash(file)
+        sha256, lines = file_hash(file), lines_hash(file)
         for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines():
             with suppress(ValueError, KeyError, TypeError):  # a kill cut this line short
-                if (entry := json.loads(line))["sha256"] == sha256:
+                entry = json.loads(line)
+                if entry["sha256"] == sha256 or entry.get("lines") == lines:
                     return str(entry["note"])
         return ""
 
@@ -92,3 +97,18 @@ def file_hash(path: Path, algorithm: str = "sha256") -> str:
     """Return the hash of a file, in hex."""
     with open(path, "rb") as f:
         return hashlib.file_digest(f, algorithm).hexdigest()
+
+
+def lines_hash(path: Path) -> str:
+    """Return the hash of a file's lines.
+
+    Line ends, blank lines, quotation marks and a byte order mark do not change it.
+    """
+    digest = hashlib.sha256()
+    # latin-1 decodes every byte, so that a binary file has a hash too
+    with open(path, encoding="latin-1", newline=None) as f:
+        for number, line in enumerate(f):
+            text = line.removeprefix("\xef\xbb\xbf") if number == 0 else line
+            if text := text.strip().replace('"', ""):
+                digest.update(f"{text}\n".encode())
+    return digest.hexdigest()

@@ -21,6 +21,17 @@ def require_live(verb: str, *, live: bool, rehearse: str = "rehearse with `fkp r
             f"`fkp {verb}` talks to the real Kaggle, and without --live nothing leaves this "
             f"machine. Nothing was sent. Add --live, or {rehearse}."
         )
+    if live:
+        say_target()
+
+
+def say_target() -> None:
+    """Say, before the first request of a live command, which Kaggle it goes to."""
+    if points_to_sandbox():
+        text = "sandbox: the environment points to it, so --live does not reach the real Kaggle"
+    else:
+        text = "asking Kaggle ..."
+    typer.echo(text, err=True)
 
 
 class Confirm:

@@ -8,7 +8,7 @@ from typer import Argument, Option, echo
 
 from ..exceptions import FastkaggleError, NothingSent
 from . import options
-from .going_live import Confirm, end_unsent, require_live
+from .going_live import Confirm, end_unsent, require_live, say_target
 
 # A rehearsal's Kaggle ends with its command.
 _REHEARSED = "find the files of a rehearsed notebook, its log too, in runs/SLUG/output"
@@ -110,6 +110,8 @@ def push(
     from .display import show_json, show_push
 
     confirm = Confirm(live=live, yes=yes, dry_run=dry_run, as_json=as_json)
+    if live:
+        say_target()
     try:
         with PushProgress(to_stderr=as_json) as progress:
             outcome = push_and_submit(

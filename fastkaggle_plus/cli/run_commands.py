@@ -9,8 +9,10 @@ from typer import Argument, Option, echo
 from ..environment import iskaggle
 from ..exceptions import ConfigError
 from . import options
-from .going_live import Confirm, end_unsent, require_live
+from .going_live import Confirm, end_unsent, require_live, say_target
 from .hints import resumable
+
+MAX_DRY_RUN_S = 20.0  # longest wait for one answer: a dry run sends nothing that could be lost
 
 
 def setup(
@@ -50,6 +52,8 @@ def run(
     from .display import show_run
 
     confirm = Confirm(live=live, yes=yes, as_json=as_json) if live else None
+    if live:
+        say_target()
     with resumable(), RunProgress(to_stderr=as_json) as progress:
         outcome = run_loop(
             slug,
@@ -102,8 +106,11 @@ def submit(
         )
     rehearse = f"rehearse: `fkp run {slug}` submits in the sandbox"
     require_live("submit", live=live, rehearse=rehearse)
+    client = import_kaggle()
+    if dry_run:
+        client.deadline_s = MAX_DRY_RUN_S
     how: dict[str, Any] = {
-        "client": import_kaggle(),
+        "client": client,
         "confirm": Confirm(live=live, yes=yes, dry_run=dry_run, as_json=as_json),
         "again": again,
     }

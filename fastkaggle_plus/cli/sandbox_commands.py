@@ -53,7 +53,7 @@ def _print_variables(server: Any) -> None:
         f"{server.url} serves {', '.join(server.slugs)}. "
         "To point a Kaggle client at it, and only at it:\n\n"
         f"    export KAGGLE_API_ENVIRONMENT=LOCALHOST http_proxy={server.url}\n"
-        f"    export KAGGLE_API_ENDPOINT={server.url}    # for kaggle 1.6\n"
+        f"    export KAGGLE_API_ENDPOINT={server.url}    # for kaggle 1.6 and fastkaggle_plus\n"
         f"    export KAGGLE_USERNAME={server.user} KAGGLE_KEY={server.key}\n"
         "    unset no_proxy NO_PROXY\n\nStop with Ctrl-C."
     )

@@ -97,7 +97,8 @@ def _no_answer(e: Exception, words: str, *, local: bool) -> str:
             "of the network may have replaced it."
         )
     timed_out = isinstance(e, requests.Timeout)
-    what = "did not answer in time" if timed_out else "could not be reached, or hung up"
+    lost = "could not be reached, or closed the connection"
+    what = "did not answer in time" if timed_out else lost
     if local:
         return f"The sandbox {what} ({kind}). Is it running? Start it with `fkp sandbox serve`."
     if environment.iskaggle:

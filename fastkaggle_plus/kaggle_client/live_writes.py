@@ -27,10 +27,10 @@ def remember(folder: str | Path, names: Iterable[str], note: str) -> None:
 
 
 def refuse_rehearsed(file: Path) -> None:
-    """Raise SubmissionError if a file with these bytes is from a rehearsal or a dry run."""
+    """Raise SubmissionError if a file with this content is from a rehearsal or a dry run."""
     if note := HashList(rehearsed_files()).note_of(file):
         raise SubmissionError(
             f"{file} was not sent: it is {note}, and the rows of the real competition differ. Make "
-            "the file again from the real data (`fkp run SLUG --live`). If you know that its rows "
-            "are those of the real competition, add --rehearsed (in Python: live=True)."
+            "the file again from the real data (`fkp run SLUG --live`). If you know that it "
+            "answers the competition's own test rows, add --rehearsed (in Python: live=True)."
         )

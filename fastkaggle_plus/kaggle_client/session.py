@@ -56,6 +56,8 @@ def connect(
         # Never send a real account's files to a server that is not Kaggle.
         if environment.is_rehearsal() or not endpoint:
             given.update(environment.credential_variables())
+            if not endpoint and any(given.values()):
+                environment.assert_sandbox_variables()
         given["token"] = _token_in(given["token"])
         if not (given["token"] or (given["user"] and given["key"])):
             raise NoCredentials(
@@ -97,10 +99,11 @@ def _resolve(endpoint: str | None) -> tuple[str, bool]:
     if environment_name == "LOCALHOST":
         return "", True
     if environment.is_rehearsal() or environment_name != "PROD":
+        rehearsal = "FKP_REHEARSAL is set, but " if environment.is_rehearsal() else ""
         raise SandboxError(
-            f"KAGGLE_API_ENVIRONMENT is {environment_name!r}, which the kaggle client treats as "
-            "production. Use environment.rehearsing(...) for a sandbox, or unset the variable for "
-            "Kaggle itself."
+            f"{rehearsal}KAGGLE_API_ENVIRONMENT is {environment_name!r}, and with this value the "
+            "kaggle client uses its production server. Use environment.rehearsing(...) for a "
+            "sandbox, or unset KAGGLE_API_ENVIRONMENT and FKP_REHEARSAL for the real Kaggle."
         )
     return "", False
 

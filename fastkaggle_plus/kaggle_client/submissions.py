@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -34,6 +35,8 @@ from .submission_status import (
     wait_for_score,
 )
 
+MAX_LEFT_S = 15.0  # longest wait for the number of submissions left
+
 
 def submit(
     file: str | Path | Any,  # a csv, or an object with a .path to one
@@ -48,6 +51,7 @@ def submit(
     again: bool = False,  # send even if the same file with this description was sent before
     live: bool = False,  # send it to the real Kaggle even if a rehearsal wrote it
     announce: bool = True,  # print account and target before it is sent to the real Kaggle
+    sha256: str = "",  # refuse the file if its hash is another one: it changed since it was checked
 ) -> Submission:
     """Submit `file` and return its score.
 
@@ -63,17 +67,24 @@ def submit(
         raise SubmissionError(f"submit needs the path of a csv, got {file!r}.") from e
     client = client or session.import_kaggle()
     new = file_entry(path, message, slug, client=client)
+    _refuse_changed(path, new.sha256, sha256 or new.sha256)
     if api.is_local(client):
         note = f"a file that was submitted in a rehearsal of {slug}"
         live_writes.remember(path.parent, [path.name], note)
     elif not live:
         live_writes.refuse_rehearsed(path)
     about = about_competition(client, slug)
+
+    def upload() -> dict[str, Any]:
+        token = uploads.upload_submission(about, path)
+        _refuse_changed(path, files.file_hash(path), new.sha256)  # it was read during the upload
+        return {"blob_file_tokens": token}
+
     return submit_once(
         about,
         new,
         "create_submission",
-        prepare=lambda: {"blob_file_tokens": uploads.upload_submission(about, path)},
+        prepare=upload,
         journal=journal,
         again=again,
         timeout_s=timeout_s,
@@ -99,19 +110,21 @@ def file_entry(path: Path, message: str, slug: str, *, client: KaggleApi) -> Ent
 
 
 def submissions_left(competition: str, *, client: KaggleApi) -> str:
-    """Return how many submissions are left, "unknown" if Kaggle does not say.
+    """Return how many submissions are left, "unknown" and why if Kaggle does not say.
 
     Raises NotFound, RulesNotAccepted and errors about credentials.
     """
-    about = about_competition(client, slug_of(competition))
+    hurried = copy.copy(client)  # this number is only for information
+    hurried.deadline_s = min(api.limits_of(client).deadline_s, MAX_LEFT_S)
+    about = about_competition(hurried, slug_of(competition))
     try:
         found = about.call("get_submission_limits", doing="read the submission limit of")
     except (NotFound, RulesNotAccepted, NoCredentials, BadCredentials):
         raise
-    except KaggleError:
-        return "unknown"
+    except KaggleError as e:
+        return f"unknown: {str(e).partition('. ')[0].rstrip('.')}"
     if not (found.num_allowed_now or found.num_today or found.num_total):
-        return "unknown"  # the fields are missing in the answer
+        return "unknown: Kaggle's answer has no number"
     return f"{found.num_allowed_now} submissions; {found.num_today} sent today"
 
 
@@ -223,10 +236,19 @@ def other_message(about: Subject, book: Journal, new: Entry) -> str:
     )
 
 
+def _refuse_changed(path: Path, sha256: str, expected: str) -> None:
+    if sha256 != expected:
+        raise SubmissionError(
+            f"{path} changed since the plan: expected sha256 {expected[:12]}, got {sha256[:12]}. "
+            "Nothing was submitted. Wait until no program writes the file, then submit it again."
+        )
+
+
 def _why_file_failed(record: Submission) -> str:
+    why = record.error_description.rstrip(".") or "no reason given"
     return (
         f"Kaggle scored submission {record.ref} ({record.file_name}) to {record.slug} as an error: "
-        f"{record.error_description or 'no reason given'}. Compare the file with the sample "
+        f"{why}. Compare the file with the sample "
         "submission: column names, ids, number of rows, no empty cells. An unchanged file is only "
         "sent again if you ask for it (--again, again=True)."
     )

@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import kaggle_client
 from ..competition import Competition, load_comp
-from ..exceptions import KaggleError, UnknownName
+from ..exceptions import KaggleError, SubmissionError, UnknownName
 from ..kaggle_client import Submission, api
 from ..kaggle_client.competitions import download_sample, find_data
 from ..kaggle_client.kernels.code_submission import code_entry
@@ -59,7 +59,7 @@ def submit_file(
     **options: Any,  # of kaggle_client.submit
 ) -> Submission | None:
     """Submit a csv; return None if `confirm` refused. Raises SubmissionError, KaggleError."""
-    slug = slug_of(competition)
+    slug, sha256 = slug_of(competition), ""
     if confirm is not None:
         new = file_entry(file, message, slug, client=client)
         if not (api.is_local(client) or live):
@@ -67,11 +67,13 @@ def submit_file(
         rows, checked = "unknown", "skipped: --no-check"
         if check:
             rows, checked = _check(file, competition, data, client=client)
+        sha256 = new.sha256
         facts = {"file": f"{file}, sha256 {new.sha256[:12]}", "rows": rows, "check": checked}
         if not confirm(_plan(new, facts, journal, again=again, client=client)):
             return None
     announce = confirm is None and not api.is_local(client)
     options |= {"client": client, "journal": journal, "again": again, "announce": announce}
+    options["sha256"] = sha256
     return kaggle_client.submit(file, message, slug, live=live, **options)
 
 
@@ -142,24 +144,42 @@ def _check(
 
     Uses the competition's data on this machine, else downloads the sample. Raises SubmissionError.
     """
-    if ".csv" not in file.suffixes:
-        return "unknown", f"skipped: {file.name} is not a csv"
+    is_csv = ".csv" in file.suffixes
     comp = competition if isinstance(competition, Competition) else _known(competition)
     slug = slug_of(competition)
     places = [data] if data else [Path(slug), Path("runs") / slug / "live" / "data"]
     if comp and (folder := find_data(slug, places, client=client)):
+        if not is_csv:
+            return _without_csv(file, slug, has_sample=(folder / comp.sample_submission).is_file())
         return f"{len(check_file(file, comp, folder))}", f"as the sample submission in {folder}"
     with tempfile.TemporaryDirectory() as work:
         name = comp.sample_submission if comp else ""
         try:
             sample = download_sample(slug, Path(work), client=client, name=name)
         except KaggleError as e:
-            return "unknown", f"skipped: the sample submission could not be read ({e})"
+            raise SubmissionError(
+                f"Nothing was submitted: {file} was not checked, because the sample submission of "
+                f"{slug} could not be read. {e} To send the file unchecked, use `fkp submit` with "
+                "--no-check."
+            ) from e
+        if not is_csv:
+            return _without_csv(file, slug, has_sample=sample is not None)
         if sample is None:
             return "unknown", f"skipped: {slug} has no sample submission"
         rows = len(check_with_sample(file, sample, metric=comp.scoring if comp else ""))
     values = "" if comp else "; only ids and columns, as there is no competition folder"
     return f"{rows}", f"as Kaggle's sample submission{values}"
+
+
+def _without_csv(file: Path, slug: str, *, has_sample: bool) -> tuple[str, str]:
+    """Return the check of a file that is not a csv. Raises SubmissionError if a csv is needed."""
+    if has_sample:
+        raise SubmissionError(
+            f"Nothing was submitted: {slug} takes a csv, as its sample submission is one; expected "
+            f"a file named like submission.csv, got {file.name}. Rename it if it is a csv, or send "
+            "it unchecked: `fkp submit` with --no-check."
+        )
+    return "unknown", f"skipped: {file.name} is not a csv, and {slug} has no sample submission"
 
 
 def _known(slug: str) -> Competition | None:

@@ -179,6 +179,7 @@ def test_inside_kaggle_a_token_is_enough(box, tmp_path):
             KAGGLE_KERNEL_RUN_TYPE="Batch",
             KAGGLE_API_TOKEN=token,
             KAGGLE_API_ENVIRONMENT="LOCALHOST",
+            KAGGLE_API_ENDPOINT=box.url,
             http_proxy=box.url,
         )
         assert done.stdout == f"{box.user} ['images/noise.bin']\n", done.stdout + done.stderr

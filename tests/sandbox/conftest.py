@@ -107,6 +107,7 @@ def client_env(box, home: Path) -> dict[str, str]:
         **clean_environment(),
         "HOME": str(home),
         "KAGGLE_API_ENVIRONMENT": "LOCALHOST",
+        "KAGGLE_API_ENDPOINT": box.url,
         "http_proxy": box.url,
         "KAGGLE_USERNAME": box.user,
         "KAGGLE_KEY": box.key,

@@ -20,45 +20,14 @@ from fastkaggle_plus.environment import rehearsed_files
 from fastkaggle_plus.exceptions import SubmissionError
 from fastkaggle_plus.files import HashList
 from fastkaggle_plus.kaggle_client import Journal
-from fastkaggle_plus.sandbox import running
 
-from .live_kaggle import as_real_kaggle, only_this_machine, typed
+from .live_kaggle import only_this_machine, typed
 from .test_push import SHORT
-from .toy import fkp, last_json, make_toy, submissions
+from .toy import fkp, last_json, submissions
 
 ROOT = Path(__file__).resolve().parents[2]
-ONE_TRIAL = """from fastkaggle_plus import Trial
-TRIALS = (Trial("tree", "forest.tree_model", {"max_leaf_nodes": 4}),)
-"""
 REHEARSE = ("run", "toy", "--bundles", "bundles", "--workers", 0, "--json")
 RUN_LIVE = ("run", "toy", "--live", "--workers", 0)
-
-
-@pytest.fixture
-def place(tmp_path, monkeypatch):
-    """The user's folder: a competition, bundles to rehearse it, and no account in sight."""
-    for name in list(os.environ):
-        if name.startswith("KAGGLE") or name.lower().endswith("_proxy"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("FKP_HOME", str(tmp_path / "fkp_home"))
-    monkeypatch.setenv("HOME", str(tmp_path))
-    toy = make_toy(tmp_path / "bundles", n=120, n_test=60) / "toy"
-    (toy / "trials.py").write_text(ONE_TRIAL)
-    own = tmp_path / "competitions/toy"
-    own.mkdir(parents=True)
-    for name in ("competition.toml", "trials.py"):
-        shutil.copy(toy / name, own / name)
-    return tmp_path
-
-
-@pytest.fixture
-def real(place, tmp_path_factory):
-    """The real Kaggle: the same competition with other rows, and what it received."""
-    folder = tmp_path_factory.mktemp("real")
-    make_toy(folder / "bundles", n=120, n_test=60, seed=1)
-    with running(folder / "bundles", state=folder / "sandbox") as box, as_real_kaggle(box):
-        box.folder = folder
-        yield box
 
 
 def received(box) -> dict[str, int]:
