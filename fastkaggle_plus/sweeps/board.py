@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..ensembling import fitted_metric
 from ..evidence import Comparison, compare
 from ..predictions import Predictions
 from .trial import TrialResult
@@ -75,6 +76,25 @@ def board(results: Sequence[TrialResult | Predictions]) -> list[BoardRow]:
         )
         for preds in ranked
     ]
+
+
+def why_one_member(
+    combined: Predictions,  # an ensemble
+    rows: Sequence[BoardRow],  # of the trials, best first
+) -> str:
+    """Return why a greedy ensemble has one trial only, in a sentence; else ""."""
+    weights, metric = combined.about["weights"], combined.metric
+    used = [name for name, weight in weights.items() if weight]
+    if combined.about["method"] != "greedy" or len(weights) < 2 or len(used) > 1:
+        return ""
+    name, fitted = used[0], fitted_metric(combined).name
+    by = fitted if fitted == metric else f"{fitted}, to which the weights are fitted"
+    why = f"only {name} has a weight: by {by}, no mix with another trial is better"
+    own = next((row.to_best for row in rows if row.name == name), None)
+    if own is None:
+        return f"{why}."
+    verb = "may be noise" if own.is_noise else "is more than noise"
+    return f"{why}. In {metric}, {own.b} is better; the difference {verb}."
 
 
 def finished_predictions(results: Sequence[TrialResult | Predictions]) -> list[Predictions]:
