@@ -73,7 +73,7 @@ def check_ids(
         ids = pd.Series(dtype=object) if rows is None or id not in rows else rows[id]
         if len(repeated := ids[ids.duplicated()].unique()):
             raise DataError(
-                f"{file} has {len(repeated)} values of {id!r} more than once: "
+                f"{file} has these values of the id {id!r} more than once: "
                 f"{listed(map(repr, repeated.tolist()), 5)}. A submission is joined by id: remove "
                 "the repeated rows, or name another id, a column whose values are unique."
             )
@@ -81,7 +81,7 @@ def check_ids(
     if not test[0].is_dir() and len(set(sizes.values())) > 1:
         raise DataError(
             f"{test[0]} has {sizes[test[0]]} rows, the sample {sample[0].name} "
-            f"{sizes[sample[0]]}. Both need the same ids: download the files again, or correct them."
+            f"{sizes[sample[0]]}. Both need the same ids: correct them, or download them again."
         )
 
 

@@ -89,7 +89,9 @@ def _read_train(comp: Competition, path: Path) -> tuple[pd.DataFrame, bool]:
     test, sample = path / comp.test_name(path), path / comp.sample_submission
     answers = read_text_csv(sample) if sample.is_file() else None
     test_rows = read_text_csv(test) if test.exists() else None
-    check_ids(comp.id, (file, train), test=(test, test_rows), sample=(sample, answers))
+    has_reader = comp.folder is not None and (comp.folder / "data.py").exists()
+    checked = None if has_reader else test_rows  # it may make one row of several
+    check_ids(comp.id, (file, train), test=(test, checked), sample=(sample, answers))
     if file.is_dir():
         train = train.rename(columns={FILE: comp.id})
     elif not has_ids:
