@@ -357,7 +357,7 @@ def test_a_missing_file_is_named(made, tmp_path):
         ("float('nan')", r"score\(\) must return a finite number, got nan on 2 rows"),
         ("'good'", r"score\(\) must return a finite number, got 'good'"),
         ("None", r"score\(\) must return a finite number, got None"),
-        ("preds", r"score\(\) must return a finite number, got array"),
+        ("preds", r"score\(\) must return a finite number, got an array of shape \(2,\)"),
     ],
 )
 def test_a_score_that_fails_or_is_no_number_names_the_file(made, tmp_path, result, words):

@@ -78,9 +78,9 @@ def _find(name: str) -> Metric:
         )
     if known.endswith(".py"):
         raise ConfigError(
-            f"The metric {name!r} is a file in a competition's folder, and only its name is known "
-            "here. Give the metric itself: Vault(..., scoring=load_comp(SLUG).scoring) for stored "
-            "predictions, or preds.scored_by(load_comp(SLUG).scoring)."
+            f"The metric {name!r} is a file: only a competition with that file in its folder has "
+            "it. For stored predictions, use Vault(..., scoring=load_comp(SLUG).scoring), or "
+            "preds.scored_by(load_comp(SLUG).scoring)."
         )
     hint = 'For a metric of your own, write metric.py, and metric = "metric.py".'
     raise UnknownName("metric", name, METRICS, hint)
