@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..ensembling import fitted_metric
 from ..evidence import Comparison, compare
 from ..predictions import Predictions
 from .trial import TrialResult
@@ -83,6 +82,8 @@ def why_one_member(
     rows: Sequence[BoardRow],  # of the trials, best first
 ) -> str:
     """Return why a greedy ensemble has one trial only, in a sentence; else ""."""
+    from ..ensembling import fitted_metric  # loads pandas, which a board does not need
+
     weights, metric = combined.about["weights"], combined.metric
     used = [name for name, weight in weights.items() if weight]
     if combined.about["method"] != "greedy" or len(weights) < 2 or len(used) > 1:
