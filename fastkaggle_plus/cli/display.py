@@ -195,8 +195,9 @@ def show_repeats(spreads: Sequence[Spread], *, out: Console | None = None) -> No
 def show_ensemble(preds: Predictions, *, out: Console | None = None) -> None:
     """Show an ensemble's nested score, its method and its weights."""
     weights = ", ".join(f"{name} {w:.2f}" for name, w in preds.about["weights"].items() if w)
+    method = {"mean": "equal", "weighted": "given"}.get(method := preds.about["method"], method)
     score = f"{preds.metric} {preds.oof_score:.4f} ± {preds.oof_score_se:.4f}"
-    detail = f"{score} out of fold (nested score; {preds.about['method']} weights: {weights})"
+    detail = f"{score} out of fold (nested score; {method} weights: {weights})"
     (out or console()).print(step_line("ensemble", detail), soft_wrap=True)
 
 
