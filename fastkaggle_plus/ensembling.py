@@ -194,14 +194,18 @@ def _ranks(preds: Array, reference: Array) -> Array:
     return ranks / ranks.sum(1, keepdims=True).clip(1e-9) if preds.shape[1] > 1 else ranks
 
 
+def fitted_metric(preds: Predictions) -> Metric:
+    """Return the metric to which greedy weights are fitted; the result is scored by its own."""
+    if preds.scoring.wants == "label" and preds.vocab:
+        return get_metric("log_loss")  # right or wrong is too coarse to fit weights
+    return preds.scoring
+
+
 def _greedy(members: Sequence[Predictions]) -> Combined:
     """Fit weights on all folds for the test rows, and on the other folds for each fold."""
     oofs, tests = np.stack([m.oof for m in members]), np.stack([m.test for m in members])
     folds, targs, has_classes = members[0].folds, members[0].targs, bool(members[0].vocab)
-    metric = members[0].scoring
-    if metric.wants == "label" and has_classes:
-        # right or wrong is too coarse to fit weights; the result is scored by its own metric
-        metric = get_metric("log_loss")
+    metric = fitted_metric(members[0])
     rows = ~np.isnan(oofs).any((0, 2)) & (folds >= 0)
     if len(np.unique(folds[rows])) < 2:
         raise DataError(

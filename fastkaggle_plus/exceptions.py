@@ -68,6 +68,11 @@ def did_you_mean(near: Sequence[str]) -> str:
     return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
 
 
+def last_line(error: str) -> str:
+    """Return the last line of a traceback: the error itself."""
+    return error.strip().splitlines()[-1] if error.strip() else ""
+
+
 class FastkaggleError(Exception):
     """Base of every error this package raises on purpose."""
 

@@ -111,7 +111,10 @@ class Predictions(Shown):
         }
 
     def __str__(self) -> str:
-        score = f"{self.metric} {self.oof_score:.4f} ± {self.oof_score_se:.4f}"
+        try:
+            score = f"{self.metric} {self.oof_score:.4f} ± {self.oof_score_se:.4f}"
+        except Exception:  # such as a metric.py that is not here: `oof_score` explains it
+            score = f"{self.metric}, not scored"
         return f"{self.name}: {score} ({int(self.validated.sum())} rows)"
 
     def aligned(self, ids: Array, test_ids: Array, vocab: tuple[Any, ...]) -> Predictions:

@@ -339,9 +339,9 @@ def test_overlap_of_masks():
         ("map@k", "", "several meanings. Use one of: map@3, map@5, map@10"),
         ("kappa", "", "cohen_kappa, quadratic_kappa"),
         ("error", "", "error_rate, mae, rmse"),
-        ("metric.py", "", r"only a competition with that file .*preds\.scored_by"),
-        ("../metric.py", "", "no name: only a competition with that file in its folder"),
-        ("data.py", "", "no name"),
+        ("metric.py", "", r"only a competition with that file .*Vault\(.*preds\.scored_by"),
+        ("../metric.py", "", "is a file: only a competition with that file in its folder"),
+        ("data.py", "", "is a file"),
     ],
 )
 def test_a_word_with_several_meanings_and_a_wrong_task_are_refused_with_the_choices(

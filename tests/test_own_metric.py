@@ -24,6 +24,7 @@ from fastkaggle_plus.notebooks import render_notebook
 from fastkaggle_plus.sandbox.bundles import read_bundle
 from fastkaggle_plus.sandbox.scoring import score as sandbox_score
 from fastkaggle_plus.submission import submission_of
+from fastkaggle_plus.sweeps import find_predictions
 from fastkaggle_plus.workflow.new_competition import new_comp
 
 from .making import make_predictions
@@ -153,6 +154,10 @@ def test_the_other_verbs_use_it_from_the_vault(made):
     together = fkp("ensemble", "wood", "--weights", "tree=1,forest=3", "--json", cwd=place)
     assert together.returncode == 0, together.stderr
     assert json.loads(together.stdout)["weights"] == {"tree": 0.25, "forest": 0.75}
+    each = ("--weights", "tree=1", "--weights", "forest=3")
+    assert fkp("ensemble", "wood", *each, "--json", cwd=place).stdout == together.stdout
+    shown = fkp("board", "wood", cwd=place).stdout
+    assert 'In "to best", a negative number is worse: lower scores are better.' in shown
     assert "metric.py" in (place / "runs/wood/results.csv").read_text()
 
 
@@ -192,9 +197,24 @@ def test_predictions_from_a_file_say_which_metric_they_need(tmp_path, made):
     both = ensemble([preds, dataclasses.replace(preds, name="twin")], method="greedy")
     assert both.oof_score == preds.oof_score and compare(both, preds).p_value == 1
     read = load_predictions(preds.save(tmp_path / "p.npz"))
-    with pytest.raises(ConfigError, match=r"preds\.scored_by\(load_comp\(SLUG\)"):
+    with pytest.raises(ConfigError, match=r"Vault\(\.\.\., scoring=load_comp\(SLUG\)\.scoring"):
         _ = read.oof_score
+    assert str(read).endswith(": metric.py, not scored (240 rows)")
+    vault = Vault(made[0] / "runs/wood/vault", scoring=comp.scoring)
+    assert compare(*find_predictions(vault, "wood", ["tree", "forest"])).metric == "metric.py"
     assert read.scored_by(comp.scoring).oof_score == preds.oof_score
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_array_as_score_is_named_by_its_shape_without_a_warning(tmp_path):
+    file = make_comp(tmp_path).folder / "metric.py"
+    file.write_text(
+        "higher_is_better = False\nwants = 'label'\ndef score(targs, preds):\n"
+        "    return (targs - preds) / (targs * 0)\n"
+    )
+    scoring = load_comp(file.parent).scoring
+    with pytest.raises(DataError, match=r"got an array of shape \(320,\) on 320 rows"):
+        scoring.score(np.ones(320), np.eye(2)[np.ones(320, dtype=int)])
 
 
 def test_a_metric_of_python_code_needs_no_file():
@@ -337,7 +357,7 @@ def test_a_missing_file_is_named(made, tmp_path):
         ("float('nan')", r"score\(\) must return a finite number, got nan on 2 rows"),
         ("'good'", r"score\(\) must return a finite number, got 'good'"),
         ("None", r"score\(\) must return a finite number, got None"),
-        ("preds", r"score\(\) must return a finite number, got array"),
+        ("preds", r"score\(\) must return a finite number, got an array of shape \(2,\)"),
     ],
 )
 def test_a_score_that_fails_or_is_no_number_names_the_file(made, tmp_path, result, words):

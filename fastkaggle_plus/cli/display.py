@@ -12,8 +12,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from ..exceptions import last_line
 from ..ui.displays import console
-from ..workflow.run_progress import last_line, step_line
+from ..workflow.run_progress import step_line
 
 if TYPE_CHECKING:
     from ..predictions import Predictions
@@ -26,10 +27,14 @@ _NOTHING = dict.fromkeys(("public", "private", "score"), "none")
 
 def show_run(outcome: RunOutcome, *, as_json: bool = False) -> None:
     """Show the table of trials, the ensemble, the scores with the rank, and the times."""
+    from ..sweeps.board import why_one_member
+
     out = console(to_stderr=as_json)
     out.print()
     show_board(outcome.rows, out=out, metric=outcome.comp.metric, failed=outcome.failed)
     show_ensemble(outcome.ensemble, out=out)
+    if why := why_one_member(outcome.ensemble, outcome.rows):
+        out.print(step_line("", why), soft_wrap=True)
     if outcome.ref:
         what = f"{outcome.submission} (sha256 {outcome.sha256[:12]}) as number {outcome.ref}"
         _show_submitted(out, what, sent=outcome.sent, standing=outcome.standing)
@@ -130,6 +135,10 @@ def show_board(
         for line, r in zip(cells, rows, strict=False):  # the failed ones have no version
             line += [r.version["hash"], r.version["date"], ", ".join(r.version["changed"])]
     show_table(header, cells, numbers=(1, 2, 3, 4, 5), out=out)
+    if any(r.to_best and not r.to_best.higher_is_better for r in rows):
+        (out or console()).print(
+            'In "to best", a negative number is worse: lower scores are better.'
+        )
     if with_tta := [r for r in rows if r.tta]:
         _show_tta(with_tta, out)
 
@@ -164,8 +173,9 @@ def show_repeats(spreads: Sequence[Spread], *, out: Console | None = None) -> No
 def show_ensemble(preds: Predictions, *, out: Console | None = None) -> None:
     """Show an ensemble's nested score, its method and its weights."""
     weights = ", ".join(f"{name} {w:.2f}" for name, w in preds.about["weights"].items() if w)
+    method = {"mean": "equal", "weighted": "given"}.get(method := preds.about["method"], method)
     score = f"{preds.metric} {preds.oof_score:.4f} ± {preds.oof_score_se:.4f}"
-    detail = f"{score} out of fold, nested ({preds.about['method']} of {weights})"
+    detail = f"{score} out of fold (nested score; {method} weights: {weights})"
     (out or console()).print(step_line("ensemble", detail), soft_wrap=True)
 
 

@@ -196,6 +196,8 @@ def new(
     folder = new_comp(
         slug, kind=kind, dest=dest, data=data, on_inferred=lambda *row: rows.append(row), **facts
     )
+    if data:
+        rows += [(key, value, "given") for key, value in facts.items()]
     show_inferred(rows)
     echo(f"{folder} is written. Check its competition.toml, then: fkp run {slug}")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Exit, Option, echo
 
-from ..exceptions import ConfigError, DataError
+from ..exceptions import ConfigError, DataError, last_line
 from . import options
 from .completion import complete_declared, complete_measured
 from .hints import resumable
@@ -86,7 +86,7 @@ def board(
     from ..sweeps import board as make_board
     from ..sweeps import repeat_spread
     from ..sweeps.run_versions import all_versions, with_older_features
-    from .display import last_line, show_board, show_json, show_repeats
+    from .display import show_board, show_json, show_repeats
 
     vault, name = _open_vault(slug, dest, live=live)
     found, failed = vault.latest(name)
@@ -147,7 +147,9 @@ def ensemble(
         ),
     ] = None,
     method: Annotated[str, Option(help="mean | rank | greedy")] = "mean",
-    weights: Annotated[str, Option(help="As in a=0.7,b=0.3, by trial.")] = "",
+    weights: Annotated[
+        list[str] | None, Option(help="Weight of each trial: a=0.7,b=0.3. Repeatable.")
+    ] = None,
     dest: options.Dest = None,
     live: options.LiveResults = False,
     as_json: options.AsJson = False,
@@ -157,7 +159,7 @@ def ensemble(
     from ..sweeps import board as make_board
     from .display import show_board, show_ensemble, show_json
 
-    given = parse_weights(weights)
+    given = parse_weights(",".join(weights or ()))
     if not (names := members or list(given)):
         raise ConfigError("Name the trials to combine, or give --weights, as in a=0.7,b=0.3.")
     chosen = _pick_trials(slug, dest, names, live=live)

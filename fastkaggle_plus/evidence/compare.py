@@ -77,7 +77,7 @@ class Comparison(Shown):
         if not np.isfinite(factor):
             return "noise, more rows would not help"
         if factor >= 1.5:
-            return f"noise, needs about {factor:.0f}x the rows"
+            return f"noise, needs about {factor:.0f} times as many rows"
         return "noise, one more repeat may be enough"
 
 

@@ -78,8 +78,9 @@ def _find(name: str) -> Metric:
         )
     if known.endswith(".py"):
         raise ConfigError(
-            f"The metric {name!r} has no name: only a competition with that file in its folder "
-            "knows it. For stored predictions, use preds.scored_by(load_comp(SLUG).scoring)."
+            f"The metric {name!r} is a file: only a competition with that file in its folder has "
+            "it. For stored predictions, use Vault(..., scoring=load_comp(SLUG).scoring), or "
+            "preds.scored_by(load_comp(SLUG).scoring)."
         )
     hint = 'For a metric of your own, write metric.py, and metric = "metric.py".'
     raise UnknownName("metric", name, METRICS, hint)

@@ -1,5 +1,7 @@
 """The metric of a competition's own metric.py: checked when it is read, and at every score."""
 
+import reprlib
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -48,7 +50,9 @@ class _Score:
 
     def __call__(self, truth: Any, answers: Any) -> float:
         try:
-            value = self.function(np.array(truth), np.array(answers))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", RuntimeWarning)  # of numpy: the error below says it
+                value = self.function(np.array(truth), np.array(answers))
         except Exception as e:
             raise DataError(
                 f"{self.file}: score() failed on {len(truth)} rows "
@@ -56,8 +60,10 @@ class _Score:
             ) from e
         is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
         if not is_number or not np.isfinite(value):
+            shape = getattr(value, "shape", ())
+            got = f"an array of shape {shape}" if shape else reprlib.repr(value)
             raise DataError(
-                f"{self.file}: score() must return a finite number, got {value!r} on "
+                f"{self.file}: score() must return a finite number, got {got} on "
                 f"{len(truth)} rows. Correct it and run again."
             )
         return float(value)

@@ -9,6 +9,7 @@ import importlib.metadata
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -94,7 +95,8 @@ def find_model(
         raise UnknownName("model", dotted, known_models(comp), f"{e}. {_HINT}") from e
     found = getattr(module, source.name, None)
     if source.file is None and not _is_estimator_class(found):
-        near = [f"{source.module}.{n}" for n, v in vars(module).items() if _is_estimator_class(v)]
+        classes = [n for n, v in vars(module).items() if _is_estimator_class(v)]
+        near = [f"{source.module}.{n}" for n in get_close_matches(source.name, classes)]
         raise UnknownName("model", dotted, near or known_models(comp), _HINT)
     return found
 

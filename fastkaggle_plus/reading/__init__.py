@@ -3,7 +3,7 @@
 from .cleaning import apply_cleaning, undo_cleaning
 from .csv import need_columns, quoting_of, separator_of
 from .image_checks import check_images, image_sizes
-from .row_ids import ids_of_test, with_ids
+from .row_ids import check_ids, ids_of_test, with_ids
 from .rows import PARQUET, parse_rows, read_parquet, read_rows, read_sample
 from .tables import as_time, read_tabular, values_of
 
@@ -11,6 +11,7 @@ __all__ = [
     "PARQUET",
     "apply_cleaning",
     "as_time",
+    "check_ids",
     "check_images",
     "ids_of_test",
     "image_sizes",

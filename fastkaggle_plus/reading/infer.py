@@ -14,7 +14,7 @@ from .group_columns import group_candidates
 from .infer_files import describe_class_folders, find_files, image_folders, test_folder_in
 from .infer_id import infer_id
 from .labels import columns_of_classes
-from .row_ids import ROW, with_ids
+from .row_ids import ROW, check_ids, with_ids
 from .rows import read_rows
 from .text import text_columns
 
@@ -57,6 +57,13 @@ def infer_competition(
     else:
         listed_test = None if (folder / files["test"]).is_dir() else test
         id = given.get("id") or found.add("id", *infer_id(train, listed_test, sample))
+    paths = {key: folder / name for key, name in files.items()}
+    check_ids(
+        id,
+        (paths["train"], train),
+        test=(paths["test"], test),
+        sample=(paths["sample_submission"], sample),
+    )
     rows, test_rows, _ = with_ids(train, visible, id, sample=sample)
     target = given.get("target") or found.add("target", *_target(train, test, sample, id))
     target = (target,) if isinstance(target, str) else tuple(target)

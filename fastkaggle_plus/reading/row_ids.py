@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ..exceptions import DataError, listed
 from .class_folders import FILE, LABEL
 from .image_files import SUFFIXES
 from .rows import read_rows
@@ -58,6 +59,30 @@ def equal_column(test: pd.DataFrame, ids: pd.Series) -> str:
     """Return the column of the test rows that has the sample's ids under another name, or ""."""
     words = ids.astype(str).tolist()
     return next((str(c) for c in test if test[c].astype(str).tolist() == words), "")
+
+
+def check_ids(
+    id: str,
+    train: tuple[Path, pd.DataFrame],  # the file, and its rows
+    *,
+    test: tuple[Path, pd.DataFrame | None],
+    sample: tuple[Path, pd.DataFrame | None],
+) -> None:
+    """Raise DataError for an id that is in a file twice, and for a sample of another length."""
+    for file, rows in (train, test, sample):
+        ids = pd.Series(dtype=object) if rows is None or id not in rows else rows[id]
+        if len(repeated := ids[ids.duplicated()].unique()):
+            raise DataError(
+                f"{file} has these values of the id {id!r} more than once: "
+                f"{listed(map(repr, repeated.tolist()), 5)}. A submission is joined by id: remove "
+                "the repeated rows, or name another id, a column whose values are unique."
+            )
+    sizes = {file: len(rows) for file, rows in (test, sample) if rows is not None}
+    if not test[0].is_dir() and len(set(sizes.values())) > 1:
+        raise DataError(
+            f"{test[0]} has {sizes[test[0]]} rows, the sample {sample[0].name} "
+            f"{sizes[sample[0]]}. Both need the same ids: correct them, or download them again."
+        )
 
 
 def ids_of_test(

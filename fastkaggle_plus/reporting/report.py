@@ -17,7 +17,7 @@ from ..data import Data
 from ..exceptions import DataError
 from ..files import write_atomically
 from ..predictions import Predictions
-from ..sweeps.board import BoardRow, ranked_predictions
+from ..sweeps.board import BoardRow, ranked_predictions, why_one_member
 from ..sweeps.trial import Trial
 from .digits import decimals_for, p_text, score_text
 from .plots import (
@@ -104,6 +104,7 @@ def write_report(
         weights=about.get("weights", {}),
         method=_METHODS.get(about.get("method", ""), ""),
         findings=findings(rows, combined, decimals=decimals),
+        why_one=why_one_member(ensemble, rows) if ensemble else "",
         steps=next_steps(comp, rows, is_live=is_live, failed=list(failed)),
         failed=failed,
         with_tta=[r for r in rows if r.tta],

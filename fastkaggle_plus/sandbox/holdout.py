@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..competition import COMPETITION_FILE, Competition, Images
 from ..exceptions import DataError
-from ..reading import as_time, need_columns, parse_rows, values_of, with_ids
+from ..reading import as_time, check_ids, need_columns, parse_rows, values_of, with_ids
 from ..reading.class_folders import FILE
 from ..reading.images import find_images, image_names, path_endings
 from ..reading.labels import columns_of_classes
@@ -48,12 +48,6 @@ def rehearse(
     if (path / comp.train).is_dir():  # the rows are sorted by class
         held_out = held_out.sample(frac=1, random_state=seed, ignore_index=True)
     test = held_out if has_ids else _with_new_ids(comp, path, held_out)
-    if (repeated := test[comp.id].duplicated()).any():
-        raise DataError(
-            f'{comp.facts_file}: id = "{comp.id}": {path / comp.train} has '
-            f"{test[comp.id][repeated].iloc[0]!r} more than once among the rows held out, and a "
-            "submission is joined by id. Name a column whose values are unique."
-        )
     files, test_name, sample = folder / "files", comp.test_name(path), comp.sample_submission
     visible = test[_visible_columns(comp, path, test_name, train, has_ids=has_ids)]
     if not (path / comp.train).is_dir():
@@ -61,7 +55,7 @@ def rehearse(
         write_csv(rest[columns], files / comp.train, like=path / comp.train)
     if not (comp.kind == "images" and test_name == (comp.images or Images()).test_folder):
         write_csv(visible, files / test_name, like=path / test_name)
-    write_csv(_make_sample(comp, path, rest, test), files / sample)
+    write_csv(_make_sample(comp, path, rest, test), files / sample, like=path / sample)
     is_public = np.random.default_rng(seed + 1).permutation(len(test)) < public * len(test)
     solution = test[[comp.id, *comp.target]].assign(Usage=np.where(is_public, "Public", "Private"))
     write_csv(solution, folder / "solution.csv")
@@ -92,12 +86,16 @@ def _read_train(comp: Competition, path: Path) -> tuple[pd.DataFrame, bool]:
     file = path / comp.train
     train = read_text_csv(file)
     has_ids = comp.id in train and not file.is_dir()
+    test, sample = path / comp.test_name(path), path / comp.sample_submission
+    answers = read_text_csv(sample) if sample.is_file() else None
+    test_rows = read_text_csv(test) if test.exists() else None
+    has_reader = comp.folder is not None and (comp.folder / "data.py").exists()
+    checked = None if has_reader else test_rows  # it may make one row of several
+    check_ids(comp.id, (file, train), test=(test, checked), sample=(sample, answers))
     if file.is_dir():
         train = train.rename(columns={FILE: comp.id})
     elif not has_ids:
-        test, sample = path / comp.test_name(path), path / comp.sample_submission
-        answers = read_text_csv(sample) if sample.is_file() else None
-        test_rows = read_text_csv(test) if test.exists() else answers
+        test_rows = answers if test_rows is None else test_rows
         rows = train if test_rows is None else test_rows
         train, _, _ = with_ids(train, rows, comp.id, sample=answers)
     split_column = (comp.split.column,) if comp.split.column else ()

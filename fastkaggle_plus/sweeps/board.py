@@ -91,6 +91,27 @@ def board(results: Sequence[TrialResult | Predictions]) -> Records[BoardRow]:
     )
 
 
+def why_one_member(
+    combined: Predictions,  # an ensemble
+    rows: Sequence[BoardRow],  # of the trials, best first
+) -> str:
+    """Return why a greedy ensemble has one trial only, in a sentence; else ""."""
+    from ..ensembling import fitted_metric  # loads pandas, which a board does not need
+
+    weights, metric = combined.about["weights"], combined.metric
+    used = [name for name, weight in weights.items() if weight]
+    if combined.about["method"] != "greedy" or len(weights) < 2 or len(used) > 1:
+        return ""
+    name, fitted = used[0], fitted_metric(combined).name
+    by = fitted if fitted == metric else f"{fitted}, to which the weights are fitted"
+    why = f"only {name} has a weight: by {by}, no mix with another trial is better"
+    own = next((row.to_best for row in rows if row.name == name), None)
+    if own is None:
+        return f"{why}."
+    verb = "may be noise" if own.is_noise else "is more than noise"
+    return f"{why}. In {metric}, {own.b} is better; the difference {verb}."
+
+
 def finished_predictions(results: Sequence[TrialResult | Predictions]) -> list[Predictions]:
     """Return the predictions of the trials that finished."""
     found = (r if isinstance(r, Predictions) else r.predictions for r in results)

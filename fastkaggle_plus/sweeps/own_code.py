@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from ..competition import COMPETITION_FILE, Competition
+from ..exceptions import ConfigError, UnknownName
 from ..modeling.registry import NO_MODEL_CODE, distributions, locate
 from .trial import Trial
 
@@ -25,7 +26,10 @@ def own_models(comp: Competition, trial: Trial) -> dict[Path, set[str]]:
     """Return the files of the folder that define a trial's models, with the models' names."""
     found: dict[Path, set[str]] = {}
     for model in trial.models:
-        source = locate(model, comp)
+        try:
+            source = locate(model, comp)
+        except UnknownName as e:
+            raise ConfigError(f"Trial {trial.name!r}: {e}") from e
         if source.is_own and source.file:
             found.setdefault(source.file, set()).add(source.name)
     return found

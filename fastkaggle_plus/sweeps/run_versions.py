@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..exceptions import DataError, UnknownName
+from ..exceptions import DataError, UnknownName, last_line
 from ..predictions import Predictions
 from .vault import StoredRun, Vault, is_same_split
 
@@ -74,7 +74,7 @@ def _pick(vault: Vault, runs: Sequence[StoredRun], name: str) -> StoredRun:
         if own[0].status != "done":
             raise DataError(
                 f"The newest run of {trial!r} failed. Correct it and run it again, or name an "
-                f"older version, as in {trial}@{BEFORE}. Its error:\n{own[0].error}"
+                f"older version, as in {trial}@{BEFORE}. Its error: {last_line(own[0].error)}"
             )
         return own[0]
     done = [run for run in own if run.status == "done"]

@@ -79,9 +79,9 @@ def new_comp(
             text = text.replace('wants = "label"', 'wants = "value"') if is_value else text
             (folder / Path(given["metric"]).name).write_text(text, encoding="utf-8")
         read_competition(folder / COMPETITION_FILE)
-    except ConfigError:
+    except ConfigError as e:
         shutil.rmtree(folder)
-        raise
+        raise ConfigError(_about_options(str(e), folder)) from e
     _replace(folder / "README.md", "# A new competition", f"# {given['title']}")
     _replace(folder / "README.md", "SLUG", slug, count=-1)
     if data is not None:
@@ -121,6 +121,14 @@ def _toml(value: Any) -> str:
 
 def _replace(file: Path, old: str, new: str, count: int = 1) -> None:
     file.write_text(file.read_text(encoding="utf-8").replace(old, new, count), encoding="utf-8")
+
+
+def _about_options(error: str, folder: Path) -> str:
+    """Return an error about the file in a new folder, as one about the options of `fkp new`."""
+    error = error.replace(f"{(folder / COMPETITION_FILE).resolve()}: ", "")
+    options = [f"--{key}" for key in ("metric", "task") if f"{key} = " in error]
+    advice = f" Give another {' or '.join(options)}." if options else ""
+    return f"{error}{advice} Nothing was written."
 
 
 def _as_slug(text: str) -> str:

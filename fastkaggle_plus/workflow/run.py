@@ -11,7 +11,7 @@ import numpy as np
 from ..competition import Competition
 from ..data import Data
 from ..ensembling import write_lock
-from ..exceptions import ConfigError, DataError
+from ..exceptions import ConfigError, DataError, last_line
 from ..kaggle_client import setup_comp
 from ..predictions import Predictions
 from ..submission import submission_of, write_submission
@@ -251,9 +251,7 @@ def _check_failures(measured: SweepOutcome, callbacks: RunCallbacks, *, keep_goi
     if keep_going:
         callbacks.on_step("failed", f"{count} and are left out: {', '.join(failed)}")
         return
-    errors = "\n".join(
-        f"{name}: {error.strip().splitlines()[-1]}" for name, error in failed.items()
-    )
+    errors = "\n".join(f"{name}: {last_line(error)}" for name, error in failed.items())
     raise DataError(
         f"{count}, so nothing was submitted. Correct them and run again: finished trials are kept. "
         f"Or submit without them: --keep-going, in Python keep_going=True.\n{errors}"

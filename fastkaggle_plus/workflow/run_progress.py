@@ -7,6 +7,7 @@ import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from ..exceptions import last_line
 from ..ui import open_display
 from .callbacks import PushCallbacks, RunCallbacks
 
@@ -109,11 +110,6 @@ def with_progress(shown: Callable[[], Any]) -> Callable[[Callable[P, R]], Callab
 def step_line(name: str, detail: str) -> str:
     """Return one line: the name of a step in a column, then its result."""
     return f"{name:<10}{detail}"
-
-
-def last_line(error: str) -> str:
-    """Return the last line of a traceback: the error itself."""
-    return error.strip().splitlines()[-1] if error.strip() else ""
 
 
 def _result_text(result: TrialResult) -> str:

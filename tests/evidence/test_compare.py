@@ -40,7 +40,7 @@ def test_a_comparison_prints_its_verdict():
         said = str(pair(wins, losses))
         assert f" for {better}, p = " in said and said.endswith(": more than noise")
     shown = "a 0.926 vs b 0.901 (accuracy, higher is better): +0.025 for a, p = 0.66: noise"
-    assert str(pair(12, 9)) == f"{shown}, needs about 18x the rows"
+    assert str(pair(12, 9)) == f"{shown}, needs about 18 times as many rows"
     assert str(pair(4, 4)).endswith("no difference, p = 1: noise, more rows would not help")
     low, high = make_values("low", noise=0.50), make_values("high", noise=0.51)
     small = str(compare(high, low))  # enough decimals to see the gain

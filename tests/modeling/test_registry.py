@@ -49,6 +49,7 @@ def test_a_typing_error_gets_the_name_that_was_meant(dotted, near):
     with pytest.raises(UnknownName, match="Did you mean") as e:
         find_model(dotted)
     assert near in e.value.near
+    assert "Lasso" not in str(e.value)  # of a module's classes only the near ones
 
 
 @pytest.mark.parametrize(

@@ -262,6 +262,14 @@ def test_a_lower_score_is_better_for_a_loss(tmp_path):
     assert "lower is better" in html.read_text("utf-8")
     assert words.index("good") < words.index("ensemble") < words.index("bad")
     assert "is worse than the best single trial" in html.read_text("utf-8")
+    assert "a negative number is worse: lower scores are better" in html.read_text("utf-8")
+    assert "a weight" not in html.read_text("utf-8").partition("<h2")[0]
+    alone = ensemble(values, method="greedy")
+    html = written(
+        tmp_path, values, comp=make_comp("tabular", "rmse", "regression"), ensemble=alone
+    )
+    why = "Only good has a weight: by rmse, no mix with another trial is better."
+    assert why in html.read_text("utf-8")
 
 
 def test_changed_data_costs_the_worst_rows_only(tmp_path, members):

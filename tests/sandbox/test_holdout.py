@@ -120,7 +120,7 @@ def test_sample_columns_can_name_the_classes_differently(tmp_path):
         (
             {"id": [7] * N},
             {},
-            r"competition\.toml: id = \"id\": .*train\.csv has '7' more than once",
+            r"train\.csv has these values of the id 'id' more than once: '7'\. .*joined by id",
         ),
     ],
 )
@@ -298,6 +298,37 @@ def test_rows_without_ids_are_numbered_again_as_on_kaggle(tmp_path):
     truth = frame.set_index("x")["y"].loc[test["x"]].tolist()
     answers = sample.assign(Y=truth).to_csv(index=False).encode()
     assert score(bundle, answers) == (1, 1)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_one_repeated_training_id_is_refused_for_every_seed(tmp_path, seed):
+    comp = make(tmp_path, rows(id=[*range(N - 1), 3]))
+    with pytest.raises(DataError, match=r"train\.csv has .* more than once: '3'"):
+        rehearse(comp, comp.folder, tmp_path / "bundles", seed=seed)
+
+
+def test_the_test_file_and_the_sample_need_the_same_rows(tmp_path):
+    comp = make(tmp_path, rows(), sample=pd.DataFrame({"id": range(60, 69), "y": 0}))
+    test = comp.folder / "test.csv"
+    rows().drop(columns="y")[:11].to_csv(test, index=False)
+    with pytest.raises(DataError, match=r"test\.csv has 11 rows, the sample .* 9\."):
+        bundle_of(comp, tmp_path)
+    rows(id=[5] * N).drop(columns="y")[:9].to_csv(test, index=False)
+    with pytest.raises(DataError, match=r"test\.csv has .* more than once: '5'"):
+        bundle_of(comp, tmp_path)
+    (comp.folder / "data.py").write_text("def read(path): ...\n")  # reads it in its own way
+    assert len(bundle_of(comp, tmp_path).solution) == 18
+
+
+def test_the_sample_keeps_its_separator_and_heading(tmp_path):
+    comp = make(tmp_path, rows())
+    sample = comp.folder / "sample_submission.csv"
+    sample.write_text("id;Answer\n60;1\n61;0\n")
+    assert (
+        (bundle_of(comp, tmp_path).folder / "files" / sample.name)
+        .read_text()
+        .startswith("id;Answer\n")
+    )
 
 
 def test_files_keep_their_separator_and_types(tmp_path):

@@ -428,3 +428,27 @@ def test_the_command_prints_what_it_inferred_and_takes_what_it_could_not(tmp_pat
     assert "train.csv" in done.stdout and "it counts the rows" in done.stdout
     comp = load_comp(tmp_path / "competitions/c")
     assert (comp.split.kind, comp.split.column) == ("group", "b")
+
+
+def test_a_wrong_metric_is_an_error_about_the_option(tmp_path):
+    test = rows(10, 40, b=1)
+    data = files(tmp_path / "d", rows(b=1, y=[0, 1, 2, 3] * 10), test)
+    done = fkp("new", "toy", "--data", data, "--metric", "f1", cwd=tmp_path)
+    assert done.returncode == 1 and "competition.toml" not in done.stderr
+    assert "Give another --metric or --task. Nothing was written." in done.stderr
+    done = fkp("new", "toy", "--data", data, "--metric", "f1_macro", cwd=tmp_path)
+    assert [line.split() for line in done.stdout.splitlines() if "f1_macro" in line] == [
+        ["metric", "f1_macro", "given"]
+    ]
+
+
+def test_repeated_ids_and_a_sample_of_another_length_are_refused(tmp_path):
+    sample = pd.DataFrame({"row": range(40, 49), "y": 0})
+    train = rows(b=1, y=[0, 1] * 20)
+    data = files(tmp_path / "d", train, rows(11, 40, b=1), sample)
+    done = fkp("new", "toy", "--data", data, cwd=tmp_path)
+    assert "test.csv has 11 rows, the sample sample_submission.csv 9." in done.stderr
+    files(data, pd.concat([train, train[3:5]]), rows(9, 40, b=1), sample)
+    done = fkp("new", "toy", "--data", data, cwd=tmp_path)
+    assert "train.csv has these values of the id 'row' more than once: 3, 4." in done.stderr
+    assert done.returncode == 1 and not (tmp_path / "competitions").exists()
