@@ -254,7 +254,7 @@ def test_text_columns_and_context(tmp_path):
         ("My Comp", {}, "'My Comp' is not a valid name.*'my-comp'"),
         ("../up", {}, "not a valid name"),
         ("", {}, "not a valid name"),
-        ("c", dict(kind="image"), "kind = 'image' is not one of.*Did you mean 'images'"),
+        ("c", dict(kind="image"), "'image' is no kind; expected tabular, images or text"),
         ("c", dict(metrik="auc"), "unknown key metrik = 'auc'. Did you mean 'metric'"),
         ("c", dict(metric="acuracy"), "Did you mean 'accuracy'"),
         ("c", dict(task="regression", metric="auc"), "'auc' does not fit task"),
