@@ -86,7 +86,7 @@ class UnknownName(FastkaggleError, ValueError):
 
     def __init__(self, what: str, name: object, known: Iterable[str], hint: str = ""):
         known = sorted(set(known))
-        near = get_close_matches(str(name).lower(), known, n=3, cutoff=0.5)
+        near = get_close_matches(str(name).lower(), known, n=3, cutoff=0.65)
         listing = f" {len(known)} are known."
         if len(known) <= _MOST_LISTED:
             listing = f" Known: {', '.join(known) or 'none'}."

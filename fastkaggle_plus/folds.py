@@ -99,7 +99,8 @@ def make_folds(
         return Folds(np.where(held, 0, -1), kind, seed, rows_fingerprint(targs))
     if not 2 <= n_folds <= len(targs):
         raise DataError(
-            f"n_folds must be between 2 and the number of rows ({len(targs)}), got {n_folds}."
+            f"n_folds (--folds) must be between 2 and the number of rows ({len(targs)}), got "
+            f"{n_folds}."
         )
     if kind == "time":
         assignment = _along_time(_given(time, "time", kind, len(targs)), n_folds)
@@ -120,7 +121,7 @@ def _shuffled(targs: Array, n_folds: int, *, seed: int, kind: str, groups: Array
         if (n_groups := int(groups.max()) + 1) < n_folds:
             raise DataError(
                 f"{n_folds} folds need at least as many groups, and there are {n_groups}. "
-                "Lower n_folds or split by another column."
+                "Lower n_folds (--folds) or split by another column."
             )
     splitter = {
         "random": ms.KFold,
@@ -135,9 +136,11 @@ def _shuffled(targs: Array, n_folds: int, *, seed: int, kind: str, groups: Array
         try:
             for k, (_, rows) in enumerate(splitter.split(targs, strata, groups)):
                 assignment[rows] = k
-        except ValueError as e:
+        except ValueError as e:  # a stratified split
+            most = np.unique(strata, return_counts=True)[1].max()
             raise DataError(
-                f"A {kind} split into {n_folds} folds is not possible: {e} Lower n_folds or use "
+                f"A {kind} split into {n_folds} folds is not possible: the largest class has only "
+                f"{most} rows. Give n_folds (--folds) of at most {most}, or split with "
                 'kind = "random".'
             ) from e
     return assignment

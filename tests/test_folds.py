@@ -134,7 +134,7 @@ def test_errors_name_the_value(options, message):
 
 
 def test_an_impossible_stratification_says_what_to_do():
-    with pytest.raises(DataError, match="Lower n_folds"):
+    with pytest.raises(DataError, match="is not possible"):
         make_folds(np.arange(6), kind="stratified", n_folds=3)
 
 

@@ -152,11 +152,11 @@ def _show_tta(rows: Sequence[Any], out: Console | None) -> None:
             r.tta.get("wrong_to_right", ""),
             r.tta.get("right_to_wrong", ""),
             f"{r.tta['p_value']:.2g}",
-            r.tta["chosen"],
+            "no" if r.tta["chosen"] == "plain" else r.tta["chosen"],
         ]
         for r in rows
     ]
-    header = ["random views", "gain", "corrected", "broken", "p", "used"]
+    header = ["test-time augmentation", "gain", "errors removed", "errors added", "p", "used"]
     show_table(header, cells, numbers=(1, 2, 3, 4), out=out)
 
 

@@ -64,7 +64,8 @@ def notebook(
         state = f"checked. {inputs} To run it on Kaggle: fkp push {slug}"
     else:
         state = (
-            "but it has no owner, so it cannot be pushed. Give --user or KAGGLE_USERNAME, or "
+            "but without the name of its owner it cannot be pushed. Give --user or "
+            "KAGGLE_USERNAME, or "
             f"replace {PLACEHOLDER} in kernel-metadata.json with your user name. {inputs}"
         )
     echo(f"{file} is written, {cells} cells, {state}")

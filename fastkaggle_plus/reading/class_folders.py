@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from ..exceptions import DataError, listed
-from .image_files import SUFFIXES, images_below
+from .image_files import SUFFIXES, files_below, images_below
 
 FILE, LABEL = "file", "label"  # the columns: path inside the folder, and class
 # Folders that are parts of the data, not classes: train, training_set, valid, val, test_images
@@ -25,10 +25,10 @@ def image_rows(folder: Path) -> pd.DataFrame:
     inside = (file.relative_to(folder) for file in images_below(folder))
     paths = [p for p in inside if not any(part.startswith(_HIDDEN) for part in p.parts)]
     if not paths:
-        suffixes = sorted({p.suffix for p in folder.rglob("*") if p.is_file()})
+        suffixes = sorted({p.suffix or p.name for p in files_below(folder)})
+        there = f"its files end in {listed(suffixes)}" if suffixes else "it contains no file at all"
         raise DataError(
-            f"{folder} contains no image. Images end in {', '.join(SUFFIXES)}; its files end in "
-            f"{listed(suffixes)}."
+            f"{folder} contains no image. Images end in {', '.join(SUFFIXES)}; {there}."
         )
     is_test = [len(p.parts) > 1 and is_test_folder(Path(p.parts[0])) for p in paths]
     if not all(is_test):

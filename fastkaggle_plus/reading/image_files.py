@@ -11,6 +11,7 @@ from PIL.Image import Transpose
 from ..exceptions import UnreadableImage
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+_OUTPUT_MARKS = ("competition.toml", "run.lock")  # in the folders that fkp itself writes
 _ORIENTATION = 0x0112  # the EXIF tag
 _SIDEWAYS = (5, 6, 7, 8)  # its values that exchange width and height
 _WHITE_16_BIT = 65535
@@ -77,8 +78,18 @@ def size_px(image: Image.Image) -> tuple[int, int]:
 
 
 def images_below(folder: Path) -> list[Path]:
-    """Return the sorted image files of a folder and its sub-folders, found by suffix."""
-    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    """Return the sorted image files of a folder and its sub-folders, found by suffix.
+
+    Sub-folders that fkp wrote (competitions, runs) are left out: they contain copies.
+    """
+    return [p for p in files_below(folder) if p.suffix.lower() in SUFFIXES]
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Return the sorted files of a folder and its sub-folders, without those that fkp wrote."""
+    files = sorted(p for p in folder.rglob("*") if p.is_file())
+    outputs = {p.parent for p in files if p.name in _OUTPUT_MARKS and p.parent != folder}
+    return [p for p in files if outputs.isdisjoint(p.parents)] if outputs else files
 
 
 def is_wide_grey(mode: str) -> bool:

@@ -199,7 +199,7 @@ def _split(
     if groups := group_candidates(train, test, known=known):
         why = f"but if rows of one {groups[0]} belong together: --split group:{groups[0]}"
         return kind, why
-    return kind, "no column says that test rows are later, or of other groups"
+    return kind, "no column shows that test rows are later or belong to other groups"
 
 
 def _time_column(train: pd.DataFrame, test: pd.DataFrame, known: tuple[str, ...]) -> str:

@@ -1,6 +1,8 @@
 """Find the files of a competition in a folder: train, test, sample submission, images."""
 
+import hashlib
 import re
+from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,8 @@ import pandas as pd
 
 from ..exceptions import ConfigError, listed
 from .class_folders import FILE, LABEL, class_root, image_rows, is_test_folder
-from .image_files import images_below
+from .image_checks import image_sizes
+from .image_files import SUFFIXES, files_below, images_below
 from .images import image_names
 
 _TABLE = re.compile(r"(?i)\.((csv|tsv|txt)(\.(gz|zip|bz2|xz))?|parquet|pq)$")
@@ -82,7 +85,7 @@ def image_folders(folder: Path, train: pd.DataFrame, id: str) -> dict[str, str]:
 
 
 def describe_class_folders(folder: Path) -> str:
-    """Return how many images and classes a folder has, and how many images have no class."""
+    """Return the classes of a folder with their numbers of images, and what is wrong with them."""
     rows = image_rows(folder)
     labelled = rows[rows[LABEL] != ""]
     counts = labelled[LABEL].value_counts()
@@ -90,11 +93,34 @@ def describe_class_folders(folder: Path) -> str:
     tops = sorted({file.split("/")[0] for file in labelled[FILE]} - set(counts.index))
     if tops:
         text += f" of {' and '.join(tops)}"
+    text += f": {listed((f'{c} {n}' for c, n in sorted(counts.items())), 5)}"
     if rare := [str(c) for c in counts.index if counts[c] == 1]:
         text += f"; {listed(rare, 5)} has one image only"
     if (outside := rows[FILE][rows[LABEL] == ""]).size:
         text += f"; left out, in no class folder: {listed(outside, 3)}"
+    sizes = image_sizes(folder)
+    broken = sizes["file"][(sizes["problem"] != "") & sizes["file"].isin(labelled[FILE])]
+    if len(broken):
+        text += f"; {len(broken)} of them broken: {listed(broken, 3)}"
+    if twice := _in_two_classes(folder, labelled):
+        text += f"; the same image in two classes: {listed(twice, 3)}"
+    others = (f.relative_to(folder) for f in files_below(folder))
+    if other := [p.as_posix() for p in others if p.suffix.lower() not in SUFFIXES]:
+        text += f"; left out, not images: {listed(other, 3)}"
     return text
+
+
+def _in_two_classes(folder: Path, labelled: pd.DataFrame) -> list[str]:
+    """Return the images whose bytes are in two classes: "cat/1.jpg = dog/2.jpg"."""
+    labels = dict(zip(labelled[FILE], labelled[LABEL], strict=True))
+    by_size, by_hash = defaultdict(list), defaultdict(list)
+    for file in labels:
+        by_size[(folder / file).stat().st_size].append(file)
+    for files in by_size.values():
+        for file in files if len(files) > 1 else ():
+            by_hash[hashlib.sha256((folder / file).read_bytes()).digest()].append(file)
+    same = (files for files in by_hash.values() if len({labels[f] for f in files}) > 1)
+    return [" = ".join(files) for files in same]
 
 
 def test_folder_in(folder: Path) -> str:
@@ -108,15 +134,17 @@ def test_folder_in(folder: Path) -> str:
 def _no_train(folder: Path, there: list[str], kind: str) -> str:
     """Explain why there are no training rows, and what to do."""
     images = images_below(folder)
-    problem = f"{folder} has no train file: its tables are {listed(there)}."
+    tables = f"its tables are {listed(there)}" if there else "it contains no table"
+    problem = f"{folder} has no train file: {tables}."
     if kind != "images" and images and not there:
         return f"{problem} It has {len(images)} images: add --kind images."
     if kind == "images" and not there:
         places = sorted({f.parent.relative_to(folder).as_posix() for f in images})
+        places = ["the folder itself" if p == "." else p for p in places]
         return (
             f"{folder} has no train file, and no class folders. Expected a csv with the labels, "
             f"or at least two folders of images that are named by their class, as in "
-            f"{folder}/cat/1.jpg; got {len(images)} images in: {listed(places, 5)}."
+            f"{folder}/cat/1.jpg; got {len(images)} images in {listed(places, 5)}."
         )
     return (
         f"{problem} Give its name with --train (train=...), or download the competition's files "

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ..competition import Competition
+from ..competition import Competition, builtin_folder
 from ..sweeps.board import BoardRow
 from .digits import p_text, score_text
 
@@ -62,9 +62,10 @@ def next_steps(
         steps.append((f"fkp sweep {slug} --repeats 3{live}", what))
     if not is_live:
         verb = "push" if comp.code_competition else "run"
-        steps.append(
-            (f"fkp {verb} {slug} --live", "does this with your Kaggle account, and submits")
-        )
+        what = "does this with your Kaggle account, and submits"
+        if comp.folder is None or comp.folder.parent.resolve() != builtin_folder().resolve():
+            what = f"if {slug} is a competition on Kaggle: {what}"
+        steps.append((f"fkp {verb} {slug} --live", what))
     return steps
 
 

@@ -13,7 +13,7 @@ from ..reading import PARQUET, parse_rows, quoting_of, read_parquet, separator_o
 def read_text_csv(
     file: Path,
     *,
-    hint: str = "rehearse needs the competition's training file: give the folder with this file.",
+    hint: str = "Give the folder with this file: DATA in rehearsal.py, or --data DIR.",
     error: type[FastkaggleError] = DataError,  # raised for a file that is missing or is no csv
 ) -> pd.DataFrame:
     """Return the rows of a file, all cells text. `hint` is for the error of a missing file."""

@@ -85,7 +85,7 @@ def default_trials(comp: Competition) -> tuple[Trial, ...]:
         Trial("ridge", "linear.ridge_model", {}, "a linear model makes other errors than trees"),
     ]
     for name in filter(find_spec, _BOOSTERS):
-        hypothesis = f"{name} treats categories in its own way"
+        hypothesis = f"{name} grows its trees in another way"
         trials.append(Trial(name, f"boosting.{name}_model", {}, hypothesis))
     if comp.kind == "images" and find_spec("fastai") and find_spec("timm"):
         hypothesis = "a pretrained network sees more than colours"

@@ -15,6 +15,7 @@ from ..reading.infer import Inferred, infer_competition
 OnInferred = Callable[[str, Any, str], None]
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _COMMENT_COLUMN = 49
+_KINDS = ("tabular", "images", "text")
 OWN_METRIC_TEMPLATE = "metric.py"
 _KIND_FACTS: dict[str, dict[str, Any]] = {
     "images": {
@@ -44,8 +45,12 @@ def new_comp(
     """
     if not _SLUG.fullmatch(slug):
         raise ConfigError(
-            f"{slug!r} is not a competition's name in its URL: expected lower-case letters, "
-            f"digits and single hyphens, as in {_as_slug(slug)!r}."
+            f"{slug!r} is not a valid name: expected the last part of the competition's URL, in "
+            f"lower-case letters, digits and single hyphens, as in {_as_slug(slug)!r}."
+        )
+    if kind not in _KINDS:
+        raise ConfigError(
+            f"{kind!r} is no kind; expected {', '.join(_KINDS[:-1])} or {_KINDS[-1]}."
         )
     folder = Path(dest if dest is not None else "competitions")
     folder = folder if folder.name == slug else folder / slug

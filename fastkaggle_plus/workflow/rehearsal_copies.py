@@ -10,6 +10,7 @@ from types import ModuleType
 from filelock import FileLock, Timeout
 
 from ..competition import COMPETITION_FILE, Competition, Images
+from ..reading.image_files import files_below
 
 _HIDDEN = re.compile(r"\.(?!\.$)|__pycache__")
 _HASHED_WHOLE = 16 * 2**20  # larger files are compared by size and time, not by content
@@ -45,7 +46,8 @@ def row_hashes(comp: Competition, source: Path, own: ModuleType | None) -> dict[
         rows_from = getattr(own, "DATA", "")  # other folder that rehearsal.py takes its rows from
         ignored = _NO_SOURCE - _used_by(Path(str(own.__file__)).read_text(encoding="utf-8"))
         files = [p for p in folder.rglob("*") if p.relative_to(folder).parts[0] not in ignored]
-        others = file_hashes(folder / rows_from) if rows_from else {}
+        source = folder / rows_from
+        others = file_hashes(source, files_below(source)) if rows_from else {}
         return file_hashes(folder, files) | others
     names = [comp.train, comp.test_name(source), comp.sample_submission]
     if comp.kind == "images":

@@ -183,8 +183,14 @@ def _download(work: Workspace) -> tuple[Path, Data]:
     left_out = dict(read.left_out)
     if (how_ids := left_out.pop(work.comp.id, "id")) != "id":
         work.callbacks.on_step("ids", f"{work.comp.id}: {how_ids}")
+    for part in ("train images", "test images"):
+        if part in left_out:
+            work.callbacks.on_step("images", f"of the {part}, {left_out.pop(part)}")
     if unused := [f"{c} ({why})" for c, why in left_out.items()]:
         work.callbacks.on_step("columns", f"left out: {', '.join(unused)}")
+    if not work.is_live:
+        rows = f"{len(read.test)} labelled rows, held out to score this rehearsal"
+        work.callbacks.on_step("test", f"{rows}; the competition's own test rows are not used")
     return path, read
 
 

@@ -251,10 +251,10 @@ def test_text_columns_and_context(tmp_path):
 @pytest.mark.parametrize(
     ("slug", "options", "message"),
     [
-        ("My Comp", {}, "'My Comp' is not a competition's name in its URL.*'my-comp'"),
-        ("../up", {}, "not a competition's name"),
-        ("", {}, "not a competition's name"),
-        ("c", dict(kind="image"), "kind = 'image' is not one of.*Did you mean 'images'"),
+        ("My Comp", {}, "'My Comp' is not a valid name.*'my-comp'"),
+        ("../up", {}, "not a valid name"),
+        ("", {}, "not a valid name"),
+        ("c", dict(kind="image"), "'image' is no kind; expected tabular, images or text"),
         ("c", dict(metrik="auc"), "unknown key metrik = 'auc'. Did you mean 'metric'"),
         ("c", dict(metric="acuracy"), "Did you mean 'accuracy'"),
         ("c", dict(task="regression", metric="auc"), "'auc' does not fit task"),
@@ -361,7 +361,8 @@ def test_class_folders_need_no_table(tmp_path):
     comp = load_comp(folder)
     assert (comp.train, comp.test, comp.id, comp.target) == (".", "test", "file", ("label",))
     assert seen["train"][1] == (
-        "21 images in 2 class folders of train and valid; left out, in no class folder: odd.jpg"
+        "21 images in 2 class folders of train and valid: cat 11, dog 10; "
+        "left out, in no class folder: odd.jpg"
     )
     assert seen["task"] == ("binary", "two values: cat, dog") and "images" not in seen
     read = comp.read(data)
@@ -402,7 +403,7 @@ def test_images_without_a_test_file_are_listed_by_the_test_folder(tmp_path):
 @pytest.mark.parametrize(
     ("names", "kind", "message"),
     [
-        (("cat/1.jpg", "cat/2.jpg"), "images", "no class folders.*got 2 images in: cat"),
+        (("cat/1.jpg", "cat/2.jpg"), "images", "no class folders.*got 2 images in cat"),
         (("cat/1.jpg", "dog/2.jpg"), "tabular", "It has 2 images: add --kind images"),
         ((), "images", "contains no image"),
     ],
