@@ -137,7 +137,7 @@ def _shuffled(targs: Array, n_folds: int, *, seed: int, kind: str, groups: Array
             for k, (_, rows) in enumerate(splitter.split(targs, strata, groups)):
                 assignment[rows] = k
         except ValueError as e:  # a stratified split
-            most = np.unique(strata, return_counts=True)[1].max()
+            most = np.unique(np.asarray(strata), return_counts=True)[1].max()
             raise DataError(
                 f"A {kind} split into {n_folds} folds is not possible: the largest class has only "
                 f"{most} rows. Give n_folds (--folds) of at most {most}, or split with "
