@@ -312,7 +312,7 @@ def main() -> int:
     parser.add_argument("suite", choices=SUITES)
     parser.add_argument("checkout", type=Path)
     parser.add_argument("--python", type=Path, default=Path(sys.executable))
-    parser.add_argument("arguments", nargs="*", help="more arguments for pytest, after --")
+    parser.add_argument("--pytest", default="", help='more arguments, as in --pytest "-k kernels"')
     given = parser.parse_args()
     account, command = SUITES[given.suite]
     with tempfile.TemporaryDirectory(prefix="suite") as folder:
@@ -321,7 +321,7 @@ def main() -> int:
         with seeded(Path(folder), account) as box:
             python = given.python.absolute()
             env = environment(box, python, home)
-            line = " ".join([command.format(python=python), *given.arguments])
+            line = f"{command.format(python=python)} {given.pytest}"
             status = subprocess.run(["bash", "-c", line], cwd=given.checkout, env=env).returncode
             log = home / "commands.txt"
             if log.exists():
