@@ -36,6 +36,8 @@ _rehearsals: list[dict[str, str]] = []  # variables of the open rehearsals, the 
 _outside: dict[str, Any] = {}  # while one is open: what to restore after the last one
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+# pandas imports pyarrow if it is installed, whose memory pool starts a thread
+_NO_ARROW_THREAD = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
 
 
 def kaggle_input() -> Path:
@@ -185,8 +187,9 @@ def with_variables(**changes: str) -> dict[str, str]:
 @contextlib.contextmanager
 def numeric_threads(n: int) -> Iterator[None]:
     """Set the numeric threads of processes started, and libraries imported, in this block."""
-    before = {k: os.environ.get(k) for k in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, str(n)))
+    changes = dict.fromkeys(_THREADS, str(n)) | _NO_ARROW_THREAD
+    before = {k: os.environ.get(k) for k in changes}
+    os.environ.update(changes)
     try:
         yield
     finally:

@@ -1,7 +1,6 @@
 """Find models by name, read their PRELOAD and ATTACH, and import them lightly."""
 
 import ast
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 
 from fastkaggle_plus import Trial, modeling
 from fastkaggle_plus.competition import load_comp
+from fastkaggle_plus.environment import numeric_threads
 from fastkaggle_plus.exceptions import UnknownName
 from fastkaggle_plus.modeling import find_model, forest_model, language_models, preload_of
 from fastkaggle_plus.modeling.registry import public_models
@@ -177,7 +177,7 @@ def test_preloading_starts_no_thread_and_uses_no_gpu():
     packages = sorted({name for model in public_models() for name in preload_of(model)})
     assert {"torch", "fastai.tabular.all", "sklearn.ensemble"} <= set(packages)
     code = f"""
-import importlib, os, torch, warnings
+import importlib, os, pandas, torch, warnings
 warnings.simplefilter("ignore")
 def touched(*args, **kw):
     raise SystemExit("the GPU was used")
@@ -187,13 +187,6 @@ for name in {packages}:
     importlib.import_module(name)
 print(len(os.listdir("/proc/self/task")))
 """
-    one_thread = {
-        **os.environ,
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "MKL_NUM_THREADS": "1",
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=one_thread
-    )
+    with numeric_threads(1):  # as the server that forks the trials is started
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "1", done.stderr
