@@ -12,6 +12,7 @@ import requests
 from .exceptions import KaggleError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_LARGEST_TEXT = 2**28  # bytes; a larger file, such as weights, is known by its bytes only
 
 
 @contextmanager
@@ -88,7 +89,7 @@ class HashList:
         for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines():
             with suppress(ValueError, KeyError, TypeError):  # a kill cut this line short
                 entry = json.loads(line)
-                if entry["sha256"] == sha256 or entry.get("lines") == lines:
+                if entry["sha256"] == sha256 or (lines and entry.get("lines") == lines):
                     return str(entry["note"])
         return ""
 
@@ -100,15 +101,18 @@ def file_hash(path: Path, algorithm: str = "sha256") -> str:
 
 
 def lines_hash(path: Path) -> str:
-    """Return the hash of a file's lines.
+    """Return the hash of a file's lines; "" for a file without lines, or too large for a csv.
 
     Line ends, blank lines, quotation marks and a byte order mark do not change it.
     """
-    digest = hashlib.sha256()
+    if path.stat().st_size > _LARGEST_TEXT:
+        return ""
+    digest, has_text = hashlib.sha256(), False
     # latin-1 decodes every byte, so that a binary file has a hash too
     with open(path, encoding="latin-1", newline=None) as f:
         for number, line in enumerate(f):
             text = line.removeprefix("\xef\xbb\xbf") if number == 0 else line
             if text := text.strip().replace('"', ""):
                 digest.update(f"{text}\n".encode())
-    return digest.hexdigest()
+                has_text = True
+    return digest.hexdigest() if has_text else ""

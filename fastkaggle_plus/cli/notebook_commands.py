@@ -33,7 +33,7 @@ def notebook(
     from ..notebooks import check_notebook
     from ..notebooks.attached_models import render_with_models
     from ..notebooks.check_metadata import PLACEHOLDER
-    from ..workflow.push import LIBS_DATASET
+    from ..workflow.push_datasets import LIBS_DATASET
     from .display import show_json
 
     comp = load_comp(slug)
@@ -207,7 +207,7 @@ def libs(
     A notebook installs from them without internet.
     """
     from ..kaggle_client import create_libs_datasets, import_kaggle
-    from ..workflow.push import IN_KAGGLES_IMAGE, OWN
+    from ..workflow.push_datasets import IN_KAGGLES_IMAGE, OWN
     from ..workflow.submit import plan_libs
     from .display import show_json, show_table
 

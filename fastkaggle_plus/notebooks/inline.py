@@ -12,7 +12,7 @@ from typing import Any
 from ..competition import COMPETITION_FILE, Competition
 from ..data import CLEANING_FILE
 from ..exceptions import NotebookError, UnknownName
-from ..sweeps.own_code import own_models, used_files
+from ..sweeps.own_code import data_files, own_models, used_files
 from ..sweeps.trial import Trial
 
 FOLDER = "code"  # below the notebook's working folder
@@ -72,19 +72,9 @@ class Inliner:
             used = used_files(self.comp.folder or Path(), used)
         files: list[str] = []
         for file in reversed(used):
-            files += [*self._tables_named_in(file), _relative(file, self.comp)]
+            tables = [f.name for f in data_files(self.comp, [file])]
+            files += [*filter(_DATA_FILE.fullmatch, tables), _relative(file, self.comp)]
         return [f for f in dict.fromkeys(files) if f != name]
-
-    def _tables_named_in(self, file: Path) -> list[str]:
-        strings = [
-            node.value
-            for node in ast.walk(ast.parse(file.read_bytes()))
-            if isinstance(node, ast.Constant) and isinstance(node.value, str)
-        ]
-        # These names mean the competition's own files, or the record of its results.
-        others = {self.comp.train, self.comp.test, self.comp.sample_submission, "results.csv"}
-        files = [s for s in strings if _DATA_FILE.fullmatch(s) and self.has(s)]
-        return [f for f in dict.fromkeys(files) if f not in others]
 
     def needed(self) -> list[str]:
         """Return the files that the notebook needs: facts, reader, models, trials, data."""

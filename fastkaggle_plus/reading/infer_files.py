@@ -63,9 +63,9 @@ def image_folders(folder: Path, train: pd.DataFrame, id: str) -> dict[str, str]:
     test_folder = next((d for d in having if is_test_folder(d)), only)
     if train_folder is None:
         raise ConfigError(
-            f"{folder} contains no folder of training images. Folders with images: "
-            f"{listed(d.name for d in having)}. Write the folder without --data and fill in its "
-            '[images], or give images={"train_folder": ..., ...} to new_comp.'
+            f"Cannot find the training images in {folder}; expected one folder that is not for "
+            f"the test, got {listed(d.name for d in having)}. Write the folder without --data and "
+            'fill in its [images], or give images={"train_folder": ..., ...} to new_comp.'
         )
     if train.empty:
         raise ConfigError(

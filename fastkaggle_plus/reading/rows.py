@@ -53,7 +53,9 @@ def read_rows(
     except DataError:
         raise
     except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeError, ValueError) as e:
-        raise DataError(f"{file} does not read as csv: {e}") from e
+        raise DataError(
+            f"{file} does not read as csv: {e}. Correct the file, or download it again."
+        ) from e
     for c in [c for c in as_written if c in df.columns]:
         if df[c].isna().any():  # an id may be called NA
             words = parse_rows(file, usecols=[c], dtype=str, keep_default_na=False)[c]

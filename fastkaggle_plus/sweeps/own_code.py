@@ -48,7 +48,7 @@ def own_code(comp: Competition, trial: Trial) -> list[str]:
         is_list_of_trials = file.name in NO_MODEL_CODE and file not in imported
         names = models.get(file, set()) if is_list_of_trials else set()
         parts += [file.name, _syntax(file, *sorted(names)), *_versions(file)]
-    for data_file in _data_files(comp, files):
+    for data_file in data_files(comp, files):
         parts += [data_file.name, hashlib.sha256(data_file.read_bytes()).hexdigest()]
     return parts
 
@@ -95,10 +95,13 @@ def _imported_roots(tree: ast.AST) -> Iterator[str]:
             yield from (alias.name for alias in node.names if node.level)
 
 
-def _data_files(comp: Competition, files: Iterable[Path]) -> list[Path]:
-    """Return the data files of the folder that these files name in a string."""
-    # The data's fingerprint covers these; of competition.toml the facts count.
-    others = {COMPETITION_FILE, comp.train, comp.test, comp.sample_submission}
+def data_files(comp: Competition, files: Iterable[Path]) -> list[Path]:
+    """Return the data files of the folder that these .py files name in a string.
+
+    The competition's own tables do not count, nor the record of its results.
+    """
+    # The data's fingerprint covers the tables; of competition.toml the facts count.
+    others = {COMPETITION_FILE, comp.train, comp.test, comp.sample_submission, "results.csv"}
     folder = comp.folder or Path()
     names = {
         node.value

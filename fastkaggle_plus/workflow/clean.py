@@ -1,4 +1,4 @@
-"""Find and remove what can be made again: old rehearsals, cached images, unfinished folders."""
+"""Find and remove folders that `fkp` can rebuild: old rehearsals, caches, unfinished work."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ def find_leftovers(
     *,
     dest: str | Path | None = None,  # output folder; default: runs/<slug>
 ) -> list[Leftover]:
-    """Return what can be removed. The newest rehearsal of each seed stays.
+    """Return the folders that can be removed. The newest rehearsal of each seed stays.
 
     Vaults, results, reports, submissions and journals of real runs are never listed.
     """

@@ -1,14 +1,13 @@
 """`push`: run a competition's notebook on Kaggle, or in the sandbox, and submit what it writes."""
 
 import contextlib
-import hashlib
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from .. import kaggle_client, notebooks
 from ..exceptions import KaggleError, KernelFailed, NotebookError, NothingSent
+from ..files import file_hash
 from ..kaggle_client import KernelOutput, KernelStatus, KernelVersion, api
 from ..kaggle_client.live_writes import remember
 from ..kaggle_client.submissions import submissions_left
@@ -19,13 +18,11 @@ from ..secrets import env_values
 from ..sweeps.default_trials import trials_of
 from .callbacks import PushCallbacks
 from .outcome import PushOutcome
+from .push_datasets import LIBS_DATASET, publish_libs, publish_weights
 from .run_progress import PushProgress, with_progress
 from .submit import Confirm, Plan, submit_file, submit_notebook
 from .workspace import Workspace, open_workspace
 
-OWN, LIBS_DATASET = "fastkaggle_plus", "library-fastkaggle-plus"
-# Kaggle's image has matching versions of these. The other dependencies are small wheels.
-IN_KAGGLES_IMAGE = ("matplotlib", "numpy", "pandas", "pillow", "scikit-learn", "scipy")
 # A re-run on hidden rows may take nine hours, and the sandbox stops when this process does.
 _RERUN_TIMEOUT_S = 10 * 3600.0
 
@@ -66,8 +63,8 @@ def push(
         _check(work, made, None if quick else expected_s)
         if confirm is not None and not confirm(_plan(work, made, submits=submits, quick=quick)):
             raise NothingSent(f"Nothing was sent. The notebook is {made.rendered.file}.")
-        weights_datasets = tuple(_publish_weights(work, arch) for arch in made.attached)
-        libs_dataset = _publish_libs(work)
+        weights_datasets = tuple(publish_weights(work, arch) for arch in made.attached)
+        libs_dataset = publish_libs(work)
         version = _push(work, made.rendered, callbacks, announce=confirm is None)
         outcome = PushOutcome(
             comp=work.comp,
@@ -179,37 +176,6 @@ def _check(work: Workspace, made: RenderedWithModels, expected_s: float | None) 
     work.report_step("check", detail)
 
 
-def _publish_weights(work: Workspace, arch: str) -> str:
-    """Create or update the private dataset of a pretrained model; return owner/name."""
-    from ..modeling.text.weights import copy_weights, dataset_name
-
-    folder = work.folder / "weights" / dataset_name(arch)
-    shutil.rmtree(folder, ignore_errors=True)
-    copy_weights(arch, folder)
-    dataset = kaggle_client.sync_dataset(folder, folder.name, **work.kaggle_options)
-    state = "made" if dataset.sent else "is up to date"
-    work.report_step("weights", f"{arch} as {dataset.handle}, version {dataset.version} {state}")
-    return str(dataset.handle)
-
-
-def _publish_libs(work: Workspace) -> str:
-    """Create or update the dataset of wheels; return owner/name.
-
-    The sandbox runs kernels in this environment, so it needs no wheels of dependencies.
-    """
-    [made] = kaggle_client.create_libs_datasets(
-        [OWN],
-        work.folder / "libs",
-        work.user,
-        deps=work.sandbox is None,
-        without=IN_KAGGLES_IMAGE,
-        **work.kaggle_options,
-    )
-    state = "made" if made.changed else "is up to date"
-    work.report_step("libs", f"{made.dataset.handle}, version {made.dataset.version} {state}")
-    return str(made.dataset.handle)
-
-
 def _push(
     work: Workspace, rendered: Rendered, callbacks: PushCallbacks, *, announce: bool
 ) -> KernelVersion:
@@ -298,7 +264,7 @@ def _submit(
             version, None, message, competition=slug, timeout_s=_RERUN_TIMEOUT_S, **options
         )
     else:
-        sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+        sha256 = file_hash(file)
         text, is_ours = f"{message} [{sha256[:12]}]", work.is_live  # this push wrote the file
         submission = submit_file(file, text, work.comp, data=work.data, live=is_ours, **options)
         outcome = replace(outcome, file=file, sha256=sha256)

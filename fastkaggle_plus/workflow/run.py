@@ -1,6 +1,5 @@
 """`run`: from data to a scored submission. `sweep`: measure the trials only."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from ..competition import Competition
 from ..data import Data
 from ..ensembling import write_lock
 from ..exceptions import ConfigError, DataError, last_line
+from ..files import file_hash
 from ..kaggle_client import setup_comp
 from ..predictions import Predictions
 from ..submission import submission_of, write_submission
@@ -69,7 +69,7 @@ def run(
         write_lock(combined, members, work.folder / "ensemble.lock")
         work.end_step("ensemble")
         file = write_submission(combined, comp, path, file=work.folder / "submission.csv")
-        sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+        sha256 = file_hash(file)
         message = (
             f"fkp run: {combined.about['method']} of {len(weights)} trials, "
             f"{n_folds} folds, seed {seed} [{sha256[:12]}]"

@@ -491,3 +491,17 @@ def test_inputs_that_could_not_be_mounted_are_not_taken_for_attached(tmp_path):
         for _ in range(2):
             with pytest.raises(OSError):
                 inputs.attach("datasets/ada/rates", [tmp_path])
+
+
+def test_a_late_answer_about_another_input_is_not_taken_for_this_one():
+    ours, theirs = socket.socketpair()
+    with contextlib.closing(Control(ours)) as control, theirs:
+        late = {"path": "datasets/ada/slow", "error": None}  # its question timed out
+        answer = {"path": "datasets/ada/rates", "error": "no space"}
+        theirs.sendall(b"".join(json.dumps(a).encode() + b"\n" for a in (late, answer)))
+        with pytest.raises(OSError, match="no space"):
+            control.mount(Path("/folder"), "datasets/ada/rates")
+        theirs.sendall(json.dumps(late).encode() + b"\n")
+        theirs.shutdown(socket.SHUT_WR)
+        with pytest.raises(OSError, match="ended"):
+            control.mount(Path("/folder"), "datasets/ada/rates")

@@ -90,6 +90,18 @@ def test_a_change_runs_only_the_trials_that_use_it(own, tmp_path, name):
     assert ran(own, vault) == expected
 
 
+def test_a_table_that_the_code_names_counts_and_the_record_of_results_does_not(own, tmp_path):
+    vault = Vault(tmp_path / "vault")
+    edit(own, "data", "def read", 'USED = "levels.csv", "results.csv"\n\n\ndef read')
+    for name in ("levels", "results"):
+        (own.folder / f"{name}.csv").write_text("a\n1\n")
+    assert ran(own, vault) == EVERY
+    (own.folder / "results.csv").write_text("a\n2\n")  # `fkp run` writes it after the trials
+    assert ran(own, vault) == set()
+    (own.folder / "levels.csv").write_text("a\n2\n")
+    assert ran(own, vault) == EVERY
+
+
 def test_a_comment_in_the_facts_runs_nothing_and_another_split_runs_all(own, tmp_path):
     vault, facts = Vault(tmp_path / "vault"), own.folder / "competition.toml"
     ran(own, vault)

@@ -350,3 +350,12 @@ def test_the_list_of_rehearsed_files_survives_kills_and_other_processes(place):
     assert all(rehearsed.note_of(place / f"{name}{i}") for name in "xy" for i in range(40))
     new.write_text("c")
     assert rehearsed.note_of(new) == "", "the content counts, not the name"
+
+
+def test_files_without_lines_are_not_taken_for_one_another(place):
+    empty, blank = place / "empty.csv", place / "blank.csv"
+    empty.write_text("")
+    blank.write_text("\n\n")
+    rehearsed = HashList(rehearsed_files())
+    rehearsed.add(empty, "the file of a rehearsal")
+    assert rehearsed.note_of(empty) and not rehearsed.note_of(blank)

@@ -290,7 +290,9 @@ def test_data_without_enough_information_is_refused(tmp_path):
         ConfigError, match=r"columns that only the train file has are u, v\. Name it with --target"
     ):
         new_comp("c", dest=tmp_path / "c", data=files(tmp_path / "3", rows(u=1, v=2), rows()))
-    with pytest.raises(ConfigError, match="no folder of training images"):
+    with pytest.raises(
+        ConfigError, match=r"Cannot find the training images in .*; expected one folder"
+    ):
         new_comp(
             "c",
             kind="images",

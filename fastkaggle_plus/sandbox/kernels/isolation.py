@@ -61,8 +61,12 @@ class Control:
         question = json.dumps({"source": str(source), "path": path})
         with self._connection.makefile("rwb", buffering=0) as stream:
             stream.write(question.encode() + b"\n")
-            answer = stream.readline()
-        if error := json.loads(answer or '"the kernel has ended"'):
+            while True:
+                line = stream.readline()
+                answer = json.loads(line) if line else {"path": path, "error": "it has ended"}
+                if answer["path"] == path:  # another is late: its question timed out
+                    break
+        if error := answer["error"]:
             raise OSError(f"Cannot attach {path} to the running kernel: {error}")
 
     def close(self) -> None:

@@ -52,8 +52,9 @@ def follow_server(server: socket.socket, launch: dict) -> None:
     """Mount what the server asks for. When it closes the connection, end the kernel."""
     with server.makefile("rb") as questions:
         for question in questions:
-            error = attach_input(launch, **json.loads(question))
-            server.sendall(json.dumps(error).encode() + b"\n")
+            asked = json.loads(question)
+            answer = {"path": asked["path"], "error": attach_input(launch, **asked)}
+            server.sendall(json.dumps(answer).encode() + b"\n")
     if os.getpid() == 1:
         os._exit(137)  # the first process of a process namespace: the others end with it
     os.killpg(0, signal.SIGKILL)

@@ -1,73 +1,16 @@
-"""Write predictions as a submission csv, and check a submission against the sample."""
+"""The submission contract: ids, columns and cells as the sample submission and Kaggle need them."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from .competition import Competition
-from .environment import is_rehearsal, rehearsed_files
-from .exceptions import DataError, SubmissionError, listed
-from .files import HashList
-from .metrics import Metric, get_metric
-from .predictions import Predictions
-from .reading import ids_of_test, parse_rows, quoting_of, read_sample
-from .reading.labels import columns_of_classes, places_in_order, spelled, written
+from ..exceptions import SubmissionError, listed
+from ..metrics import Metric, get_metric
+from ..reading.labels import spelled, written
 
 _SHOWN = 5  # rows named in an error
 _SUM_TOLERANCE = 1e-3  # of a row of probabilities, from one
-
-
-def write_submission(
-    preds: Predictions,
-    comp: Competition,
-    path: str | Path,  # the folder with the competition's data, where the sample submission is
-    *,
-    file: str | Path = "submission.csv",
-) -> Path:
-    """Write the csv for Kaggle, in the rows and columns of the sample submission; return its path.
-
-    In a rehearsal the file is remembered, so that `submit` never sends it to the real Kaggle by
-    accident. Raises SubmissionError.
-    """
-    frame = submission_of(preds, comp, path)
-    frame.to_csv(file, index=False, lineterminator="\n", quoting=quoting_of(frame))
-    if is_rehearsal():
-        HashList(rehearsed_files()).add(Path(file), f"the file of a rehearsal of {comp.slug}")
-    return Path(file)
-
-
-def submission_of(preds: Predictions, comp: Competition, path: str | Path) -> pd.DataFrame:
-    """Return the rows that `write_submission` writes, checked. Raises SubmissionError."""
-    sample = _sample(comp, Path(path), preds.vocab)
-    frame = answer_frame(preds, sample, comp.scoring, target=comp.target)
-    return check_submission(frame, sample, metric=comp.scoring, labels=preds.vocab)
-
-
-def check_file(
-    file: str | Path,
-    comp: Competition,
-    path: str | Path,  # the folder with the competition's data
-    *,
-    labels: tuple[Any, ...] = (),  # allowed labels; () for any
-) -> pd.DataFrame:
-    """Check a submission csv and return it in the sample's order. Raises SubmissionError."""
-    frame = _read_answers(file)
-    sample = _sample(comp, Path(path), labels)
-    return check_submission(frame, sample, metric=comp.scoring, labels=labels)
-
-
-def check_with_sample(
-    file: str | Path,
-    sample: str | Path,  # the sample submission
-    *,
-    metric: str | Metric = "",  # or its name; "": the values of the answers are not checked
-) -> pd.DataFrame:
-    """Check a submission csv with a sample file, as `check_file` does. Raises SubmissionError."""
-    frame = _read_answers(file)
-    rows = parse_rows(Path(sample), dtype=str, keep_default_na=False)
-    return check_submission(frame, rows, metric=metric)
 
 
 def check_submission(
@@ -100,77 +43,6 @@ def check_submission(
     if want.wants in ("label", "ranking") and labels and len(answers) == 1:
         frame = frame.apply(_labels, labels=labels, want=want)
     return frame.reset_index()[list(sample.columns)]
-
-
-def _read_answers(file: str | Path) -> pd.DataFrame:
-    try:
-        # Kaggle accepts only UTF-8
-        return pd.read_csv(file, dtype=str, keep_default_na=False, na_values=[""])
-    except (OSError, UnicodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as e:
-        raise SubmissionError(f"{file} does not read as csv: {e}") from e
-
-
-def answer_frame(
-    preds: Predictions,
-    sample: pd.DataFrame,  # the sample submission, its id column first
-    metric: Metric,
-    *,
-    target: tuple[str, ...] = (),  # names of the predicted values, in the order of the predictions
-) -> pd.DataFrame:
-    """Return predictions in the form of the sample submission; rows in the predictions' order.
-
-    Of classes with equal probability, the first by size or spelling is answered. A single column of
-    probabilities is for the larger of two numbers, or for the vocab's second class.
-    """
-    id, *columns = sample.columns
-    has_two_numbers = len(preds.vocab) == 2 and not any(isinstance(v, str) for v in preds.vocab)
-    if metric.wants in ("label", "ranking") or has_two_numbers:
-        vocab = tuple(preds.vocab[i] for i in places_in_order(preds.vocab))
-        preds = preds.aligned(preds.ids, preds.test_ids, vocab)
-    answers = metric.answers(preds.test)
-    labels = np.array(written(preds.vocab), dtype=object)
-    frame = pd.DataFrame({id: preds.test_ids})
-    if metric.wants == "ranking":
-        _check_for_blanks(preds.vocab)
-        return frame.assign(**{columns[0]: [" ".join(map(str, row)) for row in labels[answers]]})
-    if metric.wants == "label":
-        return frame.assign(**{columns[0]: labels[answers] if preds.vocab else answers})
-    if metric.wants == "probability" and len(columns) > 1:
-        if (found := columns_of_classes(preds.vocab, columns)) is None:
-            raise SubmissionError(
-                f"The sample submission has the columns {listed(columns)}, and the classes are "
-                f"{listed(labels)}. Check `target` and `task` in competition.toml."
-            )
-        return frame.assign(**{c: preds.test[:, found.index(c)] for c in columns})
-    answers = answers.reshape(len(answers), -1)
-    if answers.shape[1] != len(columns):
-        raise SubmissionError(
-            f"The sample submission has {len(columns)} answer columns ({listed(columns)}), and "
-            f"each row has {answers.shape[1]} predictions. Check `target` and `metric` in "
-            "competition.toml."
-        )
-    order = target if set(target) == set(columns) else tuple(columns)
-    return frame.assign(**{c: answers[:, order.index(c)] for c in columns})
-
-
-def _sample(comp: Competition, path: Path, labels: tuple[Any, ...]) -> pd.DataFrame:
-    """Read the sample submission, or make one from the test ids.
-
-    Made ones have the target columns, or one column for each class of a multiclass probability.
-    """
-    file = path / comp.sample_submission
-    if file.exists():
-        return parse_rows(file, dtype=str, keep_default_na=False)
-    try:
-        test_ids = ids_of_test(path, train=comp.train, test=comp.test_name(path), id=comp.id)
-    except (DataError, KeyError) as e:
-        raise DataError(
-            f"Cannot read {file}, nor the ids of {path / comp.test} ({e}). "
-            f"Run `fkp setup {comp.slug} --live` first."
-        ) from e
-    by_class = comp.task == "multiclass" and comp.scoring.wants == "probability"
-    columns = tuple(map(spelled, labels)) if by_class and labels else comp.target
-    return read_sample(path, comp.sample_submission, test_ids, columns)
 
 
 def _check_columns(frame: pd.DataFrame, sample: pd.DataFrame) -> None:
@@ -271,7 +143,7 @@ def _labels(cells: pd.Series, labels: tuple[Any, ...], want: Metric) -> pd.Serie
     answers = {w: [spelled(v) for v in (w.split() if is_ranking else [w])] for w in distinct}
     advice = "Round or decode the predictions: labels are needed, not probabilities."
     if is_ranking:
-        _check_for_blanks(labels)
+        check_for_blanks(labels)
         is_long = words.map({w: len(v) > want.k for w, v in answers.items()})
         what = f"holds more than {want.k} labels"
         _refuse_cells(cells, is_long, what, f"Keep the {want.k} likeliest.")
@@ -284,7 +156,7 @@ def _labels(cells: pd.Series, labels: tuple[Any, ...], want: Metric) -> pd.Serie
     return words.map({w: known[v[0]] for w, v in answers.items()})
 
 
-def _check_for_blanks(labels: tuple[Any, ...]) -> None:
+def check_for_blanks(labels: tuple[Any, ...]) -> None:
     """Refuse labels that contain the separator of a ranking."""
     if odd := [v for v in labels if len(str(v).split()) != 1]:
         raise SubmissionError(
