@@ -54,6 +54,8 @@ class Table(Shown):
     images: ImageFiles | None = None  # the image of each row, where the competition has them
     texts: pd.DataFrame | None = None  # unchanged texts, one column for each; "" for none
     also: pd.DataFrame | None = None  # columns that only training rows have: extra targets
+    groups: Array | None = None  # (n,) values that a split keeps together; training rows only
+    time: Array | None = None  # (n,) values that a split is sorted by; training rows only
 
     def __len__(self) -> int:
         return len(self.x)
@@ -86,6 +88,8 @@ class Table(Shown):
             images=self.images and self.images.take(rows),
             texts=_rows_of(self.texts, rows),
             also=_rows_of(self.also, rows),
+            groups=None if self.groups is None else self.groups[rows],
+            time=None if self.time is None else self.time[rows],
         )
 
     def only(self, columns: Sequence[str]) -> Table:
@@ -184,8 +188,12 @@ class Data(Shown):
         fit_rows: Array,
         rows: Array | None,  # None: the test rows
     ) -> tuple[Table, Table]:
-        """Return (rows to fit on, rows to predict), with the features of `in_fold`."""
-        fit, other = self.train.take(fit_rows), self.test if rows is None else self.train.take(rows)
+        """Return (rows to fit on, rows to predict), with the features of `in_fold`.
+
+        The rows to fit on know their groups and times: see `modeling.inner_split`.
+        """
+        train = dataclasses.replace(self.train, groups=self.groups, time=self.time)
+        fit, other = train.take(fit_rows), self.test if rows is None else self.train.take(rows)
         return self.in_fold(fit, other) if self.in_fold else (fit, other)
 
     def with_features(

@@ -26,6 +26,8 @@ class Fitted(Protocol):
 
 
 Fit = Callable[[Table], Fitted | Callable[[Table], Any]]
+# (all training rows, the `notes` of the folds' fits) -> a fitted model
+Refit = Callable[[Table, list[dict[str, Any]]], Fitted | Callable[[Table], Any]]
 # predictions by variant -> (the variant to use, facts about the choice)
 Choose = Callable[[dict[str, Predictions]], tuple[str, dict[str, Any]]]
 
@@ -41,6 +43,7 @@ class Model(Shown):
     fit: Fit
     about: dict[str, Any] = field(default_factory=dict)  # its parameters
     choose: Choose | None = None  # with it the fitted model's `variants(table)` replaces `predict`
+    refit: Refit | None = None  # fits all rows with what the folds chose; default: `fit`
 
     def _facts(self) -> dict[str, object]:
         return {"name": self.name, "params": joined(self.about, most=20)}
@@ -56,6 +59,7 @@ class FittedFunction:
     oob_score: float | None = None
     estimator: Any = None  # the library's own object
     members: list[Callable[[Table], Array]] = field(default_factory=list)  # functions it averages
+    notes: dict[str, Any] = field(default_factory=dict)  # what the fit chose, as plain data
 
     def predict(self, table: Table) -> Array:
         """Return (n, n_outputs) predictions."""
