@@ -392,7 +392,7 @@ def show_tta(results):
 def average(results, *, weights=None, name="ensemble"):
     """Combine the chosen members that finished; None if there are none."""
     members = [r.predictions for r in results if r.predictions is not None and r.trial.in_ensemble]
-    method = getattr(comp.module("trials"), "ENSEMBLE", "greedy")
+    method = getattr(comp.module("trials"), "ENSEMBLE", "auto")
     return ensemble(members, method=method, weights=weights, name=name) if members else None
 
 

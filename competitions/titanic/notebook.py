@@ -329,7 +329,7 @@ picture
 
 # %%
 members = [r.predictions for r in results if r.predictions is not None and r.trial.in_ensemble]
-both = ensemble(members, method=getattr(comp.module("trials"), "ENSEMBLE", "greedy"))
+both = ensemble(members, method=getattr(comp.module("trials"), "ENSEMBLE", "auto"))
 print(both)
 for member in members:
     print(compare(both, member))

@@ -496,7 +496,7 @@ table
 members = [
     r.predictions for r in results if r.predictions is not None and r.trial.in_ensemble
 ] or done
-both = ensemble(members, method=getattr(comp.module("trials"), "ENSEMBLE", "greedy"))
+both = ensemble(members, method=getattr(comp.module("trials"), "ENSEMBLE", "auto"))
 print(both)
 for member in members:
     weight = both.about["weights"][member.name]

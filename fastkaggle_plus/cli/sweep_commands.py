@@ -146,7 +146,7 @@ def ensemble(
             autocompletion=complete_measured,
         ),
     ] = None,
-    method: Annotated[str, Option(help="mean | rank | greedy")] = "mean",
+    method: Annotated[str, Option(help="auto | mean | rank | greedy | optimum")] = "mean",
     weights: Annotated[
         list[str] | None, Option(help="Weight of each trial: a=0.7,b=0.3. Repeatable.")
     ] = None,

@@ -39,6 +39,7 @@ _METHODS = {  # of an ensemble, in words
     "weighted": "The weighted mean of the trials with a weight.",
     "rank": "The mean of the ranks of the trials with a weight.",
     "greedy": "A weighted mean; a greedy search fitted the weights.",
+    "optimum": "A weighted mean with the weights that fit best.",
 }
 _DRAW: dict[str, Callable[[Predictions], Figure | None]] = {
     "confusion": plot_confusion,

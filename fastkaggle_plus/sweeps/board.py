@@ -95,12 +95,12 @@ def why_one_member(
     combined: Predictions,  # an ensemble
     rows: Sequence[BoardRow],  # of the trials, best first
 ) -> str:
-    """Return why a greedy ensemble has one trial only, in a sentence; else ""."""
+    """Return why an ensemble with fitted weights has one trial only, in a sentence; else ""."""
     from ..ensembling import fitted_metric  # loads pandas, which a board does not need
 
     weights, metric = combined.about["weights"], combined.metric
     used = [name for name, weight in weights.items() if weight]
-    if combined.about["method"] != "greedy" or len(weights) < 2 or len(used) > 1:
+    if combined.about["method"] not in ("greedy", "optimum") or len(weights) < 2 or len(used) > 1:
         return ""
     name, fitted = used[0], fitted_metric(combined).name
     by = fitted if fitted == metric else f"{fitted}, to which the weights are fitted"

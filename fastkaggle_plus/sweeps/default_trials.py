@@ -52,7 +52,7 @@ def declared_ensemble(comp: Competition, members: Sequence[Predictions]) -> Pred
     """Combine predictions with the method that trials.py declares. Raises DataError."""
     from ..ensembling import ensemble  # imports pandas
 
-    return ensemble(members, method=getattr(comp.module("trials"), "ENSEMBLE", "greedy"))
+    return ensemble(members, method=getattr(comp.module("trials"), "ENSEMBLE", "auto"))
 
 
 def _problem(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Average predictions by id and class: mean, weighted, rank or greedy, with a nested score."""
+"""Combine predictions: mean, weighted, rank, or with fitted weights and a nested score."""
 
 import hashlib
 import json
@@ -8,20 +8,22 @@ from pathlib import Path
 
 import numpy as np
 
-from .data import Array
-from .exceptions import DataError, SelectionError, UnknownName
-from .metrics import Metric, get_metric
-from .predictions import Predictions
-from .reading.labels import places_in_order
+from ..data import Array
+from ..exceptions import DataError, SelectionError, UnknownName
+from ..predictions import Predictions
+from ..reading.labels import places_in_order
+from .weights import (
+    ORDER_METRICS,
+    FitWeights,
+    fitted_metric,
+    greedy_weights,
+    has_optimum,
+    optimum_weights,
+    scales,
+)
 
-METHODS = ("mean", "weighted", "rank", "greedy")
-GREEDY_ROUNDS = 20
-_NO_SPREAD = 1e-9  # relative deviation below which predictions count as constant
-_ORDER_METRICS = (
-    "pearson",
-    "spearman",
-    "gini_values",
-)  # metrics of values for which any scale is right
+METHODS = ("auto", "mean", "weighted", "rank", "greedy", "optimum")
+_FITTED: dict[str, FitWeights] = {"greedy": greedy_weights, "optimum": optimum_weights}
 
 # What a method returns: weights of the test rows, combined oof, combined test predictions
 Combined = tuple[Array, Array, Array]
@@ -30,7 +32,7 @@ Combined = tuple[Array, Array, Array]
 def ensemble(
     members: Sequence[Predictions],
     *,
-    method: str = "mean",  # mean | weighted | rank | greedy
+    method: str = "mean",  # auto | mean | weighted | rank | greedy | optimum
     # by member name, 1 by default, or one for each member in order; mean becomes weighted
     weights: Mapping[str, float] | Sequence[float] | None = None,
     keep_best: int | None = None,  # refused: see SelectionError
@@ -39,9 +41,11 @@ def ensemble(
     """Combine predictions of the same rows, joined by id and class.
 
     The order of rows, classes and members does not change the result. `oof` is out-of-fold for the
-    weights too: where they are fitted (greedy), each fold is combined with weights fitted on the
-    other folds. `about["weights"]` are the weights of the test rows, `about["nested_score"]` is
-    the score of `oof`.
+    weights too: where they are fitted (greedy, optimum), each fold is combined with weights fitted
+    on the other folds. `about["weights"]` are the weights of the test rows, `about["nested_score"]`
+    is the score of `oof`. auto takes the optimum if the metric has one (log loss, also for metrics
+    of labels, squared errors, rmsle, Pearson), else greedy, and the mean for a single holdout;
+    `about["method"]` says which.
     Source: Caruana et al., Ensemble selection from libraries of models (2004), for greedy.
     Raises DataError for members with different rows, classes, folds or metrics, UnknownName for a
     weight without a member, and SelectionError when asked to drop members by their own score.
@@ -50,11 +54,13 @@ def ensemble(
         raise SelectionError(
             f"keep_best={keep_best} would choose members by the score they are judged by, which "
             "makes that score too good. Declare the members before scoring, or use "
-            'method="greedy": its weights are fitted on other folds than those they are scored on.'
+            'method="auto": its weights are fitted on other folds than those they are scored on.'
         )
     aligned, names = _aligned(members), [m.name for m in members]
     first = aligned[0]
     by_member = _by_name(weights, names)
+    if method == "auto":
+        method = _best_method(aligned) if weights is None else "weighted"
     combine = _combination(first, method, by_member)
     vocab = tuple(first.vocab[i] for i in places_in_order(first.vocab))
     ids, test_ids = _sorted_ids(first.ids), _sorted_ids(first.test_ids)
@@ -125,23 +131,36 @@ def _combination(
     """Return the function of a method; raise when the members or `weights` do not suit it."""
     if method not in METHODS:
         raise UnknownName("ensemble method", method, METHODS)
-    if method == "rank" and first.task == "regression" and first.metric not in _ORDER_METRICS:
+    if method == "rank" and first.task == "regression" and first.metric not in ORDER_METRICS:
         raise DataError(
             f'method="rank" turns predicted values into ranks from 0 to 1, and {first.metric} '
-            "compares them with the targets themselves. Use mean or greedy; ranks suit metrics "
-            f"of order: auc, {', '.join(_ORDER_METRICS)}."
+            "compares them with the targets themselves. Use mean or auto; ranks suit metrics "
+            f"of order: auc, {', '.join(ORDER_METRICS)}."
         )
     if method == "weighted" and weights is None:
         example = f"weights={{{first.name!r}: 2.0}}"
         raise DataError(f'method="weighted" needs weights by member name: {example}.')
-    if method == "greedy" and weights is not None:
+    if method in _FITTED and weights is not None:
         raise DataError(
-            'method="greedy" fits its own weights. Leave weights out, or use method="weighted".'
+            f'method="{method}" fits its own weights. Leave weights out, or use method="weighted".'
         )
-    if method == "greedy":
-        return _greedy
+    if method == "optimum" and not has_optimum(fitted_metric(first), first.oof.shape[1]):
+        raise DataError(
+            f'method="optimum" needs a convex loss, and {first.metric} has none that we know. '
+            'Use "greedy", or "auto", which takes the optimum where there is one.'
+        )
+    if method in _FITTED:
+        return lambda members: _fitted(members, _FITTED[method])
     average = _rank_mean if method == "rank" else _weighted_mean
     return lambda members: average(members, _given_shares(members, weights))
+
+
+def _best_method(members: Sequence[Predictions]) -> str:
+    """Return the method that "auto" means for these predictions."""
+    first = members[0]
+    if len(members) == 1 or len(np.unique(first.folds[_validated(members)])) < 2:
+        return "mean"  # nothing to fit, or no fold to score the weights on
+    return "optimum" if has_optimum(fitted_metric(first), first.oof.shape[1]) else "greedy"
 
 
 def _by_name(
@@ -194,65 +213,39 @@ def _ranks(preds: Array, reference: Array) -> Array:
     return ranks / ranks.sum(1, keepdims=True).clip(1e-9) if preds.shape[1] > 1 else ranks
 
 
-def fitted_metric(preds: Predictions) -> Metric:
-    """Return the metric to which greedy weights are fitted; the result is scored by its own."""
-    if preds.scoring.wants == "label" and preds.vocab:
-        return get_metric("log_loss")  # right or wrong is too coarse to fit weights
-    return preds.scoring
-
-
-def _greedy(members: Sequence[Predictions]) -> Combined:
+def _fitted(members: Sequence[Predictions], fit_weights: FitWeights) -> Combined:
     """Fit weights on all folds for the test rows, and on the other folds for each fold."""
     oofs, tests = np.stack([m.oof for m in members]), np.stack([m.test for m in members])
     folds, targs, has_classes = members[0].folds, members[0].targs, bool(members[0].vocab)
     metric = fitted_metric(members[0])
-    rows = ~np.isnan(oofs).any((0, 2)) & (folds >= 0)
+    rows = _validated(members)
     if len(np.unique(folds[rows])) < 2:
         raise DataError(
-            "Greedy weights are scored on folds that did not fit them, so at least two folds need "
+            "Fitted weights are scored on folds that did not fit them, so at least two folds need "
             "predictions, and one declared holdout has none left over to fit on. Use "
             'method="mean" or fixed weights, or predict by folds.'
         )
     center, spread = np.zeros((len(oofs), 1, oofs.shape[2])), np.ones(len(oofs))
-    if not has_classes and metric.name in _ORDER_METRICS:
-        center, spread = _scales(oofs[:, rows])
+    if not has_classes and metric.name in ORDER_METRICS:
+        center, spread = scales(oofs[:, rows])
     used = np.isfinite(spread)
     scaled = ((oofs - center) / spread[:, None, None])[used]
     oof = np.full(oofs.shape[1:], np.nan)
     for k in np.unique(folds[rows]):
         fit, valid = rows & (folds != k), rows & (folds == k)
-        fitted = _greedy_weights(metric, targs[fit], scaled[:, fit])
-        oof[valid] = np.tensordot(fitted, scaled[:, valid], 1)
+        oof[valid] = np.tensordot(
+            fit_weights(metric, targs[fit], scaled[:, fit]), scaled[:, valid], 1
+        )
     shares = np.zeros(len(oofs))
-    shares[used] = _greedy_weights(metric, targs[rows], scaled[:, rows]) / spread[used]
+    shares[used] = fit_weights(metric, targs[rows], scaled[:, rows]) / spread[used]
     unit = 1 / shares.sum()
     shares = shares * unit
     return shares, np.tensordot(shares, center, 1) + oof * unit, np.tensordot(shares, tests, 1)
 
 
-def _scales(oofs: Array) -> tuple[Array, Array]:
-    """Return the mean (members, 1, k) and deviation (members,) of each member's predictions.
-
-    A metric of order accepts any scale, so members are compared on one. The deviation is infinite
-    for a member that predicts one value for all rows, unless all members do.
-    """
-    center, deviations = oofs.mean(1, keepdims=True), np.sqrt(oofs.var(1).mean(1))
-    varies = deviations > _NO_SPREAD * np.abs(center).max((1, 2))
-    return center, np.where(varies, deviations, np.inf) if varies.any() else np.ones(len(oofs))
-
-
-def _greedy_weights(metric: Metric, targs: Array, oofs: Array) -> Array:
-    """Add the best member again and again, with replacement; return the best shares met."""
-    counts, total = np.zeros(len(oofs)), np.zeros(oofs.shape[1:])
-    best_score, best = -np.inf, counts
-    for i in range(GREEDY_ROUNDS):
-        scores = [metric.score(targs, (total + o) / (i + 1)) for o in oofs]
-        pick = int(np.argmax(scores) if metric.higher_is_better else np.argmin(scores))
-        counts[pick] += 1
-        total = total + oofs[pick]
-        if i == 0 or metric.gain(scores[pick], best_score) > 0:
-            best_score, best = scores[pick], counts.copy()
-    return np.asarray(best / best.sum())
+def _validated(members: Sequence[Predictions]) -> Array:
+    """Return a mask of the rows that every member predicted out of fold."""
+    return np.all([m.validated for m in members], axis=0)
 
 
 def _sorted_ids(ids: Array) -> Array:

@@ -10,7 +10,7 @@ from fastkaggle_plus.ensembling import ensemble, write_lock
 from fastkaggle_plus.exceptions import DataError, SelectionError, UnknownName
 from fastkaggle_plus.predictions import Predictions
 
-from .making import make_predictions, make_values
+from ..making import make_predictions, make_values
 
 
 def members(count=4, **kw):
@@ -203,7 +203,7 @@ def test_rank_does_not_care_about_scale():
 
 
 def test_dropping_members_on_their_own_score_is_refused():
-    with pytest.raises(SelectionError, match="greedy"):
+    with pytest.raises(SelectionError, match="auto"):
         ensemble(members(), keep_best=2)
 
 
