@@ -55,7 +55,7 @@ def hist_gradient_boosting_model(
     settings = {**trees, **fixed, **more}
     check_sklearn("HistGradientBoosting", {"max_iter": n_estimators, **settings})
 
-    def make(table: Table, rounds: int) -> Any:
+    def make(table: Table, rounds: int, _n_rows: int) -> Any:
         n_levels = [len(table.x[c].cat.categories) for c in table.cat_names]
         few = [i for i, n in enumerate(n_levels) if n <= _MOST_LEVELS] or None
         kind = _estimator("sklearn.ensemble", "HistGradientBoosting", table)
@@ -75,7 +75,7 @@ def lightgbm_model(
     n_estimators: int = _MOST_ROUNDS,
     *,
     learning_rate: float = 0.05,
-    num_leaves: int = 15,
+    num_leaves: int | None = None,  # default: 8, 15 or 31, by the number of rows
     min_child_samples: int = 10,
     early_stopping_rounds: int | None = PATIENCE,  # rounds without improvement; 0: no stop
     seed: int = 42,
@@ -86,14 +86,16 @@ def lightgbm_model(
         learning_rate=learning_rate, num_leaves=num_leaves, min_child_samples=min_child_samples
     )
     sampling = dict(subsample=0.8, subsample_freq=1, colsample_bytree=0.8, reg_lambda=1.0)
+    categories = dict(cat_smooth=30, min_data_per_group=50)  # of many levels: do not learn each
     fixed = dict(verbose=-1, deterministic=True, force_row_wise=True, random_state=seed)
     _check_lightgbm(more)
 
-    def make(table: Table, rounds: int) -> Any:
+    def make(table: Table, rounds: int, n_rows: int) -> Any:
         kind = _estimator("lightgbm", "LGBM", table)
         threads = thread_limit() if table.x.size >= _CELLS_FOR_THREADS else 1
         counts = dict(n_estimators=rounds, n_jobs=threads)
-        return kind(**{**counts, **trees, **sampling, **fixed, **more})
+        leaves = {"num_leaves": num_leaves or _num_leaves(n_rows)}
+        return kind(**{**counts, **trees, **leaves, **sampling, **categories, **fixed, **more})
 
     def stop_early(estimator: Any, fit: Rows, valid: Rows, patience: int) -> int:
         stopping = import_module("lightgbm").early_stopping(patience, verbose=False)
@@ -126,7 +128,7 @@ def xgboost_model(
     fixed = dict(tree_method="hist", enable_categorical=True, n_jobs=1, random_state=seed)
     _check_xgboost(more)
 
-    def make(table: Table, rounds: int) -> Any:
+    def make(table: Table, rounds: int, _n_rows: int) -> Any:
         kind = _estimator("xgboost", "XGB", table)
         device = {"device": "cuda"} if _on_gpu(table) else {}
         return kind(**{"n_estimators": rounds, **trees, **sampling, **fixed, **device, **more})
@@ -169,7 +171,7 @@ def catboost_model(
             library = import_module("catboost")
         check_names(library.CatBoostClassifier, more)
 
-    def make(table: Table, rounds: int) -> Any:
+    def make(table: Table, rounds: int, _n_rows: int) -> Any:
         kind = _estimator("catboost", "CatBoost", table)
         counts = dict(n_estimators=rounds, thread_count=thread_limit())
         device = {"task_type": "GPU"} if _on_gpu(table) else {}
@@ -190,6 +192,10 @@ def _about(
 ) -> dict[str, Any]:
     counts = {"n_estimators": booster.most_rounds, "early_stopping_rounds": booster.patience}
     return {**counts, **trees, "seed": seed, **more}
+
+
+def _num_leaves(n_rows: int) -> int:
+    return 8 if n_rows < 3000 else 15 if n_rows < 20_000 else 31
 
 
 def _on_gpu(table: Table) -> bool:

@@ -25,11 +25,13 @@ class Booster:
 
     The first step finds the number of rounds: it fits 80% of the rows and stops when the loss on
     the others does not improve (`inner_split` chooses them by the competition's rule). The second
-    step fits all rows with that number. With few rows or one class this number is fixed.
+    step fits all rows, with more rounds in proportion to the rows. With few rows, or one class,
+    the number is fixed.
     """
 
     name: str
-    make: Callable[[Table, int], Any]  # (rows, most rounds) -> an unfitted estimator
+    # (rows, rounds, number of rows that the rounds were found for) -> an unfitted estimator
+    make: Callable[[Table, int, int], Any]
     encoder: Encoder
     # (estimator, rows to fit, rows to validate, patience) -> the best number of rounds
     stop_early: Callable[[Any, Rows, Rows, int], int]
@@ -43,22 +45,26 @@ class Booster:
 
     def fit(self, table: Table) -> FittedFunction:
         """Find the number of rounds of each target, and fit all rows."""
-        return self._fit(table, self._search(table) if self.patience else None)
+        rounds = self._search(table) if self.patience else None
+        return self._fit(table, rounds, n_rows=len(table))
 
     def refit(self, table: Table, notes: Sequence[dict[str, Any]]) -> FittedFunction:
-        """Fit all rows with the mean number of rounds of earlier fits, weighted by their rows.
+        """Fit all rows with the mean number of rounds of the folds' fits, in proportion to rows.
 
-        Along time the fits differ in rows, and those with most rows are most like this one.
+        The mean is weighted by rows: along time the folds' fits differ in their number, and those
+        with most rows are most like this one.
         """
         if not self.patience:
             return self.fit(table)
-        weights = [note["rows"] for note in notes]
-        mean = np.average([note["iterations"] for note in notes], axis=0, weights=weights)
-        return self._fit(table, [max(round(n), 1) for n in np.atleast_1d(mean)])
+        rows = [note["rows"] for note in notes]
+        n_rows = np.average(rows, weights=rows)
+        mean = np.average([note["iterations"] for note in notes], axis=0, weights=rows)
+        rounds = [max(round(n * len(table) / n_rows), 1) for n in np.atleast_1d(mean)]
+        return self._fit(table, rounds, n_rows=round(n_rows))
 
-    def _fit(self, table: Table, rounds: list[int] | None) -> FittedFunction:
-        def make(rows: Table, target: int) -> Any:
-            return self.make(rows, rounds[target] if rounds else self.most_rounds)
+    def _fit(self, table: Table, rounds: list[int] | None, *, n_rows: int) -> FittedFunction:
+        def make(_rows: Table, target: int) -> Any:
+            return self.make(table, rounds[target] if rounds else self.most_rounds, n_rows)
 
         fitted = fit_estimators(make, self.encoder, table, consecutive=self.consecutive)
         if not rounds:
@@ -84,6 +90,7 @@ class Booster:
                 continue
             if table.vocab and self.consecutive:
                 y, y_valid = (np.searchsorted(np.unique(y), labels) for labels in (y, y_valid))
-            estimator = self.make(fit, self.most_rounds)
-            rounds[target] = self.stop_early(estimator, (x, y), (x_valid, y_valid), self.patience)
+            estimator = self.make(table, self.most_rounds, len(table))
+            found = self.stop_early(estimator, (x, y), (x_valid, y_valid), self.patience)
+            rounds[target] = round(found * len(table) / len(rows))
         return rounds
