@@ -100,7 +100,7 @@ def lightgbm_model(
     def stop_early(estimator: Any, fit: Rows, valid: Rows, patience: int) -> int:
         stopping = import_module("lightgbm").early_stopping(patience, verbose=False)
         with warnings.catch_warnings():
-            # from 4.7 on it wants eval_X and eval_y, which older versions do not have
+            # version 4.7 has eval_X and eval_y for it, older versions do not
             warnings.filterwarnings("ignore", "The argument 'eval_set' is deprecated")
             estimator.fit(*fit, eval_set=[valid], callbacks=[stopping])
         return int(estimator.best_iteration_ or n_estimators)  # none with boosting_type="dart"

@@ -45,7 +45,7 @@ class Booster:
 
     def fit(self, table: Table) -> FittedFunction:
         """Find the number of rounds of each target, and fit all rows."""
-        rounds = self._search(table) if self.patience else None
+        rounds = self._search(table, self.patience) if self.patience else None
         return self._fit(table, rounds, n_rows=len(table))
 
     def refit(self, table: Table, notes: Sequence[dict[str, Any]]) -> FittedFunction:
@@ -72,14 +72,14 @@ class Booster:
         notes = {"iterations": rounds if len(rounds) > 1 else rounds[0], "rows": len(table)}
         return dataclasses.replace(fitted, notes=notes)
 
-    def _search(self, table: Table) -> list[int]:
+    def _search(self, table: Table, patience: int) -> list[int]:
         """Return the number of rounds of each target."""
         targs = np.asarray(table.targs).reshape(len(table), -1)
         rounds = [min(self.most_rounds, _FIXED_ROUNDS)] * targs.shape[1]
         if len(table) < _FEWEST_ROWS:
             return rounds
         rows, held = inner_split(table)
-        if table.vocab:  # a class without rows to fit cannot be validated
+        if table.vocab:  # only of classes that have rows to fit
             held = held[np.isin(targs[held, 0], targs[rows, 0])]
         fit, valid = table.take(rows), table.take(held)
         encode, _ = self.encoder(fit)
@@ -91,6 +91,6 @@ class Booster:
             if table.vocab and self.consecutive:
                 y, y_valid = (np.searchsorted(np.unique(y), labels) for labels in (y, y_valid))
             estimator = self.make(table, self.most_rounds, len(table))
-            found = self.stop_early(estimator, (x, y), (x_valid, y_valid), self.patience)
+            found = self.stop_early(estimator, (x, y), (x_valid, y_valid), patience)
             rounds[target] = round(found * len(table) / len(rows))
         return rounds

@@ -69,6 +69,12 @@ def test_along_time_the_latest_rows_decide_when_to_stop():
     assert by_time.notes["iterations"] < at_random.notes["iterations"]
 
 
+def test_in_a_bag_no_copy_of_a_row_to_fit_is_validated():
+    """Copies would be predicted well by trees that overfit, and stop nothing."""
+    fitted = modeling.bag(make("lightgbm", min_child_samples=1, num_leaves=31), 3).fit(noisy())
+    assert max(predict.__self__.notes["iterations"] for predict in fitted.members) < 30
+
+
 @EVERY
 def test_each_target_has_its_own_rounds(library):
     table = make_table("values", n=200)
