@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from functools import partial
 from typing import Any
@@ -76,8 +77,11 @@ def _fit_bag(fit: Fit, table: Table, *, n: int, frac: float, replace: bool, seed
     rng, seen, members = np.random.default_rng(seed), list[Array](), list[Fitted]()
     for i in range(n):
         seen.append(rng.choice(len(table), max(1, round(frac * len(table))), replace=replace))
+        drawn = table.take(np.sort(seen[-1]))
+        if drawn.groups is None:  # copies of a row stay together in an inner split
+            drawn = dataclasses.replace(drawn, groups=np.sort(seen[-1]))
         with progress.step(i, n, "member"):
-            members.append(as_fitted(fit(table.take(np.sort(seen[-1]))), "the bag's model"))
+            members.append(as_fitted(fit(drawn), "the bag's model"))
     predicts = [partial(_predict_rows, member, table) for member in members]
     oob, oob_score = out_of_bag(table, zip(seen, predicts, strict=True))
     importances = {

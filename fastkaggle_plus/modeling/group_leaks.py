@@ -177,7 +177,7 @@ def _measure(
     )
     given = Folds(assignment, folds.kind, folds.seed)
     n_trees = max(_TREES // max(len(data.vocab) - 1, 1), 5)  # boosting fits trees for each class
-    model = hist_gradient_boosting_model(n_trees, learning_rate=0.1)
+    model = hist_gradient_boosting_model(n_trees, learning_rate=0.1, early_stopping_rounds=0)
     try:  # fits this small are faster on one thread, and no step of the trial's progress
         with threadpool_limits(1), progress.send_to(lambda share, position: None):
             by_split = fit_folds(model, few, given, metric=metric, name="this split")

@@ -123,7 +123,9 @@ def out_of_bag(
     """
     total, count = np.zeros((len(table), table.n_outputs)), np.zeros(len(table))
     for seen, predict in members:
-        unseen = np.setdiff1d(np.arange(len(table)), seen)
+        is_unseen = np.ones(len(table), dtype=bool)
+        is_unseen[seen] = False
+        unseen = np.flatnonzero(is_unseen)
         if len(unseen):
             total[unseen] += predict(unseen)
             count[unseen] += 1

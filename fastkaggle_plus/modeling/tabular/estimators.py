@@ -16,6 +16,8 @@ _SEED = 42
 _MOST_CELLS = 50_000_000  # of a dense matrix, 400 MB; a larger one stays sparse
 
 Encode = Callable[[Table], Any]  # table -> what the estimator takes
+# rows fitted on -> (how to encode a table, the feature of each column)
+Encoder = Callable[[Table], tuple[Encode, list[str]]]
 
 
 def is_estimator(model: Any) -> bool:
@@ -48,7 +50,7 @@ def from_estimator(
     _check_values(estimator)
     _check_task(estimator, task)
 
-    def make(table: Table) -> Any:
+    def make(table: Table, _target: int) -> Any:
         _check_task(estimator, table.task)
         return clone(estimator, safe=False)
 
@@ -57,8 +59,8 @@ def from_estimator(
 
 
 def fit_estimators(
-    make: Callable[[Table], Any],  # returns an unfitted estimator
-    encoder: Callable[[Table], tuple[Encode, list[str]]],  # learned from the rows fitted on
+    make: Callable[[Table, int], Any],  # (rows, number of the target) -> an unfitted estimator
+    encoder: Encoder,
     table: Table,
     *,
     consecutive: bool = False,  # the estimator needs classes 0, 1, ... without gaps
@@ -71,9 +73,9 @@ def fit_estimators(
     if table.vocab and consecutive:
         targs = np.searchsorted(classes, targs)
     estimators: list[Any] = []
-    for column in targs.reshape(len(targs), -1).T:
+    for target, column in enumerate(targs.reshape(len(targs), -1).T):
         if np.ptp(column):
-            estimator = make(table)
+            estimator = make(table, target)
         else:  # nothing to learn
             estimator = DummyClassifier() if table.vocab else DummyRegressor(strategy="median")
         estimators.append(estimator.fit(x, column))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...data import Table
+from ...environment import thread_limit
 from ...exceptions import DataError
 from ...metrics import Metric, get_metric
 from ..model import Array, FittedFunction, Model, class_columns, out_of_bag, shares
@@ -16,6 +17,7 @@ from .estimators import check_sklearn
 
 PRELOAD = ("sklearn.ensemble", "sklearn.tree")
 FEW_TREES = 30
+_MOST_ROWS = 50_000  # drawn for one tree
 
 
 class FewDeepTrees(UserWarning):
@@ -28,7 +30,7 @@ def forest_model(
     min_samples_leaf: int = 5,
     max_features: float | str = "sqrt",  # features tried at each split
     max_samples: float
-    | None = None,  # share of the rows per tree; None: all, drawn with replacement
+    | None = None,  # share of the rows drawn for each tree; None: all, at most 50,000
     seed: int = 42,
     **more: Any,  # of scikit-learn's RandomForestClassifier and RandomForestRegressor
 ) -> Model:
@@ -58,8 +60,12 @@ def forest_model(
         encode = OrdinalEncoder(table)
         x = encode(table)
         kind = RandomForestClassifier if table.vocab else RandomForestRegressor
-        fixed: dict[str, Any] = dict(random_state=seed, n_jobs=1, bootstrap=True)
-        forest = kind(**{**fixed, **settings}).fit(x, table.targs)
+        fixed: dict[str, Any] = dict(random_state=seed, n_jobs=thread_limit(), bootstrap=True)
+        drawn = {}
+        if max_samples is None and len(table) > _MOST_ROWS:
+            drawn["max_samples"] = _MOST_ROWS
+        forest = kind(**{**fixed, **settings, **drawn}).fit(x, table.targs)
+        forest.n_jobs = 1  # a sum over threads would differ in its last bits
         whole, *trees = [
             _Tree(tree, getattr(forest, "classes_", None), encode)
             for tree in (forest, *forest.estimators_)

@@ -18,6 +18,7 @@ from fastkaggle_plus.modeling import (
     tree_curve,
     tree_model,
 )
+from fastkaggle_plus.modeling.tabular import forest
 from fastkaggle_plus.modeling.tabular.encoders import OrdinalEncoder
 from fastkaggle_plus.modeling.tabular.forest import best_split, gini
 
@@ -63,6 +64,24 @@ def test_rows_that_every_tree_saw_have_no_out_of_bag_prediction():
         fitted = forest_model(2).fit(make_table(n=100))
     missing = np.isnan(fitted.oob).any(1)
     assert 20 < missing.sum() < 60 and 0 < fitted.oob_score <= 1  # (1 - 1/e)**2 of the rows
+
+
+def test_the_number_of_threads_does_not_change_the_bytes():
+    table = make_table("multiclass")
+    one, two = (forest_model(20, n_jobs=n).fit(table) for n in (1, 2))
+    assert one.predict(table).tobytes() == two.predict(table).tobytes()
+    assert one.oob.tobytes() == two.oob.tobytes()
+
+
+def test_a_tree_sees_a_part_of_many_rows(monkeypatch):
+    monkeypatch.setattr(forest, "_MOST_ROWS", 100)
+    table = make_table(n=400)
+    few, all_rows = forest_model(30).fit(table), forest_model(30, max_samples=1.0).fit(table)
+    assert [fitted.estimator.max_samples for fitted in (few, all_rows)] == [100, 1.0]
+    assert {len(set(rows)) > 100 for rows in all_rows.estimator.estimators_samples_} == {True}
+    held_out = make_table(n=400, seed=1)
+    accuracy = (few.predict(held_out).argmax(1) == held_out.targs).mean()
+    assert few.oob_score == pytest.approx(accuracy, abs=0.05)  # the rows that a tree did not see
 
 
 def test_few_deep_trees_warn_and_others_do_not():

@@ -1,0 +1,96 @@
+"""Boosted trees with early stopping: find the number of rounds, then fit all rows with it."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...data import Table
+from ..inner_split import inner_split
+from ..model import Array, FittedFunction, Model
+from .estimators import Encoder, fit_estimators
+
+PATIENCE = 100  # rounds without improvement after which a search stops
+_FEWEST_ROWS = 60  # with fewer, the rows to validate say little: the number of rounds is fixed
+_FIXED_ROUNDS = 150
+
+Rows = tuple[Any, Array]  # (features, targets)
+
+
+@dataclass(frozen=True)
+class Booster:
+    """One library's boosted trees. Rows are fitted in two steps.
+
+    The first step finds the number of rounds: it fits 80% of the rows and stops when the loss on
+    the others does not improve (`inner_split` chooses them by the competition's rule). The second
+    step fits all rows, with more rounds in proportion to the rows. With few rows, or one class,
+    the number is fixed.
+    """
+
+    name: str
+    # (rows, rounds, number of rows that the rounds were found for) -> an unfitted estimator
+    make: Callable[[Table, int, int], Any]
+    encoder: Encoder
+    # (estimator, rows to fit, rows to validate, patience) -> the best number of rounds
+    stop_early: Callable[[Any, Rows, Rows, int], int]
+    most_rounds: int
+    patience: int | None  # 0 or None: always `most_rounds`
+    consecutive: bool = False  # it needs classes 0, 1, ... without gaps
+
+    def model(self, about: dict[str, Any]) -> Model:
+        """Return the model with its parameters."""
+        return Model(self.name, self.fit, about, refit=self.refit)
+
+    def fit(self, table: Table) -> FittedFunction:
+        """Find the number of rounds of each target, and fit all rows."""
+        rounds = self._search(table, self.patience) if self.patience else None
+        return self._fit(table, rounds, n_rows=len(table))
+
+    def refit(self, table: Table, notes: Sequence[dict[str, Any]]) -> FittedFunction:
+        """Fit all rows with the mean number of rounds of the folds' fits, in proportion to rows.
+
+        The mean is weighted by rows: along time the folds' fits differ in their number, and those
+        with most rows are most like this one.
+        """
+        if not self.patience:
+            return self.fit(table)
+        rows = [note["rows"] for note in notes]
+        n_rows = np.average(rows, weights=rows)
+        mean = np.average([note["iterations"] for note in notes], axis=0, weights=rows)
+        rounds = [max(round(n * len(table) / n_rows), 1) for n in np.atleast_1d(mean)]
+        return self._fit(table, rounds, n_rows=round(n_rows))
+
+    def _fit(self, table: Table, rounds: list[int] | None, *, n_rows: int) -> FittedFunction:
+        def make(_rows: Table, target: int) -> Any:
+            return self.make(table, rounds[target] if rounds else self.most_rounds, n_rows)
+
+        fitted = fit_estimators(make, self.encoder, table, consecutive=self.consecutive)
+        if not rounds:
+            return fitted
+        notes = {"iterations": rounds if len(rounds) > 1 else rounds[0], "rows": len(table)}
+        return dataclasses.replace(fitted, notes=notes)
+
+    def _search(self, table: Table, patience: int) -> list[int]:
+        """Return the number of rounds of each target."""
+        targs = np.asarray(table.targs).reshape(len(table), -1)
+        rounds = [min(self.most_rounds, _FIXED_ROUNDS)] * targs.shape[1]
+        if len(table) < _FEWEST_ROWS:
+            return rounds
+        rows, held = inner_split(table)
+        if table.vocab:  # only of classes that have rows to fit
+            held = held[np.isin(targs[held, 0], targs[rows, 0])]
+        fit, valid = table.take(rows), table.take(held)
+        encode, _ = self.encoder(fit)
+        x, x_valid = encode(fit), encode(valid)
+        for target, column in enumerate(targs.T):
+            y, y_valid = column[rows], column[held]
+            if not len(held) or not np.ptp(y):
+                continue
+            if table.vocab and self.consecutive:
+                y, y_valid = (np.searchsorted(np.unique(y), labels) for labels in (y, y_valid))
+            estimator = self.make(table, self.most_rounds, len(table))
+            found = self.stop_early(estimator, (x, y), (x_valid, y_valid), patience)
+            rounds[target] = round(found * len(table) / len(rows))
+        return rounds
