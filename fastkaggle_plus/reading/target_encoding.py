@@ -68,11 +68,15 @@ def _add_means(
 
 
 def _parts(fit: Table) -> Array:
-    """Return the part of each row, from 0: blocks along time, whole groups, or random rows."""
-    if fit.time is not None and len(times := np.unique(fit.time, return_inverse=True)[1]):
-        first_of_its_time = np.searchsorted(np.sort(times), times)
-        return np.unique(first_of_its_time * PARTS // len(fit), return_inverse=True)[1]
-    units = np.arange(len(fit)) if fit.groups is None else pd.factorize(fit.groups)[0]
+    """Return the part of each row, from 0: blocks along time, else whole groups, else rows."""
+    if fit.time is not None:
+        time = np.sort(fit.time)
+        block = np.searchsorted(time, fit.time) * PARTS // len(fit)  # equal times stay together
+        if block.any():
+            return np.unique(block, return_inverse=True)[1]
+    units = np.arange(len(fit))
+    if fit.groups is not None and (group := pd.factorize(fit.groups)[0]).any():
+        units = group
     n = int(units.max()) + 1
     return (np.random.default_rng(0).permutation(n) % min(PARTS, n))[units]
 
