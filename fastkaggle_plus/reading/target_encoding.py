@@ -47,7 +47,7 @@ def _add_means(
     """Add mean targets: to `rows` from all of `fit`, to each part of `fit` from its other parts.
 
     If only the row itself were left out, a tree could compute its target from the difference. The
-    parts follow the competition's split: else a mean would tell the target of the row's own group.
+    parts follow the split of the competition: a mean must not contain targets of the row's group.
     Source: Micci-Barreca 2001 for the smoothing, and scikit-learn's TargetEncoder for the parts.
     """
     outcomes = _outcomes(fit)

@@ -1,4 +1,4 @@
-"""Tell apart the columns of words: categories, texts, and ids."""
+"""Decide whether a column of words is a category, a text or an id."""
 
 import pandas as pd
 
