@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 CLEANING_FILE = "cleaning.csv"  # see reading/cleaning.py
+_BEYOND = 0.2  # with more of its test rows beyond the training range, a feature is noted
+_ENOUGH_ROWS = 20  # test rows with a value, to see it
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +59,7 @@ class Table(Shown):
     also: pd.DataFrame | None = None  # columns that only training rows have: extra targets
     groups: Array | None = None  # (n,) values that a split keeps together; training rows only
     time: Array | None = None  # (n,) values that a split is sorted by; training rows only
+    beyond: tuple[str, ...] = ()  # features in `Data.notes`; training rows only
 
     def __len__(self) -> int:
         return len(self.x)
@@ -153,6 +157,23 @@ class Data(Shown):
             "metric": str(getattr(self.metric, "name", self.metric)),
             "groups": self.group_name,
             "left out": joined([f"{c} ({why})" for c, why in self.left_out.items()]),
+            "notes": joined([f"{c} ({note})" for c, note in self.notes.items()]),
+        }
+
+    @cached_property
+    def notes(self) -> dict[str, str]:
+        """What to know about features: numbers with many test values beyond the training range.
+
+        They are mostly times: elapsed days, years, counters of rows. No tree can extrapolate them.
+        """
+        tables = (self.train, self.test)
+        fit, test = self.in_fold(*tables) if self.in_fold else tables
+        x, x_test = (t.x[list(fit.cont_names)] for t in (fit, test))
+        beyond, n_known = ((x_test < x.min()) | (x_test > x.max())).sum(), x_test.notna().sum()
+        shares = (beyond / n_known)[(n_known >= _ENOUGH_ROWS) & (beyond > _BEYOND * n_known)]
+        return {
+            str(c): f"{share:.0%} of the test rows are beyond the training range"
+            for c, share in shares.items()
         }
 
     @property
@@ -190,9 +211,11 @@ class Data(Shown):
     ) -> tuple[Table, Table]:
         """Return (rows to fit on, rows to predict), with the features of `in_fold`.
 
-        The rows to fit on know their groups and times: see `modeling.inner_split`.
+        The rows to fit on know their groups and times, see `modeling.inner_split`, and the features
+        of `notes`, see `modeling.without_model`.
         """
-        train = dataclasses.replace(self.train, groups=self.groups, time=self.time)
+        known: dict[str, Any] = dict(groups=self.groups, time=self.time, beyond=tuple(self.notes))
+        train = dataclasses.replace(self.train, **known)
         fit, other = train.take(fit_rows), self.test if rows is None else self.train.take(rows)
         return self.in_fold(fit, other) if self.in_fold else (fit, other)
 

@@ -157,6 +157,8 @@ if data.train.texts is not None:
     print("texts, for language models:", ", ".join(data.train.texts))
 for column, why in data.left_out.items():
     print(f"left out: {column} ({why})")
+for feature, note in data.notes.items():
+    print(f"trees cannot extrapolate: {feature} ({note})")
 
 # %% [markdown]
 # ## The split

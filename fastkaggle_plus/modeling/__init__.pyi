@@ -31,6 +31,7 @@ from .vision.archs import Arch, resolve_arch
 from .vision.gpu_memory import gpu_fit
 from .vision.model import augmented, vision_model
 from .vision.model_table import model_table
+from .without import without_model
 
 __all__ = [
     "Arch",
@@ -73,6 +74,7 @@ __all__ = [
     "tree_curve",
     "tree_model",
     "vision_model",
+    "without_model",
     "write_texts",
     "xgboost_model",
 ]

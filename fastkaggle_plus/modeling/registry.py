@@ -108,9 +108,9 @@ def build(
 ) -> Model:
     """Return the model of a trial."""
     function, params = find_model(dotted, comp), dict(params)
-    if _is_bag(function) and isinstance(params.get("model"), str):
+    if _takes_model(function) and isinstance(params.get("model"), str):
         inner = build(params["model"], params.pop("params", None) or {}, comp)
-        params["model"] = inner  # `bag_model` itself does not know the competition's folder
+        params["model"] = inner  # the function itself does not know the competition's folder
     return model_from(function(**params), name=dotted.rpartition(".")[2])
 
 
@@ -145,7 +145,7 @@ def check_declared(
     """
     source, function = locate(dotted, comp), find_model(dotted, comp)
     check_arguments(function, params, name=dotted)
-    if _is_bag(function):
+    if _takes_model(function):
         check_declared(params["model"], params.get("params") or {}, comp)
     elif isinstance(function, type):
         from_estimator(function(**params), task=getattr(comp, "task", ""))
@@ -213,7 +213,7 @@ def _is_estimator_class(value: Any) -> bool:
     return isinstance(value, type) and is_estimator(value)
 
 
-def _is_bag(function: Any) -> bool:
-    return getattr(function, "__qualname__", "") == "bag_model" and (
-        function.__module__ == f"{_PACKAGE}.bagging"
-    )
+def _takes_model(function: Any) -> bool:
+    """Say whether a function of this package makes a model of another one, as `bag_model` does."""
+    wrappers = (f"{_PACKAGE}.bagging", f"{_PACKAGE}.without")
+    return getattr(function, "__module__", "") in wrappers

@@ -1,13 +1,15 @@
-"""Infer the kind of each column (number, date, category, unused) and make features of it."""
+"""Infer the kind of each column (number, date, category, text, unused), make features of it."""
 
 import warnings
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-TEXT_WORDS = 4  # more words than this on average is free text
-MOSTLY = 0.95  # share of rows that counts as all of them
-FEW_ROWS = 50  # below this, values that are all different may still be categories
+from .topics import FEW_TOPICS, TOPICS, text_features
+from .word_columns import MOSTLY, TEXT_WORDS, kind_of_words, words_per_value
+
+CIRCLES = {"Month": 12, "Dayofweek": 7, "Dayofyear": 365.25, "Hour": 24}  # parts that repeat
 MANY_ROWS = 20_000  # rows sampled to infer the kind of a longer column
 ENOUGH_ROWS = 20  # test rows needed to see whether test shares the categories of train
 UNKNOWN = ("?", "-", "--", ".", "na", "n/a", "nan", "none", "null", "unknown", "missing", "")
@@ -49,32 +51,45 @@ def infer_features(
             left_out[name] = "not in the test file"
             continue
         kind = "category" if name in categories else column_kind(name, train[name], id)
-        if kind == "date":
-            parts, test_parts = date_parts(train[name]), date_parts(test[name], like=train[name])
-            useful = [p for p in parts if parts[p].nunique() > 1]
-            x, x_test = {**x, **parts[useful]}, {**x_test, **test_parts[useful]}
-        elif kind == "number":
+        if kind in ("category", "phrases") and name not in categories:
+            if share_known(train[name], test[name]) < 1 - MOSTLY:
+                kind = "text" if kind == "phrases" else "test has other values"
+        if kind == "number":
             x[name] = as_numbers(train[name])
             x_test[name] = as_numbers(test[name], like=train[name])
-        elif kind != "category":
-            left_out[name] = kind
-        elif name not in categories and share_known(train[name], test[name]) < 1 - MOSTLY:
-            left_out[name] = "test has other values"
-        else:
+        elif kind in ("category", "phrases"):
             x[name], x_test[name] = as_words(train[name]), as_words(test[name])
             cat.append(name)
+        if kind in ("date", "text", "phrases"):
+            parts, test_parts = (_dates if kind == "date" else _texts)(train[name], test[name])
+            useful = [p for p in parts if parts[p].nunique() > 1]
+            x, x_test = {**x, **parts[useful]}, {**x_test, **test_parts[useful]}
+        elif kind not in ("number", "category"):
+            left_out[name] = kind
     features = pd.DataFrame(x, index=train.index), pd.DataFrame(x_test, index=test.index)
     return (*features, tuple(cat), tuple(c for c in x if c not in cat)), left_out
 
 
+def _dates(train: pd.Series, test: pd.Series) -> tuple[pd.DataFrame, pd.DataFrame]:
+    return date_parts(train), date_parts(test, like=train)
+
+
+def _texts(train: pd.Series, test: pd.Series) -> tuple[pd.DataFrame, pd.DataFrame]:
+    k = TOPICS if words_per_value(train.dropna()) > TEXT_WORDS else FEW_TOPICS
+    return text_features(as_words(train).fillna(""), as_words(test).fillna(""), k=k)
+
+
 def column_kind(name: str, column: pd.Series, id: str = "") -> str:
-    """Return number, date or category; or why to leave it out: id, constant or free text."""
+    """Return the kind of a column, or why to leave it out: id or constant.
+
+    The kinds are number, date, category, text, and phrases: categories that are texts too.
+    """
     known = column.dropna()
     if name == id:
         return "id"
     if known.nunique() <= 1 and not (known.size and column.isna().any()):
         return "constant"
-    distinct, n_known = known.nunique() / max(len(known), 1), len(known)
+    n_known, n_levels = len(known), known.nunique()
     if n_known > MANY_ROWS:
         known = known.sample(MANY_ROWS, random_state=0)
     is_number = is_written_as_number(known)
@@ -83,15 +98,13 @@ def column_kind(name: str, column: pd.Series, id: str = "") -> str:
     if is_number or numbers.notna().mean() > MOSTLY:
         whole = bool((numbers.dropna() % 1 == 0).all())
         has_id_name = str(name).lower().endswith("id") or str(name).startswith("Unnamed:")
-        if whole and distinct > MOSTLY and has_id_name:
+        if whole and n_levels > MOSTLY * n_known and has_id_name:
             return "id"
         return "date" if whole and _are_yyyymmdd(numbers) else "number"
     are_date_like = values.astype(str).str.fullmatch(DATE_LIKE).mean() > MOSTLY
     if are_date_like and read_dates(values).notna().mean() > MOSTLY:
         return "date"
-    if known.astype(str).str.count(r"\S+").mean() > TEXT_WORDS:
-        return "free text"
-    return "id" if distinct > MOSTLY and n_known > FEW_ROWS else "category"
+    return kind_of_words(known, n_known, n_levels)
 
 
 def is_written_as_number(column: pd.Series) -> bool:
@@ -143,7 +156,10 @@ def date_parts(
     *,
     like: pd.Series | None = None,  # the training column, which decides if the day is first
 ) -> pd.DataFrame:
-    """Expand dates to the parts of fastai's add_datepart that trees use."""
+    """Expand dates to the parts of fastai's add_datepart that trees use, and to circles.
+
+    A circle is a sine and a cosine: 23 o'clock is near 0 o'clock, and December near January.
+    """
     when = read_dates(column, like=like)
     parts = {
         "Year": when.dt.year,
@@ -154,6 +170,9 @@ def date_parts(
         "Hour": when.dt.hour,
         "Elapsed": (when - pd.Timestamp("2000-01-01")) / pd.Timedelta(days=1),
     }
+    for part, n in CIRCLES.items():
+        angle = 2 * np.pi * parts[part] / n
+        parts |= {f"{part}_sin": np.sin(angle), f"{part}_cos": np.cos(angle)}
     return pd.DataFrame({f"{column.name}_{k}": v.astype(float) for k, v in parts.items()})
 
 

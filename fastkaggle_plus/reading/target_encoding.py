@@ -46,14 +46,15 @@ def _add_means(
 ) -> tuple[Table, Table]:
     """Add mean targets: to `rows` from all of `fit`, to each part of `fit` from its other parts.
 
-    If only the row itself were left out, a tree could compute its target from the difference.
+    If only the row itself were left out, a tree could compute its target from the difference. The
+    parts follow the split of the competition: a mean must not contain targets of the row's group.
     Source: Micci-Barreca 2001 for the smoothing, and scikit-learn's TargetEncoder for the parts.
     """
     outcomes = _outcomes(fit)
     if outcomes is None:
         return fit, rows
     outcomes = np.log1p(outcomes.clip(0)) if of_log else outcomes
-    part = np.random.default_rng(0).permutation(len(fit)) % min(PARTS, len(fit))
+    part = _parts(fit)
     for c in [c for c in categories if c in fit.cat_names]:  # a data.py may have replaced them
         names = [f"{c}_mean{i or ''}" for i in range(outcomes.shape[1])]
         column, inside = fit.x[c], np.empty_like(outcomes)
@@ -64,6 +65,20 @@ def _add_means(
         fit = fit.with_columns(pd.DataFrame(inside, columns=names))
         rows = rows.with_columns(pd.DataFrame(means, columns=names))
     return fit, rows
+
+
+def _parts(fit: Table) -> Array:
+    """Return the part of each row, from 0: blocks along time, else whole groups, else rows."""
+    if fit.time is not None:
+        time = np.sort(fit.time)
+        block = np.searchsorted(time, fit.time) * PARTS // len(fit)  # equal times stay together
+        if block.any():
+            return np.unique(block, return_inverse=True)[1]
+    units = np.arange(len(fit))
+    if fit.groups is not None and (group := pd.factorize(fit.groups)[0]).any():
+        units = group
+    n = int(units.max()) + 1
+    return (np.random.default_rng(0).permutation(n) % min(PARTS, n))[units]
 
 
 def _outcomes(fit: Table) -> Array | None:

@@ -9,21 +9,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..data import Array, Data
+from ..data import Data
 from ..exceptions import DataError, listed
 from .columns import column_kind
 from .csv import Names
 from .rows import read_rows
 from .tables import read_tabular
+from .topics import GROUPED_LETTERS, lengths_of, topics_of
+from .word_columns import FEW_LEVELS, MANY_TIMES, NO_BLANKS
 
-TOPICS = 16  # components kept of each column's word and letter counts
-MAX_TERMS = 20_000  # words, and as many letter groups, counted
-GROUPED_LETTERS = 300  # letters of a text counted in groups: more of an essay takes minutes
-FEW_LEVELS = 20  # a column of so few texts, each in many rows, is a category
-MANY_TIMES = 10
-# One word, or one letter of a script without blanks between words: Thai, Lao, Japanese, Chinese
-_NO_BLANKS = "\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff"
-_WORD = re.compile(f"[{_NO_BLANKS}]|[^\\s{_NO_BLANKS}]+")
+# One word, or one letter of a script without blanks between words
+_WORD = re.compile(f"[{NO_BLANKS}]|[^\\s{NO_BLANKS}]+")
 
 
 def read_text(
@@ -111,59 +107,10 @@ def _looks_like_text(column: pd.Series) -> bool:
     return bool(np.average(words, weights=counts) > 1.5)
 
 
-def topics_of(train: pd.Series, test: pd.Series) -> tuple[Array, Array]:
-    """Return (n_train, k) and (n_test, k) components of weighted word and letter counts.
-
-    k is TOPICS or fewer; only train is used to fit them.
-    Source: Deerwester and others 1990, latent semantic analysis.
-    """
-    from scipy.sparse import hstack
-    from scipy.sparse.linalg import svds
-
-    # repeated texts are counted once
-    (place, distinct), (test_place, test_distinct) = map(pd.factorize, (train, test))
-    parts = []
-    for options, n_letters in (
-        (dict(analyzer="word", token_pattern=r"(?u)\b\w+\b"), None),
-        (dict(analyzer="char_wb", ngram_range=(3, 4)), GROUPED_LETTERS),
-    ):
-        cut, test_cut = ([t[:n_letters] for t in texts] for texts in (distinct, test_distinct))
-        weighted = _term_weights(cut, test_cut, place, test_place, options)
-        if weighted is not None:
-            parts.append(weighted)
-    k = 0
-    if parts:
-        weights, test_weights = (hstack(p).tocsr() for p in zip(*parts, strict=True))
-        k = min(TOPICS, min(weights.shape) - 1)
-    if k < 1:
-        return np.zeros((len(train), 0)), np.zeros((len(test), 0))
-    start = np.ones(min(weights.shape))  # fixed, for the same features every time
-    _, _, axes = svds(weights, k=k, v0=start)
-    axes = axes[::-1].T
-    return weights @ axes, test_weights @ axes
-
-
-def _term_weights(
-    texts: list[str], test_texts: list[str], place: Array, test_place: Array, options: Any
-) -> tuple[Any, Any] | None:
-    """Return the tf-idf weights of train and test rows; None if no text has a word."""
-    from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
-
-    counter = CountVectorizer(max_features=MAX_TERMS, **options)
-    weigh = TfidfTransformer(sublinear_tf=True)
-    try:
-        counts = counter.fit_transform(texts)[place]
-    except ValueError:
-        return None
-    return weigh.fit_transform(counts), weigh.transform(counter.transform(test_texts)[test_place])
-
-
 def _lengths_and_overlaps(texts: pd.DataFrame) -> pd.DataFrame:
-    x: dict[str, Any] = {}
+    lengths = pd.concat([lengths_of(texts[c]) for c in texts], axis=1)
+    x: dict[str, Any] = {str(c): lengths[c] for c in lengths}
     lists = {c: texts[c].tolist() for c in texts}
-    for c, column in lists.items():
-        x[f"{c}_letters"] = [len(text) for text in column]
-        x[f"{c}_words"] = [len(text.split()) for text in column]
     for a, b in combinations(lists, 2):
         pairs = list(zip(lists[a], lists[b], strict=True))
         x[f"{a}_{b}_same_words"] = [_overlap(_words(s), _words(t)) for s, t in pairs]

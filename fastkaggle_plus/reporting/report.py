@@ -113,6 +113,7 @@ def write_report(
         plots=_plots(chosen, [*([ensemble] if ensemble else []), *members], comp),
         **_worst(chosen, members, data, comp),
         left_out=left_out or {},
+        notes=data.notes if data else {},
         seconds=seconds,
         n_rows=int(chosen.validated.sum()),
         n_folds=len(chosen.fold_scores),

@@ -38,6 +38,7 @@ class SweepOutcome(Shown):
     rows: list[BoardRow]
     repeats: list[Spread] = field(default_factory=list)  # of trials that ran with several seeds
     left_out: dict[str, str] = field(default_factory=dict)  # column -> why no model used it
+    notes: dict[str, str] = field(default_factory=dict)  # `Data.notes`
     seconds: dict[str, float] = field(default_factory=dict)  # by step
 
     def __repr__(self) -> str:
@@ -71,6 +72,7 @@ class SweepOutcome(Shown):
             "slug": self.comp.slug,
             "metric": self.comp.metric,
             "left_out": self.left_out,
+            "notes": self.notes,
             "trials": [r.as_json() for r in self.rows],
             "failed": self.failed,
             "not_run": self.not_run,

@@ -188,6 +188,9 @@ def _download(work: Workspace) -> tuple[Path, Data]:
             work.callbacks.on_step("images", f"of the {part}, {left_out.pop(part)}")
     if unused := [f"{c} ({why})" for c, why in left_out.items()]:
         work.callbacks.on_step("columns", f"left out: {', '.join(unused)}")
+    if noted := [f"{c} ({note})" for c, note in read.notes.items()]:
+        hint = "trees cannot extrapolate; `without_model` leaves them out"
+        work.callbacks.on_step("notes", f"{', '.join(noted)}: {hint}")
     if not work.is_live:
         rows = f"{len(read.test)} labelled rows, held out to score this rehearsal"
         work.callbacks.on_step("test", f"{rows}; the competition's own test rows are not used")
@@ -245,6 +248,7 @@ def _measure(
         results=results,
         rows=board(results),
         left_out=data.left_out,
+        notes=data.notes,
         seconds=work.seconds,
     )
 

@@ -24,6 +24,7 @@ QUICK = {
     "tabular_model": dict(layers=[20], epochs=8, bs=32),
     "deep_net_model": dict(epochs=200, lr=1.0),
     "bag_model": dict(model="forest.tree_model", params=dict(min_samples_leaf=5), n=8),
+    "without_model": dict(model="forest.forest_model", params=dict(n_estimators=30)),
 }
 OTHER_ROOMS = ("fastkaggle_plus.modeling.vision", "fastkaggle_plus.modeling.text")  # no tables
 NAMES = sorted(

@@ -245,7 +245,6 @@ def test_unused_columns_are_listed_with_the_reason(tmp_path):
         {
             "row_id": range(500, 500 + N),
             "code": [f"x{i}" for i in range(N)],
-            "note": ["this is a text of several words", "another text that is also long"] * 30,
             "same": 1,
             "late": NUMBER,
             "a": NUMBER,
@@ -260,7 +259,6 @@ def test_unused_columns_are_listed_with_the_reason(tmp_path):
         "id": "id",
         "row_id": "id",
         "code": "id",
-        "note": "free text",
         "same": "constant",
         "late": "not in the test file",
     }

@@ -281,7 +281,9 @@ def test_a_real_code_competition_refuses_a_file_before_any_work(place):
 def test_columns_left_out_are_named_and_brackets_are_printed_unchanged(place):
     notes = "a remark that is far too long to be a category"
     for file in ("train.csv", "test.csv"):
-        edit_csv(place / "bundles/toy/files" / file, notes=notes, flat=1)
+        table = place / "bundles/toy/files" / file
+        days = range(len(pd.read_csv(table)))
+        edit_csv(table, notes=notes, flat=1, clock=days if file == "train.csv" else 9999)
     declared = TRIALS.replace('"tree"', '"tree [/v2]"')
     declared = declared.replace('"forest",', '"forest [bold]:smile:",')
     (place / "bundles/toy/trials.py").write_text(declared)
@@ -289,6 +291,9 @@ def test_columns_left_out_are_named_and_brackets_are_printed_unchanged(place):
     outcome = last_json(done)
     assert outcome["left_out"] == {"id": "id", "notes": "constant", "flat": "constant"}
     assert "columns   left out: notes (constant), flat (constant)" in done.stderr
+    assert outcome["notes"] == {"clock": "100% of the test rows are beyond the training range"}
+    assert "notes     clock (100% of the test rows" in done.stderr
+    assert "Features that trees cannot extrapolate" in Path(place / outcome["report"]).read_text()
     assert "tree [/v2]" in done.stderr and "forest [bold]:smile: 0.50" in done.stderr
     assert "notes (constant)" in Path(place / outcome["report"]).read_text()
 

@@ -179,4 +179,14 @@ def test_the_rule_predicts_that_men_die_and_parties_stay_together(comp, data, ha
 
 
 def test_columns_used_by_features_are_not_listed_as_left_out(comp, data):
-    assert "Name" in comp.read_files(comp.folder).left_out and data.left_out == {}
+    assert comp.read_files(comp.folder).left_out == {"PassengerId": "id"} and data.left_out == {}
+
+
+def test_the_default_readers_features_of_names_are_not_used(comp, data):
+    assert "Name_topic0" in comp.read_files(comp.folder).train.cont_names
+    columns = comp.module("data")
+    assert (data.train.cat_names, data.train.cont_names) == (
+        columns.CAT,
+        (*columns.CONT, columns.PARTY),
+    )
+    assert data.notes == {}
