@@ -26,17 +26,18 @@ class ArchRow(BoardRow):
     """One line of the ranking: a network, its score on the user's images, and published facts."""
 
     size_px: tuple[int, int] = (0, 0)  # (height, width) of its input
-    n_params_m: float = 0.0
+    n_params_m: float = 0.0  # millions of parameters
     top1: float | None = None  # published accuracy on ImageNet-1k, in per cent
 
     def as_row(self) -> dict[str, object]:
         """Return the cells that people read."""
         row, (height, width) = super().as_row(), self.size_px
         return {
-            "network": row["trial"],
+            "network": self.name,
             "px": f"{height}" if height == width else f"{height}x{width}",
-            **{name: row[name] for name in ("CV score", "SE", "seconds", "to best", "verdict")},
-            "M params": f"{self.n_params_m:.1f}",
+            "CV score": f"{row['CV score']} {row['SE']}",
+            **{name: row[name] for name in ("seconds", "to best", "verdict")},
+            "M": f"{self.n_params_m:.1f}",
             "ImageNet": "" if self.top1 is None else f"{self.top1:.1f}",
         }
 

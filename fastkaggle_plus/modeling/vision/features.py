@@ -109,6 +109,6 @@ def _fill_rows(
 
     view = Augment(pixels.shape[1:3], arch.mean, arch.std).unchanged
     for done in range(0, len(rows), _REPORTED):
-        progress.report(done, len(rows), f"features of {arch.name}, image {done}/{len(rows)}")
+        progress.report(done, len(rows), f"image {done}/{len(rows)}")
         part = rows[done : done + _REPORTED]
         array[part] = predict_net(net, pixels, part, view=view, bs=_BS, precision=precision)
