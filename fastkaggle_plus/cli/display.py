@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from ..predictions import Predictions
     from ..sweeps.repeats import Spread
     from ..workflow.outcome import PushOutcome, RunOutcome, Standing, SweepOutcome
+    from ..workflow.probe_archs import ProbeOutcome
     from ..workflow.submit import Plan
 
+_WIDE = 110  # columns of a terminal that shows every column of a ranking of networks
 _NOTHING = dict.fromkeys(("public", "private", "score"), "none")
 
 
@@ -56,6 +58,23 @@ def show_sweep(outcome: SweepOutcome, *, as_json: bool = False) -> None:
     if outcome.not_run:
         detail = f"{', '.join(outcome.not_run)}: beyond the budget. Raise the budget to resume."
         out.print(step_line("not run", detail), soft_wrap=True)
+    _show_end(out, outcome, as_json)
+
+
+def show_probe(outcome: ProbeOutcome, *, as_json: bool = False) -> None:
+    """Show the ranking of image networks, those that failed, and the times."""
+    out = console(to_stderr=as_json)
+    out.print()
+    if rows := [row.as_row() for row in outcome.rows]:
+        published = ("M", "ImageNet")
+        shown = [name for name in rows[0] if out.width >= _WIDE or name not in published]
+        header = [outcome.comp.metric if name == "CV score" else name for name in shown]
+        cells = [[row[name] for name in shown] for row in rows]
+        show_table(header, cells, numbers=(1, 2, 3, 4, 6, 7), whole=range(5), out=out)
+        if shown[-1] in published:
+            out.print("M: million parameters. ImageNet: published accuracy in %, by timm.")
+    for name, error in outcome.failed.items():
+        out.print(step_line("failed", f"{name}: {last_line(error)}"), soft_wrap=True)
     _show_end(out, outcome, as_json)
 
 
@@ -221,12 +240,14 @@ def show_table(
     cells: Sequence[Sequence[object]],
     *,
     numbers: Sequence[int] = (),  # columns to align right
+    whole: Sequence[int] = (),  # columns that are not broken where the terminal is narrow
     out: Console | None = None,
 ) -> None:
     """Show a table."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for i, name in enumerate(header):
-        table.add_column(name, justify="right" if i in numbers else "left", overflow="fold")
+        side: Any = "right" if i in numbers else "left"
+        table.add_column(name, justify=side, overflow="fold", no_wrap=i in whole)
     for row in cells:
         table.add_row(*[str(c) for c in row])
     (out or console()).print(table)

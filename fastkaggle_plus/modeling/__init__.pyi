@@ -31,6 +31,7 @@ from .vision.archs import Arch, resolve_arch
 from .vision.gpu_memory import gpu_fit
 from .vision.model import augmented, vision_model
 from .vision.model_table import model_table
+from .vision.probe import probe_model
 from .without import without_model
 
 __all__ = [
@@ -64,6 +65,7 @@ __all__ = [
     "one_r_model",
     "overlap_model",
     "preload_of",
+    "probe_model",
     "resolve_arch",
     "ridge_model",
     "sigmoid_model",
