@@ -22,6 +22,7 @@ QUICK = {
     },
     "forest_model": dict(n_estimators=30),
     "tabular_model": dict(layers=[20], epochs=8, bs=32),
+    "tabm_model": dict(k=4, d_block=32, epochs=20, lr=0.01, bs=32),
     "deep_net_model": dict(epochs=200, lr=1.0),
     "bag_model": dict(model="forest.tree_model", params=dict(min_samples_leaf=5), n=8),
 }
@@ -68,7 +69,7 @@ EVERY = pytest.mark.parametrize("name", NAMES)
 
 
 def test_the_contract_covers_all_models():
-    assert len(NAMES) >= 13 and set(QUICK) <= set(NAMES)
+    assert len(NAMES) >= 14 and set(QUICK) <= set(NAMES)
 
 
 @pytest.mark.parametrize("task", TASKS)
