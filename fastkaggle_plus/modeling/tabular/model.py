@@ -41,14 +41,16 @@ COURSE = NetSettings(  # of lesson 6's Titanic notebook; 0.01 is fastai's defaul
 def settings_by_rows(n_rows: int) -> NetSettings:
     """Return settings for a number of rows, chosen by cross-validation on public tables.
 
-    Batches grow with the square root of the rows: more rows also mean more steps.
+    Some 24 batches make an epoch; from 2,300 rows on, batches grow with the square root of the rows
+    only, so that more rows also mean more steps.
     """
+    bs = max(16, min(n_rows / 24, 2 * np.sqrt(n_rows)))
     width = 128 if n_rows < 1000 else 256 if n_rows < 20_000 else 512
     return NetSettings(
         layers=[width, width // 2],
         epochs=20,
         lr=0.005,
-        bs=int(2 ** np.clip(np.log2(2.4 * np.sqrt(n_rows)).round(), 4, 11)),
+        bs=int(2 ** np.log2(bs).round()),
         wd=0.1,
         dropout=0.4,
         num_embeddings="plr",
