@@ -20,10 +20,9 @@ _PLR_SIZE = 8
 
 @dataclass(frozen=True)
 class NetSettings:
-    """Settings of one training, see `tabular_model`."""
+    """Settings of one training that may follow the number of rows, see `tabular_model`."""
 
     layers: list[int]
-    epochs: int
     lr: float
     bs: int
     wd: float
@@ -33,8 +32,15 @@ class NetSettings:
     one_cycle: bool
 
 
-COURSE = NetSettings(  # of lesson 6's Titanic notebook; 0.01 is fastai's default weight decay
-    [200, 100], 16, 0.03, 64, 0.01, dropout=0.0, num_embeddings="none", n_nets=1, one_cycle=False
+COURSE = NetSettings(  # of the Titanic notebook; 0.01 is fastai's default weight decay
+    layers=[200, 100],
+    lr=0.03,
+    bs=64,
+    wd=0.01,
+    dropout=0.0,
+    num_embeddings="none",
+    n_nets=1,
+    one_cycle=False,
 )
 
 
@@ -48,7 +54,6 @@ def settings_by_rows(n_rows: int) -> NetSettings:
     width = 128 if n_rows < 1000 else 256 if n_rows < 20_000 else 512
     return NetSettings(
         layers=[width, width // 2],
-        epochs=20,
         lr=0.005,
         bs=int(2 ** np.log2(bs).round()),
         wd=0.1,
@@ -61,7 +66,7 @@ def settings_by_rows(n_rows: int) -> NetSettings:
 
 def tabular_model(
     layers: tuple[int, ...] | list[int] | None = None,  # widths of the hidden layers
-    epochs: int | None = None,
+    epochs: int = 16,
     lr: float | None = None,  # learning rate; the largest one of a cycle
     *,
     bs: int | None = None,  # rows in a batch
@@ -75,16 +80,15 @@ def tabular_model(
     """Return fastai's TabularModel: embeddings of categories, normalised numbers, batch norm.
 
     Settings that you do not declare follow the number of rows; the notes of the fitted model have
-    them. With `lr` declared they are those of the course's Titanic notebook instead: 16 epochs at
-    a constant rate, layers of 200 and 100, batches of 64, one net, no dropout, plain numbers.
+    them. With `lr` declared they are those of the course's Titanic notebook instead: a constant
+    rate, layers of 200 and 100, batches of 64, one net, no dropout, plain numbers.
 
     Missing numbers get the median and a column that marks the gap. Both are learned from the rows
     fitted on; a column may also be missing only in the rows to predict. Predicted values stay
     within the range of the targets fitted on. Raises ConfigError, UnknownName, MissingExtra.
     """
     given = dict(
-        layers=layers and [int(n) for n in layers],
-        epochs=epochs,
+        layers=None if layers is None else list(layers),
         lr=lr,
         bs=bs,
         wd=wd,
@@ -94,11 +98,12 @@ def tabular_model(
         one_cycle=one_cycle,
     )
     declared: dict[str, Any] = {name: v for name, v in given.items() if v is not None}
+    check_whole(1, epochs=epochs)
     _check(replace(COURSE, **declared))
 
     def fit(table: Table) -> FittedFunction:
         fastai = import_fastai("tabular")
-        settings = replace(COURSE if lr else settings_by_rows(len(table)), **declared)
+        settings = replace(COURSE if lr is not None else settings_by_rows(len(table)), **declared)
         inputs, targets = Inputs(table, ranks=settings.num_embeddings == "plr"), Targets(table)
         arrays = [*inputs(table), targets.array]
         with repeatable(seed):
@@ -109,14 +114,19 @@ def tabular_model(
             net = _side_by_side(nets).to(fastai.default_device())
             predictor = NetPredictor(net, inputs, targets)
             learn = make_learner(
-                fastai, predictor, arrays, bs=settings.bs, epochs=settings.epochs, wd=settings.wd
+                fastai, predictor, arrays, bs=settings.bs, epochs=epochs, wd=settings.wd
             )
             fit_net = learn.fit_one_cycle if settings.one_cycle else learn.fit
-            fit_net(settings.epochs, settings.lr)
+            fit_net(epochs, settings.lr)
         net.eval()
         return FittedFunction(predictor, estimator=learn, notes=asdict(settings))
 
-    about = {**(asdict(COURSE) if lr else {}), **declared, "seed": seed}
+    about = {
+        **(asdict(COURSE) if lr is not None else {}),
+        **declared,
+        "epochs": epochs,
+        "seed": seed,
+    }
     return Model("tabular net", fit, about)
 
 
@@ -124,7 +134,7 @@ def _check(settings: NetSettings) -> None:
     """Check declared settings. Raises ConfigError, UnknownName."""
     for width in settings.layers:
         check_whole(1, width=width)
-    check_whole(1, epochs=settings.epochs, n_nets=settings.n_nets)
+    check_whole(1, n_nets=settings.n_nets)
     check_whole(2, bs=settings.bs)  # batch norm needs two rows
     check_range(0, lr=settings.lr, wd=settings.wd)
     check_range(0, 0.95, dropout=settings.dropout)

@@ -149,7 +149,7 @@ def test_settings_follow_the_number_of_rows():
 
 def test_declared_settings_replace_the_automatic_ones():
     fitted = tabular_model((30,), epochs=2, dropout=0.1, n_nets=1).fit(make_table(n=150))
-    wanted = replace(settings_by_rows(150), layers=[30], epochs=2, dropout=0.1, n_nets=1)
+    wanted = replace(settings_by_rows(150), layers=[30], dropout=0.1, n_nets=1)
     assert fitted.notes == asdict(wanted)
     assert fitted.estimator.model.layers[0][0].out_features == 30
 
