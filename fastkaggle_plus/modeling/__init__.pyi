@@ -20,6 +20,7 @@ from .tabular.forest import (
 from .tabular.linear import ridge_model
 from .tabular.model import tabular_model
 from .tabular.scratch import deep_net_model, linear_model, net_model, sigmoid_model
+from .tabular.tabm import tabm_model
 from .text.encoding import Encoder, write_texts
 from .text.loading import load_tokenizer
 from .text.model import text_model
@@ -71,6 +72,7 @@ __all__ = [
     "sigmoid_model",
     "split_score",
     "static_text_model",
+    "tabm_model",
     "tabular_model",
     "text_model",
     "tree_curve",

@@ -15,7 +15,7 @@ from .health import HealthCheck
 _PACKAGE = "fastkaggle_plus"
 _ALWAYS = ("sandbox", "notebooks")  # every rehearsal, every push
 _BY_KIND = {"tabular": "tabular", "images": "vision", "text": "text"}
-_BOOSTERS = re.compile("catboost|lightgbm|xgboost|boosting")
+_BY_TRIALS = {"boost": re.compile("catboost|lightgbm|xgboost|boosting"), "nets": re.compile("tabm")}
 
 
 def check_libraries() -> list[HealthCheck]:
@@ -50,8 +50,10 @@ def check_extras(comps: Sequence[Competition]) -> list[HealthCheck]:
     for comp in comps:
         users.setdefault(_BY_KIND[comp.kind], []).append(comp.slug)
         trials = comp.folder and comp.folder / "trials.py"
-        if trials and trials.exists() and _BOOSTERS.search(trials.read_text(encoding="utf-8")):
-            users.setdefault("boost", []).append(comp.slug)
+        declared = trials.read_text("utf-8") if trials and trials.exists() else ""
+        for extra, words in _BY_TRIALS.items():
+            if words.search(declared):
+                users.setdefault(extra, []).append(comp.slug)
     found = []
     for extra, slugs in users.items():
         problems = [why for r in _requirements(extra) if (why := _why_not(r))]

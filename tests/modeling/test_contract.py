@@ -21,7 +21,8 @@ QUICK = {
         for name in ("hist_gradient_boosting", "lightgbm", "xgboost", "catboost")
     },
     "forest_model": dict(n_estimators=30),
-    "tabular_model": dict(layers=[20], epochs=8, bs=32),
+    "tabular_model": dict(epochs=10, bs=16, n_nets=1),
+    "tabm_model": dict(k=4, d_block=32, epochs=20, lr=0.01, bs=32),
     "deep_net_model": dict(epochs=200, lr=1.0),
     "bag_model": dict(model="forest.tree_model", params=dict(min_samples_leaf=5), n=8),
     "without_model": dict(model="forest.forest_model", params=dict(n_estimators=30)),
@@ -69,7 +70,7 @@ EVERY = pytest.mark.parametrize("name", NAMES)
 
 
 def test_the_contract_covers_all_models():
-    assert len(NAMES) >= 13 and set(QUICK) <= set(NAMES)
+    assert len(NAMES) >= 14 and set(QUICK) <= set(NAMES)
 
 
 @pytest.mark.parametrize("task", TASKS)

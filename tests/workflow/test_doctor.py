@@ -161,6 +161,8 @@ def test_only_extras_of_own_competitions_are_asked_for(home, monkeypatch):
     assert warning[3] == "pip install 'fastkaggle_plus[tabular]'"
     (folder / "trials.py").write_text(TRIALS.replace("forest.forest_model", "boosting.xgboost"))
     assert "extra boost" in {f[0] for f in findings(place)[1]}
+    (folder / "trials.py").write_text(TRIALS.replace("forest.forest_model", "tabm.tabm_model"))
+    assert "extra nets" in {f[0] for f in findings(place)[1]}
 
 
 def test_a_library_that_is_too_old_is_a_problem(home, monkeypatch):

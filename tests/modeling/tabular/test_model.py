@@ -1,6 +1,8 @@
 """tabular_model: repeatable, silent, and able to learn what a linear model cannot."""
 
+import dataclasses
 import random
+from dataclasses import asdict, replace
 
 import numpy as np
 import pandas as pd
@@ -10,12 +12,15 @@ from fastai.learner import Learner
 from fastai.tabular.model import TabularModel
 
 from fastkaggle_plus.data import Table, as_features
-from fastkaggle_plus.modeling import ridge_model, tabular_model
-from fastkaggle_plus.modeling.tabular.model import Batches, Inputs
+from fastkaggle_plus.exceptions import FastkaggleError
+from fastkaggle_plus.modeling import progress, ridge_model, tabular_model
+from fastkaggle_plus.modeling.tabular.model import COURSE, settings_by_rows
+from fastkaggle_plus.modeling.tabular.net_layers import PlrEmbeddings
+from fastkaggle_plus.modeling.tabular.nets import Batches, Inputs
 
 from ..tables import blind, make_table
 
-QUICK = tabular_model((20,), epochs=3, bs=32)
+QUICK = tabular_model((20,), epochs=3, lr=0.03, bs=32)
 
 
 def test_it_is_fastais_learner_and_model():
@@ -131,3 +136,120 @@ def test_batches_shuffle_and_drop_the_last_rows():
     seen = [torch.cat(list(a for a, _ in batches)).ravel().tolist() for _ in range(2)]
     assert len(batches) == 2 and all(len(set(s)) == 64 for s in seen) and seen[0] != seen[1]
     assert all((b == 2 * a).all() for a, b in batches)
+
+
+def test_settings_follow_the_number_of_rows():
+    few, many = settings_by_rows(300), settings_by_rows(30_000)
+    assert few.bs < settings_by_rows(3000).bs < many.bs <= 2048
+    assert few.layers[0] < many.layers[0]
+    assert 300 / few.bs < 30_000 / many.bs  # more rows also mean more steps
+    notes = tabular_model().fit(make_table(n=150)).notes
+    assert notes == asdict(settings_by_rows(150))
+
+
+def test_declared_settings_replace_the_automatic_ones():
+    fitted = tabular_model((30,), epochs=2, dropout=0.1, n_nets=1).fit(make_table(n=150))
+    wanted = replace(settings_by_rows(150), layers=[30], dropout=0.1, n_nets=1)
+    assert fitted.notes == asdict(wanted)
+    assert fitted.estimator.model.layers[0][0].out_features == 30
+
+
+def test_a_declared_learning_rate_means_the_net_of_the_course():
+    table = make_table(n=150)
+    model = tabular_model([10, 10], epochs=3, lr=0.03)
+    assert model.about == {**asdict(COURSE), "layers": [10, 10], "epochs": 3, "seed": 42}
+    plain = dict(bs=64, wd=0.01, one_cycle=False, dropout=0.0, num_embeddings="none", n_nets=1)
+    explicit = tabular_model([10, 10], 3, 0.03, **plain).fit(table).predict(table)
+    assert explicit.tobytes() == model.fit(table).predict(table).tobytes()
+
+
+def noisy(n, seed):
+    """Return a table whose classes only partly follow from twenty numbers."""
+    rng = np.random.default_rng(seed)
+    names = tuple(f"x{i}" for i in range(20))
+    x = pd.DataFrame(rng.normal(size=(n, 20)), columns=names)
+    chance = 1 / (1 + np.exp(-x["x0"] - np.abs(x["x1"]) + 1))
+    targs = (rng.random(n) < chance).to_numpy().astype(int)
+    return Table(as_features(x, x, (), names), targs, (), names, "binary", (0, 1))
+
+
+def test_automatic_settings_overfit_less_than_the_course_on_noisy_classes():
+    table, rows = noisy(500, 0), noisy(2000, 1)
+    constant = -np.log(np.bincount(rows.targs) / len(rows)) @ np.bincount(rows.targs) / len(rows)
+
+    def log_loss(model):
+        preds = model.fit(table).predict(blind(rows))
+        return -np.log(np.clip(preds[np.arange(len(rows)), rows.targs], 1e-7, None)).mean()
+
+    automatic, course = log_loss(tabular_model()), log_loss(tabular_model(lr=0.03))
+    assert automatic < constant - 0.02 and automatic < course - 0.1
+
+
+def test_ranked_numbers_know_no_outlier_and_equal_values_share_their_rank():
+    table = make_table(n=200)
+    values = table.x["size"].to_numpy().copy()
+    values[np.nanargmax(values)] = 1e9
+    flag = (table.x["weight"] > 10).astype(float).to_numpy()
+    inputs = [
+        Inputs(rows, ranks=True)(rows)[1]
+        for rows in (
+            dataclasses.replace(table, x=table.x.assign(size=size)).with_columns(
+                pd.DataFrame({"flag": flag})
+            )
+            for size in (table.x["size"], values)
+        )
+    ]
+    np.testing.assert_array_equal(*inputs)
+    assert np.abs(inputs[0]).max() < 3.5
+    np.testing.assert_allclose(sorted(set(inputs[0][:, -1])), [-0.69, 0.67], atol=0.15)
+
+
+def test_several_nets_are_averaged_and_differ():
+    table = make_table(n=150)
+    fitted = tabular_model((20,), epochs=2, n_nets=3).fit(table)
+    levels, numbers = fitted.function.tensors(fitted.function.inputs(table))
+    each = [net(levels, numbers) for net in fitted.estimator.model.eval().nets]
+    wanted = torch.stack(each, 1).double().softmax(2).mean(1).detach().numpy()
+    np.testing.assert_allclose(fitted.predict(table), wanted, atol=1e-6)
+    assert np.abs((each[0] - each[1]).detach().numpy()).max() > 0.01
+
+
+def test_values_stay_within_the_targets_fitted_on():
+    table = make_table("regression", n=150)
+    far = dataclasses.replace(table, x=table.x.assign(size=table.x["size"] * 100))
+    preds = tabular_model((20,), epochs=5, lr=0.03).fit(table).predict(blind(far))
+    assert table.targs.min() <= preds.min() and preds.max() <= table.targs.max()
+
+
+def test_each_epoch_of_all_nets_is_reported_once():
+    heard = []
+    with progress.send_to(lambda share, position: heard.append(position)):
+        tabular_model((20,), epochs=3, n_nets=2).fit(make_table(n=80))
+    assert heard == ["epoch 1/3", "epoch 2/3", "epoch 3/3"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (dict(layers=[0]), "width = 0"),
+        (dict(dropout=1.0), "dropout"),
+        (dict(bs=1), "bs = 1"),
+        (dict(num_embeddings="pl"), "plr"),
+    ],
+)
+def test_wrong_settings_are_refused_before_anything_is_read(wrong, words):
+    with pytest.raises(FastkaggleError, match=words):
+        tabular_model(**wrong)
+
+
+def test_embeddings_of_numbers_are_those_of_the_paper():
+    """The same weights give the same embeddings as the package of the paper's authors."""
+    from rtdl_num_embeddings import PeriodicEmbeddings
+
+    theirs = PeriodicEmbeddings(3, 8, n_frequencies=16, frequency_init_scale=0.1, lite=False)
+    ours = PlrEmbeddings(3, 8)
+    ours.frequencies.data = theirs.periodic.weight.data
+    ours.weight.data = theirs.linear.weight.data
+    ours.bias.data = theirs.linear.bias.data[:, None]
+    numbers = torch.randn(5, 3)
+    torch.testing.assert_close(ours(numbers), theirs(numbers).flatten(1))
