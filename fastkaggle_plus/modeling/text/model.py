@@ -119,7 +119,7 @@ def text_model(
             net, notes = train_net(make, tokens, objective, settings, fitted=fitted)
         notes["weights_from"] = weights.origin
         notes["tokens_mean"] = round(float(tokens.lengths.mean()), 1)
-        notes["rows_cut"] = tokens.n_cut
+        notes["rows_cut"] = len(tokens.cut)
         return fitted(net, notes=notes)
 
     about["arch"] = weights.arch
