@@ -13,12 +13,12 @@ from ..data import Array, Data
 from ..exceptions import DataError, listed
 from .columns import column_kind
 from .csv import Names
+from .overlaps import GROUPED_LETTERS, overlaps_of
 from .rows import read_rows
 from .tables import read_tabular
 
 TOPICS = 16  # components kept of each column's word and letter counts
 MAX_TERMS = 20_000  # words, and as many letter groups, counted
-GROUPED_LETTERS = 300  # letters of a text counted in groups: more of an essay takes minutes
 FEW_LEVELS = 20  # a column of so few texts, each in many rows, is a category
 MANY_TIMES = 10
 # One word, or one letter of a script without blanks between words: Thai, Lao, Japanese, Chinese
@@ -54,7 +54,7 @@ def read_text(
     data = read_tabular(path, **facts, texts=columns, categories=about, keep_text=True)
     frames = (data.raw_train, data.raw_test)
     texts, test_texts = (f[[*columns, *about]].reset_index(drop=True) for f in frames)
-    x, x_test = (_lengths_and_overlaps(t[list(columns)]) for t in (texts, test_texts))
+    x, x_test = (lengths_and_overlaps(t[list(columns)]) for t in (texts, test_texts))
     for c in columns:
         topics, test_topics = topics_of(texts[c], test_texts[c])
         names = [f"{c}_topic{i}" for i in range(topics.shape[1])]
@@ -158,29 +158,12 @@ def _term_weights(
     return weigh.fit_transform(counts), weigh.transform(counter.transform(test_texts)[test_place])
 
 
-def _lengths_and_overlaps(texts: pd.DataFrame) -> pd.DataFrame:
+def lengths_and_overlaps(texts: pd.DataFrame) -> pd.DataFrame:
+    """Return features of texts, one column per text: lengths, and overlaps of each pair."""
     x: dict[str, Any] = {}
     lists = {c: texts[c].tolist() for c in texts}
     for c, column in lists.items():
         x[f"{c}_letters"] = [len(text) for text in column]
         x[f"{c}_words"] = [len(text.split()) for text in column]
-    for a, b in combinations(lists, 2):
-        pairs = list(zip(lists[a], lists[b], strict=True))
-        x[f"{a}_{b}_same_words"] = [_overlap(_words(s), _words(t)) for s, t in pairs]
-        x[f"{a}_{b}_same_letters"] = [_overlap(_trigrams(s), _trigrams(t)) for s, t in pairs]
-        x[f"{a}_{b}_same_start"] = [s[:4].lower() == t[:4].lower() for s, t in pairs]
-    return pd.DataFrame(x, index=texts.index).astype(float)
-
-
-def _words(text: str) -> set[str]:
-    return set(text.lower().split())
-
-
-def _trigrams(text: str) -> set[str]:
-    text = f" {text[:GROUPED_LETTERS].lower()} "
-    return {text[i : i + 3] for i in range(len(text) - 2)}
-
-
-def _overlap(a: set[str], b: set[str]) -> float:
-    """Return the size of the intersection as a share of the union."""
-    return len(a & b) / len(a | b) if a | b else 0.0
+    overlaps = [overlaps_of(texts[a], texts[b]) for a, b in combinations(lists, 2)]
+    return pd.concat([pd.DataFrame(x, index=texts.index).astype(float), *overlaps], axis=1)
