@@ -5,6 +5,8 @@ from collections.abc import Set
 
 import pandas as pd
 
+from ..data import Array
+
 GROUPED_LETTERS = 300  # letters of a text counted in groups: more of an essay takes minutes
 _START = 5  # letters of a word compared: plurals and other endings differ after them
 _WORD = re.compile(r"\w+")
@@ -34,9 +36,9 @@ def overlaps_of(one: pd.Series, other: pd.Series) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=names, index=one.index).astype(float)
 
 
-def word_overlap(one: pd.Series, other: pd.Series) -> pd.Series:
+def word_overlap(one: pd.Series, other: pd.Series) -> Array:
     """Return Jaccard's index: words in both texts, as a share of the words in either."""
-    return overlaps_of(one, other).iloc[:, 0]
+    return overlaps_of(one, other).iloc[:, 0].to_numpy()
 
 
 def _groups_of_letters(text: str) -> Set[str]:

@@ -28,10 +28,11 @@ HEADS = ("both", "linear", "trees")
 
 _MOST_PAIRED = 3  # text columns whose pairs have vectors; the pairs of more have cosines only
 _AXES = 16  # principal components of each block of vectors, for the trees
+_PENALTIES = (30.0, 10.0, 3.0, 1.0, 0.3, 0.1, 0.03)  # L2 per row: pairs need strong ones
 _TREES = dict(n_estimators=200, min_samples_leaf=3, max_features=0.5)
 _TOPIC = re.compile(r"_topic\d+$")  # the reader's features that vectors describe better
 
-Pooled = Callable[[pd.Series], Array]  # n texts -> (n, width) unit vectors
+Vectors = Callable[[pd.Series], Array]  # n texts -> (n, width) unit vectors
 
 
 def text_probe_model(
@@ -68,24 +69,27 @@ def text_probe_model(
         n_cut = sum(text in vectors.cut for c in texts for text in texts[c])
         notes: dict[str, Any] = {"weights_from": fetch_weights(about["arch"]).origin}
         notes["texts_cut"] = n_cut
+        importances: dict[str, float] = {}
         heads: list[Callable[[Table], Array]] = []
         if head != "trees":
-            linear = fit_head(np.hstack(blocks), table)
+            linear = fit_head(np.hstack(blocks), table, penalties=_PENALTIES)
             notes["penalty"] = linear.penalty
             heads.append(
                 lambda rows: linear.predict(np.hstack(_blocks(chosen_texts(rows, names), vectors)))
             )
         if head != "linear":
-            kinds = (vectors, static().pooled)
+            kinds: dict[str, Vectors] = {"cosine": vectors, "static cosine": static().pooled}
             encode = _Features(table, names=names, kinds=kinds, seed=seed)
             make = partial(_trees, seed=seed)
-            heads.append(fit_estimators(make, lambda _: (encode, []), table).predict)
+            trees = fit_estimators(make, lambda _: (encode, encode.sources), table)
+            importances = trees.importances
+            heads.append(trees.predict)
 
         def predict(rows: Table) -> Array:
             preds = np.mean([one(rows) for one in heads], 0)
             return preds if rows.vocab else preds.clip(targs.min(0), targs.max(0))
 
-        return FittedFunction(predict, notes=notes)
+        return FittedFunction(predict, importances, notes=notes)
 
     return Model(f"{last_name(about['arch'])} probe", fit, about)
 
@@ -96,7 +100,7 @@ def _free_texts(table: Table) -> tuple[str, ...]:
     return tuple(c for c in names if c not in table.cat_names) or names
 
 
-def _blocks(texts: pd.DataFrame, vectors: Pooled) -> list[Array]:
+def _blocks(texts: pd.DataFrame, vectors: Vectors) -> list[Array]:
     """Return (n, width) arrays: the vectors of each text, and |u - v| and u * v of each pair."""
     found = [vectors(texts[c]) for c in texts]
     pairs = list(combinations(found, 2)) if len(found) <= _MOST_PAIRED else []
@@ -111,34 +115,43 @@ def _trees(table: Table, *, seed: int) -> Any:
 
 
 class _Features:
-    """Encodes rows for trees: all numbers, the features of their texts first."""
+    """Encodes rows for trees: features of their texts, and the table's other features."""
 
     def __init__(
         self,
         table: Table,
         *,
         names: tuple[str, ...],  # text columns
-        kinds: tuple[Pooled, ...],  # each has a cosine for each pair; the first has components too
+        kinds: dict[str, Vectors],  # each has a cosine for each pair; the first has components too
         seed: int,
     ):
         from sklearn.decomposition import PCA
 
         self.names, self.kinds = names, kinds
-        blocks = _blocks(chosen_texts(table, names), kinds[0])
+        texts = chosen_texts(table, names)
+        blocks = self._blocks(texts)
         n_axes = min(_AXES, len(table), blocks[0].shape[1])
         self.axes = [PCA(n_axes, random_state=seed).fit(block) for block in blocks]
-        overlaps = lengths_and_overlaps(chosen_texts(table, names))
-        others = (*table.cat_names, *table.cont_names)
-        self.others = [c for c in others if c not in overlaps and not _TOPIC.search(c)]
-        self.encode = OrdinalEncoder(table.only(self.others))
+        made = [str(c) for c in self._similarities(texts)]
+        others = [c for c in (*table.cat_names, *table.cont_names) if c not in made]
+        self.encode = OrdinalEncoder(table.only([c for c in others if not _TOPIC.search(c)]))
+        self.sources = [*made, *["vectors"] * (n_axes * len(blocks)), *self.encode.names]
 
     def __call__(self, rows: Table) -> Array:
-        """Return (n, n_features)."""
+        """Return (n, n_features), the columns in the order of `sources`."""
         texts = chosen_texts(rows, self.names)
-        parts = [lengths_and_overlaps(texts).to_numpy()]
-        for pooled in self.kinds:
-            found = [pooled(texts[c]) for c in texts]
-            parts += [(u * v).sum(1, keepdims=True) for u, v in combinations(found, 2)]
-        blocks = _blocks(texts, self.kinds[0])
-        parts += [axes.transform(block) for axes, block in zip(self.axes, blocks, strict=True)]
-        return np.hstack([*parts, self.encode(rows)])
+        pairs = zip(self.axes, self._blocks(texts), strict=True)
+        parts = [axes.transform(block) for axes, block in pairs]
+        return np.hstack([self._similarities(texts).to_numpy(), *parts, self.encode(rows)])
+
+    def _blocks(self, texts: pd.DataFrame) -> list[Array]:
+        return _blocks(texts, next(iter(self.kinds.values())))
+
+    def _similarities(self, texts: pd.DataFrame) -> pd.DataFrame:
+        """Return lengths, overlaps and cosines."""
+        frame = lengths_and_overlaps(texts)
+        for kind, vectors in self.kinds.items():
+            found = {c: vectors(texts[c]) for c in texts}
+            for a, b in combinations(found, 2):
+                frame[f"{kind} of {a}, {b}"] = (found[a] * found[b]).sum(1)
+        return frame

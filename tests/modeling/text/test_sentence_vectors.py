@@ -1,7 +1,7 @@
 """Vectors of texts: computed once for all folds, trials and processes, each on its own."""
 
-import multiprocessing
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -84,23 +84,12 @@ def test_texts_that_were_cut_are_known_also_from_disk(bert, home):
         assert vectors.cut == {TEXTS[5]}
 
 
-def _read(bert, queue):
-    torch.set_num_threads(1)
+def test_trials_at_once_compute_a_text_once(bert, home):
     texts = pd.Series([f"{a} {b}" for a in WORDS for b in WORDS])
-    found, n = computed_by(SentenceVectors(bert), texts)
-    queue.put((found.tobytes(), n))
-
-
-def test_processes_at_once_compute_a_text_once(bert, home):
-    context = multiprocessing.get_context("spawn")
-    queue = context.SimpleQueue()
-    processes = [context.Process(target=_read, args=(bert, queue)) for _ in range(2)]
-    for process in processes:
-        process.start()
-    (one, n), (other, m) = queue.get(), queue.get()
-    for process in processes:
-        process.join()
-    assert one == other and sorted((n, m)) == [0, 256]
+    with ThreadPoolExecutor(2) as pool:
+        trials = [pool.submit(computed_by, SentenceVectors(bert), texts) for _ in range(2)]
+    (one, n), (other, m) = (trial.result() for trial in trials)
+    assert one.tobytes() == other.tobytes() and sorted((n, m)) == [0, 256]
 
 
 def test_a_damaged_file_is_named(bert, home):
