@@ -56,7 +56,9 @@ def text_model(
 
     Without declared epochs, the training has 300 steps or more, whatever the number of rows. Then
     a CPU reads 64 tokens per row, and trains fewer epochs if a fit would take more than about two
-    minutes (see `notes`). Batches contain rows of similar length. If memory runs out, it trains again with half the
+    minutes (see `notes`).
+
+    Batches contain rows of similar length. If memory runs out, it trains again with half the
     batch, accumulated to the same step. Raises UnknownName, ConfigError for invalid numbers,
     WeightsMissing with the way to attach the model, MissingExtra, and DataError for a table without
     texts. Source: fast.ai lesson 4, Getting started with NLP; Iterate like a grandmaster.
