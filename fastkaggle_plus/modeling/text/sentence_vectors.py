@@ -138,22 +138,27 @@ class _VectorFile:
 def _vectors_on_disk(file: Path) -> Iterator[_VectorFile]:
     """Open the file for one process at a time, so that two do not compute the same texts.
 
-    Other models' files are removed if they were not used for 30 days. Raises DataError for a folder
-    that cannot be written, or a damaged file.
+    Files that were not used for 30 days are removed. Raises DataError for a folder that does not
+    accept files, or a damaged file.
     """
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(file.with_suffix(".lock")), contextlib.closing(sqlite3.connect(file)) as c:
             file.touch()
-            for other in file.parent.glob("*.sqlite"):
-                if time.time() - other.stat().st_mtime > _KEPT_S:
-                    other.unlink(missing_ok=True)
+            _remove_unused(file.parent)
             yield _VectorFile(c)
     except (OSError, sqlite3.Error) as e:
         raise DataError(
             f"The cache of text vectors {file} failed ({e}). Delete that file if it is damaged, "
             "free some space, or set FKP_HOME to a folder that you can write to."
         ) from e
+
+
+def _remove_unused(folder: Path) -> None:
+    for file in folder.glob("*.sqlite"):
+        with contextlib.suppress(FileNotFoundError):  # another process removes it too
+            if time.time() - file.stat().st_mtime > _KEPT_S:
+                file.unlink()
 
 
 def _digest(text: str) -> bytes:

@@ -1,6 +1,8 @@
 """Vectors of texts: computed once for all folds, trials and processes, each on its own."""
 
+import os
 import shutil
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -110,3 +112,13 @@ def test_batches_do_not_depend_on_the_hash_of_words(bert, home, monkeypatch):
     )
     SentenceVectors(bert)(pd.Series([f"{a} {b}" for a in WORDS[::-1] for b in WORDS[:3]]))
     assert seen == sorted(seen) and len(seen) == 48
+
+
+def test_files_without_use_for_a_month_are_removed(bert, home):
+    SentenceVectors(bert, max_len=10)(TEXTS)
+    (old,) = home.rglob("*.sqlite")
+    month_ago = time.time() - 31 * 24 * 3600
+    os.utime(old, (month_ago, month_ago))
+    SentenceVectors(bert)(TEXTS)
+    (new,) = home.rglob("*.sqlite")
+    assert new != old
