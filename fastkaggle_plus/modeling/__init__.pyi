@@ -26,6 +26,7 @@ from .text.loading import load_tokenizer
 from .text.model import text_model
 from .text.overlap_text import cosine_model, overlap_model
 from .text.static_text import static_text_model
+from .text.text_probe import text_probe_model
 from .text.weights import default_arch, fetch_weights
 from .validation import cross_validate
 from .vision.archs import Arch, resolve_arch
@@ -75,6 +76,7 @@ __all__ = [
     "tabm_model",
     "tabular_model",
     "text_model",
+    "text_probe_model",
     "tree_curve",
     "tree_model",
     "vision_model",

@@ -10,7 +10,7 @@ from .inner_split import inner_split
 from .model import Array
 from .tabular.linear import LinearFit, scale_of
 
-PENALTIES = (1.0, 0.3, 0.1, 0.03, 0.01)  # L2 per row, on scaled features
+PENALTIES = (3.0, 1.0, 0.3, 0.1, 0.03, 0.01)  # L2 per row, on scaled features
 _LEAST_VALIDATED = 200  # rows in all inner splits: fewer would choose a penalty by chance
 _MOST_SPLITS = 5
 _ABSENT = -20.0  # logit of a class without rows; that of some other class is never below 0

@@ -13,9 +13,10 @@ from ..data import Data
 from ..exceptions import DataError, listed
 from .columns import column_kind
 from .csv import Names
+from .overlaps import overlaps_of
 from .rows import read_rows
 from .tables import read_tabular
-from .topics import GROUPED_LETTERS, lengths_of, topics_of
+from .topics import lengths_of, topics_of
 from .word_columns import FEW_LEVELS, MANY_TIMES, NO_BLANKS
 
 # One word, or one letter of a script without blanks between words
@@ -50,7 +51,7 @@ def read_text(
     data = read_tabular(path, **facts, texts=columns, categories=about, keep_text=True)
     frames = (data.raw_train, data.raw_test)
     texts, test_texts = (f[[*columns, *about]].reset_index(drop=True) for f in frames)
-    x, x_test = (_lengths_and_overlaps(t[list(columns)]) for t in (texts, test_texts))
+    x, x_test = (lengths_and_overlaps(t[list(columns)]) for t in (texts, test_texts))
     for c in columns:
         topics, test_topics = topics_of(texts[c], test_texts[c])
         names = [f"{c}_topic{i}" for i in range(topics.shape[1])]
@@ -107,27 +108,8 @@ def _looks_like_text(column: pd.Series) -> bool:
     return bool(np.average(words, weights=counts) > 1.5)
 
 
-def _lengths_and_overlaps(texts: pd.DataFrame) -> pd.DataFrame:
-    lengths = pd.concat([lengths_of(texts[c]) for c in texts], axis=1)
-    x: dict[str, Any] = {str(c): lengths[c] for c in lengths}
-    lists = {c: texts[c].tolist() for c in texts}
-    for a, b in combinations(lists, 2):
-        pairs = list(zip(lists[a], lists[b], strict=True))
-        x[f"{a}_{b}_same_words"] = [_overlap(_words(s), _words(t)) for s, t in pairs]
-        x[f"{a}_{b}_same_letters"] = [_overlap(_trigrams(s), _trigrams(t)) for s, t in pairs]
-        x[f"{a}_{b}_same_start"] = [s[:4].lower() == t[:4].lower() for s, t in pairs]
-    return pd.DataFrame(x, index=texts.index).astype(float)
-
-
-def _words(text: str) -> set[str]:
-    return set(text.lower().split())
-
-
-def _trigrams(text: str) -> set[str]:
-    text = f" {text[:GROUPED_LETTERS].lower()} "
-    return {text[i : i + 3] for i in range(len(text) - 2)}
-
-
-def _overlap(a: set[str], b: set[str]) -> float:
-    """Return the size of the intersection as a share of the union."""
-    return len(a & b) / len(a | b) if a | b else 0.0
+def lengths_and_overlaps(texts: pd.DataFrame) -> pd.DataFrame:
+    """Return features of texts, one column per text: lengths, and overlaps of each pair."""
+    lengths = [lengths_of(texts[c]) for c in texts]
+    overlaps = [overlaps_of(texts[a], texts[b]) for a, b in combinations(texts, 2)]
+    return pd.concat([*lengths, *overlaps], axis=1)

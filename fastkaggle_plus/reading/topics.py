@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 
 from ..data import Array
+from .overlaps import GROUPED_LETTERS
 
 TOPICS = 16  # components kept of each column's word and letter counts
 FEW_TOPICS = 8  # of names, titles and phrases
 MAX_TERMS = 20_000  # words, and as many letter groups, counted
-GROUPED_LETTERS = 300  # letters of a text counted in groups: more of an essay takes minutes
 
 
 def text_features(

@@ -69,7 +69,7 @@ class Tokens:
     types: Array  # the segment of each token: 0, or 1 after the first separator
     starts: Array  # (n + 1,) where each row begins
     pad: int  # the number for padding
-    n_cut: int  # rows that were too long and were cut
+    cut: tuple[int, ...]  # rows that were too long and were cut
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -131,7 +131,7 @@ class Encoder:
         for i, *rows_and_types in zip(too_long, *cut, strict=True):
             rows[i], types[i] = rows_and_types
         starts = np.concatenate([[0], np.cumsum([len(row) for row in rows], dtype=np.int64)])
-        return Tokens(_flat(rows), _flat(types), starts, self._pad, len(too_long))
+        return Tokens(_flat(rows), _flat(types), starts, self._pad, tuple(too_long))
 
     def _encode(
         self, first: list[str], second: list[str] | None, *, truncation: bool = False

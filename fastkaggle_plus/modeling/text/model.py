@@ -19,6 +19,8 @@ from .weights import default_arch, fetch_weights, last_name
 
 PRELOAD = ("torch", "transformers", "transformers.modeling_utils")
 ATTACH = ("arch",)
+_BS, _BS_DECLARED = 16, 32  # small batches make more steps of few rows
+_MAX_LEN, _MAX_LEN_CPU = 128, 64  # tokens
 _CHOICES = {
     "loss": LOSSES,
     "pool": ("mean", "cls", "own"),
@@ -30,11 +32,11 @@ _CHOICES = {
 def text_model(
     arch: str = "",  # name on the hub, or a model's folder; "" = default_arch()
     style: str = "",  # template, as "TEXT1: {context}; ANC1: {anchor}"; "" = all, [SEP] between
-    epochs: int = 4,
+    epochs: int | None = None,  # None: as many as 300 steps need, 2 or more
     *,
     lr: float = 8e-5,  # largest learning rate, of the head and the last layer
-    bs: int = 32,  # rows per optimizer step
-    max_len: int = 128,  # tokens per row, limited by the model; longer rows are cut (see `notes`)
+    bs: int | None = None,  # rows per optimizer step; None: 16, or 32 with declared epochs
+    max_len: int | None = None,  # tokens per row, longer ones are cut; None: 128
     loss: str = "auto",  # of values: mse (auto) | bce | pearson | ordinal; classes: cross-entropy
     pool: str = "mean",  # mean of all tokens | cls: the first token | own: the model's own head
     llrd: float = 1.0,  # layer-wise decay of the rate: 0.9 = each layer 0.9 times the one above
@@ -52,6 +54,10 @@ def text_model(
 ) -> Model:
     """Return a fine-tuned language model: probabilities, or values within the training range.
 
+    Without declared epochs, the training has 300 steps or more, whatever the number of rows. Then
+    a CPU reads 64 tokens per row, and trains fewer epochs if a fit would take more than about two
+    minutes (see `notes`).
+
     Batches contain rows of similar length. If memory runs out, it trains again with half the
     batch, accumulated to the same step. Raises UnknownName, ConfigError for invalid numbers,
     WeightsMissing with the way to attach the model, MissingExtra, and DataError for a table without
@@ -61,7 +67,10 @@ def text_model(
     for name, known in _CHOICES.items():
         if about[name] not in known:
             raise UnknownName(name, about[name], known)
-    check_whole(1, epochs=epochs, bs=bs, accum=accum, max_len=max_len)
+    if bs is None:
+        bs = about["bs"] = _BS if epochs is None else _BS_DECLARED
+    given = {"epochs": epochs, "bs": bs, "accum": accum, "max_len": max_len}
+    check_whole(1, **{name: value for name, value in given.items() if value is not None})
     check_whole(0, seed=seed, freeze=freeze)
     check_range(0, lr=lr, wd=wd)
     check_range(0, 1, warmup=warmup)
@@ -85,12 +94,15 @@ def text_model(
             from .network import make_net, max_positions
             from .training import TextTrainingSettings, best_device, train_net
 
+        device = best_device()
         names = [setting.name for setting in fields(TextTrainingSettings)]
         settings = TextTrainingSettings(**{name: about[name] for name in names})
         objective = Objective(table, loss)
         if rounding != "off":
             objective.check_rounding()  # before a long training
-        limit = min(max_len, max_positions(folder) or max_len)
+        is_slow = device.type == "cpu" and epochs is None
+        longest = max_len or (_MAX_LEN_CPU if is_slow else _MAX_LEN)
+        limit = min(longest, max_positions(folder) or longest)
         encoder = Encoder(
             load_tokenizer(folder), style, max_len=limit, lower=lower, special_tokens=special_tokens
         )
@@ -105,7 +117,7 @@ def text_model(
             n_tokens=len(encoder.tokenizer),
             pad=tokens.pad,
             checkpointing=checkpointing,
-            device=best_device(),
+            device=device,
         )
         fitted = partial(
             FittedText,
@@ -119,7 +131,7 @@ def text_model(
             net, notes = train_net(make, tokens, objective, settings, fitted=fitted)
         notes["weights_from"] = weights.origin
         notes["tokens_mean"] = round(float(tokens.lengths.mean()), 1)
-        notes["rows_cut"] = tokens.n_cut
+        notes["rows_cut"] = len(tokens.cut)
         return fitted(net, notes=notes)
 
     about["arch"] = weights.arch

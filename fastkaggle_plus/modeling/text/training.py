@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,13 +18,16 @@ from .network import parameter_groups
 from .objectives import Objective
 
 _MAX_GRADIENT_NORM = 1.0  # larger gradients are scaled down
+_STEPS = 300  # optimizer steps if no epochs are declared: fewer learn little, whatever the rows
+_LEAST_EPOCHS = 2  # of many rows, if none are declared
+_CPU_WORK = 3e12  # tokens x weights of a fit on a CPU, about two minutes; one epoch may be more
 
 
 @dataclass(frozen=True)
 class TextTrainingSettings:
     """Settings of a language model's training."""
 
-    epochs: int
+    epochs: int | None  # None: see `default_epochs`
     lr: float  # largest learning rate, of the head and the last layer
     bs: int  # rows per optimizer step
     accum: int = 1  # batches per step
@@ -39,6 +42,20 @@ class TextTrainingSettings:
 def best_device() -> torch.device:
     """Return the GPU, or the CPU if there is none."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def default_epochs(
+    tokens: Tokens,
+    bs: int,  # rows per optimizer step
+    *,
+    n_weights: int,  # of the network, without its embeddings
+    has_gpu: bool,
+) -> int:
+    """Return the epochs of 300 steps, at least two. A CPU gets fewer where they take too long."""
+    n = max(_LEAST_EPOCHS, math.ceil(_STEPS / math.ceil(len(tokens) / bs)))
+    if has_gpu:
+        return n
+    return max(1, min(n, int(_CPU_WORK / (n_weights * len(tokens.flat)))))
 
 
 def resolved_precision(precision: str, device: torch.device) -> str:
@@ -62,12 +79,21 @@ def train_net(
 
     def train(settings: TextTrainingSettings) -> tuple[Any, dict[str, Any]]:
         net = make()
+        if settings.epochs is None:
+            settings = replace(settings, epochs=_epochs_for(net, tokens, settings.bs))
         if epochs.are_shown():  # validation rows have tokens of their own
             return _train(net.train(), tokens, objective, settings, fitted)
         with trimmed_embeddings(net, np.append(tokens.flat, tokens.pad)):
             return _train(net.train(), tokens, objective, settings, fitted)
 
     return train_with_retry(train, settings, least_bs=1)
+
+
+def _epochs_for(net: Any, tokens: Tokens, bs: int) -> int:
+    embeddings = net.body.get_input_embeddings().weight
+    n_weights = sum(p.numel() for p in net.parameters()) - embeddings.numel()
+    has_gpu = embeddings.device.type == "cuda"
+    return default_epochs(tokens, bs, n_weights=n_weights, has_gpu=has_gpu)
 
 
 def _train(
@@ -77,6 +103,7 @@ def _train(
     settings: TextTrainingSettings,
     fitted: Callable[[Any], Fitted],
 ) -> tuple[Any, dict[str, Any]]:
+    assert settings.epochs is not None  # resolved
     device = next(net.parameters()).device
     precision = resolved_precision(settings.precision, device)
     rng = np.random.default_rng(settings.seed)
@@ -117,7 +144,7 @@ def _train(
         if epochs.are_shown():
             epochs.report(f"{epoch + 1}/{settings.epochs}", losses, fitted(net.eval()))
             net.train()
-    return net.eval(), {"precision": precision}
+    return net.eval(), {"precision": precision, "epochs": settings.epochs, "steps": n_steps}
 
 
 def predict_net(

@@ -14,7 +14,7 @@ from fastkaggle_plus.metrics import get_metric
 
 from ..phrases import make_phrases
 
-NAMES = ("cosine_model", "overlap_model", "static_text_model")
+NAMES = ("cosine_model", "overlap_model", "static_text_model", "text_probe_model")
 PAIRS_ONLY = {"cosine_model", "overlap_model"}
 EVERY = pytest.mark.parametrize("name", NAMES)
 ODD = [

@@ -96,7 +96,7 @@ def test_padding_changes_no_row():
 def test_long_rows_are_cut_and_counted():
     texts = pd.DataFrame({"text": ["seed " * 50, "seed drill"]})
     tokens = Encoder(small_tokenizer(), "", max_len=10)(texts)
-    assert tokens.n_cut == 1 and tokens.lengths.tolist() == [10, 4]
+    assert tokens.cut == (0,) and tokens.lengths.tolist() == [10, 4]
     assert (
         rows_of(tokens)[0]
         == small_tokenizer()("seed " * 50, truncation=True, max_length=10)["input_ids"]

@@ -13,7 +13,8 @@ from fastkaggle_plus.folds import make_folds
 from fastkaggle_plus.metrics import get_metric
 from fastkaggle_plus.modeling import cross_validate, text_model
 from fastkaggle_plus.modeling.text import training
-from fastkaggle_plus.modeling.text.training import predict_net
+from fastkaggle_plus.modeling.text.encoding import Tokens
+from fastkaggle_plus.modeling.text.training import default_epochs, predict_net
 
 from .small import pairs, small_model
 
@@ -249,3 +250,29 @@ def test_verbose_shows_each_epoch(bert, capsys):
     lines = [line.split() for line in capsys.readouterr().err.splitlines()]
     assert [line[:2] for line in lines if line[-1] == "s"] == [["1/2", "1/1"], ["2/2", "1/1"]]
     assert ["fold", "epoch", "train", "loss", "valid", "loss", "accuracy", "time"] in lines
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "length", "cpu", "gpu"),
+    [
+        (64, 14, 75, 75),  # 300 steps of 16 rows, whatever the rows
+        (1_000, 14, 5, 5),
+        (4_000, 14, 2, 2),  # more steps than 300
+        (40_000, 14, 1, 2),  # minutes on a CPU
+        (4_000, 60, 1, 2),
+    ],
+)
+def test_default_epochs_make_some_300_steps_and_a_cpu_has_a_limit(n_rows, length, cpu, gpu):
+    starts = np.arange(n_rows + 1) * length
+    tokens = Tokens(np.zeros(n_rows * length, int), np.zeros(1, int), starts, 0, ())
+    for has_gpu, expected in ((False, cpu), (True, gpu)):
+        found = default_epochs(tokens, 16, n_weights=10_600_000, has_gpu=has_gpu)
+        assert found == expected, has_gpu
+
+
+def test_training_is_by_steps_unless_epochs_are_declared(bert):
+    fitted = text_model(bert, lr=3e-3).fit(pairs(100))
+    assert fitted.notes["epochs"] == 43 and fitted.notes["steps"] == 301
+    declared = text_model(bert, epochs=2).fit(pairs(100))
+    assert declared.notes["epochs"] == 2 and declared.notes["steps"] == 8
+    assert text_model(bert).about["bs"] == 16 and text_model(bert, epochs=2).about["bs"] == 32
