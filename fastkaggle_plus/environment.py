@@ -196,6 +196,23 @@ def numeric_threads(n: int) -> Iterator[None]:
         _restore(before)
 
 
+def core_count() -> int:
+    """Return the number of CPU cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # Linux: other tools may have reserved some of them
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def thread_limit() -> int:
+    """Return the number of numeric threads that this process may use.
+
+    `numeric_threads` sets it for each trial of a sweep, and the user by OMP_NUM_THREADS. Where that
+    is not set, it is the number of cores. Use it as `n_jobs` or `num_threads` of a library.
+    """
+    first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]  # "4,2": of nested levels
+    return int(first) if first.isdecimal() and int(first) else core_count()
+
+
 def _use_newest() -> None:
     """Set the variables of the newest open rehearsal; without one, those of before."""
     # kaggle chooses its endpoint only once, when it is imported
