@@ -125,6 +125,8 @@ def show_board(
     failed: Mapping[str, str] | None = None,
 ) -> None:
     """Show trials, each compared with the best, with seconds and peak memory; failed ones last."""
+    from ..sweeps.board import refits_of
+
     cells = [list(r.as_row().values()) for r in rows]
     for name, error in (failed or {}).items():
         cells.append([name, "", "", "", "", "", f"failed: {last_line(error)}"])
@@ -139,6 +141,8 @@ def show_board(
         (out or console()).print(
             'In "to best", a negative number is worse: lower scores are better.'
         )
+    if refits := refits_of(rows):
+        (out or console()).print(refits, soft_wrap=True)
     if with_tta := [r for r in rows if r.tta]:
         _show_tta(with_tta, out)
 

@@ -101,7 +101,7 @@ def test_auto_refits_only_along_time():
     assert (cross_validate(spy(calls), data, latest).test[:, 1] == 0.75).all()
     assert calls[0] == 192 and calls[1][0] == 240
     assert (cross_validate(spy([]), data, latest, test="folds").test[:, 1] == 0.25).all()
-    with pytest.raises(UnknownName, match="'all'.*auto"):
+    with pytest.raises(UnknownName, match=r"'all'.*auto"):
         cross_validate(spy([]), data, latest, test="all")
 
 
