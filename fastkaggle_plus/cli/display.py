@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..workflow.outcome import PushOutcome, RunOutcome, Standing, SweepOutcome
     from ..workflow.submit import Plan
 
+_MOST_TIMED = 4  # trials whose time is shown
 _NOTHING = dict.fromkeys(("public", "private", "score"), "none")
 
 
@@ -247,8 +248,22 @@ def _show_end(out: Console, outcome: SweepOutcome | PushOutcome, as_json: bool) 
     by_step = ", ".join(f"{name} {s:.1f}" for name, s in steps)
     total_s = sum(outcome.seconds.values())
     out.print(step_line("time", f"{total_s:.1f} s: {by_step}"), soft_wrap=True)
+    if by_trial := getattr(outcome, "trial_seconds", {}):
+        out.print(step_line("", _slowest(by_trial)), soft_wrap=True)
     if as_json:
         show_json(outcome.as_json(), one_line=True)
+
+
+def _slowest(by_trial: Mapping[str, Mapping[str, float]]) -> str:
+    """Return the seconds of the longest trials and of their parts."""
+    named = []
+    for name, seconds in list(by_trial.items())[:_MOST_TIMED]:
+        parts = [f"{k} {seconds[k]:.1f}" for k in ("fit", "refit", "predict") if k in seconds]
+        named.append(f"{name} {seconds['all']:.1f} ({', '.join(parts)})")
+    if len(by_trial) > _MOST_TIMED:
+        named.append(f"{len(by_trial) - _MOST_TIMED} shorter")
+    read_s = sum(seconds.get("read", 0.0) for seconds in by_trial.values())
+    return f"trials: {'; '.join(named)}; reading data in each: {read_s:.1f}"
 
 
 def _score(value: Any) -> str:

@@ -45,10 +45,11 @@ def run_trial(
 
     trial = task.trial
     try:
+        start = time.perf_counter()
         comp = load_comp(task.comp)
         data = comp.read(task.path)
         folds = _folds(task.sweep, comp, data)
-        start = time.perf_counter()
+        read_s, start = time.perf_counter() - start, time.perf_counter()
         with send_to(report):
             model = build(trial.model, trial.params, comp)
             preds = cross_validate(
@@ -62,6 +63,7 @@ def run_trial(
             )
         date = datetime.now(UTC).date().isoformat()
         about = {**preds.about, "versions": environment_fingerprint(), "date": date}
+        about["seconds"] = {"read": read_s, **preds.about["seconds"]}
         if foreign_mb is not None:
             about["peak_mb"] = _peak_mb(foreign_mb)
         wall_s = time.perf_counter() - start

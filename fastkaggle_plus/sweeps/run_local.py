@@ -98,7 +98,7 @@ class _Queue:
 
     def __init__(self, execution: SweepExecution, workers: int | None, threads: int | None):
         self.execution, self.threads = execution, threads
-        self.cores = max(core_count(), workers or 1)
+        self.cores = max(core_count(), (workers or 1) * (threads or 1))
         if workers is None and has_gpu() and any(map(self._uses_torch, execution.pending)):
             workers = 1
         self.workers = self.cores if workers is None else max(workers, 1)

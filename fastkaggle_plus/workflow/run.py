@@ -61,7 +61,7 @@ def run(
         _check_accepts_files(work.sandbox.comp if work.sandbox else comp)
         path, read = _download(work)
         _try_final_steps(comp, read, path)
-        declared = Sweep(comp.slug, trials_of(comp), n_folds, seed, test=test)
+        declared = Sweep(comp.slug, trials_of(comp, data=read), n_folds, seed, test=test)
         measured = _measure(work, declared, path, read, workers=workers)
         _check_failures(measured, callbacks, keep_going=keep_going)
         finished = [r.predictions for r in measured.results if r.predictions is not None]
@@ -147,11 +147,11 @@ def sweep(
         slug, dest, seed, bundles=bundles, data=data, live=live, callbacks=callbacks, as_files=True
     ) as work:
         comp = work.comp
-        chosen = trials_of(comp, declared)
+        path, read = _download(work)
+        chosen = trials_of(comp, declared, data=read)
         if trials:
             chosen = tuple(select_by_name(chosen, dict.fromkeys(trials)))
         chosen = repeated(chosen, repeats, comp=comp)
-        path, read = _download(work)
         plan = Sweep(comp.slug, chosen, n_folds, seed, holdout, test)
         measured = _measure(work, plan, path, read, **limits)
         return replace(measured, repeats=repeat_spread(measured.results))
@@ -179,6 +179,7 @@ def _download(work: Workspace) -> tuple[Path, Data]:
     path = setup_comp(work.comp.slug, dest=work.data)
     work.report_step("download", f"{verb} {path}")
     read = work.comp.read(path)
+    work.end_step("reading")
     if read.train.texts is not None:
         columns = [str(c) for c in read.train.texts]
         noun = "column" if len(columns) == 1 else "columns"
