@@ -14,6 +14,7 @@ from fastkaggle_plus.modeling.registry import check_declared
 from fastkaggle_plus.modeling.text import weights
 from fastkaggle_plus.modeling.text.weights import find_weights
 from fastkaggle_plus.modeling.vision import packaged_weights
+from fastkaggle_plus.notebooks.quick import quick_trials
 from fastkaggle_plus.sweeps.default_trials import default_trials, trials_of
 from fastkaggle_plus.sweeps.trial import Trial
 
@@ -152,3 +153,13 @@ def test_own_trials(tmp_path):
 def test_mistakes_are_named(tmp_path, code, message):
     with pytest.raises(ConfigError, match=message):
         trials_of(make(tmp_path, code))
+
+
+def test_a_dry_run_of_the_default_trials_keeps_frozen_networks_and_trains_for_one_epoch():
+    for kind in ("images", "text"):
+        trials = default_trials(Competition(**FACTS, kind=kind))
+        for trial, quick in zip(trials, quick_trials(trials), strict=True):
+            if "probe" in trial.model:
+                assert quick == trial
+            if trial.model == "text.text_model":
+                assert quick.params == {**trial.params, "epochs": 1, "max_len": 24}
