@@ -36,6 +36,7 @@ _rehearsals: list[dict[str, str]] = []  # variables of the open rehearsals, the 
 _outside: dict[str, Any] = {}  # while one is open: what to restore after the last one
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+_CORES = "FKP_CORES"
 # pandas imports pyarrow if it is installed, whose memory pool starts a thread
 _NO_ARROW_THREAD = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
 
@@ -185,9 +186,13 @@ def with_variables(**changes: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def numeric_threads(n: int) -> Iterator[None]:
+def numeric_threads(
+    n: int,
+    *,
+    cores: int = 0,  # cores that are free for this process: see `thread_limit`; 0: n
+) -> Iterator[None]:
     """Set the numeric threads of processes started, and libraries imported, in this block."""
-    changes = dict.fromkeys(_THREADS, str(n)) | _NO_ARROW_THREAD
+    changes = dict.fromkeys(_THREADS, str(n)) | _NO_ARROW_THREAD | {_CORES: str(cores or n)}
     before = {k: os.environ.get(k) for k in changes}
     os.environ.update(changes)
     try:
@@ -204,13 +209,17 @@ def core_count() -> int:
 
 
 def thread_limit() -> int:
-    """Return the number of numeric threads that this process may use.
+    """Return the number of threads that a library may use whose results do not depend on it.
 
-    `numeric_threads` sets it for each trial of a sweep, and the user by OMP_NUM_THREADS. Where that
-    is not set, it is the number of cores. Use it as `n_jobs` or `num_threads` of a library.
+    In a trial of a sweep these are its numeric threads, and more where cores are free: the sweep
+    sets FKP_CORES (`numeric_threads`). Elsewhere it is OMP_NUM_THREADS if that is set, else the
+    number of cores. Use it as `n_jobs` or `num_threads`.
     """
-    first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]  # "4,2": of nested levels
-    return int(first) if first.isdecimal() and int(first) else core_count()
+    for name in (_CORES, "OMP_NUM_THREADS"):
+        first = os.environ.get(name, "").partition(",")[0]  # "4,2": of nested levels
+        if first.isdecimal() and int(first):
+            return int(first)
+    return core_count()
 
 
 def _use_newest() -> None:

@@ -17,6 +17,7 @@ _MOST_PARTS = 20  # a holdout of groups is a whole number of twentieths
 _MOST_LEVELS = 20  # up to this many different values are levels, like scores in quarters
 _ROWS_PER_LEVEL = 3  # if each has so many rows on average
 KINDS = ("random", "stratified", "group", "stratified-group", "time")
+TEST_RULES = ("auto", "folds", "refit")  # see `is_refit`
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -59,6 +60,19 @@ class Folds(Shown):
         """Return a hash of the assignment."""
         content = self.kind.encode() + self.assignment.astype(np.int64).tobytes()
         return hashlib.sha256(content).hexdigest()[:16]
+
+
+def is_refit(
+    test: str,  # folds: the mean of the fold models; refit: one model of all rows; auto
+    kind: str,  # of the folds, see KINDS
+) -> bool:
+    """Say whether test rows are predicted by a model that is fitted again, on all rows.
+
+    auto does so along time only, where no fold model has seen the latest rows. Raises UnknownName.
+    """
+    if test not in TEST_RULES:
+        raise UnknownName("way to predict test rows (test)", test, TEST_RULES)
+    return test == "refit" or (test == "auto" and kind == "time")
 
 
 def rows_fingerprint(targs: Array) -> str:

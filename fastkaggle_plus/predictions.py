@@ -105,6 +105,7 @@ class Predictions(Shown):
             "folds": joined(scores, most=10),
             "rows": f"{int(self.validated.sum())} validated of {len(self.ids)}, "
             f"{len(self.test_ids)} test",
+            "test": self.about.get("test"),
             "classes": joined(self.vocab),
             "weights": joined({k: round(w, 3) for k, w in self.about.get("weights", {}).items()}),
             "seconds": f"{self.seconds_s:.1f}" if self.seconds_s else "",

@@ -190,7 +190,9 @@ print(
 # Here is the same list as a table:
 
 # %%
-trials = quick_trials(trials_of(comp)) if QUICK else trials_of(comp)
+trials = trials_of(comp, data=data)
+if QUICK:
+    trials = quick_trials(trials)
 neat(
     pd.DataFrame(
         {

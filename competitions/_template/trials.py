@@ -5,7 +5,7 @@ from pathlib import Path
 from fastkaggle_plus import Trial, default_trials, load_comp
 
 TRIALS = (
-    *default_trials(load_comp(Path(__file__).parent)),  # one of each model family that is installed
+    *default_trials(load_comp(Path(__file__).parent)),  # a short list of what is installed
     Trial(
         "fine forest",
         "forest.forest_model",

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..workflow.submit import Plan
 
 _WIDE = 110  # columns of a terminal that shows every column of a ranking of networks
+_MOST_TIMED = 4  # trials whose time is shown
 _NOTHING = dict.fromkeys(("public", "private", "score"), "none")
 
 
@@ -45,7 +46,7 @@ def show_run(outcome: RunOutcome, *, as_json: bool = False) -> None:
     if outcome.standing.entries:
         out.print(step_line("", _rank(outcome.standing)), soft_wrap=True)
     out.print(step_line("report", str(outcome.report)), soft_wrap=True)
-    _show_end(out, outcome, as_json)
+    _show_end(out, outcome, as_json, outcome.trial_seconds)
 
 
 def show_sweep(outcome: SweepOutcome, *, as_json: bool = False) -> None:
@@ -58,7 +59,7 @@ def show_sweep(outcome: SweepOutcome, *, as_json: bool = False) -> None:
     if outcome.not_run:
         detail = f"{', '.join(outcome.not_run)}: beyond the budget. Raise the budget to resume."
         out.print(step_line("not run", detail), soft_wrap=True)
-    _show_end(out, outcome, as_json)
+    _show_end(out, outcome, as_json, outcome.trial_seconds)
 
 
 def show_probe(outcome: ProbeOutcome, *, as_json: bool = False) -> None:
@@ -144,6 +145,8 @@ def show_board(
     failed: Mapping[str, str] | None = None,
 ) -> None:
     """Show trials, each compared with the best, with seconds and peak memory; failed ones last."""
+    from ..sweeps.board import refits_of
+
     cells = [list(r.as_row().values()) for r in rows]
     for name, error in (failed or {}).items():
         cells.append([name, "", "", "", "", "", f"failed: {last_line(error)}"])
@@ -158,6 +161,8 @@ def show_board(
         (out or console()).print(
             'In "to best", a negative number is worse: lower scores are better.'
         )
+    if refits := refits_of(rows):
+        (out or console()).print(refits, soft_wrap=True)
     if with_tta := [r for r in rows if r.tta]:
         _show_tta(with_tta, out)
 
@@ -258,14 +263,33 @@ def show_json(value: Any, *, one_line: bool = False) -> None:
     sys.stdout.write(json.dumps(value, indent=None if one_line else 2, default=str) + "\n")
 
 
-def _show_end(out: Console, outcome: SweepOutcome | PushOutcome, as_json: bool) -> None:
-    """Show the total time and the time of each step, longest first; then the JSON on stdout."""
+def _show_end(
+    out: Console,
+    outcome: SweepOutcome | PushOutcome,
+    as_json: bool,
+    by_trial: Mapping[str, Mapping[str, float]] | None = None,
+) -> None:
+    """Show the total time, that of each step and trial, longest first; then JSON on stdout."""
     steps = sorted(outcome.seconds.items(), key=lambda step: -step[1])
     by_step = ", ".join(f"{name} {s:.1f}" for name, s in steps)
     total_s = sum(outcome.seconds.values())
     out.print(step_line("time", f"{total_s:.1f} s: {by_step}"), soft_wrap=True)
+    if by_trial:
+        out.print(step_line("", _slowest(by_trial)), soft_wrap=True)
     if as_json:
         show_json(outcome.as_json(), one_line=True)
+
+
+def _slowest(by_trial: Mapping[str, Mapping[str, float]]) -> str:
+    """Return the seconds of the longest trials and of their parts, in one line."""
+    named = []
+    for name, seconds in list(by_trial.items())[:_MOST_TIMED]:
+        parts = [f"{k} {seconds[k]:.1f}" for k in ("fit", "refit", "predict") if k in seconds]
+        named.append(f"{name} {seconds['all']:.1f} ({', '.join(parts)})")
+    if len(by_trial) > _MOST_TIMED:
+        named.append(f"{len(by_trial) - _MOST_TIMED} shorter")
+    read_s = sum(seconds.get("read", 0.0) for seconds in by_trial.values())
+    return f"trials: {'; '.join(named)}; reading data {read_s:.1f}"
 
 
 def _score(value: Any) -> str:

@@ -36,7 +36,14 @@ Yes = Annotated[bool, Option("-y", "--yes", help="Send without the question, in 
 DryRun = Annotated[bool, Option("--dry-run", help="Show what would be sent, and send nothing.")]
 Seed = Annotated[int, Option(help="Seed of the folds and of the rehearsal.")]
 Folds = Annotated[int, Option(help="Number of folds.")]
-Workers = Annotated[int | None, Option(help="Trials run in parallel. Default: one per core.")]
+Test = Annotated[
+    str,
+    Option(
+        help="Who predicts test rows: folds (their mean) | refit (one model of all rows) | auto "
+        "(refit along time)."
+    ),
+]
+Workers = Annotated[int | None, Option(help="Most trials in parallel. Default: as cores allow.")]
 
 Quick = Annotated[
     bool, Option("--quick", help="A dry run, never submitted: a slice of the rows, small models.")

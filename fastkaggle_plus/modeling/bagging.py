@@ -12,7 +12,7 @@ import numpy as np
 from ..data import Table
 from ..exceptions import ConfigError, SelectionError
 from . import progress
-from .model import Array, Fit, Fitted, FittedFunction, Model, as_fitted, out_of_bag
+from .model import Array, Fit, Fitted, FittedFunction, Model, Refit, as_fitted, out_of_bag
 from .registry import build, model_from
 
 
@@ -53,9 +53,13 @@ def bag(
             f"got n = {n}, frac = {frac}."
         )
     model = model_from(model)
-    fit = partial(_fit_bag, model.fit, n=n, frac=frac, replace=replace, seed=seed)
-    about = {**model.about, "bag": n, "frac": frac, "bag_seed": seed}
-    return Model(f"bag of {n} {model.name}", fit, about)
+    options: dict[str, Any] = dict(n=n, frac=frac, replace=replace, seed=seed)
+    return Model(
+        f"bag of {n} {model.name}",
+        partial(_fit_bag, model.fit, **options),
+        {**model.about, "bag": n, "frac": frac, "bag_seed": seed},
+        refit=model.refit and partial(_refit_bag, model.refit, **options),
+    )
 
 
 def bag_model(
@@ -89,7 +93,15 @@ def _fit_bag(fit: Fit, table: Table, *, n: int, frac: float, replace: bool, seed
         for c in getattr(members[0], "importances", {})
     }
     mean = partial(_mean, members)
-    return Bag(mean, importances, oob, oob_score, members=[m.predict for m in members])
+    noted = [dict(getattr(m, "notes", {})) for m in members]
+    notes = {"members": noted} if any(noted) else {}
+    return Bag(mean, importances, oob, oob_score, members=[m.predict for m in members], notes=notes)
+
+
+def _refit_bag(refit: Refit, table: Table, notes: list[dict[str, Any]], **options: Any) -> Bag:
+    """Refit each member with what all members of all folds chose."""
+    of_members = [note for of_bag in notes for note in of_bag.get("members", [])]
+    return _fit_bag(lambda rows: refit(rows, of_members), table, **options)
 
 
 def _predict_rows(member: Fitted, table: Table, rows: Array) -> Array:

@@ -1,17 +1,20 @@
 """Fit a model once per fold and collect its out-of-fold predictions, without checking the folds."""
 
+import contextlib
 import dataclasses
 import os
 import platform
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from ..data import Data, Table
 from ..exceptions import DataError
-from ..folds import Folds
+from ..folds import Folds, is_refit
 from ..metrics import Metric, get_metric
 from ..predictions import Predictions
 from . import epochs, progress
@@ -30,25 +33,28 @@ def fit_folds(
     metric: str | Metric = "",  # or its name; default: the data's, else accuracy or rmse
     name: str = "",  # default: the model's
     on_fold: OnFold | None = None,
+    test: str = "auto",  # folds | refit | auto, see `is_refit`
 ) -> Predictions:
     """Return what `cross_validate` returns. Call that instead: it checks the folds first."""
     metric = metric or data.metric or ("rmse" if data.task == "regression" else "accuracy")
-    score = get_metric(metric, task=data.task)
-    is_log, start = score.name == "rmsle", time.perf_counter()
+    score, start = get_metric(metric, task=data.task), time.perf_counter()
+    trainer = _Trainer(model, data.train.n_outputs, is_log=score.name == "rmsle")
+    refits, n, n_folds = is_refit(test, folds.kind), len(data.train), folds.n_folds
     oofs: dict[str, Array] = {}  # by variant
     tests: dict[str, list[Array]] = {}
     importances, notes = [], []
     for k, (fit_rows, rows) in enumerate(folds.splits()):
-        with progress.step(k, folds.n_folds, "fold"):
+        with progress.step(k, n_folds + refits, position=f"fold {k + 1}/{n_folds}"):
             fit, valid = data.fold(fit_rows, rows)
-            _, test = data.fold(fit_rows, None)
-            with epochs.validated_on(valid, score, f"{k + 1}/{folds.n_folds}"):
-                fitted = _fit(model, fit, is_log)
-            for variant, preds in _predict(model, fitted, valid, fit.n_outputs, is_log).items():
-                empty = np.full((len(data.train), fit.n_outputs), np.nan)
+            with epochs.validated_on(valid, score, f"{k + 1}/{n_folds}"):
+                fitted = trainer.fit(fit)
+            for variant, preds in trainer.predict(fitted, valid).items():
+                empty = np.full((n, trainer.n_outputs), np.nan)
                 oofs.setdefault(variant, empty)[rows] = preds
-            for variant, preds in _predict(model, fitted, test, fit.n_outputs, is_log).items():
-                tests.setdefault(variant, []).append(preds)
+            if not refits:
+                _, unknown = data.fold(fit_rows, None)
+                for variant, preds in trainer.predict(fitted, unknown).items():
+                    tests.setdefault(variant, []).append(preds)
             importances.append(getattr(fitted, "importances", {}))
             notes.append(dict(getattr(fitted, "notes", {})))
             del fitted  # the next fold's network may not fit into memory with this one
@@ -57,13 +63,15 @@ def fit_folds(
     about = {
         "model": model.name,
         **model.about,
-        "n_folds": folds.n_folds,
+        "n_folds": n_folds,
         "split": folds.kind,
         "split_seed": folds.seed,
         "hardware": f"{os.cpu_count()} cores, {platform.machine()}",
+        "test": f"mean of {n_folds} folds" if n_folds > 1 else "fit without the holdout",
+        "seconds": trainer.seconds,
         **({"fits": notes} if any(notes) else {}),
     }
-    seconds_s, variants = time.perf_counter() - start, {}
+    none, variants = np.full((len(data.test), trainer.n_outputs), np.nan), {}
     for variant, oof in oofs.items():
         variants[variant] = Predictions(
             variant or name or model.name,
@@ -75,44 +83,81 @@ def fit_folds(
             oof,
             folds.assignment,
             data.test_ids,
-            np.mean(tests[variant], 0),
-            seconds_s,
-            about,
-            {c: float(np.mean([i.get(c, 0.0) for i in importances])) for c in importances[0]},
+            none if refits else np.mean(tests[variant], 0),
+            about=about,
+            importances={
+                c: float(np.mean([i.get(c, 0.0) for i in importances])) for c in importances[0]
+            },
             own_metric=score,
         )
     chosen, facts = model.choose(variants) if model.choose else ("", {})
-    name = name or model.name
-    return dataclasses.replace(variants[chosen], name=name, about={**about, **facts})
+    test_preds = variants[chosen].test
+    if refits:
+        with progress.step(n_folds, n_folds + 1, position="refit"):
+            whole, unknown = data.fold(np.arange(n), None)
+            fitted = trainer.fit(whole, notes)
+            test_preds = trainer.predict(fitted, unknown)[chosen]
+        facts = {**facts, "test": "refit on all rows"}
+        if noted := dict(getattr(fitted, "notes", {})):
+            facts["refit"] = noted
+    return dataclasses.replace(
+        variants[chosen],
+        name=name or model.name,
+        test=test_preds,
+        seconds_s=time.perf_counter() - start,
+        about={**about, **facts},
+    )
 
 
-def _fit(model: Model, table: Table, is_log: bool) -> Fitted:
-    if is_log and table.targs is not None:
-        table = dataclasses.replace(table, targs=np.log1p(table.targs))
-    with warnings.catch_warnings():  # of feature names and rare classes: both are handled here
-        warnings.filterwarnings("ignore", category=UserWarning, module="sklearn")
-        return as_fitted(model.fit(table), model.name)
+@dataclass
+class _Trainer:
+    """Fits a model and predicts with it, for the scale of the metric; measures the time."""
 
+    model: Model
+    n_outputs: int
+    is_log: bool  # whether the model is fitted to log(1 + target)
+    seconds: dict[str, float] = field(default_factory=dict)  # fit | predict | refit
 
-def _predict(
-    model: Model, fitted: Fitted, table: Table, n_outputs: int, is_log: bool
-) -> dict[str, Array]:
-    """Return checked predictions by variant. A model without `choose` has one variant."""
-    if model.choose:
-        variants = fitted.variants(table)  # type: ignore[attr-defined]  # `choose` demands them
-    else:
-        variants = {"": fitted.predict(table)}
-    checked = {}
-    for variant, answer in variants.items():
-        preds = as_columns(answer, table).astype(float)
-        if preds.shape != (len(table), n_outputs):
+    def fit(
+        self,
+        table: Table,
+        notes: list[dict[str, Any]] | None = None,  # of the folds' fits; given: fit all rows again
+    ) -> Fitted:
+        """Return a fitted model."""
+        if self.is_log and table.targs is not None:
+            table = dataclasses.replace(table, targs=np.log1p(table.targs))
+        with self._timed("fit" if notes is None else "refit"), warnings.catch_warnings():
+            # of feature names and rare classes: both are handled here
+            warnings.filterwarnings("ignore", category=UserWarning, module="sklearn")
+            if notes is not None and self.model.refit:
+                return as_fitted(self.model.refit(table, notes), self.model.name)
+            return as_fitted(self.model.fit(table), self.model.name)
+
+    def predict(self, fitted: Fitted, table: Table) -> dict[str, Array]:
+        """Return checked predictions by variant. A model without `choose` has one variant."""
+        with self._timed("predict"):
+            if self.model.choose:
+                variants = fitted.variants(table)  # type: ignore[attr-defined]  # `choose` needs it
+            else:
+                variants = {"": fitted.predict(table)}
+        return {variant: self._checked(answer, table) for variant, answer in variants.items()}
+
+    def _checked(self, answer: Any, table: Table) -> Array:
+        name, preds = self.model.name, as_columns(answer, table).astype(float)
+        if preds.shape != (len(table), self.n_outputs):
             raise DataError(
-                f"{model.name} returned shape {preds.shape} for {len(table)} rows; expected "
-                f"({len(table)}, {n_outputs}): one column per class or target."
+                f"{name} returned shape {preds.shape} for {len(table)} rows; expected "
+                f"({len(table)}, {self.n_outputs}): one column per class or target."
             )
-        checked[variant] = np.expm1(preds).clip(0) if is_log else preds
-        _check_values(model.name, checked[variant], table)
-    return checked
+        preds = np.expm1(preds).clip(0) if self.is_log else preds
+        _check_values(name, preds, table)
+        return preds
+
+    @contextlib.contextmanager
+    def _timed(self, part: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[part] = self.seconds.get(part, 0.0) + time.perf_counter() - start
 
 
 def _check_values(name: str, preds: Array, table: Table) -> None:

@@ -3,6 +3,7 @@
 import dataclasses
 import warnings
 from dataclasses import dataclass
+from functools import partial
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -178,10 +179,11 @@ def _measure(
     given = Folds(assignment, folds.kind, folds.seed)
     n_trees = max(_TREES // max(len(data.vocab) - 1, 1), 5)  # boosting fits trees for each class
     model = hist_gradient_boosting_model(n_trees, learning_rate=0.1, early_stopping_rounds=0)
+    fit = partial(fit_folds, model, few, metric=metric, test="folds")
     try:  # fits this small are faster on one thread, and no step of the trial's progress
         with threadpool_limits(1), progress.send_to(lambda share, position: None):
-            by_split = fit_folds(model, few, given, metric=metric, name="this split")
-            by_group = fit_folds(model, few, grouped, metric=metric, name="groups apart")
+            by_split = fit(given, name="this split")
+            by_group = fit(grouped, name="groups apart")
     except DataError:  # the trial itself will report what is wrong with the data
         return None
     oof = np.where((assignment >= 0)[:, None], by_group.oof, np.nan)

@@ -49,10 +49,12 @@ def report_epoch(done: int, n_epochs: int) -> None:
 def step(
     k: int,  # from 0
     n_steps: int,  # equally long steps
-    noun: str,  # fold | member | seed
+    noun: str = "",  # fold | member | seed
+    *,
+    position: str = "",  # how it is named; default: "noun k/n"
 ) -> Iterator[None]:
     """Report the progress inside the block as step k of n."""
-    outer, position = _CALLBACK.get(), f"{noun} {k + 1}/{n_steps}"
+    outer, position = _CALLBACK.get(), position or f"{noun} {k + 1}/{n_steps}"
     if outer is None:
         yield
         return

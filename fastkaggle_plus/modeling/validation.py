@@ -27,8 +27,13 @@ def cross_validate(
     on_fold: OnFold | None = None,  # called with (fold, fold_score) after each fold
     look_for_groups: bool = True,  # warn once when the folds split groups of this data
     verbose: bool = False,  # for nets: show losses and metric of each epoch
+    test: str = "auto",  # who predicts test rows: folds | refit | auto, see below
 ) -> Predictions:
-    """Fit the model once per fold; return out-of-fold predictions and the mean test predictions.
+    """Fit the model once per fold; return out-of-fold and test predictions.
+
+    Test rows get the mean of the fold models (test="folds"), or the predictions of one more fit on
+    all rows ("refit"). "auto" refits if the folds run along time: there, a fold model has seen few
+    rows, and never the latest. The score is that of the folds in either case.
 
     A fit function takes a Table and returns a function that predicts one. An estimator gets encoded
     rows, see `from_estimator`.
@@ -61,4 +66,4 @@ def cross_validate(
         if not progress.has_callback():
             update = shown.enter_context(show_progress(name or model.name))
             shown.enter_context(progress.send_to(update))
-        return fit_folds(model, data, folds, metric=metric, name=name, on_fold=on_fold)
+        return fit_folds(model, data, folds, metric=metric, name=name, on_fold=on_fold, test=test)

@@ -13,7 +13,7 @@ from ..data import Data
 from ..exceptions import DataError, listed
 from .columns import column_kind
 from .csv import Names
-from .overlaps import overlaps_of
+from .overlaps import GROUPED_LETTERS, overlaps_of
 from .rows import read_rows
 from .tables import read_tabular
 from .topics import lengths_of, topics_of

@@ -1,6 +1,7 @@
 """Write the report of a run again, from its vault: nothing is trained or submitted."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,8 @@ def rebuild_report(
         )
     path = where.get("data", "")
     data = comp.read(path) if path and Path(path).is_dir() else None
-    trials = _trials(comp, runs)
+    declared = trials_of(comp, data=data)
+    trials = _trials(declared, runs)
     order = [*(t.name for t in trials), *(m.name for m in members)]
     members.sort(key=lambda preds: order.index(preds.name))  # of equal scores the first is best
     file = folder / "report.json"
@@ -49,7 +51,7 @@ def rebuild_report(
         comp=comp,
         rows=board(members),
         members=members,
-        ensemble=_ensemble(comp, members, trials),
+        ensemble=_ensemble(comp, members, declared, trials),
         failed=failed,
         left_out=data.left_out if data else {},
         is_live=is_live,
@@ -59,9 +61,9 @@ def rebuild_report(
     )
 
 
-def _trials(comp: Competition, runs: list[StoredRun]) -> list[Trial]:
+def _trials(declared: Sequence[Trial], runs: list[StoredRun]) -> list[Trial]:
     """Return the declared trials, then those that only the vault knows."""
-    trials = {t.name: t for t in trials_of(comp)}
+    trials = {t.name: t for t in declared}
     for run in runs:
         if run.trial not in trials and "trial" in run.facts:
             trials[run.trial] = Trial(**run.facts["trial"])
@@ -69,13 +71,15 @@ def _trials(comp: Competition, runs: list[StoredRun]) -> list[Trial]:
 
 
 def _ensemble(
-    comp: Competition, members: list[Predictions], trials: list[Trial]
+    comp: Competition,
+    members: list[Predictions],
+    declared: Sequence[Trial],
+    stored: Sequence[Trial],  # also of other lists of trials
 ) -> Predictions | None:
     """Combine the declared members that finished, None if they cannot be combined."""
-    declared = {t.name for t in trials_of(comp) if t.in_ensemble}
-    stored = {t.name for t in trials if t.in_ensemble}  # of other lists of trials
-    chosen = [m for m in members if m.name in declared]
-    chosen = chosen or [m for m in members if m.name in stored]
+    names, stored_names = ({t.name for t in ts if t.in_ensemble} for ts in (declared, stored))
+    chosen = [m for m in members if m.name in names]
+    chosen = chosen or [m for m in members if m.name in stored_names]
     try:
         return declared_ensemble(comp, chosen)
     except DataError:  # no member, or one holdout where the method needs folds

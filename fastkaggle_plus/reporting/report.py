@@ -17,7 +17,7 @@ from ..data import Data
 from ..exceptions import DataError
 from ..files import write_atomically
 from ..predictions import Predictions
-from ..sweeps.board import BoardRow, ranked_predictions, why_one_member
+from ..sweeps.board import BoardRow, ranked_predictions, refits_of, why_one_member
 from ..sweeps.trial import Trial
 from .digits import decimals_for, p_text, score_text
 from .plots import (
@@ -108,6 +108,7 @@ def write_report(
         why_one=why_one_member(ensemble, rows) if ensemble else "",
         steps=next_steps(comp, rows, is_live=is_live, failed=list(failed)),
         failed=failed,
+        refits=refits_of(rows),
         with_tta=[r for r in rows if r.tta],
         test=next((r.to_best.test for r in rows if r.to_best), ""),
         plots=_plots(chosen, [*([ensemble] if ensemble else []), *members], comp),

@@ -24,6 +24,7 @@ class BoardRow(Row):
     gpu_peak_mb: float | None = None  # peak memory of the GPU, if the model measured it
     tta: dict[str, Any] | None = None  # gain of test-time augmentation, if the model tested it
     metric: str = ""
+    predicts_test: str = ""  # mean of 5 folds | refit on all rows | ...; "": not known
     version: dict[str, Any] | None = None  # hash, date, what changed: see `all_versions`
 
     @property
@@ -65,6 +66,7 @@ class BoardRow(Row):
             "verdict": self.verdict,
             "reused": self.reused,
             "tta": self.tta,
+            "predicts_test": self.predicts_test,
             "version": self.version,
         }
 
@@ -85,6 +87,7 @@ def board(results: Sequence[TrialResult | Predictions]) -> Records[BoardRow]:
             gpu_peak_mb=preds.about.get("gpu_peak_mb"),
             tta=tta if isinstance(tta := preds.about.get("tta"), dict) else None,
             metric=preds.metric,
+            predicts_test=preds.about.get("test", ""),
             version=preds.about.get("version"),
         )
         for preds in ranked
@@ -110,6 +113,15 @@ def why_one_member(
         return f"{why}."
     verb = "may be noise" if own.is_noise else "is more than noise"
     return f"{why}. In {metric}, {own.b} is better; the difference {verb}."
+
+
+def refits_of(rows: Sequence[BoardRow]) -> str:
+    """Return which trials predict the test rows by a refit, in a sentence; "" for none."""
+    names = [row.name for row in rows if row.predicts_test.startswith("refit")]
+    if not names:
+        return ""
+    of = "all trials" if len(names) == len(rows) else ", ".join(names)
+    return f"Test rows are predicted by a refit on all rows ({of}); scores are those of the folds."
 
 
 def finished_predictions(results: Sequence[TrialResult | Predictions]) -> list[Predictions]:

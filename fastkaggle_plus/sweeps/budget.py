@@ -5,6 +5,7 @@ from typing import Any
 
 from ..competition import Competition
 from ..exceptions import ConfigError, FastkaggleError
+from ..folds import is_refit
 from .trial import Sweep, Trial
 
 
@@ -27,7 +28,10 @@ class Budget:
                     f"Invalid budget: expected {name} of 0 or more, got {name} = {limit}. "
                     "Leave it out for no limit."
                 )
-        self.comp, self.n_fits = comp, 1 if sweep.holdout else sweep.n_folds
+        self.comp, n_folds = comp, 1 if sweep.holdout else sweep.n_folds
+        refits = is_refit(sweep.test, comp.split.kind)
+        self.n_fits = n_folds + refits
+        self.fits = ("1 fold" if n_folds == 1 else f"{n_folds} folds") + " and a refit" * refits
         self.max_trials, self.max_epochs, self.stop_after_s = max_trials, max_epochs, stop_after_s
         self.trials, self.epochs, self.start = 0, 0, time.monotonic()
 
@@ -41,9 +45,8 @@ class Budget:
             cost = epochs_of(trial.model, trial.params, self.comp) * self.n_fits
             left = self.max_epochs - self.epochs
             if cost > left:
-                folds = "1 fold" if self.n_fits == 1 else f"{self.n_fits} folds"
                 return (
-                    f"not run: it needs {cost} epochs on {folds}, "
+                    f"not run: it needs {cost} epochs on {self.fits}, "
                     f"and the budget of {self.max_epochs} has {left} left"
                 )
             self.epochs += cost

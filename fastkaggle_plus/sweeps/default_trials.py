@@ -1,24 +1,34 @@
 """The trials of a competition: those in its trials.py, else default trials."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from typing import Any
 
 from ..competition import Competition
+from ..competition.settings import Text
+from ..data import Data
+from ..environment import has_gpu
 from ..exceptions import ConfigError, UnknownName
 from ..predictions import Predictions
 from .trial import Sweep, Trial
 
-# trains in minutes on a laptop
-_SMALL_NETWORK = dict(
-    arch="tf_efficientnet_lite0", item=128, batch=96, method="squish", epochs=3, bs=32
-)
 _BOOSTERS = ("lightgbm", "xgboost", "catboost")
+_NETWORKS = (  # of images: small, best first
+    "convnext_tiny.in12k_ft_in1k",
+    "convnext_nano.in12k_ft_in1k",
+    "resnet26d.bt_in1k",
+    "tf_efficientnet_lite2.in1k",
+    "tf_efficientnet_lite0.in1k",
+)
+_DOWNLOADED = (_NETWORKS[1], _NETWORKS[-1])  # where there is none of them
+_SMALL_IMAGES = dict(item=128, batch=96, method="squish")  # px; trains in minutes on a laptop
 
 
 def trials_of(
     comp: Competition,
     declared: str = "TRIALS",  # name of the list in the competition's trials.py
+    *,
+    data: Data | None = None,  # for the default trials
 ) -> tuple[Trial, ...]:
     """Return the trials that the competition's trials.py declares, else `default_trials`.
 
@@ -26,7 +36,7 @@ def trials_of(
     """
     module = comp.module("trials")
     if module is None and declared == "TRIALS":
-        return default_trials(comp)
+        return default_trials(comp, data)
     trials: Any = getattr(module, declared, None)
     if module is None or (trials is None and declared != "TRIALS"):
         known = trial_lists(comp) if module else {}
@@ -71,33 +81,82 @@ def _problem(value: Any) -> str:
     return ""
 
 
-def default_trials(comp: Competition) -> tuple[Trial, ...]:
-    """Return one trial of each model family that is installed.
+def default_trials(
+    comp: Competition,
+    data: Data | None = None,  # of the competition: shows whether photos have other columns
+) -> tuple[Trial, ...]:
+    """Return the trials to run first, for what is installed, the cheap ones first.
 
-    The trial of one column is a baseline for the others and does not join the ensemble.
+    A baseline for the others does not join the ensemble.
     """
+    by_kind = {"images": _image_trials, "text": _text_trials}
+    return tuple(by_kind.get(comp.kind, _table_trials)(comp, data))
+
+
+def _table_trials(comp: Competition, data: Data | None) -> Iterator[Trial]:
     baseline = "how good a single column is: the baseline for all others"
-    about_boosting = "boosting finds more than a forest"
-    trials = [
-        Trial("one_r", "forest.one_r_model", {}, baseline, in_ensemble=False),
-        Trial("forest", "forest.forest_model", {}, "a forest needs no tuning"),
-        Trial("hist_gb", "boosting.hist_gradient_boosting_model", {}, about_boosting),
-        Trial("ridge", "linear.ridge_model", {}, "a linear model makes other errors than trees"),
-    ]
-    for name in filter(find_spec, _BOOSTERS):
-        hypothesis = f"{name} grows its trees in another way"
-        trials.append(Trial(name, f"boosting.{name}_model", {}, hypothesis))
-    if comp.kind == "images" and find_spec("fastai") and find_spec("timm"):
-        hypothesis = "a pretrained network sees more than colours"
-        trials.append(Trial("network", "vision.vision_model", dict(_SMALL_NETWORK), hypothesis))
-    if comp.kind == "text" and (arch := _installed_language_model()):
-        hypothesis = "a pretrained language model knows what words mean"
-        params = dict(arch=arch, epochs=2)
-        trials.append(Trial("language model", "text.text_model", params, hypothesis))
-    if comp.kind == "tabular" and find_spec("fastai"):
+    yield Trial("one_r", "forest.one_r_model", {}, baseline, in_ensemble=False)
+    yield Trial("ridge", "linear.ridge_model", {}, "a linear model makes other errors than trees")
+    yield Trial("forest", "forest.forest_model", {}, "a forest needs no tuning")
+    yield from _boosters()
+    if find_spec("fastai"):
         hypothesis = "a net with embeddings makes other errors than trees"
-        trials.append(Trial("tabular", "tabular.tabular_model", {}, hypothesis))
-    return tuple(trials)
+        yield Trial("tabular", "tabular.tabular_model", {}, hypothesis)
+
+
+def _image_trials(comp: Competition, data: Data | None) -> Iterator[Trial]:
+    yield Trial("colours", "forest.forest_model", {}, "how much colours and file sizes say")
+    if data and {*data.train.cat_names, *data.train.cont_names} & set(data.raw_train):
+        yield from _boosters()[:1]  # the photographs have other columns
+    if not (find_spec("fastai") and find_spec("timm")):
+        return
+    archs = _local_networks() or _DOWNLOADED
+    for arch in archs[:2]:
+        name, hypothesis = arch.partition(".")[0], "a frozen network sees more than colours"
+        yield Trial(f"probe {name}", "probe.probe_model", {"arch": arch}, hypothesis)
+    trained = {"arch": archs[0]} if has_gpu() else {"arch": archs[-1], **_SMALL_IMAGES}
+    hypothesis = "training the network on these photographs adds to its probe"
+    yield Trial("network", "vision.vision_model", trained, hypothesis)
+
+
+def _text_trials(comp: Competition, data: Data | None) -> Iterator[Trial]:
+    facts = comp.text or Text()
+    columns = facts.columns if data is None or data.train.texts is None else data.train.texts
+    if len(set(columns) - {facts.context}) > 1:
+        baseline = "how much the shared words say: the baseline for all others"
+        yield Trial("overlap", "overlap_text.overlap_model", {}, baseline, in_ensemble=False)
+    yield from _boosters()[:1]
+    if arch := _installed_language_model():
+        hypothesis = "a frozen language model knows what words mean"
+        yield Trial("text probe", "text_probe.text_probe_model", {"arch": arch}, hypothesis)
+        hypothesis = "training the language model on these texts adds to its probe"
+        yield Trial("language model", "text.text_model", {"arch": arch}, hypothesis)
+    else:
+        yield Trial("ridge", "linear.ridge_model", {}, "a linear model suits counts of words")
+
+
+def _boosters() -> list[Trial]:
+    """Return a trial of each library for boosting that is installed, the fastest first."""
+    installed = [name for name in _BOOSTERS if find_spec(name)]
+    return [
+        Trial(name, f"boosting.{name}_model", {}, f"{name} grows its trees in its own way")
+        for name in installed or ["hist_gradient_boosting"]
+    ]
+
+
+def _local_networks() -> list[str]:
+    """Return the small networks whose weights are on this machine, best first."""
+    from ..modeling.vision.archs import Arch
+    from ..modeling.vision.weights import find_weights
+
+    found = []
+    for full_name in _NETWORKS:
+        # `resolve_arch` would import timm, which takes seconds
+        name, tag = full_name.split(".")
+        arch = Arch(name, name, tag, "timm", (0, 0), (), (), hub_id=f"timm/{full_name}")
+        if (weights := find_weights(arch)) and weights.file:
+            found.append(full_name)
+    return found
 
 
 def _installed_language_model() -> str:

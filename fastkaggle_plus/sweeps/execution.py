@@ -3,7 +3,7 @@
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,17 +45,25 @@ def run_trial(
 
     trial = task.trial
     try:
+        start = time.perf_counter()
         comp = load_comp(task.comp)
         data = comp.read(task.path)
         folds = _folds(task.sweep, comp, data)
-        start = time.perf_counter()
+        read_s, start = time.perf_counter() - start, time.perf_counter()
         with send_to(report):
             model = build(trial.model, trial.params, comp)
             preds = cross_validate(
-                model, data, folds, metric=comp.scoring, name=trial.name, look_for_groups=False
+                model,
+                data,
+                folds,
+                metric=comp.scoring,
+                name=trial.name,
+                look_for_groups=False,
+                test=task.sweep.test,
             )
         date = datetime.now(UTC).date().isoformat()
         about = {**preds.about, "versions": environment_fingerprint(), "date": date}
+        about["seconds"] = {"read": read_s, **preds.about["seconds"]}
         if foreign_mb is not None:
             about["peak_mb"] = _peak_mb(foreign_mb)
         wall_s = time.perf_counter() - start
@@ -105,7 +113,7 @@ class SweepExecution:
         self.folds = _folds(sweep, comp, self.data)
         self.parts = run_parts(sweep, comp, self.data, self.folds)
         self.keys = {name: run_key(**parts) for name, parts in self.parts.items()}
-        self.pending: list[Trial] = []  # not finished by an earlier execution
+        self.pending: list[Trial] = []  # not finished by an earlier execution, and not started
         self._results: dict[str, TrialResult] = {}
 
     def resume(self) -> None:
@@ -121,9 +129,10 @@ class SweepExecution:
         if self.pending:
             self._check_groups()
 
-    def tasks(self) -> Iterator[TrialTask]:
-        """Yield the task of each pending trial that the budget allows, just before it starts."""
-        for trial in self.pending:
+    def start_next(self) -> TrialTask | None:
+        """Return the task of the next pending trial that the budget allows; None: none is left."""
+        while self.pending:
+            trial = self.pending.pop(0)
             if refusal := self.budget.refuse(trial):
                 self._add(TrialResult(trial, None, refusal, not_run=True))
                 continue
@@ -131,7 +140,8 @@ class SweepExecution:
                 self.on_start(trial)
             comp, key = str(self.comp.folder or self.comp.slug), self.keys[trial.name]
             folders = comp, str(self.path), str(self.vault.folder)
-            yield TrialTask(trial, self.sweep, *folders, key, self.parts[trial.name])
+            return TrialTask(trial, self.sweep, *folders, key, self.parts[trial.name])
+        return None
 
     def finish(self, task: TrialTask, error: str) -> None:
         """Add the result of a trial that ended; `error` is its traceback, empty for success."""

@@ -66,7 +66,7 @@ class _ForkServer:
         context: Any = multiprocessing.get_context("fork" if may_fork else "spawn")
         receiving, sending = context.Pipe(duplex=False)
         process = context.Process(target=work, args=(sending, self.run, job, *inherited))
-        with numeric_threads(job.threads):
+        with numeric_threads(job.threads, cores=job.cores):
             process.start()
         sending.close()
         self.workers[receiving] = number, process

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..competition import Competition
 from ..data import Data
-from ..folds import Folds
+from ..folds import Folds, is_refit
 from .own_code import own_code
 from .trial import Sweep, Trial
 
@@ -26,6 +26,8 @@ def run_parts(
     same = dict(
         data=data.fingerprint(), split=folds.fingerprint(), environment=environment_fingerprint()
     )
+    if is_refit(sweep.test, folds.kind):
+        same["test"] = "refit"
     return {
         t.name: dict(trial=t.fingerprint(), code=code_fingerprint(comp, t), **same)
         for t in sweep.trials

@@ -1,13 +1,12 @@
-"""Run a sweep on this machine: each trial in its own process, by default one trial per core."""
+"""Run a sweep on this machine: each trial in its own process, as many at a time as cores allow."""
 
 import contextlib
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 from ..competition import Competition
 from ..data import Data
-from ..environment import has_gpu
+from ..environment import core_count, has_gpu
 from ..exceptions import ConfigError
 from ..ui.records import Records
 from .budget import Budget
@@ -24,6 +23,8 @@ _PRELOAD = (  # what every trial needs
     "sqlite_utils",
     "threadpoolctl",
 )
+_NETWORKS = ("timm", "transformers")  # packages of networks that use several cores well
+_NETWORK_THREADS = 4  # more make one network little faster, and several at a time slower
 
 
 @with_bar
@@ -34,11 +35,11 @@ def run_local(
     *,
     vault: Vault,
     data: Data | None = None,  # the result of `comp.read(path)`, if it was read before
-    workers: int | None = None,  # trials at a time; 0: in this process; default: see below
+    workers: int | None = None,  # most trials at a time; 0: in this process; default: see below
     on_result: Callable[[TrialResult], None] | None = None,  # called when a trial ends
     on_start: Callable[[Trial], None] | None = None,  # called when a trial starts
     on_progress: Callable[[Trial, float, str], None] | None = None,  # (trial, share done, step)
-    threads: int = 1,  # numeric threads of each trial
+    threads: int | None = None,  # numeric threads of each trial; default: see below
     max_trials: int | None = None,  # budget: trials to start
     max_epochs: int | None = None,  # budget: epochs of all trials on all folds
     stop_after_s: float | None = None,  # budget: seconds after which no trial starts
@@ -50,12 +51,14 @@ def run_local(
     the budget gives a result with `not_run`; trials found in the vault do not count. After a kill,
     the next call repeats at most the trials that were running.
 
-    By default one trial per `threads` cores runs at a time, or one on a GPU. Every trial runs in a
-    new process on `threads` threads: the same seed gives the same bytes for any number of workers.
+    Trials start in the declared order, each as soon as a core is free: list cheap ones first. A
+    network for images or texts uses up to 4 cores, any other trial one; on a GPU one trial runs at
+    a time. These threads depend on the model alone, so the same seed gives the same bytes for any
+    number of workers. Free cores go to libraries whose results do not depend on threads.
     Without on_progress a bar shows the progress; `no_progress` hides it.
     The step of on_progress reads like "fold 2/5, epoch 3/8". Raises ConfigError, DataError.
     """
-    if threads < 1:
+    if threads is not None and threads < 1:
         raise ConfigError(f"Expected at least one thread per trial, got threads = {threads}.")
     if workers is not None and workers < 0:
         raise ConfigError(
@@ -82,25 +85,44 @@ def run_local(
             on_progress(job.task.trial, share, step)
 
     if execution.pending:
-        if workers is None:
-            workers = _default_workers(execution, threads)
-        jobs = (
-            WorkerJob(task, (*_PRELOAD, *_preload(task.trial, comp)), threads)
-            for task in execution.tasks()
-        )
-        ended = run_jobs(run_trial, jobs, workers=workers, on_progress=report)
+        queue = _Queue(execution, workers, threads)
+        ended = run_jobs(run_trial, queue.next_job, in_process=workers == 0, on_progress=report)
         with contextlib.closing(ended):
             for job, error in ended:
                 execution.finish(job.task, error)
     return Records(execution.results)
 
 
-def _default_workers(execution: SweepExecution, threads: int) -> int:
-    """Return one worker per `threads` cores, or one if any trial trains on a GPU."""
-    trials, comp = execution.pending, execution.comp
-    if has_gpu() and any("torch" in _preload(trial, comp) for trial in trials):
-        return 1
-    return min(len(trials), max((os.cpu_count() or 1) // threads, 1))
+class _Queue:
+    """The pending trials, in the declared order; each starts as soon as a core is free."""
+
+    def __init__(self, execution: SweepExecution, workers: int | None, threads: int | None):
+        self.execution, self.threads = execution, threads
+        self.cores = max(core_count(), (workers or 1) * (threads or 1))
+        if workers is None and has_gpu() and any(map(self._uses_torch, execution.pending)):
+            workers = 1
+        self.workers = self.cores if workers is None else max(workers, 1)
+
+    def next_job(self, running: list[WorkerJob]) -> WorkerJob | None:
+        """Return the next job; None while no core is free, or if none is left."""
+        used = sum(job.threads for job in running)
+        if running and (used >= self.cores or len(running) >= self.workers):
+            return None
+        n_left = len(self.execution.pending) + len(running)
+        if (task := self.execution.start_next()) is None:
+            return None
+        threads, preload = self._threads_of(task.trial), _preload(task.trial, self.execution.comp)
+        spare = self.cores // min(n_left, self.workers)
+        return WorkerJob(task, (*_PRELOAD, *preload), threads, max(threads, spare))
+
+    def _threads_of(self, trial: Trial) -> int:
+        if self.threads is not None:
+            return self.threads
+        is_network = set(_NETWORKS) & set(_preload(trial, self.execution.comp))
+        return min(core_count(), _NETWORK_THREADS) if is_network else 1
+
+    def _uses_torch(self, trial: Trial) -> bool:
+        return "torch" in _preload(trial, self.execution.comp)
 
 
 def _preload(trial: Trial, comp: Competition) -> tuple[str, ...]:

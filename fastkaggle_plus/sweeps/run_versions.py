@@ -14,7 +14,13 @@ from ..predictions import Predictions
 from .vault import StoredRun, Vault, is_same_split
 
 BEFORE = "before"
-_WORDS = {"data": "features", "code": "code", "trial": "parameters", "environment": "packages"}
+_WORDS = {
+    "data": "features",
+    "code": "code",
+    "trial": "parameters",
+    "environment": "packages",
+    "test": "refit",
+}
 
 
 def find_predictions(vault: Vault, slug: str, names: Sequence[str]) -> list[Predictions]:
@@ -99,7 +105,7 @@ def _pick(vault: Vault, runs: Sequence[StoredRun], name: str) -> StoredRun:
 def _changes(run: StoredRun, current: StoredRun) -> list[str]:
     """Return what changed between two versions; empty if the older one does not say."""
     before, now = (r.facts.get("parts", {}) for r in (run, current))
-    return [word for part, word in _WORDS.items() if before and before[part] != now.get(part)]
+    return [word for part, word in _WORDS.items() if before and before.get(part) != now.get(part)]
 
 
 def _check_same_split(a: Predictions, b: Predictions) -> None:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
 from ..exceptions import ConfigError, UnknownName
+from ..folds import is_refit
 from ..predictions import Predictions
 from ..ui.records import Row, Shown, joined
 
@@ -117,9 +118,11 @@ class Sweep(Shown):
     n_folds: int = 5
     seed: int = 42
     holdout: float | None = None  # share of the rows in a single holdout, instead of folds
+    test: str = "auto"  # who predicts test rows: folds | refit | auto, see `cross_validate`
 
     def __post_init__(self) -> None:
         names = [t.name for t in self.trials]
+        is_refit(self.test, "")  # raises UnknownName
         if self.holdout is not None and not 0.01 <= self.holdout <= 0.9:
             raise ConfigError(
                 "holdout is the validated share of the rows: "

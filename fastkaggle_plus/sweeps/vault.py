@@ -34,9 +34,10 @@ def run_key(
     trial: str,  # fingerprint of model and parameters
     code: str,  # fingerprint of the code that ran
     environment: str,  # versions of Python and the libraries
+    test: str = "",  # refit: test rows were predicted by a model of all rows
 ) -> str:
     """Return the key of a run: equal only if nothing that could change the result differs."""
-    facts = "\n".join((data, split, trial, code, environment))
+    facts = "\n".join((data, split, trial, code, environment, *filter(None, [test])))
     return hashlib.sha256(facts.encode()).hexdigest()[:32]
 
 

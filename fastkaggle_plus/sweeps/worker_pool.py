@@ -18,15 +18,17 @@ from ..environment import numeric_threads
 from .fork_server import serve
 from .worker_process import RunJob, WorkerJob, describe_exit, end_process, limited_threads
 
+# called with the running jobs; returns None while the next must wait for them, or if none is left
+NextJob = Callable[[list[WorkerJob]], WorkerJob | None]
 OnProgress = Callable[[WorkerJob, float, str], None]  # (job, share done, step)
 Ended = Generator[tuple[WorkerJob, str]]  # jobs that ended, with a traceback; "" for success
 
 
 def run_jobs(
     run: RunJob,  # a function at the top level of a module
-    jobs: Iterator[WorkerJob],  # read one by one, whenever a worker is free
+    next_job: NextJob,
     *,
-    workers: int,  # processes at a time; 0: one job after the other in this process
+    in_process: bool = False,  # one job after the other in this process
     on_progress: OnProgress,
 ) -> Ended:
     """Yield (job, traceback) as jobs end, with an empty traceback for success.
@@ -34,16 +36,16 @@ def run_jobs(
     A worker that dies is an error of its job only. All processes end when the iterator is closed
     or this process dies.
     """
-    if workers == 0:
-        for job in jobs:
-            with limited_threads(job.threads):
+    if in_process:
+        while (job := next_job([])) is not None:
+            with limited_threads(job.threads, job.cores):
                 error = run(job.task, functools.partial(on_progress, job), None)
             yield job, error
         return
-    waiting, running = enumerate(jobs), dict[int, WorkerJob]()
+    running = dict[int, WorkerJob]()
     while True:
         with contextlib.closing(_ServerProcess(run)) as server:
-            yield from _run_on(server, waiting, running, workers, on_progress)
+            yield from _run_on(server, next_job, running, on_progress)
         if not running:
             return
         for number in list(running):  # the server died; the next one runs the waiting jobs
@@ -52,14 +54,15 @@ def run_jobs(
 
 def _run_on(
     server: _ServerProcess,
-    waiting: Iterator[tuple[int, WorkerJob]],
+    next_job: NextJob,
     running: dict[int, WorkerJob],
-    workers: int,
     on_progress: OnProgress,
 ) -> Ended:
     """Run the waiting jobs until all have ended or the server dies."""
+    numbers = itertools.count()
     while True:
-        for number, job in itertools.islice(waiting, workers - len(running)):
+        while (job := next_job(list(running.values()))) is not None:
+            number = next(numbers)
             running[number] = job
             server.send(number, job)
         message = server.receive() if running else None

@@ -30,7 +30,8 @@ class WorkerJob:
 
     task: Any  # passed to the run function; plain data
     preload: tuple[str, ...] = ()  # packages that the server imports first
-    threads: int = 1  # numeric threads
+    threads: int = 1  # numeric threads, on which results may depend
+    cores: int = 1  # threads of libraries whose results do not: see `environment.thread_limit`
 
 
 def work(
@@ -51,7 +52,7 @@ def work(
     def report(share: float, step: str) -> None:
         pipe.send(("progress", (share, step)))
 
-    with limited_threads(job.threads), no_progress():
+    with limited_threads(job.threads, job.cores), no_progress():
         pipe.send(("end", run(job.task, report, foreign_mb)))
 
 
@@ -64,13 +65,13 @@ def _end_with_server() -> None:
 
 
 @contextlib.contextmanager
-def limited_threads(n: int) -> Iterator[None]:
+def limited_threads(n: int, cores: int) -> Iterator[None]:
     """Use n numeric threads in the block, also by libraries that were imported before."""
     from threadpoolctl import threadpool_limits  # a dependency of scikit-learn
 
     torch = sys.modules.get("torch")  # has its own thread pools
     before = torch.get_num_threads() if torch else 0
-    with numeric_threads(n), threadpool_limits(n):
+    with numeric_threads(n, cores=cores), threadpool_limits(n):
         if torch:
             torch.set_num_threads(n)
         try:

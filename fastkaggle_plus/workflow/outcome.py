@@ -66,6 +66,13 @@ class SweepOutcome(Shown):
         """Return why trials beyond the budget did not run."""
         return {r.name: r.error for r in self.results if r.not_run}
 
+    @property
+    def trial_seconds(self) -> dict[str, dict[str, float]]:
+        """Return the seconds of each trial that ran, the longest first: read, fit, predict, ..."""
+        ran = [r.predictions for r in self.results if r.predictions and not r.reused]
+        ran.sort(key=lambda preds: -preds.seconds_s)
+        return {p.name: {"all": p.seconds_s, **p.about.get("seconds", {})} for p in ran}
+
     def as_json(self) -> dict[str, Any]:
         """Return the value of `fkp sweep --json`."""
         return {
@@ -77,6 +84,7 @@ class SweepOutcome(Shown):
             "failed": self.failed,
             "not_run": self.not_run,
             "repeats": [asdict(s) for s in self.repeats],
+            "seconds_by_trial": self.trial_seconds,
             **_seconds_json(self.seconds),
         }
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..competition import Competition
+from ..data import Data
 from ..exceptions import ConfigError, WeightsMissing, needs_extra
 from ..sweeps.board import BoardRow
 from ..sweeps.trial import Trial
@@ -87,7 +88,7 @@ def probe(
     found: dict[str, Arch] = {}  # by the trial's name
     skipped: dict[str, str] = {}
 
-    def choose(comp: Competition) -> tuple[Trial, ...]:
+    def choose(comp: Competition, _: Data) -> tuple[Trial, ...]:
         if comp.kind != "images":
             raise ConfigError(
                 f"A probe needs images, and {comp.slug} has kind = {comp.kind!r}. "

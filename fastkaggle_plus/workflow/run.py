@@ -12,6 +12,7 @@ from ..data import Data
 from ..ensembling import write_lock
 from ..exceptions import ConfigError, DataError, last_line
 from ..files import file_hash
+from ..folds import is_refit
 from ..kaggle_client import setup_comp
 from ..predictions import Predictions
 from ..submission import submission_of, write_submission
@@ -43,6 +44,7 @@ def run(
     keep_going: bool = False,  # submit without the trials that failed, instead of nothing
     callbacks: RunCallbacks | None = None,  # default: show the progress
     confirm: Confirm | None = None,  # shows the plan of the submission; None: send it
+    test: str = "auto",  # who predicts test rows: folds | refit | auto, see `cross_validate`
 ) -> RunOutcome:
     """Run the whole loop once: trials, ensemble, checked submission, score, report.
 
@@ -50,7 +52,7 @@ def run(
     finished. A rehearsal of a code competition predicts its hidden rows from a file; for the real
     one, see `push`. Raises FastkaggleError.
     """
-    _check_n_folds(n_folds)
+    _check_plan(n_folds, test)
     callbacks = callbacks or RunCallbacks()
     with open_workspace(
         slug, dest, seed, bundles=bundles, data=data, live=live, callbacks=callbacks, as_files=True
@@ -59,7 +61,7 @@ def run(
         _check_accepts_files(work.sandbox.comp if work.sandbox else comp)
         path, read = _download(work)
         _try_final_steps(comp, read, path)
-        declared = Sweep(comp.slug, trials_of(comp), n_folds, seed)
+        declared = Sweep(comp.slug, trials_of(comp, data=read), n_folds, seed, test=test)
         measured = _measure(work, declared, path, read, workers=workers)
         _check_failures(measured, callbacks, keep_going=keep_going)
         finished = [r.predictions for r in measured.results if r.predictions is not None]
@@ -132,6 +134,7 @@ def sweep(
     trials: Sequence[str] | None = None,  # names of the trials to run; default: all
     repeats: int = 1,  # runs of each trial, each with another seed
     callbacks: RunCallbacks | None = None,  # default: show the progress
+    test: str = "auto",  # as for `run`
     **limits: Any,  # workers, threads, max_trials, max_epochs, stop_after_s: see `run_local`
 ) -> SweepOutcome:
     """Measure a competition's trials and submit nothing.
@@ -139,22 +142,22 @@ def sweep(
     Trials in the vault of `run` are not measured again. Raises FastkaggleError.
     """
 
-    def choose(comp: Competition) -> tuple[Trial, ...]:
-        chosen = trials_of(comp, declared)
+    def choose(comp: Competition, read: Data) -> tuple[Trial, ...]:
+        chosen = trials_of(comp, declared, data=read)
         if trials:
             chosen = tuple(select_by_name(chosen, dict.fromkeys(trials)))
         return repeated(chosen, repeats, comp=comp)
 
     where: dict[str, Any] = {"bundles": bundles, "data": data, "dest": dest, "live": live}
-    split: dict[str, Any] = {"seed": seed, "n_folds": n_folds, "holdout": holdout}
+    plan: dict[str, Any] = {"seed": seed, "n_folds": n_folds, "holdout": holdout, "test": test}
     callbacks = callbacks or RunCallbacks()
-    measured = measure_trials(slug, choose, callbacks=callbacks, **where, **split, **limits)
+    measured = measure_trials(slug, choose, callbacks=callbacks, **where, **plan, **limits)
     return replace(measured, repeats=repeat_spread(measured.results))
 
 
 def measure_trials(
     slug: str,
-    choose: Callable[[Competition], tuple[Trial, ...]],  # called before the data is downloaded
+    choose: Callable[[Competition, Data], tuple[Trial, ...]],
     *,
     bundles: str | Path | None,  # this and the following: as for `sweep`
     data: str | Path | None,
@@ -164,20 +167,21 @@ def measure_trials(
     n_folds: int,
     holdout: float | None,
     callbacks: RunCallbacks,
+    test: str = "auto",
     **limits: Any,
 ) -> SweepOutcome:
     """Measure any trials on a competition into its vault. Raises FastkaggleError."""
-    if holdout is None:
-        _check_n_folds(n_folds)
+    _check_plan(n_folds if holdout is None else 2, test)
     with open_workspace(
         slug, dest, seed, bundles=bundles, data=data, live=live, callbacks=callbacks, as_files=True
     ) as work:
-        plan = Sweep(work.comp.slug, choose(work.comp), n_folds, seed, holdout)
         path, read = _download(work)
+        plan = Sweep(work.comp.slug, choose(work.comp, read), n_folds, seed, holdout, test)
         return _measure(work, plan, path, read, **limits)
 
 
-def _check_n_folds(n_folds: int) -> None:
+def _check_plan(n_folds: int, test: str) -> None:
+    is_refit(test, "")  # raises UnknownName
     if n_folds < 2:
         raise ConfigError(f"Trials need at least 2 folds, got {n_folds}. Raise --folds.")
 
@@ -198,6 +202,7 @@ def _download(work: Workspace) -> tuple[Path, Data]:
     path = setup_comp(work.comp.slug, dest=work.data)
     work.report_step("download", f"{verb} {path}")
     read = work.comp.read(path)
+    work.end_step("reading")
     if read.train.texts is not None:
         columns = [str(c) for c in read.train.texts]
         noun = "column" if len(columns) == 1 else "columns"

@@ -1,19 +1,27 @@
-"""The trials of a competition: its own, or one of each model family that is installed."""
+"""The trials of a competition: its own, or a short list of what is installed."""
 
+import dataclasses
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 
 from fastkaggle_plus.competition import Competition, load_comp
 from fastkaggle_plus.exceptions import ConfigError
-from fastkaggle_plus.modeling import find_model
+from fastkaggle_plus.modeling.registry import check_declared
 from fastkaggle_plus.modeling.text import weights
 from fastkaggle_plus.modeling.text.weights import find_weights
+from fastkaggle_plus.modeling.vision import packaged_weights
+from fastkaggle_plus.notebooks.quick import quick_trials
 from fastkaggle_plus.sweeps.default_trials import default_trials, trials_of
 from fastkaggle_plus.sweeps.trial import Trial
 
+from ..modeling.tables import make_table
+
 defaults = sys.modules[default_trials.__module__]  # the package has a function of this name
+PROBES = {"images": "vision.probe", "text": "text.text_probe"}
 FACTS = dict(slug="c", task="binary", metric="accuracy", id="id", target="y")
 
 
@@ -26,56 +34,89 @@ def make(folder, code):
     return load_comp(folder / "c")
 
 
-def test_default_trials_name_models_that_exist():
-    comp = Competition(**FACTS)
+def names(comp, data=None):
+    return [t.name for t in default_trials(comp, data)]
+
+
+@pytest.mark.parametrize("kind", ["tabular", "images", "text"])
+def test_default_trials_name_models_that_exist(kind):
+    comp = Competition(**FACTS, kind=kind)
     trials = default_trials(comp)
-    assert len({t.name for t in trials}) == len(trials) >= 4
+    assert len({t.name for t in trials}) == len(trials) >= 3
     for trial in trials:
-        assert callable(find_model(trial.model, comp)) and trial.hypothesis
-    assert not {t.name: t for t in trials}["one_r"].in_ensemble
+        if "probe" in trial.model:
+            pytest.importorskip(f"fastkaggle_plus.modeling.{PROBES[kind]}")
+        check_declared(trial.model, trial.params, comp)
+        assert trial.hypothesis
+
+
+def test_tables_have_cheap_trials_first_and_a_baseline_outside_of_the_ensemble(monkeypatch):
+    monkeypatch.setattr(defaults, "find_spec", lambda name: True)
+    trials = default_trials(Competition(**FACTS))
+    assert [t.name for t in trials] == [
+        *("one_r", "ridge", "forest", "lightgbm", "xgboost", "catboost", "tabular")
+    ]
+    assert [t.name for t in trials if not t.in_ensemble] == ["one_r"]
+    assert not any(t.params for t in trials)  # the models' defaults are the recommendation
 
 
 def test_default_trials_leave_out_packages_that_are_not_installed(monkeypatch):
     monkeypatch.setattr(defaults, "find_spec", lambda name: name == "xgboost" or None)
-    assert [t.name for t in default_trials(Competition(**FACTS))] == [
-        "one_r",
-        "forest",
-        "hist_gb",
-        "ridge",
-        "xgboost",
-    ]
-    monkeypatch.setattr(defaults, "find_spec", lambda name: True)
-    assert [t.name for t in default_trials(Competition(**FACTS))][-4:] == [
-        "lightgbm",
-        "xgboost",
-        "catboost",
-        "tabular",
-    ]
-    assert "tabular" not in {t.name for t in default_trials(Competition(**FACTS, kind="images"))}
+    assert names(Competition(**FACTS)) == ["one_r", "ridge", "forest", "xgboost"]
+    assert names(Competition(**FACTS, kind="images")) == ["colours"]
+    assert names(Competition(**FACTS, kind="text")) == ["xgboost", "ridge"]
+    monkeypatch.setattr(defaults, "find_spec", lambda name: None)
+    assert names(Competition(**FACTS))[-1] == "hist_gradient_boosting"
 
 
-def test_a_language_model_is_a_default_trial_if_it_is_on_this_machine(monkeypatch):
+def test_photographs_have_two_probes_and_one_network_of_weights_on_this_machine(
+    monkeypatch, tmp_path
+):
+    photos = Competition(**FACTS, kind="images")
+    assert "tf_efficientnet_lite0.in1k" in defaults._local_networks()
+    _, *trials = default_trials(photos)
+    assert [t.model for t in trials[-2:]] == ["probe.probe_model", "vision.vision_model"]
+    assert {t.params["arch"] for t in trials} <= set(defaults._local_networks())
+    (tmp_path / "cache/weights").mkdir(parents=True)
+    (tmp_path / "cache/weights/resnet26d.bt_in1k.safetensors").touch()
+    monkeypatch.setenv("FKP_HOME", str(tmp_path))
+    monkeypatch.setattr(packaged_weights, "PACKAGES", {})
+    assert names(photos) == ["colours", "probe resnet26d", "network"]
+    (tmp_path / "cache/weights/resnet26d.bt_in1k.safetensors").unlink()
+    assert names(photos)[1:3] == ["probe convnext_nano", "probe tf_efficientnet_lite0"]
+
+
+@pytest.mark.parametrize("column", ["age", "brightness"])
+def test_photographs_with_other_columns_have_a_booster(column):
+    table = make_table(cat=(), cont=("size",))
+    table = dataclasses.replace(table, cont_names=(column,))
+    data = SimpleNamespace(train=table, raw_train=pd.DataFrame({"id": [1], "age": [2]}))
+    found = names(Competition(**FACTS, kind="images"), data)
+    assert ("lightgbm" in found) == (column == "age")
+
+
+def test_texts_have_an_overlap_floor_if_there_are_two():
+    pair = pd.DataFrame({"a": ["x"], "b": ["y"], "topic": ["z"]})
+    words = Competition(**FACTS, kind="text", text={"context": "topic"})
+    for columns, expected in ((["a", "topic"], False), (["a", "b", "topic"], True)):
+        data = SimpleNamespace(train=SimpleNamespace(texts=pair[columns]))
+        assert ("overlap" in names(words, data)) == expected
+    declared = Competition(**FACTS, kind="text", text={"columns": ["a", "b"]})
+    [overlap] = [t for t in default_trials(declared) if t.name == "overlap"]
+    assert not overlap.in_ensemble
+
+
+def test_language_models_are_default_trials_if_one_is_on_this_machine(monkeypatch):
     words = Competition(**FACTS, kind="text")
     [trial] = [t for t in default_trials(words) if t.name == "language model"]
     found = find_weights(trial.params["arch"])
-    assert (
-        found.arch == trial.params["arch"]
-        and found.folder.is_dir()
-        and callable(find_model(trial.model, words))
-    )
-    assert "language model" not in {t.name for t in default_trials(Competition(**FACTS))}
+    assert found.arch == trial.params["arch"] and found.folder.is_dir()
+    assert names(words) == ["lightgbm", "text probe", "language model"]
+    assert "language model" not in names(Competition(**FACTS))
     monkeypatch.setattr(weights, "PACKAGES", {})
     monkeypatch.setattr(weights, "_cached_config", lambda arch: "")
     monkeypatch.setattr(weights, "weights_folder", lambda: Path("nowhere"))
-    assert "language model" not in {t.name for t in default_trials(words)}
-    monkeypatch.setattr(defaults, "find_spec", lambda name: name == "xgboost" or None)
-    assert [t.name for t in default_trials(words)] == [
-        "one_r",
-        "forest",
-        "hist_gb",
-        "ridge",
-        "xgboost",
-    ]
+    assert names(words) == ["lightgbm", "ridge"]
 
 
 def test_without_own_trials_the_defaults_run():
@@ -112,3 +153,13 @@ def test_own_trials(tmp_path):
 def test_mistakes_are_named(tmp_path, code, message):
     with pytest.raises(ConfigError, match=message):
         trials_of(make(tmp_path, code))
+
+
+def test_a_dry_run_of_the_default_trials_keeps_frozen_networks_and_trains_for_one_epoch():
+    for kind in ("images", "text"):
+        trials = default_trials(Competition(**FACTS, kind=kind))
+        for trial, quick in zip(trials, quick_trials(trials), strict=True):
+            if "probe" in trial.model:
+                assert quick == trial
+            if trial.model == "text.text_model":
+                assert quick.params == {**trial.params, "epochs": 1, "max_len": 24}

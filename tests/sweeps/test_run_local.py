@@ -17,6 +17,8 @@ from fastkaggle_plus.sweeps import Sweep, Trial, Vault, board, run_local, write_
 
 from .conftest import MODELS, make_toy
 
+run_local_module = sys.modules[run_local.__module__]  # the package has a function of this name
+
 
 def counted(toy, *leaves, wait=0.0):
     params = {"log": str(toy.folder.parent / "log"), "wait": wait}
@@ -161,6 +163,67 @@ def test_a_trial_uses_its_number_of_threads(mixed, toy, tmp_path):
     ]
     sweep(toy, trials, tmp_path, workers=1, threads=2)
     assert [(tmp_path / file).read_text() for file in files] == ["[2]", "[2]"]
+
+
+@pytest.fixture
+def scheduled(toy, tmp_path, monkeypatch):
+    """Return a function that runs trials on a machine of 4 cores; it returns their threads.
+
+    A trial called "net" has the packages of a network for images.
+    """
+    monkeypatch.setattr(run_local_module, "core_count", lambda: 4)
+    monkeypatch.setattr(run_local_module, "_NETWORKS", ("colorsys",))
+    logs = "import os, time\nfrom fastkaggle_plus.environment import thread_limit\n" + (
+        "from fastkaggle_plus.modeling import tree_model\n"
+        "def logged(log, wait=0.0):\n"
+        "    with open(log, 'a') as f:\n"
+        "        f.write(f'{os.environ[\"OMP_NUM_THREADS\"]} {thread_limit()}\\n')\n"
+        "    time.sleep(wait)\n"
+        "    return tree_model(max_leaf_nodes=4)\n"
+    )
+    (toy.folder / "plain.py").write_text(logs)
+    (toy.folder / "nets.py").write_text(f'PRELOAD = ("colorsys",)\n{logs}')
+
+    def run(names, **options):
+        files = {name: tmp_path / f"{name}.log" for name in names}
+        trials = [
+            Trial(name, f"{'nets' if 'net' in name else 'plain'}.logged", {"log": str(files[name])})
+            for name in names
+        ]
+        started = []
+        sweep(toy, trials, tmp_path, on_start=lambda t: started.append(t.name), **options)
+        assert started == list(names)  # the declared order
+        return [files[name].read_text().strip() for name in names]
+
+    return run
+
+
+@pytest.mark.parametrize("workers", [0, 1, None])
+def test_threads_depend_on_the_model_alone(scheduled, workers):
+    threads = scheduled(["a", "b", "net"], workers=workers)
+    assert [t.split()[0] for t in threads] == ["1", "1", "4"]
+
+
+def test_free_cores_go_to_libraries_that_can_use_them(scheduled):
+    assert scheduled(["alone"]) == ["1 4"]
+    assert scheduled(["a", "b"])[0] == "1 2"
+    assert scheduled([*"cdefgh"])[0] == "1 1"
+    assert scheduled(["two"], threads=2) == ["2 4"]
+
+
+def test_a_network_waits_for_a_free_core_and_nothing_starts_beside_it(scheduled, toy, tmp_path):
+    running, most = set(), []
+
+    def start(trial):
+        running.add(trial.name)
+        most.append(set(running))
+
+    trials = [
+        Trial(name, f"{file}.logged", {"log": str(tmp_path / "log"), "wait": wait})
+        for name, file, wait in (("a", "plain", 0.6), ("net", "nets", 0.6), ("b", "plain", 0.0))
+    ]
+    sweep(toy, trials, tmp_path, on_start=start, on_result=lambda r: running.discard(r.name))
+    assert {"a", "net"} in most and {"a", "net", "b"} not in most
 
 
 def test_memory_is_measured_for_each_trial(mixed, tmp_path):

@@ -82,6 +82,8 @@ def test_the_text_says_what_was_reused(place):
         "sample submission",
         "time ",
         "verified and unpacked",
+        "trials: ",
+        "reading ",
     ):
         assert words in first, first
     assert "already in" in again and "was not sent again" in again
