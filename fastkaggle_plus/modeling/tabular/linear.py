@@ -40,24 +40,48 @@ class LinearFit:
         table: Table,  # the same rows, with their targets
         *,
         penalty: float,  # L2, in all
+        start: "LinearFit | None" = None,  # a fit on the same rows, from which to continue
     ):
         from sklearn.dummy import DummyClassifier
         from sklearn.linear_model import LogisticRegression, Ridge
 
         targs = np.asarray(table.targs)
+        self.n_features = x.shape[1]
         self.low, self.high = targs.min(0), targs.max(0)
         estimator: Any = Ridge(alpha=penalty)
-        if table.vocab:
-            estimator = LogisticRegression(C=1 / penalty, max_iter=1000)
-            if self.low == self.high:  # one class, which is certain
-                estimator = DummyClassifier()
-        self.estimator = estimator.fit(x, targs)
+        if table.vocab and self.low == self.high:  # one class, which is certain
+            estimator = DummyClassifier()
+        elif table.vocab:
+            estimator = LogisticRegression(C=1 / penalty, max_iter=1000, warm_start=True)
+            if start is not None:
+                estimator.coef_ = start.estimator.coef_
+                estimator.intercept_ = start.estimator.intercept_
+        self.estimator: Any = estimator.fit(x, targs)
 
     def predict(self, x: Any, table: Table) -> Array:
         """Return (n, n_outputs) predictions for the features of a table's rows."""
         if table.vocab:
             return class_columns(self.estimator.predict_proba(x), self.estimator.classes_, table)
         return np.clip(self.estimator.predict(x), self.low, self.high).reshape(len(table), -1)
+
+    def by_output(self, table: Table, *, absent: float) -> tuple[Array, Array]:
+        """Return coefficients (n_outputs, n_features) and intercepts, of values or of logits.
+
+        The logit of a class without training rows is the constant `absent`.
+        """
+        if not table.vocab:
+            coef = self.estimator.coef_.reshape(table.n_outputs, -1)
+            return coef, np.atleast_1d(self.estimator.intercept_)
+        classes = self.estimator.classes_
+        coef, intercept = np.zeros((1, self.n_features)), np.zeros(1)
+        if len(classes) > 1:
+            coef, intercept = self.estimator.coef_, self.estimator.intercept_
+        if len(classes) == 2:  # the log odds of the second class
+            coef, intercept = np.vstack([-coef, coef]) / 2, np.hstack([-intercept, intercept]) / 2
+        all_coef = np.zeros((table.n_outputs, self.n_features))
+        all_intercepts = np.full(table.n_outputs, absent)
+        all_coef[classes], all_intercepts[classes] = coef, intercept
+        return all_coef, all_intercepts
 
 
 class ScaledLinearFit(LinearFit):
@@ -70,11 +94,17 @@ class ScaledLinearFit(LinearFit):
         *,
         penalty: float,  # L2, per row
     ):
-        self.mean, self.std = x.mean(0), x.std(0)
-        self.std[self.std < _CONSTANT] = 1.0
+        self.mean, self.std = scale_of(x)
         super().__init__((x - self.mean) / self.std, table, penalty=penalty * len(x))
 
     def predict(self, x: Array, table: Table) -> Array:
         """Return (n, n_outputs) predictions for the features of a table's rows."""
         # float64: in float32 a row's prediction would depend on the other rows
         return super().predict(((x - self.mean) / self.std).astype(np.float64), table)
+
+
+def scale_of(x: Array) -> tuple[Array, Array]:
+    """Return each feature's mean and standard deviation, 1 for a constant feature."""
+    mean, std = x.mean(0), x.std(0)
+    std[std < _CONSTANT] = 1.0
+    return mean, std
