@@ -1,8 +1,9 @@
 """lr_find: train a net for some steps at growing rates, and suggest a learning rate."""
 
+import contextlib
 import tempfile
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +50,9 @@ def lr_find(
     ConfigError for a model that does not train with a fastai Learner.
     Source: Smith 2015, Cyclical learning rates for training neural networks.
     """
-    table = data.train if isinstance(data, Data) else data
+    table = data
+    if isinstance(data, Data):
+        table, _ = data.fold(np.arange(len(data.train)), None)
     with _asked(start_lr=start_lr, end_lr=end_lr, num_it=num_it):
         try:
             model.fit(table)
@@ -76,7 +79,11 @@ def find_rates(learn: Any, **settings: Any) -> LearningRates:
     from fastai.learner import Recorder
 
     path = learn.path
-    with tempfile.TemporaryDirectory() as folder, learn.added_cbs(Recorder()):
+    with contextlib.ExitStack() as block:
+        folder = block.enter_context(tempfile.TemporaryDirectory())
+        block.enter_context(learn.added_cbs(Recorder()))
+        block.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore", DeprecationWarning)  # of fastai's own code
         learn.path = Path(folder)  # fastai saves the weights here
         found = learn.lr_find(suggest_funcs=(valley, slide), show_plot=False, **settings)
         lrs, losses = np.array(learn.recorder.lrs), np.array(learn.recorder.losses)
@@ -91,7 +98,7 @@ class _Found(Exception):
         self.rates = rates
 
 
-@contextmanager
+@contextlib.contextmanager
 def _asked(**settings: Any) -> Iterator[None]:
     token = _RANGE.set(settings)
     try:
