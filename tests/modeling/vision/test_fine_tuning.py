@@ -100,6 +100,7 @@ def test_the_default_trains_by_steps_and_says_how(data, few_steps):
     probe = validated(data, head="probe", epochs=0)
     assert not np.allclose(preds.oof[:12], probe.oof[:12], atol=1e-3)  # it trained
     assert preds.oof_score > 0.6  # a third by chance
+    assert "timm/tf_efficientnet_lite0" in repr(preds)  # where its weights are published
 
 
 def test_a_second_label_starts_at_zero_and_is_learned(data, few_steps):
