@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..predictions import Predictions
     from ..sweeps.repeats import Spread
     from ..workflow.outcome import PushOutcome, RunOutcome, Standing, SweepOutcome
+    from ..workflow.probe_archs import ProbeOutcome
     from ..workflow.submit import Plan
 
 _NOTHING = dict.fromkeys(("public", "private", "score"), "none")
@@ -56,6 +57,21 @@ def show_sweep(outcome: SweepOutcome, *, as_json: bool = False) -> None:
     if outcome.not_run:
         detail = f"{', '.join(outcome.not_run)}: beyond the budget. Raise the budget to resume."
         out.print(step_line("not run", detail), soft_wrap=True)
+    _show_end(out, outcome, as_json)
+
+
+def show_probe(outcome: ProbeOutcome, *, as_json: bool = False) -> None:
+    """Show the ranking of image networks, those that failed, and the times."""
+    out = console(to_stderr=as_json)
+    out.print()
+    cells = [row.as_row() for row in outcome.rows]
+    if cells:
+        header = [f"{outcome.comp.metric}" if name == "CV score" else name for name in cells[0]]
+        show_table(
+            header, [[*row.values()] for row in cells], numbers=(1, 2, 3, 4, 5, 7, 8), out=out
+        )
+    for name, error in outcome.failed.items():
+        out.print(step_line("failed", f"{name}: {last_line(error)}"), soft_wrap=True)
     _show_end(out, outcome, as_json)
 
 

@@ -28,6 +28,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "output": ("fkp output OWNER/NAME -p DIR --live",),
     "libs": ("fkp libs --live --dry-run",),
     "archs": ("fkp archs --max-params 6 --min-top1 77 --top 5",),
+    "probe": ("fkp probe birds", 'fkp probe birds --archs "convnext_nano,resnet26d" --size 192'),
     "doctor": ("fkp doctor --online",),
     "clean": ("fkp clean titanic",),
     "serve": ("fkp sandbox serve --data DIR --port 8765",),

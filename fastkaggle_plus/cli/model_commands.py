@@ -1,11 +1,12 @@
-"""Commands about image models: which exist, how accurate and how fast they are."""
+"""Commands about image models: which exist, and which are best on your images."""
 
 from pathlib import Path
 from typing import Annotated
 
-from typer import Option, echo
+from typer import Exit, Option, echo
 
 from . import options
+from .hints import resumable
 
 _COLUMNS = {
     "model": "{model}",
@@ -66,4 +67,57 @@ def archs(
     )
 
 
-COMMANDS = (archs,)
+def probe(
+    slug: options.Slug,
+    archs: Annotated[
+        str, Option(help="Networks, separated by commas. Default: those on this machine.")
+    ] = "",
+    size: Annotated[
+        int | None, Option(min=1, help="Input in pixels. Default: each network's own size.")
+    ] = None,
+    method: Annotated[str, Option(help="How images are resized: squish, crop or pad.")] = "squish",
+    flip: Annotated[bool, Option(help="Average the features of each image and its mirror.")] = True,
+    folds: options.Folds = 5,
+    holdout: Annotated[float | None, Option(help="Share held out, instead of folds.")] = None,
+    seed: options.Seed = 42,
+    workers: options.Workers = None,
+    threads: Annotated[int, Option(help="Numeric threads of each network.")] = 1,
+    bundles: options.Bundles = None,
+    data: options.DataFolder = None,
+    live: options.Live = False,
+    dest: options.Dest = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Rank pretrained networks on your images: a linear model on the features of each.
+
+    No network is trained, so each costs one pass over the images, or two with --flip. The results
+    are trials in the vault that `fkp run` uses: `fkp board` compares them with the others.
+    """
+    from ..workflow.probe_archs import probe as rank
+    from ..workflow.run_progress import RunProgress
+    from .display import show_probe
+
+    with resumable(), RunProgress(to_stderr=as_json) as progress:
+        outcome = rank(
+            slug,
+            [name.strip() for name in archs.split(",") if name.strip()],
+            size=size,
+            method=method,
+            flip=flip,
+            bundles=bundles,
+            data=data,
+            dest=dest,
+            live=live,
+            seed=seed,
+            n_folds=folds,
+            holdout=holdout,
+            callbacks=progress,
+            workers=workers,
+            threads=threads,
+        )
+    show_probe(outcome, as_json=as_json)
+    if outcome.failed:
+        raise Exit(1)
+
+
+COMMANDS = (archs, probe)

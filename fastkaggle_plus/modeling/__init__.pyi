@@ -32,6 +32,7 @@ from .vision.archs import Arch, resolve_arch
 from .vision.gpu_memory import gpu_fit
 from .vision.model import augmented, vision_model
 from .vision.model_table import model_table
+from .vision.probe import probe_model
 
 __all__ = [
     "Arch",
@@ -66,6 +67,7 @@ __all__ = [
     "one_r_model",
     "overlap_model",
     "preload_of",
+    "probe_model",
     "resolve_arch",
     "ridge_model",
     "sigmoid_model",

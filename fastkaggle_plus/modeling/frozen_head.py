@@ -10,8 +10,8 @@ from .inner_split import inner_split
 from .model import Array
 from .tabular.linear import LinearFit, scale_of
 
-PENALTIES = (3.0, 1.0, 0.3, 0.1, 0.03)  # L2 per row, on scaled features
-_LEAST_VALIDATED = 400  # rows in all inner splits: fewer would choose a penalty by chance
+PENALTIES = (1.0, 0.3, 0.1, 0.03, 0.01)  # L2 per row, on scaled features
+_LEAST_VALIDATED = 200  # rows in all inner splits: fewer would choose a penalty by chance
 _MOST_SPLITS = 5
 _ABSENT = -20.0  # logit of a class without rows; that of some other class is never below 0
 _LEAST_PROBABILITY = 1e-7  # in the log loss

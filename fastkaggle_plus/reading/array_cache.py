@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -26,6 +27,7 @@ _BLOCK_BYTES = 16 << 20  # has one checksum
 _NOT_AN_ENTRY = (OSError, ValueError, KeyError, TypeError)  # raised by a damaged entry
 
 Make = Callable[[str], Array]
+Fill = Callable[[Array], list[tuple[int, str]]]  # writes all rows; returns the unreadable, and why
 
 
 def cached_array(
@@ -47,20 +49,58 @@ def cached_array(
     time. Making an entry removes those that were not used for 30 days or whose first file is gone.
     Raises DataError when the folder cannot be written, or its disk has too little room.
     """
+
+    def fill(array: Array) -> list[tuple[int, str]]:
+        return _fill(array, files, make, blank)
+
+    key = recipe, (len(files), *row), dtype, blank
+    return _cached(name, files, fill, key=key, folder=folder, retry=make)
+
+
+def cached_batches(
+    name: str,
+    files: Sequence[str],
+    fill: Callable[[Array], object],  # writes the rows of all files into the array it gets
+    *,
+    recipe: object,  # with the files that are not readable, if `fill` leaves them out
+    row: tuple[int, ...],
+    dtype: str,
+    folder: str | Path | None = None,
+) -> Array:
+    """Return rows that are made of many files at once, in the same cache as `cached_array`."""
+
+    def fill_all(array: Array) -> list[tuple[int, str]]:
+        fill(array)
+        return []
+
+    key = recipe, (len(files), *row), dtype
+    return _cached(name, files, fill_all, key=key, folder=folder, retry=str)[0]
+
+
+def _cached(
+    name: str,
+    files: Sequence[str],
+    fill: Fill,
+    *,
+    key: tuple[Any, ...],  # recipe, shape, dtype, ...
+    folder: str | Path | None,
+    retry: Callable[[str], object],  # called with each unreadable file: it may be readable now
+) -> tuple[Array, dict[str, str]]:
+    """Return an entry of the cache, made by `fill` if it is not there, and its problems."""
     folder = Path(folder) if folder is not None else home() / "cache" / name
-    shape, sources = (len(files), *row), list(stamps(files))
-    key = repr((recipe, shape, dtype, blank, sources)).encode()
-    file = folder / f"{name}-{hashlib.sha256(key).hexdigest()[:32]}.npy"
-    if (found := _load(file, files, make)) is None:
+    sources = list(stamps(files))
+    digest = hashlib.sha256(repr((*key, sources)).encode()).hexdigest()[:32]
+    file = folder / f"{name}-{digest}.npy"
+    if (found := _load(file, files, retry)) is None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with FileLock(file.with_suffix(".lock")):
-                found = _load(file, files, make)
+                found = _load(file, files, retry)
                 if found is None:  # else another process made it
                     _remove_unused(folder, keep=file)
                     source = next((path for path, _, _ in sources if path), "")
-                    _write(file, shape, np.dtype(dtype), files, make, blank=blank, source=source)
-                    found = _load(file, files, make)
+                    _write(file, key[1], np.dtype(key[2]), fill, source=source)
+                    found = _load(file, files, retry)
         except OSError as e:
             raise DataError(
                 f"Cannot write {e.filename or folder}: {e.strerror or e}. Give another `folder`, "
@@ -89,7 +129,9 @@ def stamps(files: Iterable[str]) -> Iterator[tuple[str, int, int]]:
         yield path, stat.st_size if stat else 0, stat.st_mtime_ns if stat else 0
 
 
-def _load(file: Path, files: Sequence[str], make: Make) -> tuple[Array, dict[str, str]] | None:
+def _load(
+    file: Path, files: Sequence[str], retry: Callable[[str], object]
+) -> tuple[Array, dict[str, str]] | None:
     """Return an entry; None if it is missing or damaged, or an unreadable file is readable now."""
     note = file.with_suffix(".json")
     try:
@@ -104,7 +146,7 @@ def _load(file: Path, files: Sequence[str], make: Make) -> tuple[Array, dict[str
         os.utime(note)  # marks the entry as used now
     for unreadable in problems:
         with contextlib.suppress(UnreadableImage):
-            make(unreadable)
+            retry(unreadable)
             return None  # it is readable now: the disk had failed, and not the file
     return array, problems
 
@@ -113,10 +155,8 @@ def _write(
     file: Path,
     shape: tuple[int, ...],
     dtype: np.dtype[np.generic],
-    files: Sequence[str],
-    make: Make,
+    fill: Fill,
     *,
-    blank: float,
     source: str,  # the first file
 ) -> None:
     part, note = file.with_suffix(".part"), file.with_suffix(".json")
@@ -133,7 +173,7 @@ def _write(
         if hasattr(os, "posix_fallocate"):  # else a full disk would end the process
             with open(part, "r+b") as f:
                 os.posix_fallocate(f.fileno(), 0, os.fstat(f.fileno()).st_size)
-        problems = _fill(array, files, make, blank)
+        problems = fill(array)
         del array  # closes its file
         part.replace(file)
         facts = {"bytes": file.stat().st_size, "checksums": _checksums_of(file), "source": source}

@@ -1,6 +1,6 @@
 """`run`: from data to a scored submission. `sweep`: measure the trials only."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from ..sweeps.default_trials import declared_ensemble, trials_of
 from ..sweeps.repeats import repeat_spread, repeated
 from ..sweeps.results_csv import write_results
 from ..sweeps.run_local import run_local
-from ..sweeps.trial import Sweep, select_by_name
+from ..sweeps.trial import Sweep, Trial, select_by_name
 from ..sweeps.vault import Vault
 from .callbacks import RunCallbacks
 from .outcome import RunOutcome, Standing, SweepOutcome
@@ -138,21 +138,43 @@ def sweep(
 
     Trials in the vault of `run` are not measured again. Raises FastkaggleError.
     """
-    if holdout is None:
-        _check_n_folds(n_folds)
-    callbacks = callbacks or RunCallbacks()
-    with open_workspace(
-        slug, dest, seed, bundles=bundles, data=data, live=live, callbacks=callbacks, as_files=True
-    ) as work:
-        comp = work.comp
+
+    def choose(comp: Competition) -> tuple[Trial, ...]:
         chosen = trials_of(comp, declared)
         if trials:
             chosen = tuple(select_by_name(chosen, dict.fromkeys(trials)))
-        chosen = repeated(chosen, repeats, comp=comp)
+        return repeated(chosen, repeats, comp=comp)
+
+    where: dict[str, Any] = {"bundles": bundles, "data": data, "dest": dest, "live": live}
+    split: dict[str, Any] = {"seed": seed, "n_folds": n_folds, "holdout": holdout}
+    callbacks = callbacks or RunCallbacks()
+    measured = measure_trials(slug, choose, callbacks=callbacks, **where, **split, **limits)
+    return replace(measured, repeats=repeat_spread(measured.results))
+
+
+def measure_trials(
+    slug: str,
+    choose: Callable[[Competition], tuple[Trial, ...]],  # called before the data is downloaded
+    *,
+    bundles: str | Path | None,  # this and the following: as for `sweep`
+    data: str | Path | None,
+    dest: str | Path | None,
+    live: bool,
+    seed: int,
+    n_folds: int,
+    holdout: float | None,
+    callbacks: RunCallbacks,
+    **limits: Any,
+) -> SweepOutcome:
+    """Measure any trials on a competition into its vault. Raises FastkaggleError."""
+    if holdout is None:
+        _check_n_folds(n_folds)
+    with open_workspace(
+        slug, dest, seed, bundles=bundles, data=data, live=live, callbacks=callbacks, as_files=True
+    ) as work:
+        plan = Sweep(work.comp.slug, choose(work.comp), n_folds, seed, holdout)
         path, read = _download(work)
-        plan = Sweep(comp.slug, chosen, n_folds, seed, holdout)
-        measured = _measure(work, plan, path, read, **limits)
-        return replace(measured, repeats=repeat_spread(measured.results))
+        return _measure(work, plan, path, read, **limits)
 
 
 def _check_n_folds(n_folds: int) -> None:

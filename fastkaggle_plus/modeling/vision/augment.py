@@ -39,6 +39,10 @@ class Augment:
         identity = torch.eye(3, device=pixels.device).expand(len(pixels), 3, 3)
         return self._normalise(_sample(pixels, identity, self.size))
 
+    def unchanged(self, pixels: Any) -> Any:
+        """Return images that have the network's size already, normalised."""
+        return self._normalise(pixels.permute(0, 3, 1, 2).float().div_(255))
+
     def random(self, pixels: Any) -> Any:
         """Return a random view of each image, normalised. Draws from torch's generator."""
         homographies = self._homographies(len(pixels), pixels.device)

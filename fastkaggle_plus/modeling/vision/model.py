@@ -16,6 +16,7 @@ from ..hyperparameters import PRECISIONS, check_range, check_whole
 from ..model import Array, Model
 from ..seeding import repeatable
 from .archs import resolve_arch
+from .features import check_readable, images_of
 from .fine_tuning import LARGE_BS, check_training, chosen_settings
 from .image_size import as_size, check_size
 from .targets import Targets
@@ -108,11 +109,7 @@ def vision_model(
                 'tta = "max" needs classes, and the targets are values. Use "mean" or "beta".'
             )
         pixels, rows, readable = _pixels(table, item_px, method)
-        if not len(rows):
-            raise DataError(
-                f"None of the {len(table)} training images can be read. "
-                "`check_images(path)` names each file and the reason."
-            )
+        check_readable(readable)
         targets = Targets(table, labels)
         examples = Examples(pixels, rows, targets.take(readable))
         settings = chosen_settings(
@@ -253,10 +250,7 @@ def augmented(
 
 def _pixels(table: Table, size: tuple[int, int], method: str) -> tuple[Array, Array, Array]:
     """Return (pixels of the files, the readable rows' places in them, which rows are readable)."""
-    if table.images is None:
-        raise DataError(
-            'This table has no images. Read the data with kind = "images", or set Table.images.'
-        )
-    pixels = resized(table.images, size, method=method)
-    readable = pixels.ok[table.images.rows]
-    return pixels.array, table.images.rows[readable], readable
+    images = images_of(table)
+    pixels = resized(images, size, method=method)
+    readable = pixels.ok[images.rows]
+    return pixels.array, images.rows[readable], readable

@@ -1,5 +1,7 @@
 """Build the network of an architecture: its body and fastai's head."""
 
+import functools
+import warnings
 from typing import Any
 
 import torch
@@ -37,6 +39,37 @@ def make_net(
     else:
         net = add_head(body, n_features, n_out, pool=not arch.pools_itself)
     return net.to(memory_format=torch.channels_last)
+
+
+def make_feature_net(
+    arch: Arch,
+    *,
+    size: tuple[int, int],  # (height, width) in pixels of its input
+    pretrained: bool = True,
+) -> Any:
+    """Return the network without its classifier: images in, (n, width) features out.
+
+    The features are those that its own classifier reads. Raises WeightsMissing.
+    """
+    if arch.source == "torchvision":
+        body, _ = _torchvision_body(arch, pretrained)
+        net: Any = torch.nn.Sequential(body, torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+    else:
+        import timm
+
+        weights = pretrained_arguments(arch) if pretrained else {"pretrained": False}
+        sized = size_arguments(arch, size)
+        net = timm.create_model(arch.full_name, num_classes=0, **weights, **sized)
+    return net.eval().to(memory_format=torch.channels_last)
+
+
+@functools.cache
+def feature_width(arch: Arch, size: tuple[int, int]) -> int:
+    """Return the number of features, from a network without memory for its weights."""
+    with torch.device("meta"), torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that initialisation has no effect here
+        net = make_feature_net(arch, size=size, pretrained=False)
+        return int(net(torch.zeros(1, 3, *size)).shape[1])
 
 
 def _timm_body(arch: Arch, size: tuple[int, int], pretrained: bool) -> tuple[Any, int]:

@@ -9,14 +9,16 @@ Weights are looked for in this order:
 4. a download from the hub, or from the architecture's address, into the caches of 2.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ...exceptions import ConfigError, WeightsMissing
+from ...exceptions import ConfigError, UnknownName, WeightsMissing
 from ..model_hub import download, weights_folder
-from .archs import Arch
+from .archs import Arch, resolve_arch
+from .model_table import model_table
 from .packaged_weights import PACKAGES, convert_packaged
 
 _HUB_FILES = ("model.safetensors", "pytorch_model.bin")  # in timm's order
@@ -42,6 +44,29 @@ def find_weights(arch: Arch) -> Weights | None:
     if packaged := convert_packaged(arch, weights_folder()):
         return Weights(packaged[1], str(packaged[0]))
     return Weights(published) if published else None
+
+
+def local_archs() -> list[str]:
+    """Return the full names of the architectures whose weights are on this machine.
+
+    The best on ImageNet are first, those without a published score last. Files that torchvision
+    itself downloaded are not looked for.
+    """
+    from huggingface_hub import constants
+
+    own = [
+        f.name.removesuffix(f.suffix) for f in weights_folder().glob("*") if f.suffix in _SUFFIXES
+    ]
+    hub = [f.name.split("--", 2)[2] for f in Path(constants.HF_HUB_CACHE).glob("models--timm--*")]
+    found = []
+    for name in dict.fromkeys([*PACKAGES, *own, *hub]):
+        with suppress(UnknownName):  # another file, or a newer network than this timm's
+            arch = resolve_arch(name)
+            weights = find_weights(arch)
+            if weights and weights.file:
+                found.append(arch.full_name)
+    top1 = model_table().groupby("model")["top1"].max()
+    return sorted(dict.fromkeys(found), key=lambda name: -top1.get(name, 0.0))
 
 
 def fetch_weights(arch: Arch) -> Weights:
