@@ -50,9 +50,7 @@ def lr_find(
     ConfigError for a model that does not train with a fastai Learner.
     Source: Smith 2015, Cyclical learning rates for training neural networks.
     """
-    table = data
-    if isinstance(data, Data):
-        table, _ = data.fold(np.arange(len(data.train)), None)
+    table = data.fold(np.arange(len(data.train)), None)[0] if isinstance(data, Data) else data
     with _asked(start_lr=start_lr, end_lr=end_lr, num_it=num_it):
         try:
             model.fit(table)

@@ -106,9 +106,12 @@ def fine_tune(learn: Any, settings: TrainingSettings) -> dict[str, Any]:
     """Train, and return notes on it.
 
     fastai's head: as fastai's `fine_tune`: first the head, then all, the body at a hundredth of the
-    rate. A head that starts from the probe: all from the first step, gently.
+    rate. A head that starts from the probe: all from the first step, gently, and batch norm keeps
+    the statistics that the probe saw: those of small batches would disturb the head at once.
     Source: Kumar et al. 2022, Fine-tuning can distort pretrained features (LP-FT).
     """
+    if settings.head == "probe":
+        learn.add_cb(_frozen_statistics())
     if settings.freeze_epochs:
         learn.freeze()
     stop_at_rates(learn)
@@ -124,3 +127,16 @@ def fine_tune(learn: Any, settings: TrainingSettings) -> dict[str, Any]:
             learn.fit_one_cycle(settings.epochs, slice(lr / 200, lr / 2), pct_start=0.3, div=5.0)
     names = ("head", "epochs", "freeze_epochs", "bs")
     return {**{name: getattr(settings, name) for name in names}, "lr": lr}
+
+
+def _frozen_statistics() -> Any:
+    """Return a callback that keeps the means and variances of batch norm; its weights train."""
+    from fastai.callback.core import Callback
+    from torch.nn.modules.batchnorm import _BatchNorm
+
+    def before_train(callback: Any) -> None:
+        for module in callback.learn.model.modules():
+            if isinstance(module, _BatchNorm):
+                module.eval()
+
+    return Callback(before_train=before_train)  # runs after TrainEvalCallback, by its `order`

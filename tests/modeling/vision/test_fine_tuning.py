@@ -103,6 +103,21 @@ def test_the_default_trains_by_steps_and_says_how(data, few_steps):
     assert "timm/tf_efficientnet_lite0" in repr(preds)  # where its weights are published
 
 
+def test_batch_norm_keeps_the_statistics_that_the_probe_saw(data, monkeypatch):
+    monkeypatch.setattr(fine_tuning, "_STEPS", 2)
+    trained = vision_model(ARCH, **SMALL).fit(data.train).estimator
+    before = make_net(resolve_arch(ARCH), 3, size=(32, 32), is_linear=True)
+    n_changed = 0
+    for (name, tensor), old in zip(
+        trained.state_dict().items(), before.state_dict().values(), strict=True
+    ):
+        if "running" in name:
+            torch.testing.assert_close(tensor.cpu(), old)
+        elif name.endswith("bn1.weight"):
+            n_changed += not torch.equal(tensor.cpu(), old)
+    assert n_changed > 5  # the weights train
+
+
 def test_a_second_label_starts_at_zero_and_is_learned(data, few_steps):
     preds = validated(data, also="shade")
     assert preds.oof.shape == (48, 3) and preds.about["fits"][0]["shade_accuracy"] > 0.5
