@@ -14,7 +14,10 @@ import numpy as np
 from ..data import Data, Table
 from ..exceptions import ConfigError
 from ..ui.records import Shown
+from .hyperparameters import check_whole
 from .model import Array, Model
+
+_LEAST_STEPS = 20  # fastai drops the first tenth and the last five
 
 _RANGE: ContextVar[dict[str, Any] | None] = ContextVar("lr_range", default=None)
 
@@ -47,9 +50,10 @@ def lr_find(
     """Return the learning rates that suit a net, as fastai's `Learner.lr_find`.
 
     The net is made and trained as in a fit: what is frozen at the first step stays frozen. Raises
-    ConfigError for a model that does not train with a fastai Learner.
+    ConfigError for a model that does not train with a fastai Learner, and for too few steps.
     Source: Smith 2015, Cyclical learning rates for training neural networks.
     """
+    check_whole(_LEAST_STEPS, num_it=num_it)
     table = data.fold(np.arange(len(data.train)), None)[0] if isinstance(data, Data) else data
     with _asked(start_lr=start_lr, end_lr=end_lr, num_it=num_it):
         try:

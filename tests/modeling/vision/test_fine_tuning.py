@@ -146,6 +146,8 @@ def test_a_fit_that_finds_its_rate_starts_with_the_weights_from_before(data, cap
 def test_lr_find_needs_a_net(data):
     with pytest.raises(ConfigError, match=r"Cannot find a learning rate for forest.*Learner"):
         lr_find(forest_model(n_estimators=2), data)
+    with pytest.raises(ConfigError, match="num_it = 5"):
+        lr_find(tiny_model(), data, num_it=5)
 
 
 def test_smoothed_labels_make_predictions_less_certain(data):
