@@ -9,6 +9,7 @@ import torch
 from fastkaggle_plus.exceptions import ConfigError, UnknownName
 from fastkaggle_plus.folds import Folds
 from fastkaggle_plus.modeling import cross_validate, forest_model, lr_find, vision_model
+from fastkaggle_plus.modeling.epochs import epoch_table
 from fastkaggle_plus.modeling.frozen_head import fit_head
 from fastkaggle_plus.modeling.vision import fine_tuning
 from fastkaggle_plus.modeling.vision.archs import resolve_arch
@@ -133,13 +134,15 @@ def test_lr_find_suggests_rates_and_leaves_no_file(data, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())  # fastai writes the weights to the working folder
 
 
-def test_a_fit_that_finds_its_rate_starts_with_the_weights_from_before(data, capsys):
+def test_a_fit_that_finds_its_rate_starts_with_the_weights_from_before(data):
     model = tiny_model(lr="find", epochs=2, bs=18)
-    preds = cross_validate(model, data, HELD, verbose=True)
+    rows = []
+    with epoch_table(rows.append):
+        preds = cross_validate(model, data, HELD)
     fit, _ = data.fold(*next(HELD.splits()))
     assert preds.about["fits"][0]["lr"] == lr_find(model, fit).valley
-    shown = capsys.readouterr().out
-    assert "3/3" in shown and "4/3" not in shown  # steps of the finder are no epochs
+    shown = [row["epoch"] for row in rows]  # steps of the finder are no epochs
+    assert shown == ["1/3", "2/3", "3/3"]
     assert np.isfinite(preds.oof[:12]).all()
 
 
