@@ -14,7 +14,7 @@ SMALL_BS, LARGE_BS = 16, 64  # images per step where `bs` is not declared
 _MANY_IMAGES = 5000  # from here on LARGE_BS
 _STEPS = 300  # of the whole network where `epochs` is not declared
 _LEAST_GPU_EPOCHS = 5
-_LR = {"fastai": 0.01, "probe": 1e-3}  # largest rate of the head
+_LR = {"fastai": 0.01, "probe": 5e-4}  # largest rate of the head
 _BODY_LR = 0.3  # share of it for the body, when the head starts from the probe
 
 
