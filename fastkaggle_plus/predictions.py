@@ -99,6 +99,7 @@ class Predictions(Shown):
 
     def _facts(self) -> dict[str, object]:
         scores = [f"{s:.4f}" for s in self.fold_scores]
+        weights = self.about.get("weights", {})  # of an ensemble's members; a network has a name
         return {
             "name": self.name,
             "CV score": f"{self.metric} {self.oof_score:.4f} ± {self.oof_score_se:.4f}",
@@ -107,7 +108,9 @@ class Predictions(Shown):
             f"{len(self.test_ids)} test",
             "test": self.about.get("test"),
             "classes": joined(self.vocab),
-            "weights": joined({k: round(w, 3) for k, w in self.about.get("weights", {}).items()}),
+            "weights": weights
+            if isinstance(weights, str)
+            else joined({k: round(w, 3) for k, w in weights.items()}),
             "seconds": f"{self.seconds_s:.1f}" if self.seconds_s else "",
         }
 

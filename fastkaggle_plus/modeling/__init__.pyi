@@ -1,5 +1,6 @@
 from .bagging import Bag, bag, bag_model
 from .group_leaks import GroupLeak, find_group_leak
+from .learning_rate import LearningRates, lr_find
 from .manifest import language_models, preload_of
 from .model import FittedFunction, Model
 from .registry import find_model
@@ -43,6 +44,7 @@ __all__ = [
     "FewDeepTrees",
     "FittedFunction",
     "GroupLeak",
+    "LearningRates",
     "Model",
     "augmented",
     "bag",
@@ -62,6 +64,7 @@ __all__ = [
     "lightgbm_model",
     "linear_model",
     "load_tokenizer",
+    "lr_find",
     "model_table",
     "net_model",
     "one_r_model",

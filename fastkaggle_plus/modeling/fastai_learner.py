@@ -61,7 +61,10 @@ def quiet_learner(
     done = count(1)  # over all fits
     losses: list[Any] = []
 
-    def after_epoch(_: Any) -> None:
+    def after_epoch(callback: Any) -> None:
+        if hasattr(callback.learn, "lr_finder"):  # these are not epochs of the training
+            losses.clear()
+            return
         epoch = next(done)
         progress.report_epoch(epoch, n_epochs)
         if epochs.are_shown():

@@ -16,7 +16,10 @@ _STEP_PX = 16  # sides are multiples of this: the patch size of the tiny transfo
 
 # Parameters that QUICK sets. `max_len`, as language models still predict all test rows.
 _FIXED: dict[str, dict[str, Any]] = {
-    "vision.vision_model": {"pretrained": False, "freeze_epochs": 0, "n_tta": 2, "bs": 32},
+    "vision.vision_model": {
+        **{"pretrained": False, "head": "fastai", "epochs": 1, "freeze_epochs": 0},
+        **{"n_tta": 2, "bs": 32},
+    },
     "text.text_model": {"epochs": 1, "max_len": 24},
 }
 

@@ -1,6 +1,7 @@
 """Plots, contact sheets of images, and a report in one static HTML file."""
 
 from .contact_sheet import contact_sheet, show_augs
+from .lr_plot import plot_lr_find
 from .model_plot import plot_models
 from .plots import (
     plot_calibration,
@@ -22,6 +23,7 @@ __all__ = [
     "plot_confusion",
     "plot_importances",
     "plot_levels",
+    "plot_lr_find",
     "plot_models",
     "plot_residuals",
     "plot_scores",

@@ -11,11 +11,13 @@ from ...data import Table
 from ...exceptions import ConfigError, DataError, UnknownName, UnreadableImage, needs_extra
 from ...reading.pixels import METHODS, resized
 from .. import progress
-from ..hyperparameters import PRECISIONS, check_batches, check_range, check_whole
+from ..frozen_head import fit_head
+from ..hyperparameters import PRECISIONS, check_range, check_whole
 from ..model import Array, Model
 from ..seeding import repeatable
 from .archs import resolve_arch
 from .features import check_readable, images_of
+from .fine_tuning import LARGE_BS, check_training, chosen_settings
 from .image_size import as_size, check_size
 from .targets import Targets
 from .tta import check_tta, choose, mix
@@ -31,10 +33,10 @@ def vision_model(
     batch: Size = 128,  # px of the network's input: each view is cut from the kept image
     *,
     method: str = "crop",  # how images are resized to `item`: crop | squish | pad
-    epochs: int = 5,  # of the whole network
-    freeze_epochs: int = 1,  # of the head alone, before that
-    lr: float = 0.01,  # largest learning rate of the head, while frozen
-    bs: int = 64,  # images per optimizer step
+    epochs: int | None = None,  # of the whole network; None: as many as some 300 steps need
+    freeze_epochs: int = 1,  # of the head alone, before that, if it is fastai's
+    lr: float | str | None = None,  # largest rate of the head; "find": by `lr_find`; None: its own
+    bs: int | None = None,  # images per optimizer step; None: 16, or 64 with declared epochs
     accum: int = 1,  # batches per step: memory is needed for bs // accum images
     wd: float = 0.01,  # weight decay
     min_scale: float = 0.75,  # smallest share of the area that a random crop keeps
@@ -46,8 +48,15 @@ def vision_model(
     pretrained: bool = True,
     precision: str = "auto",  # auto | fp32 | bf16 | fp16
     seed: int = 42,
+    head: str = "auto",  # fastai | probe: linear, from frozen features | auto: fastai with epochs
+    label_smoothing: float = 0.0,  # share of each label that goes to all classes
+    mixup: float = 0.0,  # alpha of fastai's MixUp, which blends pairs of images; 0: off
 ) -> Model:
     """Return a pretrained network, fine-tuned by fastai.
+
+    By default the head starts as the best linear one on frozen features, and about 300 steps follow
+    whatever the number of images (LP-FT, Kumar et al. 2022). With declared epochs it is trained as
+    by fastai's `fine_tune`. The predictions' `about["fits"]` has the epochs of each fold.
 
     Its probabilities are averaged over random views if a paired test finds a gain. Rows without a
     readable image are left out of the training, and get the share of each class as prediction. When
@@ -61,36 +70,38 @@ def vision_model(
     check_tta(tta)
     if precision not in PRECISIONS:
         raise UnknownName("precision", precision, PRECISIONS)
-    check_whole(0, epochs=epochs, freeze_epochs=freeze_epochs, n_tta=n_tta, seed=seed)
-    check_range(0, lr=lr, wd=wd, mult=mult)
+    check_whole(0, n_tta=n_tta, seed=seed)
+    check_range(0, wd=wd, mult=mult)
     check_range(0.01, 1, min_scale=min_scale)
-    check_batches(bs, accum)
     if n_tta == 0 and tta not in ("auto", "plain"):
         raise ConfigError(
             f"tta = {tta!r} mixes random views, got n_tta = 0. "
             'Use n_tta of 1 or more, or tta = "plain".'
         )
     labels = [also] if isinstance(also, str) else list(also)
+    training: dict[str, Any] = dict(
+        epochs=epochs,
+        freeze_epochs=freeze_epochs,
+        lr=float(lr) if isinstance(lr, int) else lr,
+        bs=bs,
+        accum=accum,
+        wd=float(wd),
+        precision=precision,
+        head=head,
+        label_smoothing=label_smoothing,
+        mixup=mixup,
+    )
+    check_training(**training, pretrained=pretrained, also=labels)
     with needs_extra("vision"):
         from .augment import Augment
         from .batches import Examples
-        from .training import TrainingSettings, train_net
+        from .training import best_device, train_net
 
         found = resolve_arch(arch)
     item_px, batch_px = as_size(item), as_size(batch)
     check_size(found, batch_px, pretrained=pretrained)
     views: dict[str, Any] = dict(min_scale=min_scale, flip_vert=flip_vert, mult=mult)
-    training: dict[str, Any] = dict(
-        epochs=epochs,
-        freeze_epochs=freeze_epochs,
-        lr=float(lr),
-        bs=bs,
-        accum=accum,
-        wd=float(wd),
-        precision=precision,
-    )
     augment = Augment(batch_px, found.mean, found.std, **views)
-    settings = TrainingSettings(found, batch_px, pretrained, **training)
 
     def fit(table: Table) -> FittedNet:
         if tta == "max" and not table.vocab:
@@ -101,6 +112,15 @@ def vision_model(
         check_readable(readable)
         targets = Targets(table, labels)
         examples = Examples(pixels, rows, targets.take(readable))
+        settings = chosen_settings(
+            found,
+            batch_px,
+            len(rows),
+            pretrained=pretrained,
+            has_gpu=best_device().type == "cuda",
+            **training,
+        )
+        probe = partial(fit_head, table=table.take(np.flatnonzero(readable)))
 
         fitted = partial(
             FittedNet,
@@ -108,13 +128,13 @@ def vision_model(
             augment=augment,
             item=item_px,
             method=method,
-            bs=max(1, 2 * bs // accum),
+            bs=max(1, 2 * (bs or LARGE_BS) // accum),
             precision=precision,
             n_views=0 if tta == "plain" else n_tta,
             seed=seed,
         )
         with repeatable(seed, threads=None):
-            net, notes = train_net(settings, examples, targets, augment, fitted=fitted)
+            net, notes = train_net(settings, examples, targets, augment, fitted=fitted, probe=probe)
         return fitted(net, notes=notes)
 
     about = {

@@ -17,11 +17,13 @@ def make_net(
     *,
     size: tuple[int, int],  # (height, width) in pixels of its input
     pretrained: bool = True,
+    is_linear: bool = False,  # whether the head is average pooling and one linear layer
 ) -> Any:
     """Return Sequential(body, head), channels last in memory.
 
-    The head is fastai's: concatenated pooling and two linear layers. Networks of a fixed input size
-    are built for `size`. Raises WeightsMissing, and ConfigError for a size the network cannot take.
+    The default head is fastai's: concatenated pooling and two linear layers. Networks of a fixed
+    input size are built for `size`. Raises WeightsMissing, and ConfigError for a size the network
+    cannot take.
     """
     from fastai.vision.learner import add_head
 
@@ -30,7 +32,12 @@ def make_net(
         body, n_features = _torchvision_body(arch, pretrained)
     else:
         body, n_features = _timm_body(arch, size, pretrained)
-    net = add_head(body, n_features, n_out, pool=not arch.pools_itself)
+    if is_linear:
+        pool = [] if arch.pools_itself else [torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()]
+        head = torch.nn.Sequential(*pool, torch.nn.Linear(n_features, n_out))
+        net = torch.nn.Sequential(body, head)
+    else:
+        net = add_head(body, n_features, n_out, pool=not arch.pools_itself)
     return net.to(memory_format=torch.channels_last)
 
 

@@ -1,6 +1,7 @@
 """Targets of an image network: the competition's target, and more labels that it learns with it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 
 from ...data import Table
 from ...exceptions import UnknownName
+from ..frozen_head import Head
 from ..model import Array
 
 
@@ -46,19 +48,21 @@ class Targets:
         """Return the targets of some rows, and codes (n, k) of the other columns, if any."""
         return [self.main[rows], *([] if self.codes is None else [self.codes[rows]])]
 
-    def loss(self, output: Any, main: Any, codes: Any = None) -> Any:
-        """Return the sum of the losses of all slices; missing labels do not count.
+    def loss(self, *, label_smoothing: float = 0.0) -> "Loss":
+        """Return the loss function of the network's output."""
+        return Loss(self.n_main, bool(self.vocab), list(self.slices.values()), label_smoothing)
 
-        The loss is cross-entropy for classes and squared error for values.
+    def from_head(self, head: Head) -> tuple[Array, Array]:
+        """Return (coef, intercept) of a linear layer that starts as this head of the target.
+
+        Labels of other columns start at zero.
         """
-        import torch.nn.functional as F
-
-        own = output[:, : self.n_main]
-        total = F.cross_entropy(own, main) if self.vocab else F.mse_loss(own, main)
-        for i, part in enumerate(self.slices.values()):
-            if (codes[:, i] >= 0).any():
-                total = total + F.cross_entropy(output[:, part], codes[:, i], ignore_index=-1)
-        return total
+        coef = np.zeros((self.n_out, head.coef.shape[1]), dtype=np.float32)
+        intercept = np.zeros(self.n_out, dtype=np.float32)
+        spread = np.reshape(self.spread, (-1, 1))
+        coef[: self.n_main] = head.coef / spread
+        intercept[: self.n_main] = (head.intercept - self.center) / spread[:, 0]
+        return coef, intercept
 
     def decode(self, output: Array) -> Array:
         """Return (n, n_outputs) probabilities or values of the target itself."""
@@ -80,3 +84,31 @@ class Targets:
                 is_right = predicted == labels[known].to_numpy(dtype=object)
                 scores[f"{column}_accuracy"] = round(float(np.mean(is_right)), 6)
         return scores
+
+
+@dataclass
+class Loss:
+    """The sum of the losses of the target and of other columns, whose missing labels do not count.
+
+    It is cross-entropy for classes and squared error for values. The attributes `y_int` and
+    `reduction` are for fastai's MixUp.
+    """
+
+    n_main: int  # outputs of the target
+    y_int: bool  # whether the target is a class
+    others: list[slice]  # outputs of other columns
+    label_smoothing: float = 0.0
+    reduction: str = "mean"
+
+    def __call__(self, output: Any, main: Any, codes: Any = None) -> Any:
+        import torch.nn.functional as F
+
+        own, how = output[:, : self.n_main], self.reduction
+        if self.y_int:
+            total = F.cross_entropy(own, main, reduction=how, label_smoothing=self.label_smoothing)
+        else:
+            total = F.mse_loss(own, main, reduction=how)
+        for i, part in enumerate(self.others):
+            if (codes[:, i] >= 0).any():
+                total = total + F.cross_entropy(output[:, part], codes[:, i], ignore_index=-1)
+        return total

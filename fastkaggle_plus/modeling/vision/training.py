@@ -1,7 +1,6 @@
 """Train an image network with fastai's Learner, and predict with it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -9,32 +8,22 @@ import numpy as np
 import torch
 
 from ..fastai_learner import import_fastai, quiet_learner
+from ..frozen_head import Head
 from ..hardware import autocast, train_with_retry
 from ..hyperparameters import LEAST_BS
 from ..model import Array, Fitted
-from .archs import Arch
 from .augment import Augment
 from .batches import Batches, Examples, on_device
+from .fine_tuning import TrainingSettings, fine_tune
 from .network import make_net
 from .precision import mixed_precision, predicting_precision, training_precision
 from .targets import Targets
 from .weights import fetch_weights
 
 
-@dataclass(frozen=True)
-class TrainingSettings:
-    """How a network is trained."""
-
-    arch: Arch
-    size: tuple[int, int]  # (height, width) in pixels of its input
-    pretrained: bool = True
-    epochs: int = 5
-    freeze_epochs: int = 1
-    lr: float = 0.01
-    bs: int = 64  # images per optimizer step
-    accum: int = 1  # batches per step
-    wd: float = 0.01
-    precision: str = "auto"
+def best_device() -> Any:
+    """Return fastai's default device: the GPU, if there is one."""
+    return import_fastai("vision").default_device()
 
 
 def train_net(
@@ -44,12 +33,14 @@ def train_net(
     augment: Augment,
     *,
     fitted: Callable[[Any], Fitted],  # net -> the model, to validate it after an epoch
+    probe: Callable[[Array], Head],  # (n, width) features of the examples -> a head for them
 ) -> tuple[Any, dict[str, Any]]:
     """Return the trained network, and notes on its training.
 
     When memory runs out it retries once with half the batch, accumulated, and notes that.
     """
-    train = partial(_train, examples=examples, targets=targets, augment=augment, fitted=fitted)
+    data: dict[str, Any] = dict(examples=examples, targets=targets, augment=augment)
+    train = partial(_train, **data, fitted=fitted, probe=probe)
     return train_with_retry(train, settings, least_bs=LEAST_BS)
 
 
@@ -59,11 +50,16 @@ def _train(
     targets: Targets,
     augment: Augment,
     fitted: Callable[[Any], Fitted],
+    probe: Callable[[Array], Head],
 ) -> tuple[Any, dict[str, Any]]:
     fastai = import_fastai("vision")
-    device = fastai.default_device()
-    arch, pretrained = settings.arch, settings.pretrained
-    net = make_net(arch, targets.n_out, size=settings.size, pretrained=pretrained).to(device)
+    device = best_device()
+    arch, pretrained, has_probe = settings.arch, settings.pretrained, settings.head == "probe"
+    net = make_net(
+        arch, targets.n_out, size=settings.size, pretrained=pretrained, is_linear=has_probe
+    ).to(device)
+    if has_probe:
+        _start_from_probe(net, settings, examples, targets, augment, probe)
     batches = Batches(examples, augment, bs=settings.bs // settings.accum, device=device)
     precision = training_precision(settings.precision, net, device, size=settings.size)
     adam = fastai.partial(
@@ -73,7 +69,7 @@ def _train(
         fastai,
         batches,
         net,
-        targets.loss,
+        targets.loss(label_smoothing=settings.label_smoothing),
         n_epochs=settings.freeze_epochs + settings.epochs,
         n_inputs=1,
         fitted=lambda: fitted(net),
@@ -81,28 +77,36 @@ def _train(
         wd=settings.wd,
         opt_func=adam,
     )
+    if settings.mixup:
+        learn.add_cb(fastai.MixUp(settings.mixup))
     if settings.accum > 1:  # fastai counts images, not batches; an epoch has one step or more
         n_images = min(settings.bs, batches.bs * settings.accum, batches.bs * len(batches))
         learn.add_cb(fastai.GradientAccumulation(n_images))
     with mixed_precision(precision, device) as callbacks:
         learn.add_cbs(callbacks)
-        _fine_tune(learn, settings)
-    notes = {"precision": precision}
+        notes = {"precision": precision, **fine_tune(learn, settings)}
     if pretrained:
         notes["weights_from"] = fetch_weights(arch).origin
     return net.eval(), notes
 
 
-def _fine_tune(learn: Any, settings: TrainingSettings) -> None:
-    """Train as fastai's `fine_tune`: the head; then all, the body at a hundredth of the rate."""
-    lr = settings.lr
-    if settings.freeze_epochs:
-        learn.freeze()
-        learn.fit_one_cycle(settings.freeze_epochs, slice(lr), pct_start=0.99)
-    if settings.epochs:
-        learn.model.zero_grad()  # of the last frozen batches, if they were too few for a step
-        learn.unfreeze()
-        learn.fit_one_cycle(settings.epochs, slice(lr / 200, lr / 2), pct_start=0.3, div=5.0)
+def _start_from_probe(
+    net: Any,
+    settings: TrainingSettings,
+    examples: Examples,
+    targets: Targets,
+    augment: Augment,
+    probe: Callable[[Array], Head],
+) -> None:
+    """Set the linear layer to the one that is best on the frozen features of whole images."""
+    *to_features, linear = net[1]
+    frozen = torch.nn.Sequential(net[0], *to_features).eval()
+    forward: dict[str, Any] = dict(view=augment.plain, precision=settings.precision)
+    features = predict_net(frozen, examples.pixels, examples.rows, **forward)
+    coef, intercept = targets.from_head(probe(features))
+    with torch.no_grad():
+        linear.weight.copy_(torch.from_numpy(coef))
+        linear.bias.copy_(torch.from_numpy(intercept))
 
 
 def predict_net(

@@ -1,0 +1,142 @@
+"""How an image network is fine-tuned: its head, its learning rates, and for how many steps."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...exceptions import ConfigError, UnknownName
+from ..hyperparameters import check_batches, check_range, check_whole
+from ..learning_rate import find_rates, stop_at_rates
+from .archs import Arch
+
+HEADS = ("auto", "fastai", "probe")
+SMALL_BS, LARGE_BS = 16, 64  # images per step where `bs` is not declared
+_MANY_IMAGES = 5000  # from here on LARGE_BS
+_STEPS = 300  # of the whole network where `epochs` is not declared
+_LEAST_GPU_EPOCHS = 5
+_LR = {"fastai": 0.01, "probe": 5e-4}  # largest rate of the head
+_BODY_LR = 0.3  # share of it for the body, when the head starts from the probe
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How a network is trained."""
+
+    arch: Arch
+    size: tuple[int, int]  # (height, width) in pixels of its input
+    pretrained: bool
+    head: str  # fastai | probe
+    epochs: int
+    freeze_epochs: int
+    lr: float | str  # a number, or "find"
+    bs: int  # images per optimizer step
+    accum: int  # batches per step
+    wd: float
+    label_smoothing: float
+    mixup: float
+    precision: str
+
+
+def check_training(
+    *,
+    epochs: object,
+    freeze_epochs: object,
+    lr: object,
+    bs: int | None,
+    accum: int,
+    head: str,
+    label_smoothing: float,
+    mixup: float,
+    pretrained: bool,
+    also: Sequence[str],
+    **_: object,  # checked elsewhere
+) -> None:
+    """Check arguments of vision_model. Raises UnknownName and ConfigError."""
+    if head not in HEADS:
+        raise UnknownName("head", head, HEADS)
+    check_whole(0, epochs=0 if epochs is None else epochs, freeze_epochs=freeze_epochs)
+    if lr is not None and lr != "find":
+        check_range(0, lr=lr)
+    check_range(0, 0.9, label_smoothing=label_smoothing)
+    check_range(0, mixup=mixup)
+    check_batches(SMALL_BS if bs is None else bs, accum)
+    if also and mixup:
+        raise ConfigError(
+            f"MixUp blends the labels of one target, got mixup = {mixup} with also = {also}. "
+            "Use mixup = 0, or leave out `also`."
+        )
+    if head == "probe" and not pretrained:
+        raise ConfigError(
+            'head = "probe" needs pretrained features, got pretrained = False. Use head = "fastai".'
+        )
+
+
+def chosen_settings(
+    arch: Arch,
+    size: tuple[int, int],
+    n_images: int,
+    *,
+    pretrained: bool,
+    has_gpu: bool,
+    head: str,
+    epochs: int | None,
+    freeze_epochs: int,
+    lr: float | str | None,
+    bs: int | None,
+    **others: Any,  # of TrainingSettings
+) -> TrainingSettings:
+    """Return settings with a value for each None.
+
+    Where no epochs are declared, there are some 300 steps: many epochs of few images, one epoch of
+    many. On a GPU there are five epochs or more. Declared epochs keep fastai's head and batch size.
+    """
+    is_declared = epochs is not None
+    if head == "auto":
+        head = "fastai" if is_declared or not pretrained else "probe"
+    if bs is None:
+        bs = LARGE_BS if is_declared or n_images >= _MANY_IMAGES else SMALL_BS
+    if epochs is None:
+        epochs = max(_LEAST_GPU_EPOCHS if has_gpu else 1, round(_STEPS / max(1, n_images // bs)))
+    lr = _LR[head] if lr is None else lr
+    schedule = (pretrained, head, epochs, freeze_epochs if head == "fastai" else 0, lr, bs)
+    return TrainingSettings(arch, size, *schedule, **others)
+
+
+def fine_tune(learn: Any, settings: TrainingSettings) -> dict[str, Any]:
+    """Train, and return notes on it.
+
+    fastai's head: as fastai's `fine_tune`: first the head, then all, the body at a hundredth of the
+    rate. A head that starts from the probe: all from the first step, gently, and batch norm keeps
+    the statistics that the probe saw: those of small batches would disturb the head at once.
+    Source: Kumar et al. 2022, Fine-tuning can distort pretrained features (LP-FT).
+    """
+    if settings.head == "probe":
+        learn.add_cb(_frozen_statistics())
+    if settings.freeze_epochs:
+        learn.freeze()
+    stop_at_rates(learn)
+    lr = find_rates(learn).valley if settings.lr == "find" else float(settings.lr)
+    if settings.freeze_epochs:
+        learn.fit_one_cycle(settings.freeze_epochs, slice(lr), pct_start=0.99)
+    if settings.epochs:
+        learn.model.zero_grad()  # of the last frozen batches, if they were too few for a step
+        learn.unfreeze()
+        if settings.head == "probe":
+            learn.fit_one_cycle(settings.epochs, slice(lr * _BODY_LR, lr), pct_start=0.3)
+        else:
+            learn.fit_one_cycle(settings.epochs, slice(lr / 200, lr / 2), pct_start=0.3, div=5.0)
+    names = ("head", "epochs", "freeze_epochs", "bs")
+    return {**{name: getattr(settings, name) for name in names}, "lr": lr}
+
+
+def _frozen_statistics() -> Any:
+    """Return a callback that keeps the means and variances of batch norm; its weights train."""
+    from fastai.callback.core import Callback
+    from torch.nn.modules.batchnorm import _BatchNorm
+
+    def before_train(callback: Any) -> None:
+        for module in callback.learn.model.modules():
+            if isinstance(module, _BatchNorm):
+                module.eval()
+
+    return Callback(before_train=before_train)  # runs after TrainEvalCallback, by its `order`
