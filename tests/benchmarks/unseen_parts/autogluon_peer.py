@@ -7,6 +7,7 @@ import json
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,48 +19,41 @@ METRICS = {
     "mae": "mean_absolute_error",
     "pearson": "pearsonr",
 }
-FOLDS = 8  # AutoGluon's own number, if it bags
+FOLDS = "fold of the group"  # a column; AutoGluon bags by its 8 values
+# all folds are fitted in this process, so that their CPU time is counted
+BAGGED = dict(ag_args_ensemble={"fold_fitting_strategy": "sequential_local"})
 
 
 def main(preset: str, folder: Path, out: Path, *, limit_s: float, cores: int) -> None:
     from autogluon.tabular import TabularPredictor
 
-    facts = tomllib.loads((folder / "competition.toml").read_text("utf-8"))
-    id, target, is_log = facts["id"], facts["target"], facts["metric"] == "rmsle"
+    comp = tomllib.loads((folder / "competition.toml").read_text("utf-8"))
+    target, is_log = comp["target"], comp["metric"] == "rmsle"
     train, test = (
-        pd.read_csv(folder / f"{part}.csv").drop(columns=id) for part in ("train", "test")
+        pd.read_csv(folder / f"{name}.csv").drop(columns=comp["id"]) for name in ("train", "test")
     )
     if is_log:
         train[target] = np.log1p(train[target])
-    # one thread of numbers a core, and all folds in this process: its CPU time is counted
-    options: dict = (
-        dict(
-            ag_args_ensemble={"fold_fitting_strategy": "sequential_local"},
-            ds_args={"memory_safe_fits": False},
-        )
-        if preset == "good_quality"
-        else {}
-    )
-    groups = None
-    if facts["split"]["kind"] == "group" and preset == "good_quality":
-        groups = "fold of its group"
-        codes = pd.factorize(train[facts["split"]["column"]], sort=True)[0]
-        train[groups] = np.random.default_rng(0).permutation(codes.max() + 1)[codes] % FOLDS
-        options.pop("ds_args")
-        options["dynamic_stacking"] = False  # it is not for groups
+    options: dict[str, Any] = {}
+    is_grouped = preset == "good_quality" and comp["split"]["kind"] == "group"
+    if is_grouped:  # groups exclude AutoGluon's search for the number of layers
+        codes = pd.factorize(train[comp["split"]["column"]], sort=True)[0]
+        train[FOLDS] = np.random.default_rng(0).permutation(codes.max() + 1)[codes] % 8
+        options = BAGGED | dict(dynamic_stacking=False)
+    elif preset == "good_quality":
+        options = BAGGED | dict(ds_args={"memory_safe_fits": False})
     predictor = TabularPredictor(
         target,
-        problem_type=facts["task"],
-        eval_metric=METRICS.get(facts["metric"], facts["metric"]),
+        problem_type=comp["task"],
+        eval_metric=METRICS.get(comp["metric"], comp["metric"]),
         path=str(out / "models"),
-        groups=groups,
+        groups=FOLDS if is_grouped else None,
     )
     predictor.fit(train, presets=preset, time_limit=limit_s, num_cpus=cores, num_gpus=0, **options)
-    if facts["task"] == "regression":
+    if comp["task"] == "regression":
         answers = predictor.predict(test).to_numpy(float).reshape(-1, 1)
         answers = np.expm1(answers) if is_log else answers
-    else:
-        # columns in the order of the sorted labels
+    else:  # columns in the order of the labels
         answers = predictor.predict_proba(test).sort_index(axis=1).to_numpy(float)
     np.savez_compressed(out / "predictions.npz", test=answers)
     board = predictor.leaderboard(silent=True)[["model", "score_val", "fit_time"]]

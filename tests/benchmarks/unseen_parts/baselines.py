@@ -1,4 +1,4 @@
-"""The cheap baseline of each kind of data: what takes twenty lines and no tuning.
+"""The cheap baseline of each kind of data, without tuning.
 
 Tables: a forest of 300 trees on ordinal codes. Images: frozen features of a small network under a
 logistic regression. Texts: tf-idf under a logistic regression, or trees on the overlaps of a pair.
@@ -13,36 +13,25 @@ import pandas as pd
 from fastkaggle_plus.competition import Competition
 
 ARCH, SIZE_PX = "tf_efficientnet_lite0", 128
-TREES = 300
 
 
-def predict(comp: Competition, train: pd.DataFrame, test: pd.DataFrame, folder: Path) -> np.ndarray:
-    """Return (n_test, n_outputs) predictions of the test rows."""
-    x, x_test = features(comp, train, test, folder)
-    return fit_predict(comp, x, train[comp.target[0]].to_numpy(), x_test)
-
-
-def features(
-    comp: Competition, train: pd.DataFrame, test: pd.DataFrame, folder: Path
-) -> tuple[Any, Any]:
-    """Return the features of train and test rows; targets are not used."""
-    both = pd.concat([train.drop(columns=comp.target[0]), test], ignore_index=True)
+def features(comp: Competition, train: pd.DataFrame, test: pd.DataFrame, folder: Path) -> Any:
+    """Return the features of the rows of train and then of test. The target is not used."""
     if comp.kind == "images":
         parts = (("train_images", train), ("test_images", test))
-        files = [folder / name / f"{i}.png" for name, part in parts for i in part[comp.id]]
-        x: Any = frozen_features(files)
-    else:
-        grouped = comp.split.column if comp.split.kind == "group" and comp.kind != "text" else ""
-        columns = both.drop(columns=[comp.id, *filter(None, [grouped])])
-        x = text_features(columns) if comp.kind == "text" else ordinal_codes(columns)
-    return x[: len(train)], x[len(train) :]
+        return frozen_features(
+            [folder / p / f"{i}.png" for p, rows in parts for i in rows[comp.id]]
+        )
+    rows = pd.concat([train, test], ignore_index=True).drop(columns=[comp.id, *comp.target])
+    if comp.split.kind == "group" and comp.kind == "tabular":  # a name that the test has not
+        rows = rows.drop(columns=comp.split.column)
+    return text_features(rows) if comp.kind == "text" else ordinal_codes(rows)
 
 
-def ordinal_codes(x: pd.DataFrame) -> np.ndarray:
+def ordinal_codes(rows: pd.DataFrame) -> np.ndarray:
     """Return numbers with medians for missing values, categories as codes, and parts of dates."""
     parts = []
-    for name in x:
-        column = x[name]
+    for column in (rows[name] for name in rows):
         if pd.api.types.is_numeric_dtype(column):
             parts.append(column.fillna(column.median()))
         elif column.astype(str).str.fullmatch(r"\d{4}-\d\d-\d\d").all():
@@ -60,14 +49,15 @@ def text_features(texts: pd.DataFrame) -> Any:
 
         counter = TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), min_df=2)
         return counter.fit_transform(texts.iloc[:, 0])
-    rows = []
-    for a, b in texts.itertuples(index=False):
-        row = [len(a), len(b), len(a.split()), len(b.split()), a.split()[0] == b.split()[0]]
+
+    def overlaps(a: str, b: str) -> list[float]:
+        row: list[float] = [len(a), len(b), len(a.split()), len(b.split())]
         for units in (str.split, lambda t: [t[i : i + 3] for i in range(len(t) - 2)]):
-            first, second = set(units(a)), set(units(b))
-            row += [len(first & second), len(first & second) / max(len(first | second), 1)]
-        rows.append(row)
-    return np.array(rows, dtype=float)
+            both, either = set(units(a)) & set(units(b)), set(units(a)) | set(units(b))
+            row += [len(both), len(both) / max(len(either), 1)]
+        return row
+
+    return np.array([overlaps(a, b) for a, b in texts.itertuples(index=False)])
 
 
 def frozen_features(files: list[Path]) -> np.ndarray:
@@ -83,12 +73,10 @@ def frozen_features(files: list[Path]) -> np.ndarray:
     facts = timm.data.resolve_data_config(model=net)
     facts |= dict(input_size=(3, SIZE_PX, SIZE_PX), crop_pct=1.0)
     prepare = timm.data.create_transform(**facts)
+    batches = [files[i : i + 64] for i in range(0, len(files), 64)]
     with torch.inference_mode():
-        batches = [
-            net(torch.stack([prepare(Image.open(f).convert("RGB")) for f in files[i : i + 64]]))
-            for i in range(0, len(files), 64)
-        ]
-    return torch.cat(batches).numpy()
+        inputs = (torch.stack([prepare(Image.open(f).convert("RGB")) for f in b]) for b in batches)
+        return torch.cat([net(x) for x in inputs]).numpy()
 
 
 def fit_predict(comp: Competition, x: Any, targs: np.ndarray, x_test: Any) -> np.ndarray:
@@ -98,18 +86,17 @@ def fit_predict(comp: Competition, x: Any, targs: np.ndarray, x_test: Any) -> np
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
+    is_value, log = comp.task == "regression", comp.metric == "rmsle"
     if comp.kind == "images":
-        model: Any = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-    elif comp.kind == "text" and comp.task != "regression":
-        model = LogisticRegression(C=10, max_iter=1000)
+        model: Any = make_pipeline(StandardScaler(), LogisticRegression(max_iter=200))
     elif comp.kind == "text":
-        model = ensemble.HistGradientBoostingRegressor(random_state=0)
-    elif comp.task == "regression":
-        model = ensemble.RandomForestRegressor(TREES, n_jobs=-1, random_state=0)
+        trees = ensemble.HistGradientBoostingRegressor(random_state=0)
+        model = trees if is_value else LogisticRegression(C=10, max_iter=1000)
     else:
-        model = ensemble.RandomForestClassifier(TREES, n_jobs=-1, random_state=0)
-    if comp.task != "regression":
-        return np.asarray(model.fit(x, targs).predict_proba(x_test))
-    log = comp.metric == "rmsle"
-    answers = model.fit(x, np.log1p(targs) if log else targs).predict(x_test)
-    return np.reshape(np.expm1(answers) if log else answers, (-1, 1))
+        forest = ensemble.RandomForestRegressor if is_value else ensemble.RandomForestClassifier
+        model = forest(300, n_jobs=-1, random_state=0)
+    model.fit(x, np.log1p(targs) if log else targs)
+    if not is_value:
+        return np.asarray(model.predict_proba(x_test))
+    answers = np.reshape(model.predict(x_test), (-1, 1))
+    return np.expm1(answers) if log else answers

@@ -1,7 +1,7 @@
-"""A plain script of a fast.ai student for each kind of data: the course's functions and defaults.
+"""A plain script of a fast.ai student for each kind of data, with the course's defaults.
 
 Tables: `tabular_learner` and five epochs at the rate of `lr_find`. Images: `vision_learner` and
-`fine_tune(3)`. Texts: a pretrained language model under transformers, two epochs.
+`fine_tune(3)`. Texts: a pretrained language model in a plain loop of transformers, two epochs.
 """
 
 from pathlib import Path
@@ -26,129 +26,91 @@ def predict(comp: Competition, train: pd.DataFrame, test: pd.DataFrame, folder: 
     target, is_log = comp.target[0], comp.metric == "rmsle"
     if is_log:
         train = train.assign(**{target: np.log1p(train[target])})
-    answers = {"tabular": table, "images": images, "text": texts}[comp.kind](
-        comp, train, test, folder
-    )
+    script = {"tabular": table, "images": images, "text": texts}[comp.kind]
+    answers = script(comp, train, test, folder)
     return np.expm1(answers) if is_log else answers
 
 
 def table(comp: Competition, train: pd.DataFrame, test: pd.DataFrame, folder: Path) -> np.ndarray:
     """Train as chapter 9 of fastbook does, with a fifth of the rows to validate."""
-    from fastai.tabular.all import (
-        Categorify,
-        CategoryBlock,
-        FillMissing,
-        Normalize,
-        RandomSplitter,
-        RegressionBlock,
-        TabularDataLoaders,
-        add_datepart,
-        cont_cat_split,
-        range_of,
-        tabular_learner,
-    )
+    from fastai.tabular import all as fa
 
-    target = comp.target[0]
+    target, is_value, column = comp.target[0], comp.task == "regression", comp.split.column
     train, test = (frame.drop(columns=comp.id) for frame in (train, test))
     if comp.split.kind == "time":
-        for frame in (train, test):
-            add_datepart(frame, comp.split.column)
-    numbers, categories = cont_cat_split(train, dep_var=target)
-    is_value = comp.task == "regression"
-    loaders = TabularDataLoaders.from_df(
+        train, test = (fa.add_datepart(frame, column) for frame in (train, test))
+    elif comp.split.kind == "group":  # a name that the test has not
+        train, test = (frame.drop(columns=column) for frame in (train, test))
+    numbers, categories = fa.cont_cat_split(train, dep_var=target)
+    loaders = fa.TabularDataLoaders.from_df(
         train.astype({target: "float32"} if is_value else {}),
-        procs=[Categorify, FillMissing, Normalize],
+        procs=[fa.Categorify, fa.FillMissing, fa.Normalize],
         cat_names=categories,
         cont_names=numbers,
         y_names=target,
-        y_block=RegressionBlock() if is_value else CategoryBlock(),
-        valid_idx=RandomSplitter(seed=SEED)(range_of(train))[1],
-        bs=64,
+        y_block=fa.RegressionBlock() if is_value else fa.CategoryBlock(),
+        valid_idx=fa.RandomSplitter(seed=SEED)(train)[1],
     )
     limits = (float(train[target].min()), float(train[target].max())) if is_value else None
-    learn = tabular_learner(loaders, y_range=limits)
+    learn = fa.tabular_learner(loaders, y_range=limits)
     with learn.no_bar(), learn.no_logging():
         learn.fit_one_cycle(5, learn.lr_find(show_plot=False).valley)
-        # a value that the training rows never miss needs the median too
-        for name in numbers:
-            test[name] = test[name].fillna(train[name].median())
-        preds, _ = learn.get_preds(dl=loaders.test_dl(test))
-    return np.asarray(preds)
+        test = test.fillna(train[numbers].median())  # fastai fills what is missing in train too
+        return np.asarray(learn.get_preds(dl=loaders.test_dl(test))[0])
 
 
 def images(comp: Competition, train: pd.DataFrame, test: pd.DataFrame, folder: Path) -> np.ndarray:
     """Fine-tune a pretrained network for three epochs, as lesson 1 does."""
-    from fastai.vision.all import (
-        ImageDataLoaders,
-        Resize,
-        aug_transforms,
-        error_rate,
-        vision_learner,
-    )
+    from fastai.vision import all as fa
 
     from fastkaggle_plus.modeling.vision.archs import resolve_arch
     from fastkaggle_plus.modeling.vision.weights import pretrained_arguments
 
     files = train[comp.id].map("train_images/{}.png".format)
-    loaders = ImageDataLoaders.from_df(
+    loaders = fa.ImageDataLoaders.from_df(
         pd.DataFrame({"file": files, "label": train[comp.target[0]].astype(str)}),
         folder,
         seed=SEED,
-        item_tfms=Resize(SIZE_PX),
-        batch_tfms=aug_transforms(),
+        item_tfms=fa.Resize(SIZE_PX),
+        batch_tfms=fa.aug_transforms(),
         num_workers=0,
     )
-    weights = pretrained_arguments(resolve_arch(ARCH))
-    weights.pop("pretrained", None)
-    learn = vision_learner(loaders, ARCH, metrics=error_rate, **weights)
+    learn = fa.vision_learner(loaders, ARCH, **pretrained_arguments(resolve_arch(ARCH)))
     with learn.no_bar(), learn.no_logging():
         learn.fine_tune(3)
         rows = [folder / f"test_images/{i}.png" for i in test[comp.id]]
-        preds, _ = learn.get_preds(dl=loaders.test_dl(rows, num_workers=0))
-    return np.asarray(preds)
+        return np.asarray(learn.get_preds(dl=loaders.test_dl(rows, num_workers=0))[0])
 
 
 def texts(comp: Competition, train: pd.DataFrame, test: pd.DataFrame, folder: Path) -> np.ndarray:
-    """Fine-tune a language model for two epochs in a plain loop, as a tutorial does."""
+    """Fine-tune a language model for two epochs of batches of 32, at most 128 tokens a row."""
     import torch
-    from transformers import (
-        AutoModelForSequenceClassification,
-        AutoTokenizer,
-        get_linear_schedule_with_warmup,
-    )
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
     from fastkaggle_plus.modeling.text.weights import fetch_weights
 
     columns = [c for c in test if c != comp.id]
-    labels, codes = np.unique(train[comp.target[0]], return_inverse=True)
-    is_value = comp.task == "regression"
+    targs, n_outputs = torch.tensor(train[comp.target[0]].factorize(sort=True)[0]), 2
+    if comp.task == "regression":
+        targs, n_outputs = torch.tensor(train[comp.target[0]].to_numpy("float32")), 1
     source = str(fetch_weights(TEXT_ARCH).folder)
     tokenizer = AutoTokenizer.from_pretrained(source)
-    net = AutoModelForSequenceClassification.from_pretrained(
-        source, num_labels=1 if is_value else len(labels)
-    )
+    net = AutoModelForSequenceClassification.from_pretrained(source, num_labels=n_outputs)
 
     def inputs(rows: pd.DataFrame) -> Any:
-        parts = [rows[c].tolist() for c in columns]
-        return tokenizer(*parts, padding=True, truncation=True, max_length=128, return_tensors="pt")
+        texts = [rows[c].tolist() for c in columns]
+        return tokenizer(*texts, padding=True, truncation=True, max_length=128, return_tensors="pt")
 
-    epochs, bs = 2, 32
-    n_steps = epochs * -(-len(train) // bs)
     optimizer = torch.optim.AdamW(net.parameters(), lr=5e-5)
-    schedule = get_linear_schedule_with_warmup(optimizer, n_steps // 10, n_steps)
-    answers = train[comp.target[0]].to_numpy(np.float32)[:, None] if is_value else codes
-    rng = np.random.default_rng(SEED)
     net.train()
-    for _ in range(epochs):
-        order = rng.permutation(len(train))
-        for rows in (order[i : i + bs] for i in range(0, len(order), bs)):
-            loss = net(**inputs(train.iloc[rows]), labels=torch.as_tensor(answers[rows])).loss
-            loss.backward()
+    for epoch in range(2):
+        order = np.random.default_rng(epoch).permutation(len(train))
+        for rows in np.array_split(order, len(order) // 32):
+            net(**inputs(train.iloc[rows]), labels=targs[rows]).loss.backward()
             optimizer.step()
-            schedule.step()
             optimizer.zero_grad()
     net.eval()
     with torch.inference_mode():
-        parts = [test.iloc[i : i + bs] for i in range(0, len(test), bs)]
-        outputs = torch.cat([net(**inputs(part)).logits for part in parts])
-    return np.asarray(outputs if is_value else outputs.softmax(1))
+        parts = np.array_split(np.arange(len(test)), len(test) // 32)
+        outputs = torch.cat([net(**inputs(test.iloc[rows])).logits for rows in parts])
+    return np.asarray(outputs.softmax(1) if n_outputs > 1 else outputs)

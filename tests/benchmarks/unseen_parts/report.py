@@ -1,5 +1,6 @@
 """Score the contenders on the hidden tests, and print tables and a summary."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,15 +10,10 @@ import pandas as pd
 from fastkaggle_plus.metrics import Metric, get_metric, pseudo_values, standard_error
 
 from .runs import Run
-from .sets import ID, DataSet
+from .sets import DataSet
 
-OURS, BASELINE, PLAIN, MEDIUM, GOOD = (
-    "ours",
-    "baseline",
-    "plain",
-    "AutoGluon medium",
-    "AutoGluon good",
-)
+OURS, GOOD = "ours", "AutoGluon good"
+SMALL, SMALL_S = 5_000, 300  # a default run of fewer rows ends within these seconds
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,127 +21,136 @@ class Row:
     """A contender's score on the hidden test of one data set."""
 
     of: DataSet
+    n_train: int
     run: Run
+    metric: Metric
     score: float
     values: np.ndarray  # `metrics.pseudo_values` on the hidden rows
-    metric: Metric
+
+    @property
+    def name(self) -> str:
+        return self.run.contender
 
     def gain(self, other: "Row") -> tuple[float, float]:
         """Return by how much this one is better, and the paired standard error."""
-        sign = 1 if self.metric.higher_is_better else -1
-        return sign * (self.score - other.score), standard_error(self.values - other.values)
+        gain = self.metric.gain(self.score, other.score)
+        return gain, standard_error(self.values - other.values)
+
+    def verdict(self, other: "Row") -> str:
+        """Return wins, loses, or level: within one paired standard error."""
+        gain, se = self.gain(other)
+        return "level" if abs(gain) <= se else "wins" if gain > 0 else "loses"
 
 
-def scored(of: DataSet, runs: dict[str, Run], root: Path) -> list[Row]:
+def score_all(of: DataSet, runs: dict[str, Run], root: Path) -> list[Row]:
     """Score each run on the hidden answers."""
-    answers = pd.read_csv(root / "solutions" / f"{of.name}.csv")
-    test = pd.read_csv(root / "sets" / of.name / "test.csv")
-    answers = answers.set_index(ID).loc[test[ID], of.target].to_numpy()
-    targs = answers if of.task == "regression" else np.unique(answers, return_inverse=True)[1]
+    n_train = len(pd.read_csv(root / "sets" / of.name / "train.csv"))
+    targs = pd.read_csv(root / "solutions" / f"{of.name}.csv")[of.target].to_numpy()
+    if of.task != "regression":
+        targs = np.unique(targs, return_inverse=True)[1]
     metric = get_metric(of.metric, task=of.task)
     return [
-        Row(of, run, metric.score(targs, run.test), pseudo_values(metric, targs, run.test), metric)
-        for run in runs.values()
+        Row(
+            of,
+            n_train,
+            r,
+            metric,
+            metric.score(targs, r.test),
+            pseudo_values(metric, targs, r.test),
+        )
+        for r in runs.values()
     ]
 
 
 def print_cv(of: DataSet, runs: dict[str, Run]) -> None:
     """Print our CV score and trials, and the baseline's CV score on the same folds."""
-    print(f"\n{of.name}: {of.metric}, {of.kind}, split {' '.join(of.split).strip()}")
-    if "baseline cv" in runs:
-        facts = runs["baseline cv"].facts
-        print(f"  {'baseline':24} {facts['cv']:10.4f} ± {facts['cv_se']:.4f}")
-    if (ours := runs.get(OURS)) is None:
-        return
-    print(
-        f"  {'ours, ensemble':24} {ours.facts['cv']:10.4f} ± {ours.facts['cv_se']:.4f}"
-        f"   {ours.wall_s:.0f} s, CPU {ours.cpu_s:.0f} s"
-    )
-    for name, (score, se, seconds_s) in ours.facts["trials"].items():
-        weight = ours.facts["weights"].get(name, 0)
-        print(f"    {name:22} {score:10.4f} ± {se:.4f}   {seconds_s:.1f} s, weight {weight:.2f}")
-    for name, error in ours.facts["failed"].items():
-        print(f"    {name:22} failed: {error}")
+    print(f"\n{of.name}: {of.metric}, {of.kind}, split {' '.join(of.rule).strip()}")
+    lines = []
+    for name, run in runs.items():
+        facts = run.facts
+        lines.append(
+            (name, facts["cv"], facts["cv_se"], f"{run.wall_s:.0f} s, {run.cpu_s:.0f} CPU s")
+        )
+        for trial, (score, se, seconds_s) in facts.get("trials", {}).items():
+            weight = facts["weights"].get(trial, 0)
+            lines.append((f"  {trial}", score, se, f"{seconds_s:.1f} s, weight {weight:.2f}"))
+        for trial, error in facts.get("failed", {}).items():
+            print(f"  {trial} failed: {error}")
+    for name, score, se, note in lines:
+        print(f"  {name:20}{score:12.4f} ± {se:.4f}   {note}", flush=True)
 
 
-def print_rows(rows: list[Row]) -> None:
+def print_scores(rows: list[Row]) -> None:
     """Print the contenders of one data set, and ours against each."""
     if not rows:
         return
-    of, first = rows[0].of, rows[0]
-    ours = next((row for row in rows if row.run.contender == OURS), None)
-    better = "higher" if first.metric.higher_is_better else "lower"
-    n = len(first.run.test)
-    print(f"\n{of.name}: {of.metric} ({better} is better), {n} hidden rows", flush=True)
+    of, direction = rows[0].of, "higher" if rows[0].metric.higher_is_better else "lower"
+    print(
+        f"\n{of.name}: {of.metric} ({direction} is better), {rows[0].n_train} rows, "
+        f"{len(rows[0].run.test)} hidden"
+    )
+    ours = next((row for row in rows if row.name == OURS), None)
     for row in rows:
-        line = f"  {row.run.contender:18}{row.score:10.4f}"
-        line += f"  CV {row.run.facts['cv']:.4f}" if "cv" in row.run.facts else " " * 12
-        line += f"  {row.run.wall_s:6.0f} s, CPU {row.run.cpu_s:6.0f} s"
+        cv = f"CV {row.run.facts['cv']:.4f}" if "cv" in row.run.facts else ""
+        line = (
+            f"  {row.name:18}{row.score:12.4f}  {row.run.wall_s:5.0f} s {row.run.cpu_s:5.0f} CPU s"
+        )
         if ours and row is not ours:
             gain, se = ours.gain(row)
-            line += f"   ours is better by {gain:+.4f} ± {se:.4f}"
-        print(line, flush=True)
-
-
-def verdicts(rows: list[Row], against: str) -> dict[str, str]:
-    """Return for each data set if ours wins, is level (within one standard error), or loses."""
-    found = {}
-    for name, runs in _by_set(rows).items():
-        if OURS in runs and against in runs:
-            gain, se = runs[OURS].gain(runs[against])
-            found[name] = "level" if abs(gain) <= se else "wins" if gain > 0 else "loses"
-    return found
-
-
-def mean_ranks(rows: list[Row]) -> dict[str, float]:
-    """Return each contender's mean rank on the data sets that all of them did; 1 is best."""
-    names = dict.fromkeys(row.run.contender for row in rows)
-    complete = [runs for runs in _by_set(rows).values() if set(runs) == set(names)]
-    ranks: dict[str, list[float]] = {name: [] for name in names}
-    for runs in complete:
-        sign = -1 if next(iter(runs.values())).metric.higher_is_better else 1
-        scores = pd.Series({name: sign * row.score for name, row in runs.items()})
-        for name, rank in scores.rank().items():
-            ranks[str(name)].append(rank)
-    return {name: float(np.mean(r)) for name, r in ranks.items() if r}
+            cv = f"ours {ours.verdict(row)}: {gain:+.4f} ± {se:.4f}"
+        print(f"{line}  {cv}", flush=True)
 
 
 def print_summary(rows: list[Row]) -> None:
-    """Print wins and losses, mean ranks, and what must hold."""
-    print("\nOurs on the hidden tests; level is within one paired standard error")
-    for against in (BASELINE, PLAIN, MEDIUM, GOOD):
-        if found := verdicts(rows, against):
-            counts = [
-                f"{sum(v == w for v in found.values())} {w}" for w in ("wins", "level", "loses")
-            ]
-            lost = [name for name, v in found.items() if v == "loses"]
-            print(f"  against {against:18} {', '.join(counts)}{': ' * bool(lost)}{', '.join(lost)}")
-    for rank, name in sorted((r, n) for n, r in mean_ranks(rows).items()):
-        print(f"  mean rank {rank:.2f} {name}")
-    cheap, good = verdicts(rows, BASELINE), verdicts(rows, GOOD)
-    if cheap:
-        _must(
-            "never worse than the baseline by over one standard error",
-            "loses" not in cheap.values(),
-        )
-    if good:
-        share = sum(v != "loses" for v in good.values()) / len(good)
-        _must(f"at least level with AutoGluon good on two thirds ({share:.0%})", share >= 2 / 3)
-        both = [runs for runs in _by_set(rows).values() if {OURS, GOOD} <= set(runs)]
-        for what in ("wall_s", "cpu_s"):
-            ours, peer = (sum(getattr(r[n].run, what) for r in both) for n in (OURS, GOOD))
-            _must(f"a fifth of its {what}: {ours:.0f} of {peer:.0f}", ours <= peer / 5)
-    ranks = mean_ranks(rows)
-    if OURS in ranks:
-        _must("the mean rank of ours is first", ranks[OURS] == min(ranks.values()))
-
-
-def _must(what: str, holds: bool) -> None:
-    print(f"  {'holds' if holds else 'FAILS'}: {what}")
-
-
-def _by_set(rows: list[Row]) -> dict[str, dict[str, Row]]:
-    found: dict[str, dict[str, Row]] = {}
+    """Print wins and losses of ours, the mean ranks, and if what must hold holds."""
+    sets: dict[str, dict[str, Row]] = defaultdict(dict)
     for row in rows:
-        found.setdefault(row.of.name, {})[row.run.contender] = row
+        sets[row.of.name][row.name] = row
+    names = list(dict.fromkeys(row.name for row in rows))
+    verdicts: dict[str, dict[str, str]] = {}  # contender -> data set -> of ours against it
+    for name in names:
+        both = {s: r for s, r in sets.items() if name != OURS and {OURS, name} <= set(r)}
+        verdicts[name] = {s: r[OURS].verdict(r[name]) for s, r in both.items()}
+    print("\nOurs on the hidden tests; level is within one paired standard error")
+    for name, found in verdicts.items():
+        words = [f"{list(found.values()).count(w)} {w}" for w in ("wins", "level", "loses")]
+        lost = [s for s, verdict in found.items() if verdict == "loses"]
+        if found:
+            print(f"  against {name:18}{', '.join(words)} {' '.join(lost)}".rstrip())
+    ranks = mean_ranks([r for r in sets.values() if set(r) == set(names)])
+    print("  mean ranks: " + ", ".join(f"{name} {rank:.2f}" for name, rank in ranks.items()))
+    for claim, holds in claims(sets, verdicts, ranks).items():
+        print(f"  {'holds' if holds else 'FAILS'}: {claim}")
+
+
+def mean_ranks(sets: list[dict[str, Row]]) -> dict[str, float]:
+    """Return each contender's mean rank, the best first."""
+    ranks = pd.DataFrame(
+        [
+            pd.Series({n: -r.metric.gain(r.score, 0) for n, r in rows.items()}).rank()
+            for rows in sets
+        ]
+    )
+    return {str(name): float(rank) for name, rank in ranks.mean().sort_values().items()}
+
+
+def claims(
+    sets: dict[str, dict[str, Row]], verdicts: dict[str, dict[str, str]], ranks: dict[str, float]
+) -> dict[str, bool]:
+    """Return what must hold, with numbers, and if it does."""
+    found = {}
+    if cheap := verdicts.get("baseline"):
+        found["never worse than the baseline by a standard error"] = "loses" not in cheap.values()
+    if good := verdicts.get(GOOD):
+        share = sum(verdict != "loses" for verdict in good.values()) / len(good)
+        found[f"level with {GOOD} or better on two thirds: {share:.0%}"] = share >= 2 / 3
+        for unit in ("wall_s", "cpu_s"):
+            ours, peer = (sum(getattr(sets[s][n].run, unit) for s in good) for n in (OURS, GOOD))
+            found[f"a fifth of its {unit}: {ours:.0f} of {peer:.0f}"] = ours <= peer / 5
+    if OURS in ranks:
+        found["the mean rank of ours is the first"] = next(iter(ranks)) == OURS
+    small = [r[OURS] for r in sets.values() if OURS in r and r[OURS].n_train < SMALL]
+    if small:
+        slowest = max(row.run.wall_s for row in small)
+        found[f"under {SMALL} rows in {SMALL_S} s: at most {slowest:.0f} s"] = slowest <= SMALL_S
     return found

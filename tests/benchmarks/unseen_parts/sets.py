@@ -1,9 +1,7 @@
 """The data sets of the benchmark: each is written once, as a competition with a hidden test."""
 
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,72 +19,62 @@ class DataSet:
     """A public data set as a competition."""
 
     name: str
+    kind: str  # tabular | images | text
     task: str  # binary | multiclass | regression
     metric: str
     target: str
-    read: Callable[..., pd.DataFrame]  # images: with the folders of packages and of images
+    source: str  # a function of sources.py, or package/table in R
+    split: str = ""  # the column: `group:NAME`, whole groups are hidden; `time:NAME`, the latest
     drop: str = ""  # columns that give the answer away, or are ids
-    kind: str = "tabular"  # tabular | images | text
-    group: str = ""  # column; whole groups are hidden
-    time: str = ""  # column; the latest rows are hidden
 
     @property
-    def split(self) -> tuple[str, str]:
+    def rule(self) -> tuple[str, str]:
         """How rows are held out, and the column that decides."""
-        if self.group:
-            return "group", self.group
-        if self.time:
-            return "time", self.time
-        return ("random" if self.task == "regression" else "stratified"), ""
+        kind, _, column = self.split.partition(":")
+        return kind or ("random" if self.task == "regression" else "stratified"), column
 
 
-def table(name: str, task: str, metric: str, target: str, of: str, **facts: str) -> DataSet:
-    return DataSet(name, task, metric, target, partial(sources.r_table, of), **facts)
-
-
-SETS = (
-    table("churn", "binary", "log_loss", "churn", "modeldata/mlc_churn"),
-    table("attrition", "binary", "auc", "Attrition", "modeldata/attrition"),
-    table("credit", "binary", "accuracy", "Status", "modeldata/credit_data"),
-    table("caravan", "binary", "auc", "Purchase", "ISLR/Caravan"),
-    table("lending", "binary", "auc", "Class", "modeldata/lending_club"),
-    table("hpc", "multiclass", "accuracy", "class", "modeldata/hpc_data"),
-    table("leaves", "multiclass", "log_loss", "species", "modeldata/leaf_id_flavia"),
-    table("wages", "regression", "rmse", "wage", "ISLR/Wage", drop="logwage"),
-    table("cars", "regression", "mae", "Price", "modeldata/car_prices"),
-    table("salaries", "regression", "rmsle", "Salary", "modeldata/stackoverflow"),
-    table(
-        "airfares",
-        "regression",
-        "rmse",
-        "fare",
-        "wooldridge/airfare",
-        drop="lfare ldist ldistsq lpassen concen y98 y99 y00",
-        group="id",  # the route
-    ),
-    table("trains", "regression", "rmse", "ridership", "modeldata/Chicago", time="date"),
-    table(
-        "hotels",
-        "regression",
-        "rmsle",
-        "avg_price_per_room",
-        "modeldata/hotel_rates",
-        time="arrival_date",
-    ),
-    table("artworks", "regression", "rmse", "year", "modeldata/tate_text", drop="id"),
-    table("crashes", "binary", "auc", "dead", "DAAG/nassCDS", drop="injSeverity caseid"),
-    DataSet("emoji", "multiclass", "accuracy", "category", sources.emoji, kind="images"),
-    DataSet("digits", "multiclass", "accuracy", "digit", sources.digits, kind="images"),
-    DataSet("reviews", "binary", "auc", "score", sources.reviews, kind="text"),
-    DataSet(
-        "activities",
-        "regression",
-        "pearson",
-        "score",
-        sources.phrase_pairs,
-        kind="text",
-        group="anchor",
-    ),
+_AIRFARE = "lfare ldist ldistsq lpassen concen y98 y99 y00"
+SETS = tuple(
+    DataSet(*facts)
+    for facts in (
+        ("churn", "tabular", "binary", "log_loss", "churn", "modeldata/mlc_churn"),
+        ("attrition", "tabular", "binary", "auc", "Attrition", "modeldata/attrition"),
+        ("credit", "tabular", "binary", "accuracy", "Status", "modeldata/credit_data"),
+        ("caravan", "tabular", "binary", "auc", "Purchase", "ISLR/Caravan"),
+        ("lending", "tabular", "binary", "auc", "Class", "modeldata/lending_club"),
+        ("crashes", "tabular", "binary", "auc", "dead", "DAAG/nassCDS", "", "injSeverity caseid"),
+        ("hpc", "tabular", "multiclass", "accuracy", "class", "modeldata/hpc_data"),
+        ("leaves", "tabular", "multiclass", "log_loss", "species", "modeldata/leaf_id_flavia"),
+        ("wages", "tabular", "regression", "rmse", "wage", "ISLR/Wage", "", "logwage"),
+        ("cars", "tabular", "regression", "mae", "Price", "modeldata/car_prices"),
+        ("salaries", "tabular", "regression", "rmsle", "Salary", "modeldata/stackoverflow"),
+        ("artworks", "tabular", "regression", "rmse", "year", "modeldata/tate_text", "", "id"),
+        (
+            "airfares",
+            "tabular",
+            "regression",
+            "rmse",
+            "fare",
+            "wooldridge/airfare",
+            "group:id",
+            _AIRFARE,
+        ),
+        ("trains", "tabular", "regression", "rmse", "ridership", "modeldata/Chicago", "time:date"),
+        (
+            "hotels",
+            "tabular",
+            "regression",
+            "rmsle",
+            "avg_price_per_room",
+            "modeldata/hotel_rates",
+            "time:arrival_date",
+        ),
+        ("emoji", "images", "multiclass", "accuracy", "category", "emoji"),
+        ("digits", "images", "multiclass", "accuracy", "digit", "digits"),
+        ("reviews", "text", "binary", "auc", "score", "reviews"),
+        ("activities", "text", "regression", "pearson", "score", "phrase_pairs", "group:anchor"),
+    )
 )
 
 
@@ -94,7 +82,7 @@ def hidden_rows(frame: pd.DataFrame, of: DataSet) -> np.ndarray:
     """Return a mask (n,) of the rows to hold out, by the data set's own rule."""
     from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
-    kind, column = of.split
+    kind, column = of.rule
     if kind == "time":
         return np.asarray(
             frame[column] > frame[column].sort_values().iloc[-int(len(frame) * HIDDEN)]
@@ -120,11 +108,11 @@ def write(of: DataSet, root: Path) -> Path:
     packages, images = root / "packages", folder / "images"
     sources.install(packages)
     shutil.rmtree(folder, ignore_errors=True)
-    frame = of.read(packages, images) if of.kind == "images" else of.read()
+    frame = sources.read(of.source, packages, images)
     frame = frame.drop(columns=of.drop.split()).dropna(subset=[of.target])
-    kind, column = of.split
+    kind, column = of.rule
     # the order of the files says nothing, except along time
-    frame = frame.sort_values(column) if of.time else frame.sample(frac=1, random_state=SEED)
+    frame = frame.sort_values(column) if kind == "time" else frame.sample(frac=1, random_state=SEED)
     hidden = hidden_rows(frame, of)
     train, test = frame[~hidden], frame[hidden]
     folder.mkdir(parents=True, exist_ok=True)

