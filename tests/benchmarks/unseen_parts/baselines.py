@@ -36,7 +36,7 @@ def ordinal_codes(rows: pd.DataFrame) -> np.ndarray:
             parts.append(column.fillna(column.median()))
         elif column.astype(str).str.fullmatch(r"\d{4}-\d\d-\d\d").all():
             date = pd.to_datetime(column).dt
-            parts += [date.year, date.month, date.day, date.dayofweek]
+            parts += [date.year, date.month, date.day, date.day_of_week]
         else:
             parts.append(pd.Series(pd.factorize(column, sort=True)[0]))
     return np.column_stack([part.to_numpy(float) for part in parts])

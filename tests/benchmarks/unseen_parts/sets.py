@@ -98,33 +98,33 @@ def hidden_rows(frame: pd.DataFrame, of: DataSet) -> np.ndarray:
 
 
 def write(of: DataSet, root: Path) -> Path:
-    """Write a data set as a competition's folder, and its solution apart; return the folder.
+    """Write a data set as a competition's folder, unless it is there; return the folder."""
+    folder, packages = root / "sets" / of.name, root / "packages"
+    if not (folder / "competition.toml").exists():
+        sources.install(packages)
+        shutil.rmtree(folder, ignore_errors=True)
+        rows = sources.read(of.source, packages, folder / "images")
+        write_rows(of, rows.drop(columns=of.drop.split()).dropna(subset=[of.target]), root)
+        shutil.rmtree(folder / "images", ignore_errors=True)  # each is now in train or test
+    return folder
 
-    Nothing is written if it is there. The hidden answers are in root/solutions/NAME.csv.
-    """
+
+def write_rows(of: DataSet, rows: pd.DataFrame, root: Path) -> None:
+    """Write the files of a competition, and the hidden answers to root/solutions/NAME.csv."""
     folder, solution = root / "sets" / of.name, root / "solutions" / f"{of.name}.csv"
-    if (folder / "competition.toml").exists():
-        return folder
-    packages, images = root / "packages", folder / "images"
-    sources.install(packages)
-    shutil.rmtree(folder, ignore_errors=True)
-    frame = sources.read(of.source, packages, images)
-    frame = frame.drop(columns=of.drop.split()).dropna(subset=[of.target])
     kind, column = of.rule
     # the order of the files says nothing, except along time
-    frame = frame.sort_values(column) if kind == "time" else frame.sample(frac=1, random_state=SEED)
-    hidden = hidden_rows(frame, of)
-    train, test = frame[~hidden], frame[hidden]
+    rows = rows.sort_values(column) if kind == "time" else rows.sample(frac=1, random_state=SEED)
+    hidden = hidden_rows(rows, of)
+    train, test = rows[~hidden].copy(), rows[hidden].copy()
     folder.mkdir(parents=True, exist_ok=True)
     solution.parent.mkdir(parents=True, exist_ok=True)
-    for part, start in ((train, 0), (test, len(train))):
+    for name, part, start in (("train", train, 0), ("test", test, len(train))):
         part.insert(0, ID, np.arange(start, start + len(part)))
-    if of.kind == "images":
-        for name, part in (("train_images", train), ("test_images", test)):
-            (folder / name).mkdir()
+        if of.kind == "images":
+            (folder / f"{name}_images").mkdir()
             for id, file in zip(part[ID], part.pop("image"), strict=True):
-                (images / file).rename(folder / name / f"{id}.png")
-        images.rmdir()
+                (folder / "images" / file).rename(folder / f"{name}_images" / f"{id}.png")
     train.to_csv(folder / "train.csv", index=False)
     test.drop(columns=of.target).to_csv(folder / "test.csv", index=False)
     test[[ID, of.target]].to_csv(solution, index=False)
@@ -132,6 +132,5 @@ def write(of: DataSet, root: Path) -> Path:
     test[[ID]].assign(**{of.target: guess}).to_csv(folder / "sample_submission.csv", index=False)
     facts = dict(kind=of.kind, task=of.task, metric=of.metric, id=ID, target=of.target)
     lines = [f'{name} = "{value}"' for name, value in facts.items()]
-    lines += ["", "[split]", f'kind = "{kind}"', f'column = "{column}"']
-    (folder / "competition.toml").write_text("\n".join(lines) + "\n", "utf-8")
-    return folder
+    lines += ["", "[split]", f'kind = "{kind}"', f'column = "{column}"', ""]
+    (folder / "competition.toml").write_text("\n".join(lines), "utf-8")
