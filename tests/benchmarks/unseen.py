@@ -1,9 +1,9 @@
-"""Compare what the package recommends with three others on data that nobody tuned for.
+"""Compare what the package recommends with three others on data that it was not tuned for.
 
 ours      from competition.toml alone: default trials, folds and workers, and their ensemble
 baseline  without tuning: a forest; frozen features; tf-idf or overlaps (unseen_parts/baselines.py)
 plain     the script of a fast.ai student (unseen_parts/plain.py)
-AutoGluon medium and good, with --peers: an environment of its own is made. It reads tables, and
+AutoGluon medium and good, with --peers: a separate environment is made. It reads tables, and
           texts as columns of tables; for images it has no pretrained network offline
 
     python tests/benchmarks/unseen.py [--cv-only] [--peers] [--only NAME]
@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from fastkaggle_plus.environment import home
 from tests.benchmarks.unseen_parts import report
-from tests.benchmarks.unseen_parts.runs import PEERS, Run, make_autogluon, run
+from tests.benchmarks.unseen_parts.runs import PEERS, Run, make_autogluon, output, run
 from tests.benchmarks.unseen_parts.sets import SETS, DataSet, write
 
 
@@ -40,6 +40,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, default=home() / "unseen", help="of the data sets")
     parser.add_argument("--results", type=Path, help="default: results in the folder")
     parser.add_argument("--autogluon", type=Path, help="its environment; default: in the folder")
+    parser.add_argument("--stored", action="store_true", help="print results and run nothing")
     parser.add_argument("--again", action="append", default=[], metavar="CONTENDER")
     asked = parser.parse_args()
     asked.folder = asked.folder.absolute()
@@ -54,8 +55,11 @@ def run_all(of: DataSet, asked: argparse.Namespace) -> dict[str, Run]:
     names = ["baseline_cv"] if asked.cv_only else ["baseline", "plain", *peers]
     folder, found = write(of, asked.folder), {}
     for name in names + [report.OURS] * (not asked.skip_ours):
+        out = output(name, folder, asked.results)
+        if asked.stored and not (out / "seconds.json").exists():
+            continue
         if name in asked.again:
-            shutil.rmtree(asked.results / of.name / name.replace(" ", "-"), ignore_errors=True)
+            shutil.rmtree(out, ignore_errors=True)
         options = dict(autogluon=asked.autogluon, limit_s=asked.limit)
         if done := run(name, folder, asked.results, **options):
             found[name] = done
@@ -66,7 +70,7 @@ def run_all(of: DataSet, asked: argparse.Namespace) -> dict[str, Run]:
 
 def main() -> None:
     asked = parsed()
-    if asked.peers:
+    if asked.peers and not asked.stored:
         make_autogluon(asked.autogluon)
     rows: list[report.Row] = []
     for of in SETS:

@@ -1,4 +1,4 @@
-"""Run one contender on one data set, in a process of its own, and store what it predicts.
+"""Run one contender on one data set, in a separate process, and store what it predicts.
 
     python -m tests.benchmarks.unseen_parts.contender ours FOLDER-OF-THE-SET OUTPUT
 

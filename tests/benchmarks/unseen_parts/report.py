@@ -114,7 +114,7 @@ def mean_ranks(sets: dict[str, dict[str, Row]]) -> dict[str, float]:
     losses = {
         s: {n: -r.metric.gain(r.score, 0) for n, r in rows.items()} for s, rows in sets.items()
     }
-    ranks = pd.DataFrame(losses).dropna(axis=1).rank().mean(axis=1).sort_values()
+    ranks = pd.DataFrame(losses).dropna(axis=1).rank().mean(axis=1).dropna().sort_values()
     return {str(name): float(rank) for name, rank in ranks.items()}
 
 

@@ -31,6 +31,11 @@ class Run:
     cpu_s: float  # of its process and of all processes that it started
 
 
+def output(contender: str, folder: Path, results: Path) -> Path:
+    """Return the folder of a contender's result on the data set in `folder`."""
+    return results / folder.name / contender.replace(" ", "-")
+
+
 def run(
     contender: str,
     folder: Path,  # of the data set
@@ -40,7 +45,7 @@ def run(
     limit_s: float,  # of AutoGluon
 ) -> Run | None:
     """Run a contender unless its result is there; return None if it failed: see its log."""
-    out = results / folder.name / contender.replace(" ", "-")
+    out = output(contender, folder, results)
     if not (out / "seconds.json").exists():
         command = [sys.executable, "-m", "tests.benchmarks.unseen_parts.contender", contender]
         if contender in PEERS:

@@ -19,7 +19,7 @@ SEED = 2026
 
 
 def install(folder: Path) -> None:
-    """Install the packages to a folder of their own, if they are not there yet."""
+    """Install the packages to a separate folder, if they are not there yet."""
     if not (folder / "done").exists():
         options = ["--quiet", "--no-deps", "--disable-pip-version-check", "--target", str(folder)]
         subprocess.run([sys.executable, "-m", "pip", "install", *options, *PACKAGES], check=True)
