@@ -44,9 +44,10 @@ COURSE = NetSettings(  # of the Titanic notebook; 0.01 is fastai's default weigh
 )
 
 
-def settings_by_rows(n_rows: int) -> NetSettings:
+def settings_by_rows(n_rows: int, *, of_classes: bool) -> NetSettings:
     """Return settings for a number of rows, chosen by cross-validation on public tables.
 
+    Classes are noisier targets than values, and need more dropout.
     Some 24 batches make an epoch; from 2,300 rows on, batches grow with the square root of the rows
     only, so that more rows also mean more steps.
     """
@@ -57,7 +58,7 @@ def settings_by_rows(n_rows: int) -> NetSettings:
         lr=0.005,
         bs=int(2 ** np.log2(bs).round()),
         wd=0.1,
-        dropout=0.4,
+        dropout=0.4 if of_classes else 0.1,
         num_embeddings="plr",
         n_nets=2,
         one_cycle=True,
@@ -103,7 +104,8 @@ def tabular_model(
 
     def fit(table: Table) -> FittedFunction:
         fastai = import_fastai("tabular")
-        settings = replace(COURSE if lr is not None else settings_by_rows(len(table)), **declared)
+        automatic = settings_by_rows(len(table), of_classes=bool(table.vocab))
+        settings = replace(COURSE if lr is not None else automatic, **declared)
         inputs, targets = Inputs(table, ranks=settings.num_embeddings == "plr"), Targets(table)
         arrays = [*inputs(table), targets.array]
         with repeatable(seed):

@@ -139,17 +139,18 @@ def test_batches_shuffle_and_drop_the_last_rows():
 
 
 def test_settings_follow_the_number_of_rows():
-    few, many = settings_by_rows(300), settings_by_rows(30_000)
-    assert few.bs < settings_by_rows(3000).bs < many.bs <= 2048
+    few, some, many = (settings_by_rows(n, of_classes=True) for n in (300, 3000, 30_000))
+    assert few.bs < some.bs < many.bs <= 2048
     assert few.layers[0] < many.layers[0]
     assert 300 / few.bs < 30_000 / many.bs  # more rows also mean more steps
     notes = tabular_model().fit(make_table(n=150)).notes
-    assert notes == asdict(settings_by_rows(150))
+    assert notes == asdict(settings_by_rows(150, of_classes=True))
+    assert settings_by_rows(150, of_classes=False).dropout < notes["dropout"]
 
 
 def test_declared_settings_replace_the_automatic_ones():
     fitted = tabular_model((30,), epochs=2, dropout=0.1, n_nets=1).fit(make_table(n=150))
-    wanted = replace(settings_by_rows(150), layers=[30], dropout=0.1, n_nets=1)
+    wanted = replace(settings_by_rows(150, of_classes=True), layers=[30], dropout=0.1, n_nets=1)
     assert fitted.notes == asdict(wanted)
     assert fitted.estimator.model.layers[0][0].out_features == 30
 
