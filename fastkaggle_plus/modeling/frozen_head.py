@@ -12,7 +12,8 @@ from .tabular.linear import LinearFit, scale_of
 
 PENALTIES = (3.0, 1.0, 0.3, 0.1, 0.03, 0.01)  # L2 per row, on scaled features
 _LEAST_VALIDATED = 200  # rows in all inner splits: fewer would choose a penalty by chance
-_MOST_SPLITS = 5
+_MOST_SPLITS = 3
+_LEAST_VARIANCE = 1e-9  # of the largest: a smaller one is a rounding error
 _ABSENT = -20.0  # logit of a class without rows; that of some other class is never below 0
 _LEAST_PROBABILITY = 1e-7  # in the log loss
 
@@ -46,18 +47,33 @@ def fit_head(
     Each penalty is tried on rows that `inner_split` holds out, strongest first until one is worse
     than the one before. The best, by log loss or squared error, is fitted on all rows.
     """
-    x = np.asarray(x, dtype=np.float64)
+    from threadpoolctl import threadpool_limits
+
+    # more threads wait for each other in these small steps, and would change the last bits
+    with threadpool_limits(1):
+        return _fit_head(np.asarray(x, dtype=np.float64), table, sorted(penalties, reverse=True))
+
+
+def _fit_head(x: Array, table: Table, penalties: list[float]) -> Head:
     mean, std = scale_of(x)
     scaled, axes = (x - mean) / std, None
     if x.shape[0] < x.shape[1]:  # the same fit in as many columns as rows, which is faster
-        axes = np.linalg.svd(scaled, full_matrices=False)[2]
+        axes = _principal_axes(scaled)
         scaled = scaled @ axes.T
-    best = _best_penalty(scaled, table, sorted(penalties, reverse=True))
+    best = _best_penalty(scaled, table, penalties)
     fit = LinearFit(scaled, table, penalty=best * len(x))
     coef, intercept = fit.by_output(table, absent=_ABSENT)
     coef = (coef if axes is None else coef @ axes) / std
     limits = None if table.vocab else (fit.low, fit.high)
     return Head(coef, intercept - coef @ mean, best, limits)
+
+
+def _principal_axes(x: Array) -> Array:
+    """Return the (rank, width) principal axes of the rows."""
+    values, vectors = np.linalg.eigh(x @ x.T)
+    kept = values > _LEAST_VARIANCE * values[-1]
+    axes: Array = (vectors[:, kept].T @ x) / np.sqrt(values[kept])[:, None]
+    return axes
 
 
 def _best_penalty(x: Array, table: Table, penalties: list[float]) -> float:
