@@ -75,7 +75,7 @@ def lightgbm_model(
     n_estimators: int = _MOST_ROUNDS,
     *,
     learning_rate: float = 0.05,
-    num_leaves: int | None = None,  # default: 8, 15 or 31, by the number of rows
+    num_leaves: int | None = None,  # default: 8 below 3,000 rows, else 15
     min_child_samples: int = 10,
     early_stopping_rounds: int | None = PATIENCE,  # rounds without improvement; 0: no stop
     seed: int = 42,
@@ -195,7 +195,7 @@ def _about(
 
 
 def _num_leaves(n_rows: int) -> int:
-    return 8 if n_rows < 3000 else 15 if n_rows < 20_000 else 31
+    return 8 if n_rows < 3000 else 15
 
 
 def _on_gpu(table: Table) -> bool:
