@@ -4,8 +4,8 @@
 `early_stopping_rounds=0` there are exactly `n_estimators` rounds. Each function passes further
 keywords to its library's estimator, where they replace its settings.
 
-The settings won by cross-validation on seven public tables of 700 to 5,000 rows, see docs/tables.md,
-also against the tuned defaults of Holzmüller, Grinsztajn, Steinwart: Better by default (2024).
+The settings won by cross-validation on public tables of 700 to 5,000 rows (docs/tables.md), also
+against the tuned defaults of Holzmüller, Grinsztajn, Steinwart: Better by default (2024).
 """
 
 import contextlib
