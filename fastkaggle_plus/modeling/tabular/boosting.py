@@ -4,8 +4,8 @@
 `early_stopping_rounds=0` there are exactly `n_estimators` rounds. Each function passes further
 keywords to its library's estimator, where they replace its settings.
 
-The settings won by cross-validation on seven public tables of 700 to 5,000 rows (docs/tables.md),
-also against the tuned defaults of Holzmüller, Grinsztajn, Steinwart: Better by default (2024).
+The settings won by cross-validation on public tables of 700 to 5,000 rows (docs/tables.md), also
+against the tuned defaults of Holzmüller, Grinsztajn, Steinwart: Better by default (2024).
 """
 
 import contextlib
@@ -75,7 +75,7 @@ def lightgbm_model(
     n_estimators: int = _MOST_ROUNDS,
     *,
     learning_rate: float = 0.05,
-    num_leaves: int | None = None,  # default: 8, 15 or 31, by the number of rows
+    num_leaves: int | None = None,  # default: 8 below 3,000 rows, else 15
     min_child_samples: int = 10,
     early_stopping_rounds: int | None = PATIENCE,  # rounds without improvement; 0: no stop
     seed: int = 42,
@@ -195,7 +195,7 @@ def _about(
 
 
 def _num_leaves(n_rows: int) -> int:
-    return 8 if n_rows < 3000 else 15 if n_rows < 20_000 else 31
+    return 8 if n_rows < 3000 else 15
 
 
 def _on_gpu(table: Table) -> bool:

@@ -15,6 +15,8 @@ from .estimators import Encoder, fit_estimators
 PATIENCE = 100  # rounds without improvement after which a search stops
 _FEWEST_ROWS = 60  # with fewer, the rows to validate say little: the number of rounds is fixed
 _FIXED_ROUNDS = 150
+_LEAST_VALIDATED = 400  # rows in all inner splits: fewer would choose the rounds by chance
+_MOST_SPLITS = 3
 
 Rows = tuple[Any, Array]  # (features, targets)
 
@@ -73,12 +75,20 @@ class Booster:
         return dataclasses.replace(fitted, notes=notes)
 
     def _search(self, table: Table, patience: int) -> list[int]:
-        """Return the number of rounds of each target."""
+        """Return the number of rounds of each target: the median over the inner splits."""
+        if len(table) < _FEWEST_ROWS:
+            n_targets = 1 if table.vocab else table.n_outputs
+            return [min(self.most_rounds, _FIXED_ROUNDS)] * n_targets
+        n_splits = min(max(round(5 * _LEAST_VALIDATED / len(table)), 1), _MOST_SPLITS)
+        if table.time is not None:  # the latest rows, for every seed
+            n_splits = 1
+        found = [self._search_split(table, patience, seed) for seed in range(n_splits)]
+        return [round(n) for n in np.median(found, axis=0)]
+
+    def _search_split(self, table: Table, patience: int, seed: int) -> list[int]:
         targs = np.asarray(table.targs).reshape(len(table), -1)
         rounds = [min(self.most_rounds, _FIXED_ROUNDS)] * targs.shape[1]
-        if len(table) < _FEWEST_ROWS:
-            return rounds
-        rows, held = inner_split(table)
+        rows, held = inner_split(table, seed=seed)
         if table.vocab:  # only of classes that have rows to fit
             held = held[np.isin(targs[held, 0], targs[rows, 0])]
         fit, valid = table.take(rows), table.take(held)
