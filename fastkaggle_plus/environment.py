@@ -37,8 +37,12 @@ _outside: dict[str, Any] = {}  # while one is open: what to restore after the la
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _CORES = "FKP_CORES"
-# pandas imports pyarrow if it is installed, whose memory pool starts a thread
-_NO_ARROW_THREAD = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
+_CALM_THREADS = {
+    # pandas imports pyarrow if it is installed, whose memory pool starts a thread
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+    # OpenMP's idle threads would keep a core busy that another trial needs
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
 
 
 def kaggle_input() -> Path:
@@ -192,7 +196,7 @@ def numeric_threads(
     cores: int = 0,  # cores that are free for this process: see `thread_limit`; 0: n
 ) -> Iterator[None]:
     """Set the numeric threads of processes started, and libraries imported, in this block."""
-    changes = dict.fromkeys(_THREADS, str(n)) | _NO_ARROW_THREAD | {_CORES: str(cores or n)}
+    changes = dict.fromkeys(_THREADS, str(n)) | _CALM_THREADS | {_CORES: str(cores or n)}
     before = {k: os.environ.get(k) for k in changes}
     os.environ.update(changes)
     try:

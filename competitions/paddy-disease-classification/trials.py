@@ -169,43 +169,37 @@ PART_4 = (  # Multi-target: does knowing the variety help?
     ),
 )
 
-ENSEMBLE = "mean"  # of the trials with in_ensemble, chosen before we saw any score
+ENSEMBLE = "auto"  # of the trials with in_ensemble; each fold is scored with others' weights
 
-LAPTOP = {"item": 128, "batch": 96, "epochs": 3, "lr": 0.01, "bs": 32}
 
-TRIALS = (  # the longest first, so that no core waits at the end
-    image(
-        "lite1, squish",
-        "A deeper network of the same family makes other mistakes.",
-        arch="tf_efficientnet_lite1",
-        method="squish",
-        **LAPTOP,
-    ),
-    image(
-        "lite0, squish",
-        "A small pretrained network sees more than colours.",
-        arch="tf_efficientnet_lite0",
-        method="squish",
-        **LAPTOP,
-    ),
-    image(
-        "lite0, crop",
-        "The true shape of the leaves matters more than their tips.",
-        arch="tf_efficientnet_lite0",
-        method="crop",
-        **LAPTOP,
-    ),
-    image(
-        "squeezenet, squish",
-        "The smallest pretrained network is enough.",
-        arch="squeezenet1_1",
-        method="squish",
-        **LAPTOP,
-    ),
+def probe(name: str, hypothesis: str, *, arch: str) -> Trial:
+    """Declare a trial of a linear model on the features of a frozen network."""
+    return Trial(name, "probe.probe_model", {"arch": arch}, hypothesis)
+
+
+TRIALS = (  # the cheap ones first
     Trial(
         "colours",
         "forest.forest_model",
         hypothesis="A baseline to beat: colours, a thumbnail and edges.",
         in_ensemble=False,
+    ),
+    probe(
+        "probe lite0",
+        "A small frozen network sees more than colours.",
+        arch="tf_efficientnet_lite0",
+    ),
+    probe(
+        "probe lite2",
+        "A deeper network of the same family makes other mistakes.",
+        arch="tf_efficientnet_lite2",
+    ),
+    image(
+        "lite0, fine-tuned",
+        "Training the network on these pictures is better than its frozen features.",
+        arch="tf_efficientnet_lite0",
+        item=128,
+        batch=96,
+        method="squish",
     ),
 )

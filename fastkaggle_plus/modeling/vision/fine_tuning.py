@@ -10,7 +10,7 @@ from ..learning_rate import find_rates, stop_at_rates
 from .archs import Arch
 
 HEADS = ("auto", "fastai", "probe")
-SMALL_BS, LARGE_BS = 16, 64  # images per step where `bs` is not declared
+SMALL_BS, LARGE_BS = 8, 64  # images per step where `bs` is not declared
 _MANY_IMAGES = 5000  # from here on LARGE_BS
 _STEPS = 300  # of the whole network where `epochs` is not declared
 _LEAST_GPU_EPOCHS = 5
