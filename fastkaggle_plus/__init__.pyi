@@ -47,9 +47,10 @@ from .sweeps import (
 )
 from .sweeps.vault import Vault
 from .ui import no_progress
+from .workflow.measure import sweep
 from .workflow.new_competition import new_comp
 from .workflow.rehearse import rehearsal
-from .workflow.run import run, sweep
+from .workflow.run import run
 
 __version__: str
 

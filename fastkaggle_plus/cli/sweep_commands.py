@@ -49,7 +49,7 @@ def sweep(
 
     Each trial runs in its own process. The exit status is 1 if a trial failed.
     """
-    from ..workflow.run import sweep as run_sweep
+    from ..workflow.measure import sweep as run_sweep
     from ..workflow.run_progress import RunProgress
     from .display import show_sweep
 

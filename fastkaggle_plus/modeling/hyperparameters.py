@@ -82,5 +82,5 @@ def _check_type(value: object, hint: Any, what: str) -> None:
     except PydanticUserError:  # not an annotation of plain data
         return
     except ValidationError as e:
-        expected = getattr(hint, "__name__", hint) if isinstance(hint, type) else hint
+        expected = hint.__name__ if isinstance(hint, type) else str(hint).removesuffix(" | None")
         raise ConfigError(f"{what}: expected {expected}, got {value!r}.") from e

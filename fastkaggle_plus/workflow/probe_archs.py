@@ -14,8 +14,8 @@ from ..sweeps.board import BoardRow
 from ..sweeps.trial import Trial
 from ..ui.records import Records
 from .callbacks import RunCallbacks
+from .measure import measure_trials
 from .outcome import SweepOutcome
-from .run import measure_trials
 from .run_progress import RunProgress, with_progress
 
 if TYPE_CHECKING:

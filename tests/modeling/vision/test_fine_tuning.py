@@ -97,7 +97,7 @@ def test_the_default_trains_by_steps_and_says_how(data, few_steps):
     preds = validated(data)
     [notes] = preds.about["fits"]
     assert (notes["head"], notes["epochs"], notes["freeze_epochs"]) == ("probe", 6, 0)
-    assert notes["bs"] == 16 and preds.about["epochs"] is None
+    assert notes["bs"] == 8 and preds.about["epochs"] is None
     probe = validated(data, head="probe", epochs=0)
     assert not np.allclose(preds.oof[:12], probe.oof[:12], atol=1e-3)  # it trained
     assert preds.oof_score > 0.6  # a third by chance

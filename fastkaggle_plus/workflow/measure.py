@@ -1,0 +1,147 @@
+"""`sweep`: measure the trials of a competition, and submit nothing."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..competition import Competition
+from ..data import Data
+from ..exceptions import ConfigError
+from ..folds import is_refit
+from ..kaggle_client import setup_comp
+from ..sweeps.board import board
+from ..sweeps.default_trials import trials_of
+from ..sweeps.repeats import repeat_spread, repeated
+from ..sweeps.run_local import run_local
+from ..sweeps.trial import Sweep, Trial, select_by_name
+from ..sweeps.vault import Vault
+from .callbacks import RunCallbacks
+from .outcome import SweepOutcome
+from .run_progress import RunProgress, with_progress
+from .workspace import Workspace, open_workspace
+
+
+@with_progress(RunProgress)
+def sweep(
+    slug: str,
+    *,
+    bundles: str | Path | None = None,  # all up to n_folds as for `run`
+    data: str | Path | None = None,
+    dest: str | Path | None = None,
+    live: bool = False,
+    seed: int = 42,
+    n_folds: int = 5,
+    holdout: float | None = None,  # share of the rows in one holdout, instead of folds
+    declared: str = "TRIALS",  # which tuple of trials.py to run
+    trials: Sequence[str] | None = None,  # names of the trials to run; default: all
+    repeats: int = 1,  # runs of each trial, each with another seed
+    callbacks: RunCallbacks | None = None,  # default: show the progress
+    test: str = "auto",  # as for `run`
+    **limits: Any,  # workers, threads, max_trials, max_epochs, stop_after_s: see `run_local`
+) -> SweepOutcome:
+    """Measure a competition's trials and submit nothing.
+
+    Trials in the vault of `run` are not measured again. Raises FastkaggleError.
+    """
+
+    def choose(comp: Competition, read: Data) -> tuple[Trial, ...]:
+        chosen = trials_of(comp, declared, data=read)
+        if trials:
+            chosen = tuple(select_by_name(chosen, dict.fromkeys(trials)))
+        return repeated(chosen, repeats, comp=comp)
+
+    where: dict[str, Any] = {"bundles": bundles, "data": data, "dest": dest, "live": live}
+    plan: dict[str, Any] = {"seed": seed, "n_folds": n_folds, "holdout": holdout, "test": test}
+    callbacks = callbacks or RunCallbacks()
+    measured = measure_trials(slug, choose, callbacks=callbacks, **where, **plan, **limits)
+    return replace(measured, repeats=repeat_spread(measured.results))
+
+
+def measure_trials(
+    slug: str,
+    choose: Callable[[Competition, Data], tuple[Trial, ...]],
+    *,
+    bundles: str | Path | None,  # this and the following: as for `sweep`
+    data: str | Path | None,
+    dest: str | Path | None,
+    live: bool,
+    seed: int,
+    n_folds: int,
+    holdout: float | None,
+    callbacks: RunCallbacks,
+    test: str = "auto",
+    **limits: Any,
+) -> SweepOutcome:
+    """Measure any trials on a competition into its vault. Raises FastkaggleError."""
+    check_plan(n_folds if holdout is None else 2, test)
+    with open_workspace(
+        slug, dest, seed, bundles=bundles, data=data, live=live, callbacks=callbacks, as_files=True
+    ) as work:
+        path, read = download(work)
+        plan = Sweep(work.comp.slug, choose(work.comp, read), n_folds, seed, holdout, test)
+        return measure(work, plan, path, read, **limits)
+
+
+def check_plan(n_folds: int, test: str) -> None:
+    """Raise ConfigError or UnknownName for folds or a `test` that cannot be used."""
+    is_refit(test, "")  # raises UnknownName
+    if n_folds < 2:
+        raise ConfigError(f"Trials need at least 2 folds, got {n_folds}. Raise --folds.")
+
+
+def download(work: Workspace) -> tuple[Path, Data]:
+    """Download and read the competition's data; return its folder and the Data."""
+    verb = "already in" if work.data.exists() else "verified and unpacked to"
+    path = setup_comp(work.comp.slug, dest=work.data)
+    work.report_step("download", f"{verb} {path}")
+    read = work.comp.read(path)
+    work.end_step("reading")
+    if read.train.texts is not None:
+        columns = [str(c) for c in read.train.texts]
+        noun = "column" if len(columns) == 1 else "columns"
+        work.callbacks.on_step("texts", f"in the {noun} {', '.join(columns)}")
+    left_out = dict(read.left_out)
+    if (how_ids := left_out.pop(work.comp.id, "id")) != "id":
+        work.callbacks.on_step("ids", f"{work.comp.id}: {how_ids}")
+    for part in ("train images", "test images"):
+        if part in left_out:
+            work.callbacks.on_step("images", f"of the {part}, {left_out.pop(part)}")
+    if unused := [f"{c} ({why})" for c, why in left_out.items()]:
+        work.callbacks.on_step("columns", f"left out: {', '.join(unused)}")
+    if noted := [f"{c} ({note})" for c, note in read.notes.items()]:
+        hint = "trees cannot extrapolate; `without_model` leaves them out"
+        work.callbacks.on_step("notes", f"{', '.join(noted)}: {hint}")
+    if not work.is_live:
+        rows = f"{len(read.test)} labelled rows, held out to score this rehearsal"
+        work.callbacks.on_step("test", f"{rows}; the competition's own test rows are not used")
+    return path, read
+
+
+def measure(
+    work: Workspace, declared: Sweep, path: Path, data: Data, **limits: Any
+) -> SweepOutcome:
+    """Run the trials that the vault does not have yet."""
+    callbacks = work.callbacks
+    callbacks.on_sweep_start(declared)
+    results = run_local(
+        declared,
+        work.comp,
+        path,
+        vault=Vault(work.folder / "vault"),
+        data=data,
+        on_start=callbacks.on_trial_start,
+        on_progress=callbacks.on_trial_progress,
+        on_result=callbacks.on_trial_end,
+        on_split=lambda warning: callbacks.on_step("split", warning),
+        **limits,
+    )
+    work.end_step("trials")
+    return SweepOutcome(
+        comp=work.comp,
+        results=results,
+        rows=board(results),
+        left_out=data.left_out,
+        notes=data.notes,
+        seconds=work.seconds,
+    )
