@@ -165,9 +165,10 @@ class Data(Shown):
         """What to know about features: numbers with many test values beyond the training range.
 
         They are mostly times: elapsed days, years, counters of rows. No tree can extrapolate them.
-        Features of `in_fold` are not looked at.
         """
-        x, x_test = (t.x[list(self.train.cont_names)] for t in (self.train, self.test))
+        tables = (self.train, self.test)
+        fit, test = self.in_fold(*tables) if self.in_fold else tables
+        x, x_test = (t.x[list(fit.cont_names)] for t in (fit, test))
         beyond, n_known = ((x_test < x.min()) | (x_test > x.max())).sum(), x_test.notna().sum()
         shares = (beyond / n_known)[(n_known >= _ENOUGH_ROWS) & (beyond > _BEYOND * n_known)]
         return {

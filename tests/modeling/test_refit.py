@@ -126,6 +126,7 @@ def test_features_that_need_targets_come_from_all_rows():
         return fit, rows
 
     data = make_data(in_fold=in_fold)
+    assert data.notes == {} and calls.pop() == (240, 40)  # looks at all features once
     cross_validate(spy([], refit=False), data, make_folds(data.targs, n_folds=3), test="refit")
     assert calls == [(160, 80)] * 3 + [(240, 40)]  # the folds predict no test rows
 

@@ -151,6 +151,7 @@ def test_features_that_need_targets_come_from_the_rows_fitted_on():
         )
 
     data = make_data(in_fold=in_fold)
+    assert data.notes == {} and calls.pop() == (240, 40, True)  # looks at all features once
     means = []
 
     def fit(table):
