@@ -107,7 +107,7 @@ def _blocks(texts: pd.DataFrame, vectors: Vectors) -> list[Array]:
     return [*found, *(np.abs(u - v) for u, v in pairs), *(u * v for u, v in pairs)]
 
 
-def _trees(table: Table, *, seed: int) -> Any:
+def _trees(table: Table, _target: int, *, seed: int) -> Any:
     from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
     kind = ExtraTreesClassifier if table.vocab else ExtraTreesRegressor
