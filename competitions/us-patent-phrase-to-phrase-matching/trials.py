@@ -107,6 +107,8 @@ WINNERS = (  # what the best entries did: a baseline, and one change each
 
 ENSEMBLE = "auto"  # of the trials with in_ensemble; each fold is scored with others' weights
 
+LAPTOP = {"epochs": 3, "lr": 1e-4, "bs": 32, "loss": "bce"}
+
 TRIALS = (  # the cheap ones first
     Trial(
         "word overlap",
@@ -140,12 +142,6 @@ TRIALS = (  # the cheap ones first
         "The frozen model knows what similar phrases are, if trees and a linear model ask it.",
     ),
     language(
-        "pair",
-        "Training the model on the two phrases adds to its probe.",
-        style="pair",
-        loss="bce",
-        epochs=3,
-        lr=1e-4,
-        bs=32,
+        "pair", "Training the model on the two phrases adds to its probe.", style="pair", **LAPTOP
     ),
 )

@@ -272,6 +272,7 @@ def test_quick_networks_are_tiny_ones_of_their_family_that_need_no_download():
         "epochs": 1,
         "accum": 2,
         "pretrained": False,
+        "head": "fastai",
         "freeze_epochs": 0,
         "n_tta": 2,
         "bs": 32,

@@ -105,7 +105,7 @@ def test_a_careful_user_goes_live(place, real):
         "competition toy",
         "file        runs/toy/live/submission.csv, sha256 ",
         "rows        60",
-        "message     fkp run: greedy of 1 trials, 5 folds, seed 42 [",
+        "message     fkp run: mean of 1 trials, 5 folds, seed 42 [",
         "left        5 submissions; 0 sent today",
         "Send it? [y/N]",
         "not submitted: runs/toy/live/submission.csv",

@@ -14,7 +14,7 @@ import pandas as pd
 from filelock import FileLock
 
 from ...environment import home
-from ...exceptions import DataError, needs_extra
+from ...exceptions import DataError, FastkaggleError, needs_extra
 from ...reading.array_cache import stamps
 from .. import progress
 from ..model import Array
@@ -147,6 +147,8 @@ def _vectors_on_disk(file: Path) -> Iterator[_VectorFile]:
             file.touch()
             _remove_unused(file.parent)
             yield _VectorFile(c)
+    except FastkaggleError:  # of the model: it is not about this file
+        raise
     except (OSError, sqlite3.Error) as e:
         raise DataError(
             f"The cache of text vectors {file} failed ({e}). Delete that file if it is damaged, "

@@ -1,5 +1,6 @@
 """How an image network is fine-tuned: its head, its learning rates, and for how many steps."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +11,7 @@ from ..learning_rate import find_rates, stop_at_rates
 from .archs import Arch
 
 HEADS = ("auto", "fastai", "probe")
-SMALL_BS, LARGE_BS = 8, 64  # images per step where `bs` is not declared
-_MANY_IMAGES = 5000  # from here on LARGE_BS
+SMALL_BS, LARGE_BS = 8, 64  # fewest and most images per step where `bs` is not declared
 _STEPS = 300  # of the whole network where `epochs` is not declared
 _LEAST_GPU_EPOCHS = 5
 _LR = {"fastai": 0.01, "probe": 5e-4}  # largest rate of the head
@@ -94,12 +94,18 @@ def chosen_settings(
     if head == "auto":
         head = "fastai" if is_declared or not pretrained else "probe"
     if bs is None:
-        bs = LARGE_BS if is_declared or n_images >= _MANY_IMAGES else SMALL_BS
+        bs = LARGE_BS if is_declared else _batch_size(n_images)
     if epochs is None:
         epochs = max(_LEAST_GPU_EPOCHS if has_gpu else 1, round(_STEPS / max(1, n_images // bs)))
     lr = _LR[head] if lr is None else lr
     schedule = (pretrained, head, epochs, freeze_epochs if head == "fastai" else 0, lr, bs)
     return TrainingSettings(arch, size, *schedule, **others)
+
+
+def _batch_size(n_images: int) -> int:
+    """Return the power of two with which one epoch has the most steps up to some 300."""
+    near = 2 ** round(math.log2(max(n_images, 1) / _STEPS))
+    return int(min(max(near, SMALL_BS), LARGE_BS))
 
 
 def fine_tune(learn: Any, settings: TrainingSettings) -> dict[str, Any]:

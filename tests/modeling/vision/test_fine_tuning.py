@@ -96,7 +96,7 @@ def test_without_an_epoch_the_network_is_the_probe(data, kind):
 def test_the_default_trains_by_steps_and_says_how(data, few_steps):
     preds = validated(data)
     [notes] = preds.about["fits"]
-    assert (notes["head"], notes["epochs"], notes["freeze_epochs"]) == ("probe", 6, 0)
+    assert (notes["head"], notes["epochs"], notes["freeze_epochs"]) == ("probe", 3, 0)
     assert notes["bs"] == 8 and preds.about["epochs"] is None
     probe = validated(data, head="probe", epochs=0)
     assert not np.allclose(preds.oof[:12], probe.oof[:12], atol=1e-3)  # it trained
@@ -195,7 +195,7 @@ def test_the_loss_smooths_labels_and_gives_one_value_per_row(data):
         (dict(lr="find me"), ConfigError, "lr = 'find me'"),
         (dict(head="linear"), UnknownName, "probe"),
         (dict(head="probe", pretrained=False), ConfigError, "needs pretrained features"),
-        (dict(accum=9), ConfigError, "accum = 8 at most"),
+        (dict(accum=9), ConfigError, "accum = 4 at most"),
     ],
 )
 def test_invalid_options_are_refused_at_once(given, error, words):
