@@ -57,7 +57,7 @@ def test_without_data_the_folder_rehearses_on_made_up_rows(tmp_path, options):
     assert (folder / "README.md").read_text().startswith(
         "# My new one\n"
     ) and "fkp run my-new-one" in (folder / "README.md").read_text()
-    first = {"images": "colours", "text": "overlap"}.get(options.get("kind"), "forest")
+    first = {"images": "colours", "text": "lightgbm"}.get(options.get("kind"), "forest")
     assert {t.name for t in comp.module("trials").TRIALS} >= {first, "fine forest"}
 
 
