@@ -17,6 +17,7 @@ _FEWEST_ROWS = 60  # with fewer, the rows to validate say little: the number of 
 _FIXED_ROUNDS = 150
 _LEAST_VALIDATED = 400  # rows in all inner splits: fewer would choose the rounds by chance
 _MOST_SPLITS = 3
+_MANY_CLASSES = 10  # from here on one split: each round fits a tree for each class
 
 Rows = tuple[Any, Array]  # (features, targets)
 
@@ -80,7 +81,8 @@ class Booster:
             n_targets = 1 if table.vocab else table.n_outputs
             return [min(self.most_rounds, _FIXED_ROUNDS)] * n_targets
         n_splits = min(max(round(5 * _LEAST_VALIDATED / len(table)), 1), _MOST_SPLITS)
-        if table.time is not None:  # the latest rows, for every seed
+        has_one_split = table.time is not None  # the latest rows, for every seed
+        if has_one_split or len(table.vocab) > _MANY_CLASSES:
             n_splits = 1
         found = [self._search_split(table, patience, seed) for seed in range(n_splits)]
         return [round(n) for n in np.median(found, axis=0)]
