@@ -26,10 +26,10 @@ def pattern(line: str) -> str:
 def test_a_new_user_gets_from_nothing_to_a_scored_rehearsal(heading, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"^```(\w+)\n(.*?)^```", sections()[heading], re.S | re.M)
-    printed = ""
+    printed, names = "", {}
     for language, block in blocks:
         if language == "python":
-            exec(compile(block, heading, "exec"), {})
+            exec(compile(block, heading, "exec"), names)
         elif language == "bash":
             done = fkp(*block.split()[1:], cwd=tmp_path)
             assert done.returncode == 0, done.stderr
