@@ -81,7 +81,7 @@ def probe(
     holdout: Annotated[float | None, Option(help="Share held out, instead of folds.")] = None,
     seed: options.Seed = 42,
     workers: options.Workers = None,
-    threads: Annotated[int, Option(help="Numeric threads of each network.")] = 1,
+    threads: Annotated[int | None, Option(help="Numeric threads of each network.")] = None,
     bundles: options.Bundles = None,
     data: options.DataFolder = None,
     live: options.Live = False,
