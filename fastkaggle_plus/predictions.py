@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -174,10 +174,10 @@ def as_json(facts: dict[str, Any]) -> str:
     return json.dumps(facts, sort_keys=True, default=plain)
 
 
-def load_predictions(file: str | Path) -> Predictions:
+def load_predictions(file: str | Path | BinaryIO) -> Predictions:
     """Read a file of `Predictions.save`. Raises DataError when it is damaged."""
     try:
-        with np.load(Path(file), allow_pickle=False) as f:
+        with np.load(file, allow_pickle=False) as f:
             facts = json.loads(str(f["facts"]))
             facts["vocab"] = tuple(facts["vocab"])
             return Predictions(**facts, **{k: f[k] for k in _ARRAYS})

@@ -89,7 +89,7 @@ def board(
     """List every trial in a run's vault, best first, compared with the best; failed ones last."""
     from ..sweeps import board as make_board
     from ..sweeps import repeat_spread
-    from ..sweeps.run_versions import all_versions, with_older_features
+    from ..sweeps.trial_versions import all_versions, with_older_features
     from .display import show_board, show_json, show_repeats
 
     vault, name = _open_vault(slug, dest, live=live)
@@ -209,7 +209,7 @@ def _pick_trials(
     slug: str, dest: Path | None, names: list[str], *, live: bool
 ) -> list[Predictions]:
     """Return finished trials, or versions of them. Raises DataError, UnknownName."""
-    from ..sweeps.run_versions import find_predictions
+    from ..sweeps.trial_versions import find_predictions
 
     vault, name = _open_vault(slug, dest, live=live)
     runs = vault.runs(name)

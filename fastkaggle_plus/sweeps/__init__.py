@@ -6,8 +6,8 @@ from .execution import folds_for
 from .repeats import Spread, repeat_spread, repeated
 from .results_csv import write_results
 from .run_local import run_local
-from .run_versions import find_predictions
 from .trial import Sweep, Trial, TrialResult
+from .trial_versions import find_predictions
 from .vault import Vault
 
 __all__ = [

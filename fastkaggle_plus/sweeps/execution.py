@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from ..competition import Competition, load_comp
 from ..data import Data
@@ -16,6 +16,7 @@ from ..folds import Folds, make_folds
 from ..predictions import Predictions
 from .budget import Budget
 from .resume import environment_fingerprint, run_parts
+from .spool import take_in, write_result
 from .trial import Sweep, Trial, TrialResult
 from .vault import Vault, run_key
 
@@ -31,6 +32,7 @@ class TrialTask:
     vault: str  # folder
     key: str  # of the run in the vault
     parts: dict[str, str]  # of the key
+    spool: str = ""  # folder of result files, for a worker far from the vault; see `spool`
 
 
 def run_trial(
@@ -39,42 +41,51 @@ def run_trial(
     foreign_mb: float | None = None,  # memory of packages of other trials; None: shared process
 ) -> str:
     """Run one trial in this process and store it. Return a traceback, empty for success."""
-    from ..modeling import cross_validate
-    from ..modeling.progress import send_to
-    from ..modeling.registry import build
-
-    trial = task.trial
     try:
-        start = time.perf_counter()
-        comp = load_comp(task.comp)
-        data = comp.read(task.path)
-        folds = _folds(task.sweep, comp, data)
-        read_s, start = time.perf_counter() - start, time.perf_counter()
-        with send_to(report):
-            model = build(trial.model, trial.params, comp)
-            preds = cross_validate(
-                model,
-                data,
-                folds,
-                metric=comp.scoring,
-                name=trial.name,
-                look_for_groups=False,
-                test=task.sweep.test,
-            )
-        date = datetime.now(UTC).date().isoformat()
-        about = {**preds.about, "versions": environment_fingerprint(), "date": date}
-        about["seconds"] = {"read": read_s, **preds.about["seconds"]}
-        if foreign_mb is not None:
-            about["peak_mb"] = _peak_mb(foreign_mb)
-        wall_s = time.perf_counter() - start
-        facts = {**about, "trial": asdict(trial), "parts": task.parts, "wall_s": wall_s}
-        facts |= {"competition": task.comp, "data": str(Path(task.path).resolve())}
-        Vault(task.vault).put(task.key, comp.slug, replace(preds, about=about), **facts)
+        preds, facts = measure_trial(task, report, foreign_mb)
+        if task.spool:
+            write_result(task.spool, task.key, task.sweep.slug, preds, **facts)
+        else:
+            Vault(task.vault).put(task.key, task.sweep.slug, preds, **facts)
     except FastkaggleError as e:
         return f"{type(e).__name__}: {e}"
     except Exception:
         return traceback.format_exc()
     return ""
+
+
+def measure_trial(
+    task: TrialTask, report: Callable[[float, str], None], foreign_mb: float | None
+) -> tuple[Predictions, dict[str, Any]]:
+    """Run one trial in this process; return its predictions and the facts of the run."""
+    from ..modeling import cross_validate
+    from ..modeling.progress import send_to
+    from ..modeling.registry import build
+
+    trial, start = task.trial, time.perf_counter()
+    comp = load_comp(task.comp)
+    data = comp.read(task.path)
+    folds = _folds(task.sweep, comp, data)
+    read_s, start = time.perf_counter() - start, time.perf_counter()
+    with send_to(report):
+        preds = cross_validate(
+            build(trial.model, trial.params, comp),
+            data,
+            folds,
+            metric=comp.scoring,
+            name=trial.name,
+            look_for_groups=False,
+            test=task.sweep.test,
+        )
+    date = datetime.now(UTC).date().isoformat()
+    about = {**preds.about, "versions": environment_fingerprint(), "date": date}
+    about["seconds"] = {"read": read_s, **preds.about["seconds"]}
+    if foreign_mb is not None:
+        about["peak_mb"] = _peak_mb(foreign_mb)
+    wall_s = time.perf_counter() - start
+    facts = {**about, "trial": asdict(trial), "parts": task.parts, "wall_s": wall_s}
+    facts |= {"competition": task.comp, "data": str(Path(task.path).resolve())}
+    return replace(preds, about=about), facts
 
 
 def folds_for(
@@ -90,8 +101,24 @@ def folds_for(
     return make_folds(data.targs, n_folds=n_folds, seed=seed, holdout=holdout, **split)
 
 
+class SweepOptions(TypedDict, total=False):
+    """The options that every place to run takes: local, ray, kaggle."""
+
+    data: Data | None  # the result of `comp.read(path)`, if it was read before
+    on_result: Callable[[TrialResult], None] | None  # called when a trial ends
+    on_start: Callable[[Trial], None] | None  # called when a trial starts
+    on_progress: Callable[[Trial, float, str], None] | None  # (trial, share done, step)
+    on_split: Callable[[str], None] | None  # called if groups are split; default: warn
+    max_trials: int | None  # budget: trials to start
+    max_epochs: int | None  # budget: epochs of all trials on all folds
+    stop_after_s: float | None  # budget: seconds after which no trial starts
+
+
 class SweepExecution:
-    """One execution of a sweep: resume it, run its tasks anywhere, and finish each of them."""
+    """One execution of a sweep: resume it, run its tasks anywhere, and finish each of them.
+
+    The driver alone uses it, and writes what far workers left in the vault's spool into the vault.
+    """
 
     def __init__(
         self,
@@ -100,15 +127,18 @@ class SweepExecution:
         path: str | Path,  # the competition's data
         *,
         vault: Vault,
-        budget: Budget,
+        far: bool = False,  # tasks write to the vault's spool, because they run elsewhere
         data: Data | None = None,  # default: read from path
-        on_result: Callable[[TrialResult], None] | None = None,  # these three as in `run_local`
+        on_result: Callable[[TrialResult], None] | None = None,  # all these as in `SweepOptions`
         on_start: Callable[[Trial], None] | None = None,
+        on_progress: Callable[[Trial, float, str], None] | None = None,
         on_split: Callable[[str], None] | None = None,
+        **limits: Any,  # max_trials, max_epochs, stop_after_s
     ):
         self.sweep, self.comp, self.path, self.vault = sweep, comp, path, vault
-        self.budget, self.on_result = budget, on_result
-        self.on_start, self.on_split = on_start, on_split
+        self.budget, self.on_result = Budget(sweep, comp, **limits), on_result
+        self.on_start, self.on_split, self.on_progress = on_start, on_split, on_progress
+        self.spool = str(vault.spool) if far else ""
         self.data = data or comp.read(path)
         self.folds = _folds(sweep, comp, self.data)
         self.parts = run_parts(sweep, comp, self.data, self.folds)
@@ -118,6 +148,7 @@ class SweepExecution:
 
     def resume(self) -> None:
         """Take finished trials from the vault; check the others and the split before they run."""
+        take_in(self.vault.spool, self.vault)
         self.vault.mark_current(self.keys.values())
         for trial in self.sweep.trials:
             preds = self._stored(trial)
@@ -140,11 +171,17 @@ class SweepExecution:
                 self.on_start(trial)
             comp, key = str(self.comp.folder or self.comp.slug), self.keys[trial.name]
             folders = comp, str(self.path), str(self.vault.folder)
-            return TrialTask(trial, self.sweep, *folders, key, self.parts[trial.name])
+            return TrialTask(trial, self.sweep, *folders, key, self.parts[trial.name], self.spool)
         return None
+
+    def report(self, task: TrialTask, share: float, step: str) -> None:
+        """Pass on the progress of a running trial."""
+        if self.on_progress:
+            self.on_progress(task.trial, share, step)
 
     def finish(self, task: TrialTask, error: str) -> None:
         """Add the result of a trial that ended; `error` is its traceback, empty for success."""
+        take_in(self.vault.spool, self.vault)
         if error:
             slug, name = self.comp.slug, task.trial.name
             self.vault.put_error(task.key, slug, name, error, parts=task.parts)

@@ -1,16 +1,14 @@
 """Run a sweep on this machine: each trial in its own process, as many at a time as cores allow."""
 
 import contextlib
-from collections.abc import Callable
 from pathlib import Path
+from typing import Unpack
 
 from ..competition import Competition
-from ..data import Data
 from ..environment import core_count, has_gpu
 from ..exceptions import ConfigError
 from ..ui.records import Records
-from .budget import Budget
-from .execution import SweepExecution, run_trial
+from .execution import SweepExecution, SweepOptions, run_trial
 from .sweep_bar import with_bar
 from .trial import Sweep, Trial, TrialResult
 from .vault import Vault
@@ -34,16 +32,9 @@ def run_local(
     path: str | Path,  # the competition's data
     *,
     vault: Vault,
-    data: Data | None = None,  # the result of `comp.read(path)`, if it was read before
     workers: int | None = None,  # most trials at a time; 0: in this process; default: see below
-    on_result: Callable[[TrialResult], None] | None = None,  # called when a trial ends
-    on_start: Callable[[Trial], None] | None = None,  # called when a trial starts
-    on_progress: Callable[[Trial, float, str], None] | None = None,  # (trial, share done, step)
     threads: int | None = None,  # numeric threads of each trial; default: see below
-    max_trials: int | None = None,  # budget: trials to start
-    max_epochs: int | None = None,  # budget: epochs of all trials on all folds
-    stop_after_s: float | None = None,  # budget: seconds after which no trial starts
-    on_split: Callable[[str], None] | None = None,  # called if groups are split; default: warn
+    **options: Unpack[SweepOptions],  # data, callbacks, budget
 ) -> Records[TrialResult]:
     """Run the trials that the vault does not have yet, and return one result per trial, in order.
 
@@ -65,24 +56,11 @@ def run_local(
             f"Expected workers of 0 or more, got workers = {workers}. "
             "0 runs the trials in this process; leave it out for one trial per core."
         )
-    execution = SweepExecution(
-        sweep,
-        comp,
-        path,
-        vault=vault,
-        data=data,
-        budget=Budget(
-            sweep, comp, max_trials=max_trials, max_epochs=max_epochs, stop_after_s=stop_after_s
-        ),
-        on_result=on_result,
-        on_start=on_start,
-        on_split=on_split,
-    )
+    execution = SweepExecution(sweep, comp, path, vault=vault, **options)
     execution.resume()
 
     def report(job: WorkerJob, share: float, step: str) -> None:
-        if on_progress is not None:
-            on_progress(job.task.trial, share, step)
+        execution.report(job.task, share, step)
 
     if execution.pending:
         queue = _Queue(execution, workers, threads)

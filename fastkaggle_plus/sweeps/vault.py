@@ -100,6 +100,7 @@ class Vault:
         scoring: Metric | None = None,  # of predictions that are read; default: the stored metric
     ):
         self.folder, self.scoring = Path(folder), scoring
+        self.spool = self.folder / "spool"  # result files of workers that do not write here
         files = self.folder / "predictions"
         files.mkdir(parents=True, exist_ok=True)
         self._lock = FileLock(self.folder / "write.lock", timeout=_LOCK_TIMEOUT_S)

@@ -12,8 +12,8 @@ from ..folds import is_refit
 from ..kaggle_client import setup_comp
 from ..sweeps.board import board
 from ..sweeps.default_trials import trials_of
+from ..sweeps.engines import DEFAULT, find_engine
 from ..sweeps.repeats import repeat_spread, repeated
-from ..sweeps.run_local import run_local
 from ..sweeps.trial import Sweep, Trial, select_by_name
 from ..sweeps.vault import Vault
 from .callbacks import RunCallbacks
@@ -38,7 +38,8 @@ def sweep(
     repeats: int = 1,  # runs of each trial, each with another seed
     callbacks: RunCallbacks | None = None,  # default: show the progress
     test: str = "auto",  # as for `run`
-    **limits: Any,  # workers, threads, max_trials, max_epochs, stop_after_s: see `run_local`
+    on: str = DEFAULT,  # where trials run: local | ray | kaggle
+    **options: Any,  # of `run_local`, `run_ray` or `run_kaggle`: workers, threads, max_trials, ...
 ) -> SweepOutcome:
     """Measure a competition's trials and submit nothing.
 
@@ -54,7 +55,7 @@ def sweep(
     where: dict[str, Any] = {"bundles": bundles, "data": data, "dest": dest, "live": live}
     plan: dict[str, Any] = {"seed": seed, "n_folds": n_folds, "holdout": holdout, "test": test}
     callbacks = callbacks or RunCallbacks()
-    measured = measure_trials(slug, choose, callbacks=callbacks, **where, **plan, **limits)
+    measured = measure_trials(slug, choose, callbacks=callbacks, **where, **plan, on=on, **options)
     return replace(measured, repeats=repeat_spread(measured.results))
 
 
@@ -71,16 +72,18 @@ def measure_trials(
     holdout: float | None,
     callbacks: RunCallbacks,
     test: str = "auto",
-    **limits: Any,
+    on: str = DEFAULT,
+    **options: Any,
 ) -> SweepOutcome:
     """Measure any trials on a competition into its vault. Raises FastkaggleError."""
     check_plan(n_folds if holdout is None else 2, test)
+    find_engine(on)  # raises UnknownName before the download
     with open_workspace(
         slug, dest, seed, bundles=bundles, data=data, live=live, callbacks=callbacks, as_files=True
     ) as work:
         path, read = download(work)
         plan = Sweep(work.comp.slug, choose(work.comp, read), n_folds, seed, holdout, test)
-        return measure(work, plan, path, read, **limits)
+        return measure(work, plan, path, read, on=on, **options)
 
 
 def check_plan(n_folds: int, test: str) -> None:
@@ -119,12 +122,13 @@ def download(work: Workspace) -> tuple[Path, Data]:
 
 
 def measure(
-    work: Workspace, declared: Sweep, path: Path, data: Data, **limits: Any
+    work: Workspace, declared: Sweep, path: Path, data: Data, *, on: str = DEFAULT, **options: Any
 ) -> SweepOutcome:
     """Run the trials that the vault does not have yet."""
+    run_trials = find_engine(on)
     callbacks = work.callbacks
     callbacks.on_sweep_start(declared)
-    results = run_local(
+    results = run_trials(
         declared,
         work.comp,
         path,
@@ -134,7 +138,7 @@ def measure(
         on_progress=callbacks.on_trial_progress,
         on_result=callbacks.on_trial_end,
         on_split=lambda warning: callbacks.on_step("split", warning),
-        **limits,
+        **options,
     )
     work.end_step("trials")
     return SweepOutcome(

@@ -11,7 +11,7 @@ from fastkaggle_plus.exceptions import UnknownName
 from fastkaggle_plus.sweeps import Sweep, Trial, Vault, board, folds_for, run_local
 from fastkaggle_plus.sweeps.board import refits_of
 from fastkaggle_plus.sweeps.resume import run_parts
-from fastkaggle_plus.sweeps.run_versions import all_versions, find_predictions
+from fastkaggle_plus.sweeps.trial_versions import all_versions, find_predictions
 from fastkaggle_plus.sweeps.vault import run_key
 
 from .conftest import FACTS

@@ -5,7 +5,7 @@ import pytest
 from fastkaggle_plus import compare
 from fastkaggle_plus.exceptions import ConfigError, DataError, UnknownName
 from fastkaggle_plus.sweeps import Sweep, Vault, run_local
-from fastkaggle_plus.sweeps.run_versions import all_versions, find_predictions
+from fastkaggle_plus.sweeps.trial_versions import all_versions, find_predictions
 
 OWN = '''"""Own models."""
 from numbers_of import columns
