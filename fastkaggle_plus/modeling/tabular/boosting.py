@@ -23,25 +23,25 @@ from ...data import Table
 from ...environment import has_gpu, thread_limit
 from ...exceptions import UnknownName, needs_extra
 from ..model import Array, Model
-from .boosting_rounds import PATIENCE, Booster, Rows
+from .boosting_rounds import Booster, Rows, default_learning_rate
 from .encoders import OrdinalEncoder, features
 from .estimators import Encode, check_names, check_sklearn
 
 PRELOAD = ("sklearn.ensemble",)  # the other libraries are imported by the one trial that uses them
 _MOST_LEVELS = 250  # scikit-learn takes at most 255 levels of a native category
-_MOST_ROUNDS = 2000
+_LEARNING_RATE, _LEARNING_RATE_CATBOOST = 0.05, 0.08
 _CELLS_FOR_THREADS = 1_000_000  # a smaller table takes longer with more threads
 _ROWS_FOR_GPU = 100_000  # with fewer, a GPU waits for its data
 
 
 def hist_gradient_boosting_model(
-    n_estimators: int = _MOST_ROUNDS,
+    n_estimators: int | None = None,  # most rounds; default: 2000, fewer with many classes
     *,
-    learning_rate: float = 0.05,
+    learning_rate: float | None = None,  # default: 0.05, or 0.2 with more than 10 classes
     max_leaf_nodes: int | None = 15,
     min_samples_leaf: int = 10,
     l2: float = 1.0,
-    early_stopping_rounds: int | None = PATIENCE,  # rounds without improvement; 0: no stop
+    early_stopping_rounds: int | None = None,  # rounds without improvement; 0: no stop
     seed: int = 42,
     **more: Any,  # of scikit-learn's HistGradientBoosting
 ) -> Model:
@@ -53,13 +53,15 @@ def hist_gradient_boosting_model(
     )
     fixed: dict[str, Any] = dict(l2_regularization=l2, early_stopping=False, random_state=seed)
     settings = {**trees, **fixed, **more}
-    check_sklearn("HistGradientBoosting", {"max_iter": n_estimators, **settings})
+    declared = {"max_iter": n_estimators, **settings}
+    check_sklearn("HistGradientBoosting", {k: v for k, v in declared.items() if v is not None})
 
     def make(table: Table, rounds: int, _n_rows: int) -> Any:
         n_levels = [len(table.x[c].cat.categories) for c in table.cat_names]
         few = [i for i, n in enumerate(n_levels) if n <= _MOST_LEVELS] or None
         kind = _estimator("sklearn.ensemble", "HistGradientBoosting", table)
-        return kind(**{"max_iter": rounds, "categorical_features": few, **settings})
+        rate = _rate(learning_rate, table)
+        return kind(**{"max_iter": rounds, "categorical_features": few, **settings, **rate})
 
     def stop_early(estimator: Any, fit: Rows, valid: Rows, patience: int) -> int:
         estimator.set_params(early_stopping=True, n_iter_no_change=patience)
@@ -72,12 +74,12 @@ def hist_gradient_boosting_model(
 
 
 def lightgbm_model(
-    n_estimators: int = _MOST_ROUNDS,
+    n_estimators: int | None = None,  # most rounds; default: 2000, fewer with many classes
     *,
-    learning_rate: float = 0.05,
+    learning_rate: float | None = None,  # default: 0.05, or 0.2 with more than 10 classes
     num_leaves: int | None = None,  # default: 8 below 3,000 rows, else 15
     min_child_samples: int = 10,
-    early_stopping_rounds: int | None = PATIENCE,  # rounds without improvement; 0: no stop
+    early_stopping_rounds: int | None = None,  # rounds without improvement; 0: no stop
     seed: int = 42,
     **more: Any,  # of lightgbm.LGBMClassifier and LGBMRegressor
 ) -> Model:
@@ -95,7 +97,8 @@ def lightgbm_model(
         threads = thread_limit() if table.x.size >= _CELLS_FOR_THREADS else 1
         counts = dict(n_estimators=rounds, n_jobs=threads)
         leaves = {"num_leaves": num_leaves or _num_leaves(n_rows)}
-        return kind(**{**counts, **trees, **leaves, **sampling, **categories, **fixed, **more})
+        trees_here = {**trees, **leaves, **_rate(learning_rate, table)}
+        return kind(**{**counts, **trees_here, **sampling, **categories, **fixed, **more})
 
     def stop_early(estimator: Any, fit: Rows, valid: Rows, patience: int) -> int:
         stopping = import_module("lightgbm").early_stopping(patience, verbose=False)
@@ -103,7 +106,9 @@ def lightgbm_model(
             # version 4.7 has eval_X and eval_y for it, older versions do not
             warnings.filterwarnings("ignore", "The argument 'eval_set' is deprecated")
             estimator.fit(*fit, eval_set=[valid], callbacks=[stopping])
-        return int(estimator.best_iteration_ or n_estimators)  # none with boosting_type="dart"
+        return int(
+            estimator.best_iteration_ or estimator.n_estimators
+        )  # none with boosting_type="dart"
 
     encoder, patience = _plain_names, early_stopping_rounds
     booster = Booster("lightgbm", make, encoder, stop_early, n_estimators, patience)
@@ -111,11 +116,11 @@ def lightgbm_model(
 
 
 def xgboost_model(
-    n_estimators: int = _MOST_ROUNDS,
+    n_estimators: int | None = None,  # most rounds; default: 2000, fewer with many classes
     *,
-    learning_rate: float = 0.05,
+    learning_rate: float | None = None,  # default: 0.05, or 0.2 with more than 10 classes
     max_depth: int = 4,
-    early_stopping_rounds: int | None = PATIENCE,  # rounds without improvement; 0: no stop
+    early_stopping_rounds: int | None = None,  # rounds without improvement; 0: no stop
     seed: int = 42,
     **more: Any,  # of xgboost.XGBClassifier and XGBRegressor
 ) -> Model:
@@ -131,7 +136,8 @@ def xgboost_model(
     def make(table: Table, rounds: int, _n_rows: int) -> Any:
         kind = _estimator("xgboost", "XGB", table)
         device = {"device": "cuda"} if _on_gpu(table) else {}
-        return kind(**{"n_estimators": rounds, **trees, **sampling, **fixed, **device, **more})
+        trees_here = {"n_estimators": rounds, **trees, **_rate(learning_rate, table)}
+        return kind(**{**trees_here, **sampling, **fixed, **device, **more})
 
     def stop_early(estimator: Any, fit: Rows, valid: Rows, patience: int) -> int:
         estimator.set_params(early_stopping_rounds=patience)
@@ -143,11 +149,11 @@ def xgboost_model(
 
 
 def catboost_model(
-    n_estimators: int = _MOST_ROUNDS,
+    n_estimators: int | None = None,  # most rounds; default: 2000, fewer with many classes
     *,
-    learning_rate: float = 0.08,
+    learning_rate: float | None = None,  # default: 0.08, or 0.3 with more than 10 classes
     depth: int = 5,
-    early_stopping_rounds: int | None = PATIENCE,  # rounds without improvement; 0: no stop
+    early_stopping_rounds: int | None = None,  # rounds without improvement; 0: no stop
     seed: int = 42,
     **more: Any,  # of catboost.CatBoostClassifier and CatBoostRegressor
 ) -> Model:
@@ -176,7 +182,8 @@ def catboost_model(
         counts = dict(n_estimators=rounds, thread_count=thread_limit())
         device = {"task_type": "GPU"} if _on_gpu(table) else {}
         categories = {"cat_features": list(range(len(table.cat_names)))}
-        return kind(**{**counts, **trees, **quick, **fixed, **device, **categories, **more})
+        trees_here = {**trees, **_rate(learning_rate, table, _LEARNING_RATE_CATBOOST)}
+        return kind(**{**counts, **trees_here, **quick, **fixed, **device, **categories, **more})
 
     def stop_early(estimator: Any, fit: Rows, valid: Rows, patience: int) -> int:
         estimator.fit(*fit, eval_set=valid, early_stopping_rounds=patience)
@@ -192,6 +199,11 @@ def _about(
 ) -> dict[str, Any]:
     counts = {"n_estimators": booster.most_rounds, "early_stopping_rounds": booster.patience}
     return {**counts, **trees, "seed": seed, **more}
+
+
+def _rate(declared: float | None, table: Table, usual: float = _LEARNING_RATE) -> dict[str, float]:
+    rate = default_learning_rate(table, usual) if declared is None else declared
+    return {"learning_rate": rate}
 
 
 def _num_leaves(n_rows: int) -> int:

@@ -55,8 +55,8 @@ def text_model(
     """Return a fine-tuned language model: probabilities, or values within the training range.
 
     Without declared epochs, the training has 300 steps or more, whatever the number of rows. Then
-    a CPU reads 64 tokens per row, and trains fewer epochs if a fit would take more than about two
-    minutes (see `notes`).
+    a CPU reads 64 tokens per row, and trains fewer epochs if a fit would take more than about a
+    minute, so that five folds take less than five (see `notes`).
 
     Batches contain rows of similar length. If memory runs out, it trains again with half the
     batch, accumulated to the same step. Raises UnknownName, ConfigError for invalid numbers,

@@ -42,7 +42,7 @@ def test_the_last_fit_has_all_rows_and_exactly_these_rounds(library):
     table = noisy()
     stopped = make(library).fit(table)
     n = stopped.notes["iterations"]
-    fixed = make(library, n_estimators=n, early_stopping_rounds=None).fit(table)
+    fixed = make(library, n_estimators=n, early_stopping_rounds=0).fit(table)
     assert stopped.predict(table).tobytes() == fixed.predict(table).tobytes()
     assert stopped.notes["rows"] == len(table)
 
@@ -131,3 +131,13 @@ def test_a_gpu_is_used_where_rows_are_many(monkeypatch):
     monkeypatch.setattr(boosting, "_ROWS_FOR_GPU", 100)
     many = make("xgboost", n_estimators=2).fit(make_table())
     assert [m.estimator.get_params()["device"] for m in (few, many)] == [None, "cuda"]
+
+
+@pytest.mark.parametrize(("n_classes", "patience", "rate"), [(3, 100, 0.05), (12, 20, 0.2)])
+def test_many_classes_get_a_larger_learning_rate_and_fewer_trees(n_classes, patience, rate):
+    rng = np.random.default_rng(0)
+    targs = rng.permutation(np.arange(240) % n_classes)  # nothing to learn: it stops at once
+    table = dataclasses.replace(make_table(n=240), targs=targs, vocab=tuple(range(n_classes)))
+    declared = dict(n_estimators=10_000 // n_classes, early_stopping_rounds=patience)
+    usual, same = (boosting.lightgbm_model(**kw) for kw in ({}, declared | {"learning_rate": rate}))
+    assert usual.fit(table).predict(table).tobytes() == same.fit(table).predict(table).tobytes()
