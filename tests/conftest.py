@@ -1,11 +1,15 @@
-"""Fixtures of all tests: a home folder of their own, and one numeric thread per worker."""
+"""Fixtures of all tests: a home folder of their own, and cores of their own for each worker."""
 
 import os
 
 import pytest
 
-# With pytest-xdist there is one worker per core: more threads would only wait for each other.
-if "PYTEST_XDIST_WORKER" in os.environ:
+# With pytest-xdist there is one worker per core: more threads would only wait for each other,
+# and so would those of the processes that its tests start.
+if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+    if hasattr(os, "sched_setaffinity"):
+        cores, n = sorted(os.sched_getaffinity(0)), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+        os.sched_setaffinity(0, cores[int(worker.removeprefix("gw")) % n :: n] or cores)
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
 
