@@ -69,6 +69,11 @@ def main() -> None:
         sys.exit(f"error: {e}")
     except sqlite3.OperationalError as e:
         sys.exit(f"error: {_with_disk_advice(str(e))}")
+    except sqlite3.DatabaseError as e:
+        sys.exit(
+            f"error: {e}: the database of a vault, vault.db, is damaged. Move its vault folder "
+            "away, and take the runs of a copy with `fkp vault merge`, or run the sweep again."
+        )
     except OSError as e:
         text = f"{e.strerror or e}{f': {e.filename}' if e.filename else ''}"
         sys.exit(f"error: {_with_disk_advice(text) if e.errno in _DISK_ERRORS else text}")

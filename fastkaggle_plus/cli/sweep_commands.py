@@ -44,7 +44,9 @@ def sweep(
     ] = None,
     num_gpus: Annotated[float | None, Option(help="ray: GPUs of each trial, as 0.5.")] = None,
     memory: Annotated[float | None, Option(help="ray: memory of each trial, in MB.")] = None,
-    kernels: Annotated[int | None, Option(help="kaggle: most kernels at a time.")] = None,
+    n_kernels: Annotated[
+        int | None, Option("--kernels", help="kaggle: most kernels at a time.")
+    ] = None,
     max_gpu_hours: Annotated[float | None, Option(help="kaggle: budget of GPU hours.")] = None,
     dry_run: Annotated[
         bool, Option("--dry-run", help="kaggle: show the kernels and the quota, send nothing.")
@@ -86,7 +88,7 @@ def sweep(
             address=address,
             num_gpus=num_gpus,
             memory=memory,
-            kernels=kernels,
+            n_kernels=n_kernels,
             max_gpu_hours=max_gpu_hours,
             dry_run=dry_run,
             max_trials=max_trials,

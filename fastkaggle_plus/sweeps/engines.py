@@ -50,9 +50,8 @@ def given_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
         places = [place for place in engine_names() if option in _options_or_none(place)]
         if not places:
             raise UnknownName("option of a sweep", option, known)
-        flag, own = f"--{option.replace('_', '-')}", " or ".join(places)
         raise ConfigError(
-            f"Sweeps on {name} do not take the option {option} ({flag}): only {own} does. "
+            f"Sweeps on {name} do not take the option {option}: only {' and '.join(places)} does. "
             f'Leave it out, or run the sweep there: --on {places[0]}, or on="{places[0]}".'
         )
     return given
