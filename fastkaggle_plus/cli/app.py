@@ -16,7 +16,9 @@ from . import (
     run_commands,
     sandbox_commands,
     sweep_commands,
+    vault_commands,
 )
+from .board_command import board
 from .command import Command
 from .report_command import report
 
@@ -27,6 +29,7 @@ app.command("list", cls=Command)(run_commands.list_competitions)
 for command in (
     *run_commands.COMMANDS,
     *sweep_commands.COMMANDS,
+    board,
     report,
     *notebook_commands.COMMANDS,
     *model_commands.COMMANDS,
@@ -34,6 +37,7 @@ for command in (
 ):
     app.command(cls=Command)(command)
 app.add_typer(sandbox_commands.app, name="sandbox")
+app.add_typer(vault_commands.app, name="vault")
 
 
 def _show_version(is_asked: bool) -> None:

@@ -282,6 +282,8 @@ def _show_end(
 
 def _slowest(by_trial: Mapping[str, Mapping[str, float]]) -> str:
     """Return the seconds of the longest trials and of their parts, in one line."""
+    from ..sweeps.budget import gpu_hours
+
     named = []
     for name, seconds in list(by_trial.items())[:_MOST_TIMED]:
         parts = [f"{k} {seconds[k]:.1f}" for k in ("fit", "refit", "predict") if k in seconds]
@@ -289,7 +291,9 @@ def _slowest(by_trial: Mapping[str, Mapping[str, float]]) -> str:
     if len(by_trial) > _MOST_TIMED:
         named.append(f"{len(by_trial) - _MOST_TIMED} shorter")
     read_s = sum(seconds.get("read", 0.0) for seconds in by_trial.values())
-    return f"trials: {'; '.join(named)}; reading data {read_s:.1f}"
+    gpu_s = sum(seconds.get("gpu", 0.0) for seconds in by_trial.values())
+    gpu = f"; {gpu_hours(gpu_s)}" if gpu_s else ""
+    return f"trials: {'; '.join(named)}; reading data {read_s:.1f}{gpu}"
 
 
 def _score(value: Any) -> str:

@@ -9,6 +9,7 @@ from .run_local import run_local
 from .trial import Sweep, Trial, TrialResult
 from .trial_versions import find_predictions
 from .vault import Vault
+from .vault_upkeep import check_vault, find_garbage, merge_vault, remove_garbage
 
 __all__ = [
     "BoardRow",
@@ -18,9 +19,13 @@ __all__ = [
     "TrialResult",
     "Vault",
     "board",
+    "check_vault",
     "default_trials",
+    "find_garbage",
     "find_predictions",
     "folds_for",
+    "merge_vault",
+    "remove_garbage",
     "repeat_spread",
     "repeated",
     "run_local",

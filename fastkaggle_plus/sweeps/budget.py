@@ -75,6 +75,15 @@ def epochs_of(model: str, params: dict[str, Any], comp: Competition) -> int:
     return sum(int(n) for n in counts if isinstance(n, (int, float)))
 
 
+def gpu_hours(used_s: float, limit_s: float | None = None) -> str:
+    """Return a time on GPUs as people pay for it, as in 1.4 of 30.0 GPU hours used, 28.6 left."""
+    used = used_s / 3600
+    if limit_s is None:
+        return f"{used:.2f} GPU hours used"
+    limit = limit_s / 3600
+    return f"{used:.1f} of {limit:.1f} GPU hours used, {limit - used:.1f} left"
+
+
 def default_params(model: str, comp: Competition) -> dict[str, Any]:
     """Return the defaults of a model's function, None for no default; empty if it is not found."""
     from ..modeling import registry

@@ -109,6 +109,7 @@ class SweepOptions(TypedDict, total=False):
     on_start: Callable[[Trial], None] | None  # called when a trial starts
     on_progress: Callable[[Trial, float, str], None] | None  # (trial, share done, step)
     on_split: Callable[[str], None] | None  # called if groups are split; default: warn
+    on_step: Callable[[str, str], None] | None  # (name, detail): a plan, a quota, the budget
     max_trials: int | None  # budget: trials to start
     max_epochs: int | None  # budget: epochs of all trials on all folds
     stop_after_s: float | None  # budget: seconds after which no trial starts
@@ -133,11 +134,13 @@ class SweepExecution:
         on_start: Callable[[Trial], None] | None = None,
         on_progress: Callable[[Trial, float, str], None] | None = None,
         on_split: Callable[[str], None] | None = None,
+        on_step: Callable[[str, str], None] | None = None,
         **limits: Any,  # max_trials, max_epochs, stop_after_s
     ):
         self.sweep, self.comp, self.path, self.vault = sweep, comp, path, vault
         self.budget, self.on_result = Budget(sweep, comp, **limits), on_result
         self.on_start, self.on_split, self.on_progress = on_start, on_split, on_progress
+        self.on_step = on_step
         self.spool = str(vault.spool) if far else ""
         self.data = data or comp.read(path)
         self.folds = _folds(sweep, comp, self.data)
@@ -183,19 +186,27 @@ class SweepExecution:
         """Add the result of a trial that does not run in this execution."""
         self._add(TrialResult(trial, None, reason, not_run=True))
 
-    def report(self, task: TrialTask, share: float, step: str) -> None:
-        """Pass on the progress of a running trial."""
+    def report(self, task: TrialTask, share: float, step: str, *, where: str = "") -> None:
+        """Pass on the progress of a running trial; `where` as in card 1, or node 10.0.0.2."""
         if self.on_progress:
-            self.on_progress(task.trial, share, step)
+            self.on_progress(task.trial, share, ", ".join(filter(None, (where, step))))
+
+    def note(self, name: str, detail: str) -> None:
+        """Pass on a fact for people, as in quota: 12.5 of 30.0 GPU hours left."""
+        if self.on_step:
+            self.on_step(name, detail)
 
     def finish(self, task: TrialTask, error: str) -> None:
-        """Add the result of a trial that ended; `error` is its traceback, empty for success."""
+        """Add the result of a trial that ended; `error` is its traceback, empty for success.
+
+        A worker that died after it wrote the result did not fail.
+        """
         take_in(self.vault.spool, self.vault)
-        if error:
+        preds = self._stored(task.trial)
+        if preds is None and error:
             slug, name = self.comp.slug, task.trial.name
             self.vault.put_error(task.key, slug, name, error, parts=task.parts)
-        preds = None if error else self._stored(task.trial)
-        self._add(TrialResult(task.trial, preds, error))
+        self._add(TrialResult(task.trial, preds, "" if preds else error))
 
     @property
     def results(self) -> list[TrialResult]:

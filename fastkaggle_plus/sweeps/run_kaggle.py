@@ -46,7 +46,6 @@ def run_kaggle(
     margin_s: float = 300.0,  # of the hours left that each kernel leaves unused
     dry_run: bool = False,  # send nothing: each result says in which kernel it would run
     confirm: Callable[[KernelPlan], bool] | None = None,  # shows the plan; False: send nothing
-    on_event: Callable[[str], None] | None = None,  # called with a line for each kernel
     poll_s: float = 60.0,  # pause between two looks at the kernels
     **options: Unpack[SweepOptions],  # data, callbacks, budget
 ) -> Records[TrialResult]:
@@ -69,10 +68,7 @@ def run_kaggle(
     attached = [name for name in (libs_dataset, *datasets) if name]
     most = n_kernels or SESSIONS["gpu" if gpu else "cpu"] - 1
     max_s = math.inf if max_gpu_hours is None or not gpu else 3600 * max_gpu_hours
-    events = on_event or (lambda line: None)
-    fleet = Fleet(
-        execution, account, FleetOptions(machine, most, max_s, internet, attached), events
-    )
+    fleet = Fleet(execution, account, FleetOptions(machine, most, max_s, internet, attached))
     fleet.collect_earlier()
     execution.resume()
     forecasts = forecast(execution)
@@ -87,21 +83,24 @@ def run_kaggle(
     else:
         if publish is not None and fleet.waiting:
             attached += publish()
-        _run(fleet, events)
+        _run(fleet)
     return Records(execution.results)
 
 
-def _run(fleet: Fleet, on_event: Callable[[str], None]) -> None:
+def _run(fleet: Fleet) -> None:
     """Run the fleet; on Ctrl-C say which kernels run on."""
+    note = fleet.execution.note
     try:
         fleet.run()
     except KeyboardInterrupt:
         if running := ", ".join(shard.name for shard in fleet.running):
-            on_event(
-                f"still running on Kaggle: {running}. The same command takes in their results; "
-                "`fkp kernels stop NAME` ends one."
+            note(
+                "kernel",
+                f"still on Kaggle: {running}. The same command takes in the results; "
+                "`fkp kernels stop NAME --live` ends a kernel.",
             )
         raise
     left_s = fleet.left_s()
     if math.isfinite(left_s):
-        on_event(f"{fleet.spent_s / 3600:.2f} h used, {left_s / 3600:.2f} GPU hours are left")
+        used = f"{fleet.spent_s / 3600:.2f} GPU hours used by this sweep"
+        note("quota", f"{used}, {left_s / 3600:.2f} left")

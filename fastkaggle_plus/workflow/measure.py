@@ -12,7 +12,7 @@ from ..folds import is_refit
 from ..kaggle_client import setup_comp
 from ..sweeps.board import board
 from ..sweeps.default_trials import trials_of
-from ..sweeps.engines import DEFAULT, find_engine
+from ..sweeps.engines import DEFAULT, find_engine, given_options
 from ..sweeps.repeats import repeat_spread, repeated
 from ..sweeps.trial import Sweep, Trial, select_by_name
 from ..sweeps.vault import Vault
@@ -43,7 +43,8 @@ def sweep(
 ) -> SweepOutcome:
     """Measure a competition's trials and submit nothing.
 
-    Trials in the vault of `run` are not measured again. Raises FastkaggleError.
+    Trials in the vault of `run` are not measured again. Options that are None are left out.
+    Raises FastkaggleError: ConfigError for an option that the place does not take.
     """
 
     def choose(comp: Competition, read: Data) -> tuple[Trial, ...]:
@@ -77,7 +78,7 @@ def measure_trials(
 ) -> SweepOutcome:
     """Measure any trials on a competition into its vault. Raises FastkaggleError."""
     check_plan(n_folds if holdout is None else 2, test)
-    find_engine(on)  # raises UnknownName before the download
+    options = given_options(on, options)  # raises ConfigError before the download
     with open_workspace(
         slug, dest, seed, bundles=bundles, data=data, live=live, callbacks=callbacks, as_files=True
     ) as work:
@@ -138,6 +139,7 @@ def measure(
         on_progress=callbacks.on_trial_progress,
         on_result=callbacks.on_trial_end,
         on_split=lambda warning: callbacks.on_step("split", warning),
+        on_step=callbacks.on_step,
         **options,
     )
     work.end_step("trials")

@@ -68,10 +68,17 @@ class SweepOutcome(Shown):
 
     @property
     def trial_seconds(self) -> dict[str, dict[str, float]]:
-        """Return the seconds of each trial that ran, the longest first: read, fit, predict, ..."""
+        """Return the seconds of each trial that ran, the longest first: read, fit, predict, ...
+
+        A trial on a GPU has its seconds in gpu too.
+        """
         ran = [r.predictions for r in self.results if r.predictions and not r.reused]
         ran.sort(key=lambda preds: -preds.seconds_s)
-        return {p.name: {"all": p.seconds_s, **p.about.get("seconds", {})} for p in ran}
+        return {
+            p.name: {"all": p.seconds_s, **p.about.get("seconds", {})}
+            | ({"gpu": p.seconds_s} if "gpu_peak_mb" in p.about else {})
+            for p in ran
+        }
 
     def as_json(self) -> dict[str, Any]:
         """Return the value of `fkp sweep --json`."""

@@ -38,10 +38,9 @@ class Seen:
         return set(self.facts.get("begun", ()))
 
     @property
-    def seconds(self) -> dict[str, float]:
-        """The duration of each trial that ended."""
-        begun = self.facts.get("begun", {})
-        return {name: end - begun[name] for name, end in self.facts.get("ended", {}).items()}
+    def start_s(self) -> float:
+        """The seconds until its first trial started; 0: none did, or it is not known."""
+        return min(self.facts.get("begun", {}).values(), default=0.0)
 
 
 def look_at(

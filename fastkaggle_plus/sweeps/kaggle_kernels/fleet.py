@@ -3,7 +3,7 @@
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ...exceptions import ConfigError, KaggleError, QuotaReached
@@ -42,10 +42,9 @@ class Fleet:
         execution: SweepExecution,
         account: Account,
         options: FleetOptions,
-        on_event: Callable[[str], None],
     ):
         self.execution, self.account, self.options = execution, account, options
-        self.on_event, self.machine = on_event, options.machine
+        self.machine = options.machine
         self.shards = Shards(execution.vault, execution.keys.values())
         self.trials = {trial.name: trial for trial in execution.sweep.trials}
         self.expected: dict[str, float] = {}  # trial -> seconds
@@ -206,7 +205,7 @@ class Fleet:
             raise
         self._keep(replace(shard, version=version))
         minutes = f"about {shard.expected_s / 60:.1f} min, at most {shard.deadline_s / 60:.1f}"
-        self.on_event(f"{shard.name} sent: {len(shard.trials)} trials, {minutes}")
+        self.execution.note("kernel", f"{shard.name} sent: {len(shard.trials)} trials, {minutes}")
         return True
 
     def _check(self, shard: Shard) -> None:
@@ -227,9 +226,8 @@ class Fleet:
         unfinished = [name for name in shard.trials if name in self.tasks]
         for name, error in take(self.execution, seen, unfinished).items():
             self.execution.finish(self.tasks.pop(name), error)
-        for name in unfinished:
-            if name in self.tasks:
-                self.execution.report(self.tasks[name], 0.0, f"{shard.name} {seen.status.lower()}")
+        for name in set(unfinished) & self.tasks.keys():
+            self.execution.report(self.tasks[name], 0.0, seen.status.lower(), where=shard.name)
         if seen.is_over or seen.has_ended_itself or self._is_overdue(shard):
             self._close(shard, seen)
             if seen.state == REFUSED:
@@ -244,10 +242,13 @@ class Fleet:
             self.account.delete(shard)  # it might be billed on
         self.shards.save(replace(shard, ended=how))
         self.running = [s for s in self.running if s.name != shard.name]
+        # A start that takes longer than expected would use up the time of the next kernel too.
+        late_s = shard.deadline_s if seen.state == DEADLINE and not seen.begun else seen.start_s
+        self.machine = replace(self.machine, start_s=max(self.machine.start_s, late_s))
         self.spent_s += time.time() - shard.started if shard.started else 0.0
         rest = [name for name in shard.trials if name in self.tasks]
         n, n_done = len(shard.trials), len(shard.trials) - len(rest)
-        self.on_event(f"{shard.name} {how}, {seen.status}: {n_done} of {n} trials are finished")
+        self.execution.note("kernel", f"{shard.name} {how}, {seen.status}: {n_done} of {n} trials are finished")
         for name in rest:
             self._wait_again(name, shard, seen, is_lost=name in seen.begun or not n_done)
             if how == DELETED:

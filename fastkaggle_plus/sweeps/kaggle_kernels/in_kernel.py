@@ -72,11 +72,14 @@ class _Progress:
             write_atomically(self.file, json.dumps(facts, indent=1))
 
     def begin(self, trial: Trial) -> None:
-        self.begun[trial.name] = self.seconds
-        self.write(RUNNING)
+        self._note(self.begun, trial.name, "started")
 
     def end(self, name: str) -> None:
-        self.ended[name] = self.seconds
+        self._note(self.ended, name, "ended")
+
+    def _note(self, times: dict[str, float], name: str, what: str) -> None:
+        times[name] = self.seconds
+        print(f"{times[name]:.0f} s: {name} {what}", flush=True)  # noqa: T201 - into the kernel's log
         self.write(RUNNING)
 
     def end_kernel(self) -> None:

@@ -3,7 +3,6 @@
 import math
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
 
 from ...ui.records import Shown
 from .packing import Load
@@ -49,18 +48,6 @@ class KernelPlan(Shown):
         if self.not_run:
             facts["not run"] = f"{', '.join(self.not_run)}: too few hours are left for them"
         return facts
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the plan as plain data."""
-        return {
-            "gpu": self.gpu,
-            "kernels": [
-                {"trials": list(load.trials), "minutes": load.busy_s / 60} for load in self.loads
-            ],
-            "minutes": self.expected_s / 60,
-            "hours_left": self.left_s / 3600 if math.isfinite(self.left_s) else None,
-            "not_run": list(self.not_run),
-        }
 
 
 def _count(n: int, noun: str) -> str:

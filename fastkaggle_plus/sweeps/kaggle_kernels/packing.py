@@ -48,13 +48,20 @@ def pack(
     machine: Machine,
     n_kernels: int,  # most at a time
 ) -> list[Load]:
-    """Distribute trials over as few kernels as help: longest first, each to the freest lane.
+    """Distribute trials over as few kernels as help.
 
-    A kernel more is used only if it saves time: if the work of each is ten times its start.
+    A kernel more is used only if it saves time: if the trials of each take ten times its start.
     """
-    work_s = sum(expected.values()) / machine.lanes
-    worth = int(work_s // (_WORTH * machine.start_s)) if machine.start_s else n_kernels
-    n = max(1, math.ceil(work_s / machine.room_s), min(n_kernels, worth))
+    least = max(1, math.ceil(sum(expected.values()) / machine.lanes / machine.room_s))
+    for n in range(max(least, min(n_kernels, len(expected))), least, -1):
+        loads = _spread(expected, machine, n)
+        if all(map(machine.is_worth, loads)):
+            return loads
+    return _spread(expected, machine, least)
+
+
+def _spread(expected: Mapping[str, float], machine: Machine, n: int) -> list[Load]:
+    """Distribute trials over at least n kernels: longest first, each to the freest lane."""
     lanes = [[0.0] * machine.lanes for _ in range(n)]
     names: list[list[str]] = [[] for _ in range(n)]
     for name in sorted(expected, key=lambda name: -expected[name]):
