@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...exceptions import KaggleUnavailable, NotFound, PermissionDenied, PushRefused, RateLimited
+from ...exceptions import (
+    KaggleError,
+    KaggleUnavailable,
+    NotFound,
+    PermissionDenied,
+    PushRefused,
+    RateLimited,
+)
 from ...kaggle_client import push_notebook, quota
 from ...kaggle_client.error_rules import SESSION_CAP
 from ...kaggle_client.kernels.sweep_kernels import delete_sweep_kernel, sweep_kernels
@@ -44,8 +51,13 @@ class Account:
         """Return the accelerator seconds of this week that nothing uses or may use."""
         if not gpu:
             return math.inf
-        [hours] = [q for q in quota(client=self.client) if q.accelerator == "GPU"]
-        return hours.allowed_s - hours.used_s - max(hours.reserved_s, reserved_s)
+        for hours in quota(client=self.client):
+            if hours.accelerator == "GPU":
+                return hours.allowed_s - hours.used_s - max(hours.reserved_s, reserved_s)
+        raise KaggleError(
+            "Kaggle did not say how many GPU hours are left. See https://www.kaggle.com/settings, "
+            "or run the sweep on CPU kernels: --cpu, or gpu=False."
+        )
 
     def push(
         self,

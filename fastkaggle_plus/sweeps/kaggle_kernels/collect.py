@@ -1,6 +1,7 @@
 """Collect what kernels wrote: download it, and put the results of trials into the spool."""
 
 import json
+import shutil
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,8 +9,10 @@ from typing import Any
 
 from ...exceptions import DataError
 from ...kaggle_client import kernel_output, kernel_status
+from ...kaggle_client.kernels.sweep_kernels import SweepKernel, sweep_kernels
 from ..execution import SweepExecution
-from ..spool import read_result, write_result
+from ..spool import read_result, take_in, write_result
+from ..vault import StoredRun, Vault
 from .in_kernel import DEADLINE, DONE, REFUSED, RESULTS, SHARD_FILE
 
 
@@ -45,7 +48,7 @@ class Seen:
 
 def look_at(
     handle: str,  # owner/name
-    version: int,
+    version: int | None,  # None: the current one
     folder: Path,  # for its output
     client: Any,
 ) -> Seen:
@@ -89,3 +92,21 @@ def take(
         write_result(execution.spool, key, slug, preds, name=name, error=error, **facts)
         taken[name] = error
     return taken
+
+
+def fetch_results(
+    slug: str,  # of the competition
+    vault: Vault,
+    client: Any,
+) -> list[tuple[SweepKernel, Seen, list[StoredRun]]]:
+    """Store the results of all kernels of a competition; return what is new of each."""
+    found = []
+    for kernel in sweep_kernels(client=client):
+        if kernel.competition == slug:
+            folder = vault.folder / "kernels" / "fetched" / kernel.name
+            seen = look_at(kernel.handle, None, folder, client)
+            vault.spool.mkdir(exist_ok=True)
+            for file in seen.files:
+                shutil.copy(file, vault.spool)
+            found.append((kernel, seen, take_in(vault.spool, vault)))
+    return found

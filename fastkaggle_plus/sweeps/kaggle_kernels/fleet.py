@@ -37,12 +37,7 @@ class FleetOptions:
 class Fleet:
     """The kernels of one sweep. A trial waits, runs in a kernel, and has a result in the end."""
 
-    def __init__(
-        self,
-        execution: SweepExecution,
-        account: Account,
-        options: FleetOptions,
-    ):
+    def __init__(self, execution: SweepExecution, account: Account, options: FleetOptions):
         self.execution, self.account, self.options = execution, account, options
         self.machine = options.machine
         self.shards = Shards(execution.vault, execution.keys.values())
@@ -123,7 +118,11 @@ class Fleet:
                 break
             time.sleep(self.account.poll_s)
             for shard in list(self.running):
-                self._check(shard)
+                try:
+                    self._check(shard)
+                    self.n_failures[shard.name] = 0
+                except TEMPORARY as e:
+                    self._count_failure(shard, e)
         for name in list(self.waiting):
             self._skip(name, self.stop)
 
@@ -145,6 +144,7 @@ class Fleet:
                 return
             try:
                 left_s = self.left_s()
+                name = self.shards.new_name(self.account.names(self.shards.prefix))
             except TEMPORARY:
                 return
             loads = self._pack(self.options.n_kernels - len(self.running), left_s)
@@ -154,17 +154,16 @@ class Fleet:
             if not loads or (self.running and not self.machine.is_worth(loads[0])):
                 return  # a small rest waits for more trials, or for the last kernel to end
             others_s = billed_s(loads[1:], self.machine) + self.machine.margin_s * len(loads)
-            if not self._send(loads[0], left_s - others_s):
+            if not self._send(name, loads[0], left_s - others_s):
                 return
 
-    def _send(self, load: Load, most_s: float) -> bool:
+    def _send(self, name: str, load: Load, most_s: float) -> bool:
         """Send one kernel. Return False if Kaggle has no session for it now."""
-        names = tuple(name for name in load.trials if name in self.tasks or self._start(name))
+        names = tuple(n for n in load.trials if n in self.tasks or self._start(n))
         if not names:
             return True
         expected_s = self.machine.start_s + load.busy_s
         most_s = min(self.machine.session_s - self.machine.margin_s, most_s)
-        name = self.shards.new_name(self.account.names(self.shards.prefix))
         shard = Shard(name, names, expected_s, min(_HEADROOM * expected_s, most_s))
         self.shards.save(shard)
         code = write_script(
@@ -175,7 +174,7 @@ class Fleet:
             left_s=self.execution.budget.left_s,
         )
         self.shards.script(shard).write_text(code, encoding="utf-8")
-        self.waiting = [name for name in self.waiting if name not in names]
+        self.waiting = [n for n in self.waiting if n not in names]
         return self._push(shard)
 
     def _push(self, shard: Shard) -> bool:
@@ -215,10 +214,6 @@ class Fleet:
             return
         try:
             seen = self._look(shard)
-            self.n_failures[shard.name] = 0
-        except TEMPORARY as e:
-            self._count_failure(shard, e)
-            return
         except GONE:
             seen = Seen(DELETED, True)
         if not shard.started and seen.status != "QUEUED":
@@ -247,8 +242,8 @@ class Fleet:
         self.machine = replace(self.machine, start_s=max(self.machine.start_s, late_s))
         self.spent_s += time.time() - shard.started if shard.started else 0.0
         rest = [name for name in shard.trials if name in self.tasks]
-        n, n_done = len(shard.trials), len(shard.trials) - len(rest)
-        self.execution.note("kernel", f"{shard.name} {how}, {seen.status}: {n_done} of {n} trials are finished")
+        n, n_done = len(shard.trials), len(seen.files)
+        self.execution.note("kernel", f"{shard.name} {how}: {n_done} of {n} trials have results")
         for name in rest:
             self._wait_again(name, shard, seen, is_lost=name in seen.begun or not n_done)
             if how == DELETED:

@@ -111,6 +111,7 @@ def _run(
             left.append(result.name)
             return
         run = next(run for run in vault.runs() if run.trial == result.name)
+        facts = {k: v for k, v in run.facts.items() if k not in ("competition", "data")}  # folders
         write_result(
             results,
             shard["keys"][result.name],
@@ -118,7 +119,7 @@ def _run(
             result.predictions,
             name=result.name,
             error=result.error,
-            **run.facts,
+            **facts,
         )
         progress.end(result.name)
 

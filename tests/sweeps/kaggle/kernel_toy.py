@@ -49,7 +49,7 @@ def make_bundles(at: Path) -> Path:
     test[["id", "y"]].assign(Usage="Public").to_csv(bundle / "solution.csv", index=False)
     (bundle / "competition.toml").write_text(FACTS)
     (bundle / "models.py").write_text(MODELS)
-    (bundle / "rules.txt").write_text('He said "C:\\new" and \'\'\'stopped\'\'\' \u00e9"""')
+    (bundle / "rules.txt").write_text("He said \"C:\\new\" and '''stopped''' \u00e9\"\"\"")
     return bundle.parent
 
 
