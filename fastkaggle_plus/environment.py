@@ -184,6 +184,19 @@ def has_gpu() -> bool:
     return any(Path(sign).exists() for sign in signs)
 
 
+def named_cards() -> list[str]:
+    """Return the GPUs that sweeps use, as 0 and 1, if `FKP_CARDS` names them: 0,1."""
+    return [card for card in os.environ.get("FKP_CARDS", "").split(",") if card]
+
+
+def card_variables(n: int) -> dict[str, str]:
+    """Return the variables that let a process see `n` GPUs; none where there are real ones.
+
+    Its sweeps start `n` workers, as on a machine with `n` GPUs, and their models run on the CPU.
+    """
+    return {} if has_gpu() else {"FKP_CARDS": ",".join(str(i) for i in range(n))}
+
+
 def with_variables(**changes: str) -> dict[str, str]:
     """Return the environment for a child process, with `changes`."""
     return {**os.environ, **changes}

@@ -10,6 +10,7 @@ import typer
 from .. import __version__
 from ..exceptions import FastkaggleError
 from . import (
+    kernel_commands,
     machine_commands,
     model_commands,
     notebook_commands,
@@ -38,6 +39,7 @@ for command in (
     app.command(cls=Command)(command)
 app.add_typer(sandbox_commands.app, name="sandbox")
 app.add_typer(vault_commands.app, name="vault")
+app.add_typer(kernel_commands.app, name="kernels")
 
 
 def _show_version(is_asked: bool) -> None:

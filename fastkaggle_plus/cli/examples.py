@@ -36,5 +36,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "merge": ("fkp vault merge OTHER/runs/titanic",),
     "check": ("fkp vault check titanic",),
     "gc": ("fkp vault gc titanic",),
+    "kernels list": ("fkp kernels list --live",),
+    "stop": ("fkp kernels stop fkp-1a2b3c4d-01 --live",),
+    "fetch": ("fkp kernels fetch titanic --live",),
     "serve": ("fkp sandbox serve --data DIR --port 8765",),
 }

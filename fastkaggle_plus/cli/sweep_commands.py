@@ -12,6 +12,7 @@ from typer import Argument, Exit, Option, echo
 from ..exceptions import ConfigError, DataError
 from . import options
 from .completion import complete_declared, complete_measured
+from .going_live import Confirm, sends
 from .hints import resumable
 
 if TYPE_CHECKING:
@@ -43,9 +44,14 @@ def sweep(
         str | None, Option(help="ray: auto, HOST:PORT or ray://HOST:PORT. Default: this machine.")
     ] = None,
     num_gpus: Annotated[float | None, Option(help="ray: GPUs of each trial, as 0.5.")] = None,
-    memory: Annotated[float | None, Option(help="ray: memory of each trial, in MB.")] = None,
-    n_kernels: Annotated[
-        int | None, Option("--kernels", help="kaggle: most kernels at a time.")
+    memory_mb: Annotated[
+        float | None, Option("--memory", help="ray: memory of each trial, in MB.")
+    ] = None,
+    kernels: Annotated[
+        int | None, Option(help="kaggle: most kernels at a time. Default: all but one session.")
+    ] = None,
+    gpu: Annotated[
+        bool | None, Option("--gpu/--cpu", help="kaggle: default: GPU T4 x2 if not tabular.")
     ] = None,
     max_gpu_hours: Annotated[float | None, Option(help="kaggle: budget of GPU hours.")] = None,
     dry_run: Annotated[
@@ -54,6 +60,7 @@ def sweep(
     bundles: options.Bundles = None,
     data: options.DataFolder = None,
     live: options.Live = False,
+    yes: options.Yes = False,
     dest: options.Dest = None,
     keep_going: options.KeepGoing = False,
     as_json: options.AsJson = False,
@@ -67,7 +74,10 @@ def sweep(
     from ..workflow.run_progress import RunProgress
     from .display import show_sweep
 
-    with resumable(), RunProgress(to_stderr=as_json) as progress:
+    confirm = None
+    if on == "kaggle" and (live or dry_run):
+        confirm = Confirm(live=live, yes=yes, dry_run=dry_run, as_json=as_json)
+    with sends(dry_run=dry_run), resumable(), RunProgress(to_stderr=as_json) as progress:
         outcome = run_sweep(
             slug,
             bundles=bundles,
@@ -87,10 +97,12 @@ def sweep(
             threads=threads,
             address=address,
             num_gpus=num_gpus,
-            memory=memory,
-            n_kernels=n_kernels,
+            memory_mb=memory_mb,
+            n_kernels=kernels,
+            gpu=gpu,
             max_gpu_hours=max_gpu_hours,
-            dry_run=dry_run,
+            confirm=confirm,
+            dry_run=dry_run or None,
             max_trials=max_trials,
             max_epochs=max_epochs,
             stop_after_s=None if stop_after is None else 60 * stop_after,

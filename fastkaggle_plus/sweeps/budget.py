@@ -1,5 +1,6 @@
 """The budget of a sweep: trials, epochs, and the time after which no further trial starts."""
 
+import math
 import time
 from typing import Any
 
@@ -35,11 +36,18 @@ class Budget:
         self.max_trials, self.max_epochs, self.stop_after_s = max_trials, max_epochs, stop_after_s
         self.trials, self.epochs, self.start = 0, 0, time.monotonic()
 
+    @property
+    def left_s(self) -> float:
+        """The seconds in which trials may start."""
+        if self.stop_after_s is None:
+            return math.inf
+        return self.stop_after_s - (time.monotonic() - self.start)
+
     def refuse(self, trial: Trial) -> str:
         """Say why a trial must not start; return an empty string, and count it, when it may."""
         if self.max_trials is not None and self.trials >= self.max_trials:
             return f"not run: the budget of {self.max_trials} trials is used"
-        if self.stop_after_s is not None and time.monotonic() - self.start >= self.stop_after_s:
+        if self.left_s <= 0:
             return f"not run: no trial starts after {self.stop_after_s:.0f} s"
         if self.max_epochs is not None:
             cost = epochs_of(trial.model, trial.params, self.comp) * self.n_fits

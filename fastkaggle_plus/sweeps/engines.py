@@ -40,11 +40,11 @@ def own_options(name: str) -> list[str]:
 
 
 def given_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options that are not None or False, for a place.
+    """Return the options that are not None, for a place.
 
     Raises ConfigError for an option that this place does not take, UnknownName if none does.
     """
-    given = {k: v for k, v in options.items() if v is not None and v is not False}
+    given = {k: v for k, v in options.items() if v is not None}
     known = {*own_options(name), *SweepOptions.__annotations__}
     for option in given.keys() - known:
         places = [place for place in engine_names() if option in _options_or_none(place)]

@@ -166,16 +166,25 @@ class SweepExecution:
     def start_next(self) -> TrialTask | None:
         """Return the task of the next pending trial that the budget allows; None: none is left."""
         while self.pending:
-            trial = self.pending.pop(0)
-            if refusal := self.budget.refuse(trial):
-                self._add(TrialResult(trial, None, refusal, not_run=True))
-                continue
-            if self.on_start:
-                self.on_start(trial)
-            comp, key = str(self.comp.folder or self.comp.slug), self.keys[trial.name]
-            folders = comp, str(self.path), str(self.vault.folder)
-            return TrialTask(trial, self.sweep, *folders, key, self.parts[trial.name], self.spool)
+            if (task := self.start(self.pending[0])) is not None:
+                return task
         return None
+
+    def start(self, trial: Trial) -> TrialTask | None:
+        """Return the task of a pending trial; None: the budget refuses it."""
+        self.pending.remove(trial)
+        if refusal := self.budget.refuse(trial):
+            self.skip(trial, refusal)
+            return None
+        if self.on_start:
+            self.on_start(trial)
+        comp, key = str(self.comp.folder or self.comp.slug), self.keys[trial.name]
+        folders = comp, str(self.path), str(self.vault.folder)
+        return TrialTask(trial, self.sweep, *folders, key, self.parts[trial.name], self.spool)
+
+    def skip(self, trial: Trial, reason: str) -> None:
+        """Add the result of a trial that does not run in this execution."""
+        self._add(TrialResult(trial, None, reason, not_run=True))
 
     def report(self, task: TrialTask, share: float, step: str, *, where: str = "") -> None:
         """Pass on the progress of a running trial; `where` as in card 1, or node 10.0.0.2."""

@@ -17,6 +17,7 @@ from ..sweeps.repeats import repeat_spread, repeated
 from ..sweeps.trial import Sweep, Trial, select_by_name
 from ..sweeps.vault import Vault
 from .callbacks import RunCallbacks
+from .kernel_options import kernel_options
 from .outcome import SweepOutcome
 from .run_progress import RunProgress, with_progress
 from .workspace import Workspace, open_workspace
@@ -127,6 +128,8 @@ def measure(
 ) -> SweepOutcome:
     """Run the trials that the vault does not have yet."""
     run_trials = find_engine(on)
+    if on == "kaggle":
+        options = kernel_options(work, declared, **options)
     callbacks = work.callbacks
     callbacks.on_sweep_start(declared)
     results = run_trials(

@@ -39,7 +39,7 @@ SERVING = ("sandbox serve",)  # verbs that run until they are interrupted
 # Flags that are not tried: `--live` and `--online` are the ways to Kaggle, and `--no-submit`
 # would end a push early.
 NOT_TRIED = ("live", "online", "as_json", "help", "no_submit")
-NOT_LOCAL = {"sweep": ("dry_run",)}  # flags of a verb that its default place does not take
+NOT_LOCAL = {"sweep": ("dry_run", "gpu")}  # flags of a verb that its default place does not take
 SLOW = ("push",)  # tried once, with all flags
 
 

@@ -150,7 +150,7 @@ def test_the_predictions_are_those_of_a_local_sweep(again, reference, name):
 def test_own_options_are_those_of_the_signature():
     assert {"workers", "threads"} <= set(own_options("local"))
     assert not {"vault", "sweep", "max_trials"} & set(own_options("local"))
-    options = {"workers": 0, "threads": None, "dry_run": False, "max_trials": 2}
+    options = {"workers": 0, "threads": None, "address": None, "max_trials": 2}
     assert given_options("local", options) == {"workers": 0, "max_trials": 2}
 
 
