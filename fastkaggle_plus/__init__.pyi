@@ -44,6 +44,7 @@ from .sweeps import (
     repeat_spread,
     repeated,
     run_local,
+    run_ray,
 )
 from .sweeps.vault import Vault
 from .ui import no_progress
@@ -108,6 +109,7 @@ __all__ = [
     "repeated",
     "run",
     "run_local",
+    "run_ray",
     "setup_comp",
     "submissions",
     "submit",

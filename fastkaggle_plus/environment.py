@@ -202,6 +202,16 @@ def with_variables(**changes: str) -> dict[str, str]:
     return {**os.environ, **changes}
 
 
+def prepare_ray(*, only_here: bool) -> None:
+    """Turn Ray's usage reports off; with `only_here` its servers listen on 127.0.0.1 only.
+
+    Call it before the first import of ray.
+    """
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    if only_here:
+        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # on every system, despite its name
+
+
 @contextlib.contextmanager
 def numeric_threads(
     n: int,

@@ -6,6 +6,7 @@ from .execution import folds_for
 from .repeats import Spread, repeat_spread, repeated
 from .results_csv import write_results
 from .run_local import run_local
+from .run_ray import run_ray
 from .trial import Sweep, Trial, TrialResult
 from .trial_versions import find_predictions
 from .vault import Vault
@@ -29,6 +30,7 @@ __all__ = [
     "repeat_spread",
     "repeated",
     "run_local",
+    "run_ray",
     "trials_of",
     "write_results",
 ]

@@ -33,6 +33,7 @@ class TrialTask:
     key: str  # of the run in the vault
     parts: dict[str, str]  # of the key
     spool: str = ""  # folder of result files, for a worker far from the vault; see `spool`
+    copies: tuple[str, str] | None = None  # of comp and path, if they are not on this machine
 
 
 def run_trial(
@@ -63,8 +64,9 @@ def measure_trial(
     from ..modeling.registry import build
 
     trial, start = task.trial, time.perf_counter()
-    comp = load_comp(task.comp)
-    data = comp.read(task.path)
+    comp_folder, data_folder = task.copies or (task.comp, task.path)
+    comp = load_comp(comp_folder)
+    data = comp.read(data_folder)
     folds = _folds(task.sweep, comp, data)
     read_s, start = time.perf_counter() - start, time.perf_counter()
     with send_to(report):

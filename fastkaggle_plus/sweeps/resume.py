@@ -47,12 +47,13 @@ def code_fingerprint(comp: Competition, trial: Trial, *, versions: bool = True) 
     It covers the package's models, folds, metrics and readers, and of the competition's folder what
     the trial uses, see `own_code`; not its metric.py, because stored predictions are scored again.
     """
-    code = [_package_code(), *own_code(comp, trial, versions=versions)]
+    code = [package_code(), *own_code(comp, trial, versions=versions)]
     return hashlib.sha256("\0".join(code).encode()).hexdigest()[:16]
 
 
 @cache
-def _package_code() -> str:
+def package_code() -> str:
+    """Return a hash of this package's code that results depend on."""
     files = [_PACKAGE / f"{name}.py" for name in ("data", "folds")]
     for room in ("evidence", "metrics", "modeling", "reading"):
         files += sorted((_PACKAGE / room).rglob("*.py"))
