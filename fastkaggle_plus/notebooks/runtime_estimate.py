@@ -1,6 +1,5 @@
 """Estimate how long a notebook will run on Kaggle, from measured trials or a QUICK dry run."""
 
-import csv
 import re
 import tempfile
 import time
@@ -31,15 +30,6 @@ def runs_trials(notebook: Any) -> bool:
     return not any(
         cell.cell_type == "code" and _OTHER_LIST.search(cell.source) for cell in notebook.cells
     )
-
-
-def measured_seconds(file: str | Path) -> dict[str, tuple[float, int]]:
-    """Return trial -> (seconds, folds) of a results.csv; empty if the file does not exist."""
-    if not Path(file).is_file():
-        return {}
-    with Path(file).open(newline="", encoding="utf-8") as f:
-        rows = [r for r in csv.DictReader(f) if r.get("seconds") and r.get("n_folds")]
-    return {r["trial"]: (float(r["seconds"]), int(r["n_folds"])) for r in rows}
 
 
 def forecast_s(
