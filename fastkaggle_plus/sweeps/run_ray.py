@@ -14,7 +14,7 @@ from .sweep_bar import with_bar
 from .trial import Sweep, Trial, TrialResult
 from .trial_needs import packages_of, threads_of
 from .vault import Vault
-from .worker_process import WorkerJob
+from .local.worker_process import WorkerJob
 
 if TYPE_CHECKING:
     from .ray_cluster.cluster_tasks import ClusterTasks

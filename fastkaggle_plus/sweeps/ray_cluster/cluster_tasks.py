@@ -13,7 +13,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from ... import __version__
 from ...exceptions import ConfigError, FastkaggleError
 from ..execution import SweepExecution, TrialTask
-from ..worker_process import WorkerJob
+from ..local.worker_process import WorkerJob
 from .cluster import Resources, alive_nodes, count_slots
 from .folder_copy import FolderCopy, put_folders
 from .node_check import NodeFacts, check_node, listing, node_facts
