@@ -19,6 +19,7 @@ from . import (
 )
 from .command import Command
 from .report_command import report
+from .search_command import search
 
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
@@ -27,6 +28,7 @@ app.command("list", cls=Command)(run_commands.list_competitions)
 for command in (
     *run_commands.COMMANDS,
     *sweep_commands.COMMANDS,
+    search,
     report,
     *notebook_commands.COMMANDS,
     *model_commands.COMMANDS,

@@ -9,6 +9,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "fkp sweep titanic --trials xgboost --trials catboost --repeats 3",
         "fkp sweep houses --max-trials 4 --stop-after 30",
     ),
+    "search": ("fkp search houses", "fkp search houses --n-trials 80 --stop-after 30"),
     "board": ("fkp board titanic",),
     "compare": ("fkp compare titanic xgboost catboost",),
     "ensemble": (

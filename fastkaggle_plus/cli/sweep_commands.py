@@ -103,6 +103,9 @@ def board(
         show_json(shown)
         return
     show_board(rows, metric=rows[0].metric if rows else "", failed=failed)
+    if pruned := vault.pruned(name):
+        trials = "1 trial was" if len(pruned) == 1 else f"{len(pruned)} trials were"
+        echo(f"pruned: {trials} stopped by a search after a fold, and not ranked")
     if others:
         listed = ", ".join(f"{r.trial}@{r.version} ({r.measured})" for r in others)
         echo(f"on other rows or folds: {listed}")

@@ -6,12 +6,15 @@ from .execution import folds_for
 from .repeats import Spread, repeat_spread, repeated
 from .results_csv import write_results
 from .run_local import run_local
+from .search import Range, Search, grid, run_search, search_of
 from .trial import Sweep, Trial, TrialResult
 from .trial_versions import find_predictions
 from .vault import Vault
 
 __all__ = [
     "BoardRow",
+    "Range",
+    "Search",
     "Spread",
     "Sweep",
     "Trial",
@@ -21,9 +24,12 @@ __all__ = [
     "default_trials",
     "find_predictions",
     "folds_for",
+    "grid",
     "repeat_spread",
     "repeated",
     "run_local",
+    "run_search",
+    "search_of",
     "trials_of",
     "write_results",
 ]

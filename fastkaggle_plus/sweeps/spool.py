@@ -23,7 +23,7 @@ def write_result(
     spool: str | Path,  # folder
     key: str,  # of the run, see `run_key`
     slug: str,
-    preds: Predictions | None,  # None: the trial failed
+    preds: Predictions | None,  # None: it failed, or was pruned and has `fold_scores` in its facts
     *,
     name: str = "",  # of the trial; default: that of the predictions
     error: str = "",  # traceback, if it failed
@@ -70,6 +70,8 @@ def take_in(spool: Path, vault: Vault) -> list[StoredRun]:
         if preds is not None:
             if vault.get(key) is None:
                 stored.append(vault.put(key, slug, preds, **run["facts"]))
+        elif "fold_scores" in run["facts"]:
+            stored.append(vault.put_pruned(key, slug, run["trial"], **run["facts"]))
         else:
             stored.append(vault.put_error(key, slug, run["trial"], run["error"], **run["facts"]))
         file.unlink(missing_ok=True)

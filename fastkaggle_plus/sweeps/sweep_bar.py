@@ -7,7 +7,7 @@ from typing import Any, ParamSpec, TypeVar
 from ..ui import open_display
 from ..ui.displays import Display
 from .eta import Eta
-from .trial import Sweep, Trial, TrialResult
+from .trial import Trial, TrialResult
 
 _MOST_NAMED = 2  # running trials that the bar names
 
@@ -58,11 +58,11 @@ def with_bar(run: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(run)
     def run_with_bar(*args: Any, **kwargs: Any) -> R:
-        sweep: Sweep = args[0] if args else kwargs["sweep"]
+        sweep: Any = next(iter([*args, *kwargs.values()]))  # or a Search, which has n_trials too
         if kwargs.get("on_progress"):
             return run(*args, **kwargs)
         with open_display() as display:
-            bar = SweepBar(display, len(sweep.trials))
+            bar = SweepBar(display, sweep.n_trials)
             for name in ("on_start", "on_result"):
                 kwargs[name] = _both(getattr(bar, name), kwargs.get(name))
             return run(*args, **{**kwargs, "on_progress": bar.on_progress})
