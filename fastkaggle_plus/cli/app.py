@@ -22,6 +22,7 @@ from . import (
 from .board_command import board
 from .command import Command
 from .report_command import report
+from .search_command import search
 
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
@@ -31,6 +32,7 @@ for command in (
     *run_commands.COMMANDS,
     *sweep_commands.COMMANDS,
     board,
+    search,
     report,
     *notebook_commands.COMMANDS,
     *model_commands.COMMANDS,

@@ -58,6 +58,10 @@ def _show(out: Console, vault: Vault, slug: str, *, live: bool, all: bool) -> No
     found, others, failed = _read(vault, slug, all=all)
     rows = make_board(found)
     show_board(rows, out=out, metric=rows[0].metric if rows else "", failed=failed)
+    if pruned := vault.pruned(slug):
+        trials = "1 trial was" if len(pruned) == 1 else f"{len(pruned)} trials were"
+        text = f"pruned: {trials} stopped by a search after a fold, and not ranked"
+        out.print(text, soft_wrap=True)
     if others:
         listed = ", ".join(f"{r.trial}@{r.version} ({r.measured})" for r in others)
         out.print(f"on other rows or folds: {listed}", soft_wrap=True)

@@ -11,6 +11,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "fkp sweep houses --on ray --address auto --num-gpus 0.5",
         "fkp sweep houses --on kaggle --dry-run",
     ),
+    "search": ("fkp search houses", "fkp search houses --n-trials 80 --stop-after 30"),
     "board": ("fkp board titanic", "fkp board titanic --watch"),
     "compare": ("fkp compare titanic xgboost catboost",),
     "ensemble": (

@@ -23,7 +23,7 @@ def write_result(
     spool: str | Path,  # folder
     key: str,  # of the run, see `run_key`
     slug: str,
-    preds: Predictions | None,  # None: the trial failed
+    preds: Predictions | None,  # None: it failed, or was pruned and has `fold_scores` in its facts
     *,
     name: str = "",  # of the trial; default: that of the predictions
     error: str = "",  # traceback, if it failed
@@ -79,4 +79,6 @@ def store_result(file: Path, vault: Vault) -> list[StoredRun]:
         return []
     if preds is not None:
         return [vault.put(key, slug, preds, **run["facts"])]
+    if "fold_scores" in run["facts"]:
+        return [vault.put_pruned(key, slug, run["trial"], **run["facts"])]
     return [vault.put_error(key, slug, run["trial"], run["error"], **run["facts"])]

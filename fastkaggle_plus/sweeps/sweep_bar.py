@@ -95,7 +95,8 @@ def with_bar(run: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(run)
     def run_with_bar(*args: Any, **kwargs: Any) -> R:
-        n_trials = len((args[0] if args else kwargs["sweep"]).trials)
+        sweep: Any = next(iter([*args, *kwargs.values()]))  # or a Search, which has n_trials too
+        n_trials = sweep.n_trials
         with contextlib.ExitStack() as stack:
             file = ProgressFile(kwargs["vault"].folder)
             stack.callback(file.hide_bar)

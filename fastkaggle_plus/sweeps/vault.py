@@ -48,7 +48,7 @@ class StoredRun:
     key: str
     slug: str
     trial: str
-    status: str  # done | error
+    status: str  # done | error | pruned: a search stopped it after a fold
     metric: str = ""
     oof_score: float | None = None
     oof_score_se: float | None = None
@@ -145,6 +145,20 @@ class Vault:
         """Store a failed run with its traceback. The next sweep tries it again."""
         return self.write(StoredRun(key, slug, trial, "error", error=error, facts=facts))
 
+    def put_pruned(self, key: str, slug: str, name: str, /, **facts: Any) -> StoredRun:
+        """Store a trial that a search stopped; its facts have `fold_scores`.
+
+        It has no predictions, so it is in no board and no ensemble. A finished run is kept.
+        """
+        if finished := self._select("key = ? and status = 'done'", key):
+            return finished[0]
+        return self.write(StoredRun(key, slug, name, "pruned", facts=facts))
+
+    def fold_scores(self, key: str) -> list[float]:
+        """Return the scores of the folds of a trial that a search stopped; empty for others."""
+        pruned = self._select("key = ? and status = 'pruned'", key)
+        return pruned[0].facts["fold_scores"] if pruned else []
+
     def get(self, key: str, *, name: str = "") -> Predictions | None:
         """Return the predictions of a finished run, with the trial's present name if it is given.
 
@@ -156,8 +170,15 @@ class Vault:
         return None
 
     def runs(self, slug: str | None = None) -> list[StoredRun]:
-        """Return all runs, or those of one competition, newest first."""
-        return self._select("slug = ?", slug) if slug else self._select("")
+        """Return all runs, or those of one competition, newest first, without the pruned ones."""
+        ended = "status != 'pruned'"
+        return self._select(f"{ended} and slug = ?", slug) if slug else self._select(ended)
+
+    def pruned(self, slug: str) -> list[str]:
+        """Return the trials that searches stopped, and that no sweep has run since."""
+        ended = {run.trial for run in self.runs(slug)}
+        stopped = (run.trial for run in self._select("status = 'pruned' and slug = ?", slug))
+        return [name for name in dict.fromkeys(stopped) if name not in ended]
 
     def load(self, run: StoredRun) -> Predictions:
         """Return the predictions of a run. Raises DataError for a run that failed."""

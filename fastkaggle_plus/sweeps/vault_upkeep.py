@@ -56,7 +56,7 @@ def merge_vault(
     Raises DataError if there is no vault.
     """
     folder, merged = find_folder(other), Merged()
-    own = {run.key: run for run in vault.runs()}
+    own = {run.key: run for run in runs_in(vault.folder)}
     for run in runs_in(folder):
         if not slug or run.slug == slug:
             _merge_run(vault, own.get(run.key), run, folder, merged)

@@ -14,7 +14,7 @@ from ..sweeps.board import board
 from ..sweeps.default_trials import trials_of
 from ..sweeps.engines import DEFAULT, find_engine, given_options
 from ..sweeps.repeats import repeat_spread, repeated
-from ..sweeps.trial import Sweep, Trial, select_by_name
+from ..sweeps.trial import Sweep, Trial, TrialResult, select_by_name
 from ..sweeps.vault import Vault
 from .callbacks import RunCallbacks
 from .kernel_options import kernel_options
@@ -130,27 +130,33 @@ def measure(
     run_trials = find_engine(on)
     if on == "kaggle":
         options = kernel_options(work, declared, **options)
-    callbacks = work.callbacks
-    callbacks.on_sweep_start(declared)
-    results = run_trials(
-        declared,
-        work.comp,
-        path,
-        vault=Vault(work.folder / "vault"),
-        data=data,
-        on_start=callbacks.on_trial_start,
-        on_progress=callbacks.on_trial_progress,
-        on_result=callbacks.on_trial_end,
-        on_split=lambda warning: callbacks.on_step("split", warning),
-        on_step=callbacks.on_step,
-        **options,
-    )
+    work.callbacks.on_sweep_start(declared)
+    results = run_trials(declared, work.comp, path, **where_to(work, data), **options)
     work.end_step("trials")
-    return SweepOutcome(
-        comp=work.comp,
-        results=results,
-        rows=board(results),
-        left_out=data.left_out,
-        notes=data.notes,
-        seconds=work.seconds,
-    )
+    return SweepOutcome(**outcome_facts(work, data, results))
+
+
+def where_to(work: Workspace, data: Data) -> dict[str, Any]:
+    """Return the options of a place to run: the vault, the data that was read, the callbacks."""
+    callbacks = work.callbacks
+    return {
+        "vault": Vault(work.folder / "vault"),
+        "data": data,
+        "on_start": callbacks.on_trial_start,
+        "on_progress": callbacks.on_trial_progress,
+        "on_result": callbacks.on_trial_end,
+        "on_split": lambda warning: callbacks.on_step("split", warning),
+        "on_step": callbacks.on_step,
+    }
+
+
+def outcome_facts(work: Workspace, data: Data, results: Sequence[TrialResult]) -> dict[str, Any]:
+    """Return the fields of a SweepOutcome."""
+    return {
+        "comp": work.comp,
+        "results": results,
+        "rows": board(results),
+        "left_out": data.left_out,
+        "notes": data.notes,
+        "seconds": work.seconds,
+    }

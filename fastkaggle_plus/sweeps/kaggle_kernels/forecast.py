@@ -3,14 +3,16 @@
 import contextlib
 import csv
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ...ui import no_progress
+from ...competition import load_comp
 from ..execution import SweepExecution, folds_for
+from ..local.worker_pool import run_jobs
+from ..local.worker_process import WorkerJob
 from ..trial import Trial
 
 ASSUMED_S = 600.0  # of a trial without any measurement
@@ -70,20 +72,41 @@ def _from_results(execution: SweepExecution) -> Iterator[tuple[str, float]]:
 
 
 def _dry_run_s(execution: SweepExecution, trial: Trial) -> float:
-    """Fit one fold of few rows here; return the expected seconds of one fit, 0 if it is unknown."""
-    from ...modeling import cross_validate, preload_of
-    from ...modeling.registry import build
+    """Fit one fold of few rows, in a process that may die; return the expected seconds of one fit.
 
-    comp, data = execution.comp, execution.data
+    0 if it is unknown: a broken trial fails in its kernel.
+    """
+    from ...modeling import preload_of
+
+    comp = execution.comp
     if any("torch" in preload_of(model, comp) for model in trial.models):
         return 0.0
+    measured = [0.0]
+    jobs = [WorkerJob((str(comp.folder or comp.slug), str(execution.path), trial))]
+    ended = run_jobs(
+        _dry_run,
+        lambda running: jobs.pop() if jobs else None,
+        on_progress=lambda job, seconds, step: measured.append(seconds),
+    )
+    with contextlib.closing(ended):
+        return 0.0 if any(error for _, error in ended) else measured[-1]
+
+
+def _dry_run(
+    task: tuple[str, str, Trial], report: Callable[[float, str], None], foreign_mb: float | None
+) -> str:
+    """Fit one fold of few rows, and report the expected seconds of one fit on all rows."""
+    from ...modeling import cross_validate
+    from ...modeling.registry import build
+
+    slug, path, trial = task
+    comp = load_comp(slug)
+    data = comp.read(path)
     n = len(data.train)
-    rows = np.sort(np.random.default_rng(0).permutation(n)[:_DRY_RUN_ROWS])
-    with contextlib.suppress(Exception), no_progress():  # a broken trial fails in its kernel
-        few = data.take(rows)
-        model = build(trial.model, trial.params, comp)
-        folds = folds_for(comp, few, holdout=0.3)
-        start = time.perf_counter()
-        cross_validate(model, few, folds, metric=comp.scoring, look_for_groups=False, test="folds")
-        return (time.perf_counter() - start) * max(n / len(rows), 1.0)
-    return 0.0
+    few = data.take(np.sort(np.random.default_rng(0).permutation(n)[:_DRY_RUN_ROWS]))
+    model = build(trial.model, trial.params, comp)
+    folds = folds_for(comp, few, holdout=0.3)
+    start = time.perf_counter()
+    cross_validate(model, few, folds, metric=comp.scoring, look_for_groups=False, test="folds")
+    report((time.perf_counter() - start) * max(n / len(few.train), 1.0), "")
+    return ""

@@ -12,9 +12,9 @@ import ray
 from ...competition import load_comp
 from ...exceptions import ConfigError
 from ..execution import TrialTask, run_trial
-from ..resume import code_fingerprint
 from ..local.worker_pool import run_jobs
 from ..local.worker_process import WorkerJob
+from ..resume import code_fingerprint
 from .folder_copy import FolderCopy, node_cache
 from .node_check import NodeFacts, check_node, node_name
 from .progress_relay import reporter
