@@ -12,11 +12,12 @@ from ..folds import is_refit
 from ..kaggle_client import setup_comp
 from ..sweeps.board import board
 from ..sweeps.default_trials import trials_of
-from ..sweeps.engines import DEFAULT, find_engine
+from ..sweeps.engines import DEFAULT, find_engine, given_options
 from ..sweeps.repeats import repeat_spread, repeated
-from ..sweeps.trial import Sweep, Trial, select_by_name
+from ..sweeps.trial import Sweep, Trial, TrialResult, select_by_name
 from ..sweeps.vault import Vault
 from .callbacks import RunCallbacks
+from .kernel_options import kernel_options
 from .outcome import SweepOutcome
 from .run_progress import RunProgress, with_progress
 from .workspace import Workspace, open_workspace
@@ -43,7 +44,8 @@ def sweep(
 ) -> SweepOutcome:
     """Measure a competition's trials and submit nothing.
 
-    Trials in the vault of `run` are not measured again. Raises FastkaggleError.
+    Trials in the vault of `run` are not measured again. Options that are None are left out.
+    Raises FastkaggleError: ConfigError for an option that the place does not take.
     """
 
     def choose(comp: Competition, read: Data) -> tuple[Trial, ...]:
@@ -77,7 +79,7 @@ def measure_trials(
 ) -> SweepOutcome:
     """Measure any trials on a competition into its vault. Raises FastkaggleError."""
     check_plan(n_folds if holdout is None else 2, test)
-    find_engine(on)  # raises UnknownName before the download
+    options = given_options(on, options)  # raises ConfigError before the download
     with open_workspace(
         slug, dest, seed, bundles=bundles, data=data, live=live, callbacks=callbacks, as_files=True
     ) as work:
@@ -126,26 +128,35 @@ def measure(
 ) -> SweepOutcome:
     """Run the trials that the vault does not have yet."""
     run_trials = find_engine(on)
-    callbacks = work.callbacks
-    callbacks.on_sweep_start(declared)
-    results = run_trials(
-        declared,
-        work.comp,
-        path,
-        vault=Vault(work.folder / "vault"),
-        data=data,
-        on_start=callbacks.on_trial_start,
-        on_progress=callbacks.on_trial_progress,
-        on_result=callbacks.on_trial_end,
-        on_split=lambda warning: callbacks.on_step("split", warning),
-        **options,
-    )
+    if on == "kaggle":
+        options = kernel_options(work, declared, **options)
+    work.callbacks.on_sweep_start(declared)
+    results = run_trials(declared, work.comp, path, **where_to(work, data), **options)
     work.end_step("trials")
-    return SweepOutcome(
-        comp=work.comp,
-        results=results,
-        rows=board(results),
-        left_out=data.left_out,
-        notes=data.notes,
-        seconds=work.seconds,
-    )
+    return SweepOutcome(**outcome_facts(work, data, results))
+
+
+def where_to(work: Workspace, data: Data) -> dict[str, Any]:
+    """Return the options of a place to run: the vault, the data that was read, the callbacks."""
+    callbacks = work.callbacks
+    return {
+        "vault": Vault(work.folder / "vault"),
+        "data": data,
+        "on_start": callbacks.on_trial_start,
+        "on_progress": callbacks.on_trial_progress,
+        "on_result": callbacks.on_trial_end,
+        "on_split": lambda warning: callbacks.on_step("split", warning),
+        "on_step": callbacks.on_step,
+    }
+
+
+def outcome_facts(work: Workspace, data: Data, results: Sequence[TrialResult]) -> dict[str, Any]:
+    """Return the fields of a SweepOutcome."""
+    return {
+        "comp": work.comp,
+        "results": results,
+        "rows": board(results),
+        "left_out": data.left_out,
+        "notes": data.notes,
+        "seconds": work.seconds,
+    }

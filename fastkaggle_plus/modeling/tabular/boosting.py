@@ -31,7 +31,7 @@ PRELOAD = ("sklearn.ensemble",)  # the other libraries are imported by the one t
 _MOST_LEVELS = 250  # scikit-learn takes at most 255 levels of a native category
 _LEARNING_RATE, _LEARNING_RATE_CATBOOST = 0.05, 0.08
 _CELLS_FOR_THREADS = 1_000_000  # a smaller table takes longer with more threads
-_ROWS_FOR_GPU = 100_000  # with fewer, a GPU waits for its data
+GPU_ROWS = {"xgboost_model": 100_000, "catboost_model": 100_000}  # fewer: a GPU waits for data
 
 
 def hist_gradient_boosting_model(
@@ -135,7 +135,7 @@ def xgboost_model(
 
     def make(table: Table, rounds: int, _n_rows: int) -> Any:
         kind = _estimator("xgboost", "XGB", table)
-        device = {"device": "cuda"} if _on_gpu(table) else {}
+        device = {"device": "cuda"} if _on_gpu("xgboost_model", table) else {}
         trees_here = {"n_estimators": rounds, **trees, **_rate(learning_rate, table)}
         return kind(**{**trees_here, **sampling, **fixed, **device, **more})
 
@@ -180,7 +180,7 @@ def catboost_model(
     def make(table: Table, rounds: int, _n_rows: int) -> Any:
         kind = _estimator("catboost", "CatBoost", table)
         counts = dict(n_estimators=rounds, thread_count=thread_limit())
-        device = {"task_type": "GPU"} if _on_gpu(table) else {}
+        device = {"task_type": "GPU"} if _on_gpu("catboost_model", table) else {}
         categories = {"cat_features": list(range(len(table.cat_names)))}
         trees_here = {**trees, **_rate(learning_rate, table, _LEARNING_RATE_CATBOOST)}
         return kind(**{**counts, **trees_here, **quick, **fixed, **device, **categories, **more})
@@ -210,8 +210,8 @@ def _num_leaves(n_rows: int) -> int:
     return 8 if n_rows < 3000 else 15
 
 
-def _on_gpu(table: Table) -> bool:
-    return len(table) >= _ROWS_FOR_GPU and has_gpu()
+def _on_gpu(model: str, table: Table) -> bool:
+    return len(table) >= GPU_ROWS[model] and has_gpu()
 
 
 def _check_lightgbm(more: Mapping[str, Any]) -> None:
