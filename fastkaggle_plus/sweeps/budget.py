@@ -35,6 +35,12 @@ class Budget:
         self.max_trials, self.max_epochs, self.stop_after_s = max_trials, max_epochs, stop_after_s
         self.trials, self.epochs, self.start = 0, 0, time.monotonic()
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether some trials may not run: then the declared order decides which."""
+        limits = (self.max_trials, self.max_epochs, self.stop_after_s)
+        return any(limit is not None for limit in limits)
+
     def refuse(self, trial: Trial) -> str:
         """Say why a trial must not start; return an empty string, and count it, when it may."""
         if self.max_trials is not None and self.trials >= self.max_trials:
