@@ -117,7 +117,7 @@ def test_a_session_runs_on_when_the_quota_is_used_up_and_the_next_push_is_refuse
 
 
 def test_a_fault_ends_sessions_with_the_quota(limited):
-    kernels = limited(["quota-ends"], quota_s={"gpu": 1.5, "tpu": 0.0})
+    kernels = limited(["quota-ends"], quota_s={"gpu": 1.5})
     for title in ("My kernel", "Another kernel"):
         assert not kernels.push(WAITS, title, machineShape="NvidiaTeslaT4")["error"]
     for name in ("my-kernel", "another-kernel"):
