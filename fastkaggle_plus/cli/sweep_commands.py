@@ -38,6 +38,9 @@ def sweep(
     threads: Annotated[
         int | None, Option(help="Numeric threads of each trial. Default: 1, of networks up to 4.")
     ] = None,
+    cards: Annotated[
+        str | None, Option(help="GPUs to use, as 0,1; none: on the CPU. Default: all.")
+    ] = None,
     bundles: options.Bundles = None,
     data: options.DataFolder = None,
     live: options.Live = False,
@@ -70,6 +73,7 @@ def sweep(
             callbacks=progress,
             workers=workers,
             threads=threads,
+            cards=None if cards is None else [c for c in cards.split(",") if c not in ("", "none")],
             max_trials=max_trials,
             max_epochs=max_epochs,
             stop_after_s=None if stop_after is None else 60 * stop_after,
