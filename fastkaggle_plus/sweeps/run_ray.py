@@ -97,9 +97,9 @@ def _run(
             tasks.submit(replace(job, task=task), needs)
         if not tasks.running:
             return
-        for task, share, step in tasks.progress():
+        for task, share, step, node in tasks.progress():
             start(task)
-            execution.report(task, share, step)
+            execution.report(task, share, step, where=f"node {node}")
         for task, error in tasks.ended():
             start(task)
             execution.finish(task, error)

@@ -68,12 +68,12 @@ class ClusterTasks:
         reference = task.remote(job, self.driver, self.copy, self.reader.relay)
         self.running[reference] = job
 
-    def progress(self) -> Iterator[tuple[TrialTask, float, str]]:
-        """Yield new reports of running trials: (task, share done, step)."""
+    def progress(self) -> Iterator[tuple[TrialTask, float, str, str]]:
+        """Yield new reports of running trials: (task, share done, step, node)."""
         tasks = {job.task.key: job.task for job in self.running.values()}
-        for key, (share, step) in self.reader.read().items():
+        for key, (share, step, node) in self.reader.read().items():
             if key in tasks:
-                yield tasks[key], share, step
+                yield tasks[key], share, step, node
 
     def ended(self) -> Iterator[tuple[TrialTask, str]]:
         """Wait a moment; yield trials that ended, with a traceback, empty for success.

@@ -42,7 +42,7 @@ def run_on_node(
     """
     check_node(driver)
     task: TrialTask = job.task
-    report = reporter(relay, task.key)
+    report = reporter(relay, task.key, node_name())
     report(0.0, "")
     if copy is not None:
         folder = copy.unpacked()
