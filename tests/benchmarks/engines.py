@@ -119,9 +119,10 @@ class Killer:
         while driver.poll() != 0:
             if driver.returncode is not None:
                 driver = self._start()
-            if plan and self._n_done() and time.monotonic() > next_s:
-                self._kill(plan.pop(), driver, chance)
-                next_s = time.monotonic() + chance.uniform(0.2, 1) * pause_s
+            if plan and self._n_started() and time.monotonic() > next_s:
+                if self._kill(plan[-1], driver, chance):
+                    self.kills.append(plan.pop())
+                    next_s = time.monotonic() + chance.uniform(0.2, 1) * pause_s
             time.sleep(0.05)
 
     def counts(self) -> dict[str, int]:
@@ -132,7 +133,7 @@ class Killer:
         return {
             "trials": self.n,
             "lost": self.n - len(keys),
-            "doubled": len(runs) - len({run.key for run in runs}) + self._n_left(),
+            "doubled": len(runs) - len({run.trial for run in runs}) + self._n_left(),
             "executions": len(log),
             "drivers": self.starts,
         }
@@ -140,7 +141,7 @@ class Killer:
     def _n_left(self) -> int:
         return len(list((self.at / "vault" / "spool").glob("*.zip")))
 
-    def _n_done(self) -> int:
+    def _n_started(self) -> int:
         log = self.at / "log"
         return len(log.read_text().splitlines()) if log.exists() else 0
 
@@ -150,7 +151,8 @@ class Killer:
         root = Path(__file__).resolve().parents[2]
         return subprocess.Popen([sys.executable, "-c", DRIVER, *arguments], cwd=root)
 
-    def _kill(self, what: str, driver: subprocess.Popen[bytes], chance: random.Random) -> None:
+    def _kill(self, what: str, driver: subprocess.Popen[bytes], chance: random.Random) -> bool:
+        """Kill a process of a kind; return whether there was one."""
         if what == "driver":
             driver.kill()
             driver.wait()
@@ -162,8 +164,8 @@ class Killer:
         elif workers := [w for node in self.cluster.list_all_nodes() for w in workers_of(node)]:
             os.kill(chance.choice(workers), signal.SIGKILL)
         else:
-            what += " (none was there)"
-        self.kills.append(what)
+            return False
+        return True
 
 
 def raylet_of(node: Any) -> int:
@@ -187,11 +189,9 @@ def kill_schedules(n_schedules: int, n_trials: int) -> None:
             cluster, start = start_cluster(), time.perf_counter()
             killer = Killer(Path(folder), n_trials, cluster, seed)
             killer.run(["worker", "worker", "node", "driver"], pause_s=n_trials / 60)
-            print(
-                f"schedule {seed}: killed {', '.join(killer.kills)}; {json.dumps(killer.counts())}; "
-                f"{time.perf_counter() - start:.0f} s",
-                flush=True,
-            )
+            wall_s, counts = time.perf_counter() - start, json.dumps(killer.counts())
+            killed = ", ".join(killer.kills)
+            print(f"schedule {seed}: killed {killed}; {counts}; {wall_s:.0f} s", flush=True)
             cluster.shutdown()
 
 
