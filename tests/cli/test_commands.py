@@ -62,8 +62,8 @@ def test_a_competition_is_named_by_position_or_by_option(name, alias):
 
 
 def test_commands_that_take_a_competition():
-    expected = "new setup run sweep board compare ensemble report notebook push clean probe".split()
-    assert {*expected, "submit", "submissions", "leaderboard"} == set(WITH_SLUG)
+    expected = "new setup run sweep search board compare ensemble report notebook push clean probe"
+    assert {*expected.split(), "submit", "submissions", "leaderboard"} == set(WITH_SLUG)
 
 
 def test_a_competition_named_twice_is_refused(tmp_path):
