@@ -52,8 +52,7 @@ from .sweeps import (
 )
 from .sweeps.vault import Vault
 from .ui import no_progress
-from .workflow.declared_search import search
-from .workflow.measure import sweep
+from .workflow.measure import search, sweep
 from .workflow.new_competition import new_comp
 from .workflow.rehearse import rehearsal
 from .workflow.run import run

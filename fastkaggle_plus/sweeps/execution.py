@@ -84,7 +84,10 @@ def measure_trial(
         pruner = FoldPruner(sweep.earlier, metric=comp.scoring, n_folds=folds.n_folds)
     facts: dict[str, Any] = {"trial": asdict(trial), "parts": task.parts, "competition": task.comp}
     facts |= {"data": str(Path(task.path).resolve())}
-    about = {"versions": environment_fingerprint(), "date": datetime.now(UTC).date().isoformat()}
+    about: dict[str, Any] = {
+        "versions": environment_fingerprint(),
+        "date": datetime.now(UTC).date().isoformat(),
+    }
     read_s, start = time.perf_counter() - start, time.perf_counter()
     seed = int(trial.fingerprint(), 16)
     try:
