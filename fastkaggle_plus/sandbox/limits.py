@@ -13,7 +13,7 @@ class Limits:
 
     # at the same time; "" is a session without an accelerator
     sessions: Mapping[str, int] = field(default_factory=lambda: {"": 5, "gpu": 2, "tpu": 1})
-    # a week
+    # a week; an accelerator that is left out has none
     quota_s: Mapping[str, float] = field(
         default_factory=lambda: {"gpu": 30 * 3600.0, "tpu": 20 * 3600.0}
     )

@@ -27,7 +27,7 @@ class AcceleratorHours:
         runs = self._store.started(kind)
         billed_s = sum(max(0.0, (r["ended"] or now) - max(r["started"], since)) for r in runs)
         used_s = billed_s * 3600 / self._limits.seconds_per_hour
-        return Quota(used_s, self._limits.quota_s[kind], bool(runs))
+        return Quota(used_s, self._limits.quota_s.get(kind, 0.0), bool(runs))
 
     def watch(self, kind: str) -> None:
         """Plan when the quota runs out. Call it whenever a session has started or ended."""

@@ -174,7 +174,7 @@ class KernelService(Service):
             answer[f"{name}Quota"] = {
                 "timeUsed": f"{q.used_s:.3f}s",
                 "timeReserved": "0s",  # as was seen at Kaggle while a session ran
-                "totalTimeAllowed": f"{q.total_s:.0f}s",
+                "totalTimeAllowed": f"{q.total_s:.3f}s",
                 "minimumTimeAllowed": "0s",
                 "isPayToScaleEnabled": False,
                 "hasEverRun": q.has_ever_run,

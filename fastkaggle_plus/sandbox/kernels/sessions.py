@@ -47,8 +47,8 @@ class KernelSessions:
     def close(self) -> None:
         """End all runs."""
         self.is_closed = True
-        self._hours.close()
         self.runs.close()
+        self._hours.close()
 
     def add(self, kernel: int, fields: dict[str, Any], code: str) -> tuple[int, int | None]:
         """Add a version and its session (None for a quick save). Raises Rejected at a limit."""
