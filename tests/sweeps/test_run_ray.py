@@ -141,7 +141,7 @@ def test_a_trial_that_no_node_can_hold_is_refused_at_once(mixed, tmp_path):
         ConfigError, match=r"'tree2' needs 3 CPUs, 0 GPUs, and no node.* has 1 CPUs"
     ):
         run(threads=3)
-    with pytest.raises(ConfigError, match="0.5 GPUs"):
+    with pytest.raises(ConfigError, match=r"0\.5 GPUs"):
         run(num_gpus=0.5)
     with pytest.raises(ConfigError, match="MB"):
         run(memory_mb=1e9)

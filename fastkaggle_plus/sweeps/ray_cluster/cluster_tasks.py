@@ -123,8 +123,8 @@ def _ask_nodes(driver: NodeFacts, folders: tuple[Path, ...], without: Path) -> l
     questions = []
     for node in alive_nodes():
         place = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-        there = ray.remote(num_cpus=0, max_retries=0, scheduling_strategy=place)
-        questions.append(there(ask).remote())
+        there = ray.remote(ask).options(num_cpus=0, max_retries=0, scheduling_strategy=place)
+        questions.append(there.remote())
     answers = []
     for question in questions:
         with contextlib.suppress(ray.exceptions.RayError):  # the node died in the meantime

@@ -86,7 +86,8 @@ def _check_code(task: TrialTask) -> None:
 class _TrialProcess:
     """Runs one trial after the other, each forked from a server that stays."""
 
-    def __init__(self) -> None:
+    def __init__(self, gpus: tuple[Any, ...]):
+        self.gpus = gpus  # of the process of Ray when it starts the server, which inherits them
         self.waiting: list[WorkerJob] = []
         self.report: Callable[[float, str], None] = lambda share, step: None
         self.ended = run_jobs(run_trial, self._next_job, on_progress=self._on_progress)
@@ -105,5 +106,5 @@ class _TrialProcess:
 
 @cache
 def _trial_process(gpus: tuple[Any, ...]) -> _TrialProcess:
-    """Return this worker's server for these GPUs, which its processes inherit."""
-    return _TrialProcess()
+    """Return this worker's server of processes that see these GPUs."""
+    return _TrialProcess(gpus)
