@@ -10,11 +10,11 @@ from ..environment import prepare_ray
 from ..exceptions import ConfigError, needs_extra
 from ..ui.records import Records
 from .execution import SweepExecution, SweepOptions, TrialTask
+from .local.worker_process import WorkerJob
 from .sweep_bar import with_bar
 from .trial import Sweep, Trial, TrialResult
 from .trial_needs import packages_of, threads_of
 from .vault import Vault
-from .worker_process import WorkerJob
 
 if TYPE_CHECKING:
     from .ray_cluster.cluster_tasks import ClusterTasks
@@ -97,9 +97,9 @@ def _run(
             tasks.submit(replace(job, task=task), needs)
         if not tasks.running:
             return
-        for task, share, step in tasks.progress():
+        for task, share, step, node in tasks.progress():
             start(task)
-            execution.report(task, share, step)
+            execution.report(task, share, step, where=f"node {node}")
         for task, error in tasks.ended():
             start(task)
             execution.finish(task, error)

@@ -10,6 +10,7 @@ from ..exceptions import ConfigError, UnknownName
 from ..folds import is_refit
 from ..predictions import Predictions
 from ..ui.records import Row, Shown, joined
+from .pruning import FoldScores, after_folds
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Trial(Shown):
     params: dict[str, Any] = field(default_factory=dict)  # arguments of the function; JSON only
     hypothesis: str = ""  # what this trial should find out, in one line
     in_ensemble: bool = True  # whether it joins the ensemble; declared before scoring
+    num_gpus: float | None = None  # 0, 1, or the share of a GPU it needs; default: by its model
 
     def __post_init__(self) -> None:
         if not isinstance(self.model, str):
@@ -40,6 +42,11 @@ class Trial(Shown):
             raise ConfigError(
                 f"Trial {self.name!r}: expected the name of a model, as in "
                 f'"forest_model" or "file.function"; got {self.model!r}.'
+            )
+        if not 0 <= (self.num_gpus or 0) <= 1:
+            raise ConfigError(
+                f"Trial {self.name!r}: expected num_gpus from 0 to 1, got {self.num_gpus}. "
+                "Write 0 for none, 1 for a whole GPU, or 0.25 to share it with three others."
             )
         try:
             json.dumps(self.params)
@@ -81,12 +88,15 @@ class TrialResult(Shown, Row):
     error: str = ""  # traceback, or why it did not run
     reused: bool = False  # read from the vault instead of run again
     not_run: bool = False  # it exceeds the budget
+    fold_scores: FoldScores = ()  # of the folds that ran, if a search stopped it
 
     def as_row(self) -> dict[str, object]:
         """Return name, CV score, standard error, seconds, and a note."""
         preds = self.predictions
         error = self.error.strip().splitlines()[-1:] or [""]
         note = error[0] if self.not_run else f"failed: {error[0]}"
+        if self.is_pruned:
+            note = after_folds(self.fold_scores)
         return {
             "trial": self.name,
             "CV score": f"{preds.oof_score:.4f}" if preds else "",
@@ -106,7 +116,12 @@ class TrialResult(Shown, Row):
     @property
     def failed(self) -> bool:
         """Whether the trial ran and ended in an error."""
-        return self.predictions is None and not self.not_run
+        return self.predictions is None and not self.not_run and not self.is_pruned
+
+    @property
+    def is_pruned(self) -> bool:
+        """Whether a search stopped the trial after a fold, because it looked worse."""
+        return bool(self.fold_scores)
 
 
 @dataclass(frozen=True, repr=False)
@@ -119,6 +134,9 @@ class Sweep(Shown):
     seed: int = 42
     holdout: float | None = None  # share of the rows in a single holdout, instead of folds
     test: str = "auto"  # who predicts test rows: folds | refit | auto, see `cross_validate`
+    earlier: tuple[FoldScores, ...] = ()  # in a search: of the trials that finished before
+    planned: int = 0  # in a search: number of trials that it will make
+    prune: bool = False  # in a search: stop a trial after a fold if it looks worse than `earlier`
 
     def __post_init__(self) -> None:
         names = [t.name for t in self.trials]
@@ -133,6 +151,11 @@ class Sweep(Shown):
                 f"Two trials are called {twice[0]!r}. Give each trial its own name: "
                 "tables and ensembles identify trials by name."
             )
+
+    @property
+    def n_trials(self) -> int:
+        """Number of trials."""
+        return self.planned or len(self.trials)
 
     def _facts(self) -> dict[str, object]:
         split = f"{self.n_folds} folds" if self.holdout is None else f"{self.holdout:.0%} held out"

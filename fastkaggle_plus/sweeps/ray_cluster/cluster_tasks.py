@@ -13,7 +13,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from ... import __version__
 from ...exceptions import ConfigError, FastkaggleError
 from ..execution import SweepExecution, TrialTask
-from ..worker_process import WorkerJob
+from ..local.worker_process import WorkerJob
 from .cluster import Resources, alive_nodes, count_slots
 from .folder_copy import FolderCopy, put_folders
 from .node_check import NodeFacts, check_node, listing, node_facts
@@ -68,12 +68,12 @@ class ClusterTasks:
         reference = task.remote(job, self.driver, self.copy, self.reader.relay)
         self.running[reference] = job
 
-    def progress(self) -> Iterator[tuple[TrialTask, float, str]]:
-        """Yield new reports of running trials: (task, share done, step)."""
+    def progress(self) -> Iterator[tuple[TrialTask, float, str, str]]:
+        """Yield new reports of running trials: (task, share done, step, node)."""
         tasks = {job.task.key: job.task for job in self.running.values()}
-        for key, (share, step) in self.reader.read().items():
+        for key, (share, step, node) in self.reader.read().items():
             if key in tasks:
-                yield tasks[key], share, step
+                yield tasks[key], share, step, node
 
     def ended(self) -> Iterator[tuple[TrialTask, str]]:
         """Wait a moment; yield trials that ended, with a traceback, empty for success.

@@ -12,9 +12,9 @@ import ray
 from ...competition import load_comp
 from ...exceptions import ConfigError
 from ..execution import TrialTask, run_trial
+from ..local.worker_pool import run_jobs
+from ..local.worker_process import WorkerJob
 from ..resume import code_fingerprint
-from ..worker_pool import run_jobs
-from ..worker_process import WorkerJob
 from .folder_copy import FolderCopy, node_cache
 from .node_check import NodeFacts, check_node, node_name
 from .progress_relay import reporter
@@ -42,7 +42,7 @@ def run_on_node(
     """
     check_node(driver)
     task: TrialTask = job.task
-    report = reporter(relay, task.key)
+    report = reporter(relay, task.key, node_name())
     report(0.0, "")
     if copy is not None:
         folder = copy.unpacked()

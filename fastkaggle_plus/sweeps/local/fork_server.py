@@ -1,23 +1,31 @@
 """A fork server: imports heavy packages once, then forks a process for each job in milliseconds.
 
 It starts processes from scratch where a fork is not safe: on Windows and macOS, and after the
-import of a package that starts threads.
+import of a package that starts threads. And for GPUs: CUDA does not work in a forked process whose
+parent used it. A process on a GPU is kept for the next job there.
 """
 
 import contextlib
-import importlib
 import multiprocessing
 import os
 import signal
 import sys
 import threading
-import warnings
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from ..environment import numeric_threads
-from .worker_process import RunJob, WorkerJob, describe_exit, end_process, work
+from ...environment import gpu_variables, numeric_threads, variables
+from .worker_process import (
+    RunJob,
+    WorkerJob,
+    describe_exit,
+    end_process,
+    import_package,
+    work,
+    work_on_card,
+)
 
 _OUT_OF_MEMORY = (
     "Out of memory is the usual cause: run one trial at a time (--workers 1, workers=1), "
@@ -40,26 +48,68 @@ def serve(client: Connection, run: RunJob) -> None:
             ready: Any  # the type of a connection depends on the system
             for ready in wait([client, *server.workers]):
                 if ready is client:
-                    server.start_worker(*client.recv())
+                    server.start(*client.recv())
                 else:
                     server.pass_on_message(ready)
     except (EOFError, OSError):  # the client has ended
         pass
     finally:
-        for _, process in server.workers.values():
-            process.kill()
+        for worker in [*server.workers.values(), *server.idle]:
+            worker.process.kill()
+
+
+@dataclass
+class _Worker:
+    pipe: Connection
+    process: Any
+    number: int  # of its job
+    job: WorkerJob  # the last, if it is idle
 
 
 class _ForkServer:
     def __init__(self, client: Connection, run: RunJob):
         self.client, self.run = client, run
-        self.workers: dict[Connection, tuple[int, Any]] = {}  # pipe -> number of job, process
+        self.workers: dict[Connection, _Worker] = {}  # those with a job, by pipe
+        self.idle: list[_Worker] = []  # on GPUs
         self.imported_mb: dict[str, float] = {}  # package -> memory that its import took
 
-    def start_worker(self, number: int, job: WorkerJob) -> None:
+    def start(self, number: int, job: WorkerJob) -> None:
+        """Give a job to a process."""
+        worker = self._worker_on_card(number, job) if job.card else self._new_worker(number, job)
+        self.workers[worker.pipe] = worker
+
+    def _worker_on_card(self, number: int, job: WorkerJob) -> _Worker:
+        """Give a job to an idle process of its GPU, or to a new one."""
+        free = [w for w in self.idle if w.job.card == job.card and w.process.is_alive()]
+        if free:
+            worker = free.pop()
+            self.idle.remove(worker)
+        else:
+            worker = self._new_worker_on_card(number, job)
+        for other in free if job.is_alone else ():
+            self.idle.remove(other)
+            other.process.kill()
+            other.process.join()
+        worker.number, worker.job = number, job
+        with contextlib.suppress(OSError):  # it died: `pass_on_message` reports it
+            worker.pipe.send(job)
+        return worker
+
+    def _new_worker_on_card(self, number: int, job: WorkerJob) -> _Worker:
+        context = multiprocessing.get_context("spawn")
+        pipe, workers_end = context.Pipe()
+        process = context.Process(target=work_on_card, args=(workers_end, self.run))
+        with numeric_threads(job.threads, cores=job.cores), variables(gpu_variables(job.card)):
+            process.start()
+        workers_end.close()
+        return _Worker(pipe, process, number, job)
+
+    def _new_worker(self, number: int, job: WorkerJob) -> _Worker:
         for name in job.preload:
             if name not in self.imported_mb:
-                self.imported_mb[name] = _import(name)
+                before = _own_mb()
+                import_package(name)
+                self.imported_mb[name] = _own_mb() - before
         foreign = [mb for name, mb in self.imported_mb.items() if name not in job.preload]
         may_fork = _may_fork()
         inherited = (sum(foreign), self.client) if may_fork else (0.0, None)
@@ -69,20 +119,24 @@ class _ForkServer:
         with numeric_threads(job.threads, cores=job.cores):
             process.start()
         sending.close()
-        self.workers[receiving] = number, process
+        return _Worker(receiving, process, number, job)
 
-    def pass_on_message(self, worker: Connection) -> None:
-        number, process = self.workers[worker]
+    def pass_on_message(self, pipe: Connection) -> None:
+        """Receive a message of a worker and send it to the client; end or keep its process."""
+        worker = self.workers[pipe]
         try:
-            kind, value = worker.recv()
+            kind, value = pipe.recv()
         except (EOFError, OSError):  # it died before it sent its result
-            end_process(process)
-            kind, value = "end", _death_of_worker(process.exitcode)
+            end_process(worker.process)
+            kind, value = "end", _death_of_worker(worker.process.exitcode)
         if kind == "end":
-            del self.workers[worker]
-            worker.close()
-            end_process(process)
-        self.client.send((number, kind, value))
+            del self.workers[pipe]
+            if worker.job.card and not value:
+                self.idle.append(worker)
+            else:
+                pipe.close()
+                end_process(worker.process)
+        self.client.send((worker.number, kind, value))
 
 
 def _death_of_worker(code: int) -> str:
@@ -90,15 +144,6 @@ def _death_of_worker(code: int) -> str:
     if code == -getattr(signal, "SIGKILL", 9):
         advice = _OUT_OF_MEMORY
     return f"The worker process died while this trial ran ({describe_exit(code)}). {advice}"
-
-
-def _import(name: str) -> float:
-    """Import a package if possible, and return the memory that it took, in MB."""
-    before = _own_mb()
-    with warnings.catch_warnings(), contextlib.suppress(Exception):
-        warnings.simplefilter("ignore")
-        importlib.import_module(name)  # the trial that needs a broken package reports it
-    return _own_mb() - before
 
 
 def _own_mb() -> float:
