@@ -121,9 +121,10 @@ class Schedule:
         most = min(self.workers, len(self.cards)) if card else self.workers
         threads = self._threads_of(trial)
         cores = max(threads, self.cores // min(n_left, most))
-        preload = (*_PRELOAD, *_preload(trial, comp))
-        task = replace(task, gpu_share=share)
-        return WorkerJob(task, preload, threads, cores, card, is_alone=share >= 1)
+        task, packages = replace(task, gpu_share=share), _preload(trial, comp)
+        if not card:
+            return WorkerJob(task, (*_PRELOAD, *packages), threads, cores)
+        return WorkerJob(task, _PRELOAD, threads, cores, packages, card, is_alone=share >= 1)
 
     def _threads_of(self, trial: Trial) -> int:
         """Return the numeric threads of a trial: they depend on its model alone."""
