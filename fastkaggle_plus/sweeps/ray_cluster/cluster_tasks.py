@@ -61,11 +61,12 @@ class ClusterTasks:
         if time.monotonic() - self.counted >= _COUNT_EVERY_S:
             # the rest waits in Ray, so that an autoscaler sees it
             self.room, self.counted = 2 * count_slots(needs) + 2, time.monotonic()
-        job = replace(job, task=replace(job.task, spool=str(self.spool)))
-        task = self.remote.options(
+        task = replace(job.task, spool=str(self.spool), gpu_share=needs["GPU"])
+        job = replace(job, task=task)
+        remote = self.remote.options(
             num_cpus=needs["CPU"], num_gpus=needs["GPU"], memory=needs["memory"] or None
         )
-        reference = task.remote(job, self.driver, self.copy, self.reader.relay)
+        reference = remote.remote(job, self.driver, self.copy, self.reader.relay)
         self.running[reference] = job
 
     def progress(self) -> Iterator[tuple[TrialTask, float, str, str]]:
