@@ -76,14 +76,14 @@ def run_kaggle(
     if not (fleet.waiting or fleet.running):
         return Records(execution.results)
     plan = fleet.plan(forecasts)
+    if confirm is not None and not confirm(plan):
+        raise NothingSent("Nothing was sent.")
     if dry_run:
         fleet.describe(plan)
-    elif confirm is not None and not confirm(plan):
-        raise NothingSent("Nothing was sent.")
-    else:
-        if publish is not None and fleet.waiting:
-            attached += publish()
-        _run(fleet)
+        return Records(execution.results)
+    if publish is not None and fleet.waiting:
+        attached += publish()
+    _run(fleet)
     return Records(execution.results)
 
 

@@ -21,7 +21,11 @@ from ...kaggle_client.kernels.sweep_kernels import delete_sweep_kernel, sweep_ke
 from .packing import Machine
 from .shards import Shard
 
-TEMPORARY = (KaggleUnavailable, RateLimited)  # Kaggle works on; ask again at the next poll
+TEMPORARY = (
+    KaggleUnavailable,
+    RateLimited,
+    DownloadCorrupt,
+)  # Kaggle works on; ask again at the next poll
 GONE = (NotFound, PermissionDenied)  # the answers about a kernel that was deleted
 
 
