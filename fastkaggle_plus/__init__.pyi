@@ -45,6 +45,7 @@ from .sweeps import (
     repeated,
     run_local,
 )
+from .sweeps.run_kaggle import run_kaggle
 from .sweeps.vault import Vault
 from .ui import no_progress
 from .workflow.measure import sweep
@@ -107,6 +108,7 @@ __all__ = [
     "repeat_spread",
     "repeated",
     "run",
+    "run_kaggle",
     "run_local",
     "setup_comp",
     "submissions",

@@ -5,7 +5,6 @@ from .default_trials import default_trials, trials_of
 from .execution import folds_for
 from .repeats import Spread, repeat_spread, repeated
 from .results_csv import write_results
-from .run_kaggle import run_kaggle
 from .run_local import run_local
 from .trial import Sweep, Trial, TrialResult
 from .trial_versions import find_predictions
@@ -29,7 +28,6 @@ __all__ = [
     "remove_garbage",
     "repeat_spread",
     "repeated",
-    "run_kaggle",
     "run_local",
     "trials_of",
     "write_results",
