@@ -1,11 +1,16 @@
 """Environment variables: the only file that reads or sets them."""
 
 import contextlib
+import functools
 import ipaddress
+import itertools
 import os
+import re
+import shutil
+import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -37,6 +42,7 @@ _outside: dict[str, Any] = {}  # while one is open: what to restore after the la
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _CORES = "FKP_CORES"
+_VISIBLE_GPUS = "CUDA_VISIBLE_DEVICES"
 _CALM_THREADS = {
     # pandas imports pyarrow if it is installed, whose memory pool starts a thread
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
@@ -174,14 +180,47 @@ def rehearsing(
 
 
 def has_gpu() -> bool:
-    """Say whether there is an NVIDIA GPU that `CUDA_VISIBLE_DEVICES` does not hide.
+    """Say whether there is an NVIDIA GPU that `CUDA_VISIBLE_DEVICES` does not hide."""
+    return bool(visible_gpus())
 
-    No driver is loaded.
+
+def visible_gpus() -> tuple[str, ...]:
+    """Return the NVIDIA GPUs that this process may use, as `CUDA_VISIBLE_DEVICES` names them.
+
+    This process loads no driver: it could not be forked afterwards.
     """
-    if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
-        return False
-    signs = ("/proc/driver/nvidia/version", "/dev/nvidia0", "/dev/dxg")  # the last: Windows' Linux
-    return any(Path(sign).exists() for sign in signs)
+    named = os.environ.get(_VISIBLE_GPUS)
+    if named is None or not _installed_gpus():
+        return _installed_gpus()
+    names = map(str.strip, named.split(","))
+    return tuple(itertools.takewhile(lambda name: name not in ("", "-1"), names))  # as CUDA reads
+
+
+@functools.cache
+def _installed_gpus() -> tuple[str, ...]:
+    """Return the numbers of the GPUs, and the UUIDs of those that are parts of one (MIG)."""
+    tool = shutil.which("nvidia-smi") or shutil.which("nvidia-smi", path="/usr/lib/wsl/lib")
+    try:
+        listed = subprocess.run([tool or "", "-L"], capture_output=True, text=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
+        files = sorted(Path("/dev").glob("nvidia[0-9]*"))
+        return tuple(file.name.removeprefix("nvidia") for file in files)
+    names: list[str] = []
+    for number, part in re.findall(r"^GPU (\d+):|UUID: (MIG-[^)]+)", listed.stdout, re.MULTILINE):
+        if part and names and names[-1].isdecimal():
+            names.pop()  # this GPU is divided
+        names.append(part or number)
+    return tuple(names)
+
+
+def gpu_variables(*names: str) -> dict[str, str]:
+    """Return the variables of a process that sees only these GPUs."""
+    return {_VISIBLE_GPUS: ",".join(names)}
+
+
+def named_cards() -> list[str]:
+    """Return the GPUs that sweeps use, as 0 and 1, if `FKP_CARDS` names them: 0,1."""
+    return [card for card in os.environ.get("FKP_CARDS", "").split(",") if card]
 
 
 def named_cards() -> list[str]:
@@ -210,6 +249,13 @@ def numeric_threads(
 ) -> Iterator[None]:
     """Set the numeric threads of processes started, and libraries imported, in this block."""
     changes = dict.fromkeys(_THREADS, str(n)) | _CALM_THREADS | {_CORES: str(cores or n)}
+    with variables(changes):
+        yield
+
+
+@contextlib.contextmanager
+def variables(changes: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables in the block, for this process and those that it starts."""
     before = {k: os.environ.get(k) for k in changes}
     os.environ.update(changes)
     try:

@@ -1,7 +1,9 @@
-"""Half precision and out-of-memory errors: the parts of training that depend on the hardware."""
+"""Half precision and GPU memory: the parts of training that depend on the hardware."""
 
+import contextlib
+import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -27,6 +29,37 @@ def is_out_of_memory(e: Exception) -> bool:
     """Say whether an error means that memory ran out, on a GPU or a CPU."""
     messages = ("can't allocate memory", "not enough memory")
     return isinstance(e, torch.OutOfMemoryError) or any(m in str(e) for m in messages)
+
+
+@contextlib.contextmanager
+def limited_gpu(
+    share: float,  # of its memory, for this process; 1: all
+    facts: dict[str, Any],  # receives the GPU's name, its memory and the peak of the block
+) -> Iterator[None]:
+    """Use a part of the GPU in a block, and give all memory back afterwards; no GPU: do nothing.
+
+    The first block of a process starts CUDA, which takes seconds.
+    """
+    if not torch.cuda.is_available():
+        yield
+        return
+    torch.cuda.set_per_process_memory_fraction(share)
+    torch.cuda.reset_peak_memory_stats()
+    try:
+        yield
+    finally:
+        peak_mb = round(torch.cuda.max_memory_allocated() / 2**20)
+        memory_mb = (
+            torch.cuda.get_device_properties(torch.cuda.current_device()).total_memory // 2**20
+        )
+        facts |= {"gpu": torch.cuda.get_device_name(), "gpu_mb": memory_mb, "gpu_peak_mb": peak_mb}
+        gc.collect()
+        torch.cuda.empty_cache()
+
+
+def gpu_precision(device: Any) -> str:
+    """Return bf16, or fp16 for GPUs without units for it, such as T4 and P100."""
+    return "bf16" if torch.cuda.get_device_capability(device) >= (8, 0) else "fp16"
 
 
 def train_with_retry(

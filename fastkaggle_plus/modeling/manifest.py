@@ -1,6 +1,7 @@
-"""Read the constants PRELOAD and ATTACH of a model's file, without importing the file.
+"""Read the constants PRELOAD, GPU_ROWS and ATTACH of a model's file, without importing it.
 
 PRELOAD = ("torch",): packages to import before worker processes are forked.
+GPU_ROWS = {"function": 1000}: models that use a GPU for as many rows, without torch.
 ATTACH = ("arch",): parameters that name a pretrained language model. A notebook on Kaggle must
 attach that model. ATTACH = {"vectors": ("wordllama",)} excludes values that name no such model.
 """
@@ -11,6 +12,8 @@ from typing import Any
 
 from ..exceptions import FastkaggleError
 from .registry import locate
+
+_ON_GPU = ("torch", "fastai", "timm", "transformers")  # packages of models that use a GPU
 
 
 def preload_of(
@@ -25,6 +28,26 @@ def preload_of(
     declared = _constant(_syntax_tree(dotted, comp), "PRELOAD")
     is_sklearn = not declared and dotted.startswith("sklearn.")
     return (dotted.rpartition(".")[0],) if is_sklearn else tuple(map(str, declared))
+
+
+def uses_gpu(
+    dotted: str,  # "file.function", as in Trial.model
+    comp: Any = None,  # a Competition: its folder is searched first
+    *,
+    n_rows: int,  # training rows
+) -> bool:
+    """Say whether a model trains on a GPU if there is one: its file imports torch, or GPU_ROWS."""
+    tree = _syntax_tree(dotted, comp)
+    imported = {*map(str, _constant(tree, "PRELOAD"))}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            imported.add(str(node.module))
+    least_rows = dict(_constant(tree, "GPU_ROWS")).get(dotted.rpartition(".")[2])
+    return (least_rows is not None and n_rows >= least_rows) or any(
+        name.partition(".")[0] in _ON_GPU for name in imported
+    )
 
 
 def language_models(

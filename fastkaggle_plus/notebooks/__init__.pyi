@@ -5,10 +5,10 @@ from .quick import quick_copy, quick_trials, rows_kept
 from .render import Rendered, render_notebook
 from .runtime_estimate import (
     dry_run,
+    folds_fitted,
     forecast_from_dry_run,
     forecast_s,
-    measured_seconds,
-    runs_trials,
+    lists_trained,
 )
 
 __all__ = [
@@ -17,13 +17,13 @@ __all__ = [
     "check_notebook",
     "dry_run",
     "find_faults",
+    "folds_fitted",
     "forecast_from_dry_run",
     "forecast_s",
     "kernel_metadata",
-    "measured_seconds",
+    "lists_trained",
     "quick_copy",
     "quick_trials",
     "render_notebook",
     "rows_kept",
-    "runs_trials",
 ]

@@ -1,10 +1,12 @@
 """Estimate how long a notebook will run on Kaggle, from measured trials or a QUICK dry run."""
 
-import csv
+import ast
+import contextlib
+import heapq
 import re
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,10 @@ HOUR_S = 3600
 CODE_COMPETITION_S = 9 * HOUR_S  # the usual limit of code competitions
 START_S = 60.0  # a session's start: the image, the inputs, the imports
 MARGIN = 1.5  # Kaggle's CPU cores are slower than a desktop's
-_OTHER_LIST = re.compile(r"""(?:\btrials_of\(comp,\s*|\btrain_all\()["'](?!TRIALS["'])\w+["']""")
+_LIST = re.compile(  # trials_of(comp), trials_of(comp, data=data), (comp, X), (comp, "X")
+    r"""\btrials_of\(comp(?:\)|,\s*data=|,\s*(?P<variable>\w+)\))"""
+    r"""|\b(?:trials_of\(comp,\s*|train_all\()["'](?P<quoted>\w+)["']"""
+)
 
 
 def limit_s(comp: Competition, metadata: Mapping[str, Any] | None = None) -> float:
@@ -26,37 +31,70 @@ def limit_s(comp: Competition, metadata: Mapping[str, Any] | None = None) -> flo
     return min(timeout_s, CODE_COMPETITION_S if comp.code_competition else MAX_TIMEOUT_S)
 
 
-def runs_trials(notebook: Any) -> bool:
-    """Say whether a notebook runs only the list TRIALS, as `fkp run` does."""
-    return not any(
-        cell.cell_type == "code" and _OTHER_LIST.search(cell.source) for cell in notebook.cells
-    )
+def lists_trained(notebook: Any) -> tuple[str, ...]:
+    """Return the lists of trials.py that a notebook runs, each in a sweep of its own."""
+    found = []
+    for source in _code(notebook):
+        for match in _LIST.finditer(source):
+            name = match["quoted"] or _setting(notebook, match["variable"] or "")
+            if name or match["variable"] is None:
+                found.append(name or "TRIALS")
+    return tuple(dict.fromkeys(found))
 
 
-def measured_seconds(file: str | Path) -> dict[str, tuple[float, int]]:
-    """Return trial -> (seconds, folds) of a results.csv; empty if the file does not exist."""
-    if not Path(file).is_file():
-        return {}
-    with Path(file).open(newline="", encoding="utf-8") as f:
-        rows = [r for r in csv.DictReader(f) if r.get("seconds") and r.get("n_folds")]
-    return {r["trial"]: (float(r["seconds"]), int(r["n_folds"])) for r in rows}
+def folds_fitted(notebook: Any) -> int:
+    """Return the folds that a notebook fits each trial on; with a holdout there is one."""
+    return 1 if _setting(notebook, "HOLDOUT") else int(_setting(notebook, "N_FOLDS") or 5)
+
+
+def _code(notebook: Any) -> list[str]:
+    return [str(cell.source) for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def _setting(notebook: Any, name: str) -> Any:
+    """Return the plain value that a notebook assigns to a name; None if there is none."""
+    for source in _code(notebook):
+        for line in re.findall(rf"(?m)^{name} = (.+)$", source) if name else ():
+            with contextlib.suppress(SyntaxError, ValueError):
+                return ast.literal_eval(line)
+    return None
 
 
 def forecast_s(
     measured: Mapping[str, tuple[float, int]],  # trial -> (seconds, folds), see `measured_seconds`
-    trials: list[str] | tuple[str, ...],  # names of the trials that the notebook runs
-    *,
+    *sweeps: Collection[str],  # names of the trials of each sweep; one sweep runs after the other
     n_folds: int = 5,
-    workers: int = 2,  # trials at once; Kaggle has two to four cores
+    workers: int = 2,  # trials at once on the cores; Kaggle has two to four cores
+    n_gpus: int = 0,  # of the machine
+    on_gpu: Collection[str] = (),  # names of the trials that use a GPU
 ) -> float | None:
-    """Return the expected seconds on Kaggle; None if none of the trials was measured."""
-    found = [measured[name] for name in trials if name in measured]
-    seconds = [total_s / folds * n_folds for total_s, folds in found]
-    if not seconds:
+    """Return the expected seconds of a session on Kaggle; None if none of the trials was measured.
+
+    Kaggle bills these seconds once, for any number of GPUs. As in `run_local`, each GPU runs one
+    trial at a time, and the other trials run on the cores at the same time.
+    """
+    fold_s = {t: seconds / n for t, (seconds, n) in measured.items()}
+    known = [fold_s[name] for names in sweeps for name in names if name in fold_s]
+    if not known:
         return None
-    # Expect a trial without a measurement to take as long as the others.
-    seconds += [sum(seconds) / len(seconds)] * (len(trials) - len(seconds))
-    return START_S + MARGIN * max(sum(seconds) / workers, max(seconds))
+    typical = sum(known) / len(known)  # expected of a trial without a measurement
+    total_s = 0.0
+    for names in sweeps:
+        queues: dict[bool, list[float]] = {True: [], False: []}
+        for name in names:
+            queues[n_gpus > 0 and name in on_gpu].append(fold_s.get(name, typical) * n_folds)
+        total_s += max(
+            _side_by_side_s(queues[True], n_gpus), _side_by_side_s(queues[False], workers)
+        )
+    return START_S + MARGIN * total_s
+
+
+def _side_by_side_s(seconds: list[float], n: int) -> float:
+    """Return the seconds until n workers have done all trials, the longest first."""
+    ends = [0.0] * max(n, 1)
+    for trial_s in sorted(seconds, reverse=True):
+        heapq.heapreplace(ends, ends[0] + trial_s)
+    return max(ends)
 
 
 def forecast_from_dry_run(

@@ -43,6 +43,12 @@ class Budget:
             return math.inf
         return self.stop_after_s - (time.monotonic() - self.start)
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether some trials may not run: then the declared order decides which."""
+        limits = (self.max_trials, self.max_epochs, self.stop_after_s)
+        return any(limit is not None for limit in limits)
+
     def refuse(self, trial: Trial) -> str:
         """Say why a trial must not start; return an empty string, and count it, when it may."""
         if self.max_trials is not None and self.trials >= self.max_trials:

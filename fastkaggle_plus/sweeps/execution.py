@@ -1,11 +1,13 @@
 """Execute a sweep, on any machine: run one trial, and resume, limit and report the whole sweep."""
 
+import contextlib
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -33,6 +35,7 @@ class TrialTask:
     key: str  # of the run in the vault
     parts: dict[str, str]  # of the key
     spool: str = ""  # folder of result files, for a worker far from the vault; see `spool`
+    gpu_share: float = 0.0  # of the memory of the GPU that it runs on; 0: it was given no GPU
 
 
 def run_trial(
@@ -61,13 +64,15 @@ def measure_trial(
     from ..modeling import cross_validate
     from ..modeling.progress import send_to
     from ..modeling.registry import build
+    from ..modeling.seeding import seeded
 
     trial, start = task.trial, time.perf_counter()
     comp = load_comp(task.comp)
     data = comp.read(task.path)
     folds = _folds(task.sweep, comp, data)
     read_s, start = time.perf_counter() - start, time.perf_counter()
-    with send_to(report):
+    seed = int(trial.fingerprint(), 16)
+    with _on_gpu(task.gpu_share) as gpu, seeded(seed), send_to(report):
         preds = cross_validate(
             build(trial.model, trial.params, comp),
             data,
@@ -78,7 +83,11 @@ def measure_trial(
             test=task.sweep.test,
         )
     date = datetime.now(UTC).date().isoformat()
-    about = {**preds.about, "versions": environment_fingerprint(), "date": date}
+    about = {**preds.about, **gpu, "versions": environment_fingerprint(), "date": date}
+    if gpu:
+        peaks = [fit.get("gpu_peak_mb", 0) for fit in about.get("fits", ())]
+        about["gpu_peak_mb"] = max([gpu["gpu_peak_mb"], *peaks])
+        about["hardware"] = f"{about['hardware']}, {gpu['gpu']}"
     about["seconds"] = {"read": read_s, **preds.about["seconds"]}
     if foreign_mb is not None:
         about["peak_mb"] = _peak_mb(foreign_mb)
@@ -251,6 +260,19 @@ class SweepExecution:
 
 def _folds(sweep: Sweep, comp: Competition, data: Data) -> Folds:
     return folds_for(comp, data, n_folds=sweep.n_folds, seed=sweep.seed, holdout=sweep.holdout)
+
+
+@contextlib.contextmanager
+def _on_gpu(share: float) -> Iterator[dict[str, Any]]:
+    """Use a share of the memory of this process's GPU; yield facts, complete after the block."""
+    facts: dict[str, Any] = {}
+    if not share or not find_spec("torch"):  # a booster needs no torch
+        yield facts
+        return
+    from ..modeling.hardware import limited_gpu
+
+    with limited_gpu(share, facts):
+        yield facts
 
 
 def _peak_mb(foreign_mb: float) -> float | None:

@@ -1,4 +1,4 @@
-"""Write results.csv: one row per trial, with its scores and circumstances."""
+"""Write and read results.csv: one row per trial, with its scores and circumstances."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -45,3 +45,12 @@ def write_results(
             }
             out.writerow(row | {name: p.about.get(name) for name in _CIRCUMSTANCES})
     return part.replace(file)
+
+
+def measured_seconds(file: str | Path) -> dict[str, tuple[float, int]]:
+    """Return trial -> (seconds, folds) of a results.csv; empty if the file does not exist."""
+    if not Path(file).is_file():
+        return {}
+    with Path(file).open(newline="", encoding="utf-8") as f:
+        rows = [r for r in csv.DictReader(f) if r.get("seconds") and r.get("n_folds")]
+    return {r["trial"]: (float(r["seconds"]), int(r["n_folds"])) for r in rows}

@@ -1,28 +1,21 @@
-"""Run a sweep on this machine: each trial in its own process, as many at a time as cores allow."""
+"""Run a sweep on this machine: each trial in a process, on a GPU or on free CPU cores."""
 
 import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Unpack
 
 from ..competition import Competition
-from ..environment import core_count, has_gpu
+from ..environment import gpu_variables, named_cards, visible_gpus
 from ..exceptions import ConfigError
 from ..ui.records import Records
 from .execution import SweepExecution, SweepOptions, run_trial
+from .local.schedule import Schedule
+from .local.worker_pool import run_jobs
+from .local.worker_process import WorkerJob
 from .sweep_bar import with_bar
-from .trial import Sweep, Trial, TrialResult
+from .trial import Sweep, TrialResult
 from .vault import Vault
-from .worker_pool import run_jobs
-from .worker_process import WorkerJob
-
-_PRELOAD = (  # what every trial needs
-    "fastkaggle_plus.modeling.validation",
-    "sklearn.metrics",
-    "sqlite_utils",
-    "threadpoolctl",
-)
-_NETWORKS = ("timm", "transformers")  # packages of networks that use several cores well
-_NETWORK_THREADS = 4  # more make one network little faster, and several at a time slower
 
 
 @with_bar
@@ -34,6 +27,7 @@ def run_local(
     vault: Vault,
     workers: int | None = None,  # most trials at a time; 0: in this process; default: see below
     threads: int | None = None,  # numeric threads of each trial; default: see below
+    cards: Sequence[str] | None = None,  # GPUs, as in CUDA_VISIBLE_DEVICES; default: all
     **options: Unpack[SweepOptions],  # data, callbacks, budget
 ) -> Records[TrialResult]:
     """Run the trials that the vault does not have yet, and return one result per trial, in order.
@@ -43,11 +37,17 @@ def run_local(
     the next call repeats at most the trials that were running.
 
     Trials start in the declared order, each as soon as a core is free: list cheap ones first. A
-    network for images or texts uses up to 4 cores, any other trial one; on a GPU one trial runs at
-    a time. These threads depend on the model alone, so the same seed gives the same bytes for any
-    number of workers. Free cores go to libraries whose results do not depend on threads.
-    Without on_progress a bar shows the progress; `no_progress` hides it.
-    The step of on_progress reads like "fold 2/5, epoch 3/8". Raises ConfigError, DataError.
+    network for images or texts uses up to 4 cores, any other trial one. These threads depend on
+    the model alone, so the same seed gives the same bytes for any number of workers. Free cores go
+    to libraries whose results do not depend on threads.
+
+    Each GPU runs one trial that uses it at a time; the other trials run on the CPU cores. Trials
+    share a GPU if they declare a share (`Trial.num_gpus`), or if an earlier run needed less than
+    half of its memory. The longest trials by earlier runs start first, unless there is a budget. A
+    trial that runs out of a GPU's memory is run once more, alone on a GPU.
+
+    Without on_progress a bar shows the progress; `no_progress` hides it. The step of on_progress
+    reads like "fold 2/5, epoch 3/8", on a GPU "card 0, fold 2/5". Raises ConfigError, DataError.
     """
     if threads is not None and threads < 1:
         raise ConfigError(f"Expected at least one thread per trial, got threads = {threads}.")
@@ -56,55 +56,31 @@ def run_local(
             f"Expected workers of 0 or more, got workers = {workers}. "
             "0 runs the trials in this process; leave it out for one trial per core."
         )
+    if isinstance(cards, str) or len(set(cards or ())) < len(cards or ()):
+        raise ConfigError(f'Expected different GPUs, as in cards = ["0", "1"], got {cards!r}.')
     execution = SweepExecution(sweep, comp, path, vault=vault, **options)
     execution.resume()
 
     def report(job: WorkerJob, share: float, step: str) -> None:
-        execution.report(job.task, share, step)
+        where = f"card {job.card}" if job.card else ""
+        execution.report(job.task, share, step, where=where)
 
     if execution.pending:
-        queue = _Queue(execution, workers, threads)
-        ended = run_jobs(run_trial, queue.next_job, in_process=workers == 0, on_progress=report)
+        found = (named_cards() or visible_gpus()) if cards is None else [str(c) for c in cards]
+        schedule = Schedule(
+            execution, workers=workers, threads=threads, cards=() if workers == 0 else found
+        )
+        # only processes on a GPU see one
+        hidden = gpu_variables() if found or cards is not None else {}
+        ended = run_jobs(
+            run_trial,
+            schedule.next_job,
+            in_process=workers == 0,
+            on_progress=report,
+            environ=hidden,
+        )
         with contextlib.closing(ended):
             for job, error in ended:
-                execution.finish(job.task, error)
+                if not schedule.retry(job, error):
+                    execution.finish(job.task, error)
     return Records(execution.results)
-
-
-class _Queue:
-    """The pending trials, in the declared order; each starts as soon as a core is free."""
-
-    def __init__(self, execution: SweepExecution, workers: int | None, threads: int | None):
-        self.execution, self.threads = execution, threads
-        self.cores = max(core_count(), (workers or 1) * (threads or 1))
-        if workers is None and has_gpu() and any(map(self._uses_torch, execution.pending)):
-            workers = 1
-        self.workers = self.cores if workers is None else max(workers, 1)
-
-    def next_job(self, running: list[WorkerJob]) -> WorkerJob | None:
-        """Return the next job; None while no core is free, or if none is left."""
-        used = sum(job.threads for job in running)
-        if running and (used >= self.cores or len(running) >= self.workers):
-            return None
-        n_left = len(self.execution.pending) + len(running)
-        if (task := self.execution.start_next()) is None:
-            return None
-        threads, preload = self._threads_of(task.trial), _preload(task.trial, self.execution.comp)
-        spare = self.cores // min(n_left, self.workers)
-        return WorkerJob(task, (*_PRELOAD, *preload), threads, max(threads, spare))
-
-    def _threads_of(self, trial: Trial) -> int:
-        if self.threads is not None:
-            return self.threads
-        is_network = set(_NETWORKS) & set(_preload(trial, self.execution.comp))
-        return min(core_count(), _NETWORK_THREADS) if is_network else 1
-
-    def _uses_torch(self, trial: Trial) -> bool:
-        return "torch" in _preload(trial, self.execution.comp)
-
-
-def _preload(trial: Trial, comp: Competition) -> tuple[str, ...]:
-    """Return the packages that the files of a trial's models ask to import first."""
-    from ..modeling import preload_of
-
-    return tuple(package for model in trial.models for package in preload_of(model, comp))

@@ -26,6 +26,7 @@ class Trial(Shown):
     params: dict[str, Any] = field(default_factory=dict)  # arguments of the function; JSON only
     hypothesis: str = ""  # what this trial should find out, in one line
     in_ensemble: bool = True  # whether it joins the ensemble; declared before scoring
+    num_gpus: float | None = None  # 0, 1, or the share of a GPU it needs; default: by its model
 
     def __post_init__(self) -> None:
         if not isinstance(self.model, str):
@@ -40,6 +41,11 @@ class Trial(Shown):
             raise ConfigError(
                 f"Trial {self.name!r}: expected the name of a model, as in "
                 f'"forest_model" or "file.function"; got {self.model!r}.'
+            )
+        if not 0 <= (self.num_gpus or 0) <= 1:
+            raise ConfigError(
+                f"Trial {self.name!r}: expected num_gpus from 0 to 1, got {self.num_gpus}. "
+                "Write 0 for none, 1 for a whole GPU, or 0.25 to share it with three others."
             )
         try:
             json.dumps(self.params)

@@ -6,16 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from .. import kaggle_client, notebooks
-from ..exceptions import KaggleError, KernelFailed, NotebookError, NothingSent
+from ..exceptions import KaggleError, KernelFailed, NotebookError, NothingSent, UnknownName
 from ..files import file_hash
 from ..kaggle_client import KernelOutput, KernelStatus, KernelVersion, api
+from ..kaggle_client.kernels.metadata import KernelMetadata
 from ..kaggle_client.live_writes import remember
 from ..kaggle_client.submissions import submissions_left
+from ..modeling.manifest import uses_gpu
 from ..notebooks import Rendered
 from ..notebooks.attached_models import RenderedWithModels, render_with_models
 from ..reading import parse_rows
 from ..secrets import env_values
 from ..sweeps.default_trials import trials_of
+from ..sweeps.results_csv import measured_seconds
 from .callbacks import PushCallbacks
 from .outcome import PushOutcome
 from .push_datasets import LIBS_DATASET, publish_libs, publish_weights
@@ -127,17 +130,29 @@ def _render(work: Workspace, **options: Any) -> RenderedWithModels:
 def _expected_s(
     work: Workspace, rendered: Rendered, params: dict[str, Any], *, quick: bool, try_first: bool
 ) -> float | None:
-    """Forecast the run time from measured trials, else from a dry run; None if unknown."""
+    """Forecast the run time from measured trials, else from a dry run; None if unknown.
+
+    Each list of trials is a sweep of its own, and one sweep runs after the other.
+    """
     comp = work.comp
-    # Notebooks that run other lists of trials have no measured times.
-    trials = trials_of(comp) if notebooks.runs_trials(rendered.notebook) else ()
+    sweeps = []
+    for name in notebooks.lists_trained(rendered.notebook):
+        with contextlib.suppress(UnknownName):  # not a list of trials.py
+            sweeps.append(trials_of(comp, name))
+    trials = [trial for sweep in sweeps for trial in sweep]
     folders = [comp.folder or work.folder, work.folder]
     if work.is_live:
         folders.insert(1, work.folder.parent)  # its rehearsal
     measured: dict[str, tuple[float, int]] = {}
     for folder in folders:
-        measured |= notebooks.measured_seconds(folder / "results.csv")
-    expected = notebooks.forecast_s(measured, [t.name for t in trials], n_folds=params["N_FOLDS"])
+        measured |= measured_seconds(folder / "results.csv")
+    expected = notebooks.forecast_s(
+        measured,
+        *([t.name for t in sweep] for sweep in sweeps),
+        n_folds=notebooks.folds_fitted(rendered.notebook),
+        n_gpus=KernelMetadata.read(rendered.metadata).n_gpus,
+        on_gpu={t.name for t in trials if any(uses_gpu(m, comp, n_rows=0) for m in t.models)},
+    )
     if try_first:
         small = rendered if quick else notebooks.render_notebook(comp, quick=True, params=params)
         folder = work.folder / "dry-run"
@@ -173,6 +188,8 @@ def _check(work: Workspace, made: RenderedWithModels, expected_s: float | None) 
     detail = "compiles, no secrets, no outputs, no local paths, inputs declared"
     if expected_s is not None:
         detail += f"; about {max(expected_s / 60, 1):.0f} min expected on Kaggle"
+        if (n_gpus := KernelMetadata.read(made.rendered.metadata).n_gpus) > 1:
+            detail += f", billed once for {n_gpus} GPUs"
     work.report_step("check", detail)
 
 

@@ -8,17 +8,20 @@ import pytest
 
 from fastkaggle_plus.competition import load_comp
 from fastkaggle_plus.exceptions import NotebookError
+from fastkaggle_plus.kaggle_client.kernels.metadata import KernelMetadata
 from fastkaggle_plus.notebooks import (
     check_notebook,
     dry_run,
     find_faults,
+    folds_fitted,
     forecast_from_dry_run,
     forecast_s,
-    measured_seconds,
+    lists_trained,
     render_notebook,
-    runs_trials,
 )
+from fastkaggle_plus.notebooks.runtime_estimate import MARGIN, START_S
 from fastkaggle_plus.sweeps import Trial
+from fastkaggle_plus.sweeps.results_csv import measured_seconds
 
 from .conftest import LIBS, OWNER
 
@@ -392,12 +395,35 @@ def test_a_dry_run_gives_no_forecast_for_replaced_networks():
     assert forecast_from_dry_run(10, [reader], rows=600) is not None
 
 
-def test_a_notebook_with_other_lists_does_not_run_trials():
-    found = {
-        slug: runs_trials(render_notebook(slug).notebook)
-        for slug in ("titanic", "paddy-disease-classification")
+def test_the_lists_and_the_folds_of_a_notebook_are_found():
+    made = {
+        slug: render_notebook(slug, params=params).notebook
+        for slug, params in (
+            ("titanic", {"N_FOLDS": 3}),
+            ("paddy-disease-classification", {}),
+            ("us-patent-phrase-to-phrase-matching", {"LIST": "COURSE"}),
+        )
     }
-    assert found == {"titanic": True, "paddy-disease-classification": False}
+    paddy = ("PART_1", "PART_2", "PART_3", "PART_4")
+    assert [set(lists_trained(n)) for n in made.values()] == [{"TRIALS"}, set(paddy), {"COURSE"}]
+    assert [folds_fitted(n) for n in made.values()][:2] == [3, 1]  # one holdout
+
+
+def test_the_forecast_counts_gpus_at_work_at_the_same_time():
+    measured = {**{f"net{i}": (3600.0, 5) for i in range(8)}, "forest": (1800.0, 5)}
+    nets = [name for name in measured if name != "forest"]
+
+    def hours(*sweeps, **machine):
+        return (forecast_s(measured, *sweeps, on_gpu=nets, **machine) - START_S) / MARGIN / 3600
+
+    assert hours(nets, n_gpus=1) == pytest.approx(8) and hours(nets, n_gpus=2) == pytest.approx(4)
+    assert hours([*nets, "forest"], n_gpus=2) == pytest.approx(4)  # on the cores, at the same time
+    assert hours(nets[:3], n_gpus=2) == pytest.approx(2)  # the third waits for one of the two
+    assert hours(nets[:1], nets[1:2], n_gpus=2) == pytest.approx(2)  # one sweep after the other
+    assert hours(nets, n_gpus=0, workers=4) == pytest.approx(2)  # no GPU: on the cores
+    machines = (("NvidiaTeslaT4", True), ("NvidiaTeslaA100", True), ("", False))
+    found = [KernelMetadata(machine_shape=m, enable_gpu=gpu).n_gpus for m, gpu in machines]
+    assert found == [2, 1, 0]
 
 
 def test_the_error_names_the_first_finding_and_the_others(rendered, titanic):

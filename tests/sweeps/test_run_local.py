@@ -14,10 +14,9 @@ import pytest
 
 from fastkaggle_plus.exceptions import ConfigError, GroupsOverlap
 from fastkaggle_plus.sweeps import Sweep, Trial, Vault, board, run_local, write_results
+from fastkaggle_plus.sweeps.local import schedule
 
 from .conftest import MODELS, make_toy
-
-run_local_module = sys.modules[run_local.__module__]  # the package has a function of this name
 
 
 def counted(toy, *leaves, wait=0.0):
@@ -171,8 +170,8 @@ def scheduled(toy, tmp_path, monkeypatch):
 
     A trial called "net" has the packages of a network for images.
     """
-    monkeypatch.setattr(run_local_module, "core_count", lambda: 4)
-    monkeypatch.setattr(run_local_module, "_NETWORKS", ("colorsys",))
+    monkeypatch.setattr(schedule, "core_count", lambda: 4)
+    monkeypatch.setattr(schedule, "_NETWORKS", ("colorsys",))
     logs = "import os, time\nfrom fastkaggle_plus.environment import thread_limit\n" + (
         "from fastkaggle_plus.modeling import tree_model\n"
         "def logged(log, wait=0.0):\n"

@@ -23,6 +23,7 @@ RETIRED = {
     "TpuV232": DEFAULT_TPU,
     "TpuV2256": DEFAULT_TPU,
 }
+_N_GPUS = {"": 2, DEFAULT_GPU: 2, "NvidiaL4": 4}  # of machines with several; "": Kaggle's default
 MAX_TIMEOUT_S = 12 * 3600  # Kaggle's longest session
 _WORD = r"[\w.-]+"
 # For each kind of input: the pattern of a valid name, and how to describe it.
@@ -71,6 +72,11 @@ class KernelMetadata(BaseModel, frozen=True):
     def inputs(self) -> list[str]:
         """The names of all inputs."""
         return [source for key in _SOURCES for source in getattr(self, key)]
+
+    @property
+    def n_gpus(self) -> int:
+        """The GPUs of its machine. Kaggle bills a session's wall clock once for all of them."""
+        return _N_GPUS.get(self.machine_shape or "", 1) if self.enable_gpu else 0
 
     def as_dict(self) -> dict[str, Any]:
         """Return the dictionary to write as kernel-metadata.json, without unset options."""

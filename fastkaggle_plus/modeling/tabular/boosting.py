@@ -31,7 +31,7 @@ PRELOAD = ("sklearn.ensemble",)  # the other libraries are imported by the one t
 _MOST_LEVELS = 250  # scikit-learn takes at most 255 levels of a native category
 _MOST_ROUNDS = 2000
 _CELLS_FOR_THREADS = 1_000_000  # a smaller table takes longer with more threads
-_ROWS_FOR_GPU = 100_000  # with fewer, a GPU waits for its data
+GPU_ROWS = {"xgboost_model": 100_000, "catboost_model": 100_000}  # fewer: a GPU waits for data
 
 
 def hist_gradient_boosting_model(
@@ -130,7 +130,7 @@ def xgboost_model(
 
     def make(table: Table, rounds: int, _n_rows: int) -> Any:
         kind = _estimator("xgboost", "XGB", table)
-        device = {"device": "cuda"} if _on_gpu(table) else {}
+        device = {"device": "cuda"} if _on_gpu("xgboost_model", table) else {}
         return kind(**{"n_estimators": rounds, **trees, **sampling, **fixed, **device, **more})
 
     def stop_early(estimator: Any, fit: Rows, valid: Rows, patience: int) -> int:
@@ -174,7 +174,7 @@ def catboost_model(
     def make(table: Table, rounds: int, _n_rows: int) -> Any:
         kind = _estimator("catboost", "CatBoost", table)
         counts = dict(n_estimators=rounds, thread_count=thread_limit())
-        device = {"task_type": "GPU"} if _on_gpu(table) else {}
+        device = {"task_type": "GPU"} if _on_gpu("catboost_model", table) else {}
         categories = {"cat_features": list(range(len(table.cat_names)))}
         return kind(**{**counts, **trees, **quick, **fixed, **device, **categories, **more})
 
@@ -198,8 +198,8 @@ def _num_leaves(n_rows: int) -> int:
     return 8 if n_rows < 3000 else 15
 
 
-def _on_gpu(table: Table) -> bool:
-    return len(table) >= _ROWS_FOR_GPU and has_gpu()
+def _on_gpu(model: str, table: Table) -> bool:
+    return len(table) >= GPU_ROWS[model] and has_gpu()
 
 
 def _check_lightgbm(more: Mapping[str, Any]) -> None:

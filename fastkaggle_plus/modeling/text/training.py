@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from .. import epochs, progress
-from ..hardware import autocast, cpu_has_bf16, train_with_retry
+from ..hardware import autocast, cpu_has_bf16, gpu_precision, train_with_retry
 from ..model import Array, Fitted
 from .batches import in_order, on_device, shuffled
 from .embedding_trim import trimmed_embeddings
@@ -63,7 +63,7 @@ def resolved_precision(precision: str, device: torch.device) -> str:
     if precision != "auto":
         return precision
     if device.type == "cuda":
-        return "bf16" if torch.cuda.get_device_capability(device) >= (8, 0) else "fp16"
+        return gpu_precision(device)
     return "bf16" if cpu_has_bf16() else "fp32"
 
 

@@ -128,6 +128,6 @@ def test_a_gpu_is_used_where_rows_are_many(monkeypatch):
     """Without a GPU, XGBoost warns and uses the CPU."""
     monkeypatch.setattr(boosting, "has_gpu", lambda: True)
     few = make("xgboost", n_estimators=2).fit(make_table())
-    monkeypatch.setattr(boosting, "_ROWS_FOR_GPU", 100)
+    monkeypatch.setitem(boosting.GPU_ROWS, "xgboost_model", 100)
     many = make("xgboost", n_estimators=2).fit(make_table())
     assert [m.estimator.get_params()["device"] for m in (few, many)] == [None, "cuda"]

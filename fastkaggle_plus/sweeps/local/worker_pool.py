@@ -11,10 +11,10 @@ import itertools
 import multiprocessing
 import sys
 import types
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any
 
-from ..environment import numeric_threads
+from ...environment import numeric_threads, variables
 from .fork_server import serve
 from .worker_process import RunJob, WorkerJob, describe_exit, end_process, limited_threads
 
@@ -30,6 +30,7 @@ def run_jobs(
     *,
     in_process: bool = False,  # one job after the other in this process
     on_progress: OnProgress,
+    environ: Mapping[str, str] | None = None,  # variables of all processes
 ) -> Ended:
     """Yield (job, traceback) as jobs end, with an empty traceback for success.
 
@@ -44,7 +45,7 @@ def run_jobs(
         return
     running = dict[int, WorkerJob]()
     while True:
-        with contextlib.closing(_ServerProcess(run)) as server:
+        with contextlib.closing(_ServerProcess(run, environ or {})) as server:
             yield from _run_on(server, next_job, running, on_progress)
         if not running:
             return
@@ -78,12 +79,12 @@ def _run_on(
 class _ServerProcess:
     """The fork server, seen from the calling process."""
 
-    def __init__(self, run: RunJob):
+    def __init__(self, run: RunJob, environ: Mapping[str, str]):
         context = multiprocessing.get_context("spawn")
         self.pipe, servers_end = context.Pipe()
         self.process = context.Process(target=serve, args=(servers_end, run))
         # a thread pool in the server would make a fork unsafe
-        with numeric_threads(1), _hidden_main_module():
+        with numeric_threads(1), variables(environ), _hidden_main_module():
             self.process.start()
         servers_end.close()
 
