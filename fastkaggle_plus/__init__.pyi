@@ -50,6 +50,7 @@ from .sweeps import (
     run_ray,
     run_search,
 )
+from .sweeps.run_kaggle import run_kaggle
 from .sweeps.vault import Vault
 from .ui import no_progress
 from .workflow.measure import search, sweep
@@ -115,6 +116,7 @@ __all__ = [
     "repeat_spread",
     "repeated",
     "run",
+    "run_kaggle",
     "run_local",
     "run_ray",
     "run_search",
