@@ -2,7 +2,7 @@ from .competition import Competition, list_comps, load_comp
 from .data import Data, Table
 from .ensembling import ensemble
 from .environment import iskaggle
-from .evidence import compare, most_confused, top_losses
+from .evidence import compare, most_confused, top_losses, winner
 from .exceptions import FastkaggleError, KaggleError
 from .folds import make_folds
 from .kaggle_client import (
@@ -36,18 +36,24 @@ from .reading import apply_cleaning, check_images, image_sizes, read_tabular, un
 from .sandbox import rehearse
 from .submission import check_file, check_submission, write_submission
 from .sweeps import (
+    Range,
+    Search,
     Sweep,
     Trial,
     board,
     default_trials,
     folds_for,
+    grid,
     repeat_spread,
     repeated,
     run_local,
+    run_ray,
+    run_search,
 )
+from .sweeps.run_kaggle import run_kaggle
 from .sweeps.vault import Vault
 from .ui import no_progress
-from .workflow.measure import sweep
+from .workflow.measure import search, sweep
 from .workflow.new_competition import new_comp
 from .workflow.rehearse import rehearsal
 from .workflow.run import run
@@ -60,6 +66,8 @@ __all__ = [
     "FastkaggleError",
     "KaggleError",
     "Predictions",
+    "Range",
+    "Search",
     "Sweep",
     "Table",
     "Trial",
@@ -82,6 +90,7 @@ __all__ = [
     "get_metric",
     "get_pip_libraries",
     "get_pip_library",
+    "grid",
     "image_sizes",
     "import_kaggle",
     "iskaggle",
@@ -107,7 +116,11 @@ __all__ = [
     "repeat_spread",
     "repeated",
     "run",
+    "run_kaggle",
     "run_local",
+    "run_ray",
+    "run_search",
+    "search",
     "setup_comp",
     "submissions",
     "submit",
@@ -116,5 +129,6 @@ __all__ = [
     "top_losses",
     "undo_cleaning",
     "wait_kernel",
+    "winner",
     "write_submission",
 ]

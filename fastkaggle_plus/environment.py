@@ -223,9 +223,27 @@ def named_cards() -> list[str]:
     return [card for card in os.environ.get("FKP_CARDS", "").split(",") if card]
 
 
+def card_variables(n: int) -> dict[str, str]:
+    """Return the variables that let a process see `n` GPUs; none where there are real ones.
+
+    Its sweeps start `n` workers, as on a machine with `n` GPUs, and their models run on the CPU.
+    """
+    return {} if has_gpu() else {"FKP_CARDS": ",".join(str(i) for i in range(n))}
+
+
 def with_variables(**changes: str) -> dict[str, str]:
     """Return the environment for a child process, with `changes`."""
     return {**os.environ, **changes}
+
+
+def prepare_ray(*, only_here: bool) -> None:
+    """Turn Ray's usage reports off; with `only_here` its servers listen on 127.0.0.1 only.
+
+    Call it before the first import of ray.
+    """
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    if only_here:
+        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # on every system, despite its name
 
 
 @contextlib.contextmanager

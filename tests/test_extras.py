@@ -14,7 +14,7 @@ SETUP = configparser.ConfigParser()
 SETUP.read(ROOT / "setup.cfg")
 EXTRAS = dict(SETUP["options.extras_require"])
 NOT_IN_ALL = {"all", "dev", "kaggle", "offline", "parquet", "ray"}
-ELSEWHERE = {"kaggle_secrets", "pyarrow"}  # of Kaggle's own image; of the extra `parquet`
+ELSEWHERE = {"kaggle_secrets", "pyarrow", "ray"}  # of Kaggle's own image; extras not in `all`
 
 
 def normal(name: str) -> str:

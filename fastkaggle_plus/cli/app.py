@@ -10,15 +10,19 @@ import typer
 from .. import __version__
 from ..exceptions import FastkaggleError
 from . import (
+    kernel_commands,
     machine_commands,
     model_commands,
     notebook_commands,
     run_commands,
     sandbox_commands,
     sweep_commands,
+    vault_commands,
 )
+from .board_command import board
 from .command import Command
 from .report_command import report
+from .search_command import search
 
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
@@ -27,6 +31,8 @@ app.command("list", cls=Command)(run_commands.list_competitions)
 for command in (
     *run_commands.COMMANDS,
     *sweep_commands.COMMANDS,
+    board,
+    search,
     report,
     *notebook_commands.COMMANDS,
     *model_commands.COMMANDS,
@@ -34,6 +40,8 @@ for command in (
 ):
     app.command(cls=Command)(command)
 app.add_typer(sandbox_commands.app, name="sandbox")
+app.add_typer(vault_commands.app, name="vault")
+app.add_typer(kernel_commands.app, name="kernels")
 
 
 def _show_version(is_asked: bool) -> None:
@@ -65,6 +73,11 @@ def main() -> None:
         sys.exit(f"error: {e}")
     except sqlite3.OperationalError as e:
         sys.exit(f"error: {_with_disk_advice(str(e))}")
+    except sqlite3.DatabaseError as e:
+        sys.exit(
+            f"error: {e}: the database of a vault, vault.db, is damaged. Move its vault folder "
+            "away, and take the runs of a copy with `fkp vault merge`, or run the sweep again."
+        )
     except OSError as e:
         text = f"{e.strerror or e}{f': {e.filename}' if e.filename else ''}"
         sys.exit(f"error: {_with_disk_advice(text) if e.errno in _DISK_ERRORS else text}")

@@ -35,7 +35,8 @@ class Command(TyperCommand):
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         """Write the examples as they are typed: a long one is not wrapped."""
-        examples = EXAMPLES[str(self.name)]
+        group = f"{ctx.parent.info_name} {self.name}" if ctx.parent else ""
+        examples = EXAMPLES.get(group) or EXAMPLES[str(self.name)]
         with formatter.section("Examples" if len(examples) > 1 else "Example"):
             for example in examples:
                 formatter.write(f"{'':{formatter.current_indent}}{example}\n")

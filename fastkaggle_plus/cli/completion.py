@@ -15,6 +15,13 @@ def complete_slugs(incomplete: str) -> list[str]:
     return [slug for slug in known_slugs() if slug.startswith(incomplete)]
 
 
+def complete_places(incomplete: str) -> list[str]:
+    """Return the places where a sweep can run."""
+    from ..sweeps.engines import engine_names
+
+    return _matching(engine_names(), incomplete)
+
+
 def complete_declared(ctx: Any, incomplete: str) -> list[str]:
     """Return the trials in the competition's trials.py, which is read but not run."""
     from ..competition import load_comp

@@ -19,7 +19,7 @@ from ..workflow.run_progress import step_line
 if TYPE_CHECKING:
     from ..predictions import Predictions
     from ..sweeps.repeats import Spread
-    from ..workflow.outcome import PushOutcome, RunOutcome, Standing, SweepOutcome
+    from ..workflow.outcome import PushOutcome, RunOutcome, SearchOutcome, Standing, SweepOutcome
     from ..workflow.probe_archs import ProbeOutcome
     from ..workflow.submit import Plan
 
@@ -56,9 +56,30 @@ def show_sweep(outcome: SweepOutcome, *, as_json: bool = False) -> None:
     show_board(outcome.rows, out=out, metric=outcome.comp.metric, failed=outcome.failed)
     if outcome.repeats:
         show_repeats(outcome.repeats, out=out)
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in outcome.not_run.items():
+        by_reason.setdefault(reason.removeprefix("not run: "), []).append(name)
+    for reason, names in by_reason.items():
+        out.print(step_line("not run", f"{', '.join(names)}: {reason}"), soft_wrap=True)
+    _show_end(out, outcome, as_json, outcome.trial_seconds)
+
+
+def show_search(outcome: SearchOutcome, *, as_json: bool = False) -> None:
+    """Show the trials of a search, the best with its corrected score, and how to declare it."""
+    out, n = console(to_stderr=as_json), len(outcome.results)
+    out.print()
+    show_board(outcome.rows, out=out, metric=outcome.comp.metric, failed=outcome.failed)
+    if outcome.pruned:
+        fitted = f"{outcome.folds_fitted} folds were fitted"
+        detail = f"{len(outcome.pruned)} of {n} trials after a fold or more: {fitted}"
+        out.print(step_line("pruned", detail))
     if outcome.not_run:
-        detail = f"{', '.join(outcome.not_run)}: beyond the budget. Raise the budget to resume."
-        out.print(step_line("not run", detail), soft_wrap=True)
+        out.print(step_line("not run", "the rest: the time is used. Run it again to go on."))
+    if outcome.winner and outcome.best:
+        best = outcome.best
+        out.print(step_line("winner", f"{best.name}: {outcome.winner}"), soft_wrap=True)
+        trial = f'Trial("{best.name}", "{best.model}", {best.params!r}, "{best.hypothesis}"),'
+        out.print(step_line("declare", trial), soft_wrap=True, markup=False)
     _show_end(out, outcome, as_json, outcome.trial_seconds)
 
 
@@ -282,6 +303,8 @@ def _show_end(
 
 def _slowest(by_trial: Mapping[str, Mapping[str, float]]) -> str:
     """Return the seconds of the longest trials and of their parts, in one line."""
+    from ..sweeps.budget import gpu_hours
+
     named = []
     for name, seconds in list(by_trial.items())[:_MOST_TIMED]:
         parts = [f"{k} {seconds[k]:.1f}" for k in ("fit", "refit", "predict") if k in seconds]
@@ -289,7 +312,9 @@ def _slowest(by_trial: Mapping[str, Mapping[str, float]]) -> str:
     if len(by_trial) > _MOST_TIMED:
         named.append(f"{len(by_trial) - _MOST_TIMED} shorter")
     read_s = sum(seconds.get("read", 0.0) for seconds in by_trial.values())
-    return f"trials: {'; '.join(named)}; reading data {read_s:.1f}"
+    gpu_s = sum(seconds.get("gpu", 0.0) for seconds in by_trial.values())
+    gpu = f"; {gpu_hours(gpu_s)}" if gpu_s else ""
+    return f"trials: {'; '.join(named)}; reading data {read_s:.1f}{gpu}"
 
 
 def _score(value: Any) -> str:

@@ -8,8 +8,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "sweep": (
         "fkp sweep titanic --trials xgboost --trials catboost --repeats 3",
         "fkp sweep houses --max-trials 4 --stop-after 30",
+        "fkp sweep houses --on ray --address auto --num-gpus 0.5",
+        "fkp sweep houses --on kaggle --dry-run",
     ),
-    "board": ("fkp board titanic",),
+    "search": ("fkp search houses", "fkp search houses --n-trials 80 --stop-after 30"),
+    "board": ("fkp board titanic", "fkp board titanic --watch"),
     "compare": ("fkp compare titanic xgboost catboost",),
     "ensemble": (
         "fkp ensemble titanic xgboost catboost --method rank",
@@ -31,5 +34,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "probe": ("fkp probe birds", 'fkp probe birds --archs "convnext_nano,resnet26d" --size 192'),
     "doctor": ("fkp doctor --online",),
     "clean": ("fkp clean titanic",),
+    "merge": ("fkp vault merge OTHER/runs/titanic",),
+    "check": ("fkp vault check titanic",),
+    "gc": ("fkp vault gc titanic",),
+    "kernels list": ("fkp kernels list --live",),
+    "stop": ("fkp kernels stop fkp-1a2b3c4d-01 --live",),
+    "fetch": ("fkp kernels fetch titanic --live",),
     "serve": ("fkp sandbox serve --data DIR --port 8765",),
 }

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import typer
 
 from ..environment import points_to_sandbox
-from ..exceptions import ConfigError
+from ..exceptions import ConfigError, NothingSent
 
 if TYPE_CHECKING:
     from ..workflow.submit import Plan
@@ -70,3 +72,12 @@ def end_unsent(*, dry_run: bool) -> None:
     """Say that nothing was sent; exit with an error if the user refused."""
     typer.echo("Dry run: nothing was sent." if dry_run else "Nothing was sent.", err=True)
     raise typer.Exit(0 if dry_run else 1)
+
+
+@contextlib.contextmanager
+def sends(*, dry_run: bool) -> Iterator[None]:
+    """End the command after a plan that was only shown, or refused."""
+    try:
+        yield
+    except NothingSent:
+        end_unsent(dry_run=dry_run)

@@ -39,7 +39,7 @@ def clean(
         ),
     ] = "",
     dest: options.Dest = None,
-    yes: Annotated[bool, Option("-y", "--yes", help="Remove without the question.")] = False,
+    yes: options.Remove = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Remove old rehearsal copies, caches of decoded images and unfinished folders.

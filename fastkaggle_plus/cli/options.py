@@ -5,7 +5,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from .completion import complete_slugs
+from .completion import complete_places, complete_slugs
 
 Slug = Annotated[
     str,
@@ -33,6 +33,7 @@ LiveResults = Annotated[
     bool, Option("--live", help="Of the live runs, in runs/SLUG/live, not of the rehearsals.")
 ]
 Yes = Annotated[bool, Option("-y", "--yes", help="Send without the question, in scripts.")]
+Remove = Annotated[bool, Option("-y", "--yes", help="Remove without the question.")]
 DryRun = Annotated[bool, Option("--dry-run", help="Show what would be sent, and send nothing.")]
 Seed = Annotated[int, Option(help="Seed of the folds and of the rehearsal.")]
 Folds = Annotated[int, Option(help="Number of folds.")]
@@ -65,3 +66,8 @@ KeepGoing = Annotated[
     bool, Option("--keep-going", help="Accept failed trials, and continue without them.")
 ]
 AsJson = Annotated[bool, Option("--json", help="Print one JSON value, for programs.")]
+
+Place = Annotated[
+    str,
+    Option("--on", help="Where trials run: local | ray | kaggle.", autocompletion=complete_places),
+]

@@ -23,12 +23,18 @@ def serve(
     token: Annotated[str | None, Option(help="Access token to accept.")] = None,
     fault: Annotated[
         list[str] | None,
-        Option(help="KIND[:WHERE][:option=value,...], as 429:CreateSubmission:nth=2. Repeatable."),
+        Option(
+            help="KIND[:WHERE][:option=value,...], as 429:CreateSubmission:nth=2, or "
+            "HOOK[=seconds][:option=value,...], as kernel-dies:nth=2. Repeatable."
+        ),
     ] = None,
     layout: Annotated[
         Literal["2026", "2022"],
         Option(help="Input folders: competitions/SLUG as today, or /kaggle/input/NAME as before."),
     ] = "2026",
+    gpu_hours: Annotated[
+        float, Option(min=0, help="GPU hours a week, as 0.01 to see the quota end after 36 s.")
+    ] = 30.0,
 ) -> None:
     """Serve every bundle in a folder as Kaggle would, on this machine only."""
     from ..sandbox import Limits
@@ -42,7 +48,7 @@ def serve(
         key=key,
         token=token,
         faults=fault or (),
-        limits=Limits(layout=layout),
+        limits=Limits(layout=layout, quota_s={**Limits().quota_s, "gpu": gpu_hours * 3600}),
         on_start=_print_variables,
     )
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Exit, Option, echo
 
-from ..exceptions import ConfigError, DataError, last_line
+from ..exceptions import ConfigError, DataError
 from . import options
 from .completion import complete_declared, complete_measured
+from .going_live import Confirm, sends
 from .hints import resumable
 
 if TYPE_CHECKING:
@@ -41,22 +42,45 @@ def sweep(
     cards: Annotated[
         str | None, Option(help="GPUs to use, as 0,1; none: on the CPU. Default: all.")
     ] = None,
+    on: options.Place = "local",
+    address: Annotated[
+        str | None, Option(help="ray: auto, HOST:PORT or ray://HOST:PORT. Default: this machine.")
+    ] = None,
+    num_gpus: Annotated[float | None, Option(help="ray: GPUs of each trial, as 0.5.")] = None,
+    memory_mb: Annotated[
+        float | None, Option("--memory", help="ray: memory of each trial, in MB.")
+    ] = None,
+    kernels: Annotated[
+        int | None, Option(help="kaggle: most kernels at a time. Default: all but one session.")
+    ] = None,
+    gpu: Annotated[
+        bool | None, Option("--gpu/--cpu", help="kaggle: default: GPU T4 x2 if not tabular.")
+    ] = None,
+    max_gpu_hours: Annotated[float | None, Option(help="kaggle: budget of GPU hours.")] = None,
+    dry_run: Annotated[
+        bool, Option("--dry-run", help="kaggle: show the kernels and the quota, send nothing.")
+    ] = False,
     bundles: options.Bundles = None,
     data: options.DataFolder = None,
     live: options.Live = False,
+    yes: options.Yes = False,
     dest: options.Dest = None,
     keep_going: options.KeepGoing = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Measure a competition's trials into the vault that `fkp run` uses, and submit nothing.
 
-    Each trial runs in its own process. The exit status is 1 if a trial failed.
+    Each trial runs in its own process. Ctrl-C keeps what finished, and the same command resumes.
+    The exit status is 1 if a trial failed.
     """
     from ..workflow.measure import sweep as run_sweep
     from ..workflow.run_progress import RunProgress
     from .display import show_sweep
 
-    with resumable(), RunProgress(to_stderr=as_json) as progress:
+    confirm = None
+    if on == "kaggle" and (live or dry_run):
+        confirm = Confirm(live=live, yes=yes, dry_run=dry_run, as_json=as_json)
+    with sends(dry_run=dry_run), resumable(), RunProgress(to_stderr=as_json) as progress:
         outcome = run_sweep(
             slug,
             bundles=bundles,
@@ -71,9 +95,18 @@ def sweep(
             trials=trials,
             repeats=repeats,
             callbacks=progress,
+            on=on,
             workers=workers,
             threads=threads,
             cards=None if cards is None else [c for c in cards.split(",") if c not in ("", "none")],
+            address=address,
+            num_gpus=num_gpus,
+            memory_mb=memory_mb,
+            n_kernels=kernels,
+            gpu=gpu,
+            max_gpu_hours=max_gpu_hours,
+            confirm=confirm,
+            dry_run=dry_run or None,
             max_trials=max_trials,
             max_epochs=max_epochs,
             stop_after_s=None if stop_after is None else 60 * stop_after,
@@ -81,43 +114,6 @@ def sweep(
     show_sweep(outcome, as_json=as_json)
     if outcome.failed and not (keep_going and outcome.rows):
         raise Exit(1)
-
-
-def board(
-    slug: options.Slug,
-    dest: options.Dest = None,
-    live: options.LiveResults = False,
-    all: Annotated[bool, Option("--all", help="List older versions of each trial too.")] = False,
-    as_json: options.AsJson = False,
-) -> None:
-    """List every trial in a run's vault, best first, compared with the best; failed ones last."""
-    from ..sweeps import board as make_board
-    from ..sweeps import repeat_spread
-    from ..sweeps.trial_versions import all_versions, with_older_features
-    from .display import show_board, show_json, show_repeats
-
-    vault, name = _open_vault(slug, dest, live=live)
-    found, failed = vault.latest(name)
-    versions, others = all_versions(vault, name) if all else (found, [])
-    rows = make_board(versions)
-    if as_json:
-        shown = [{**r.as_json(), "error": "", "traceback": ""} for r in rows]
-        for name, error in failed.items():
-            shown.append({"name": name, "error": last_line(error), "traceback": error})
-        show_json(shown)
-        return
-    show_board(rows, metric=rows[0].metric if rows else "", failed=failed)
-    if others:
-        listed = ", ".join(f"{r.trial}@{r.version} ({r.measured})" for r in others)
-        echo(f"on other rows or folds: {listed}")
-    if older := with_older_features(vault, name):
-        echo(
-            f"older features: {', '.join(older)} ran before the features changed, and cannot be "
-            "compared fairly with the others. "
-            f"Run again: fkp sweep {name}{' --live' if live else ''}"
-        )
-    if spreads := repeat_spread(found):
-        show_repeats(spreads)
 
 
 def compare(
@@ -195,7 +191,7 @@ def parse_weights(text: str) -> dict[str, float]:
     return weights
 
 
-def _open_vault(slug: str, dest: Path | None, *, live: bool) -> tuple[Vault, str]:
+def open_vault(slug: str, dest: Path | None, *, live: bool) -> tuple[Vault, str]:
     """Return a vault with runs of a competition, and the competition's slug. Raises DataError."""
     from ..competition import load_comp
     from ..sweeps.vault import find_vault, output_folder
@@ -215,7 +211,7 @@ def _pick_trials(
     """Return finished trials, or versions of them. Raises DataError, UnknownName."""
     from ..sweeps.trial_versions import find_predictions
 
-    vault, name = _open_vault(slug, dest, live=live)
+    vault, name = open_vault(slug, dest, live=live)
     runs = vault.runs(name)
     if not any(run.status == "done" for run in runs):
         failed = dict.fromkeys(run.trial for run in runs)
@@ -226,4 +222,4 @@ def _pick_trials(
     return find_predictions(vault, name, names)
 
 
-COMMANDS = (sweep, board, compare, ensemble)
+COMMANDS = (sweep, compare, ensemble)

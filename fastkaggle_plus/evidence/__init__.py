@@ -2,5 +2,6 @@
 
 from .compare import Comparison, compare
 from .top_losses import most_confused, top_losses
+from .winner import Winner, winner
 
-__all__ = ["Comparison", "compare", "most_confused", "top_losses"]
+__all__ = ["Comparison", "Winner", "compare", "most_confused", "top_losses", "winner"]

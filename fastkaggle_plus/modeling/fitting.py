@@ -51,6 +51,8 @@ def fit_folds(
             for variant, preds in trainer.predict(fitted, valid).items():
                 empty = np.full((n, trainer.n_outputs), np.nan)
                 oofs.setdefault(variant, empty)[rows] = preds
+            if on_fold:  # before the test rows: it may raise, to stop the trial
+                on_fold(k, _fold_score(score, data.targs[rows], next(iter(oofs.values()))[rows]))
             if not refits:
                 _, unknown = data.fold(fit_rows, None)
                 for variant, preds in trainer.predict(fitted, unknown).items():
@@ -58,8 +60,6 @@ def fit_folds(
             importances.append(getattr(fitted, "importances", {}))
             notes.append(dict(getattr(fitted, "notes", {})))
             del fitted  # the next fold's network may not fit into memory with this one
-        if on_fold:
-            on_fold(k, score.score(data.targs[rows], next(iter(oofs.values()))[rows]))
     about = {
         "model": model.name,
         **model.about,
@@ -158,6 +158,14 @@ class _Trainer:
         start = time.perf_counter()
         yield
         self.seconds[part] = self.seconds.get(part, 0.0) + time.perf_counter() - start
+
+
+def _fold_score(metric: Metric, targs: Array, preds: Array) -> float:
+    """Return the score of a fold; NaN if it has none, as a fold with one class has no AUC."""
+    try:
+        return metric.score(targs, preds)
+    except DataError:
+        return float("nan")
 
 
 def _check_values(name: str, preds: Array, table: Table) -> None:

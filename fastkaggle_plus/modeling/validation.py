@@ -24,7 +24,7 @@ def cross_validate(
     *,
     metric: str | Metric = "",  # or its name; default: the data's, else accuracy or rmse
     name: str = "",  # default: the model's
-    on_fold: OnFold | None = None,  # called with (fold, fold_score) after each fold
+    on_fold: OnFold | None = None,  # called with (fold, fold_score) after each; may raise to stop
     look_for_groups: bool = True,  # warn once when the folds split groups of this data
     verbose: bool = False,  # for nets: show losses and metric of each epoch
     test: str = "auto",  # who predicts test rows: folds | refit | auto, see below

@@ -1,6 +1,6 @@
 """Faults on demand: requests that are refused, delayed, dropped or damaged.
 
-A fault is written KIND[:WHERE][:option=value,...] or HOOK[=seconds]:
+A fault is written KIND[:WHERE][:option=value,...] or HOOK[=seconds][:option=value,...]:
 
     429:CreateSubmission:nth=2,times=3,retry_after=1,shape=gateway    refuse the 2nd to 4th call
     503:*:path=DatasetApiService,after       process one call, but answer it with 503
@@ -10,11 +10,18 @@ A fault is written KIND[:WHERE][:option=value,...] or HOOK[=seconds]:
     corrupt:download:path=train.csv,no_md5   change one byte
     delay:ListCompetitions:seconds=30,times=always
     expired-upload:nth=2                     end the upload session at its 2nd PUT
-    slow-scoring=20  slow-processing=20  kernel-dies
+    slow-scoring=20  slow-processing=20
+    kernel-dies:nth=2,at=5                   kill the 2nd kernel after the 5th line of its log
+    kernel-dies=10                           kill each kernel 10 s after its first line
+    stale-running=30                         show RUNNING for 30 s after the end, with the output
+    false-cancel:nth=3                       show CANCEL_ACKNOWLEDGED for the 3rd complete kernel
+    quota-ends                               cancel what runs when the quota is used up
+
+A hook concerns every kernel, submission or upload; with nth=2 only the 2nd from when it was set.
 """
 
 import threading
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -24,11 +31,19 @@ from ..exceptions import ConfigError, UnknownName
 REFUSING = ("429", "500", "502", "503", "504")
 CHANGING = ("truncate", "truncate-silently", "corrupt")
 KINDS = (*REFUSING, *CHANGING, "drop-before", "drop-after", "delay", "expired-upload")
-# Hooks do not concern a request: the service that does the work asks for them.
-HOOKS = ("slow-scoring", "slow-processing", "kernel-dies")
+# Hooks do not concern a request: the service that does the work asks for them. Name -> seconds.
+HOOKS = {
+    "slow-scoring": 1.0,
+    "slow-processing": 1.0,
+    "kernel-dies": 0.0,
+    "stale-running": 5.0,
+    "false-cancel": 0.0,
+    "quota-ends": 0.0,
+}
 SHAPES = ("rpc", "gateway", "html")
 PLACES = ("download", "upload")  # GET on a signed link, PUT on an upload session
 _OPTIONS = ("nth", "times", "retry_after", "shape", "after", "seconds", "at", "no_md5", "path")
+_HOOK_OPTIONS = ("nth", "times", "at")
 _DEFAULT_PLACE = {**dict.fromkeys(CHANGING, "download"), "expired-upload": "upload"}
 
 
@@ -44,8 +59,9 @@ class Fault:
     retry_after: float | None = None  # s, in the header Retry-After
     shape: str = "rpc"  # of the body of a refusal
     after: bool = False  # refuse only after the request was processed
-    seconds: float = 1.0  # of delay, or of a slow hook
-    at: int | None = None  # the byte where the body is cut or changed; default: the middle
+    seconds: float = 1.0  # of delay, or of a hook
+    # the byte where the body is cut or changed (default: the middle); kernel-dies: the log's line
+    at: int | None = None
     no_md5: bool = False  # leave out the MD5 of a changed body
     path: str = ""  # only for requests whose path contains this
     seen: int = 0  # matching requests so far
@@ -101,10 +117,22 @@ class Faults:
 
     def take(self, method: str, path: str) -> Fault | None:
         """Return the fault that happens to this request, and count it."""
+        return self._take(lambda f: f.kind not in HOOKS and f.matches(method, path))
+
+    def take_hook(self, hook: str) -> Fault | None:
+        """Return the fault of a hook such as kernel-dies if it happens now, and count it."""
+        return self._take(lambda f: f.kind == hook)
+
+    def seconds(self, hook: str) -> float:
+        """Return how long a hook such as slow-scoring delays this work, and count it; 0: not."""
+        fault = self.take_hook(hook)
+        return fault.seconds if fault else 0.0
+
+    def _take(self, concerns: Callable[[Fault], bool]) -> Fault | None:
         taken = None
         with self._guard:
             for i, fault in enumerate(self._faults):
-                if fault.kind in HOOKS or not fault.matches(method, path):
+                if not concerns(fault):
                     continue
                 if not fault.is_due:
                     self._faults[i] = replace(fault, seen=fault.seen + 1)
@@ -113,35 +141,30 @@ class Faults:
                     self._faults[i] = replace(fault, seen=fault.seen + 1, done=fault.done + 1)
         return taken
 
-    def has_hook(self, hook: str) -> bool:
-        """Say whether a hook such as kernel-dies is set."""
-        return any(f.kind == hook for f in self.listed())
-
-    def seconds(self, hook: str) -> float:
-        """Return how long a hook such as slow-scoring delays its work; 0 when it is not set."""
-        return max((f.seconds for f in self.listed() if f.kind == hook), default=0.0)
-
 
 def parse_fault(
-    spec: str,  # KIND[:WHERE][:option=value,...] or HOOK[=seconds]
+    spec: str,  # KIND[:WHERE][:option=value,...] or HOOK[=seconds][:option=value,...]
     *,
     methods: Collection[str] = (),  # all RPC methods; without them the place is not checked
 ) -> Fault:
     """Parse a fault. Raises UnknownName for an unknown word, ConfigError for a bad value."""
     kind, *rest = spec.strip().split(":")
     hook, given, seconds = kind.partition("=")
-    if hook in HOOKS and not rest:
-        return Fault(spec, hook, seconds=_number(spec, "seconds", seconds) if given else 1.0)
+    if len(rest) > (1 if hook in HOOKS else 2):
+        raise ConfigError(
+            f"The fault {spec!r} has {len(rest) + 1} parts. "
+            "It is written KIND[:WHERE][:option=value,...] or HOOK[=seconds][:option=value,...]."
+        )
+    if hook in HOOKS:
+        chosen = _options(spec, "".join(rest), _HOOK_OPTIONS)
+        chosen.setdefault("times", 1 if "nth" in chosen else None)
+        duration_s = _number(spec, "seconds", seconds) if given else HOOKS[hook]
+        return Fault(spec, hook, seconds=duration_s, **chosen)
     if kind not in KINDS:
         hint = (
             "A fault is written KIND[:WHERE][:option=value,...], as in 503:CreateSubmission:nth=2."
         )
         raise UnknownName("fault", kind, [*KINDS, *HOOKS], hint=hint)
-    if len(rest) > 2:
-        raise ConfigError(
-            f"The fault {spec!r} has {len(rest) + 1} parts. "
-            "It is written KIND[:WHERE][:option=value,...]."
-        )
     if len(rest) == 1 and ("=" in rest[0] or rest[0] in _OPTIONS):  # options without a place
         rest.insert(0, "")
     where, options = (*rest, "", "")[:2]
@@ -150,14 +173,17 @@ def parse_fault(
     if methods and not any(fnmatchcase(name, where) for name in known):
         hint = "A place is an RPC method, a pattern such as Create*, download or upload."
         raise UnknownName("place of a fault", where, known, hint=hint)
-    values = [_option(spec, part) for part in options.split(",") if part]
-    return Fault(spec, kind, where, **dict(values))
+    return Fault(spec, kind, where, **_options(spec, options, _OPTIONS))
 
 
-def _option(spec: str, text: str) -> tuple[str, Any]:
+def _options(spec: str, text: str, known: Collection[str]) -> dict[str, Any]:
+    return dict(_option(spec, part, known) for part in text.split(",") if part)
+
+
+def _option(spec: str, text: str, known: Collection[str]) -> tuple[str, Any]:
     name, _, value = text.strip().partition("=")
-    if name not in _OPTIONS:
-        raise UnknownName("option of a fault", name, _OPTIONS)
+    if name not in known:
+        raise UnknownName("option of a fault", name, known)
     if name == "times" and value == "always":
         return name, None
     if name in ("nth", "times", "at"):

@@ -13,11 +13,14 @@ class Limits:
 
     # at the same time; "" is a session without an accelerator
     sessions: Mapping[str, int] = field(default_factory=lambda: {"": 5, "gpu": 2, "tpu": 1})
-    # a week
+    # a week; an accelerator that is left out has none
     quota_s: Mapping[str, float] = field(
         default_factory=lambda: {"gpu": 30 * 3600.0, "tpu": 20 * 3600.0}
     )
+    # Seconds that count as an hour of a quota; with fewer, 30 hours are over sooner.
+    seconds_per_hour: float = 3600.0
     session_s: float = 12 * 3600  # the longest run
+    tpu_session_s: float = 9 * 3600  # the longest run on a TPU
     rerun_s: float = 9 * 3600  # the longest scoring run
     layout: str = "2026"  # of /kaggle/input: 2026 | 2022
     # A larger file, downloaded alone, arrives in a zip. Kaggle does not publish its value.
@@ -29,7 +32,6 @@ class Quota:
     """The use of one accelerator this week."""
 
     used_s: float
-    reserved_s: float
     total_s: float
     has_ever_run: bool
 

@@ -169,10 +169,12 @@ def _opened(
                 "kaggle_key": values["key"],
                 **state.secrets(),
             },
-            dies=lambda: active_faults.has_hook("kernel-dies"),
+            dies=lambda: active_faults.take_hook("kernel-dies"),
         )
         sources = ServedSources(bundles, dataset=datasets.folder, model=models.folder)
-        sessions = KernelSessions(KernelStore(state), runs, sources.find, limits=limits)
+        sessions = KernelSessions(
+            KernelStore(state), runs, sources.find, limits=limits, faults=active_faults
+        )
         stack.callback(sessions.close)
         code = CodeSubmissions(submissions, sessions)
         competitions = CompetitionService(bundles, submissions, transfers, user, code)

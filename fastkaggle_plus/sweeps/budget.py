@@ -1,5 +1,6 @@
 """The budget of a sweep: trials, epochs, and the time after which no further trial starts."""
 
+import math
 import time
 from typing import Any
 
@@ -36,6 +37,13 @@ class Budget:
         self.trials, self.epochs, self.start = 0, 0, time.monotonic()
 
     @property
+    def left_s(self) -> float:
+        """The seconds in which trials may start."""
+        if self.stop_after_s is None:
+            return math.inf
+        return self.stop_after_s - (time.monotonic() - self.start)
+
+    @property
     def is_limited(self) -> bool:
         """Whether some trials may not run: then the declared order decides which."""
         limits = (self.max_trials, self.max_epochs, self.stop_after_s)
@@ -45,7 +53,7 @@ class Budget:
         """Say why a trial must not start; return an empty string, and count it, when it may."""
         if self.max_trials is not None and self.trials >= self.max_trials:
             return f"not run: the budget of {self.max_trials} trials is used"
-        if self.stop_after_s is not None and time.monotonic() - self.start >= self.stop_after_s:
+        if self.left_s <= 0:
             return f"not run: no trial starts after {self.stop_after_s:.0f} s"
         if self.max_epochs is not None:
             cost = epochs_of(trial.model, trial.params, self.comp) * self.n_fits
@@ -71,6 +79,15 @@ def epochs_of(model: str, params: dict[str, Any], comp: Competition) -> int:
         return n * epochs_of(params["model"], params.get("params") or {}, comp)
     counts = (params.get(name) for name in ("epochs", "freeze_epochs"))
     return sum(int(n) for n in counts if isinstance(n, (int, float)))
+
+
+def gpu_hours(used_s: float, limit_s: float | None = None) -> str:
+    """Return a time on GPUs as people pay for it, as in 1.4 of 30.0 GPU hours used, 28.6 left."""
+    used = used_s / 3600
+    if limit_s is None:
+        return f"{used:.2f} GPU hours used"
+    limit = limit_s / 3600
+    return f"{used:.1f} of {limit:.1f} GPU hours used, {limit - used:.1f} left"
 
 
 def default_params(model: str, comp: Competition) -> dict[str, Any]:

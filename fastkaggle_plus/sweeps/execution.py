@@ -16,6 +16,7 @@ from ..exceptions import ConfigError, FastkaggleError, MissingExtra
 from ..folds import Folds, make_folds
 from ..predictions import Predictions
 from .budget import Budget
+from .pruning import FoldPruner, Pruned
 from .resume import environment_fingerprint, run_parts
 from .spool import take_in, write_result
 from .trial import Sweep, Trial, TrialResult
@@ -34,6 +35,7 @@ class TrialTask:
     key: str  # of the run in the vault
     parts: dict[str, str]  # of the key
     spool: str = ""  # folder of result files, for a worker far from the vault; see `spool`
+    copies: tuple[str, str] | None = None  # of comp and path, if they are not on this machine
     gpu_share: float = 0.0  # of the memory of the GPU that it runs on; 0: it was given no GPU
 
 
@@ -45,10 +47,13 @@ def run_trial(
     """Run one trial in this process and store it. Return a traceback, empty for success."""
     try:
         preds, facts = measure_trial(task, report, foreign_mb)
+        run, name = (task.key, task.sweep.slug), task.trial.name
         if task.spool:
-            write_result(task.spool, task.key, task.sweep.slug, preds, **facts)
+            write_result(task.spool, *run, preds, name=name, **facts)
+        elif preds is None:
+            Vault(task.vault).put_pruned(*run, name, **facts)
         else:
-            Vault(task.vault).put(task.key, task.sweep.slug, preds, **facts)
+            Vault(task.vault).put(*run, preds, **facts)
     except FastkaggleError as e:
         return f"{type(e).__name__}: {e}"
     except Exception:
@@ -58,31 +63,48 @@ def run_trial(
 
 def measure_trial(
     task: TrialTask, report: Callable[[float, str], None], foreign_mb: float | None
-) -> tuple[Predictions, dict[str, Any]]:
-    """Run one trial in this process; return its predictions and the facts of the run."""
+) -> tuple[Predictions | None, dict[str, Any]]:
+    """Run one trial in this process; return its predictions and the facts of the run.
+
+    A trial that its search stops has no predictions, and `fold_scores` in its facts.
+    """
     from ..modeling import cross_validate
     from ..modeling.progress import send_to
     from ..modeling.registry import build
     from ..modeling.seeding import seeded
 
-    trial, start = task.trial, time.perf_counter()
-    comp = load_comp(task.comp)
-    data = comp.read(task.path)
-    folds = _folds(task.sweep, comp, data)
+    trial, sweep, start = task.trial, task.sweep, time.perf_counter()
+    comp_folder, data_folder = task.copies or (task.comp, task.path)
+    comp = load_comp(comp_folder)
+    data = comp.read(data_folder)
+    folds = _folds(sweep, comp, data)
+    pruner = None
+    if sweep.prune and sweep.earlier:
+        pruner = FoldPruner(sweep.earlier, metric=comp.scoring, n_folds=folds.n_folds)
+    facts: dict[str, Any] = {"trial": asdict(trial), "parts": task.parts, "competition": task.comp}
+    facts |= {"data": str(Path(task.path).resolve())}
+    about: dict[str, Any] = {
+        "versions": environment_fingerprint(),
+        "date": datetime.now(UTC).date().isoformat(),
+    }
     read_s, start = time.perf_counter() - start, time.perf_counter()
     seed, model = int(trial.fingerprint(), 16), build(trial.model, trial.params, comp)
-    with _on_gpu(task.gpu_share) as gpu, seeded(seed), send_to(report):
-        preds = cross_validate(
-            model,
-            data,
-            folds,
-            metric=comp.scoring,
-            name=trial.name,
-            look_for_groups=False,
-            test=task.sweep.test,
-        )
-    date = datetime.now(UTC).date().isoformat()
-    about = {**preds.about, **gpu, "versions": environment_fingerprint(), "date": date}
+    try:
+        with _on_gpu(task.gpu_share) as gpu, seeded(seed), send_to(report):
+            preds = cross_validate(
+                model,
+                data,
+                folds,
+                metric=comp.scoring,
+                name=trial.name,
+                on_fold=pruner,
+                look_for_groups=False,
+                test=sweep.test,
+            )
+    except Pruned as pruned:
+        wall_s = time.perf_counter() - start
+        return None, {**about, **facts, "wall_s": wall_s, "fold_scores": pruned.fold_scores}
+    about = {**preds.about, **gpu, **about}
     if gpu:
         peaks = [fit.get("gpu_peak_mb", 0) for fit in about.get("fits", ())]
         about["gpu_peak_mb"] = max([gpu["gpu_peak_mb"], *peaks])
@@ -91,9 +113,7 @@ def measure_trial(
     if foreign_mb is not None:
         about["peak_mb"] = _peak_mb(foreign_mb)
     wall_s = time.perf_counter() - start
-    facts = {**about, "trial": asdict(trial), "parts": task.parts, "wall_s": wall_s}
-    facts |= {"competition": task.comp, "data": str(Path(task.path).resolve())}
-    return replace(preds, about=about), facts
+    return replace(preds, about=about), {**about, **facts, "wall_s": wall_s}
 
 
 def folds_for(
@@ -117,6 +137,7 @@ class SweepOptions(TypedDict, total=False):
     on_start: Callable[[Trial], None] | None  # called when a trial starts
     on_progress: Callable[[Trial, float, str], None] | None  # (trial, share done, step)
     on_split: Callable[[str], None] | None  # called if groups are split; default: warn
+    on_step: Callable[[str, str], None] | None  # (name, detail): a plan, a quota, the budget
     max_trials: int | None  # budget: trials to start
     max_epochs: int | None  # budget: epochs of all trials on all folds
     stop_after_s: float | None  # budget: seconds after which no trial starts
@@ -141,11 +162,13 @@ class SweepExecution:
         on_start: Callable[[Trial], None] | None = None,
         on_progress: Callable[[Trial, float, str], None] | None = None,
         on_split: Callable[[str], None] | None = None,
+        on_step: Callable[[str, str], None] | None = None,
         **limits: Any,  # max_trials, max_epochs, stop_after_s
     ):
         self.sweep, self.comp, self.path, self.vault = sweep, comp, path, vault
         self.budget, self.on_result = Budget(sweep, comp, **limits), on_result
         self.on_start, self.on_split, self.on_progress = on_start, on_split, on_progress
+        self.on_step = on_step
         self.spool = str(vault.spool) if far else ""
         self.data = data or comp.read(path)
         self.folds = _folds(sweep, comp, self.data)
@@ -159,13 +182,12 @@ class SweepExecution:
         take_in(self.vault.spool, self.vault)
         self.vault.mark_current(self.keys.values())
         for trial in self.sweep.trials:
-            preds = self._stored(trial)
-            if preds is None:
+            if (found := self._stored(trial)) is None:
                 self.pending.append(trial)
             else:
-                self._add(TrialResult(trial, preds, reused=True))
+                self._add(replace(found, reused=True))
         self._check_models()
-        if self.pending:
+        if self.pending and not self.sweep.earlier:  # the first round of a search checked it
             self._check_groups()
 
     def start_next(self) -> TrialTask | None:
@@ -196,24 +218,35 @@ class SweepExecution:
         if self.on_progress:
             self.on_progress(task.trial, share, ", ".join(filter(None, (where, step))))
 
+    def note(self, name: str, detail: str) -> None:
+        """Pass on a fact for people, as in quota: 12.5 of 30.0 GPU hours left."""
+        if self.on_step:
+            self.on_step(name, detail)
+
     def finish(self, task: TrialTask, error: str) -> None:
-        """Add the result of a trial that ended; `error` is its traceback, empty for success."""
+        """Add the result of a trial that ended; `error` is its traceback, empty for success.
+
+        A worker that died after it wrote the result did not fail.
+        """
         take_in(self.vault.spool, self.vault)
-        if error:
+        found = self._stored(task.trial)
+        if found is None and error:
             slug, name = self.comp.slug, task.trial.name
             self.vault.put_error(task.key, slug, name, error, parts=task.parts)
-        preds = None if error else self._stored(task.trial)
-        self._add(TrialResult(task.trial, preds, error))
+        self._add(found or TrialResult(task.trial, None, error))
 
     @property
     def results(self) -> list[TrialResult]:
         """One result per trial, in the order of the sweep."""
         return [self._results[trial.name] for trial in self.sweep.trials]
 
-    def _stored(self, trial: Trial) -> Predictions | None:
-        """Return a finished trial's predictions, scored by the metric as it is now."""
-        preds = self.vault.get(self.keys[trial.name], name=trial.name)
-        return preds and preds.scored_by(self.comp.scoring)
+    def _stored(self, trial: Trial) -> TrialResult | None:
+        """Return a stored result, scored by the metric as it is now; in a search, a pruned too."""
+        key = self.keys[trial.name]
+        if preds := self.vault.get(key, name=trial.name):
+            return TrialResult(trial, preds.scored_by(self.comp.scoring))
+        scores = self.vault.fold_scores(key) if self.sweep.prune else []
+        return TrialResult(trial, None, fold_scores=scores) if scores else None
 
     def _add(self, result: TrialResult) -> None:
         self._results[result.name] = result

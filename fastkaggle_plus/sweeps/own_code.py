@@ -35,7 +35,7 @@ def own_models(comp: Competition, trial: Trial) -> dict[Path, set[str]]:
     return found
 
 
-def own_code(comp: Competition, trial: Trial) -> list[str]:
+def own_code(comp: Competition, trial: Trial, *, versions: bool = True) -> list[str]:
     """Return the facts and the code of the folder, and the versions of packages, that count."""
     if comp.folder is None:
         return []
@@ -47,7 +47,8 @@ def own_code(comp: Competition, trial: Trial) -> list[str]:
     for file in files:
         is_list_of_trials = file.name in NO_MODEL_CODE and file not in imported
         names = models.get(file, set()) if is_list_of_trials else set()
-        parts += [file.name, _syntax(file, *sorted(names)), *_versions(file)]
+        parts += [file.name, _syntax(file, *sorted(names))]
+        parts += _versions(file) if versions else ()
     for data_file in data_files(comp, files):
         parts += [data_file.name, hashlib.sha256(data_file.read_bytes()).hexdigest()]
     return parts

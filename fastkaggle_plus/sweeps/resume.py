@@ -20,32 +20,40 @@ _VERSIONS = (
 
 
 def run_parts(
-    sweep: Sweep, comp: Competition, data: Data, folds: Folds
+    sweep: Sweep,
+    comp: Competition,
+    data: Data,
+    folds: Folds,
+    *,
+    versions: bool = True,  # False: leave out the versions of packages, which machines differ in
 ) -> dict[str, dict[str, str]]:
     """Return, by the trial's name, the parts of its run's key: see `run_key`."""
-    same = dict(
-        data=data.fingerprint(), split=folds.fingerprint(), environment=environment_fingerprint()
-    )
+    same = dict(data=data.fingerprint(), split=folds.fingerprint())
+    if versions:
+        same["environment"] = environment_fingerprint()
     if is_refit(sweep.test, folds.kind):
         same["test"] = "refit"
     return {
-        t.name: dict(trial=t.fingerprint(), code=code_fingerprint(comp, t), **same)
+        t.name: dict(
+            trial=t.fingerprint(), code=code_fingerprint(comp, t, versions=versions), **same
+        )
         for t in sweep.trials
     }
 
 
-def code_fingerprint(comp: Competition, trial: Trial) -> str:
+def code_fingerprint(comp: Competition, trial: Trial, *, versions: bool = True) -> str:
     """Return a hash of the code that a trial's result depends on.
 
     It covers the package's models, folds, metrics and readers, and of the competition's folder what
     the trial uses, see `own_code`; not its metric.py, because stored predictions are scored again.
     """
-    code = [_package_code(), *own_code(comp, trial)]
+    code = [package_code(), *own_code(comp, trial, versions=versions)]
     return hashlib.sha256("\0".join(code).encode()).hexdigest()[:16]
 
 
 @cache
-def _package_code() -> str:
+def package_code() -> str:
+    """Return a hash of this package's code that results depend on."""
     files = [_PACKAGE / f"{name}.py" for name in ("data", "folds")]
     for room in ("evidence", "metrics", "modeling", "reading"):
         files += sorted((_PACKAGE / room).rglob("*.py"))

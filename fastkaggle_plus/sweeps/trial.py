@@ -10,6 +10,7 @@ from ..exceptions import ConfigError, UnknownName
 from ..folds import is_refit
 from ..predictions import Predictions
 from ..ui.records import Row, Shown, joined
+from .pruning import FoldScores, after_folds
 
 
 @dataclass(frozen=True)
@@ -87,12 +88,15 @@ class TrialResult(Shown, Row):
     error: str = ""  # traceback, or why it did not run
     reused: bool = False  # read from the vault instead of run again
     not_run: bool = False  # it exceeds the budget
+    fold_scores: FoldScores = ()  # of the folds that ran, if a search stopped it
 
     def as_row(self) -> dict[str, object]:
         """Return name, CV score, standard error, seconds, and a note."""
         preds = self.predictions
         error = self.error.strip().splitlines()[-1:] or [""]
         note = error[0] if self.not_run else f"failed: {error[0]}"
+        if self.is_pruned:
+            note = after_folds(self.fold_scores)
         return {
             "trial": self.name,
             "CV score": f"{preds.oof_score:.4f}" if preds else "",
@@ -112,7 +116,12 @@ class TrialResult(Shown, Row):
     @property
     def failed(self) -> bool:
         """Whether the trial ran and ended in an error."""
-        return self.predictions is None and not self.not_run
+        return self.predictions is None and not self.not_run and not self.is_pruned
+
+    @property
+    def is_pruned(self) -> bool:
+        """Whether a search stopped the trial after a fold, because it looked worse."""
+        return bool(self.fold_scores)
 
 
 @dataclass(frozen=True, repr=False)
@@ -125,6 +134,9 @@ class Sweep(Shown):
     seed: int = 42
     holdout: float | None = None  # share of the rows in a single holdout, instead of folds
     test: str = "auto"  # who predicts test rows: folds | refit | auto, see `cross_validate`
+    earlier: tuple[FoldScores, ...] = ()  # in a search: of the trials that finished before
+    planned: int = 0  # in a search: number of trials that it will make
+    prune: bool = False  # in a search: stop a trial after a fold if it looks worse than `earlier`
 
     def __post_init__(self) -> None:
         names = [t.name for t in self.trials]
@@ -139,6 +151,11 @@ class Sweep(Shown):
                 f"Two trials are called {twice[0]!r}. Give each trial its own name: "
                 "tables and ensembles identify trials by name."
             )
+
+    @property
+    def n_trials(self) -> int:
+        """Number of trials."""
+        return self.planned or len(self.trials)
 
     def _facts(self) -> dict[str, object]:
         split = f"{self.n_folds} folds" if self.holdout is None else f"{self.holdout:.0%} held out"

@@ -26,10 +26,15 @@ _WORDS = {
 def find_predictions(vault: Vault, slug: str, names: Sequence[str]) -> list[Predictions]:
     """Return the predictions of trials or of versions of them, in their order.
 
-    Raises UnknownName, and DataError for a trial that failed and for runs on different rows or
-    folds.
+    Raises UnknownName, and DataError for a trial that failed or was pruned, and for runs on
+    different rows or folds.
     """
     runs = vault.runs(slug)
+    if stopped := sorted(set(names) & set(vault.pruned(slug))):
+        raise DataError(
+            f"{stopped[0]!r} has no predictions: its search stopped it after a fold. To use it, "
+            "declare it in trials.py, and run it with `fkp sweep`."
+        )
     found = [replace(vault.load(_pick(vault, runs, name)), name=name) for name in names]
     for preds in found[1:]:
         _check_same_split(found[0], preds)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
 _LOCK_TIMEOUT_S = 60  # for another process to finish writing
-_STALE_S = 3600  # an older unfinished file belongs to a process that was killed
+STALE_S = 3600  # an older unfinished file belongs to a process that was killed
 
 
 def run_key(
@@ -48,7 +48,7 @@ class StoredRun:
     key: str
     slug: str
     trial: str
-    status: str  # done | error
+    status: str  # done | error | pruned: a search stopped it after a fold
     metric: str = ""
     oof_score: float | None = None
     oof_score_se: float | None = None
@@ -104,15 +104,16 @@ class Vault:
         files = self.folder / "predictions"
         files.mkdir(parents=True, exist_ok=True)
         self._lock = FileLock(self.folder / "write.lock", timeout=_LOCK_TIMEOUT_S)
-        with self._lock, self._open() as db:
+        with self._lock, self.database() as db:
             for part in files.glob(".*.part"):
-                if time.time() - part.stat().st_mtime > _STALE_S:
+                if time.time() - part.stat().st_mtime > STALE_S:
                     part.unlink(missing_ok=True)
             db.enable_wal()
             db["runs"].create(_COLUMNS, pk="key", if_not_exists=True)  # type: ignore[union-attr]
 
     @contextmanager
-    def _open(self) -> Iterator[Database]:
+    def database(self) -> Iterator[Database]:
+        """Open the database during the block."""
         from sqlite_utils import Database  # imported here because it is slow to import
 
         db = Database(self.folder / "vault.db")
@@ -124,8 +125,8 @@ class Vault:
     def put(self, key: str, slug: str, preds: Predictions, **facts: Any) -> StoredRun:
         """Store a finished run: first the file of its predictions, then its row."""
         part = self.folder / "predictions" / f".{key}.{os.getpid()}.part"
-        digest = hashlib.sha256(preds.save(part).read_bytes()).hexdigest()[:32]
-        part.replace(self._file(digest))
+        digest = content_hash(preds.save(part).read_bytes())
+        part.replace(self.file(digest))
         run = StoredRun(
             key,
             slug,
@@ -138,11 +139,25 @@ class Vault:
             predictions=digest,
             facts=facts,
         )
-        return self._write(run)
+        return self.write(run)
 
     def put_error(self, key: str, slug: str, trial: str, error: str, **facts: Any) -> StoredRun:
         """Store a failed run with its traceback. The next sweep tries it again."""
-        return self._write(StoredRun(key, slug, trial, "error", error=error, facts=facts))
+        return self.write(StoredRun(key, slug, trial, "error", error=error, facts=facts))
+
+    def put_pruned(self, key: str, slug: str, name: str, /, **facts: Any) -> StoredRun:
+        """Store a trial that a search stopped; its facts have `fold_scores`.
+
+        It has no predictions, so it is in no board and no ensemble. A finished run is kept.
+        """
+        if finished := self._select("key = ? and status = 'done'", key):
+            return finished[0]
+        return self.write(StoredRun(key, slug, name, "pruned", facts=facts))
+
+    def fold_scores(self, key: str) -> list[float]:
+        """Return the scores of the folds of a trial that a search stopped; empty for others."""
+        pruned = self._select("key = ? and status = 'pruned'", key)
+        return pruned[0].facts["fold_scores"] if pruned else []
 
     def get(self, key: str, *, name: str = "") -> Predictions | None:
         """Return the predictions of a finished run, with the trial's present name if it is given.
@@ -155,8 +170,15 @@ class Vault:
         return None
 
     def runs(self, slug: str | None = None) -> list[StoredRun]:
-        """Return all runs, or those of one competition, newest first."""
-        return self._select("slug = ?", slug) if slug else self._select("")
+        """Return all runs, or those of one competition, newest first, without the pruned ones."""
+        ended = "status != 'pruned'"
+        return self._select(f"{ended} and slug = ?", slug) if slug else self._select(ended)
+
+    def pruned(self, slug: str) -> list[str]:
+        """Return the trials that searches stopped, and that no sweep has run since."""
+        ended = {run.trial for run in self.runs(slug)}
+        stopped = (run.trial for run in self._select("status = 'pruned' and slug = ?", slug))
+        return [name for name in dict.fromkeys(stopped) if name not in ended]
 
     def load(self, run: StoredRun) -> Predictions:
         """Return the predictions of a run. Raises DataError for a run that failed."""
@@ -164,7 +186,7 @@ class Vault:
             raise DataError(
                 f"The run of {run.trial!r} failed and has no predictions. Its error:\n{run.error}"
             )
-        preds = load_predictions(self._file(run.predictions))
+        preds = load_predictions(self.file(run.predictions))
         return preds.scored_by(self.scoring) if self.scoring else preds
 
     def latest(self, slug: str) -> tuple[list[Predictions], dict[str, str]]:
@@ -190,25 +212,43 @@ class Vault:
     def mark_current(self, keys: Iterable[str]) -> None:
         """Make finished runs the newest of their trials, because a sweep used them again."""
         now = _now()
-        with self._lock, self._open() as db, db.conn:
+        with self._lock, self.database() as db, db.conn:
             for key in keys:
                 db.execute("update runs set date = ? where key = ? and status = 'done'", [now, key])
 
     def _select(self, where: str, *values: str) -> list[StoredRun]:
         """Return the rows that match a condition in SQL, newest first."""
-        with self._open() as db:
-            rows = db["runs"].rows_where(where or None, values, order_by="date desc, rowid desc")
-            return [StoredRun(**{**row, "facts": json.loads(row["facts"])}) for row in rows]
+        with self.database() as db:
+            return read_runs(db, where, *values)
 
-    def _file(self, digest: str) -> Path:
+    def file(self, digest: str) -> Path:
+        """Return the file of the predictions with this hash."""
         return self.folder / "predictions" / f"{digest}.npz"
 
-    def _write(self, run: StoredRun) -> StoredRun:
-        run = replace(run, date=_now())
-        with self._lock, self._open() as db:
+    def write(self, run: StoredRun) -> StoredRun:
+        """Store a row, whose file is here already, with the date of now unless it has one."""
+        run = replace(run, date=run.date or _now())
+        with self._lock, self.database() as db:
             row = {**asdict(run), "facts": as_json(run.facts)}
             db["runs"].upsert(row, pk="key")  # type: ignore[union-attr]
         return run
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Delete the rows of failed runs."""
+        with self._lock, self.database() as db, db.conn:
+            for key in keys:
+                db.execute("delete from runs where key = ? and status = 'error'", [key])
+
+
+def read_runs(db: Database, where: str = "", *values: str) -> list[StoredRun]:
+    """Return the rows of a vault's database that match a condition in SQL, newest first."""
+    rows = db["runs"].rows_where(where or None, values, order_by="date desc, rowid desc")
+    return [StoredRun(**{**row, "facts": json.loads(row["facts"])}) for row in rows]
+
+
+def content_hash(content: bytes) -> str:
+    """Return the hash that names a file of predictions or a result file."""
+    return hashlib.sha256(content).hexdigest()[:32]
 
 
 def is_same_split(a: Predictions, b: Predictions) -> bool:

@@ -15,7 +15,7 @@ class RunCallbacks:
         """A step finished."""
 
     def on_sweep_start(self, sweep: Sweep) -> None:
-        """The trials are about to start."""
+        """The trials are about to start. A search makes `n_trials`, which are not in it yet."""
 
     def on_trial_start(self, trial: Trial) -> None:
         """A trial is about to start."""

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..competition import Competition
+from ..evidence import Winner
 from ..predictions import Predictions
 from ..sweeps.board import BoardRow
+from ..sweeps.pruning import FoldScores
 from ..sweeps.repeats import Spread
-from ..sweeps.trial import TrialResult
+from ..sweeps.trial import Trial, TrialResult
 from ..ui.records import Records, Shown, joined, shown_score
 
 if TYPE_CHECKING:
@@ -68,10 +70,17 @@ class SweepOutcome(Shown):
 
     @property
     def trial_seconds(self) -> dict[str, dict[str, float]]:
-        """Return the seconds of each trial that ran, the longest first: read, fit, predict, ..."""
+        """Return the seconds of each trial that ran, the longest first: read, fit, predict, ...
+
+        A trial on a GPU has its seconds in gpu too.
+        """
         ran = [r.predictions for r in self.results if r.predictions and not r.reused]
         ran.sort(key=lambda preds: -preds.seconds_s)
-        return {p.name: {"all": p.seconds_s, **p.about.get("seconds", {})} for p in ran}
+        return {
+            p.name: {"all": p.seconds_s, **p.about.get("seconds", {})}
+            | ({"gpu": p.seconds_s} if "gpu_peak_mb" in p.about else {})
+            for p in ran
+        }
 
     def as_json(self) -> dict[str, Any]:
         """Return the value of `fkp sweep --json`."""
@@ -86,6 +95,48 @@ class SweepOutcome(Shown):
             "repeats": [asdict(s) for s in self.repeats],
             "seconds_by_trial": self.trial_seconds,
             **_seconds_json(self.seconds),
+        }
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class SearchOutcome(SweepOutcome):
+    """The results of one search: its trials, and the best with a corrected score."""
+
+    winner: Winner | None  # None: no trial finished
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            **super()._facts(),
+            "pruned": f"{len(self.pruned)} of {len(self.results)}",
+            "winner": self.winner and f"{self.winner.name}: {self.winner}",
+        }
+
+    @property
+    def best(self) -> Trial | None:
+        """The best trial, as declared: paste it into trials.py."""
+        return next(
+            (r.trial for r in self.results if self.winner and r.name == self.winner.name), None
+        )
+
+    @property
+    def pruned(self) -> dict[str, FoldScores]:
+        """Return the fold scores of the trials that were stopped."""
+        return {r.name: r.fold_scores for r in self.results if r.is_pruned}
+
+    @property
+    def folds_fitted(self) -> int:
+        """Return the number of folds that were fitted, by all trials."""
+        finished = sum(len(r.predictions.fold_scores) for r in self.results if r.predictions)
+        return finished + sum(map(len, self.pruned.values()))
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the value of `fkp search --json`."""
+        return {
+            **super().as_json(),
+            "winner": self.winner and asdict(self.winner),
+            "best": self.best and asdict(self.best),
+            "pruned": self.pruned,
+            "folds_fitted": self.folds_fitted,
         }
 
 

@@ -39,7 +39,7 @@ class RunProgress(_OnDisplay, RunCallbacks):
     def on_sweep_start(self, sweep: Sweep) -> None:
         from ..sweeps.sweep_bar import SweepBar
 
-        self.total, self.done, self.reused = len(sweep.trials), 0, 0
+        self.total, self.done, self.reused = sweep.n_trials, 0, 0
         self.bar = SweepBar(self.display, self.total)
         split = f"{sweep.holdout:.0%} held out" if sweep.holdout else f"{sweep.n_folds} folds"
         self.on_step("trials", f"{self.total} trials, {split}, seed {sweep.seed}")
@@ -116,6 +116,8 @@ def _result_text(result: TrialResult) -> str:
     if result.not_run:
         return result.error
     preds = result.predictions
+    if result.is_pruned:
+        return str(result.as_row()["note"])
     if preds is None:
         return f"failed: {last_line(result.error)}"
     return f"{preds.oof_score:.4f} ± {preds.oof_score_se:.4f}  {preds.seconds_s:6.1f} s"

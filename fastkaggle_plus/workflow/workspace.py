@@ -18,6 +18,7 @@ from .callbacks import RunCallbacks
 from .outcome import Standing
 from .rehearse import Rehearsal, rehearsal
 
+_LOCK = "run.lock"  # in the output folder
 _SEEDS = 2**32  # numpy and scikit-learn accept seeds below this
 _POLL_S = 15.0
 _SANDBOX_POLL_S = 0.5  # the sandbox serves only us, so it can be asked often
@@ -143,7 +144,7 @@ def open_workspace(
 @contextlib.contextmanager
 def _locked(folder: Path, callbacks: RunCallbacks) -> Iterator[None]:
     """Lock a folder during the block. Report when another run holds the lock."""
-    lock = FileLock(folder / "run.lock")
+    lock = FileLock(folder / _LOCK)
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -154,6 +155,19 @@ def _locked(folder: Path, callbacks: RunCallbacks) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def is_running(folder: Path) -> bool:
+    """Say whether a run or a sweep works in an output folder now."""
+    if not (folder / _LOCK).exists():
+        return False
+    lock = FileLock(folder / _LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    lock.release()
+    return False
 
 
 def _rounded_scores(entry: dict[str, Any]) -> dict[str, float | None]:

@@ -62,8 +62,9 @@ def test_a_competition_is_named_by_position_or_by_option(name, alias):
 
 
 def test_commands_that_take_a_competition():
-    expected = "new setup run sweep board compare ensemble report notebook push clean probe".split()
-    assert {*expected, "submit", "submissions", "leaderboard"} == set(WITH_SLUG)
+    expected = "new setup run sweep search board compare ensemble report notebook push clean probe"
+    others = {"submit", "submissions", "leaderboard", "vault check", "vault gc", "kernels fetch"}
+    assert {*expected.split(), *others} == set(WITH_SLUG)
 
 
 def test_a_competition_named_twice_is_refused(tmp_path):
@@ -94,5 +95,6 @@ def test_the_shell_completes_competitions_and_trials(tmp_path):
     assert complete("fkp push -c to", tmp_path) == ["toy"]
     assert set(complete("fkp sweep toy --trials ", tmp_path)) == {"one rule", "tree", "forest"}
     assert complete("fkp compare toy tr", tmp_path) == ["tree"]
+    assert complete("fkp sweep toy --on lo", tmp_path) == ["local"]
     assert complete("fkp compare nothing tr", tmp_path) in ([], [""])
     assert "--live" in complete("fkp run --li", tmp_path)

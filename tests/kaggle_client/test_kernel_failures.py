@@ -132,7 +132,12 @@ def test_a_model_on_this_machine_is_not_found_unless_attached(run, own_home, tmp
     [
         (
             "import time\nif is_rerun: time.sleep(60)",
-            ["Notebook Timeout", "time limit of 3 s", "all hidden rows", "Fit beforehand"],
+            [
+                "Notebook Timeout",
+                "max allowed execution duration",
+                "all hidden rows",
+                "Fit beforehand",
+            ],
         ),
         (
             "if is_rerun: os.remove('submission.csv')",

@@ -23,6 +23,7 @@ VALUES = {
     "b": ["forest"],
     "members": ["tree", "forest"],
     "data": ["bundles"],
+    "other": ["runs/toy"],
 }
 # More arguments, to get further.
 MORE = {
@@ -33,11 +34,12 @@ MORE = {
     "sandbox serve": ["--port", "0"],
 }
 # These need no Kaggle, so they must succeed: a verb that fails early proves little.
-LOCAL = "run sweep push notebook board compare ensemble new list archs doctor".split()
+LOCAL = "run sweep push notebook board compare ensemble new list archs doctor vault".split()
 SERVING = ("sandbox serve",)  # verbs that run until they are interrupted
 # Flags that are not tried: `--live` and `--online` are the ways to Kaggle, and `--no-submit`
 # would end a push early.
 NOT_TRIED = ("live", "online", "as_json", "help", "no_submit")
+NOT_LOCAL = {"sweep": ("dry_run", "gpu")}  # flags of a verb that its default place does not take
 SLOW = ("push",)  # tried once, with all flags
 
 
@@ -69,7 +71,8 @@ def arguments_of(name: str, *, with_flags: bool = False) -> list[str]:
         elif parameter.required:
             raise AssertionError(f"fkp {name} needs {parameter.name}: give VALUES an example")
         elif with_flags and getattr(parameter, "is_flag", False):
-            options += [] if parameter.name in NOT_TRIED else [parameter.opts[0]]
+            skipped = (*NOT_TRIED, *NOT_LOCAL.get(name, ()))
+            options += [] if parameter.name in skipped else [parameter.opts[0]]
     more = [text.format(name=f"flags-{with_flags}") for text in MORE.get(name, [])]
     return [*name.split(), *options, *(m for m in more if m not in options), *positional]
 

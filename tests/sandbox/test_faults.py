@@ -188,10 +188,10 @@ def test_an_expired_upload_session_stays_expired(box, call):
 
 
 def test_slow_scoring_and_a_kernel_that_dies(box, call):
-    assert not box.faults.has_hook("kernel-dies") and box.faults.seconds("slow-scoring") == 0
+    assert not box.faults.take_hook("kernel-dies") and box.faults.seconds("slow-scoring") == 0
     box.faults.set("slow-scoring=30")
     box.faults.set("kernel-dies")
-    assert box.faults.has_hook("kernel-dies") and box.faults.seconds("slow-scoring") == 30
+    assert box.faults.take_hook("kernel-dies") and box.faults.seconds("slow-scoring") == 30
     ref = call.submit(answers())
     for _ in range(5):
         assert call("GetSubmission", ref=ref).json()["status"] == "PENDING"
@@ -213,6 +213,8 @@ def test_a_slow_submission_is_scored_after_a_restart(bundles, tmp_path):
         ("429:CreateSubmission:tmes=2", "times"),
         ("429:*:shape=gatway", "gateway"),
         ("slow-scorin=3", "slow-scoring"),
+        ("kernel-dies:nht=2", "nth"),
+        ("false-cancel:path=x", "nth"),
         ("truncate:downlod", "download"),
         ("503:Creat?*x", "Create*"),
         ("200", "Known"),
@@ -231,6 +233,8 @@ def test_an_error_suggests_the_nearest_known_name(box, spec, near):
         "429:*:times=-1",
         "delay:*:seconds=x",
         "slow-scoring=soon",
+        "kernel-dies:nth=0",
+        "kernel-dies:nth=2:at=3",
         "429:*:nth=1:x",
         "429:*:after=perhaps",
         "delay:*:seconds=inf",
@@ -254,6 +258,18 @@ def test_each_fault_counts_its_requests():
         faults.take("GET", "/transfer/x/1/y/a.csv").kind == "503"
         and faults.take("HEAD", "/transfer/x/1/y/a.csv") is None
     )
+
+
+def test_a_hook_happens_always_or_at_the_nth_time():
+    def happens(spec: str) -> list[bool]:
+        faults = Faults([spec])
+        return [faults.take_hook(spec.partition(":")[0]) is not None for _ in range(4)]
+
+    assert happens("false-cancel") == [True] * 4
+    assert happens("kernel-dies:nth=2") == [False, True, False, False]
+    assert happens("kernel-dies:nth=2,times=always") == [False, True, True, True]
+    assert happens("kernel-dies:times=2") == [True, True, False, False]
+    assert Faults(["kernel-dies=3:at=5"]).take_hook("kernel-dies").at == 5
 
 
 def test_a_wrong_fault_stops_the_start(bundles, tmp_path):
@@ -329,7 +345,7 @@ def test_how_clients_handle_damaged_downloads(kaggle, box, bundles):
 def test_every_example_in_the_docstring_is_valid():
     examples = re.findall(r"^ {4}(\S.*?)(?: {3,}.*)?$", faults.__doc__, re.M)
     specs = [s for line in examples for s in re.split(r", (?=\w+-)| {2}", line)]
-    assert len(specs) == 12 and {parse_fault(s).kind for s in specs} > {
+    assert len(specs) == 16 and {parse_fault(s).kind for s in specs} > {
         "429",
         "503",
         "delay",

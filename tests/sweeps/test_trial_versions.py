@@ -189,7 +189,7 @@ def test_an_old_vault_is_read(own, tmp_path):
     """Runs that an earlier release stored have no parts, and dates in whole seconds."""
     vault = Vault(tmp_path / "vault")
     ran(own, vault)
-    with vault._open() as db, db.conn:
+    with vault.database() as db, db.conn:
         db.execute("update runs set facts = '{}', key = 'a' || key, date = '2026-01-02T03:04:05'")
     assert ran(own, vault) == EVERY
     before, now = find_predictions(vault, "toy", ["tree@before", "tree"])

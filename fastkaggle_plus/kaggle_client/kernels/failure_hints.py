@@ -19,7 +19,7 @@ _RUN = (
         "yourself (--dataset OWNER/NAME, --model ...).",
     ),
     (
-        r"(?i)time limit|timeout exceeded|timed out after",
+        r"(?i)time limit|timeout exceeded|timed out after|allowed execution duration",
         "Run fewer trials or folds, or fit beforehand and attach the fitted models.",
     ),
     (

@@ -73,6 +73,7 @@ def kernel_output(
     *,
     client: KaggleApi | None = None,
     progress: downloads.Progress | None = None,  # called with (bytes so far, in all) of each file
+    any_status: bool = False,  # take the listed files even if the status says that it runs
 ) -> KernelOutput:
     """Download every file that a notebook version wrote, and its log, into `dest`.
 
@@ -87,7 +88,10 @@ def kernel_output(
         with FileLock(lock):
             record = _Record.read(dest)
             is_there = record.is_whole and _is_same_version(record, kernel, client)
+            is_there = is_there and not any_status  # its list of files may grow
             if not (is_there and all(record.is_unchanged(dest, name) for name in record.files)):
+                if not any_status:
+                    _refuse_running(client, kernel)
                 record = _fetch_all(client, kernel, dest, record, progress)
             lock.unlink(missing_ok=True)
     names = tuple(name for name in record.files if name != record.log)
@@ -102,9 +106,7 @@ def _is_same_version(record: _Record, kernel: Kernel, client: Any) -> bool:
     return kernel.version is not None and recorded == wanted
 
 
-def _fetch_all(
-    client: Any, kernel: Kernel, dest: Path, old: _Record, progress: downloads.Progress | None
-) -> _Record:
+def _refuse_running(client: Any, kernel: Kernel) -> None:
     status = lookup.read_status(client, kernel)
     if not status.is_done:
         raise KaggleError(
@@ -112,6 +114,11 @@ def _fetch_all(
             f"end, with wait_kernel({kernel.handle!r}, {kernel.version}) or `fkp status "
             f"{kernel.handle} --live`, then call again."
         )
+
+
+def _fetch_all(
+    client: Any, kernel: Kernel, dest: Path, old: _Record, progress: downloads.Progress | None
+) -> _Record:
     urls, log = _list_output(client, kernel)
     sizes = _list_sizes(client, kernel)
     for name in urls:

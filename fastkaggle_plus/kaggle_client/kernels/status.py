@@ -94,7 +94,7 @@ def _failure(client: Any, kernel: Kernel, status: KernelStatus) -> KernelFailed:
         tail = f"(the log could not be read: {e})"
     why = f": {message.rstrip('.')}" if message else ""
     what = f"{kernel} {how}{why}."
-    if status.status == "ERROR" and (hint := failure_hints.after_a_run(f"{tail}\n{message}")):
+    if status.status != "NEW_SCRIPT" and (hint := failure_hints.after_a_run(f"{tail}\n{message}")):
         what += f" {hint}"
     what = errors.scrub(what, secrets)
     end = f" The end of its log:\n{tail}\n" if tail else " It left no log. "

@@ -8,6 +8,7 @@ from ..bundles import Bundle
 from ..rpc import Refused, need
 from ..submissions import Submissions
 from .mounts import mount_path, remove_folder
+from .runs import EXCEEDED
 from .sessions import KernelSessions
 from .store import KernelVersion
 
@@ -89,7 +90,7 @@ class CodeSubmissions:
             return  # the next start runs it again
         if status == "COMPLETE":
             self._score(ref, session, file_name)
-        elif "time limit" in reason:
+        elif reason == EXCEEDED:
             self.submissions.fail(ref, f"Notebook Timeout: {reason}")
         else:
             self.submissions.fail(ref, f"Notebook Threw Exception: {reason}")

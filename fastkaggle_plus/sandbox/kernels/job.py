@@ -17,6 +17,7 @@ class KernelJob:
     internet: bool
     accelerator: str  # gpu | tpu | "" for none
     timeout_s: float
+    n_cards: int = 0  # GPUs that it sees
     is_rerun: bool = False  # scoring run of a code competition
     # path below input/ -> folder whose files replace those there in a scoring run
     hidden: Mapping[str, Path] = field(default_factory=dict)

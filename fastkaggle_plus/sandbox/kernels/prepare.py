@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ...competition import builtin_folder
-from ...environment import harmless_variables
+from ...environment import card_variables, harmless_variables
 from .gateway import Gateway
 from .isolation import launch_command
 from .job import KernelJob
@@ -114,6 +114,8 @@ def _environment(job: KernelJob, root: Path, *, has_own_files: bool, marker: str
         env["PIP_TARGET"] = str(root / "lib")
     if not job.accelerator:
         env["CUDA_VISIBLE_DEVICES"] = ""
+    if job.n_cards:
+        env |= card_variables(job.n_cards)
     if job.is_rerun:
         env["KAGGLE_IS_COMPETITION_RERUN"] = "1"
     return env

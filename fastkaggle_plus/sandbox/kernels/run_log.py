@@ -21,7 +21,8 @@ class RunLog:
     """The log of one run."""
 
     def __init__(self, file: Path):
-        self.file, self.n_written, self._started = file, 0, 0.0  # n_written: bytes so far
+        self.file, self._started = file, 0.0
+        self.n_written, self.n_lines = 0, 0  # bytes and events so far
         self._out: IO[str] | None = None
         self._changed = threading.Condition()
 
@@ -48,6 +49,7 @@ class RunLog:
             self._out.write(line)
             self._out.flush()
             self.n_written += len(line)
+            self.n_lines += 1
             if is_full:
                 self.n_written = max(self.n_written, MAX_BYTES)
             self._changed.notify_all()
@@ -74,7 +76,7 @@ class RunLog:
                         streams.unregister(key.fileobj)
                         key.fileobj.close()  # type: ignore[union-attr]
 
-    def wait(self, condition: Callable[[], bool], timeout_s: float) -> None:
+    def wait(self, condition: Callable[[], bool], timeout_s: float | None) -> None:
         """Wait until a condition is true. It is checked at each event and at `wake`."""
         with self._changed:
             self._changed.wait_for(condition, timeout=timeout_s)

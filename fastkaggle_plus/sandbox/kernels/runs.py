@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..faults import Fault
 from .gateway import Gateway, KernelApi
 from .isolation import TEMPORARY_FOLDERS, end_marked_processes, start, supported_isolation
 from .job import KernelJob
@@ -22,6 +23,8 @@ from .run_inputs import RunInputs
 from .run_log import RunLog, read_last_events, read_lines
 
 _END_TIMEOUT_S = 10
+# As Kaggle says it.
+EXCEEDED = "Your notebook was stopped because it exceeded the max allowed execution duration."
 _DIED = "The kernel died."
 GUARDED = (
     "This system has no network namespaces, so this kernel shares the machine's network. Python "
@@ -38,7 +41,7 @@ class KernelRun:
     log: RunLog
     process: subprocess.Popen[bytes] | None = None
     stop_reason: str = ""  # why it was stopped; "" when it ends by itself
-    is_cancelled: bool = False
+    is_cancelled: bool = False  # its output is discarded
 
 
 class KernelRuns:
@@ -50,7 +53,7 @@ class KernelRuns:
         *,
         hidden: Sequence[Path] = (),  # folders that no kernel may see: solutions, keys
         secrets: Callable[[], Mapping[str, str]] = dict,
-        dies: Callable[[], bool] = lambda: False,  # asked once for each run: kill it halfway?
+        dies: Callable[[], Fault | None] = lambda: None,  # asked once a run: kill it halfway?
         max_parallel: int = 8,  # the other runs wait, QUEUED
         isolated: frozenset[str] | None = None,  # files, network; default: all that is supported
     ):
@@ -86,8 +89,7 @@ class KernelRuns:
         run = self._runs.get(session)
         if run is None:
             return False
-        run.is_cancelled = True
-        self._stop(run, reason)
+        self._stop(run, reason, cancels=True)
         run.log.wait(lambda: session not in self._runs, _END_TIMEOUT_S)
         return True
 
@@ -144,7 +146,7 @@ class KernelRuns:
             if run.stop_reason:
                 status = "CANCEL_ACKNOWLEDGED" if run.is_cancelled else "ERROR"
                 reason = run.stop_reason
-            for name in TEMPORARY_FOLDERS:
+            for name in (*TEMPORARY_FOLDERS, *(["working"] if run.is_cancelled else [])):
                 remove_folder(self.folder / str(run.job.session) / name)
             run.done(status, reason)
             self._runs.pop(run.job.session, None)
@@ -190,32 +192,29 @@ class KernelRuns:
         return "ERROR", f"Exit status {code}: {last}"[:500]
 
     def _run_process(
-        self, run: KernelRun, command: list[str], gateway: Gateway, *, dies: bool
+        self, run: KernelRun, command: list[str], gateway: Gateway, *, dies: Fault | None
     ) -> int:
         """Run a command until it ends or its time is over, and return its exit status."""
         run.process, control = start(command)
         with contextlib.closing(control), gateway.serving(control):
             return self._follow(run, run.process, dies=dies)
 
-    def _follow(self, run: KernelRun, process: subprocess.Popen[bytes], *, dies: bool) -> int:
+    def _follow(
+        self, run: KernelRun, process: subprocess.Popen[bytes], *, dies: Fault | None
+    ) -> int:
         """Read the output of a process to its end, and return its exit status."""
         reader = threading.Thread(target=run.log.follow, args=(process,), daemon=True)
         reader.start()
         if dies:
-            killer = threading.Thread(
-                target=self._kill_halfway, args=(run, run.log.n_written), daemon=True
-            )
-            killer.start()
+            threading.Thread(
+                target=self._kill_halfway, args=(run, dies, run.log.n_lines), daemon=True
+            ).start()
         if run.stop_reason:  # stopped while it was being started
             self._kill(run)
-        limit_s = run.job.timeout_s
         try:
-            code = process.wait(timeout=limit_s)
+            code = process.wait(timeout=run.job.timeout_s)
         except subprocess.TimeoutExpired:
-            self._stop(
-                run,
-                f"The kernel was stopped because it exceeded its time limit of {limit_s:.0f} s.",
-            )
+            self._stop(run, EXCEEDED, cancels=True)
             code = process.wait()
         self._kill(run)  # its background processes
         reader.join(timeout=_END_TIMEOUT_S)
@@ -223,12 +222,23 @@ class KernelRuns:
             run.stop_reason = _DIED
         return code
 
-    def _kill_halfway(self, run: KernelRun, n_before: int) -> None:
-        run.log.wait(lambda: run.log.n_written > n_before, 2)
-        self._stop(run, _DIED)
+    def _kill_halfway(self, run: KernelRun, fault: Fault, n_before: int) -> None:
+        """Kill a run after line `at` of its log; default: the first one, or 2 s without any."""
 
-    def _stop(self, run: KernelRun, reason: str) -> None:
-        run.stop_reason = run.stop_reason or reason
+        def has_ended() -> bool:
+            return run.job.session not in self._runs
+
+        last = n_before + (fault.at or 1)
+        run.log.wait(
+            lambda: run.log.n_lines >= last or has_ended(), None if fault.at is not None else 2
+        )
+        run.log.wait(has_ended, fault.seconds)
+        if not has_ended():
+            self._stop(run, _DIED)
+
+    def _stop(self, run: KernelRun, reason: str, *, cancels: bool = False) -> None:
+        if not run.stop_reason:
+            run.stop_reason, run.is_cancelled = reason, cancels
         self._kill(run)
 
     def _kill(self, run: KernelRun) -> None:

@@ -92,8 +92,9 @@ class KernelService(Service):
     @public_read
     def rpc_get_kernel_session_status(self, fields: Fields) -> Row:
         version = self._version(fields)
-        failure = {"failureMessage": version.failure} if version.failure else {}
-        return {"status": version.status, **failure}
+        status = self.sessions.shown.status(version)
+        has_failed = bool(version.failure) and status not in ACTIVE
+        return {"status": status, **({"failureMessage": version.failure} if has_failed else {})}
 
     @public_read
     def rpc_list_kernel_session_output(self, fields: Fields) -> Row:
@@ -172,8 +173,8 @@ class KernelService(Service):
             q = self.sessions.quota(name)
             answer[f"{name}Quota"] = {
                 "timeUsed": f"{q.used_s:.3f}s",
-                "timeReserved": f"{q.reserved_s:.3f}s",
-                "totalTimeAllowed": f"{q.total_s:.0f}s",
+                "timeReserved": "0s",  # as was seen at Kaggle while a session ran
+                "totalTimeAllowed": f"{q.total_s:.3f}s",
                 "minimumTimeAllowed": "0s",
                 "isPayToScaleEnabled": False,
                 "hasEverRun": q.has_ever_run,

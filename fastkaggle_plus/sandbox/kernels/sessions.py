@@ -1,16 +1,19 @@
-"""Start and end kernel versions within the account's limits, and count accelerator hours."""
+"""Start and end kernel versions within the account's limits."""
 
 import functools
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..limits import Limits, Quota, week_start
+from ..faults import Faults
+from ..limits import Limits
 from ..rpc import Rejected
 from .job import KernelJob
+from .machine_shapes import accelerator, count_gpus
 from .mounts import FindSource, find_sources, mount_path, remove_folder
+from .quota import AcceleratorHours
 from .runs import KernelRuns
+from .shown_status import ShownStatus
 from .store import KernelStore, KernelVersion
 
 Done = Callable[[str, str], None]  # (status, reason)
@@ -26,8 +29,13 @@ class KernelSessions:
         find_source: FindSource,  # for competitions, datasets and models
         *,
         limits: Limits | None = None,
+        faults: Faults | None = None,
     ):
         self.store, self.runs, self.limits = store, runs, limits or Limits()
+        self._faults = faults or Faults()
+        self.shown = ShownStatus(self._faults)
+        self._hours = AcceleratorHours(store, self.limits, self._end_all)
+        self.quota = self._hours.quota
         self._find_other_source = find_source
         self.is_closed = False
         for row in store.state.rows(
@@ -40,6 +48,7 @@ class KernelSessions:
         """End all runs."""
         self.is_closed = True
         self.runs.close()
+        self._hours.close()
 
     def add(self, kernel: int, fields: dict[str, Any], code: str) -> tuple[int, int | None]:
         """Add a version and its session (None for a quick save). Raises Rejected at a limit."""
@@ -71,7 +80,8 @@ class KernelSessions:
         version = self.store.version(row["kernel"], row["version"]) if row else None
         if version is not None:
             job = self._job(session, version, hidden=hidden)
-            self.runs.start(job, functools.partial(self._report, session, done))
+            kind = row["accelerator"] if row else ""
+            self.runs.start(job, functools.partial(self._report, session, kind, done))
 
     def delete(self, kernel: int) -> None:
         """End a kernel's sessions and delete it."""
@@ -91,22 +101,23 @@ class KernelSessions:
             return None
         return self.store.folder / str(version.session) / "working"
 
-    def quota(self, kind: str) -> Quota:
-        """Return this week's quota of an accelerator."""
-        since, runs = week_start().timestamp(), self.store.started(kind)
-        used = sum(max(0.0, (r["ended"] or time.time()) - max(r["started"], since)) for r in runs)
-        active = [self.store.version(r["kernel"], r["version"]) for r in self.store.active(kind)]
-        reserved = sum(self._timeout_s(v) for v in active if v)
-        return Quota(used, reserved, self.limits.quota_s[kind], bool(runs))
+    def _end_all(self, sessions: list[int]) -> None:
+        """Cancel the sessions that run when a quota is used up, if a fault says so.
 
-    def _report(self, session: int, done: Done | None, status: str, reason: str) -> None:
+        At Kaggle they run on, and the account has used more than its quota.
+        """
+        if self._faults.take_hook("quota-ends"):
+            for session in sessions:
+                self.runs.stop(session, "The accelerator quota of this week is used up.")
+
+    def _report(self, session: int, kind: str, done: Done | None, status: str, reason: str) -> None:
+        if status != "RUNNING" and done is None:
+            self.shown.note_end(session, status)
         self.store.set_status(session, status, reason)
+        if kind:
+            self._hours.watch(kind)
         if done and status != "RUNNING":
             done(status, reason)
-
-    def _timeout_s(self, version: KernelVersion) -> float:
-        wanted = int(version.fields["sessionTimeoutSeconds"] or 0)
-        return min(wanted or self.limits.session_s, self.limits.session_s)
 
     def _job(
         self, session: int, version: KernelVersion, *, hidden: dict[str, Path] | None
@@ -121,6 +132,9 @@ class KernelSessions:
         for path, folder in (hidden or {}).items():
             if path in inputs:
                 inputs[path] = [*inputs[path], folder]
+        kind = accelerator(version.fields)
+        # The version's own timeout is not kept: at Kaggle, kernels were seen to run far beyond it.
+        limit_s = self.limits.tpu_session_s if kind == "tpu" else self.limits.session_s
         return KernelJob(
             session,
             version.code,
@@ -128,16 +142,9 @@ class KernelSessions:
             version.fields["language"],
             inputs,
             bool(version.fields["enableInternet"]),
-            accelerator(version.fields),
-            self._timeout_s(version) if hidden is None else self.limits.rerun_s,
+            kind,
+            limit_s if hidden is None else self.limits.rerun_s,
+            n_cards=count_gpus(version.fields),
             is_rerun=hidden is not None,
             hidden=hidden or {},
         )
-
-
-def accelerator(fields: dict[str, Any]) -> str:
-    """Return the accelerator that a version needs: gpu, tpu or ""."""
-    shape = str(fields["machineShape"] or "").lower()
-    if shape.startswith("tpu") or (fields["enableTpu"] and not shape):
-        return "tpu"
-    return "gpu" if shape not in ("", "none", "cpu") or fields["enableGpu"] else ""

@@ -115,8 +115,9 @@ class KernelStore:
         )
 
     def session(self, session: int) -> Row | None:
-        """Return a session's row, or None."""
-        return self.state.row("select * from kernel_sessions where id = ?", session)
+        """Return the row of a session whose kernel exists, or None."""
+        sql = "select * from kernel_sessions where id = ? and kernel is not null"
+        return self.state.row(sql, session)
 
     def set_status(self, session: int, status: str, failure: str = "") -> None:
         """Record that a session starts or ends."""
@@ -133,19 +134,25 @@ class KernelStore:
         )
 
     def started(self, accelerator: str) -> list[Row]:
-        """Return the start and end of every session with an accelerator that has started."""
+        """Return number, start and end of each started session, also those of deleted kernels."""
         return self.state.rows(
-            "select started, ended from kernel_sessions where accelerator = ? "
+            "select id, started, ended from kernel_sessions where accelerator = ? "
             "and started is not null",
             accelerator,
         )
 
     def delete(self, kernel: int) -> list[int]:
-        """Delete a kernel with all its versions and return the numbers of its sessions."""
+        """Delete a kernel with all its versions and return the numbers of its sessions.
+
+        The sessions end. Their rows are kept, because the hours they have used stay used.
+        """
         sql = "select id from kernel_sessions where kernel = ?"
+        end = "kernel = null, status = 'CANCEL_ACKNOWLEDGED', ended = coalesce(ended, ?)"
         with self.state.writing():
             sessions = [r["id"] for r in self.state.rows(sql, kernel)]
-            self.state.update("delete from kernel_sessions where kernel = ?", kernel)
+            self.state.update(
+                f"update kernel_sessions set {end} where kernel = ?", time.time(), kernel
+            )
             self.state.update("delete from kernel_versions where kernel = ?", kernel)
             self.state.update("delete from kernels where id = ?", kernel)
         return sessions

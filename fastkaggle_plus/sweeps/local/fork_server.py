@@ -6,6 +6,7 @@ imports torch itself: CUDA does not work in a forked process whose parent starte
 """
 
 import contextlib
+import gc
 import multiprocessing
 import os
 import signal
@@ -101,6 +102,7 @@ class _ForkServer:
                 before = _own_mb()
                 import_package(name)
                 self.imported_mb[name] = _own_mb() - before
+        gc.freeze()  # a collection in the forked process would copy the memory of all packages
         may_fork = _may_fork() and not (job.card and "torch" in sys.modules)
         context: Any = multiprocessing.get_context("fork" if may_fork else "spawn")
         pipe, workers_end = context.Pipe()

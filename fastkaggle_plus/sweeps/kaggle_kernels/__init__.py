@@ -1,0 +1,1 @@
+"""Run trials in Kaggle's kernels: plan them, write and send their scripts, collect the results."""

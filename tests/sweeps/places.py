@@ -1,0 +1,105 @@
+"""The places where a sweep runs, for the contract suite: each brings up what it needs."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fastkaggle_plus.competition import Competition, load_comp
+
+FACTS = (
+    'task = "binary"\nmetric = "accuracy"\nid = "id"\ntarget = "y"\n[split]\nkind = "stratified"\n'
+)
+MODELS = """
+import os
+from fastkaggle_plus.modeling import Model, progress, tree_model
+
+def steps(max_leaf_nodes=4, epochs=2):
+    def fit(table):
+        for i in range(epochs):
+            progress.report_epoch(i + 1, epochs)
+        return tree_model(max_leaf_nodes=max_leaf_nodes).fit(table)
+    return Model("steps", fit)
+
+def broken():
+    raise RuntimeError("the trial failed on purpose")
+
+def dies():
+    os.kill(os.getpid(), 9)
+"""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place that is ready to run sweeps."""
+
+    comp: Competition
+    path: Path  # its data
+    options: dict[str, Any] = field(default_factory=dict)  # of run_NAME
+    where: str = ""  # how the progress names it
+
+
+def write_bundle(at: Path) -> Path:
+    """Write a competition whose split separates groups, with models, as a sandbox bundle."""
+    rng = np.random.default_rng(0)
+    patient, level = np.arange(240) % 40, rng.random(80)
+    patient[160:] += 40  # the patients of test are others
+    frame = pd.DataFrame({"id": range(240), "patient": [f"case {p} of us" for p in patient]})
+    frame["a"], frame["b"] = level[patient], rng.normal(size=240)
+    frame["y"] = rng.integers(0, 2, 80)[patient]  # a model can only learn who is who
+    bundle = at / "bundles" / "toy"
+    (bundle / "files").mkdir(parents=True)
+    frame[:160].to_csv(bundle / "files" / "train.csv", index=False)
+    test = frame[160:]
+    test.drop(columns="y").to_csv(bundle / "files" / "test.csv", index=False)
+    test[["id"]].assign(y=0).to_csv(bundle / "files" / "sample_submission.csv", index=False)
+    test[["id", "y"]].assign(Usage="Public").to_csv(bundle / "solution.csv", index=False)
+    (bundle / "competition.toml").write_text(FACTS)
+    (bundle / "models.py").write_text(MODELS)
+    return bundle
+
+
+@contextlib.contextmanager
+def _local(at: Path) -> Iterator[Place]:
+    comp = load_comp(write_bundle(at))
+    yield Place(comp, comp.folder / "files")
+
+
+@contextlib.contextmanager
+def _ray(at: Path) -> Iterator[Place]:
+    """A cluster of two nodes on this machine."""
+    cluster_utils = pytest.importorskip("ray.cluster_utils")
+    cluster = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    try:
+        cluster.add_node(num_cpus=1)
+        comp = load_comp(write_bundle(at))
+        yield Place(comp, comp.folder / "files", {"address": cluster.address}, "node ")
+    finally:
+        cluster.shutdown()
+
+
+@contextlib.contextmanager
+def _kaggle(at: Path) -> Iterator[Place]:
+    """A sandbox whose kernels run the trials."""
+    from fastkaggle_plus.kaggle_client import connect
+    from fastkaggle_plus.sandbox import running
+
+    bundle = write_bundle(at)
+    comp = load_comp(bundle)
+    with running(bundle.parent, state=at / "state") as box:
+        client = connect(box.url, user=box.user, key=box.key)
+        options = {"client": client, "journal": at / "journal", "poll_s": 0.5, "start_s": 1.0}
+        yield Place(comp, comp.folder / "files", options, "fkp-")
+
+
+# A new place needs an entry here: a context manager that makes it ready.
+PLACES: dict[str, Callable[[Path], contextlib.AbstractContextManager[Place]]] = {
+    "local": _local,
+    "ray": _ray,
+    "kaggle": _kaggle,
+}
