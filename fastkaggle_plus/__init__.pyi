@@ -50,10 +50,10 @@ from .sweeps import (
     run_ray,
     run_search,
 )
+from .sweeps.run_kaggle import run_kaggle
 from .sweeps.vault import Vault
 from .ui import no_progress
-from .workflow.declared_search import search
-from .workflow.measure import sweep
+from .workflow.measure import search, sweep
 from .workflow.new_competition import new_comp
 from .workflow.rehearse import rehearsal
 from .workflow.run import run
@@ -116,6 +116,7 @@ __all__ = [
     "repeat_spread",
     "repeated",
     "run",
+    "run_kaggle",
     "run_local",
     "run_ray",
     "run_search",

@@ -66,8 +66,10 @@ from fastkaggle_plus.sweeps import trials_of, write_results
 # %% [markdown]
 # These are the settings that you may want to change.
 #
-# `PARTS` lists the parts to train. In the course, parts *1*, *2* and *4* took about an hour on
-# Kaggle's GPU, and part *3* took two. A part that you leave out shows nothing.
+# `PARTS` lists the parts to train. In the course, parts *1*, *2* and *4* took about an hour on one
+# of Kaggle's GPUs, and part *3* took two. The accelerator *GPU T4 x2* has two GPUs, and we train a
+# network on each at the same time. Kaggle bills the hours once, not for each GPU. A part that you
+# leave out shows nothing.
 #
 # `HOLDOUT` is the share of the images that no model trains on. With `None` we use `N_FOLDS` folds
 # instead, which takes `N_FOLDS` times as long.
@@ -266,7 +268,7 @@ print(
 # %% [markdown]
 # ## Training
 #
-# This function does all the training. It fits a list of trials, on a GPU one after the other, and
+# This function does all the training. It fits a list of trials, one at a time on each GPU, and
 # stores what is finished. If you run a cell again, nothing is trained twice. If a trial fails, we
 # print the reason, and the other trials continue.
 

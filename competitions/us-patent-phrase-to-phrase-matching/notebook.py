@@ -395,9 +395,9 @@ neat(
 # %% [markdown]
 # ## Training
 #
-# This function does all the training. It fits each trial on each fold, on a GPU one trial after
-# the other, and stores what is finished. If you run the cell again, nothing is trained twice. If a
-# trial fails, we print the reason, and the other trials continue.
+# This function does all the training. It fits each trial on each fold, one trial at a time on each
+# GPU, and stores what is finished. If you run the cell again, nothing is trained twice. If a trial
+# fails, we print the reason, and the other trials continue.
 
 
 # %%

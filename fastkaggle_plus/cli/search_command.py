@@ -30,16 +30,15 @@ def search(
     data: options.DataFolder = None,
     live: options.Live = False,
     dest: options.Dest = None,
-    keep_going: options.KeepGoing = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Try values of a trial's parameters, as trials.py declares them, and submit nothing.
 
     Each batch of trials learns from those before it. A trial that looks worse after a fold is
     stopped. The score of the best is corrected for having been chosen. After Ctrl-C the same
-    command goes on.
+    command resumes. The exit status is 1 if no trial finished.
     """
-    from ..workflow.declared_search import search as run_search
+    from ..workflow.measure import search as run_search
     from ..workflow.run_progress import RunProgress
     from .display import show_search
 
@@ -63,5 +62,5 @@ def search(
             **({} if workers is None else {"workers": workers}),
         )
     show_search(outcome, as_json=as_json)
-    if outcome.failed and not (keep_going and outcome.rows):
+    if outcome.winner is None:
         raise Exit(1)

@@ -13,7 +13,7 @@ except ModuleNotFoundError:
 
 device = f"{os.cpu_count()} CPU cores"
 if torch is not None and torch.cuda.is_available():
-    device = torch.cuda.get_device_name()
+    device = f"{torch.cuda.device_count()} x {torch.cuda.get_device_name()}"
     try:
         ones = torch.ones(64, 64, device="cuda")
         assert float((ones @ ones).sum()) == 64**3

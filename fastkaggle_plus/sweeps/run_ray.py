@@ -13,7 +13,7 @@ from .execution import SweepExecution, SweepOptions, TrialTask
 from .local.worker_process import WorkerJob
 from .sweep_bar import with_bar
 from .trial import Sweep, Trial, TrialResult
-from .trial_needs import packages_of, threads_of
+from .trial_needs import EVERY_TRIAL, packages_of, threads_of, uses_gpu
 from .vault import Vault
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def run_ray(
     *,
     vault: Vault,
     address: str | None = None,  # "auto", HOST:PORT or ray://HOST:PORT; None: start Ray here
-    num_gpus: float = 0.0,  # of each trial: a whole number, or a share of one GPU
+    num_gpus: float | None = None,  # of a trial that uses a GPU; default: `Trial.num_gpus`, or 1
     memory_mb: float = 0.0,  # that Ray reserves for each trial
     threads: int | None = None,  # numeric threads of each trial; default: as for `run_local`
     shared: bool | None = None,  # whether all nodes see these folders; default: ask each node
@@ -39,10 +39,10 @@ def run_ray(
 ) -> Records[TrialResult]:
     """Run the trials that the vault does not have yet, and return one result per trial, in order.
 
-    A trial reserves its threads as CPUs. Ray runs it again, at most twice, if its worker or node
-    dies; the vault stores it once. A trial that fails gives a result with a traceback. After the
-    driver was killed, the next call repeats at most the trials that were running or waiting for
-    their result to be read.
+    A trial reserves its threads as CPUs, and a GPU if its model uses one and the cluster has any;
+    a share such as 0.25 lets four trials use one. Ray runs a trial again, at most twice, if its
+    worker or node dies; the vault stores it once. A trial that fails gives a result with a
+    traceback. After the driver was killed, the next call repeats at most the trials in flight.
 
     Nodes that do not share the driver's disk get a copy of the competition's folder and data, and
     return their results. Every node needs the driver's versions of this package and of others.
@@ -51,24 +51,29 @@ def run_ray(
     """
     if threads is not None and threads < 1:
         raise ConfigError(f"Expected at least one thread per trial, got threads = {threads}.")
-    if num_gpus < 0 or (num_gpus > 1 and num_gpus % 1):
-        raise ConfigError(
-            f"Expected num_gpus of 0 to 1, or a whole number, got num_gpus = {num_gpus}."
-        )
+    if num_gpus is not None and not 0 <= num_gpus <= 1:
+        raise ConfigError(f"Expected num_gpus from 0 to 1, got num_gpus = {num_gpus}.")
     prepare_ray(only_here=address is None or address.startswith(_LOOPBACK))
     with needs_extra("ray"):
-        from .ray_cluster.cluster import check_capacity, open_cluster
+        from .ray_cluster.cluster import check_capacity, has_gpus, open_cluster
         from .ray_cluster.cluster_tasks import ClusterTasks
     on_start = options.pop("on_start", None)  # called when a node starts the trial
     execution = SweepExecution(sweep, comp, Path(path).absolute(), vault=vault, far=True, **options)
     execution.resume()
-    jobs: dict[str, tuple[WorkerJob, dict[str, float]]] = {}
-    for trial in execution.pending:
-        n = threads or threads_of(trial, comp)
-        needs = {"CPU": n, "GPU": num_gpus, "memory": memory_mb * 2**20}
-        jobs[trial.name] = WorkerJob(None, packages_of(trial, comp), n, n), needs
-    if jobs:
+
+    def job(trial: Trial, with_gpu: bool) -> tuple[WorkerJob, dict[str, float]]:
+        n, share = threads or threads_of(trial, comp), 0.0
+        if with_gpu and uses_gpu(trial, comp, len(execution.data.train)):
+            share = num_gpus if num_gpus is not None else trial.num_gpus or 1.0
+        # a process on a GPU imports torch itself: see `fork_server`
+        preload = EVERY_TRIAL if share else (*EVERY_TRIAL, *packages_of(trial, comp))
+        needs = {"CPU": n, "GPU": share, "memory": memory_mb * 2**20}
+        return WorkerJob(None, preload, n, n), needs
+
+    if execution.pending:
         with open_cluster(address):
+            with_gpu = bool(num_gpus) or has_gpus(node_types)
+            jobs = {trial.name: job(trial, with_gpu) for trial in execution.pending}
             check_capacity({name: needs for name, (_, needs) in jobs.items()}, node_types)
             with ClusterTasks(execution, shared=shared) as tasks:
                 _run(execution, tasks, jobs, on_start)
@@ -97,9 +102,9 @@ def _run(
             tasks.submit(replace(job, task=task), needs)
         if not tasks.running:
             return
-        for task, share, step in tasks.progress():
+        for task, share, step, node in tasks.progress():
             start(task)
-            execution.report(task, share, step)
+            execution.report(task, share, step, where=f"node {node}")
         for task, error in tasks.ended():
             start(task)
             execution.finish(task, error)

@@ -134,7 +134,8 @@ class Sweep(Shown):
     seed: int = 42
     holdout: float | None = None  # share of the rows in a single holdout, instead of folds
     test: str = "auto"  # who predicts test rows: folds | refit | auto, see `cross_validate`
-    earlier: tuple[FoldScores, ...] = ()  # in a search: of the trials before these
+    earlier: tuple[FoldScores, ...] = ()  # in a search: of the trials that finished before
+    planned: int = 0  # in a search: number of trials that it will make
     prune: bool = False  # in a search: stop a trial after a fold if it looks worse than `earlier`
 
     def __post_init__(self) -> None:
@@ -154,22 +155,16 @@ class Sweep(Shown):
     @property
     def n_trials(self) -> int:
         """Number of trials."""
-        return len(self.trials)
+        return self.planned or len(self.trials)
 
     def _facts(self) -> dict[str, object]:
+        split = f"{self.n_folds} folds" if self.holdout is None else f"{self.holdout:.0%} held out"
         names = joined([t.name for t in self.trials], most=20)
-        split = split_text(self.n_folds, self.seed, self.holdout)
-        return {"slug": self.slug, "trials": names, "split": split}
+        return {"slug": self.slug, "trials": names, "split": f"{split}, seed {self.seed}"}
 
     def to_json(self) -> str:
         """Return the sweep as JSON."""
         return json.dumps(asdict(self), sort_keys=True)
-
-
-def split_text(n_folds: int, seed: int, holdout: float | None) -> str:
-    """Return a split in a phrase: 5 folds, seed 42."""
-    split = f"{n_folds} folds" if holdout is None else f"{holdout:.0%} held out"
-    return f"{split}, seed {seed}"
 
 
 Named = TypeVar("Named", Trial, Predictions)

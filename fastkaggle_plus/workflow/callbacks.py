@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..sweeps.search import Search
     from ..sweeps.trial import Sweep, Trial, TrialResult
 
 
@@ -16,10 +15,7 @@ class RunCallbacks:
         """A step finished."""
 
     def on_sweep_start(self, sweep: Sweep) -> None:
-        """The trials are about to start."""
-
-    def on_search_start(self, search: Search, split: str) -> None:
-        """The trials of a search are about to start; `split` is as in 5 folds, seed 42."""
+        """The trials are about to start. A search makes `n_trials`, which are not in it yet."""
 
     def on_trial_start(self, trial: Trial) -> None:
         """A trial is about to start."""

@@ -1,5 +1,6 @@
 """`sweep`: measure the trials of a competition, and submit nothing."""
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -7,18 +8,21 @@ from typing import Any
 
 from ..competition import Competition
 from ..data import Data
+from ..evidence import winner
 from ..exceptions import ConfigError
 from ..folds import is_refit
 from ..kaggle_client import setup_comp
 from ..sweeps.board import board
 from ..sweeps.default_trials import trials_of
 from ..sweeps.engines import DEFAULT, find_engine, given_options
+from ..sweeps.pruning import import_optuna
 from ..sweeps.repeats import repeat_spread, repeated
-from ..sweeps.trial import Sweep, Trial, TrialResult, select_by_name
+from ..sweeps.search import Search, run_search, search_of
+from ..sweeps.trial import Sweep, Trial, select_by_name
 from ..sweeps.vault import Vault
 from .callbacks import RunCallbacks
 from .kernel_options import kernel_options
-from .outcome import SweepOutcome
+from .outcome import SearchOutcome, SweepOutcome
 from .run_progress import RunProgress, with_progress
 from .workspace import Workspace, open_workspace
 
@@ -61,17 +65,43 @@ def sweep(
     return replace(measured, repeats=repeat_spread(measured.results))
 
 
+@with_progress(RunProgress)
+def search(
+    slug: str,
+    *,
+    declared: str = "SEARCH",  # which Search of trials.py to run
+    n_trials: int | None = None,  # default: as declared
+    batch: int | None = None,  # trials at a time; default: as declared
+    callbacks: RunCallbacks | None = None,  # default: show the progress
+    **options: Any,  # of `sweep`: bundles, data, dest, live, seed, n_folds, holdout, test, on, ...
+) -> SearchOutcome:
+    """Run the search that a competition's trials.py declares, and submit nothing.
+
+    Trials in the vault of `run` are not measured again. Raises FastkaggleError.
+    """
+    import_optuna()  # raises MissingExtra before the download
+
+    def choose(comp: Competition, read: Data) -> Search:
+        found = search_of(comp, declared)
+        return replace(found, n_trials=n_trials or found.n_trials, batch=batch or found.batch)
+
+    measured = measure_trials(slug, choose, callbacks=callbacks or RunCallbacks(), **options)
+    finished = any(result.predictions for result in measured.results)
+    best = winner(result.predictions for result in measured.results) if finished else None
+    return SearchOutcome(**vars(measured), winner=best)
+
+
 def measure_trials(
     slug: str,
-    choose: Callable[[Competition, Data], tuple[Trial, ...]],
+    choose: Callable[[Competition, Data], tuple[Trial, ...] | Search],
     *,
-    bundles: str | Path | None,  # this and the following: as for `sweep`
-    data: str | Path | None,
-    dest: str | Path | None,
-    live: bool,
-    seed: int,
-    n_folds: int,
-    holdout: float | None,
+    bundles: str | Path | None = None,  # this and the following: as for `sweep`
+    data: str | Path | None = None,
+    dest: str | Path | None = None,
+    live: bool = False,
+    seed: int = 42,
+    n_folds: int = 5,
+    holdout: float | None = None,
     callbacks: RunCallbacks,
     test: str = "auto",
     on: str = DEFAULT,
@@ -84,7 +114,11 @@ def measure_trials(
         slug, dest, seed, bundles=bundles, data=data, live=live, callbacks=callbacks, as_files=True
     ) as work:
         path, read = download(work)
-        plan = Sweep(work.comp.slug, choose(work.comp, read), n_folds, seed, holdout, test)
+        chosen = choose(work.comp, read)
+        if isinstance(chosen, Search):
+            plan = Sweep(work.comp.slug, (), n_folds, seed, holdout, test, planned=chosen.n_trials)
+            return measure(work, plan, path, read, on=on, search=chosen, **options)
+        plan = Sweep(work.comp.slug, chosen, n_folds, seed, holdout, test)
         return measure(work, plan, path, read, on=on, **options)
 
 
@@ -124,39 +158,43 @@ def download(work: Workspace) -> tuple[Path, Data]:
 
 
 def measure(
-    work: Workspace, declared: Sweep, path: Path, data: Data, *, on: str = DEFAULT, **options: Any
+    work: Workspace,
+    declared: Sweep,
+    path: Path,
+    data: Data,
+    *,
+    on: str = DEFAULT,
+    search: Search | None = None,  # makes the trials, on the split of `declared`
+    **options: Any,
 ) -> SweepOutcome:
     """Run the trials that the vault does not have yet."""
-    run_trials = find_engine(on)
+    run_trials: Callable[..., Any] = find_engine(on)
     if on == "kaggle":
         options = kernel_options(work, declared, **options)
-    work.callbacks.on_sweep_start(declared)
-    results = run_trials(declared, work.comp, path, **where_to(work, data), **options)
-    work.end_step("trials")
-    return SweepOutcome(**outcome_facts(work, data, results))
-
-
-def where_to(work: Workspace, data: Data) -> dict[str, Any]:
-    """Return the options of a place to run: the vault, the data that was read, the callbacks."""
+    if search:
+        split = {k: getattr(declared, k) for k in ("n_folds", "seed", "holdout", "test")}
+        run_trials = functools.partial(run_search, on=on, **split)
     callbacks = work.callbacks
-    return {
-        "vault": Vault(work.folder / "vault"),
-        "data": data,
-        "on_start": callbacks.on_trial_start,
-        "on_progress": callbacks.on_trial_progress,
-        "on_result": callbacks.on_trial_end,
-        "on_split": lambda warning: callbacks.on_step("split", warning),
-        "on_step": callbacks.on_step,
-    }
-
-
-def outcome_facts(work: Workspace, data: Data, results: Sequence[TrialResult]) -> dict[str, Any]:
-    """Return the fields of a SweepOutcome."""
-    return {
-        "comp": work.comp,
-        "results": results,
-        "rows": board(results),
-        "left_out": data.left_out,
-        "notes": data.notes,
-        "seconds": work.seconds,
-    }
+    callbacks.on_sweep_start(declared)
+    results = run_trials(
+        search or declared,
+        work.comp,
+        path,
+        vault=Vault(work.folder / "vault"),
+        data=data,
+        on_start=callbacks.on_trial_start,
+        on_progress=callbacks.on_trial_progress,
+        on_result=callbacks.on_trial_end,
+        on_split=lambda warning: callbacks.on_step("split", warning),
+        on_step=callbacks.on_step,
+        **options,
+    )
+    work.end_step("trials")
+    return SweepOutcome(
+        comp=work.comp,
+        results=results,
+        rows=board(results),
+        left_out=data.left_out,
+        notes=data.notes,
+        seconds=work.seconds,
+    )

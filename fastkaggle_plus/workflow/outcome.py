@@ -12,7 +12,6 @@ from ..predictions import Predictions
 from ..sweeps.board import BoardRow
 from ..sweeps.pruning import FoldScores
 from ..sweeps.repeats import Spread
-from ..sweeps.search import Search
 from ..sweeps.trial import Trial, TrialResult
 from ..ui.records import Records, Shown, joined, shown_score
 
@@ -103,7 +102,6 @@ class SweepOutcome(Shown):
 class SearchOutcome(SweepOutcome):
     """The results of one search: its trials, and the best with a corrected score."""
 
-    search: Search
     winner: Winner | None  # None: no trial finished
 
     def _facts(self) -> dict[str, object]:

@@ -12,7 +12,6 @@ from ..ui import open_display
 from .callbacks import PushCallbacks, RunCallbacks
 
 if TYPE_CHECKING:
-    from ..sweeps.search import Search
     from ..sweeps.trial import Sweep, Trial, TrialResult
 
 P = ParamSpec("P")
@@ -38,20 +37,12 @@ class RunProgress(_OnDisplay, RunCallbacks):
     """Show a run: a line for each step and trial, and a bar with fold, epoch and time left."""
 
     def on_sweep_start(self, sweep: Sweep) -> None:
-        from ..sweeps.trial import split_text
-
-        self._begin(sweep.n_trials, split_text(sweep.n_folds, sweep.seed, sweep.holdout))
-
-    def on_search_start(self, search: Search, split: str) -> None:
-        self._begin(search.n_trials, split)
-        self.on_step("search", f"{', '.join(search.space)}: {search.batch} trials at a time")
-
-    def _begin(self, n_trials: int, split: str) -> None:
         from ..sweeps.sweep_bar import SweepBar
 
-        self.total, self.done, self.reused = n_trials, 0, 0
+        self.total, self.done, self.reused = sweep.n_trials, 0, 0
         self.bar = SweepBar(self.display, self.total)
-        self.on_step("trials", f"{n_trials} trials, {split}")
+        split = f"{sweep.holdout:.0%} held out" if sweep.holdout else f"{sweep.n_folds} folds"
+        self.on_step("trials", f"{self.total} trials, {split}, seed {sweep.seed}")
 
     def on_trial_start(self, trial: Trial) -> None:
         self.bar.on_start(trial)
@@ -124,9 +115,9 @@ def step_line(name: str, detail: str) -> str:
 def _result_text(result: TrialResult) -> str:
     if result.not_run:
         return result.error
+    preds = result.predictions
     if result.is_pruned:
         return str(result.as_row()["note"])
-    preds = result.predictions
     if preds is None:
         return f"failed: {last_line(result.error)}"
     return f"{preds.oof_score:.4f} ± {preds.oof_score_se:.4f}  {preds.seconds_s:6.1f} s"

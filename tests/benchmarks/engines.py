@@ -69,13 +69,13 @@ def make_sweep(at: Path, n: int, seconds: float) -> Sweep:
     return Sweep("nothing", tuple(trials), n_folds=2)
 
 
-def start_cluster(cpus: int = 1) -> Any:
-    """Start a head and a second node on this machine."""
+def start_cluster(gpus: int = 0) -> Any:
+    """Start a head and a second node on this machine, with a CPU each."""
     from ray.cluster_utils import Cluster
 
-    head = dict(num_cpus=cpus, include_dashboard=False, include_log_monitor=False)
+    head = dict(num_cpus=1, include_dashboard=False, include_log_monitor=False)
     cluster = Cluster(initialize_head=True, head_node_args=head)
-    cluster.add_node(num_cpus=cpus)
+    cluster.add_node(num_cpus=1, num_gpus=gpus)
     return cluster
 
 

@@ -16,7 +16,8 @@ from fastkaggle_plus.notebooks.setup_cells import GPU_CHECK, INSTALL
 TORCH = """
 class cuda:
     is_available = staticmethod(lambda: {available})
-    get_device_name = staticmethod(lambda: "Tesla P100")
+    get_device_name = staticmethod(lambda: "Tesla T4")
+    device_count = staticmethod(lambda: 2)
 class Ones:
     def __matmul__(self, other):
         if {broken}: raise RuntimeError("no kernel image is available for execution on the device")
@@ -144,11 +145,11 @@ def test_the_device_is_named_and_a_broken_gpu_is_refused(tmp_path):
     assert "CPU cores" in gpu(tmp_path, TORCH.format(available=False, broken=False)).stdout
     assert (
         gpu(tmp_path, TORCH.format(available=True, broken=False)).stdout
-        == "Running on Tesla P100\n"
+        == "Running on 2 x Tesla T4\n"
     )
     broken = gpu(tmp_path, TORCH.format(available=True, broken=True))
     assert (
         broken.returncode == 1
-        and "Tesla P100 does not work with this torch" in broken.stderr
+        and "2 x Tesla T4 does not work with this torch" in broken.stderr
         and "NvidiaTeslaT4" in broken.stderr
     )

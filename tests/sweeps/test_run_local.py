@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from fastkaggle_plus.exceptions import ConfigError, GroupsOverlap
-from fastkaggle_plus.sweeps import Sweep, Trial, Vault, board, run_local, write_results
+from fastkaggle_plus.sweeps import Sweep, Trial, Vault, board, run_local, trial_needs, write_results
 from fastkaggle_plus.sweeps.local import schedule
 
 from .conftest import MODELS, make_toy
@@ -171,7 +171,8 @@ def scheduled(toy, tmp_path, monkeypatch):
     A trial called "net" has the packages of a network for images.
     """
     monkeypatch.setattr(schedule, "core_count", lambda: 4)
-    monkeypatch.setattr(schedule, "_NETWORKS", ("colorsys",))
+    monkeypatch.setattr(trial_needs, "core_count", lambda: 4)
+    monkeypatch.setattr(trial_needs, "_NETWORKS", ("colorsys",))
     logs = "import os, time\nfrom fastkaggle_plus.environment import thread_limit\n" + (
         "from fastkaggle_plus.modeling import tree_model\n"
         "def logged(log, wait=0.0):\n"

@@ -27,6 +27,10 @@ def kills_its_worker(log=""):
         time.sleep(60)
     return tree_model(max_leaf_nodes=3)
 
+def sees(log=""):
+    pathlib.Path(log).write_text(os.environ.get("CUDA_VISIBLE_DEVICES", "all"))
+    return tree_model(max_leaf_nodes=6)
+
 def where(log=""):
     with open(log, "a") as f:
         f.write(f"{os.getcwd()} {__file__}\\n")
@@ -37,9 +41,12 @@ def where(log=""):
 
 @pytest.fixture(scope="module")
 def cluster():
-    """Two nodes of one CPU. All tests use one connection, so that Ray keeps its workers."""
+    """Two nodes of one CPU, one of them with a GPU that only Ray knows.
+
+    All tests use one connection, so that Ray keeps its workers.
+    """
     ray = pytest.importorskip("ray")
-    found = start_cluster()
+    found = start_cluster(gpus=1)
     ray.init(address=found.address, log_to_driver=False, logging_level="ERROR")
     yield found
     ray.shutdown()
@@ -63,6 +70,10 @@ def mixed(cluster, tmp_path_factory):
         Trial("dies", "models.dies"),
         Trial("killed", "models.kills_its_worker", {"log": logs["killed"]}),
         Trial("where", "models.where", {"log": logs["where"]}),
+        *(
+            Trial(f"sees{n}", "models.sees", {"log": str(at / f"sees{n}")}, num_gpus=n)
+            for n in (0, 0.5)
+        ),
         Trial("threads", "models.threads", {"log": str(at / "threads")}),
     )
     sweep = Sweep("toy", trials, n_folds=3)
@@ -132,19 +143,24 @@ def test_a_trial_has_its_own_number_of_threads(mixed):
     assert (mixed.at / "threads").read_text() == "[1]"
 
 
+def test_a_trial_sees_a_gpu_only_if_it_uses_one(mixed):
+    assert [(mixed.at / f"sees{n}").read_text() for n in (0, 0.5)] == ["", "0"]
+
+
 def test_a_trial_that_no_node_can_hold_is_refused_at_once(mixed, tmp_path):
-    def run(**options):
+    def run(sweep=mixed.sweep, **options):
         comp, vault = mixed.toy, Vault(tmp_path / "vault")
-        return run_ray(mixed.sweep, comp, comp.folder, vault=vault, max_trials=0, **options)
+        return run_ray(sweep, comp, comp.folder, vault=vault, max_trials=0, **options)
 
     with pytest.raises(
         ConfigError, match=r"'tree2' needs 3 CPUs, 0 GPUs, and no node.* has 1 CPUs"
     ):
         run(threads=3)
-    with pytest.raises(ConfigError, match="0.5 GPUs"):
-        run(num_gpus=0.5)
     with pytest.raises(ConfigError, match="MB"):
         run(memory_mb=1e9)
+    with pytest.raises(ConfigError, match=r"'sees0.5' needs 3 CPUs, 0\.25 GPUs"):
+        gpu = Sweep("toy", (mixed.by_name["sees0.5"].trial,))
+        run(gpu, threads=3, num_gpus=0.25)
     assert all(r.not_run for r in run(threads=3, node_types=[{"CPU": 4}]))  # an autoscaler's node
 
 
@@ -203,7 +219,7 @@ def test_without_ray_the_error_names_what_to_install(toy, tmp_path, monkeypatch)
 
 def test_options_that_ray_would_refuse_late_are_refused_first(toy, tmp_path):
     sweep, options = Sweep("toy", ()), dict(vault=Vault(tmp_path / "vault"))
-    for wrong in ({"threads": 0}, {"num_gpus": 1.5}, {"num_gpus": -1}):
+    for wrong in ({"threads": 0}, {"num_gpus": 2}, {"num_gpus": -1}):
         [(name, _)] = wrong.items()
         with pytest.raises(ConfigError, match=name):
             run_ray(sweep, toy, toy.folder, **options, **wrong)

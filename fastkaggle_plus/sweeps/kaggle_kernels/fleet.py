@@ -19,7 +19,7 @@ from .shards import Shard, Shards
 
 _MOST_AGAIN = 2  # times that a trial is sent again after its kernel died
 _MOST_FAILURES = 10  # of requests about one kernel, in a row
-_HEADROOM = 2.0  # a kernel may take this many times longer than expected
+_HEADROOM, _MORE_STARTS = 2.0, 10  # a kernel may take twice the expected time, and ten starts
 DIED, DELETED = "died", "deleted"
 
 
@@ -48,6 +48,7 @@ class Fleet:
         self.running: list[Shard] = []
         self.n_lost: Counter[str] = Counter()  # kernels that a trial did not survive
         self.n_failures: Counter[str] = Counter()  # requests about a kernel, in a row
+        self.slowdown = 1.0  # how many times longer trials took than expected
         self.spent_s = 0.0
         self.stop = ""  # why no further kernel starts
 
@@ -133,7 +134,10 @@ class Fleet:
         return min(self.account.left_s(self.machine.gpu, reserved_s), budget_s)
 
     def _pack(self, n_kernels: int, left_s: float) -> list[Load]:
-        expected = {name: self.expected[name] for name in self.waiting}
+        expected = {
+            name: min(self.slowdown * self.expected[name], self.machine.room_s)
+            for name in self.waiting
+        }
         return pack_within(expected, self.machine, n_kernels, left_s)
 
     def _send_all(self) -> None:
@@ -164,12 +168,13 @@ class Fleet:
             return True
         expected_s = self.machine.start_s + load.busy_s
         most_s = min(self.machine.session_s - self.machine.margin_s, most_s)
-        shard = Shard(name, names, expected_s, min(_HEADROOM * expected_s, most_s))
+        deadline_s = _HEADROOM * expected_s + _MORE_STARTS * self.machine.start_s
+        shard = Shard(name, names, expected_s, min(deadline_s, most_s))
         self.shards.save(shard)
         code = write_script(
             self.execution,
             shard,
-            longest_s=self.expected[names[0]],
+            longest_s=self.slowdown * self.expected[names[0]],
             start_s=self.machine.start_s,
             left_s=self.execution.budget.left_s,
         )
@@ -237,6 +242,8 @@ class Fleet:
             self.account.delete(shard)  # it might be billed on
         self.shards.save(replace(shard, ended=how))
         self.running = [s for s in self.running if s.name != shard.name]
+        if expected_s := sum(self.expected.get(name, 0.0) for name in seen.seconds):
+            self.slowdown = max(1.0, sum(seen.seconds.values()) / expected_s)
         # A start that takes longer than expected would use up the time of the next kernel too.
         late_s = shard.deadline_s if seen.state == DEADLINE and not seen.begun else seen.start_s
         self.machine = replace(self.machine, start_s=max(self.machine.start_s, late_s))
@@ -290,7 +297,7 @@ class Fleet:
 
     def _look(self, shard: Shard) -> Seen:
         handle, folder = self.account.handle(shard), self.shards.output(shard)
-        return look_at(handle, shard.version, folder, self.account.client)
+        return look_at(handle, shard.version or None, folder, self.account.client)
 
     def _is_overdue(self, shard: Shard) -> bool:
         """Say whether a kernel must have ended itself by now, whatever its status is."""

@@ -1,11 +1,12 @@
 """A fork server: imports heavy packages once, then forks a process for each job in milliseconds.
 
 It starts processes from scratch where a fork is not safe: on Windows and macOS, and after the
-import of a package that starts threads. And for GPUs: CUDA does not work in a forked process whose
-parent used it. A process on a GPU is kept for the next job there.
+import of a package that starts threads. A process on a GPU is kept for the next job there, and
+imports torch itself: CUDA does not work in a forked process whose parent started it.
 """
 
 import contextlib
+import gc
 import multiprocessing
 import os
 import signal
@@ -85,7 +86,7 @@ class _ForkServer:
             worker = free.pop()
             self.idle.remove(worker)
         else:
-            worker = self._new_worker_on_card(number, job)
+            worker = self._new_worker(number, job)
         for other in free if job.is_alone else ():
             self.idle.remove(other)
             other.process.kill()
@@ -95,31 +96,28 @@ class _ForkServer:
             worker.pipe.send(job)
         return worker
 
-    def _new_worker_on_card(self, number: int, job: WorkerJob) -> _Worker:
-        context = multiprocessing.get_context("spawn")
-        pipe, workers_end = context.Pipe()
-        process = context.Process(target=work_on_card, args=(workers_end, self.run))
-        with numeric_threads(job.threads, cores=job.cores), variables(gpu_variables(job.card)):
-            process.start()
-        workers_end.close()
-        return _Worker(pipe, process, number, job)
-
     def _new_worker(self, number: int, job: WorkerJob) -> _Worker:
         for name in job.preload:
             if name not in self.imported_mb:
                 before = _own_mb()
                 import_package(name)
                 self.imported_mb[name] = _own_mb() - before
-        foreign = [mb for name, mb in self.imported_mb.items() if name not in job.preload]
-        may_fork = _may_fork()
-        inherited = (sum(foreign), self.client) if may_fork else (0.0, None)
+        gc.freeze()  # a collection in the forked process would copy the memory of all packages
+        may_fork = _may_fork() and not (job.card and "torch" in sys.modules)
         context: Any = multiprocessing.get_context("fork" if may_fork else "spawn")
-        receiving, sending = context.Pipe(duplex=False)
-        process = context.Process(target=work, args=(sending, self.run, job, *inherited))
-        with numeric_threads(job.threads, cores=job.cores):
+        pipe, workers_end = context.Pipe()
+        inherited = self.client if may_fork else None
+        foreign = [mb for name, mb in self.imported_mb.items() if name not in job.preload]
+        own: Any = (job, sum(foreign) if may_fork else 0.0)
+        process = context.Process(
+            target=work_on_card if job.card else work,
+            args=(workers_end, self.run, inherited, *(() if job.card else own)),
+        )
+        environ = gpu_variables(job.card) if job.card else {}
+        with numeric_threads(job.threads, cores=job.cores), variables(environ):
             process.start()
-        sending.close()
-        return _Worker(receiving, process, number, job)
+        workers_end.close()
+        return _Worker(pipe, process, number, job)
 
     def pass_on_message(self, pipe: Connection) -> None:
         """Receive a message of a worker and send it to the client; end or keep its process."""

@@ -7,23 +7,13 @@ are known to be small; the others get the cores that are free.
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
-from ...competition import Competition
 from ...environment import core_count
 from ..earlier_runs import earlier_runs
 from ..execution import SweepExecution, TrialTask
-from ..trial import Trial
+from ..trial_needs import EVERY_TRIAL, packages_of, threads_of, uses_gpu
 from .worker_process import WorkerJob
 
-_PRELOAD = (  # what every trial needs
-    "fastkaggle_plus.modeling.validation",
-    "sklearn.metrics",
-    "sqlite_utils",
-    "threadpoolctl",
-)
-_NETWORKS = ("timm", "transformers")  # packages of networks that use several cores well
-_NETWORK_THREADS = 4  # more make one network little faster, and several at a time slower
 _GPU_OUT_OF_MEMORY = re.compile(  # of torch, CUDA's libraries, CatBoost, XGBoost
     r"OutOfMemoryError|CUDA.*out of memory|_ALLOC_FAILED|cudaErrorMemoryAllocation", re.IGNORECASE
 )
@@ -78,10 +68,8 @@ class Schedule:
         earlier = earlier_runs(self.execution.comp, self.execution.vault)
         for trial in pending:
             known = earlier[trial.name].gpu_share if trial.name in earlier else 1.0
-            declared = trial.num_gpus
-            share = declared if declared is not None else self._uses_gpu(trial) * known
-            if share:
-                self.shares[trial.name] = share
+            if uses_gpu(trial, self.execution.comp, len(self.execution.data.train)):
+                self.shares[trial.name] = trial.num_gpus or known
         seconds = {name: run.fold_s for name in self.shares if (run := earlier.get(name))}
         if seconds and not budget.is_limited:
             typical = sum(seconds.values()) / len(seconds)
@@ -119,28 +107,9 @@ class Schedule:
         trial, comp = task.trial, self.execution.comp
         n_left = len(self.execution.pending) + len(running) + 1
         most = min(self.workers, len(self.cards)) if card else self.workers
-        threads = self._threads_of(trial)
+        threads = self.threads or threads_of(trial, comp)
         cores = max(threads, self.cores // min(n_left, most))
-        preload = (*_PRELOAD, *_preload(trial, comp))
-        task = replace(task, gpu_share=share)
-        return WorkerJob(task, preload, threads, cores, card, is_alone=share >= 1)
-
-    def _threads_of(self, trial: Trial) -> int:
-        """Return the numeric threads of a trial: they depend on its model alone."""
-        if self.threads is not None:
-            return self.threads
-        is_network = set(_NETWORKS) & set(_preload(trial, self.execution.comp))
-        return min(core_count(), _NETWORK_THREADS) if is_network else 1
-
-    def _uses_gpu(self, trial: Trial) -> bool:
-        from ...modeling.manifest import uses_gpu
-
-        facts: Any = dict(comp=self.execution.comp, n_rows=len(self.execution.data.train))
-        return any(uses_gpu(model, **facts) for model in trial.models)
-
-
-def _preload(trial: Trial, comp: Competition) -> tuple[str, ...]:
-    """Return the packages that the files of a trial's models ask to import first."""
-    from ...modeling import preload_of
-
-    return tuple(package for model in trial.models for package in preload_of(model, comp))
+        task, packages = replace(task, gpu_share=share), packages_of(trial, comp)
+        if not card:
+            return WorkerJob(task, (*EVERY_TRIAL, *packages), threads, cores)
+        return WorkerJob(task, EVERY_TRIAL, threads, cores, packages, card, is_alone=share >= 1)

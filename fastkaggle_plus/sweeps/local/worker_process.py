@@ -38,6 +38,7 @@ class WorkerJob:
     preload: tuple[str, ...] = ()  # packages that the server imports first
     threads: int = 1  # numeric threads, on which results may depend
     cores: int = 1  # threads of libraries whose results do not: see `environment.thread_limit`
+    imports: tuple[str, ...] = ()  # packages that a process on a GPU imports itself
     card: str = ""  # the GPU that its process sees, as CUDA_VISIBLE_DEVICES names it
     is_alone: bool = True  # on its card: idle processes there end, to free their memory
 
@@ -45,29 +46,28 @@ class WorkerJob:
 def work(
     pipe: Connection,  # receives ("progress", (share done, step)), and at last ("end", traceback)
     run: RunJob,
+    inherited: Connection | None,  # the server's own pipe, which a fork copies
     job: WorkerJob,
     foreign_mb: float,
-    inherited: Connection | None,  # the server's own pipe, which a fork copies
 ) -> None:
     """Do one job. This is the main function of a worker process."""
-    if inherited is not None:
-        inherited.close()
-    _depend_on_server()
+    _depend_on_server(inherited)
     _do(pipe, run, job, foreign_mb)
 
 
 def work_on_card(
     pipe: Connection,  # sends jobs; receives what `work` sends
     run: RunJob,
+    inherited: Connection | None,  # as for `work`
 ) -> None:
-    """Do jobs on one GPU until one fails: its memory may be lost. The main function of a process.
+    """Do jobs on one GPU, until one fails: it may have lost memory. The main function of a process.
 
-    Models seed their random numbers, so a result does not depend on the jobs before.
+    Each trial seeds the random numbers, so its result does not depend on the trials before.
     """
-    _depend_on_server()
+    _depend_on_server(inherited)
     while True:
         job: WorkerJob = pipe.recv()
-        for name in job.preload:
+        for name in job.imports:
             import_package(name)
         if _do(pipe, run, job, None):
             return
@@ -92,8 +92,10 @@ def _do(pipe: Connection, run: RunJob, job: WorkerJob, foreign_mb: float | None)
     return error
 
 
-def _depend_on_server() -> None:
+def _depend_on_server(inherited: Connection | None) -> None:
     """End this process with the server, and leave Ctrl-C to the process that called it."""
+    if inherited is not None:
+        inherited.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_server, daemon=True).start()
 

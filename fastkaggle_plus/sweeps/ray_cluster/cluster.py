@@ -49,6 +49,11 @@ def alive_nodes() -> list[dict[str, Any]]:
     return [node for node in ray.nodes() if node["Alive"]]
 
 
+def has_gpus(node_types: Sequence[Resources]) -> bool:
+    """Say whether a node, or one that an autoscaler may add, has a GPU."""
+    return any(has.get("GPU") for has in (*(n["Resources"] for n in alive_nodes()), *node_types))
+
+
 def check_capacity(
     needs: Mapping[str, Resources],  # by the trial's name
     node_types: Sequence[Resources],  # nodes that an autoscaler may add

@@ -61,19 +61,20 @@ class ClusterTasks:
         if time.monotonic() - self.counted >= _COUNT_EVERY_S:
             # the rest waits in Ray, so that an autoscaler sees it
             self.room, self.counted = 2 * count_slots(needs) + 2, time.monotonic()
-        job = replace(job, task=replace(job.task, spool=str(self.spool)))
-        task = self.remote.options(
+        task = replace(job.task, spool=str(self.spool), gpu_share=needs["GPU"])
+        job = replace(job, task=task)
+        remote = self.remote.options(
             num_cpus=needs["CPU"], num_gpus=needs["GPU"], memory=needs["memory"] or None
         )
-        reference = task.remote(job, self.driver, self.copy, self.reader.relay)
+        reference = remote.remote(job, self.driver, self.copy, self.reader.relay)
         self.running[reference] = job
 
-    def progress(self) -> Iterator[tuple[TrialTask, float, str]]:
-        """Yield new reports of running trials: (task, share done, step)."""
+    def progress(self) -> Iterator[tuple[TrialTask, float, str, str]]:
+        """Yield new reports of running trials: (task, share done, step, node)."""
         tasks = {job.task.key: job.task for job in self.running.values()}
-        for key, (share, step) in self.reader.read().items():
+        for key, (share, step, node) in self.reader.read().items():
             if key in tasks:
-                yield tasks[key], share, step
+                yield tasks[key], share, step, node
 
     def ended(self) -> Iterator[tuple[TrialTask, str]]:
         """Wait a moment; yield trials that ended, with a traceback, empty for success.
@@ -123,8 +124,8 @@ def _ask_nodes(driver: NodeFacts, folders: tuple[Path, ...], without: Path) -> l
     questions = []
     for node in alive_nodes():
         place = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-        there = ray.remote(num_cpus=0, max_retries=0, scheduling_strategy=place)
-        questions.append(there(ask).remote())
+        there = ray.remote(ask).options(num_cpus=0, max_retries=0, scheduling_strategy=place)
+        questions.append(there.remote())
     answers = []
     for question in questions:
         with contextlib.suppress(ray.exceptions.RayError):  # the node died in the meantime

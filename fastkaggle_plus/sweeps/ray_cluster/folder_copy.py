@@ -56,8 +56,8 @@ def put_folders(
         for name, folder in folders.items():
             for file in files_of(folder, without):
                 tar.add(file, Path(name, file.relative_to(folder)), filter=_without_owner)
-    archive = np.frombuffer(content.getbuffer(), dtype=np.uint8)
-    return FolderCopy(hashlib.sha256(archive).hexdigest()[:32], ray.put(archive))
+    digest = hashlib.sha256(content.getbuffer()).hexdigest()[:32]
+    return FolderCopy(digest, ray.put(np.frombuffer(content.getbuffer(), dtype=np.uint8)))
 
 
 def _without_owner(member: tarfile.TarInfo) -> tarfile.TarInfo:

@@ -10,6 +10,7 @@ from typing import Any
 import ray
 
 from ...competition import load_comp
+from ...environment import gpu_variables
 from ...exceptions import ConfigError
 from ..execution import TrialTask, run_trial
 from ..local.worker_pool import run_jobs
@@ -42,7 +43,7 @@ def run_on_node(
     """
     check_node(driver)
     task: TrialTask = job.task
-    report = reporter(relay, task.key)
+    report = reporter(relay, task.key, node_name())
     report(0.0, "")
     if copy is not None:
         folder = copy.unpacked()
@@ -57,7 +58,7 @@ def run_on_node(
     if not (found := _results(task)):
         _check_code(task)
         job = replace(job, task=task)
-        if error := _trial_process(tuple(ray.get_gpu_ids())).run(job, report):
+        if error := _trial_process(tuple(map(str, ray.get_gpu_ids()))).run(job, report):
             return NodeResult(error)
         found = _results(task)
     result = NodeResult()
@@ -86,10 +87,13 @@ def _check_code(task: TrialTask) -> None:
 class _TrialProcess:
     """Runs one trial after the other, each forked from a server that stays."""
 
-    def __init__(self) -> None:
+    def __init__(self, gpus: tuple[str, ...]):
         self.waiting: list[WorkerJob] = []
         self.report: Callable[[float, str], None] = lambda share, step: None
-        self.ended = run_jobs(run_trial, self._next_job, on_progress=self._on_progress)
+        environ = gpu_variables(*gpus)  # without a GPU too: Ray does not hide the others
+        self.ended = run_jobs(
+            run_trial, self._next_job, on_progress=self._on_progress, environ=environ
+        )
 
     def run(self, job: WorkerJob, report: Callable[[float, str], None]) -> str:
         """Run a trial and return its traceback, empty for success."""
@@ -104,6 +108,6 @@ class _TrialProcess:
 
 
 @cache
-def _trial_process(gpus: tuple[Any, ...]) -> _TrialProcess:
-    """Return this worker's server for these GPUs, which its processes inherit."""
-    return _TrialProcess()
+def _trial_process(gpus: tuple[str, ...]) -> _TrialProcess:
+    """Return this worker's server of processes that see these GPUs, kept for its trials."""
+    return _TrialProcess(gpus)

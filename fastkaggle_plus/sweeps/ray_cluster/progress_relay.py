@@ -9,7 +9,7 @@ import ray
 
 _EVERY_S = 0.5  # reports of one trial, and questions of the driver
 
-Reports = dict[str, tuple[float, str]]  # by the run's key: share done, step
+Reports = dict[str, tuple[float, str, str]]  # by the run's key: share done, step, node
 
 
 class _Relay:
@@ -18,8 +18,8 @@ class _Relay:
     def __init__(self) -> None:
         self.last: Reports = {}
 
-    def report(self, key: str, share: float, step: str) -> None:
-        self.last[key] = share, step
+    def report(self, key: str, share: float, step: str, node: str) -> None:
+        self.last[key] = share, step, node
 
     def take(self) -> Reports:
         last, self.last = self.last, {}
@@ -31,7 +31,7 @@ def start_relay() -> Any:
     return ray.remote(num_cpus=0, max_restarts=-1)(_Relay).remote()
 
 
-def reporter(relay: Any, key: str) -> Callable[[float, str], None]:
+def reporter(relay: Any, key: str, node: str) -> Callable[[float, str], None]:
     """Return a function that sends the progress of one run, at most twice a second."""
     last = 0.0
 
@@ -39,7 +39,7 @@ def reporter(relay: Any, key: str) -> Callable[[float, str], None]:
         nonlocal last
         if time.monotonic() - last >= _EVERY_S:
             last = time.monotonic()
-            relay.report.remote(key, share, step)
+            relay.report.remote(key, share, step, node)
 
     return report
 

@@ -9,7 +9,6 @@ from ...competition import Competition
 from ...exceptions import ConfigError
 from ...ui.records import Records
 from ..engines import DEFAULT, find_engine
-from ..pruning import FoldScores
 from ..sweep_bar import with_bar
 from ..trial import Sweep, TrialResult
 from ..vault import Vault
@@ -36,8 +35,8 @@ def run_search(
 
     Each trial is stored in the vault, also one that is stopped after a fold. The suggestions depend
     on the seed, the batch and the results alone: after a kill the same call suggests the same
-    trials, finds them in the vault, and goes on. It ends early when all trials of a batch fail, and
-    at `stop_after_s`. Raises ConfigError, DataError, MissingExtra.
+    trials, finds them in the vault, and continues. It ends early when the first batch fails, and at
+    `stop_after_s`. Raises ConfigError, DataError, MissingExtra.
     """
     if budget := sorted({"max_trials", "max_epochs"} & set(options)):
         raise ConfigError(f"A search takes no {budget[0]}: its budget is n_trials of the Search.")
@@ -49,21 +48,15 @@ def run_search(
         trials = study.ask(min(search.batch, n_left))
         n_left -= search.batch
         split = Sweep(comp.slug, trials, n_folds, seed, holdout, test)
-        sweep = replace(split, earlier=_fold_scores(results), prune=search.prune == "folds")
+        finished = (r.predictions.fold_scores for r in results.values() if r.predictions)
+        earlier = tuple(map(tuple, finished))
+        sweep = replace(split, earlier=earlier, prune=search.prune == "folds")
         if stop_after_s is not None:
             options["stop_after_s"] = max(start + stop_after_s - time.monotonic(), 0)
         found = run(sweep, comp, path, vault=vault, **options)
         results |= {result.name: result for result in found}
-        if any(r.not_run for r in found) or all(r.failed for r in found):
+        if any(r.not_run for r in found) or all(r.failed for r in results.values()):
             break
         for result in found:
             study.tell(result)
     return Records(results.values())
-
-
-def _fold_scores(results: dict[str, TrialResult]) -> tuple[FoldScores, ...]:
-    """Return the scores of the folds of each trial that did not fail."""
-    found = (
-        r.predictions.fold_scores if r.predictions else r.fold_scores for r in results.values()
-    )
-    return tuple(tuple(scores) for scores in found if scores)

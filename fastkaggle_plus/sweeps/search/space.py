@@ -1,7 +1,7 @@
 """Declare a search or a grid: plain data that says which parameters of a trial to vary."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
@@ -57,7 +57,7 @@ class Search(Shown):
     """A trial, and the space in which other values of its parameters are tried."""
 
     trial: Trial  # its name, model and fixed parameters
-    space: Mapping[str, Range | Sequence[Any]]  # parameter -> a range, or a list of values
+    space: Mapping[str, Range | list[Any]]  # parameter -> a range, or a list of values
     n_trials: int = 40  # to try, including those that are stopped early
     sampler: str = "tpe"  # who suggests the values: tpe (learns from earlier trials) | random
     prune: str = "folds"  # folds: stop a trial after a fold if it looks worse | none
@@ -74,7 +74,7 @@ class Search(Shown):
         if not self.space:
             raise ConfigError('A search needs a space, as in {"max_depth": Range(2, 10)}.')
         for name, values in self.space.items():
-            is_list = isinstance(values, (list, tuple)) and len(values) > 1
+            is_list = isinstance(values, list) and len(values) > 1  # (1, 5) may mean a range
             if not (is_list or isinstance(values, Range)):
                 raise ConfigError(
                     f"The space of {name}: expected a Range(low, high) or a list of two or more "
@@ -82,13 +82,12 @@ class Search(Shown):
                 )
 
     def _facts(self) -> dict[str, object]:
-        pruning = "after a fold, if it looks worse" if self.prune == "folds" else "no"
         return {
             "trial": f"{self.trial.name} ({self.trial.model})",
             "space": "; ".join(f"{name}: {values}" for name, values in self.space.items()),
             "trials": f"{self.n_trials}, {self.batch} at a time",
             "sampler": f"{self.sampler}, seed {self.seed}",
-            "pruning": pruning,
+            "pruning": self.prune,
         }
 
     def point(self, values: Mapping[str, Any]) -> Trial:
