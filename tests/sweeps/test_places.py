@@ -38,7 +38,7 @@ def place(request, tmp_path_factory):
     if request.param not in engine_names():
         pytest.skip(f"there is no run_{request.param} yet")
     at = tmp_path_factory.mktemp(request.param)
-    with PLACES[request.param](at) as ready:
+    with PLACES[request.param](at, request.getfixturevalue) as ready:
         yield SimpleNamespace(**vars(ready), name=request.param, vault=Vault(at / "vault"), at=at)
 
 
