@@ -13,8 +13,10 @@ from fastkaggle_plus.sweeps import Sweep, Trial, Vault, board, run_local, run_ra
 from ..benchmarks.engines import Killer, make_comp
 from .conftest import MODELS, make_toy
 
+# a file that imports torch would use a GPU
+CPU_MODELS = MODELS.replace("import torch", "pass").replace("pools.add(torch", "pass  # (torch")
 RAY_MODELS = (
-    MODELS
+    CPU_MODELS
     + '''
 def kills_its_worker(log=""):
     """Kill the process of Ray that started this one's fork server, in the first execution."""
@@ -147,7 +149,9 @@ def test_a_trial_that_no_node_can_hold_is_refused_at_once(mixed, tmp_path):
     with pytest.raises(ConfigError, match=r"'sees0.5' needs 3 CPUs, 0\.25 GPUs"):
         gpu = Sweep("toy", (mixed.by_name["sees0.5"].trial,))
         run(gpu, threads=3, num_gpus=0.25)
-    assert all(r.not_run for r in run(threads=3, node_types=[{"CPU": 4}]))  # an autoscaler's node
+    assert all(
+        r.not_run for r in run(threads=3, node_types=[{"CPU": 4, "GPU": 1}])
+    )  # an autoscaler's node
 
 
 def test_a_node_with_other_versions_is_refused_with_what_to_install(mixed, tmp_path, monkeypatch):
