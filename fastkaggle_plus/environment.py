@@ -223,11 +223,6 @@ def named_cards() -> list[str]:
     return [card for card in os.environ.get("FKP_CARDS", "").split(",") if card]
 
 
-def named_cards() -> list[str]:
-    """Return the GPUs that sweeps use, as 0 and 1, if `FKP_CARDS` names them: 0,1."""
-    return [card for card in os.environ.get("FKP_CARDS", "").split(",") if card]
-
-
 def card_variables(n: int) -> dict[str, str]:
     """Return the variables that let a process see `n` GPUs; none where there are real ones.
 
