@@ -43,6 +43,7 @@ class Fleet:
         self.shards = Shards(execution.vault, execution.keys.values())
         self.running: list[Shard] = []
         self.n_failures: Counter[str] = Counter()  # requests about a kernel, in a row
+        self.doubtful: set[str] = set()  # kernels that are over, without the mark of an end
         self.spent_s = 0.0
         self.stop = ""  # why no further kernel starts
 
@@ -52,7 +53,7 @@ class Fleet:
             if not shard.ended:
                 seen = self._look(shard)
                 take(self.execution, seen, self.execution.keys)
-                if seen.has_ended_itself or seen.is_over:
+                if seen.has_ended_itself or seen.status == DELETED:
                     self._close(shard, seen)
                 else:
                     self.running.append(shard)
@@ -194,7 +195,10 @@ class Fleet:
             self.queue.finish(name, error)
         for name in set(unfinished) & tasks.keys():
             self.execution.report(tasks[name], 0.0, seen.status.lower(), where=shard.name)
-        if seen.is_over or seen.has_ended_itself or self._is_overdue(shard):
+        is_over = seen.is_over or self._is_overdue(shard)
+        if is_over and not seen.has_ended_itself and shard.name not in self.doubtful:
+            self.doubtful.add(shard.name)  # its last files may be listed a little later
+        elif is_over or seen.has_ended_itself:
             self._close(shard, seen)
             if seen.state == REFUSED:
                 raise ConfigError(f"{shard.name} refused its trials: {seen.facts['error']}")
@@ -204,7 +208,7 @@ class Fleet:
         how = seen.state if seen.has_ended_itself else DIED
         if seen.status == DELETED:
             how = DELETED
-        elif how == DIED or not seen.is_over:
+        elif seen.status not in ("COMPLETE", "ERROR") and (how == DIED or not seen.is_over):
             self.account.delete(shard)  # it might be billed on
         self.shards.save(replace(shard, ended=how))
         self.running = [s for s in self.running if s.name != shard.name]
