@@ -1,4 +1,4 @@
-"""Forecast how long each trial takes: by earlier runs, or by a dry run on few rows."""
+"""Forecast how long a trial takes: from earlier runs, or from a dry run on few rows."""
 
 import contextlib
 import time
