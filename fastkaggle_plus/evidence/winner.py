@@ -23,19 +23,25 @@ class Winner(Shown):
     score_se: float
     corrected: float  # an estimate without this luck
     n_tried: int  # trials that it was chosen from
+    n_finished: int  # of them; the correction knows only these
 
     def _facts(self) -> dict[str, object]:
         return {
             "name": self.name,
             "best": f"{self.metric} {self.score:.4f} ± {self.score_se:.4f}",
-            "corrected": f"{self.corrected:.4f}, for choosing among {self.n_tried}",
+            "corrected": f"{self.corrected:.4f}, for choosing among {self._chosen_from}",
         }
 
     def __str__(self) -> str:
         return (
             f"best {self.metric} {self.score:.4f} ± {self.score_se:.4f}, "
-            f"corrected for choosing among {self.n_tried}: {self.corrected:.4f}"
+            f"corrected for choosing among {self._chosen_from}: {self.corrected:.4f}"
         )
+
+    @property
+    def _chosen_from(self) -> str:
+        finished = f" ({self.n_finished} finished)" if self.n_finished < self.n_tried else ""
+        return f"{self.n_tried}{finished}"
 
 
 def winner(
@@ -46,6 +52,7 @@ def winner(
     Bootstrap bias correction: draw rows with replacement, choose the best trial on them, and score
     it on the rows that were not drawn; the mean of 1,000 such scores has no luck of choosing.
     It costs no further training. Metrics that are no mean over rows use jackknife pseudo-values.
+    It does not know trials without predictions: where a search stopped many, some luck is left.
     Raises DataError when no trial has predictions. Source: Tsamardinos, Greasidou and Borboudakis,
     Bootstrapping the out-of-sample predictions for efficient and accurate cross-validation (2018).
     """
@@ -58,7 +65,7 @@ def winner(
     luck = _luck(values[~np.isnan(values).any(1)], best)
     name, metric, score = finished[best].name, finished[best].metric, finished[best].oof_score
     se = finished[best].oof_score_se
-    return Winner(name, metric, score, se, score - sign * luck, len(tried))
+    return Winner(name, metric, score, se, score - sign * luck, len(tried), len(finished))
 
 
 def _luck(

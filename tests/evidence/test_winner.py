@@ -43,6 +43,7 @@ def test_it_says_how_many_it_was_chosen_from():
     text = "best accuracy 0.7512 ± 0.0040, corrected for choosing among 10: 0.7470"
     assert str(found) == text and "0.7470, for choosing among 10" in repr(found)
     assert winner(equal) == winner(equal)
+    assert "choosing among 12 (10 finished): 0." in str(winner([*equal, None, None]))
 
 
 def test_without_a_finished_trial_there_is_no_winner():

@@ -8,6 +8,7 @@ from ...competition import Competition
 from ...exceptions import ConfigError
 from ...ui.records import Records
 from ..engines import DEFAULT, find_engine
+from ..pruning import FoldScores
 from ..sweep_bar import with_bar
 from ..trial import Sweep, TrialResult
 from ..vault import Vault
@@ -43,7 +44,9 @@ def run_search(
     study, run, start = Study(search, comp.scoring), find_engine(on), time.monotonic()
     results = study.results
     while trials := study.ask(min(search.batch, search.n_trials - len(results))):
-        earlier = [r.predictions.fold_scores for r in results.values() if r.predictions]
+        earlier: list[FoldScores] = [
+            r.predictions.fold_scores for r in results.values() if r.predictions
+        ]
         prune = search.prune == "folds"
         sweep = Sweep(comp.slug, trials, n_folds, seed, holdout, test, earlier, prune)
         if stop_after_s is not None:
