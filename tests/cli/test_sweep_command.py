@@ -141,3 +141,8 @@ def test_a_place_or_an_option_that_does_not_fit_is_refused_before_anything_runs(
     done = fkp(*SWEEP, *options, cwd=place)
     assert done.returncode == 1 and done.stderr.startswith("error: ") and expected in done.stderr
     assert not (place / "runs").exists()
+
+
+def test_cards_are_read_as_a_list(place):
+    done = fkp(*SWEEP, "--cards", "0,0", cwd=place)
+    assert done.returncode == 1 and "different GPUs" in done.stderr and "['0', '0']" in done.stderr
