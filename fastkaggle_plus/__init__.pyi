@@ -2,7 +2,7 @@ from .competition import Competition, list_comps, load_comp
 from .data import Data, Table
 from .ensembling import ensemble
 from .environment import iskaggle
-from .evidence import compare, most_confused, top_losses, winner
+from .evidence import compare, most_confused, top_losses
 from .exceptions import FastkaggleError, KaggleError
 from .folds import make_folds
 from .kaggle_client import (
@@ -48,6 +48,7 @@ from .sweeps import (
     repeated,
     run_local,
     run_search,
+    winner,
 )
 from .sweeps.vault import Vault
 from .ui import no_progress
