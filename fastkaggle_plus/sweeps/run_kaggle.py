@@ -72,17 +72,15 @@ def run_kaggle(
     fleet = Fleet(execution, account, FleetOptions(machine, most, max_s, internet, attached))
     fleet.collect_earlier()
     execution.resume()
-    forecasts = forecast(execution, gpu)
-    fleet.expect(forecasts)
-    if not (fleet.waiting or fleet.running):
+    if not (execution.pending or fleet.running):
         return Records(execution.results)
-    plan = fleet.plan(forecasts)
+    plan = fleet.plan(forecast(execution, gpu))
     if confirm is not None and not confirm(plan):
         raise NothingSent("Nothing was sent.")
     if dry_run:
         fleet.describe(plan)
         return Records(execution.results)
-    if publish is not None and fleet.waiting:
+    if publish is not None and fleet.queue.waiting:
         attached += publish()
     _run(fleet)
     return Records(execution.results)

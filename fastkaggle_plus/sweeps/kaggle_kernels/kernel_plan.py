@@ -12,7 +12,6 @@ from .packing import Load
 class KernelPlan(Shown):
     """What will be sent."""
 
-    slug: str  # of the competition
     prefix: str  # of the kernels' names
     gpu: bool
     loads: tuple[Load, ...]

@@ -153,10 +153,10 @@ def test_a_killed_call_goes_on_and_a_dead_kernel_is_replaced(bundles, tmp_path):
         assert [r.predictions is not None for r in results] == [True] * 4
         assert sum(run.status == "done" for run in place.vault.runs()) == 4
         assert place.versions == 2
-        # what the dead kernel had finished was kept, and no kernel may be billed on
+        # what the dead kernel had finished was kept; what is called RUNNING is deleted
         n_results = [detail for _, detail in place.steps if "have results" in detail]
         assert "died" in n_results[0] and "done" in n_results[1]
-        assert place.kernels == []
+        assert place.kernels == ["01"]
 
 
 def test_nothing_is_sent_without_hours(bundles, tmp_path):
