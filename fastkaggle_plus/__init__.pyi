@@ -2,7 +2,7 @@ from .competition import Competition, list_comps, load_comp
 from .data import Data, Table
 from .ensembling import ensemble
 from .environment import iskaggle
-from .evidence import compare, most_confused, top_losses, winner
+from .evidence import compare, most_confused, top_losses
 from .exceptions import FastkaggleError, KaggleError
 from .folds import make_folds
 from .kaggle_client import (
@@ -49,7 +49,9 @@ from .sweeps import (
     run_local,
     run_ray,
     run_search,
+    winner,
 )
+from .sweeps.run_kaggle import run_kaggle
 from .sweeps.vault import Vault
 from .ui import no_progress
 from .workflow.measure import search, sweep
@@ -115,6 +117,7 @@ __all__ = [
     "repeat_spread",
     "repeated",
     "run",
+    "run_kaggle",
     "run_local",
     "run_ray",
     "run_search",

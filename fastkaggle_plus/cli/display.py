@@ -56,9 +56,11 @@ def show_sweep(outcome: SweepOutcome, *, as_json: bool = False) -> None:
     show_board(outcome.rows, out=out, metric=outcome.comp.metric, failed=outcome.failed)
     if outcome.repeats:
         show_repeats(outcome.repeats, out=out)
-    if outcome.not_run:
-        detail = f"{', '.join(outcome.not_run)}: beyond the budget. Raise the budget to resume."
-        out.print(step_line("not run", detail), soft_wrap=True)
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in outcome.not_run.items():
+        by_reason.setdefault(reason.removeprefix("not run: "), []).append(name)
+    for reason, names in by_reason.items():
+        out.print(step_line("not run", f"{', '.join(names)}: {reason}"), soft_wrap=True)
     _show_end(out, outcome, as_json, outcome.trial_seconds)
 
 

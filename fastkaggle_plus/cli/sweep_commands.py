@@ -39,6 +39,9 @@ def sweep(
     threads: Annotated[
         int | None, Option(help="Numeric threads of each trial. Default: 1, of networks up to 4.")
     ] = None,
+    cards: Annotated[
+        str | None, Option(help="GPUs to use, as 0,1; none: on the CPU. Default: all.")
+    ] = None,
     on: options.Place = "local",
     address: Annotated[
         str | None, Option(help="ray: auto, HOST:PORT or ray://HOST:PORT. Default: this machine.")
@@ -95,6 +98,7 @@ def sweep(
             on=on,
             workers=workers,
             threads=threads,
+            cards=None if cards is None else [c for c in cards.split(",") if c not in ("", "none")],
             address=address,
             num_gpus=num_gpus,
             memory_mb=memory_mb,

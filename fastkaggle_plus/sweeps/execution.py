@@ -7,7 +7,6 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -89,11 +88,11 @@ def measure_trial(
         "date": datetime.now(UTC).date().isoformat(),
     }
     read_s, start = time.perf_counter() - start, time.perf_counter()
-    seed = int(trial.fingerprint(), 16)
+    seed, model = int(trial.fingerprint(), 16), build(trial.model, trial.params, comp)
     try:
         with _on_gpu(task.gpu_share) as gpu, seeded(seed), send_to(report):
             preds = cross_validate(
-                build(trial.model, trial.params, comp),
+                model,
                 data,
                 folds,
                 metric=comp.scoring,
@@ -288,7 +287,7 @@ def _folds(sweep: Sweep, comp: Competition, data: Data) -> Folds:
 def _on_gpu(share: float) -> Iterator[dict[str, Any]]:
     """Use a share of the memory of this process's GPU; yield facts, complete after the block."""
     facts: dict[str, Any] = {}
-    if not share or not find_spec("torch"):  # a booster needs no torch
+    if not share or "torch" not in sys.modules:  # a booster needs no torch
         yield facts
         return
     from ..modeling.hardware import limited_gpu

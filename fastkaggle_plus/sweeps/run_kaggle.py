@@ -11,6 +11,7 @@ from ..kaggle_client import import_kaggle
 from ..kaggle_client.api import is_local, user_of
 from ..kaggle_client.kernels.metadata import MAX_TIMEOUT_S
 from ..ui.records import Records
+from .budget import gpu_hours
 from .execution import SweepExecution, SweepOptions
 from .kaggle_kernels.account import Account
 from .kaggle_kernels.fleet import Fleet, FleetOptions
@@ -21,7 +22,7 @@ from .sweep_bar import with_bar
 from .trial import Sweep, TrialResult
 from .vault import Vault
 
-# Batch sessions of an account at the same time, of which one is kept free for the user.
+# Batch sessions of an account at the same time; one of them stays free for the user.
 SESSIONS = {"gpu": 2, "cpu": 5}
 
 
@@ -71,19 +72,17 @@ def run_kaggle(
     fleet = Fleet(execution, account, FleetOptions(machine, most, max_s, internet, attached))
     fleet.collect_earlier()
     execution.resume()
-    forecasts = forecast(execution)
-    fleet.expect(forecasts)
-    if not (fleet.waiting or fleet.running):
+    if not (execution.pending or fleet.running):
         return Records(execution.results)
-    plan = fleet.plan(forecasts)
+    plan = fleet.plan(forecast(execution, gpu))
+    if confirm is not None and not confirm(plan):
+        raise NothingSent("Nothing was sent.")
     if dry_run:
         fleet.describe(plan)
-    elif confirm is not None and not confirm(plan):
-        raise NothingSent("Nothing was sent.")
-    else:
-        if publish is not None and fleet.waiting:
-            attached += publish()
-        _run(fleet)
+        return Records(execution.results)
+    if publish is not None and fleet.queue.waiting:
+        attached += publish()
+    _run(fleet)
     return Records(execution.results)
 
 
@@ -102,5 +101,4 @@ def _run(fleet: Fleet) -> None:
         raise
     left_s = fleet.left_s()
     if math.isfinite(left_s):
-        used = f"{fleet.spent_s / 3600:.2f} GPU hours used by this sweep"
-        note("quota", f"{used}, {left_s / 3600:.2f} left")
+        note("quota", f"{gpu_hours(fleet.spent_s)} by this sweep, {left_s / 3600:.3f} left")

@@ -10,7 +10,7 @@ import pytest
 from fastkaggle_plus.exceptions import ConfigError, MissingExtra
 from fastkaggle_plus.sweeps import Sweep, Trial, Vault, board, run_local, run_ray
 
-from ..benchmarks.engines import Killer, make_comp, start_cluster
+from ..benchmarks.engines import Killer, make_comp
 from .conftest import MODELS, make_toy
 
 # a file that imports torch would use a GPU
@@ -39,20 +39,6 @@ def where(log=""):
     return tree_model(max_leaf_nodes=5)
 '''
 )
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    """Two nodes of one CPU, one of them with a GPU that only Ray knows.
-
-    All tests use one connection, so that Ray keeps its workers.
-    """
-    ray = pytest.importorskip("ray")
-    found = start_cluster(gpus=1)
-    ray.init(address=found.address, log_to_driver=False, logging_level="ERROR")
-    yield found
-    ray.shutdown()
-    found.shutdown()
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...exceptions import (
+    DownloadCorrupt,
     KaggleError,
     KaggleUnavailable,
     NotFound,
@@ -21,7 +22,8 @@ from ...kaggle_client.kernels.sweep_kernels import delete_sweep_kernel, sweep_ke
 from .packing import Machine
 from .shards import Shard
 
-TEMPORARY = (KaggleUnavailable, RateLimited)  # Kaggle works on; ask again at the next poll
+# Kaggle works on: ask again at the next poll.
+TEMPORARY = (KaggleUnavailable, RateLimited, DownloadCorrupt)
 GONE = (NotFound, PermissionDenied)  # the answers about a kernel that was deleted
 
 

@@ -1,5 +1,6 @@
 """Collect what kernels wrote: download it, and put the results of trials into the spool."""
 
+import contextlib
 import json
 import shutil
 from collections.abc import Collection
@@ -7,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...exceptions import DataError
+from ...exceptions import DataError, NotFound, PermissionDenied
 from ...kaggle_client import kernel_output, kernel_status
 from ...kaggle_client.kernels.sweep_kernels import SweepKernel, sweep_kernels
 from ..execution import SweepExecution
@@ -41,6 +42,12 @@ class Seen:
         return set(self.facts.get("begun", ()))
 
     @property
+    def seconds(self) -> dict[str, float]:
+        """The duration of each trial that ended."""
+        begun = self.facts.get("begun", {})
+        return {name: end - begun[name] for name, end in self.facts.get("ended", {}).items()}
+
+    @property
     def start_s(self) -> float:
         """The seconds until its first trial started; 0: none did, or it is not known."""
         return min(self.facts.get("begun", {}).values(), default=0.0)
@@ -59,8 +66,10 @@ def look_at(
     status = kernel_status(handle, version, client=client)
     if status.status == "QUEUED":
         return Seen(status.status, False)
-    kernel_output(handle, folder, version, client=client, any_status=True)
     file = folder / SHARD_FILE
+    file.unlink(missing_ok=True)  # it may have changed since it was downloaded
+    with contextlib.suppress(NotFound, PermissionDenied):  # there is no output yet
+        kernel_output(handle, folder, version, client=client, any_status=True)
     facts = json.loads(file.read_text("utf-8")) if file.is_file() else {}
     files = tuple(sorted((folder / RESULTS).glob("*.zip")))
     return Seen(status.status, status.is_done, facts, files)
@@ -78,7 +87,8 @@ def take(
         try:
             key, slug, preds, run = read_result(file)
         except DataError:
-            continue  # its trial runs again
+            file.unlink()  # downloaded again at the next look
+            continue
         if (name := names.get(key)) is None:
             continue
         comp = execution.comp

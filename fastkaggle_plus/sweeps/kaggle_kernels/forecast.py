@@ -1,15 +1,15 @@
-"""Forecast how long each trial takes: as in the vault, in results.csv, or a dry run on few rows."""
+"""Forecast how long a trial takes: from earlier runs, or from a dry run on few rows."""
 
 import contextlib
-import csv
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from ...competition import load_comp
+from ...modeling.manifest import uses_gpu
+from ..earlier_runs import earlier_runs
 from ..execution import SweepExecution, folds_for
 from ..local.worker_pool import run_jobs
 from ..local.worker_process import WorkerJob
@@ -25,71 +25,58 @@ class Forecast:
     """The expected duration of a trial."""
 
     seconds: float  # with all its folds
-    source: str  # vault | results.csv | dry run | assumed
+    source: str  # earlier run | dry run | assumed
 
 
-def forecast(execution: SweepExecution) -> dict[str, Forecast]:
+def forecast(
+    execution: SweepExecution,
+    gpu: bool,  # whether the kernels have one
+) -> dict[str, Forecast]:
     """Return the expected duration of each pending trial, in the declared order.
 
-    A dry run fits one fold of few rows. Networks have none: on this machine's CPU it would say
-    little about Kaggle's GPU.
+    A dry run fits one fold of few rows. Networks that will train on a GPU have none: on this
+    machine's CPU it would say little about them.
     """
-    measured = dict(_from_results(execution))  # trial or model and parameters -> seconds a fit
-    stored = dict(_from_vault(execution))
-    dry: dict[str, float] = {}
+    comp, n_fits = execution.comp, execution.budget.n_fits
+    n_rows = len(execution.data.train)
+    earlier = earlier_runs(comp, execution.vault)
+    unknown = {t.model: t for t in reversed(execution.pending) if t.name not in earlier}
+    dry = _dry_runs(
+        execution,
+        (
+            trial
+            for trial in unknown.values()
+            if not (gpu and any(uses_gpu(model, comp, n_rows=n_rows) for model in trial.models))
+        ),
+    )
     found = {}
     for trial in execution.pending:
-        seconds, source = stored.get(trial.fingerprint()), "vault"
-        if seconds is None:
-            seconds, source = measured.get(trial.name), "results.csv"
-        if seconds is None:
-            if trial.model not in dry:
-                dry[trial.model] = _dry_run_s(execution, trial)
-            seconds, source = dry[trial.model] or None, "dry run"
-        n_fits = execution.budget.n_fits
-        whole_s = ASSUMED_S if seconds is None else max(seconds * n_fits, _LEAST_S)
-        found[trial.name] = Forecast(whole_s, "assumed" if seconds is None else source)
+        if trial.name in earlier:
+            fit_s, source = earlier[trial.name].fold_s, "an earlier run"
+        else:
+            fit_s, source = dry.get(trial.model, 0.0), "a dry run"
+        expected = Forecast(max(fit_s * n_fits, _LEAST_S), source)
+        found[trial.name] = expected if fit_s else Forecast(ASSUMED_S, "an assumption")
     return found
 
 
-def _from_vault(execution: SweepExecution) -> Iterator[tuple[str, float]]:
-    """Yield (fingerprint of a trial, seconds of one fit), the newest run last."""
-    for run in reversed(execution.vault.runs(execution.comp.slug)):
-        if run.status == "done" and "trial" in run.facts:
-            n_fits = int(run.facts.get("n_folds") or execution.budget.n_fits)
-            yield Trial(**run.facts["trial"]).fingerprint(), run.facts["wall_s"] / n_fits
+def _dry_runs(execution: SweepExecution, trials: Iterable[Trial]) -> dict[str, float]:
+    """Return the expected seconds of one fit by model, without those that fail.
 
-
-def _from_results(execution: SweepExecution) -> Iterator[tuple[str, float]]:
-    """Yield (name of a trial, seconds of one fit) of the competition's results.csv."""
-    file = (execution.comp.folder or Path()) / "results.csv"
-    if execution.comp.folder is None or not file.is_file():
-        return
-    with file.open(newline="", encoding="utf-8") as f:
-        for row in csv.DictReader(f):
-            if row.get("seconds") and row.get("n_folds"):
-                yield row["trial"], float(row["seconds"]) / int(row["n_folds"])
-
-
-def _dry_run_s(execution: SweepExecution, trial: Trial) -> float:
-    """Fit one fold of few rows, in a process that may die; return the expected seconds of one fit.
-
-    0 if it is unknown: a broken trial fails in its kernel.
+    Each runs in a process, one after the other: a model may crash it.
     """
-    from ...modeling import preload_of
-
-    comp = execution.comp
-    if any("torch" in preload_of(model, comp) for model in trial.models):
-        return 0.0
-    measured = [0.0]
-    jobs = [WorkerJob((str(comp.folder or comp.slug), str(execution.path), trial))]
+    where = str(execution.comp.folder or execution.comp.slug), str(execution.path)
+    jobs = iter([WorkerJob((*where, trial)) for trial in trials])
+    seconds: dict[str, float] = {}
     ended = run_jobs(
         _dry_run,
-        lambda running: jobs.pop() if jobs else None,
-        on_progress=lambda job, seconds, step: measured.append(seconds),
+        lambda running: None if running else next(jobs, None),
+        on_progress=lambda job, fit_s, step: seconds.update({job.task[-1].model: fit_s}),
     )
     with contextlib.closing(ended):
-        return 0.0 if any(error for _, error in ended) else measured[-1]
+        for _ in ended:
+            pass  # a broken trial fails in its kernel
+    return seconds
 
 
 def _dry_run(
@@ -104,9 +91,10 @@ def _dry_run(
     data = comp.read(path)
     n = len(data.train)
     few = data.take(np.sort(np.random.default_rng(0).permutation(n)[:_DRY_RUN_ROWS]))
-    model = build(trial.model, trial.params, comp)
-    folds = folds_for(comp, few, holdout=0.3)
-    start = time.perf_counter()
-    cross_validate(model, few, folds, metric=comp.scoring, look_for_groups=False, test="folds")
-    report((time.perf_counter() - start) * max(n / len(few.train), 1.0), "")
+    with contextlib.suppress(Exception):
+        model = build(trial.model, trial.params, comp)
+        folds = folds_for(comp, few, holdout=0.3)
+        start = time.perf_counter()
+        cross_validate(model, few, folds, metric=comp.scoring, look_for_groups=False, test="folds")
+        report((time.perf_counter() - start) * max(n / len(few.train), 1.0), "")
     return ""

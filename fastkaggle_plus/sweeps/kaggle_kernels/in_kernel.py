@@ -96,7 +96,7 @@ def _run(
     results: Path,
 ) -> bool:
     """Run the trials; return whether all of them ran."""
-    comp = _competition(shard["competition"], files, temporary)
+    comp = written_competition(shard["competition"], files, temporary)
     path = find_mounted(comp.slug)
     trials = tuple(Trial(**t) for t in shard["trials"])
     sweep = Sweep(trials=trials, **shard["sweep"])
@@ -138,7 +138,7 @@ def _run(
     return not left
 
 
-def _competition(slug: str, files: Mapping[str, str | bytes], folder: Path) -> Competition:
+def written_competition(slug: str, files: Mapping[str, str | bytes], folder: Path) -> Competition:
     """Write the competition's folder and read it; without files it is a built-in one."""
     if not files:
         return load_comp(slug)

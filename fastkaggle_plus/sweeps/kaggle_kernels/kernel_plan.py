@@ -12,14 +12,13 @@ from .packing import Load
 class KernelPlan(Shown):
     """What will be sent."""
 
-    slug: str  # of the competition
     prefix: str  # of the kernels' names
     gpu: bool
     loads: tuple[Load, ...]
     expected_s: float  # billed, of all kernels
     n_kernels: int  # at a time
     left_s: float  # before, of this week's accelerator hours and of the budget; inf: no limit
-    sources: Counter[str]  # of the forecasts, see `Forecast`
+    sources: Counter[str]  # of the forecasts, their number
     not_run: tuple[str, ...] = ()  # trials that do not fit
     n_running: int = 0  # kernels of an earlier call
 

@@ -9,9 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fastkaggle_plus.exceptions import NothingSent
 from fastkaggle_plus.notebooks import find_faults, render_notebook
+from fastkaggle_plus.notebooks.runtime_estimate import MARGIN, START_S
 from fastkaggle_plus.predictions import load_predictions
 from fastkaggle_plus.sweeps import TrialResult, trials_of
+from fastkaggle_plus.workflow.callbacks import PushCallbacks
+from fastkaggle_plus.workflow.push import push
 from tests.making import make_predictions
 from tests.workflow.toy import fkp, submissions
 
@@ -62,6 +66,26 @@ def test_it_passes_the_check_and_requests_a_gpu(rendered, comp):
     ):
         assert words in prose, words
     assert all(f'train_all("{part}")' in "\n".join(code(rendered)) for part in PARTS)
+
+
+def test_the_forecast_says_the_billed_time_of_two_gpus(comp, tmp_path):
+    """Each part is a sweep on one holdout, after the part before it; two networks at a time."""
+    seconds = {t.name: 600 for part in PARTS for t in trials_of(comp, part)}
+    rows = [f'"{name}",1,{s}' for name, s in seconds.items()]
+    (tmp_path / "results.csv").write_text("\n".join(["trial,n_folds,seconds", *rows]) + "\n")
+    steps = {}
+
+    class Callbacks(PushCallbacks):
+        def on_step(self, name, detail=""):
+            steps[name] = detail
+
+    with pytest.raises(NothingSent):
+        push(SLUG, dest=tmp_path, confirm=lambda plan: False, callbacks=Callbacks())
+    assert [len(trials_of(comp, part)) for part in PARTS] == [1, 4, 3, 2]
+    rounds = 1 + 2 + 2 + 1
+    minutes = (START_S + MARGIN * 600 * rounds) / 60
+    text = f"about {minutes:.0f} min expected on Kaggle, billed once for 2 GPUs"
+    assert steps["check"].endswith(text)
 
 
 @pytest.fixture
