@@ -15,8 +15,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.cli.test_sweep_command import processes_of  # noqa: E402
-from tests.workflow.toy import make_toy  # noqa: E402
+from tests.cli.test_sweep_command import processes_of
+from tests.workflow.toy import make_toy
 
 N_TRIALS, LONGEST_S = 12, 14.0
 MODELS = """
