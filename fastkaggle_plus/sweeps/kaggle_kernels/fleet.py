@@ -187,7 +187,7 @@ class Fleet:
         return True
 
     def _check(self, shard: Shard) -> None:
-        """Look at one kernel, and take what it wrote."""
+        """Read the state of one kernel, and take its results."""
         if not shard.version:
             self._push(shard)
             return
@@ -249,7 +249,7 @@ class Fleet:
             return Seen(DELETED, True)
 
     def _is_overdue(self, shard: Shard) -> bool:
-        """Say whether a kernel must have ended itself by now, whatever its status is."""
+        """Say whether a kernel must have ended itself by now, even if its status is RUNNING."""
         most_s = shard.deadline_s + self.machine.margin_s + 2 * self.account.poll_s
         return bool(shard.started) and time.time() - shard.started > most_s
 
