@@ -203,8 +203,8 @@ def _installed_gpus() -> tuple[str, ...]:
     try:
         listed = subprocess.run([tool or "", "-L"], capture_output=True, text=True, timeout=60)
     except (OSError, subprocess.TimeoutExpired):
-        files = sorted(Path("/dev").glob("nvidia[0-9]*"))
-        return tuple(file.name.removeprefix("nvidia") for file in files)
+        files = list(Path("/dev").glob("nvidia[0-9]*"))  # those that a container was given
+        return tuple(str(number) for number in range(len(files)))  # CUDA counts them from 0
     names: list[str] = []
     for number, part in re.findall(r"^GPU (\d+):|UUID: (MIG-[^)]+)", listed.stdout, re.MULTILINE):
         if part and names and names[-1].isdecimal():

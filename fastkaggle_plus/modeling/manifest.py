@@ -13,7 +13,7 @@ from typing import Any
 from ..exceptions import FastkaggleError
 from .registry import locate
 
-_ON_GPU = ("torch", "fastai", "timm", "transformers")  # packages of models that use a GPU
+ON_GPU = {"torch", "fastai", "timm", "transformers"}  # packages of models that use a GPU
 
 
 def preload_of(
@@ -36,18 +36,11 @@ def uses_gpu(
     *,
     n_rows: int,  # training rows
 ) -> bool:
-    """Say whether a model trains on a GPU if there is one: its file imports torch, or GPU_ROWS."""
+    """Say whether a model's file declares that it uses a GPU if there is one."""
     tree = _syntax_tree(dotted, comp)
-    imported = {*map(str, _constant(tree, "PRELOAD"))}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            imported |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and not node.level:
-            imported.add(str(node.module))
-    least_rows = dict(_constant(tree, "GPU_ROWS")).get(dotted.rpartition(".")[2])
-    return (least_rows is not None and n_rows >= least_rows) or any(
-        name.partition(".")[0] in _ON_GPU for name in imported
-    )
+    packages = {str(name).partition(".")[0] for name in _constant(tree, "PRELOAD")}
+    least_rows = dict(_constant(tree, "GPU_ROWS")).get(dotted.rpartition(".")[2], n_rows + 1)
+    return bool(ON_GPU & packages) or n_rows >= least_rows
 
 
 def language_models(

@@ -54,6 +54,12 @@ def own_code(comp: Competition, trial: Trial, *, versions: bool = True) -> list[
     return parts
 
 
+def own_imports(comp: Competition, trial: Trial) -> set[str]:
+    """Return the packages that the files of a trial's own models import."""
+    files = used_files(comp.folder, own_models(comp, trial)) if comp.folder else []
+    return {root for tree in filter(None, map(_tree, files)) for root in _imported_roots(tree)}
+
+
 def used_files(folder: Path, start: Iterable[Path]) -> list[Path]:
     """Return the .py files in `start` and those of the folder that they use, directly or not."""
     found: list[Path] = []

@@ -2,6 +2,7 @@
 
 from ..competition import Competition
 from ..environment import core_count
+from .own_code import own_imports
 from .trial import Trial
 
 EVERY_TRIAL = (  # imported before each trial's process is forked
@@ -31,9 +32,10 @@ def threads_of(trial: Trial, comp: Competition) -> int:
 
 
 def uses_gpu(trial: Trial, comp: Competition, n_rows: int) -> bool:
-    """Say whether a trial uses a GPU if there is one: as declared, else by its models."""
+    """Say whether a trial uses a GPU if there is one: as declared, else by its models' files."""
     from ..modeling import manifest
 
     if trial.num_gpus is not None:
         return trial.num_gpus > 0
-    return any(manifest.uses_gpu(model, comp, n_rows=n_rows) for model in trial.models)
+    by_model = any(manifest.uses_gpu(model, comp, n_rows=n_rows) for model in trial.models)
+    return by_model or bool(manifest.ON_GPU & own_imports(comp, trial))

@@ -12,13 +12,13 @@ from ..kaggle_client import KernelOutput, KernelStatus, KernelVersion, api
 from ..kaggle_client.kernels.metadata import KernelMetadata
 from ..kaggle_client.live_writes import remember
 from ..kaggle_client.submissions import submissions_left
-from ..modeling.manifest import uses_gpu
 from ..notebooks import Rendered
 from ..notebooks.attached_models import RenderedWithModels, render_with_models
 from ..reading import parse_rows
 from ..secrets import env_values
 from ..sweeps.default_trials import trials_of
 from ..sweeps.results_csv import measured_seconds
+from ..sweeps.trial_needs import uses_gpu
 from .callbacks import PushCallbacks
 from .outcome import PushOutcome
 from .push_datasets import LIBS_DATASET, publish_libs, publish_weights
@@ -151,7 +151,7 @@ def _expected_s(
         *([t.name for t in sweep] for sweep in sweeps),
         n_folds=notebooks.folds_fitted(rendered.notebook),
         n_gpus=KernelMetadata.read(rendered.metadata).n_gpus,
-        on_gpu={t.name for t in trials if any(uses_gpu(m, comp, n_rows=0) for m in t.models)},
+        on_gpu={t.name for t in trials if uses_gpu(t, comp, 0)},
     )
     if try_first:
         small = rendered if quick else notebooks.render_notebook(comp, quick=True, params=params)

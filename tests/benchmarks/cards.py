@@ -7,6 +7,7 @@ GPUs, give trials of a competition: `fkp sweep SLUG --cards 0` and `--cards 0,1`
 """
 
 import argparse
+import statistics
 import tempfile
 import time
 from pathlib import Path
@@ -36,18 +37,20 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        comp = make_competition(Path(folder))
+        comp, ratios = make_competition(Path(folder)), []
         for i in range(args.repeats):
             took = {}
             for cards in (["0"], ["0", "1"]):
                 vault = Vault(Path(folder) / f"vault-{i}-{len(cards)}")
                 took[len(cards)] = sweep_s(comp, vault, cards, args.trials, args.seconds)
+            ratios.append(took[2] / took[1])
             print(
                 f"one card {took[1]:.2f} s, two cards {took[2]:.2f} s, ratio "
-                f"{took[2] / took[1]:.3f}; time in trials: "
+                f"{ratios[-1]:.3f}; time in trials: "
                 f"{args.trials * args.seconds / took[1]:.0%} and "
                 f"{args.trials * args.seconds / took[2] / 2:.0%}"
             )
+        print(f"median of the ratios: {statistics.median(ratios):.3f}")
 
 
 def sweep_s(comp, vault, cards, n, seconds) -> float:

@@ -36,6 +36,7 @@ from fastkaggle_plus import (
     run_search,
     winner,
 )
+from fastkaggle_plus.evidence import best_of
 from fastkaggle_plus.sweeps.pruning import FoldPruner, Pruned
 
 N_TRIALS, N_FOLDS, HELD_OUT, N_SIMULATIONS = 40, 5, 0.4, 100
@@ -100,8 +101,7 @@ def compare(name: str, frame: pd.DataFrame, has_classes: bool, seed: int) -> dic
         every = run_local(Sweep(comp.slug, trials, N_FOLDS, seed), comp, folder, **where)
         declared = Search(TRIAL, SPACE, n_trials=N_TRIALS, seed=seed)
         found = run_search(declared, comp, folder, n_folds=N_FOLDS, seed=seed, **where)
-        best = winner(r.predictions for r in found)
-        of_grid = winner(r.predictions for r in every)
+        best, of_grid = winner(found), winner(every)
         test = next(r.predictions.test for r in found if r.name == best.name)
         score = log_loss(truth, test) if has_classes else root_mean_squared_error(truth, test)
         finished = sum(r.predictions is not None for r in found)
@@ -120,7 +120,7 @@ def compare(name: str, frame: pd.DataFrame, has_classes: bool, seed: int) -> dic
 
 def luck(seed: int, *, prune: bool) -> tuple[float, float]:
     """Return the luck in the score of the best of 40 equal trials, and in its corrected score."""
-    rng, n, finished, tried = np.random.default_rng(seed), 600, [], []
+    rng, n, finished, tried, stopped = np.random.default_rng(seed), 600, [], [], []
     targs, folds = np.zeros(n, dtype=int), np.arange(n) % N_FOLDS
     for first in range(0, N_TRIALS, 4):
         earlier = [preds.fold_scores for preds in finished]
@@ -133,10 +133,10 @@ def luck(seed: int, *, prune: bool) -> tuple[float, float]:
                 for fold, score in enumerate(preds.fold_scores):
                     pruner(fold, score)
                 tried.append(preds)
-            except Pruned:
-                tried.append(None)
-        finished = [preds for preds in tried if preds]
-    best = winner(tried)
+            except Pruned as e:
+                stopped.append(e.fold_scores)
+        finished = list(tried)
+    best = best_of(finished, stopped=stopped)
     return best.score - 0.8, best.corrected - 0.8
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from fastkaggle_plus.sweeps.engines import engine_names, own_options
+
 from ..workflow.toy import fkp, make_toy
 
 TRIALS = """from fastkaggle_plus import Trial
@@ -126,6 +128,13 @@ def test_the_board_is_shown_once_where_nothing_can_be_redrawn(place):
     assert "No sweep runs in runs/toy now." in done.stdout and "quick" in done.stdout
 
 
+def test_every_option_for_a_place_is_one_of_its_signature():
+    """Otherwise the command line offers an option that every place refuses."""
+    taken = {option for place in engine_names() for option in own_options(place)}
+    given = {"address", "cards", "confirm", "dry_run", "gpu", "max_gpu_hours", "memory_mb"}
+    assert given | {"n_kernels", "num_gpus", "threads", "workers"} <= taken
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
@@ -141,3 +150,8 @@ def test_a_place_or_an_option_that_does_not_fit_is_refused_before_anything_runs(
     done = fkp(*SWEEP, *options, cwd=place)
     assert done.returncode == 1 and done.stderr.startswith("error: ") and expected in done.stderr
     assert not (place / "runs").exists()
+
+
+def test_cards_are_read_as_a_list(place):
+    done = fkp(*SWEEP, "--cards", "0,0", cwd=place)
+    assert done.returncode == 1 and "different GPUs" in done.stderr and "['0', '0']" in done.stderr

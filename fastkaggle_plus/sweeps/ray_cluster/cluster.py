@@ -35,8 +35,8 @@ def open_cluster(
     except (ConnectionError, RuntimeError, ValueError) as e:
         raise ConfigError(
             f"Cannot connect to a Ray cluster at {address}: {e}. Expected auto on a machine of the "
-            "cluster, or ray://HOST:10001. `ray status` on the head node shows if it runs; without "
-            "an address, Ray starts on this machine."
+            "cluster, or ray://HOST:10001. `ray status` on the head node shows if it runs. If the "
+            "cluster has a token, set RAY_AUTH_MODE=token. Without an address, Ray starts here."
         ) from e
     try:
         yield

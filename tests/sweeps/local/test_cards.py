@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import json
+import os
 import time
 from types import SimpleNamespace
 
@@ -133,6 +134,10 @@ def test_a_trial_out_of_gpu_memory_is_run_once_more_and_a_dead_one_is_not(on_two
     assert [n for n, r in on_two.results.items() if r.failed] == ["dies"]
 
 
+def test_no_process_is_left(on_two):
+    assert not [run for run in on_two.log if os.path.exists(f"/proc/{run.pid}")]
+
+
 def test_progress_names_the_card(on_two):
     assert ("last", "fold 1/3") not in on_two.steps
     assert {("last", "card 0, fold 1/3"), ("last", "card 1, fold 1/3")} & set(on_two.steps)
@@ -250,6 +255,10 @@ def test_a_measured_need_becomes_the_share_of_a_card(toy, tmp_path, planned):
     assert plan.shares == {"tiny": 0.25, "large": 0.5}
     assert planned([Trial("tiny", "nets.net", num_gpus=0)]).shares == {}
     assert planned([trial("forest")]).shares == {}
+    (toy.folder / "models.py").write_text(
+        "from nets import net\n\ndef model():\n    return net()\n"
+    )
+    assert planned([Trial("other", "models.model")]).shares == {"other": 1.0}
 
 
 def test_wrong_cards_are_refused(toy, tmp_path):
