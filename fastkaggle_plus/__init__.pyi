@@ -2,7 +2,7 @@ from .competition import Competition, list_comps, load_comp
 from .data import Data, Table
 from .ensembling import ensemble
 from .environment import iskaggle
-from .evidence import compare, most_confused, top_losses, winner
+from .evidence import compare, most_confused, top_losses
 from .exceptions import FastkaggleError, KaggleError
 from .folds import make_folds
 from .kaggle_client import (
@@ -49,6 +49,7 @@ from .sweeps import (
     run_local,
     run_ray,
     run_search,
+    winner,
 )
 from .sweeps.run_kaggle import run_kaggle
 from .sweeps.vault import Vault

@@ -2,6 +2,6 @@
 
 from .compare import Comparison, compare
 from .top_losses import most_confused, top_losses
-from .winner import Winner, winner
+from .winner import Winner, best_of
 
-__all__ = ["Comparison", "Winner", "compare", "most_confused", "top_losses", "winner"]
+__all__ = ["Comparison", "Winner", "best_of", "compare", "most_confused", "top_losses"]

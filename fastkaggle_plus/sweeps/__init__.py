@@ -1,6 +1,6 @@
 """Sweeps: declare trials, run them, resume what was interrupted, and rank what finished."""
 
-from .board import BoardRow, board
+from .board import BoardRow, board, winner
 from .default_trials import default_trials, trials_of
 from .execution import folds_for
 from .repeats import Spread, repeat_spread, repeated
@@ -38,5 +38,6 @@ __all__ = [
     "run_search",
     "search_of",
     "trials_of",
+    "winner",
     "write_results",
 ]

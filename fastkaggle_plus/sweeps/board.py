@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..evidence import Comparison, compare
+from ..evidence import Comparison, Winner, best_of, compare
 from ..predictions import Predictions
 from ..ui.records import Records, Row
 from .trial import TrialResult
@@ -92,6 +92,12 @@ def board(results: Sequence[TrialResult | Predictions]) -> Records[BoardRow]:
         )
         for preds in ranked
     )
+
+
+def winner(results: Sequence[TrialResult]) -> Winner:
+    """Return the best trial of a sweep or search, and its score corrected for the choice."""
+    stopped = [r.fold_scores for r in results if r.is_pruned]
+    return best_of(finished_predictions(results), stopped=stopped)
 
 
 def why_one_member(

@@ -7,7 +7,7 @@ from typing import Any
 from ..exceptions import needs_extra
 from ..metrics import Metric
 
-_PERCENTILE = 20.0  # best percent of the finished trials; measured in tests/benchmarks/search.py
+_PERCENTILE = 10.0  # best percent of the finished trials; measured in tests/benchmarks/search.py
 
 FoldScores = Sequence[float]  # of the folds that ran, in their order
 
@@ -23,7 +23,7 @@ class Pruned(Exception):
 class FoldPruner:
     """Called with the score of each fold; raises Pruned when optuna says to stop.
 
-    A trial continues while the mean of its folds is among the best fifth of the means that the
+    A trial continues while the mean of its folds is among the best tenth of the means that the
     finished trials had after as many folds. A snapshot of their scores is enough for this, so it
     needs no connection to other trials.
     """

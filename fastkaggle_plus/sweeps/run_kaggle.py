@@ -47,7 +47,7 @@ def run_kaggle(
     margin_s: float = 300.0,  # of the hours left that each kernel leaves unused
     dry_run: bool = False,  # send nothing: each result says in which kernel it would run
     confirm: Callable[[KernelPlan], bool] | None = None,  # shows the plan; False: send nothing
-    poll_s: float = 60.0,  # pause between two looks at the kernels
+    poll_s: float = 60.0,  # pause between two reads of the kernels
     **options: Unpack[SweepOptions],  # data, callbacks, budget
 ) -> Records[TrialResult]:
     """Run the trials that the vault does not have yet in Kaggle kernels; results as `run_local`.
@@ -72,17 +72,15 @@ def run_kaggle(
     fleet = Fleet(execution, account, FleetOptions(machine, most, max_s, internet, attached))
     fleet.collect_earlier()
     execution.resume()
-    forecasts = forecast(execution, gpu)
-    fleet.expect(forecasts)
-    if not (fleet.waiting or fleet.running):
+    if not (execution.pending or fleet.running):
         return Records(execution.results)
-    plan = fleet.plan(forecasts)
+    plan = fleet.plan(forecast(execution, gpu))
     if confirm is not None and not confirm(plan):
         raise NothingSent("Nothing was sent.")
     if dry_run:
         fleet.describe(plan)
         return Records(execution.results)
-    if publish is not None and fleet.waiting:
+    if publish is not None and fleet.queue.waiting:
         attached += publish()
     _run(fleet)
     return Records(execution.results)

@@ -134,9 +134,9 @@ class Sweep(Shown):
     seed: int = 42
     holdout: float | None = None  # share of the rows in a single holdout, instead of folds
     test: str = "auto"  # who predicts test rows: folds | refit | auto, see `cross_validate`
-    earlier: tuple[FoldScores, ...] = ()  # in a search: of the trials that finished before
-    planned: int = 0  # in a search: number of trials that it will make
+    earlier: list[FoldScores] = field(default_factory=list)  # in a search: of finished trials
     prune: bool = False  # in a search: stop a trial after a fold if it looks worse than `earlier`
+    planned: int = 0  # in a search: number of trials that it will make
 
     def __post_init__(self) -> None:
         names = [t.name for t in self.trials]

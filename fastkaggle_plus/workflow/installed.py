@@ -15,7 +15,11 @@ from .health import HealthCheck
 _PACKAGE = "fastkaggle_plus"
 _ALWAYS = ("sandbox", "notebooks")  # every rehearsal, every push
 _BY_KIND = {"tabular": "tabular", "images": "vision", "text": "text"}
-_BY_TRIALS = {"boost": re.compile("catboost|lightgbm|xgboost|boosting"), "nets": re.compile("tabm")}
+_BY_TRIALS = {
+    "boost": re.compile("catboost|lightgbm|xgboost|boosting"),
+    "nets": re.compile("tabm"),
+    "search": re.compile(r"\bSearch\("),
+}
 
 
 def check_libraries() -> list[HealthCheck]:

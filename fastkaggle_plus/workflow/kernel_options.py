@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..modeling import language_models
-from ..modeling.text.weights import find_weights, is_folder
+from ..modeling.text.weights import dataset_name, find_weights, is_folder
 from ..sweeps.kaggle_kernels.kernel_plan import KernelPlan
 from ..sweeps.trial import Sweep
 from .push_datasets import LIBS_DATASET, publish_libs, publish_weights
@@ -36,8 +36,10 @@ def kernel_options(
 
     def accept(plan: KernelPlan) -> bool:
         facts = {"account": work.user, "competition": work.comp.slug, **plan.as_facts()}
-        facts["datasets"] = ", ".join([f"{work.user}/{LIBS_DATASET}", *languages])
-        what = f"run {len(plan.loads)} kernels"
+        names = [LIBS_DATASET, *map(dataset_name, languages)]
+        facts["datasets"] = ", ".join(f"{work.user}/{name}" for name in names)
+        n = len(plan.loads)
+        what = f"run {n} kernel{'s' * (n != 1)}"
         return confirm is None or confirm(Plan(what, work.is_live, facts))
 
     if not work.is_live:

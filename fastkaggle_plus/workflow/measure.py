@@ -8,11 +8,10 @@ from typing import Any
 
 from ..competition import Competition
 from ..data import Data
-from ..evidence import winner
 from ..exceptions import ConfigError
 from ..folds import is_refit
 from ..kaggle_client import setup_comp
-from ..sweeps.board import board
+from ..sweeps.board import board, winner
 from ..sweeps.default_trials import trials_of
 from ..sweeps.engines import DEFAULT, find_engine, given_options
 from ..sweeps.pruning import import_optuna
@@ -86,8 +85,7 @@ def search(
         return replace(found, n_trials=n_trials or found.n_trials, batch=batch or found.batch)
 
     measured = measure_trials(slug, choose, callbacks=callbacks or RunCallbacks(), **options)
-    finished = any(result.predictions for result in measured.results)
-    best = winner(result.predictions for result in measured.results) if finished else None
+    best = winner(measured.results) if measured.rows else None
     return SearchOutcome(**vars(measured), winner=best)
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from fastkaggle_plus.sweeps.engines import engine_names, own_options
+
 from ..workflow.toy import fkp, make_toy
 
 TRIALS = """from fastkaggle_plus import Trial
@@ -124,6 +126,13 @@ def test_the_board_is_shown_once_where_nothing_can_be_redrawn(place):
         text=True,
     )
     assert "No sweep runs in runs/toy now." in done.stdout and "quick" in done.stdout
+
+
+def test_every_option_for_a_place_is_one_of_its_signature():
+    """Otherwise the command line offers an option that every place refuses."""
+    taken = {option for place in engine_names() for option in own_options(place)}
+    given = {"address", "cards", "confirm", "dry_run", "gpu", "max_gpu_hours", "memory_mb"}
+    assert given | {"n_kernels", "num_gpus", "threads", "workers"} <= taken
 
 
 @pytest.mark.parametrize(

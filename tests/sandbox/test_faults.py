@@ -19,6 +19,7 @@ from fastkaggle_plus.sandbox.faults import Faults, parse_fault
 
 from ..bundles import answers
 from .conftest import Caller
+from .kernel_caller import SERVICE as KERNELS
 from .test_datasets import Datasets
 
 LOST = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)
@@ -378,6 +379,8 @@ def test_killed_between_upload_and_ready(bundles, tmp_path):
         "slow-processing=60",
         "--fault",
         "503:GetCompetition",
+        "--gpu-hours",
+        "0.5",
     ]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
     try:
@@ -395,6 +398,8 @@ def test_killed_between_upload_and_ready(bundles, tmp_path):
             except requests.ConnectionError:
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
+        hours = Caller(Box)("GetAcceleratorQuotaStatistics", service=KERNELS).json()
+        assert hours["gpuQuota"]["totalTimeAllowed"] == "1800.000s"
         assert (
             data.create()["status"] == "ok"
             and data("GetDatasetStatus", "my-data").json()["status"] == "BLOBS_RECEIVED"

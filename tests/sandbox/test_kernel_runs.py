@@ -316,7 +316,7 @@ def test_background_processes_end_with_the_kernel(go):
 
 
 def test_a_kernel_can_be_made_to_die(tmp_path):
-    asked = iter([parse_fault("kernel-dies"), None])
+    asked = iter([parse_fault("kernel-dies=0.1"), None])
     runs, statuses = KernelRuns(tmp_path / "kernels", dies=lambda: next(asked)), []
     code = "print('one', flush=True)\nopen('a', 'w').close()\nimport time; time.sleep(600)"
     start(runs, code, 1, statuses)

@@ -78,3 +78,16 @@ def make_toy(at):
 @pytest.fixture
 def toy(tmp_path):
     return make_toy(tmp_path)
+
+
+@pytest.fixture(scope="package")
+def cluster():
+    """Two Ray nodes of one CPU. All tests use one connection, so that Ray keeps its workers."""
+    ray = pytest.importorskip("ray")
+    from ..benchmarks.engines import start_cluster
+
+    found = start_cluster()
+    ray.init(address=found.address, log_to_driver=False, logging_level="ERROR")
+    yield found
+    ray.shutdown()
+    found.shutdown()

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from fastkaggle_plus.competition import Competition, load_comp
 
@@ -65,26 +64,21 @@ def write_bundle(at: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _local(at: Path) -> Iterator[Place]:
+def _local(at: Path, fixture: Callable[[str], Any]) -> Iterator[Place]:
     comp = load_comp(write_bundle(at))
     yield Place(comp, comp.folder / "files")
 
 
 @contextlib.contextmanager
-def _ray(at: Path) -> Iterator[Place]:
+def _ray(at: Path, fixture: Callable[[str], Any]) -> Iterator[Place]:
     """A cluster of two nodes on this machine."""
-    cluster_utils = pytest.importorskip("ray.cluster_utils")
-    cluster = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
-    try:
-        cluster.add_node(num_cpus=1)
-        comp = load_comp(write_bundle(at))
-        yield Place(comp, comp.folder / "files", {"address": cluster.address}, "node ")
-    finally:
-        cluster.shutdown()
+    fixture("cluster")
+    comp = load_comp(write_bundle(at))
+    yield Place(comp, comp.folder / "files", where="node ")
 
 
 @contextlib.contextmanager
-def _kaggle(at: Path) -> Iterator[Place]:
+def _kaggle(at: Path, fixture: Callable[[str], Any]) -> Iterator[Place]:
     """A sandbox whose kernels run the trials."""
     from fastkaggle_plus.kaggle_client import connect
     from fastkaggle_plus.sandbox import running
@@ -97,9 +91,6 @@ def _kaggle(at: Path) -> Iterator[Place]:
         yield Place(comp, comp.folder / "files", options, "fkp-")
 
 
-# A new place needs an entry here: a context manager that makes it ready.
-PLACES: dict[str, Callable[[Path], contextlib.AbstractContextManager[Place]]] = {
-    "local": _local,
-    "ray": _ray,
-    "kaggle": _kaggle,
-}
+# A new place needs an entry here. It makes the place ready in a folder, with fixtures by name.
+Ready = Callable[[Path, Callable[[str], Any]], contextlib.AbstractContextManager[Place]]
+PLACES: dict[str, Ready] = {"local": _local, "ray": _ray, "kaggle": _kaggle}

@@ -10,11 +10,13 @@ import pytest
 from fastkaggle_plus.exceptions import ConfigError, MissingExtra
 from fastkaggle_plus.sweeps import Sweep, Trial, Vault, board, run_local, run_ray
 
-from ..benchmarks.engines import Killer, make_comp, start_cluster
+from ..benchmarks.engines import Killer, make_comp
 from .conftest import MODELS, make_toy
 
+# a file that imports torch would use a GPU
+CPU_MODELS = MODELS.replace("import torch", "pass").replace("pools.add(torch", "pass  # (torch")
 RAY_MODELS = (
-    MODELS
+    CPU_MODELS
     + '''
 def kills_its_worker(log=""):
     """Kill the process of Ray that started this one's fork server, in the first execution."""
@@ -37,20 +39,6 @@ def where(log=""):
     return tree_model(max_leaf_nodes=5)
 '''
 )
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    """Two nodes of one CPU, one of them with a GPU that only Ray knows.
-
-    All tests use one connection, so that Ray keeps its workers.
-    """
-    ray = pytest.importorskip("ray")
-    found = start_cluster(gpus=1)
-    ray.init(address=found.address, log_to_driver=False, logging_level="ERROR")
-    yield found
-    ray.shutdown()
-    found.shutdown()
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +149,9 @@ def test_a_trial_that_no_node_can_hold_is_refused_at_once(mixed, tmp_path):
     with pytest.raises(ConfigError, match=r"'sees0.5' needs 3 CPUs, 0\.25 GPUs"):
         gpu = Sweep("toy", (mixed.by_name["sees0.5"].trial,))
         run(gpu, threads=3, num_gpus=0.25)
-    assert all(r.not_run for r in run(threads=3, node_types=[{"CPU": 4}]))  # an autoscaler's node
+    assert all(
+        r.not_run for r in run(threads=3, node_types=[{"CPU": 4, "GPU": 1}])
+    )  # an autoscaler's node
 
 
 def test_a_node_with_other_versions_is_refused_with_what_to_install(mixed, tmp_path, monkeypatch):

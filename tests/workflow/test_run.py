@@ -139,7 +139,7 @@ def test_a_sweep_measures_into_the_vault_that_a_run_uses(place):
     assert "on purpose" in swept["failed"]["broken"]
     assert swept["not_run"] == {"forest": "not run: the budget of 3 trials is used"}
     assert swept["trials"][1]["test"] == "exact McNemar"
-    assert "/4] forest" in done.stderr and "beyond the budget" in done.stderr
+    assert "/4] forest" in done.stderr and "the budget of 3 trials is used" in done.stderr
     assert submissions(place) == 0 and not (place / "runs/toy/submission.csv").exists()
 
     done = fkp(*RUN, cwd=place)

@@ -1,4 +1,4 @@
-"""Forecast how long each trial takes: from the vault, from results.csv, or a dry run on few rows."""
+"""Forecast how long a trial takes: from earlier runs, or from a dry run on few rows."""
 
 import contextlib
 import time

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 # A kernel is worth its start if its trials take this many times longer.
 _WORTH = 10
+_MOST_TRIALS = 400  # of one kernel; each writes a file, and some clients list only 500
 GPU_LANES, CPU_LANES = 2, 4  # trials at a time: the cards of a T4 x2, the cores of a CPU kernel
 
 
@@ -31,7 +32,7 @@ class Machine:
         return self.session_s - self.margin_s - self.start_s
 
     def is_worth(self, load: Load) -> bool:
-        """Say whether trials are worth the start of a kernel of their own."""
+        """Say whether these trials are worth the start of another kernel."""
         return load.busy_s >= _WORTH * self.start_s
 
 
@@ -52,7 +53,8 @@ def pack(
 
     A kernel more is used only if it saves time: if the trials of each take ten times its start.
     """
-    least = max(1, math.ceil(sum(expected.values()) / machine.lanes / machine.room_s))
+    work_s = sum(expected.values()) / machine.lanes
+    least = max(1, math.ceil(work_s / machine.room_s), math.ceil(len(expected) / _MOST_TRIALS))
     for n in range(max(least, min(n_kernels, len(expected))), least, -1):
         loads = _spread(expected, machine, n)
         if all(map(machine.is_worth, loads)):
@@ -65,7 +67,8 @@ def _spread(expected: Mapping[str, float], machine: Machine, n: int) -> list[Loa
     lanes = [[0.0] * machine.lanes for _ in range(n)]
     names: list[list[str]] = [[] for _ in range(n)]
     for name in sorted(expected, key=lambda name: -expected[name]):
-        i = min(range(len(lanes)), key=lambda i: min(lanes[i]))
+        free = [i for i in range(len(lanes)) if len(names[i]) < _MOST_TRIALS]
+        i = min(free, key=lambda i: min(lanes[i]))
         if min(lanes[i]) + expected[name] > machine.room_s:
             lanes.append([0.0] * machine.lanes)
             names.append([])

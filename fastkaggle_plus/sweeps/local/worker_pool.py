@@ -9,9 +9,11 @@ import contextlib
 import functools
 import itertools
 import multiprocessing
+import signal
 import sys
 import types
 from collections.abc import Callable, Generator, Iterator, Mapping
+from multiprocessing import resource_tracker
 from typing import Any
 
 from ...environment import numeric_threads, variables
@@ -84,7 +86,7 @@ class _ServerProcess:
         self.pipe, servers_end = context.Pipe()
         self.process = context.Process(target=serve, args=(servers_end, run))
         # a thread pool in the server would make a fork unsafe
-        with numeric_threads(1), variables(environ), _hidden_main_module():
+        with numeric_threads(1), variables(environ), _hidden_main_module(), _without_interrupts():
             self.process.start()
         servers_end.close()
 
@@ -110,6 +112,23 @@ class _ServerProcess:
             f"The process that starts the trials died ({how}). "
             "It imports the packages of all trials: check that there is enough memory."
         )
+
+
+@contextlib.contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Start processes that Ctrl-C never reaches; for this process it waits until the block ends.
+
+    A terminal sends Ctrl-C to all processes, and a new one would print a traceback.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # on Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # its start would end the mask
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextlib.contextmanager

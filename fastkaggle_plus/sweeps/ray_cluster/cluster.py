@@ -35,8 +35,8 @@ def open_cluster(
     except (ConnectionError, RuntimeError, ValueError) as e:
         raise ConfigError(
             f"Cannot connect to a Ray cluster at {address}: {e}. Expected auto on a machine of the "
-            "cluster, or ray://HOST:10001. `ray status` on the head node shows if it runs; without "
-            "an address, Ray starts on this machine."
+            "cluster, or ray://HOST:10001. `ray status` on the head node shows if it runs. If the "
+            "cluster has a token, set RAY_AUTH_MODE=token. Without an address, Ray starts here."
         ) from e
     try:
         yield
@@ -59,12 +59,12 @@ def check_capacity(
     node_types: Sequence[Resources],  # nodes that an autoscaler may add
 ) -> None:
     """Raise ConfigError for a trial that no node can hold: Ray would wait for ever."""
-    nodes = {node["NodeManagerAddress"]: node["Resources"] for node in alive_nodes()}
+    nodes = [(node["NodeManagerAddress"], node["Resources"]) for node in alive_nodes()]
+    nodes += [("a declared node", has) for has in node_types]
     for name, need in needs.items():
-        if any(_copies(need, has) for has in (*nodes.values(), *node_types)):
+        if any(_copies(need, has) for _, has in nodes):
             continue
-        found = [f"{address} has {_described(has)}" for address, has in nodes.items()]
-        found += [f"a declared node has {_described(has)}" for has in node_types]
+        found = [f"{address} has {_described(has)}" for address, has in nodes]
         raise ConfigError(
             f"Trial {name!r} needs {_described(need)}, and no node can hold it: {listed(found)}. "
             "Lower threads, num_gpus or memory_mb. If an autoscaler can add larger nodes, declare "

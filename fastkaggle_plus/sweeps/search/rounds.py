@@ -1,7 +1,6 @@
 """Run a search in rounds: ask for a batch of trials, run it as a sweep, learn from it."""
 
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ from ...competition import Competition
 from ...exceptions import ConfigError
 from ...ui.records import Records
 from ..engines import DEFAULT, find_engine
+from ..pruning import FoldScores
 from ..sweep_bar import with_bar
 from ..trial import Sweep, TrialResult
 from ..vault import Vault
@@ -42,21 +42,17 @@ def run_search(
         raise ConfigError(f"A search takes no {budget[0]}: its budget is n_trials of the Search.")
     options["data"] = options.get("data") or comp.read(path)
     study, run, start = Study(search, comp.scoring), find_engine(on), time.monotonic()
-    results: dict[str, TrialResult] = {}
-    n_left = search.n_trials
-    while n_left > 0:
-        trials = study.ask(min(search.batch, n_left))
-        n_left -= search.batch
-        split = Sweep(comp.slug, trials, n_folds, seed, holdout, test)
-        finished = (r.predictions.fold_scores for r in results.values() if r.predictions)
-        earlier = tuple(map(tuple, finished))
-        sweep = replace(split, earlier=earlier, prune=search.prune == "folds")
+    results = study.results
+    while trials := study.ask(min(search.batch, search.n_trials - len(results))):
+        earlier: list[FoldScores] = [
+            r.predictions.fold_scores for r in results.values() if r.predictions
+        ]
+        prune = search.prune == "folds"
+        sweep = Sweep(comp.slug, trials, n_folds, seed, holdout, test, earlier, prune)
         if stop_after_s is not None:
             options["stop_after_s"] = max(start + stop_after_s - time.monotonic(), 0)
-        found = run(sweep, comp, path, vault=vault, **options)
-        results |= {result.name: result for result in found}
-        if any(r.not_run for r in found) or all(r.failed for r in results.values()):
+        for result in run(sweep, comp, path, vault=vault, **options):
+            study.add(result)
+        if any(r.not_run for r in results.values()) or all(r.failed for r in results.values()):
             break
-        for result in found:
-            study.tell(result)
     return Records(results.values())

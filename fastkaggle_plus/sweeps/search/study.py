@@ -7,51 +7,53 @@ from ..pruning import import_optuna, new_study, running_means
 from ..trial import Trial, TrialResult
 from .space import Range, Search
 
+_ATTEMPTS = 10  # suggestions for each new trial; a small space may have no other
+
 
 class Study:
-    """Asks optuna for the next trials, and gives it their results: ask, run, tell, ask, ..."""
+    """Asks optuna for the next trials, and gives it their results: ask, run, add, ask, ..."""
 
     def __init__(self, search: Search, metric: Metric):
-        self.search, self.optuna = search, import_optuna()
-        samplers = self.optuna.samplers
-        if search.sampler == "tpe":
-            sampler = samplers.TPESampler(seed=search.seed)
-        else:
-            sampler = samplers.RandomSampler(seed=search.seed)
-        self.study = new_study(metric, sampler=sampler)
-        self.space = {name: self._distribution(v) for name, v in search.space.items()}
-        self.asked: dict[str, list[Any]] = {}  # name of a trial -> optuna's trials with its values
+        self.search, optuna = search, import_optuna()
+        samplers = {"tpe": optuna.samplers.TPESampler, "random": optuna.samplers.RandomSampler}
+        self.study = new_study(metric, sampler=samplers[search.sampler](seed=search.seed))
+        self.states, kinds = optuna.trial.TrialState, optuna.distributions
+        self.space = {name: _distribution(values, kinds) for name, values in search.space.items()}
+        self.results: dict[str, TrialResult] = {}  # by the name of the trial
+        self.waiting: dict[
+            str, list[Any]
+        ] = {}  # name of a trial -> optuna's trials, without result
 
     def ask(self, n: int) -> tuple[Trial, ...]:
-        """Return the next trials: n, or fewer if the same is suggested twice."""
+        """Return the next n trials; fewer if the space has no more."""
         trials = dict[str, Trial]()
-        for _ in range(n):
+        for _ in range(_ATTEMPTS * n):
+            if len(trials) == n:
+                break
             suggested = self.study.ask(self.space)
             trial = self.search.point(self._values(suggested.params))
+            if trial.name in self.results:
+                self._tell(suggested, self.results[trial.name])
+                continue
             trials[trial.name] = trial
-            self.asked.setdefault(trial.name, []).append(suggested)
+            self.waiting.setdefault(trial.name, []).append(suggested)
         return tuple(trials.values())
 
-    def tell(self, result: TrialResult) -> None:
-        """Take the result of a trial that was asked for: finished, pruned or failed."""
-        states = self.optuna.trial.TrialState
-        for suggested in self.asked.pop(result.name):
-            if result.predictions is not None:
-                self.study.tell(suggested, result.predictions.oof_score)
-            elif result.is_pruned:
-                for step, mean in running_means(result.fold_scores):
-                    suggested.report(mean, step)
-                self.study.tell(suggested, state=states.PRUNED)
-            else:
-                self.study.tell(suggested, state=states.FAIL)
+    def add(self, result: TrialResult) -> None:
+        """Learn from the result of a trial: finished, pruned or failed."""
+        self.results[result.name] = result
+        for suggested in self.waiting.pop(result.name):
+            self._tell(suggested, result)
 
-    def _distribution(self, values: Any) -> Any:
-        of = self.optuna.distributions
-        if not isinstance(values, Range):
-            return of.CategoricalDistribution(range(len(values)))  # any plain data may be a value
-        if values.is_whole:
-            return of.IntDistribution(values.low, values.high, log=values.log)
-        return of.FloatDistribution(values.low, values.high, log=values.log)
+    def _tell(self, suggested: Any, result: TrialResult) -> None:
+        if result.predictions is not None:
+            self.study.tell(suggested, result.predictions.oof_score)
+        elif result.is_pruned:
+            for step, mean in running_means(result.fold_scores):
+                suggested.report(mean, step)
+            self.study.tell(suggested, state=self.states.PRUNED)
+        else:
+            self.study.tell(suggested, state=self.states.FAIL)
 
     def _values(self, suggested: dict[str, Any]) -> dict[str, Any]:
         """Return the values of the parameters, in the order of the space."""
@@ -60,3 +62,11 @@ class Study:
             at = suggested[name]
             found[name] = values.rounded(at) if isinstance(values, Range) else values[at]
         return found
+
+
+def _distribution(values: Range | list[Any], kinds: Any) -> Any:
+    """Return optuna's record of the values of a parameter; a choice is the number of its value."""
+    if not isinstance(values, Range):
+        return kinds.CategoricalDistribution(range(len(values)))
+    kind = kinds.IntDistribution if values.is_whole else kinds.FloatDistribution
+    return kind(values.low, values.high, log=values.log)

@@ -43,3 +43,8 @@ def test_no_plan_uses_more_than_is_left():
 def test_trials_that_are_declared_first_get_the_hours_that_are_left():
     [load] = pack_within({"large": 5000.0, "small": 100.0, "other": 90.0}, T4, 1, 300.0)
     assert set(load.trials) == {"small", "other"}
+
+
+def test_a_kernel_writes_at_most_400_files():
+    loads = pack({str(i): 1.0 for i in range(900)}, T4, 1)
+    assert sorted(len(load.trials) for load in loads) == [300, 300, 300]

@@ -153,10 +153,10 @@ def test_a_killed_call_goes_on_and_a_dead_kernel_is_replaced(bundles, tmp_path):
         assert [r.predictions is not None for r in results] == [True] * 4
         assert sum(run.status == "done" for run in place.vault.runs()) == 4
         assert place.versions == 2
-        # what the dead kernel had finished was kept, and no kernel may be billed on
+        # what the dead kernel had finished was kept; what is called RUNNING is deleted
         n_results = [detail for _, detail in place.steps if "have results" in detail]
         assert "died" in n_results[0] and "done" in n_results[1]
-        assert place.kernels == []
+        assert place.kernels == ["01"]
 
 
 def test_nothing_is_sent_without_hours(bundles, tmp_path):
@@ -178,6 +178,13 @@ def test_a_dry_run_and_a_refused_plan_send_nothing(place):
     with pytest.raises(NothingSent):
         place.run(*slow_trials(2), confirm=lambda plan: False)
     assert place.versions == 0
+
+
+def test_a_budget_follows_the_declared_order(place):
+    """Kernels run the longest trial first, here the last one."""
+    trials = (*slow_trials(2), *slow_trials(1, wait=0.3, first=8))
+    results = place.run(*trials, max_trials=2, dry_run=True)
+    assert ["budget of 2" in result.error for result in results] == [False, False, True]
 
 
 def test_a_kernel_that_the_user_deletes_is_not_sent_again(place):
