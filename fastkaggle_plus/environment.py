@@ -236,14 +236,18 @@ def with_variables(**changes: str) -> dict[str, str]:
     return {**os.environ, **changes}
 
 
-def prepare_ray(*, only_here: bool) -> None:
-    """Turn Ray's usage reports off; with `only_here` its servers listen on 127.0.0.1 only.
+def prepare_ray(
+    address: str | None,  # of a cluster; None: one that starts on this machine
+) -> None:
+    """Turn off Ray's usage reports; keep its servers on 127.0.0.1 if the cluster is there.
 
     Call it before the first import of ray.
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    if only_here:
+    if address is None or address.startswith(("127.", "localhost:")):
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # on every system, despite its name
+    if address is not None:  # fail after a minute, not a quarter of an hour, if it is not there
+        os.environ.setdefault("RAY_gcs_server_port_wait_time_s", "1")
 
 
 @contextlib.contextmanager

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import requests
-
 from .exceptions import KaggleError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -21,6 +19,8 @@ def disk_errors(
     other: str = "another folder",  # what to use instead, for the message
 ) -> Iterator[None]:
     """Turn an error of the disk into a KaggleError; raise every other error unchanged."""
+    import requests  # slow, and the processes of a sweep need only the other functions
+
     try:
         yield
     except requests.RequestException:  # is an OSError too, but not about the disk

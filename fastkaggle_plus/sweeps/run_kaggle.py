@@ -47,7 +47,7 @@ def run_kaggle(
     margin_s: float = 300.0,  # of the hours left that each kernel leaves unused
     dry_run: bool = False,  # send nothing: each result says in which kernel it would run
     confirm: Callable[[KernelPlan], bool] | None = None,  # shows the plan; False: send nothing
-    poll_s: float = 60.0,  # pause between two looks at the kernels
+    poll_s: float = 60.0,  # pause between two reads of the kernels
     **options: Unpack[SweepOptions],  # data, callbacks, budget
 ) -> Records[TrialResult]:
     """Run the trials that the vault does not have yet in Kaggle kernels; results as `run_local`.

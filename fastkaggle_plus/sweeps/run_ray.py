@@ -19,8 +19,6 @@ from .vault import Vault
 if TYPE_CHECKING:
     from .ray_cluster.cluster_tasks import ClusterTasks
 
-_LOOPBACK = ("127.", "localhost:")
-
 
 @with_bar
 def run_ray(
@@ -53,7 +51,7 @@ def run_ray(
         raise ConfigError(f"Expected at least one thread per trial, got threads = {threads}.")
     if num_gpus is not None and not 0 <= num_gpus <= 1:
         raise ConfigError(f"Expected num_gpus from 0 to 1, got num_gpus = {num_gpus}.")
-    prepare_ray(only_here=address is None or address.startswith(_LOOPBACK))
+    prepare_ray(address)
     with needs_extra("ray"):
         from .ray_cluster.cluster import check_capacity, has_gpus, open_cluster
         from .ray_cluster.cluster_tasks import ClusterTasks

@@ -208,7 +208,8 @@ def measure(name: str, run: Any, n: int, seconds: float) -> None:
         results = run(make_sweep(at, n, seconds), comp, comp.folder, vault=Vault(at / "vault"))
         wall_s = time.perf_counter() - start
         facts = [run.facts for run in Vault(at / "vault").runs()]
-    assert len(results) == len(facts) == n and not any(r.error for r in results)
+    errors = [r.error for r in results if r.error]
+    assert len(results) == len(facts) == n and not errors, errors[:1]
     inside_s = sum(f["wall_s"] + f["seconds"]["read"] for f in facts)
     left_s = N_WORKERS * wall_s - inside_s
     print(

@@ -59,7 +59,7 @@ def look_at(
     folder: Path,  # for its output
     client: Any,
 ) -> Seen:
-    """Return the status of a kernel and its files, whatever the status says about them.
+    """Return the status of a kernel, and its files for any status.
 
     A kernel that ended may still be called RUNNING, and a complete one CANCEL_ACKNOWLEDGED.
     """

@@ -45,6 +45,7 @@ class Fleet:
         self.n_failures: Counter[str] = Counter()  # requests about a kernel, in a row
         self.doubtful: set[str] = set()  # kernels that are over, without the mark of an end
         self.spent_s = 0.0
+        self.waits_for_session = False
         self.stop = ""  # why no further kernel starts
 
     def collect_earlier(self) -> None:
@@ -168,6 +169,9 @@ class Fleet:
             self._drop(shard)
             if not is_session_cap(e.said):
                 self.stop = f"not run: {e}"
+            elif not self.waits_for_session:
+                self.execution.note("kernel", f"waiting for a free session: {e.said}")
+            self.waits_for_session = True
             return False
         except TEMPORARY as e:  # it may have arrived: it is looked for before it is sent again
             self._keep(shard)
@@ -177,12 +181,13 @@ class Fleet:
             self._drop(shard)
             raise
         self._keep(replace(shard, version=version))
+        self.waits_for_session = False
         minutes = f"about {shard.expected_s / 60:.1f} min, at most {shard.deadline_s / 60:.1f}"
         self.execution.note("kernel", f"{shard.name} sent: {len(shard.trials)} trials, {minutes}")
         return True
 
     def _check(self, shard: Shard) -> None:
-        """Look at one kernel, and take what it wrote."""
+        """Read the state of one kernel, and take its results."""
         if not shard.version:
             self._push(shard)
             return
@@ -244,7 +249,7 @@ class Fleet:
             return Seen(DELETED, True)
 
     def _is_overdue(self, shard: Shard) -> bool:
-        """Say whether a kernel must have ended itself by now, whatever its status is."""
+        """Say whether a kernel must have ended itself by now, even if its status is RUNNING."""
         most_s = shard.deadline_s + self.machine.margin_s + 2 * self.account.poll_s
         return bool(shard.started) and time.time() - shard.started > most_s
 

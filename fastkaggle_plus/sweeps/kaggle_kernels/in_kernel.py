@@ -83,7 +83,7 @@ class _Progress:
         self.write(RUNNING)
 
     def end_kernel(self) -> None:
-        """End the kernel at once, with its workers: the hours are used up."""
+        """End the kernel with its workers, because its deadline is over."""
         self.write(DEADLINE)
         os._exit(0)  # what is written so far is the output
 

@@ -26,7 +26,7 @@ class KernelPlan(Shown):
         return {**self.as_facts()}
 
     def as_facts(self) -> dict[str, str]:
-        """Return what a person wants to know before it is sent, by name."""
+        """Return the facts to show before anything is sent, by name."""
         n_trials = sum(len(load.trials) for load in self.loads)
         sources = ", ".join(f"{n} {source}" for source, n in self.sources.most_common())
         facts = {

@@ -32,7 +32,7 @@ class Machine:
         return self.session_s - self.margin_s - self.start_s
 
     def is_worth(self, load: Load) -> bool:
-        """Say whether trials are worth the start of a kernel of their own."""
+        """Say whether these trials are worth the start of another kernel."""
         return load.busy_s >= _WORTH * self.start_s
 
 

@@ -30,7 +30,7 @@ class Shard:
 
 
 class Shards:
-    """The shards of one sweep, on disk: a new process goes on where a killed one was."""
+    """The shards of one sweep, on disk: a new process continues where a killed one stopped."""
 
     def __init__(self, vault: Vault, keys: Iterable[str]):
         digest = hashlib.sha256("\n".join(sorted(keys)).encode()).hexdigest()[:8]

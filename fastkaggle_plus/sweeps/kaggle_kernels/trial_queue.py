@@ -34,6 +34,8 @@ class TrialQueue:
                 self.skip(name, f"not run: it needs about {hours}, more than a session has")
             else:
                 self.waiting.append(name)
+        if self.execution.budget.is_limited:  # the declared order decides, not that of kernels
+            self.wait_again([name for name in list(self.waiting) if self.start(name)])
 
     def pack(self, machine: Machine, n_kernels: int, left_s: float) -> list[Load]:
         """Return the waiting trials in kernels, as far as the seconds left allow."""

@@ -180,6 +180,13 @@ def test_a_dry_run_and_a_refused_plan_send_nothing(place):
     assert place.versions == 0
 
 
+def test_a_budget_follows_the_declared_order(place):
+    """Kernels run the longest trial first, here the last one."""
+    trials = (*slow_trials(2), *slow_trials(1, wait=0.3, first=8))
+    results = place.run(*trials, max_trials=2, dry_run=True)
+    assert ["budget of 2" in result.error for result in results] == [False, False, True]
+
+
 def test_a_kernel_that_the_user_deletes_is_not_sent_again(place):
     def delete(name, detail):
         if "sent" in detail:
