@@ -86,7 +86,7 @@ def cluster():
     ray = pytest.importorskip("ray")
     from ..benchmarks.engines import start_cluster
 
-    found = start_cluster()
+    found = start_cluster(gpus=1)  # a GPU that only Ray knows
     ray.init(address=found.address, log_to_driver=False, logging_level="ERROR")
     yield found
     ray.shutdown()
