@@ -30,7 +30,7 @@ class Place:
         defaults = {
             "client": self.client,
             "journal": self.at / "journal",
-            "start_s": 6.0,
+            "start_s": 15.0,  # a loaded machine is slow
             "margin_s": 5.0,
             "poll_s": 0.3,
             "on_progress": lambda *step: None,
