@@ -32,14 +32,17 @@ def limit_s(comp: Competition, metadata: Mapping[str, Any] | None = None) -> flo
 
 
 def lists_trained(notebook: Any) -> tuple[str, ...]:
-    """Return the lists of trials.py that a notebook runs, each in a sweep of its own."""
+    """Return the lists of trials.py that a notebook runs, each in a sweep of its own.
+
+    A notebook that names none is expected to run TRIALS.
+    """
     found = []
     for source in _code(notebook):
         for match in _LIST.finditer(source):
             name = match["quoted"] or _setting(notebook, match["variable"] or "")
             if name or match["variable"] is None:
                 found.append(name or "TRIALS")
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(found)) or ("TRIALS",)
 
 
 def folds_fitted(notebook: Any) -> int:
