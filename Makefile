@@ -8,7 +8,7 @@ demo: $(INSTALLED)  ## Titanic, from data to a scored submission in the sandbox
 	.venv/bin/fkp run titanic
 
 test: $(INSTALLED)  ## the whole suite, a file of tests on each core
-	$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --durations 20
+	$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --durations 20
 
 check: $(INSTALLED)  ## format, style, types, import rules, dead code
 	$(PY) -m ruff format --check .

@@ -22,3 +22,9 @@ def own_home(tmp_path_factory):
     os.environ.pop("FKP_HOME")
     if before is not None:
         os.environ["FKP_HOME"] = before
+
+
+def pytest_collection_modifyitems(items):
+    """Start with the files that have slow tests, so that no core waits for them at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)

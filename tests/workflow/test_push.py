@@ -85,7 +85,7 @@ def versions(cwd) -> int:
 
 @pytest.mark.slow
 def test_titanics_notebook_scores_the_same_as_a_local_run(tmp_path):
-    done = fkp("push", "titanic", "--wait", "--json", cwd=tmp_path)
+    done = fkp("push", "titanic", "--wait", "--folds", "2", "--json", cwd=tmp_path)
     pushed = last_json(done)
     for words in (
         "render",
@@ -97,7 +97,7 @@ def test_titanics_notebook_scores_the_same_as_a_local_run(tmp_path):
         "submission.csv",
     ):
         assert words in done.stderr, words
-    local = last_json(fkp("run", "titanic", "--json", cwd=tmp_path))
+    local = last_json(fkp("run", "titanic", "--folds", "2", "--json", cwd=tmp_path))
     assert pushed["submission"]["sha256"] == local["submission"]["sha256"]
     scores = ("public_score", "private_score")
     assert [pushed[k] for k in scores] == [local[k] for k in scores]
