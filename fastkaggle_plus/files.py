@@ -116,3 +116,16 @@ def lines_hash(path: Path) -> str:
                 digest.update(f"{text}\n".encode())
                 has_text = True
     return digest.hexdigest() if has_text else ""
+
+
+def is_locked(file: Path) -> bool:
+    """Say whether another process holds the lock of this file."""
+    from filelock import FileLock, Timeout  # imported here because this module must import fast
+
+    lock = FileLock(file)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    lock.release()
+    return False

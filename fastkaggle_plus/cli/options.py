@@ -44,6 +44,8 @@ Test = Annotated[
         "(refit along time)."
     ),
 ]
+Holdout = Annotated[float | None, Option(help="Share held out, instead of folds.")]
+StopAfter = Annotated[float | None, Option(help="Minutes after which no trial starts.")]
 Workers = Annotated[int | None, Option(help="Most trials in parallel. Default: as cores allow.")]
 
 Quick = Annotated[

@@ -19,12 +19,12 @@ def search(
     batch: Annotated[
         int | None, Option(min=1, help="Trials at a time. Default: as declared.")
     ] = None,
-    on: Annotated[str, Option("--on", help="Where trials run: local | ray | kaggle.")] = "local",
+    on: options.Place = "local",
     folds: options.Folds = 5,
-    holdout: Annotated[float | None, Option(help="Share held out, instead of folds.")] = None,
+    holdout: options.Holdout = None,
     test: options.Test = "auto",
     seed: options.Seed = 42,
-    stop_after: Annotated[float | None, Option(help="Minutes after which no trial starts.")] = None,
+    stop_after: options.StopAfter = None,
     workers: options.Workers = None,
     bundles: options.Bundles = None,
     data: options.DataFolder = None,

@@ -28,13 +28,13 @@ def sweep(
     ] = None,
     declared: Annotated[str, Option("--list", help="The tuple of trials.py to run.")] = "TRIALS",
     folds: options.Folds = 5,
-    holdout: Annotated[float | None, Option(help="Share held out, instead of folds.")] = None,
+    holdout: options.Holdout = None,
     test: options.Test = "auto",
     seed: options.Seed = 42,
     repeats: Annotated[int, Option(help="Runs of each trial, each with another seed.")] = 1,
     max_trials: Annotated[int | None, Option(help="Budget: trials not in the vault.")] = None,
     max_epochs: Annotated[int | None, Option(help="Budget: epochs on all folds.")] = None,
-    stop_after: Annotated[float | None, Option(help="Minutes after which no trial starts.")] = None,
+    stop_after: options.StopAfter = None,
     workers: options.Workers = None,
     threads: Annotated[
         int | None, Option(help="Numeric threads of each trial. Default: 1, of networks up to 4.")

@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
-from filelock import FileLock, Timeout
-
 from ..competition import COMPETITION_FILE, Competition, Images
+from ..files import is_locked
 from ..reading.image_files import files_below
 
 _HIDDEN = re.compile(r"\.(?!\.$)|__pycache__")
@@ -29,7 +28,7 @@ def remove_unused(folders: Iterable[Path]) -> list[Path]:
     """Remove folders with a sandbox's files; return those that are kept: a sandbox uses them."""
     kept = []
     for folder in folders:
-        if any(map(_is_locked, folder.rglob("server.lock"))):
+        if any(map(is_locked, folder.rglob("server.lock"))):
             kept.append(folder)
         else:
             shutil.rmtree(folder)
@@ -85,13 +84,3 @@ def _used_by(code: str) -> set[str]:
     """Return the files that a rehearsal.py imports, and those that `comp.read` reads."""
     imported = re.findall(r"^\s*(?:from|import)\s+(\w+)", code, re.M)
     return {f"{name}.py" for name in imported} | (_READ if ".read(" in code else set())
-
-
-def _is_locked(file: Path) -> bool:
-    lock = FileLock(file)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return True
-    lock.release()
-    return False

@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 
 from ..competition import Competition, load_comp
 from ..exceptions import ConfigError
+from ..files import is_locked
 from ..kaggle_client import Submission, import_kaggle
 from ..sweeps.vault import output_folder
 from .callbacks import RunCallbacks
@@ -159,15 +160,7 @@ def _locked(folder: Path, callbacks: RunCallbacks) -> Iterator[None]:
 
 def is_running(folder: Path) -> bool:
     """Say whether a run or a sweep works in an output folder now."""
-    if not (folder / _LOCK).exists():
-        return False
-    lock = FileLock(folder / _LOCK)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return True
-    lock.release()
-    return False
+    return (folder / _LOCK).exists() and is_locked(folder / _LOCK)
 
 
 def _rounded_scores(entry: dict[str, Any]) -> dict[str, float | None]:

@@ -65,7 +65,7 @@ def delete_sweep_kernel(
     kernel = kernel_of(handle, None, client)
     if not _is_ours(kernel.handle):
         raise ConfigError(
-            f"{kernel.handle} was not deleted: it is no notebook of a sweep. Expected a name such "
+            f"{kernel.handle} was not deleted: no sweep made it. Expected a name such "
             "as fkp-1a2b3c4d-01; `fkp kernels list` shows them."
         )
     try:  # a second request after a lost answer finds nothing to delete

@@ -79,7 +79,7 @@ class _Progress:
 
     def _note(self, times: dict[str, float], name: str, what: str) -> None:
         times[name] = self.seconds
-        print(f"{times[name]:.0f} s: {name} {what}", flush=True)  # noqa: T201 - into the kernel's log
+        print(f"{times[name]:.0f} s: {name} {what}", flush=True)  # noqa: T201 - the kernel's log
         self.write(RUNNING)
 
     def end_kernel(self) -> None:

@@ -45,9 +45,9 @@ def check_node(driver: NodeFacts) -> None:
         )
     if here.code != driver.code:
         raise ConfigError(
-            f"Node {node_name()} has other code of fastkaggle_plus (version {here.library}) than "
-            f"the driver (version {driver.library}). Install the driver's on every node: "
-            f"pip install fastkaggle_plus=={driver.library}, or the same commit of a checkout."
+            f"The library's code on node {node_name()} differs from the driver's: got version "
+            f"{here.library}, expected the files of the driver's version {driver.library}. Install "
+            "the same wheel on every node as on the driver."
         )
 
 
