@@ -17,6 +17,7 @@ _MOST_PARTS = 20  # a holdout of groups is a whole number of twentieths
 _MOST_LEVELS = 20  # up to this many different values are levels, like scores in quarters
 _ROWS_PER_LEVEL = 3  # if each has so many rows on average
 KINDS = ("random", "stratified", "group", "stratified-group", "time")
+_TIME_BLOCKS = 50  # neighbouring rows depend on each other, see `dependent_rows`
 TEST_RULES = ("auto", "folds", "refit")  # see `is_refit`
 
 
@@ -73,6 +74,25 @@ def is_refit(
     if test not in TEST_RULES:
         raise UnknownName("way to predict test rows (test)", test, TEST_RULES)
     return test == "refit" or (test == "auto" and kind == "time")
+
+
+def dependent_rows(
+    folds: Folds,
+    *,
+    groups: Array | None,  # (n,) the group of each row, if the data has groups
+    time: Array | None,  # (n,) the time of each row, if the data has times
+) -> Array | None:
+    """Return (n,) codes of rows that depend on each other; None if all rows are independent.
+
+    These are the groups, whatever the split is. Along time they are blocks of neighbouring rows.
+    """
+    if groups is not None:
+        return np.unique(np.asarray(groups).astype(str), return_inverse=True)[1]
+    if folds.kind != "time" or time is None:
+        return None
+    order = np.unique(np.asarray(time), return_inverse=True)[1]  # equal times stay together
+    edges = np.quantile(order, np.linspace(0, 1, _TIME_BLOCKS + 1)[1:-1])
+    return np.searchsorted(edges, order, side="right")
 
 
 def rows_fingerprint(targs: Array) -> str:

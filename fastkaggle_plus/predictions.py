@@ -40,6 +40,8 @@ class Predictions(Shown):
     importances: dict[str, float] = field(default_factory=dict)  # feature -> share, if known
     # of the competition's metric.py; `save` leaves it out: see `scored_by`
     own_metric: Metric | None = None
+    # (n_train,) codes; rows of one code depend on each other: groups, or blocks of time
+    groups: Array | None = None
 
     def __post_init__(self) -> None:
         if not len(self.ids) == len(self.targs) == len(self.oof) == len(self.folds):
@@ -75,9 +77,14 @@ class Predictions(Shown):
 
     @cached_property
     def pseudo_values(self) -> Array:
-        """See `metrics.pseudo_values`: their mean is `oof_score`."""
+        """See `metrics.pseudo_values`: (n_units,) values whose mean is about `oof_score`.
+
+        A unit is a row, or a group of rows that depend on each other. Predictions of the same rows
+        have the same units in the same order.
+        """
         rows = self.validated
-        return pseudo_values(self.scoring, self.targs[rows], self.oof[rows])
+        groups = None if self.groups is None else self.groups[rows]
+        return pseudo_values(self.scoring, self.targs[rows], self.oof[rows], groups)
 
     @property
     def oof_score_se(self) -> float:
@@ -148,6 +155,7 @@ class Predictions(Shown):
             targs=codes[rows],
             oof=self.oof[rows][:, columns],
             folds=self.folds[rows],
+            groups=None if self.groups is None else self.groups[rows],
             test_ids=self.test_ids[test_rows],
             test=self.test[test_rows][:, columns],
         )
@@ -156,7 +164,8 @@ class Predictions(Shown):
         """Write one .npz file for `load_predictions`, without pickle."""
         file = Path(file)
         facts = as_json({k: getattr(self, k) for k in _FACTS})
-        arrays = {k: np.asarray(getattr(self, k)) for k in _ARRAYS}
+        names = _ARRAYS if self.groups is None else (*_ARRAYS, "groups")
+        arrays = {k: np.asarray(getattr(self, k)) for k in names}
         arrays = {k: v.astype(str) if v.dtype == object else v for k, v in arrays.items()}
         with file.open("wb") as f:
             np.savez_compressed(f, facts=np.array(facts), **arrays)  # type: ignore[arg-type]
@@ -180,7 +189,8 @@ def load_predictions(file: str | Path | BinaryIO) -> Predictions:
         with np.load(file, allow_pickle=False) as f:
             facts = json.loads(str(f["facts"]))
             facts["vocab"] = tuple(facts["vocab"])
-            return Predictions(**facts, **{k: f[k] for k in _ARRAYS})
+            names = (*_ARRAYS, "groups") if "groups" in f.files else _ARRAYS
+            return Predictions(**facts, **{k: f[k] for k in names})
     except FileNotFoundError:
         raise
     except Exception as e:

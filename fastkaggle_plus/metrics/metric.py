@@ -94,19 +94,24 @@ def pseudo_values(
     metric: Metric,
     targs: Array,  # (n,) class codes, or (n,) or (n, k) values
     preds: Array,  # (n, n_outputs)
+    groups: Array | None = None,  # (n,) rows of one group depend on each other
 ) -> Array:
-    """Return values whose mean is the score and whose scatter is its error.
+    """Return (n_units,) values whose mean is about the score, and whose scatter is its error.
 
-    These are the (n,) scores of the rows if the score is their mean, else jackknife pseudo-values
-    of at most 100 random groups of rows; NaN if there is no score without a group.
+    Without groups, these are the (n,) scores of the rows if the score is their mean, else jackknife
+    pseudo-values of at most 100 random groups of rows. With groups, one pseudo-value for each
+    group, in the order of their values. NaN if there is no score without a group.
     Source: Efron and Tibshirani, An Introduction to the Bootstrap, chapter 11; leaving out groups
     needs 100 scores, not thousands.
     """
-    if (rows := metric.per_row(targs, preds)) is not None:
+    if groups is not None:
+        group = np.unique(groups, return_inverse=True)[1]
+    elif (rows := metric.per_row(targs, preds)) is not None:
         return rows
-    n_groups = min(_JACKKNIFE_GROUPS, len(targs))
-    # the same groups for every model
-    group = np.random.default_rng(0).permutation(np.arange(len(targs)) % n_groups)
+    else:  # the same groups for every model
+        n_groups = min(_JACKKNIFE_GROUPS, len(targs))
+        group = np.random.default_rng(0).permutation(np.arange(len(targs)) % n_groups)
+    n_groups = int(group.max()) + 1
     whole = metric.score(targs, preds)
     without = np.full(n_groups, np.nan)
     for g in range(n_groups):

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..data import Data, Table
 from ..exceptions import DataError
-from ..folds import Folds, is_refit
+from ..folds import Folds, dependent_rows, is_refit
 from ..metrics import Metric, get_metric
 from ..predictions import Predictions
 from . import epochs, progress
@@ -89,6 +89,7 @@ def fit_folds(
                 c: float(np.mean([i.get(c, 0.0) for i in importances])) for c in importances[0]
             },
             own_metric=score,
+            groups=dependent_rows(folds, groups=data.groups, time=data.time),
         )
     chosen, facts = model.choose(variants) if model.choose else ("", {})
     test_preds = variants[chosen].test
