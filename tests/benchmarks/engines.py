@@ -234,7 +234,7 @@ def main() -> None:
 
     cluster = start_cluster()
     ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
-    for n, seconds in ((20, 1.0), (200, 0.0)):
+    for n, seconds in ((60, 1.0), (200, 0.0)):
         n = n // 4 if arguments.quick else n
         measure("local", lambda *a, **kw: run_local(*a, **kw, workers=N_WORKERS), n, seconds)
         measure("ray", run_ray, n, seconds)

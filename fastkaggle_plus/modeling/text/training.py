@@ -20,7 +20,7 @@ from .objectives import Objective
 _MAX_GRADIENT_NORM = 1.0  # larger gradients are scaled down
 _STEPS = 300  # optimizer steps if no epochs are declared: fewer learn little, whatever the rows
 _LEAST_EPOCHS = 2  # of many rows, if none are declared
-_CPU_WORK = 1.2e12  # tokens x weights of a fit on a CPU, under a minute; one epoch may be more
+_CPU_WORK = 0.95e12  # tokens x weights of a fit on a CPU: about 45 s; one epoch may be more
 
 
 @dataclass(frozen=True)
