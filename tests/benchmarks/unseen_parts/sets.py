@@ -109,6 +109,16 @@ def write(of: DataSet, root: Path) -> Path:
     return folder
 
 
+def sample_of(of: DataSet, train: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:
+    """Return a sample submission: one column, or one for each of several classes."""
+    if of.task == "regression":
+        return test[[ID]].assign(**{of.target: train[of.target].mean()})
+    shares = train[of.target].value_counts(normalize=True)
+    if of.task == "multiclass" and of.metric == "log_loss":
+        return test[[ID]].assign(**{str(label): share for label, share in shares.items()})
+    return test[[ID]].assign(**{of.target: shares.index[0]})
+
+
 def write_rows(of: DataSet, rows: pd.DataFrame, root: Path) -> None:
     """Write the files of a competition, and the hidden answers to root/solutions/NAME.csv."""
     folder, solution = root / "sets" / of.name, root / "solutions" / f"{of.name}.csv"
@@ -128,8 +138,7 @@ def write_rows(of: DataSet, rows: pd.DataFrame, root: Path) -> None:
     train.to_csv(folder / "train.csv", index=False)
     test.drop(columns=of.target).to_csv(folder / "test.csv", index=False)
     test[[ID, of.target]].to_csv(solution, index=False)
-    guess = train[of.target].mode()[0] if of.task != "regression" else train[of.target].mean()
-    test[[ID]].assign(**{of.target: guess}).to_csv(folder / "sample_submission.csv", index=False)
+    sample_of(of, train, test).to_csv(folder / "sample_submission.csv", index=False)
     facts = dict(kind=of.kind, task=of.task, metric=of.metric, id=ID, target=of.target)
     lines = [f'{name} = "{value}"' for name, value in facts.items()]
     lines += ["", "[split]", f'kind = "{kind}"', f'column = "{column}"', ""]
