@@ -13,6 +13,7 @@ from .archs import Arch
 HEADS = ("auto", "fastai", "probe")
 SMALL_BS, LARGE_BS = 8, 64  # fewest and most images per step where `bs` is not declared
 _STEPS = 300  # of the whole network where `epochs` is not declared
+_CPU_IMAGES = 2_000  # that a fit on a CPU sees, about 40 s; one epoch may be more
 _LEAST_GPU_EPOCHS = 5
 _LR = {"fastai": 0.01, "probe": 5e-4}  # largest rate of the head
 _BODY_LR = 0.3  # share of it for the body, when the head starts from the probe
@@ -88,7 +89,8 @@ def chosen_settings(
     """Return settings with a value for each None.
 
     Where no epochs are declared, there are some 300 steps: many epochs of few images, one epoch of
-    many. On a GPU there are five epochs or more. Declared epochs keep fastai's head and batch size.
+    many. On a GPU there are five epochs or more; on a CPU fewer, if they would take too long.
+    Declared epochs keep fastai's head and batch size.
     """
     is_declared = epochs is not None
     if head == "auto":
@@ -96,7 +98,11 @@ def chosen_settings(
     if bs is None:
         bs = LARGE_BS if is_declared else _batch_size(n_images)
     if epochs is None:
-        epochs = max(_LEAST_GPU_EPOCHS if has_gpu else 1, round(_STEPS / max(1, n_images // bs)))
+        epochs = round(_STEPS / max(1, n_images // bs))
+        if has_gpu:
+            epochs = max(_LEAST_GPU_EPOCHS, epochs)
+        else:
+            epochs = max(1, min(epochs, _CPU_IMAGES // max(1, n_images)))
     lr = _LR[head] if lr is None else lr
     schedule = (pretrained, head, epochs, freeze_epochs if head == "fastai" else 0, lr, bs)
     return TrainingSettings(arch, size, *schedule, **others)
