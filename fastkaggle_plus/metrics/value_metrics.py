@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..exceptions import DataError
+from .jackknife import by_sums
 from .metric import Array, Metric, mean_metric
 
 
@@ -124,18 +125,78 @@ def _gini(truth: Array, answers: Array) -> float:
     return float((shares - np.arange(1, len(truth) + 1) / len(truth)).mean())
 
 
+def _squares(truth: Any, answers: Any) -> Array:
+    truth, answers = _columns(truth, answers)
+    return np.asarray((truth - answers) ** 2)
+
+
+def _squared_logs(truth: Any, answers: Any) -> Array:
+    truth, answers = _columns(truth, answers)
+    return np.asarray(((np.log1p(answers.clip(0)) - np.log1p(truth)) ** 2).mean(1))
+
+
+def _root_means(sums: Array, counts: Array) -> Array:
+    return np.asarray(np.sqrt(sums.clip(0) / counts[:, None]).mean(1))
+
+
+def _squared_shares(truth: Any, answers: Any) -> Array:
+    """Return ((y - p) / y)^2 of each value, and whether it counts, as y is not 0."""
+    truth, answers = _columns(truth, answers)
+    counts = truth != 0
+    return np.hstack([((truth - answers) / np.where(counts, truth, np.inf)) ** 2, counts])
+
+
+def _root_ratios(sums: Array, counts: Array) -> Array:
+    squares, used = np.split(sums, 2, axis=1)
+    return np.asarray(np.sqrt(squares.clip(0) / used).mean(1))
+
+
+def _explained_rows(truth: Any, answers: Any) -> Array:
+    """Return (y - p)^2, y and y^2 of each value, with y around its mean."""
+    truth, answers = _columns(truth, answers)
+    centered = truth - truth.mean(0)
+    return np.hstack([(truth - answers) ** 2, centered, centered**2])
+
+
+def _explained(sums: Array, counts: Array) -> Array:
+    errors, values, squares = np.split(sums, 3, axis=1)
+    return np.asarray((1 - errors / (squares - values**2 / counts[:, None])).mean(1))
+
+
+def _products(truth: Any, answers: Any) -> Array:
+    """Return y, p, yy, pp and yp of each row, with both scaled to mean 0 and variance 1."""
+    truth, answers = _columns(truth, answers)
+    y, p = ((v - v.mean()) / (v.std() if np.ptp(v) else 1) for v in (truth, answers))
+    return np.column_stack([values.mean(1) for values in (y, p, y * y, p * p, y * p)])
+
+
+def _correlations(sums: Array, counts: Array) -> Array:
+    y, p, yy, pp, yp = sums.T / counts
+    variances = (yy - y * y) * (pp - p * p)
+    is_constant = variances < 1e-12
+    return np.where(is_constant, 0.0, (yp - y * p) / np.sqrt(np.where(is_constant, 1, variances)))
+
+
+_RMSE = by_sums(_squares, _root_means)
 VALUE_METRICS = (
     mean_metric("mae", False, "value", absolute_errors),
     mean_metric("mse", False, "value", squared_errors),
     mean_metric("mape", False, "value", percentage_errors),
     mean_metric("smape", False, "value", symmetric_percentage_errors),
-    Metric("rmse", False, "value", rmse),
-    Metric("mean_columnwise_rmse", False, "value", rmse),  # the name for several targets
-    Metric("rmsle", False, "value", rmsle),
-    Metric("rmspe", False, "value", rmspe),
+    Metric("rmse", False, "value", rmse, leave_out=_RMSE),
+    # the name for several targets
+    Metric("mean_columnwise_rmse", False, "value", rmse, leave_out=_RMSE),
+    Metric("rmsle", False, "value", rmsle, leave_out=by_sums(_squared_logs, _root_means)),
+    Metric("rmspe", False, "value", rmspe, leave_out=by_sums(_squared_shares, _root_ratios)),
     Metric("median_ae", False, "value", median_ae),
-    Metric("r2", True, "value", r2),
-    Metric("pearson", True, "value", partial(correlation, name="pearsonr")),
+    Metric("r2", True, "value", r2, leave_out=by_sums(_explained_rows, _explained)),
+    Metric(
+        "pearson",
+        True,
+        "value",
+        partial(correlation, name="pearsonr"),
+        leave_out=by_sums(_products, _correlations),
+    ),
     Metric("spearman", True, "value", partial(correlation, name="spearmanr")),
     Metric("gini_values", True, "value", gini_values, takes_any_scale=True),
 )
