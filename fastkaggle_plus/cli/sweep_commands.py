@@ -31,7 +31,7 @@ def sweep(
     holdout: options.Holdout = None,
     test: options.Test = "auto",
     seed: options.Seed = 42,
-    repeats: Annotated[int, Option(help="Runs of each trial, each with another seed.")] = 1,
+    repeats: Annotated[int, Option(help="Runs of each trial: other seeds and splits.")] = 1,
     max_trials: Annotated[int | None, Option(help="Budget: trials not in the vault.")] = None,
     max_epochs: Annotated[int | None, Option(help="Budget: epochs on all folds.")] = None,
     stop_after: options.StopAfter = None,
