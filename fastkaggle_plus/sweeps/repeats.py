@@ -8,7 +8,7 @@ from ..competition import Competition
 from ..exceptions import ConfigError
 from ..predictions import Predictions, recipe_of
 from .budget import default_params
-from .trial import Trial, TrialResult
+from .trial import SEEDS, Trial, TrialResult
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def repeated(
 def _seed(trial: Trial, comp: Competition) -> dict[str, int]:
     """Return the parameter that is a trial's seed, with its value; empty without one."""
     given = {**default_params(trial.model, comp), **trial.params}
-    for key in ("random_state", "seed"):
+    for key in SEEDS:
         if isinstance(given.get(key), int):
             return {key: given[key]}
     return {}

@@ -12,6 +12,8 @@ from ..predictions import Predictions, recipe_of
 from ..ui.records import Row, Shown, joined
 from .pruning import FoldScores, after_folds
 
+SEEDS = ("random_state", "seed")  # parameters of models
+
 
 @dataclass(frozen=True)
 class Trial(Shown):

@@ -51,13 +51,13 @@ def all_versions(vault: Vault, slug: str) -> tuple[list[Predictions], list[Store
     found: list[Predictions] = []
     others: list[StoredRun] = []
     runs = vault.runs(slug)
-    is_current = vault.split_check(runs)
+    is_current = vault.current_check(runs)
     for run in runs:
         current = newest.setdefault(run.trial, run)
         if run.status != "done":
             continue
         preds = vault.load(run)
-        if not is_current(preds, run.repeat):
+        if not is_current(run, preds):
             others.append(run)
             continue
         name = run.trial if run is current else f"{run.trial}@{run.version}"

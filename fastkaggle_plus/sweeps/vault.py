@@ -19,6 +19,7 @@ from filelock import FileLock
 from ..exceptions import DataError
 from ..metrics import Metric
 from ..predictions import Predictions, as_json, load_predictions, recipe_of
+from .trial import SEEDS
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -67,6 +68,14 @@ class StoredRun:
     def repeat(self) -> int:
         """The number of the repeat, see `Trial`."""
         return recipe_of(self.trial)[1]
+
+    @property
+    def recipe(self) -> str:
+        """All that the repeats of a trial share: model, parameters without seeds, code, data."""
+        trial, parts = self.facts.get("trial", {}), self.facts.get("parts", {})
+        params = {k: v for k, v in trial.get("params", {}).items() if k not in SEEDS}
+        shared = {k: v for k, v in parts.items() if k not in ("trial", "split")}
+        return as_json({"model": trial.get("model"), "params": params, "parts": shared})
 
     @property
     def measured(self) -> str:
@@ -206,29 +215,34 @@ class Vault:
             newest.setdefault(run.trial, run)
         failed = {name: run.error for name, run in newest.items() if run.status != "done"}
         done = [run for run in runs if run.status == "done" and run.trial not in failed]
-        is_current = self.split_check(done)
+        is_current = self.current_check(done)
         for run in done:
-            if run.trial not in found and is_current(preds := self.load(run), run.repeat):
+            if run.trial not in found and is_current(run, preds := self.load(run)):
                 found[run.trial] = replace(preds, name=run.trial)
         return list(found.values()), failed
 
-    def split_check(
+    def current_check(
         self,
         runs: Sequence[StoredRun],  # newest first
-    ) -> Callable[[Predictions, int], bool]:
-        """Return a check of a run's predictions and repeat: has it the split of the newest run?
+    ) -> Callable[[StoredRun, Predictions], bool]:
+        """Return a check of finished runs: can this one be compared with the newest?
 
-        For "name #2" this is the split whose seed follows that of the newest run, and so on.
+        It has the same rows and split. For "name #2" this is the split whose seed follows that of
+        the newest run, and so on, and it is a repeat of the newest run of "name".
         """
         done = sorted((r for r in runs if r.status == "done"), key=lambda r: r.repeat)
+        originals = {r.trial: r.recipe for r in reversed(done) if r.repeat == 1}
         firsts = {run.repeat: self.load(run) for run in done[:1]}
 
-        def is_current(preds: Predictions, repeat: int) -> bool:
+        def is_current(run: StoredRun, preds: Predictions) -> bool:
             number, newest = next(iter(firsts.items()))
-            if repeat != number and _base_seed(preds, repeat) != _base_seed(newest, number):
-                return False
+            if run.repeat != number:
+                is_next = _base_seed(preds, run.repeat) == _base_seed(newest, number)
+                is_same = run.recipe == originals.get(recipe_of(run.trial)[0], run.recipe)
+                if not (is_next and is_same):
+                    return False
             is_same_data = np.array_equal(newest.ids, preds.ids)
-            return is_same_data and is_same_split(preds, firsts.setdefault(repeat, preds))
+            return is_same_data and is_same_split(preds, firsts.setdefault(run.repeat, preds))
 
         return is_current
 
