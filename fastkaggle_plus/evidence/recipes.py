@@ -51,7 +51,7 @@ class RecipeComparison(Shown):
 
     def _probabilities(self) -> str:
         if not self.rope:
-            return f"P({self.a} is better) = {self.p_better:.2f}"
+            return f"P({self.a} is better) = {self.p_better + self.p_same / 2:.2f}"
         return (
             f"P(better by more than {self.rope:g}) = {self.p_better:.2f}, "
             f"P(within {self.rope:g}) = {self.p_same:.2f}, P(worse) = {self.p_worse:.2f}"

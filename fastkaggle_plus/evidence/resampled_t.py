@@ -8,7 +8,7 @@ import numpy as np
 from ..data import Array
 
 _MOST_LOOKS = 20  # at the difference of two recipes, after 2, 3, ... repeats
-_NODES, _MOST_Z = 400, 5.0  # of an integral, and up to which it is exact
+_MOST_Z = 5.0  # up to which an integral is used, not a bound
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ class ResampledT:
         z = float(norm.isf(once / 2))
         if z > _MOST_Z:
             return min(n_looks * once, 1.0)
-        return max(once, _any_look(round(z, 4), self.n_folds, self.ratio, n_looks))
+        # rounded down, so that few integrals serve many comparisons
+        return max(once, _any_look(int(100 * z), self.n_folds, self.ratio, n_looks))
 
     def probabilities(self, rope: float) -> tuple[float, float, float]:
         """Return the probabilities that the difference is above, within and below the rope.
@@ -78,8 +79,10 @@ def resampled_t(
 
 
 @cache
-def _any_look(z: float, n_folds: int, ratio: float, n_looks: int) -> float:
+def _any_look(hundredths: int, n_folds: int, ratio: float, n_looks: int) -> float:
     """Return the probability that |Z| reaches z at a look, after 2, 3, ... repeats.
+
+    z is in hundredths.
 
     The estimates after fewer and more repeats have the joint distribution of a Brownian motion,
     whose time is the information 1 / se^2. It is integrated from look to look.
@@ -87,7 +90,8 @@ def _any_look(z: float, n_folds: int, ratio: float, n_looks: int) -> float:
     from scipy.stats import norm
 
     information = 1 / (1 / (n_folds * np.arange(2, n_looks + 2)) + ratio)
-    nodes, weights = np.polynomial.legendre.leggauss(_NODES)
+    z = hundredths / 100
+    nodes, weights = np.polynomial.legendre.leggauss(40 + round(72 * z))
     inside, weights = z * nodes, z * weights
     density = norm.pdf(inside)  # of Z, where it has stayed inside so far
     for share in information[:-1] / information[1:]:
