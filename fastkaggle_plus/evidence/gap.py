@@ -14,6 +14,8 @@ from ..ui.records import Shown
 
 ALPHA = 0.05
 UNKNOWN_CORRELATION = 0.9  # of two submissions, if not both have predictions of the same rows
+CV_ERROR = 1.25  # true over estimated error of a CV score: the folds share training rows
+_OWN_SHIFT = 0.5  # in standard errors: what differs for each submission, see `_own_gaps`
 _DRAWS = 20_000
 
 
@@ -96,18 +98,17 @@ class Gap(Shown):
         return f"{self._differences()}: {self.verdict}"
 
 
-def check_gap(
-    submissions: Sequence[Scores],
-    rows: Rows,
-) -> Gap | None:
+def check_gap(submissions: Sequence[Scores], rows: Rows) -> Gap | None:
     """Test whether CV, public and private score differ by more than their errors allow.
 
     Each is the true score plus noise of its rows; submissions on the same rows share their noise.
     The mean over the submissions is compared with a test of homogeneity (Cochran's Q, as an F test
     because the noise is estimated too). With three submissions or more, each one's own gap is
-    compared with the mean gap, by a joint max-T; both tests share the 5%. None without a submission
-    that has both a CV score and a public score. Source: Cochran, The combination of estimates from
-    different experiments (1954).
+    compared with the mean gap, by a joint max-T; both tests share the 5%. The error of CV is taken
+    as 1.25 times its estimate (Bates, Hastie and Tibshirani, Cross-validation: what does it
+    estimate and how well does it do it?, 2024). None without a submission that has both a CV score
+    and a public score. Source: Cochran, The combination of estimates from different experiments
+    (1954).
     """
     known = [s for s in submissions if s.cv is not None and s.public is not None]
     if not known:
@@ -120,10 +121,11 @@ def check_gap(
         sizes["private"], columns["private"] = rows.private, [s.private for s in known]
     table = np.array([columns[part] for part in sizes], dtype=float)  # (n_parts, n)
     variances = noise.mean() * rows.cv / np.array(list(sizes.values()))
+    variances[0] *= CV_ERROR**2
     p, test = _homogeneity(table.mean(1), variances, n_units), "F test"
     odd: tuple[str, ...] = ()
     if len(known) > 2:
-        alone = _own_gaps(table[1] - table[0], noise * (1 + rows.cv / rows.public))
+        alone = _own_gaps(table[1] - table[0], noise * (CV_ERROR**2 + rows.cv / rows.public))
         p_alone, which = float(alone.min()), int(alone.argmin())
         if p_alone < p:
             test, odd = "max-T over submissions", (known[which].name,)
@@ -181,12 +183,12 @@ def _own_gaps(
 ) -> Array:
     """Return (n,) p-values of each gap against the mean gap, corrected for looking at all.
 
-    A quarter of a standard error is allowed for what differs for each submission, such as the gain
-    of averaging the models of the folds.
+    Half a standard error is allowed for what differs for each submission, such as the gain of
+    averaging the models of the folds.
     """
     n = len(gaps)
     center = np.eye(n) - 1 / n
-    covariance = center @ (covariance + 0.25**2 * np.diag(np.diag(covariance))) @ center
+    covariance = center @ (covariance + _OWN_SHIFT**2 * np.diag(np.diag(covariance))) @ center
     scale = np.sqrt(np.diag(covariance))
     draws = np.random.default_rng(0).multivariate_normal(
         np.zeros(n), covariance, _DRAWS, method="eigh"

@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 
 from ..data import Array
-from .gap import Rows, Scores, noise_covariance
+from .gap import CV_ERROR, Rows, Scores, noise_covariance
 
 # Standard deviations that the data choose among, in standard errors of a CV score
 _SPREADS = (0.1, 0.3, 1.0, 3.0, 10.0)  # of the true scores
@@ -58,7 +58,7 @@ def forecast(submissions: Sequence[Scores], rows: Rows) -> Forecast:
     scores = sign * np.array(parts, dtype=float).ravel() / unit  # (3n,) NaN: not seen
     seen = ~np.isnan(scores)
     level = float(np.nanmean(scores))
-    sizes = rows.cv / np.array([rows.cv, rows.public, rows.private])
+    sizes = rows.cv / np.array([rows.cv / CV_ERROR**2, rows.public, rows.private])
     found = [
         _condition(_joint(noise, sizes, *sds), scores - level, seen)
         for sds in product(_SPREADS, _SHIFTS, _OWN_SHIFTS)
@@ -86,7 +86,8 @@ def _joint(noise: Array, sizes: Array, spread: float, shift: float, own_shift: f
     true = spread**2 * np.eye(n) + _ANY_LEVEL**2
     shifts = shift**2 + own_shift**2 * np.eye(n)
     on_test = np.array([[0, 0, 0], [0, 1, 1], [0, 1, 1]])
-    return np.kron(np.ones((3, 3)), true) + np.kron(on_test, shifts) + np.kron(np.diag(sizes), noise)
+    shared = np.kron(np.ones((3, 3)), true) + np.kron(on_test, shifts)
+    return shared + np.kron(np.diag(sizes), noise)
 
 
 def _condition(joint: Array, scores: Array, seen: Array) -> tuple[float, Array, Array]:

@@ -87,7 +87,8 @@ def worth_sending(submissions: Sequence[Scores], rows: Rows) -> list[Candidate]:
     now = _best(seen.mean, seen.covariance, sent)[0] if sent else float("-inf")
     leader = max(sent, key=lambda i: seen.mean[i]) if sent else None
     found = [_candidate(submissions, rows, seen, i, (sent, leader, now)) for i in trials]
-    return sorted(found, key=lambda c: (-c.gain, -c.expected * (1 if rows.higher_is_better else -1)))
+    sign = 1 if rows.higher_is_better else -1
+    return sorted(found, key=lambda c: (-c.gain, -c.expected * sign))
 
 
 def _candidate(
@@ -95,7 +96,7 @@ def _candidate(
     rows: Rows,
     seen: Forecast,
     i: int,
-    known: tuple[list[int], int | None, float],  # sent ones, the best of them, the best pair's value
+    known: tuple[list[int], int | None, float],  # sent ones, the best one, value of the best pair
 ) -> Candidate:
     sent, leader, now = known
     trial, sign = submissions[i], 1 if rows.higher_is_better else -1
