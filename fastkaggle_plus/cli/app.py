@@ -11,6 +11,7 @@ from .. import __version__
 from ..exceptions import FastkaggleError
 from . import (
     kernel_commands,
+    leaderboard_commands,
     machine_commands,
     model_commands,
     notebook_commands,
@@ -31,6 +32,7 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions
 app.command("list", cls=Command)(run_commands.list_competitions)
 for command in (
     *run_commands.COMMANDS,
+    *leaderboard_commands.COMMANDS,
     *sweep_commands.COMMANDS,
     board,
     compare,

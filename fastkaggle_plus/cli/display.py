@@ -45,6 +45,8 @@ def show_run(outcome: RunOutcome, *, as_json: bool = False) -> None:
         show_not_submitted(out, outcome.submission, outcome.comp.slug)
     if outcome.standing.entries:
         out.print(step_line("", _rank(outcome.standing)), soft_wrap=True)
+    if outcome.gap:
+        out.print(step_line("gap", str(outcome.gap)), soft_wrap=True)
     out.print(step_line("report", str(outcome.report)), soft_wrap=True)
     _show_end(out, outcome, as_json, outcome.trial_seconds)
 
@@ -224,9 +226,15 @@ def show_ensemble(preds: Predictions, *, out: Console | None = None) -> None:
     (out or console()).print(step_line("ensemble", detail), soft_wrap=True)
 
 
-def show_submissions(rows: Sequence[Any]) -> None:
-    """Show submissions with their status and scores."""
-    _show_records(rows, ["ref", "date", "file", "status", "public", "private", "description"])
+def show_submissions(rows: Sequence[Any], *, cv: Mapping[int, str] | None = None) -> None:
+    """Show submissions with their status and scores; `cv` has the CV scores that are known."""
+    header = ["ref", "date", "file", "status", "public", "private", "description"]
+    if not cv:
+        _show_records(rows, header)
+        return
+    cells = [list(row.as_row().values()) for row in rows]
+    shown = [[*c[:4], cv.get(row.ref, ""), *c[4:]] for c, row in zip(cells, rows, strict=True)]
+    show_table([*header[:4], "CV score", *header[4:]], shown)
 
 
 def show_leaderboard(rows: Sequence[Any]) -> None:

@@ -27,7 +27,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         'fkp submit titanic -k OWNER/NAME -v 3 -m "notebook" --live --dry-run',
     ),
     "submissions": ("fkp submissions titanic --live",),
-    "leaderboard": ("fkp leaderboard titanic --top 5 --live",),
+    "leaderboard": (
+        "fkp leaderboard titanic --top 5 --live",
+        "fkp leaderboard titanic --place --live",
+    ),
+    "plan": ("fkp plan titanic", "fkp plan houses --live --public-share 0.5 --cv 1234=0.842:0.003"),
     "notebook": ("fkp notebook titanic --user OWNER",),
     "push": ("fkp push titanic --wait", "fkp push titanic --live --dry-run"),
     "status": ("fkp status OWNER/NAME --live",),

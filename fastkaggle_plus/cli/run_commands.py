@@ -133,39 +133,6 @@ def submit(
         show_submissions([sent])
 
 
-def submissions(
-    slug: options.Slug, live: options.Live = False, as_json: options.AsJson = False
-) -> None:
-    """List your submissions, newest first."""
-    from ..kaggle_client import submissions as fetch
-    from .display import show_json, show_submissions
-
-    require_live("submissions", live=live, rehearse=f"rehearse with `fkp run {slug}`")
-    rows = fetch(slug)
-    if as_json:
-        show_json([asdict(r) for r in rows])
-    else:
-        show_submissions(rows)
-
-
-def leaderboard(
-    slug: options.Slug,
-    top: Annotated[int, Option(help="Number of rows.")] = 20,
-    live: options.Live = False,
-    as_json: options.AsJson = False,
-) -> None:
-    """Show the leaderboard."""
-    from ..kaggle_client import leaderboard as fetch
-    from .display import show_json, show_leaderboard
-
-    require_live("leaderboard", live=live, rehearse=f"rehearse with `fkp run {slug}`")
-    rows = fetch(slug, top=top)
-    if as_json:
-        show_json([asdict(r) for r in rows])
-    else:
-        show_leaderboard(rows)
-
-
 def new(
     slug: Annotated[str, Argument(help="The competition's URL name.")],
     kind: Annotated[str, Option(help="tabular | images | text")] = "tabular",
@@ -217,4 +184,4 @@ def list_competitions(as_json: options.AsJson = False) -> None:
         show_table(keys, [[row[k] for k in keys] for row in rows])
 
 
-COMMANDS = (new, setup, run, submit, submissions, leaderboard)
+COMMANDS = (new, setup, run, submit)

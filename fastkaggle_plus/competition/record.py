@@ -39,6 +39,7 @@ class Competition(Shown, Row, Facts):
     code_competition: bool = False
     url: str = ""
     max_daily_submissions: int = Field(10, ge=0)
+    public_share: float | None = Field(None, gt=0, lt=1)  # of the test rows, scored in public
     split: Split = Split()
     images: Images | None = None
     text: Text | None = None

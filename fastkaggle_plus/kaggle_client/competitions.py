@@ -95,6 +95,16 @@ def leaderboard(
     )
 
 
+def gives_medals(
+    competition: str,  # its slug, or a Competition
+    *,
+    client: KaggleApi,
+) -> bool:
+    """Say whether a competition awards medals: Getting Started and Playground ones do not."""
+    found = about_competition(client, slug_of(competition)).call("get_competition")
+    return bool(found.awards_points)
+
+
 def list_files(slug: str, client: KaggleApi) -> dict[str, int]:
     """Return path -> bytes of every file the competition has."""
     about = about_competition(client, slug)

@@ -32,6 +32,7 @@ class Submission(Shown, Row):
     error_description: str = ""
     size: int = 0  # bytes, if Kaggle lists them
     sent: bool = False  # by the call that returned this; False = found again, or listed
+    team: str = ""
 
     def as_row(self) -> dict[str, object]:
         """Return number, date, file, status, scores and description."""
@@ -146,6 +147,7 @@ def _record(s: Any, slug: str) -> Submission:
         s.url,
         s.error_description,
         s.total_bytes,
+        team=s.team_name or "",
     )
 
 

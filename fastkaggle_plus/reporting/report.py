@@ -67,6 +67,7 @@ def write_report(
     members: Sequence[Predictions],  # of every finished trial
     ensemble: Predictions | None,  # None: the trials could not be combined
     standing: Mapping[str, Any] | None = None,  # scores and ranks of the submission, if scored
+    gap: str = "",  # whether the scores of the submission agree with CV
     failed: Mapping[str, str] | None = None,  # trial -> traceback
     left_out: Mapping[str, str] | None = None,  # column -> why no model uses it
     seconds: Mapping[str, float] | None = None,  # step -> seconds
@@ -82,7 +83,7 @@ def write_report(
     """
     date = date or datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     failed, seconds = dict(failed or {}), dict(seconds or {})
-    kept = {"date": date, "standing": standing and dict(standing), "seconds": seconds}
+    kept = {"date": date, "standing": standing and dict(standing), "gap": gap, "seconds": seconds}
     write_atomically(Path(file).with_suffix(".json"), json.dumps(kept, indent=2) + "\n")
     if len(members) < 2:
         ensemble = None  # it repeats the only trial
@@ -100,6 +101,7 @@ def write_report(
         combined=combined,
         metric=metric,
         standing=standing or {},
+        gap=gap,
         table=with_ensemble(rows, combined, metric) if combined else rows,
         hypotheses={t.name: t.hypothesis for t in trials},
         weights=about.get("weights", {}),

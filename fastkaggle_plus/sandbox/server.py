@@ -65,6 +65,11 @@ class Sandbox:
         row = self.submissions.one(ref)
         return None if row is None else row["private_score"]
 
+    def part_rows(self, slug: str) -> tuple[int, int]:
+        """Return the number of public and private test rows."""
+        usage = self.submissions.bundles[slug].solution["Usage"]
+        return int((usage == "public").sum()), int((usage == "private").sum())
+
     def rank(self, slug: str, ref: int) -> tuple[int | None, int | None, int]:
         """Return (public rank, private rank, number of entries) of the team that sent `ref`."""
         row = self.submissions.one(ref)

@@ -14,6 +14,7 @@ from ..predictions import Predictions
 from ..reading import quoting_of
 from ..reading.labels import columns_of_classes, places_in_order, written
 from .contract import check_for_blanks, check_submission
+from .cv_record import remember_cv
 from .sample import read_sample_of
 
 
@@ -27,12 +28,14 @@ def write_submission(
     """Write the csv for Kaggle, in the rows and columns of the sample submission; return its path.
 
     In a rehearsal the file is remembered, so that `submit` never sends it to the real Kaggle by
-    accident. Raises SubmissionError.
+    accident. The CV score is remembered for `fkp submissions` and `fkp plan`. Raises
+    SubmissionError.
     """
     frame = submission_of(preds, comp, path)
     frame.to_csv(file, index=False, lineterminator="\n", quoting=quoting_of(frame))
     if is_rehearsal():
         HashList(rehearsed_files()).add(Path(file), f"the file of a rehearsal of {comp.slug}")
+    remember_cv(preds.scored_by(comp.scoring), comp.slug, Path(file))
     return Path(file)
 
 

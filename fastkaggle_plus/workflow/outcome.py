@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..competition import Competition
 from ..evidence import Winner
+from ..evidence.gap import Gap
 from ..predictions import Predictions
 from ..sweeps.board import BoardRow
 from ..sweeps.pruning import FoldScores
@@ -150,6 +151,7 @@ class RunOutcome(SweepOutcome):
     ref: int  # 0: the user chose not to send it
     sent: bool  # False: the same submission existed already, or it was not sent
     standing: Standing
+    gap: Gap | None  # None: no score, or no error of it
     report: Path
 
     def _facts(self) -> dict[str, object]:
@@ -160,6 +162,7 @@ class RunOutcome(SweepOutcome):
             "ensemble": f"CV score {combined.oof_score:.4f} ± {combined.oof_score_se:.4f}",
             "weights": shares,
             **_standing_facts(self.standing),
+            "gap": self.gap,
             "submission": f"{self.submission}, number {self.ref}"
             + ("" if self.sent else ", was sent before"),
             "report": self.report,
@@ -183,6 +186,7 @@ class RunOutcome(SweepOutcome):
             "public_score": self.standing.public_score,
             "private_score": self.standing.private_score,
             "public_rank": self.standing.public_rank,
+            "gap": self.gap and self.gap.as_json(),
             "entries": len(self.standing.entries),
             "report": str(self.report),
         }

@@ -1,6 +1,6 @@
 """`run`: from data to a scored submission."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -8,19 +8,22 @@ import numpy as np
 from ..competition import Competition
 from ..data import Data
 from ..ensembling import write_lock
+from ..evidence.gap import Gap, Rows, check_gap
 from ..exceptions import ConfigError, DataError, last_line
 from ..files import file_hash
 from ..predictions import Predictions
 from ..submission import submission_of, write_submission
+from ..submission.cv_record import cv_record
 from ..sweeps.default_trials import declared_ensemble, trials_of
 from ..sweeps.results_csv import write_results
 from ..sweeps.trial import Sweep
 from .callbacks import RunCallbacks
+from .known_scores import PUBLIC_SHARE, scores_of
 from .measure import check_plan, download, measure
 from .outcome import RunOutcome, Standing, SweepOutcome
 from .run_progress import RunProgress, with_progress
 from .submit import Confirm, submit_file
-from .workspace import open_workspace
+from .workspace import Workspace, open_workspace
 
 
 @with_progress(RunProgress)
@@ -82,6 +85,7 @@ def run(
         standing = work.standing(sent) if sent else Standing(None, None)
         scores = {combined.name: (standing.public_score, standing.private_score)}
         write_results(work.folder / "results.csv", [*finished, combined], scores=scores)
+        gap = _gap(combined, standing, work, len(read.test))
         work.end_step("submit")
         from ..reporting import write_report  # matplotlib is slow to import
 
@@ -93,6 +97,7 @@ def run(
             members=finished,
             ensemble=combined,
             standing=asdict(standing),
+            gap=str(gap or ""),
             failed=measured.failed,
             left_out=measured.left_out,
             seconds=work.seconds,
@@ -108,8 +113,21 @@ def run(
             ref=sent.ref if sent else 0,
             sent=bool(sent and sent.sent),
             standing=standing,
+            gap=gap,
             report=report,
         )
+
+
+def _gap(preds: Predictions, standing: Standing, work: Workspace, n_test: int) -> Gap | None:
+    """Return whether the scores of the submission agree with its CV score."""
+    n_public = round((work.comp.public_share or PUBLIC_SHARE) * n_test)
+    public, private = work.part_rows or (n_public, n_test - n_public)
+    if not (public and private):
+        return None
+    scores = scores_of(preds.name, cv_record(preds, work.comp.slug))
+    scores = replace(scores, public=standing.public_score, private=standing.private_score)
+    rows = Rows(int(preds.validated.sum()), public, private, preds.scoring.higher_is_better)
+    return check_gap([scores], rows)
 
 
 def _check_accepts_files(comp: Competition) -> None:

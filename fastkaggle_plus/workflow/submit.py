@@ -145,7 +145,7 @@ def _check(
     Uses the competition's data on this machine, else downloads the sample. Raises SubmissionError.
     """
     is_csv = ".csv" in file.suffixes
-    comp = competition if isinstance(competition, Competition) else _known(competition)
+    comp = competition if isinstance(competition, Competition) else known_comp(competition)
     slug = slug_of(competition)
     places = [data] if data else [Path(slug), Path("runs") / slug / "live" / "data"]
     if comp and (folder := find_data(slug, places, client=client)):
@@ -182,7 +182,8 @@ def _without_csv(file: Path, slug: str, *, has_sample: bool) -> tuple[str, str]:
     return "unknown", f"skipped: {file.name} is not a csv, and {slug} has no sample submission"
 
 
-def _known(slug: str) -> Competition | None:
+def known_comp(slug: str) -> Competition | None:
+    """Return a competition, None if it has no folder here."""
     try:
         return load_comp(slug)
     except UnknownName:

@@ -69,6 +69,11 @@ class Workspace:
         """Return the keyword arguments that every write to Kaggle takes."""
         return {"client": self.client, "journal": self.journal, "poll_s": self.poll_s}
 
+    @property
+    def part_rows(self) -> tuple[int, int] | None:
+        """Return the number of public and private test rows; None on the real Kaggle."""
+        return self.sandbox and self.sandbox.server.part_rows(self.comp.slug)
+
     def end_step(self, step: str) -> None:
         """Book the time since the last step ended on `step`."""
         now = time.perf_counter()
