@@ -169,19 +169,18 @@ def ensemble(
     live: options.LiveResults = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Combine trials of a run's vault; show the nested score and how alike their errors are."""
+    """Combine trials of a run's vault; show the nested score and the correlation of errors."""
     from ..ensembling import ensemble as combine
     from ..ensembling import error_correlation
     from ..sweeps import board as make_board
-    from ..sweeps.trial_versions import members_of_lock, rebuild_ensemble
+    from ..sweeps.trial_versions import rebuild_ensemble
     from .display import show_board, show_ensemble, show_error_correlation, show_json
 
     given = parse_weights(",".join(weights or ()))
     if lock:
         if members or given:
             raise ConfigError(f"{lock} names the trials and weights. Give it alone.")
-        vault, _ = open_vault(slug, dest, live=live)
-        chosen, combined = members_of_lock(lock, vault), rebuild_ensemble(lock, vault)
+        chosen, combined = [], rebuild_ensemble(lock, open_vault(slug, dest, live=live)[0])
     elif not (names := members or list(given)):
         raise ConfigError("Name the trials to combine, or give --weights, as in a=0.7,b=0.3.")
     else:
@@ -194,14 +193,15 @@ def ensemble(
             max_members=max_members,
             max_seconds=max_seconds,
         )
-    errors = error_correlation(chosen)
+    errors = error_correlation(chosen) if chosen else []
     if as_json:
         wanted = ("nested_score", "method", "weights", "tried")
         about = {k: combined.about[k] for k in wanted if k in combined.about}
         scores = {"oof_score": combined.oof_score, "oof_score_se": combined.oof_score_se}
         show_json({**scores, **about, "error_correlation": [asdict(row) for row in errors]})
     else:
-        show_board(make_board([combined, *chosen]), metric=combined.metric)
+        if chosen:
+            show_board(make_board([combined, *chosen]), metric=combined.metric)
         show_error_correlation(errors)
         show_ensemble(combined)
         if lock:

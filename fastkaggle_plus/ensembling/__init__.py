@@ -2,14 +2,13 @@
 
 from .combine import METHODS, ensemble
 from .error_correlation import error_correlation
-from .lock import find_members, read_lock, rebuild, write_lock
+from .lock import read_lock, rebuild, write_lock
 from .pool import fitted_metric
 
 __all__ = [
     "METHODS",
     "ensemble",
     "error_correlation",
-    "find_members",
     "fitted_metric",
     "read_lock",
     "rebuild",

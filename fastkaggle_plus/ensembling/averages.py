@@ -23,7 +23,7 @@ def average(
     changes: Sequence[Change] | None = None,
 ) -> Array:
     """Return the weighted sum (n, n_outputs) of the rows, without a second copy of all members."""
-    used = np.flatnonzero(shares) if np.any(shares) else np.arange(len(shares))
+    used = np.flatnonzero(shares)
     n, n_outputs = len(arrays[0]) if rows is None else len(rows), arrays[0].shape[1]
     out = np.empty((n, n_outputs))
     for block in blocks(n, 8 * len(used) * n_outputs):

@@ -96,15 +96,14 @@ def _combined(
     members: Sequence[Predictions], method: str, given: dict[str, float] | None, limits: Limits
 ) -> dict[str, Combined]:
     """Return the combination by `method`; for auto, those that it chooses from."""
-    first = members[0]
-    methods = [method]
+    first, methods = members[0], [method]
     if method == "auto":
-        methods = ["mean"]
-        if len(members) > 1 and len(np.unique(first.folds[validated(members)])) > 1:
-            metric = fitted_metric(first)
-            methods += ["optimum" if has_optimum(metric, first.oof.shape[1]) else "greedy"]
+        fitted = "optimum" if has_optimum(fitted_metric(first), first.oof.shape[1]) else "greedy"
+        n_folds = len(np.unique(first.folds[validated(members)]))
         if limits.is_capped:
-            methods = methods[1:] or methods
+            methods = [fitted]
+        else:
+            methods = ["mean", fitted] if len(members) > 1 and n_folds > 1 else ["mean"]
     order = _order_of_ids(first.ids)
     return {
         m: combine_fitted(members, m, limits=limits, order=order)
@@ -204,13 +203,13 @@ def _by_name(
     if weights is None or isinstance(weights, Mapping):
         if unknown := set(weights or ()) - set(names):
             raise UnknownName("ensemble member", min(unknown), names)
-        return None if weights is None else dict(weights)
+        return None if weights is None else {k: float(w) for k, w in weights.items()}
     if len(weights) != len(names):
         raise DataError(
             f"Expected one weight for each of the {len(names)} members, got {len(weights)}: "
             f"{list(weights)}. Give them in the members' order, or by name as a dict."
         )
-    return dict(zip(names, weights, strict=True))
+    return dict(zip(names, map(float, weights), strict=True))
 
 
 def _given_shares(members: Sequence[Predictions], weights: dict[str, float] | None) -> Array:

@@ -1,4 +1,4 @@
-"""How alike the members' errors are: members with different errors gain most from a mean."""
+"""Correlation of the members' errors: members with different errors gain most from a mean."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -20,7 +20,7 @@ _FACTORS = 16  # probabilities that are multiplied before their logarithm is tak
 _LEAST_P = 1e-15
 _EQUAL = 1e-9  # relative difference of losses that counts as none
 
-# (shares of the mix (n,), its size, +1 or -1 of a member) -> loss with each member added
+# (sum of the members in the mix, their number, +1 or -1) -> loss with each member added so often
 Losses = Callable[[Array, int, int], Array]
 
 
@@ -148,40 +148,41 @@ def _squared(errors: Array) -> tuple[Losses, Array]:
 
 
 def _absolute(errors: Array, scale: float) -> tuple[Losses, Array]:
+    """Mean absolute errors."""
     errors = (errors / scale).astype(np.float32)
 
-    def of_tile(tile: Array) -> Array:
-        return np.abs(tile, out=tile).sum(1)
+    def of_tile(tile: Array, size: int) -> Array:
+        return np.abs(tile, out=tile).sum(1) / (size * errors.shape[1])
 
-    return _tiled(errors, of_tile, mean=True), errors
+    return _tiled(errors, of_tile), errors
 
 
 def _log_losses(values: Array) -> tuple[Losses, Array]:
-    """Log losses; one logarithm for the product of several probabilities."""
+    """Log losses, with one logarithm for the product of several probabilities."""
     n = values.shape[1]
     padded = np.ones((len(values), -(-n // _FACTORS) * _FACTORS))  # log(1) = 0 changes no sum
     padded[:, :n] = values
 
-    def of_tile(tile: Array) -> Array:
-        np.clip(tile, _LEAST_P, None, out=tile)
+    def of_tile(tile: Array, size: int) -> Array:
+        np.maximum(tile, size * _LEAST_P, out=tile)
         products = np.multiply.reduce(tile.reshape(len(tile), _FACTORS, -1), axis=1)
-        return -np.log(products).sum(1) / n
+        return (padded.shape[1] * np.log(size) - np.log(products).sum(1)) / n
 
-    return _tiled(padded, of_tile, mean=False), padded
+    return _tiled(padded, of_tile), padded
 
 
 def _auc(values: Array, targs: Array) -> tuple[Losses, Array]:
-    """1 - AUC by one sort of whole numbers, whose last bit is the class."""
+    """1 - AUC, by one sort of whole numbers whose last bit is the class."""
     values, positive = values.astype(np.float32), (targs == 1).astype(np.int32)
     n_pairs = float(positive.sum()) * float(len(targs) - positive.sum())
 
-    def of_tile(tile: Array) -> Array:
+    def of_tile(tile: Array, size: int) -> Array:
         bits = tile.view(np.int32)
         keys = (bits ^ ((bits >> 31) & 0x7FFFFFFF)) & ~1 | positive  # in the order of the floats
         keys.sort(axis=1)
         return np.array([1 - _pairs_in_order(row) / max(n_pairs, 1) for row in keys])
 
-    return _tiled(values, of_tile, mean=False), values
+    return _tiled(values, of_tile), values
 
 
 def _pairs_in_order(keys: Array) -> float:
@@ -199,19 +200,22 @@ def _pairs_in_order(keys: Array) -> float:
     return pairs
 
 
-def _tiled(values: Array, of_tile: Callable[[Array], Array], *, mean: bool) -> Losses:
-    """Return the losses of mixes, computed for few members at a time, which stay in the cache."""
-    size_of_tile = max(1, _TILE // values.shape[1])
-    buffer = np.empty((size_of_tile, values.shape[1]), values.dtype)
+def _tiled(values: Array, of_tile: Callable[[Array, int], Array]) -> Losses:
+    """Return the losses of sums, computed for few members at a time, which stay in the cache.
+
+    of_tile: (sums (members, n) of `size` members, size) -> losses (members,)
+    """
+    n_members, n = values.shape
+    of_each = max(1, _TILE // n)
+    buffer = np.empty((of_each, n), values.dtype)
 
     def losses(total: Array, size: int, sign: int) -> Array:
-        found = np.empty(len(values))
-        for start in range(0, len(values), size_of_tile):
-            part = values[start : start + size_of_tile]
+        found = np.empty(n_members)
+        for start in range(0, n_members, of_each):
+            part = values[start : start + of_each]
             tile = buffer[: len(part)]
             (np.add if sign > 0 else np.subtract)(total, part, out=tile)
-            tile /= size + sign
-            found[start : start + len(part)] = of_tile(tile)
-        return found / values.shape[1] if mean else found
+            found[start : start + len(part)] = of_tile(tile, size + sign)
+        return found
 
     return losses

@@ -34,6 +34,31 @@ def write_lock(
     return Path(file)
 
 
+def rebuild(file: str | Path, candidates: Iterable[Predictions]) -> Predictions:
+    """Make the ensemble of a lock file again, with the same bytes.
+
+    Its members are found by name and content, so `candidates` may hold several versions of a trial.
+    Raises DataError if a member is missing, or if the result has other bytes.
+    """
+    lock = read_lock(file)
+    wanted = lock["members"]
+    found = {m.name: m for m in candidates if wanted.get(m.name) == _hash(m)}
+    if missing := [f"{name} {digest}" for name, digest in wanted.items() if name not in found]:
+        raise DataError(
+            f"Cannot make the ensemble of {file} again: there are no predictions with the name and "
+            f"hash {listed(missing)}. Run these trials again, with the code, data and packages of "
+            "that time."
+        )
+    made = ensemble([found[name] for name in wanted], name=lock["name"], **lock["options"])
+    if _hash(made) != lock["made"]:
+        here = {name: version(name) for name in _PACKAGES}
+        raise DataError(
+            f"The same members gave other bytes than {file} has: expected {lock['made']}, got "
+            f"{_hash(made)}. It was made with {lock['versions']}, here are {here}."
+        )
+    return made
+
+
 def read_lock(file: str | Path) -> dict[str, Any]:
     """Return the facts of a lock file. Raises DataError when `rebuild` cannot use it."""
     try:
@@ -47,44 +72,6 @@ def read_lock(file: str | Path) -> dict[str, Any]:
             "made. Make the ensemble again and call write_lock, or `fkp run`."
         )
     return facts
-
-
-def rebuild(file: str | Path, candidates: Iterable[Predictions]) -> Predictions:
-    """Make the ensemble of a lock file again, with the same bytes.
-
-    See `find_members` for `candidates`. Raises DataError if the result has other bytes.
-    """
-    lock = read_lock(file)
-    made = ensemble(find_members(file, candidates), name=lock["name"], **lock["options"])
-    if _hash(made) != lock["made"]:
-        here = {name: version(name) for name in _PACKAGES}
-        raise DataError(
-            f"The same members gave other bytes than {file} has: expected {lock['made']}, got "
-            f"{_hash(made)}. It was made with {lock['versions']}, here are {here}."
-        )
-    return made
-
-
-def find_members(file: str | Path, candidates: Iterable[Predictions]) -> list[Predictions]:
-    """Return the members of a lock file, in its order.
-
-    They are found by name and content, so `candidates` may hold several versions of a trial.
-    Raises DataError if one is missing.
-    """
-    wanted, found = read_lock(file)["members"], {}
-    others: dict[str, list[str]] = {}
-    for preds in candidates:
-        if wanted.get(preds.name) == (digest := _hash(preds)):
-            found[preds.name] = preds
-        others.setdefault(preds.name, []).append(digest)
-    if missing := [name for name in wanted if name not in found]:
-        name = missing[0]
-        raise DataError(
-            f"Cannot make the ensemble of {file} again: expected {name} with the content "
-            f"{wanted[name]}, got {listed(others.get(name, ['no run of it']))}. Run it again with "
-            "the code, data and packages of that time."
-        )
-    return [found[name] for name in wanted]
 
 
 def _hash(preds: Predictions) -> str:

@@ -80,18 +80,11 @@ def rebuild_ensemble(file: str | Path, vault: Vault) -> Predictions:
 
     Raises DataError if a member is not in the vault, or if the result has other bytes.
     """
-    from ..ensembling import rebuild  # imports pandas
-
-    return rebuild(file, members_of_lock(file, vault))
-
-
-def members_of_lock(file: str | Path, vault: Vault) -> list[Predictions]:
-    """Return the runs in a vault that an ensemble.lock names. Raises DataError."""
-    from ..ensembling import find_members, read_lock
+    from ..ensembling import read_lock, rebuild  # imports pandas
 
     names = read_lock(file)["members"]
     runs = (run for run in vault.runs() if run.status == "done" and run.trial in names)
-    return find_members(file, (replace(vault.load(run), name=run.trial) for run in runs))
+    return rebuild(file, (replace(vault.load(run), name=run.trial) for run in runs))
 
 
 def _pick(vault: Vault, runs: Sequence[StoredRun], name: str) -> StoredRun:
