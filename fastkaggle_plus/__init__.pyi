@@ -1,6 +1,6 @@
 from .competition import Competition, list_comps, load_comp
 from .data import Data, Table
-from .ensembling import ensemble
+from .ensembling import ensemble, error_correlation
 from .environment import iskaggle
 from .evidence import compare, compare_recipes, most_confused, top_losses
 from .exceptions import FastkaggleError, KaggleError
@@ -52,6 +52,7 @@ from .sweeps import (
     winner,
 )
 from .sweeps.run_kaggle import run_kaggle
+from .sweeps.trial_versions import rebuild_ensemble
 from .sweeps.vault import Vault
 from .ui import no_progress
 from .workflow.measure import search, sweep
@@ -86,6 +87,7 @@ __all__ = [
     "create_requirements_dataset",
     "default_trials",
     "ensemble",
+    "error_correlation",
     "folds_for",
     "get_dataset",
     "get_local_ds_ver",
@@ -113,6 +115,7 @@ __all__ = [
     "push_notebook",
     "quota",
     "read_tabular",
+    "rebuild_ensemble",
     "rehearsal",
     "rehearse",
     "repeat_spread",

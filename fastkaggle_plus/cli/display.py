@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..workflow.submit import Plan
 
 _WIDE = 110  # columns of a terminal that shows every column of a ranking of networks
+_MOST_CORRELATED = 12  # trials in a table of correlations
 _MOST_TIMED = 4  # trials whose time is shown
 _NOTHING = dict.fromkeys(("public", "private", "score"), "none")
 
@@ -224,6 +225,22 @@ def show_ensemble(preds: Predictions, *, out: Console | None = None) -> None:
     score = f"{preds.metric} {preds.oof_score:.4f} ± {preds.oof_score_se:.4f}"
     detail = f"{score} out of fold (nested score; {method} weights: {weights})"
     (out or console()).print(step_line("ensemble", detail), soft_wrap=True)
+    if tried := dict(preds.about.get("tried", {})):
+        metric = tried.pop("metric")
+        scores = ", ".join(f"{method} {score:.5f}" for method, score in tried.items())
+        text = f"auto took the better by nested {metric}: {scores}"
+        (out or console()).print(step_line("", text), soft_wrap=True)
+
+
+def show_error_correlation(rows: Sequence[Any]) -> None:
+    """Show the correlation of the members' errors; columns have the numbers of the rows."""
+    if 1 < len(rows) <= _MOST_CORRELATED:
+        numbers = range(1, len(rows) + 1)
+        cells = [
+            [f"{i} {row.name}", *(f"{r:.2f}" for r in row.correlations.values())]
+            for i, row in zip(numbers, rows, strict=True)
+        ]
+        show_table(["correlation of errors", *map(str, numbers)], cells, numbers=numbers)
 
 
 def show_submissions(rows: Sequence[Any], *, cv: Mapping[int, str] | None = None) -> None:

@@ -20,6 +20,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "ensemble": (
         "fkp ensemble titanic xgboost catboost --method rank",
         "fkp ensemble titanic --weights xgboost=0.7,catboost=0.3",
+        "fkp ensemble titanic xgboost catboost forest --method greedy --max-members 2",
+        "fkp ensemble titanic --lock runs/titanic/ensemble.lock",
     ),
     "report": ("fkp report titanic --open",),
     "submit": (

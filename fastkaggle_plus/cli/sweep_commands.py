@@ -124,31 +124,62 @@ def ensemble(
             autocompletion=complete_measured,
         ),
     ] = None,
-    method: Annotated[str, Option(help="auto | mean | rank | greedy | optimum")] = "mean",
+    method: Annotated[
+        str, Option(help="auto | mean | rank | geometric | greedy | optimum | stack")
+    ] = "mean",
     weights: Annotated[
         list[str] | None, Option(help="Weight of each trial: a=0.7,b=0.3. Repeatable.")
+    ] = None,
+    negative: Annotated[bool, Option("--negative", help="greedy: weights below zero too.")] = False,
+    max_members: Annotated[int | None, Option(help="Most trials with a fitted weight.")] = None,
+    max_seconds: Annotated[
+        float | None, Option(help="Most seconds that the trials with a fitted weight took.")
+    ] = None,
+    lock: Annotated[
+        Path | None,
+        Option(help="Make the ensemble of this ensemble.lock again, and check its bytes."),
     ] = None,
     dest: options.Dest = None,
     live: options.LiveResults = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Combine trials of a run's vault and show the nested score."""
+    """Combine trials of a run's vault; show the nested score and the correlation of errors."""
     from ..ensembling import ensemble as combine
+    from ..ensembling import error_correlation
     from ..sweeps import board as make_board
-    from .display import show_board, show_ensemble, show_json
+    from ..sweeps.trial_versions import rebuild_ensemble
+    from .display import show_board, show_ensemble, show_error_correlation, show_json
 
     given = parse_weights(",".join(weights or ()))
-    if not (names := members or list(given)):
+    if lock:
+        if members or given:
+            raise ConfigError(f"{lock} names the trials and weights. Give it alone.")
+        chosen, combined = [], rebuild_ensemble(lock, open_vault(slug, dest, live=live)[0])
+    elif not (names := members or list(given)):
         raise ConfigError("Name the trials to combine, or give --weights, as in a=0.7,b=0.3.")
-    chosen = _pick_trials(slug, dest, names, live=live)
-    combined = combine(chosen, method=method, weights=given or None)
-    if as_json:
-        about = {k: combined.about[k] for k in ("nested_score", "method", "weights")}
-        scores = {"oof_score": combined.oof_score, "oof_score_se": combined.oof_score_se}
-        show_json({**scores, **about})
     else:
-        show_board(make_board([combined, *chosen]), metric=combined.metric)
+        chosen = _pick_trials(slug, dest, names, live=live)
+        combined = combine(
+            chosen,
+            method=method,
+            weights=given or None,
+            negative=negative,
+            max_members=max_members,
+            max_seconds=max_seconds,
+        )
+    errors = error_correlation(chosen) if chosen else []
+    if as_json:
+        wanted = ("nested_score", "method", "weights", "tried")
+        about = {k: combined.about[k] for k in wanted if k in combined.about}
+        scores = {"oof_score": combined.oof_score, "oof_score_se": combined.oof_score_se}
+        show_json({**scores, **about, "error_correlation": [asdict(row) for row in errors]})
+    else:
+        if chosen:
+            show_board(make_board([combined, *chosen]), metric=combined.metric)
+        show_error_correlation(errors)
         show_ensemble(combined)
+        if lock:
+            echo(f"The predictions are those of {lock}, byte by byte.")
 
 
 def parse_weights(text: str) -> dict[str, float]:

@@ -38,8 +38,10 @@ _METHODS = {  # of an ensemble, in words
     "mean": "The mean of the trials with a weight.",
     "weighted": "The weighted mean of the trials with a weight.",
     "rank": "The mean of the ranks of the trials with a weight.",
+    "geometric": "The geometric mean of the trials with a weight.",
     "greedy": "A weighted mean; a greedy search fitted the weights.",
     "optimum": "A weighted mean with the weights that fit best.",
+    "stack": "A linear model of the trials' predictions.",
 }
 _DRAW: dict[str, Callable[[Predictions], Figure | None]] = {
     "confusion": plot_confusion,

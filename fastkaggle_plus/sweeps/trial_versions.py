@@ -5,6 +5,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -76,6 +77,18 @@ def with_older_features(vault: Vault, slug: str) -> list[str]:
             features.setdefault(run.trial, run.facts.get("parts", {}).get("data", ""))
     newest = next(iter(features.values()), "")
     return sorted(name for name, own in features.items() if own != newest)
+
+
+def rebuild_ensemble(file: str | Path, vault: Vault) -> Predictions:
+    """Make the ensemble of an ensemble.lock again from a vault, with the same bytes.
+
+    Raises DataError if a member is not in the vault, or if the result has other bytes.
+    """
+    from ..ensembling import read_lock, rebuild  # imports pandas
+
+    names = read_lock(file)["members"]
+    runs = (run for run in vault.runs() if run.status == "done" and run.trial in names)
+    return rebuild(file, (replace(vault.load(run), name=run.trial) for run in runs))
 
 
 def _pick(vault: Vault, runs: Sequence[StoredRun], name: str) -> StoredRun:

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from fastkaggle_plus.ensembling import ensemble
-from fastkaggle_plus.ensembling.weights import greedy_weights, optimum_weights
+from fastkaggle_plus.ensembling.greedy import greedy_weights
+from fastkaggle_plus.ensembling.optimum import optimum_weights
+from fastkaggle_plus.ensembling.pool import Pool
 from fastkaggle_plus.exceptions import DataError
 from fastkaggle_plus.metrics import get_metric
 
@@ -29,23 +31,30 @@ def noisy_classes(n: int = 400, members: int = 4, classes: int = 3):
     return targs, e / e.sum(2, keepdims=True)
 
 
+def pool_of(name: str, targs, oofs) -> Pool:
+    """Return a pool of all rows."""
+    return Pool(get_metric(name), targs, list(oofs), np.arange(len(targs)), np.ones(len(oofs)))
+
+
 @pytest.mark.parametrize(
     ("name", "make"),
     [
         ("rmse", noisy_values),
         ("rmsle", noisy_values),
         ("mse", noisy_values),
+        ("mae", noisy_values),
         ("pearson", noisy_values),
         ("log_loss", noisy_classes),
     ],
 )
 def test_no_greedy_search_and_no_small_step_beats_the_optimum(name, make):
     (targs, oofs), metric = make(), get_metric(name)
-    weights = optimum_weights(metric, targs, oofs)
+    pool, rows = pool_of(name, targs, oofs), np.arange(len(targs))
+    weights = optimum_weights(metric, targs, pool.take(rows))
     assert weights.min() >= 0
     assert weights.sum() == pytest.approx(1)
     best = metric.score(targs, np.tensordot(weights, oofs, 1))
-    others = [greedy_weights(metric, targs, oofs), np.full(len(oofs), 1 / len(oofs))]
+    others = [greedy_weights(pool, rows), np.full(len(oofs), 1 / len(oofs))]
     for member in np.eye(len(oofs)):
         others.append(0.98 * weights + 0.02 * member)
     for other in others:
@@ -57,7 +66,7 @@ def test_known_weights_are_found():
     targs, _ = noisy_values(20_000, 1)
     oofs = targs + RNG.normal(size=(2, 20_000)) * [[1], [2]]
     oofs = oofs[:, :, None]  # errors with variances 1 and 4: weights 4/5 and 1/5
-    found = optimum_weights(get_metric("rmse"), targs, oofs)
+    found = optimum_weights(get_metric("rmse"), targs, oofs[:, :, 0])
     assert found == pytest.approx([0.8, 0.2], abs=0.02)
 
 
@@ -72,7 +81,9 @@ def test_auto_says_which_method_it_took():
 
 
 def test_a_metric_without_an_optimum_is_refused_by_name_and_auto_searches():
-    values = [m.scored_by(get_metric("mae")) for m in (make_values("a", seed=1), make_values("b"))]
+    values = [
+        m.scored_by(get_metric("median_ae")) for m in (make_values("a", seed=1), make_values("b"))
+    ]
     with pytest.raises(DataError, match="convex"):
         ensemble(values, method="optimum")
     assert ensemble(values, method="auto").about["method"] == "greedy"

@@ -305,6 +305,10 @@ def test_columns_left_out_are_named_and_brackets_are_printed_unchanged(place):
     assert made["nested_score"] == made["oof_score"] > 0.6
     shown = fkp(*command, cwd=place).stdout
     assert "tree [/v2] 0.50" in shown and "nested" in shown
+    assert "correlation of errors" in shown and made["error_correlation"][0]["correlations"]
+    lock = ("ensemble", "toy", "--lock", "runs/toy/ensemble.lock")
+    assert "byte by byte" in fkp(*lock, cwd=place).stdout
+    assert "Give it alone" in fkp(*lock, "tree [/v2]", cwd=place).stderr
     given = ("ensemble", "toy", "--json", "--weights")
     made = json.loads(fkp(*given, "tree [/v2]=3,forest [bold]:smile:=1", cwd=place).stdout)
     assert made["weights"] == {"tree [/v2]": 0.75, "forest [bold]:smile:": 0.25}
