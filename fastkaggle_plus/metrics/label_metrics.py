@@ -40,14 +40,14 @@ def _balanced_accuracy(sums: Array, counts: Array) -> Array:
     return np.asarray((both / true.clip(1)).sum(1) / (true > 0).sum(1))
 
 
-def _f1(sums: Array, counts: Array, *, average: str) -> Array:
+def _f1(sums: Array, counts: Array, *, by: str) -> Array:
     """Return F1 = 2 TP / (2 TP + FP + FN) of all classes.
 
     "macro" is their mean, "weighted" has the classes' true rows as weights. A class without true
     and predicted rows does not count.
     """
     true, predicted, both = np.split(sums, 3, axis=1)
-    weights = true if average == "weighted" else true + predicted > 0
+    weights = true if by == "weighted" else true + predicted > 0
     return np.asarray((weights * 2 * both / (true + predicted).clip(1)).sum(1) / weights.sum(1))
 
 
@@ -77,6 +77,7 @@ def _positive_rows(truth: Any, answers: Any) -> Array:
 
 
 def _f1_of_positive(sums: Array, counts: Array) -> Array:
+    """Return F1 = 2 TP / (2 TP + FP + FN) of the positive class; 0 without true or predicted."""
     true, predicted, both = sums.T
     return np.asarray(2 * both / (true + predicted).clip(1))
 
@@ -108,12 +109,10 @@ LABEL_METRICS = (
     mean_metric("error_rate", False, "label", misses),
     _of_labels("balanced_accuracy", rows=_class_rows, score=_balanced_accuracy, tasks=CLASSES),
     _of_labels("f1", rows=_positive_rows, score=_f1_of_positive, tasks=("binary",)),
-    *(
-        _of_labels(f"f1_{by}", rows=_class_rows, score=partial(_f1, average=by), tasks=CLASSES)
-        for by in ("macro", "weighted")
-    ),
+    _of_labels("f1_macro", rows=_class_rows, score=partial(_f1, by="macro"), tasks=CLASSES),
     # the F1 of the counts of all classes together: with one label a row it equals the accuracy
     mean_metric("f1_micro", True, "label", hits, tasks=CLASSES),
+    _of_labels("f1_weighted", rows=_class_rows, score=partial(_f1, by="weighted"), tasks=CLASSES),
     _of_labels("mcc", rows=_class_rows, score=_mcc, tasks=CLASSES),
     _of_labels("cohen_kappa", rows=_class_rows, score=_kappa),
     _of_labels("quadratic_kappa", rows=_grade_rows, score=_quadratic_kappa),

@@ -99,6 +99,7 @@ def _squared_logs(truth: Any, answers: Any) -> Array:
 
 
 def _root_means(sums: Array, counts: Array) -> Array:
+    """Return the root of the mean of each column, and of several the mean of them."""
     return np.asarray(np.sqrt(sums.clip(0) / counts[:, None]).mean(1))
 
 
@@ -113,6 +114,7 @@ def _squared_shares(truth: Any, answers: Any) -> Array:
 
 
 def _root_ratios(sums: Array, counts: Array) -> Array:
+    """Return the root of the mean over the values that are not 0, as a fraction: 0.05 is 5%."""
     squares, used = np.split(sums, 2, axis=1)
     return np.asarray(np.sqrt(squares.clip(0) / used).mean(1))
 
@@ -152,8 +154,8 @@ VALUE_METRICS = (
     mean_metric("mse", False, "value", squared_errors),
     mean_metric("mape", False, "value", percentage_errors),
     mean_metric("smape", False, "value", symmetric_percentage_errors),
-    # of each target column, and of several the mean of them: the second name is for that
     sum_metric("rmse", False, "value", _squares, _root_means),
+    # the name for several targets
     sum_metric("mean_columnwise_rmse", False, "value", _squares, _root_means),
     sum_metric("rmsle", False, "value", _squared_logs, _root_means),
     sum_metric("rmspe", False, "value", _squared_shares, _root_ratios),
