@@ -226,17 +226,17 @@ def test_jackknife_error_agrees_with_the_formula_of_pearson():
 
 
 @pytest.mark.parametrize("name", METRICS)
-@pytest.mark.parametrize("n_groups", [None, 30])
+@pytest.mark.parametrize("n_groups", [None, 20])
 def test_pseudo_values_are_those_of_scores_without_a_unit(name, n_groups):
     metric = get_metric(name)
     targs, _, preds = rows_for(metric)
-    preds = np.round(preds, 2)  # with ties
-    groups = None if n_groups is None else np.random.default_rng(1).integers(0, n_groups, 300) * 7
+    targs, preds = targs[:120], np.round(preds[:120], 2)  # with ties
+    groups = None if n_groups is None else np.random.default_rng(1).integers(0, n_groups, 120) * 7
     found = pseudo_values(metric, targs, preds, groups)
     if groups is None and (metric.rowwise or metric.leave_out is None):
-        assert len(found) == (300 if metric.rowwise else 100)
+        assert len(found) == (120 if metric.rowwise else 100)
         return
-    units = np.arange(300) if groups is None else groups
+    units = np.arange(120) if groups is None else groups
     whole, n_units = metric.score(targs, preds), len(np.unique(units))
     without = [metric.score(targs[units != u], preds[units != u]) for u in np.unique(units)]
     expected = n_units * whole - (n_units - 1) * np.array(without)
@@ -382,6 +382,7 @@ def test_a_word_with_several_meanings_and_a_wrong_task_are_refused_with_the_choi
 def test_every_metric_has_a_definition():
     for metric in METRICS.values():
         function = metric.rowwise or metric.compare
+        function = getattr(function, "keywords", {}).get("score", function)  # of sums
         assert getattr(function, "func", function).__doc__, metric.name
 
 

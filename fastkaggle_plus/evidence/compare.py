@@ -125,13 +125,13 @@ def compare(a: Predictions, b: Predictions) -> Comparison:
     units = np.arange(len(rows)) if groups is None else groups
     if reason := _why_no_test(diff, metric, a.targs[rows], units[rows], has_classes=bool(a.vocab)):
         p, test = 1.0, f"no test: {reason}"
-    elif groups is None and metric.rowwise is not None and is_hit:
-        p, test = _mid_p(wins, losses), "mid-p McNemar"
+    elif groups is None and metric.rowwise is not None:
+        p, test = _paired_t(gain, diff, len(diff) - 1), "paired t"
+        if is_hit:
+            p, test = _mid_p(wins, losses), "mid-p McNemar"
     else:
-        p, test = _paired_t(gain, diff), "paired t"
-        if groups is not None:
-            test = f"paired t of {len(diff)} groups"
-        elif metric.rowwise is None:
+        p, test = _paired_t(gain, diff, _degrees(diff)), f"paired t of {len(diff)} groups"
+        if groups is None:
             test = "DeLong" if metric.name in _BY_PAIRS else "paired t on jackknife pseudo-values"
     facts = gain, standard_error(diff), p, int(rows.sum()), test, wins, losses, first, second
     return Comparison(a.name, b.name, a.metric, *facts, metric.higher_is_better, len(diff))
@@ -168,17 +168,19 @@ def _mid_p(wins: int, losses: int) -> float:
     return float(2 * binom.cdf(k, n, 0.5) - binom.pmf(k, n, 0.5)) if wins != losses else 1.0
 
 
-def _paired_t(gain: float, diff: Array) -> float:
-    """Return the two-sided p-value of gain / se.
-
-    A few units may carry most of the error, such as the rows of a rare class or large groups. Then
-    there are fewer degrees of freedom than units: those of Satterthwaite (1946), from the kurtosis.
-    """
+def _paired_t(gain: float, diff: Array, degrees: float) -> float:
+    """Return the two-sided p-value of gain / se, with these degrees of freedom."""
     from scipy.stats import t
 
-    squares, n = (diff - diff.mean()) ** 2, len(diff)
-    if not squares.any():
-        return 1.0
-    excess = (squares**2).mean() / squares.mean() ** 2 - 1
-    degrees = min(n - 1, 2 * n / max(excess, 1e-9))
-    return float(2 * t.sf(abs(gain) / standard_error(diff), degrees))
+    return float(2 * t.sf(abs(gain) / standard_error(diff), degrees)) if np.ptp(diff) else 1.0
+
+
+def _degrees(diff: Array) -> float:
+    """Return the degrees of freedom of the variance of the units, at most their number - 1.
+
+    A few units may carry most of it, such as the rows of a rare class or large groups. Source:
+    Satterthwaite (1946): 2 / (relative variance of the variance), here from the kurtosis.
+    """
+    squares = (diff - diff.mean()) ** 2
+    kurtosis = (squares**2).mean() / max(squares.mean() ** 2, 1e-300)
+    return float(min(len(diff) - 1, 2 * len(diff) / max(kurtosis - 1, 1e-9)))

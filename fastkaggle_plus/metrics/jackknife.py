@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..exceptions import DataError
-from .metric import Array, LeaveOut, Metric
+from .metric import Array, Metric
 
 _MOST_SCORES = 100  # scores that are computed again, if no faster way is known
 _MOST_SUMS = 2_000_000  # numbers in memory at a time
@@ -67,7 +67,7 @@ def without_sums(
     from scipy import sparse
 
     values = rows(truth, answers)
-    values = values if values.ndim == 2 else values[:, None]
+    values = values if values.ndim > 1 else values[:, None]
     counts = np.bincount(unit)
     members = sparse.csr_array((np.ones(len(unit)), (unit, np.arange(len(unit)))))
     sums, total = members @ values, values.sum(0)
@@ -80,9 +80,18 @@ def without_sums(
     return np.concatenate(without)
 
 
-def by_sums(rows: Callable[[Any, Any], Any], score: Callable[[Array, Array], Array]) -> LeaveOut:
-    """Return `without_sums` of these two as the `leave_out` of a metric."""
-    return partial(without_sums, rows=rows, score=score)
+def sum_metric(
+    name: str,
+    higher_is_better: bool,
+    wants: str,
+    rows: Callable[[Any, Any], Any],  # both as in `without_sums`
+    score: Callable[[Array, Array], Array],
+    **options: Any,  # further fields of Metric
+) -> Metric:
+    """Return a metric whose score is a function of sums over the rows."""
+    compare = partial(_of_sums, rows=rows, score=score)
+    leave_out = partial(without_sums, rows=rows, score=score)
+    return Metric(name, higher_is_better, wants, compare, leave_out=leave_out, **options)
 
 
 def without_pairs(
@@ -115,6 +124,17 @@ def without_pairs(
     pairs = right[positive].sum() - np.bincount(unit, right, n_units) + inside
     with np.errstate(divide="ignore", invalid="ignore"):
         return pairs / ((n_positive - n_of[0]) * (n_negative - n_of[1]))
+
+
+def _of_sums(
+    truth: Any,
+    answers: Any,
+    *,
+    rows: Callable[[Any, Any], Any],
+    score: Callable[[Array, Array], Array],
+) -> float:
+    values = rows(truth, answers)
+    return float(score(np.atleast_2d(values.sum(0)), np.array([len(truth)]))[0])
 
 
 def _mean(sums: Array, counts: Array) -> Array:

@@ -1,14 +1,14 @@
 """Metrics of predicted probabilities: (n,) of the positive class, or (n, c) of all classes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..exceptions import DataError
-from .jackknife import by_sums, without_pairs
-from .metric import Array, LeaveOut, Metric, mean_metric
+from .jackknife import sum_metric, without_pairs
+from .metric import Array, Metric, mean_metric
 from .value_metrics import squared_errors
 
 
@@ -38,15 +38,6 @@ def weighted_log_loss(truth: Array, answers: Array, *, class_weights: Sequence[f
             f"got {class_weights}."
         )
     return float(np.average(log_losses(truth, answers), weights=weights))
-
-
-def balanced_log_loss(truth: Array, answers: Array) -> float:
-    """Return the mean over the classes of the mean log loss of their rows.
-
-    Every class has the same weight. Classes without rows are left out.
-    """
-    counts = np.bincount(np.asarray(truth, dtype=int))
-    return weighted_log_loss(truth, answers, class_weights=[1 / max(n, 1) for n in counts])
 
 
 def _area(truth: Array, answers: Array) -> float:
@@ -114,10 +105,12 @@ def _losses_of_classes(truth: Array, answers: Array) -> Any:
     codes, n = np.asarray(truth, dtype=int), len(truth)
     columns = np.concatenate([codes, codes + codes.max() + 1])
     values = np.concatenate([log_losses(truth, answers), np.ones(n)])
-    return sparse.csr_array((values, (np.tile(np.arange(n), 2), columns)))
+    shape = (n, 2 * codes.max() + 2)
+    return sparse.csr_array((values, (np.tile(np.arange(n), 2), columns)), shape)
 
 
-def _mean_of_classes(sums: Array, counts: Array) -> Array:
+def _balanced_log_loss(sums: Array, counts: Array) -> Array:
+    """Return the mean over the classes of the mean log loss of their rows."""
     losses, rows = np.split(sums, 2, axis=1)
     return np.asarray((losses / rows.clip(1)).sum(1) / (rows > 0).sum(1))
 
@@ -152,32 +145,16 @@ def _mean_area(areas: Sequence[Array]) -> Array:
     return np.asarray(np.where(is_area, stacked, 0).sum(0) / is_area.sum(0))
 
 
-def _ranked(
-    name: str,
-    compare: Callable[[Array, Array], float],
-    tasks: tuple[str, ...],
-    leave_out: LeaveOut | None = None,
-) -> Metric:
-    """Return a metric of the order of probabilities."""
-    options: Any = dict(takes_any_scale=True, tasks=tasks, leave_out=leave_out)
-    return Metric(name, True, "probability", compare, **options)
-
-
 _BINARY, _MULTI = ("binary",), ("multiclass",)
+_ranked: Any = partial(Metric, higher_is_better=True, wants="probability", takes_any_scale=True)
 PROBABILITY_METRICS = (
     mean_metric("log_loss", False, "probability", log_losses),
-    Metric(
-        "balanced_log_loss",
-        False,
-        "probability",
-        balanced_log_loss,
-        leave_out=by_sums(_losses_of_classes, _mean_of_classes),
-    ),
+    sum_metric("balanced_log_loss", False, "probability", _losses_of_classes, _balanced_log_loss),
     # (y - p)^2, where y is 1 for the positive class and p its probability
     mean_metric("brier", False, "probability", squared_errors, tasks=_BINARY),
-    _ranked("auc", auc, _BINARY, leave_out=_areas),
-    _ranked("auc_ovr", auc_ovr, _MULTI, leave_out=_areas_ovr),
-    _ranked("auc_ovo", auc_ovo, _MULTI, leave_out=_areas_ovo),
-    _ranked("ap", average_precision, _BINARY),
-    _ranked("gini", gini, _BINARY, leave_out=partial(_areas, scale=2)),
+    _ranked("auc", compare=auc, tasks=_BINARY, leave_out=_areas),
+    _ranked("auc_ovr", compare=auc_ovr, tasks=_MULTI, leave_out=_areas_ovr),
+    _ranked("auc_ovo", compare=auc_ovo, tasks=_MULTI, leave_out=_areas_ovo),
+    _ranked("ap", compare=average_precision, tasks=_BINARY),
+    _ranked("gini", compare=gini, tasks=_BINARY, leave_out=partial(_areas, scale=2)),
 )

@@ -91,7 +91,7 @@ def cv_interval(
     cv_score = float(np.mean([f.cv.oof_score for f in found]))
     cv_se = float(np.mean([f.cv.oof_score_se for f in found]))
     nested = float(np.mean([f.inner_score for f in found]))
-    squared = np.mean([f.squared_error for f in found]) * (n_folds - 1) / n_folds
+    squared = float(np.mean([f.squared_error for f in found])) * (n_folds - 1) / n_folds
     se = float(np.clip(np.sqrt(max(squared, 0.0)), cv_se, cv_se * np.sqrt(n_folds)))
     # the inner models saw fewer rows: the same step leads from the outer models to one of all rows
     score = nested - (1 + (n_folds - 2) / n_folds) * (nested - cv_score)

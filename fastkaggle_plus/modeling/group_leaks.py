@@ -187,8 +187,8 @@ def _measure(
     except DataError:  # the trial itself will report what is wrong with the data
         return None
     oof = np.where((assignment >= 0)[:, None], by_group.oof, np.nan)
-    units = {"groups": group[rows]}
-    return dataclasses.replace(by_split, **units), dataclasses.replace(by_group, oof=oof, **units)
+    by_split = dataclasses.replace(by_split, groups=group[rows])
+    return by_split, dataclasses.replace(by_group, groups=group[rows], oof=oof)
 
 
 def _whole_groups(group: Array, most: int) -> Array:

@@ -20,7 +20,7 @@ def test_each_trial_is_compared_with_the_best(toy, tmp_path):
     assert best.to_best is None and best.verdict == "best"
     assert rows == sorted(rows, key=lambda r: -r.oof_score)
     assert worst.name == "guess" and worst.verdict.startswith("worse")
-    assert other.to_best.test == "exact McNemar" and other.to_best.n_rows == 200
+    assert other.to_best.test == "mid-p McNemar" and other.to_best.n_rows == 200
     plain = other.as_json()
     assert plain["p_value"] == other.to_best.p_value
     assert plain["to_best"] == other.to_best.gain <= 0
