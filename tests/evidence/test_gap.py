@@ -53,7 +53,7 @@ def test_false_alarms_are_rare_and_a_large_shift_is_found():
     for _ in range(60):
         scores, rows = competition(rng, "rmse", n_models=6)
         quiet += check_gap(before_the_end(scores), rows).is_as_expected
-        scores, rows = competition(rng, "rmse", n_models=6, shift=1.0)
+        scores, rows = competition(rng, "rmse", n_models=6, shift=3.0)
         found += not check_gap(before_the_end(scores), rows).is_as_expected
     assert quiet >= 52 and found >= 50
 
