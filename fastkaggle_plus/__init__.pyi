@@ -57,6 +57,7 @@ from .sweeps.vault import Vault
 from .ui import no_progress
 from .workflow.measure import search, sweep
 from .workflow.new_competition import new_comp
+from .workflow.plan_submissions import plan
 from .workflow.rehearse import rehearsal
 from .workflow.run import run
 
@@ -111,6 +112,7 @@ __all__ = [
     "nb_meta",
     "new_comp",
     "no_progress",
+    "plan",
     "push_dataset",
     "push_notebook",
     "quota",

@@ -24,20 +24,19 @@ class Pair:
     refs: tuple[int, ...]  # Kaggle's numbers
     expected: float  # private score of the better one
     single: float  # expected private score of the first one alone
-    correlation: float  # of the two private scores
     second_wins: float  # probability that the second is better than the first
     why: str
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """What it would tell to send a trial, before it is sent."""
+    """A trial that is not sent, and the use of sending it."""
 
     name: str
     cv: float
     expected: float  # private score
     gain: float  # by how much the expected score of the best choice grows; 0 or more
-    explained: float  # share of the uncertainty about its private lead that its public score ends
+    explained: float  # share of the variance of its private lead that its public score removes
     against: str  # the submission that it is compared with; "": none is sent
     what: str
 
@@ -57,18 +56,15 @@ def best_pair(submissions: Sequence[Scores], rows: Rows) -> Pair | None:
     first, *rest = sorted(chosen, key=lambda i: -seen.mean[i])
     sign = 1 if rows.higher_is_better else -1
     names = tuple(submissions[i].name for i in (first, *rest))
-    correlation, wins = 1.0, 0.0
-    if rest:
-        correlation, wins = _relation(seen, first, rest[0])
+    wins = _chance(seen, rest[0], first) if rest else 0.0
     gain = value - seen.mean[first]
     return Pair(
         names,
         tuple(submissions[i].ref for i in (first, *rest)),
         sign * value,
         sign * float(seen.mean[first]),
-        correlation,
         wins,
-        _why(names, correlation, wins, gain),
+        _why(names, wins, gain),
     )
 
 
@@ -115,7 +111,7 @@ def _candidate(
     before = lead @ seen.covariance @ lead
     explained = float((lead @ seen.with_public[:, i]) ** 2 / seen.public_variance[i] / before)
     against = submissions[leader].name
-    what = f"ends {explained:.0%} of the uncertainty about its private lead over {against}"
+    what = f"its public score removes {explained:.0%} of the doubt whether it beats {against}"
     if explained < _TOO_LITTLE:
         what = f"nothing: it differs from {against} by less than the public part can show"
     return Candidate(trial.name, float(trial.cv or 0), expected, gain, explained, against, what)
@@ -137,17 +133,16 @@ def _best(mean: Array, covariance: Array, at: Sequence[int]) -> tuple[float, tup
     return float(expected[k]), (int(a[k]), int(b[k]))
 
 
-def _relation(seen: Forecast, first: int, second: int) -> tuple[float, float]:
-    """Return the correlation of two private scores, and how often the second is the better one."""
-    from scipy.stats import norm
+def _chance(seen: Forecast, i: int, j: int) -> float:
+    """Return the probability that the private score of i is better than that of j."""
+    from scipy.special import ndtr
 
     c = seen.covariance
-    sd = np.sqrt(max(c[first, first] + c[second, second] - 2 * c[first, second], 1e-24))
-    correlation = c[first, second] / np.sqrt(c[first, first] * c[second, second])
-    return float(correlation), float(norm.cdf((seen.mean[second] - seen.mean[first]) / sd))
+    sd = np.sqrt(max(c[i, i] + c[j, j] - 2 * c[i, j], 1e-24))
+    return float(ndtr((seen.mean[i] - seen.mean[j]) / sd))
 
 
-def _why(names: tuple[str, ...], correlation: float, wins: float, gain: float) -> str:
+def _why(names: tuple[str, ...], wins: float, gain: float) -> str:
     if len(names) == 1:
         return f"{names[0]} is the only submission"
     return (

@@ -73,7 +73,7 @@ def open_account(
     options: dict[str, Any] = {"bundles": bundles, "data": data, "live": False, "as_files": True}
     with open_workspace(slug, dest, seed, callbacks=RunCallbacks(), **options) as work:
         journals = Journal(work.journal), Journal()
-        files = setup_comp(work.comp, dest=work.data, client=work.client)
+        files = setup_comp(work.comp.slug, dest=work.data, client=work.client)
         yield Account(work.comp.slug, work.client, work.folder, journals, files, work.part_rows)
 
 

@@ -144,13 +144,14 @@ def place_on_leaderboard(
         rows, assumed = rows_of(records, account, given, comp)
         team = next((s.team for s in listed if s.team), "")
         board = leaderboard(account.slug, client=account.client)
-        others = [r.score for r in board if r.score is not None and r.team != team]
+        teams = [(r.team, r.score) for r in board if r.score is not None]
+        others = [score for name, score in teams if name != team]
         medals = gives_medals(account.slug, client=account.client)
         private = [s.private for s in scores if s.private is not None]
         if private:  # the end: the private leaderboard is shown
-            is_up = rows.higher_is_better if rows else board[0].score > board[-1].score
-            own = next((r.score for r in board if r.team == team), None)
-            own = (max if is_up else min)(private) if own is None else own
+            is_up = rows.higher_is_better if rows else teams[0][1] >= teams[-1][1]
+            best = max(private) if is_up else min(private)
+            own = dict(teams).get(team, best)  # a team that joined after the end is not listed
             return final_place(own, others, higher_is_better=is_up), medals, ""
         if rows is None or not any(s.cv is not None for s in scores):
             raise DataError(

@@ -72,7 +72,10 @@ class Workspace:
     @property
     def part_rows(self) -> tuple[int, int] | None:
         """Return the number of public and private test rows; None on the real Kaggle."""
-        return self.sandbox and self.sandbox.server.part_rows(self.comp.slug)
+        if self.sandbox is None:
+            return None
+        public, private = self.sandbox.server.part_rows(self.comp.slug)
+        return public, private
 
     def end_step(self, step: str) -> None:
         """Book the time since the last step ended on `step`."""
