@@ -21,6 +21,7 @@ from . import (
 )
 from .board_command import board
 from .command import Command
+from .log_command import log
 from .report_command import report
 from .search_command import search
 
@@ -32,6 +33,7 @@ for command in (
     *run_commands.COMMANDS,
     *sweep_commands.COMMANDS,
     board,
+    log,
     search,
     report,
     *notebook_commands.COMMANDS,

@@ -51,13 +51,15 @@ def board(
 def _show(out: Console, vault: Vault, slug: str, *, live: bool, all: bool) -> None:
     """Show the board, and below it what a reader should know."""
     from ..sweeps import board as make_board
-    from ..sweeps import repeat_spread
+    from ..sweeps import repeat_spread, stored_log
     from ..sweeps.trial_versions import with_older_features
-    from .display import show_board, show_repeats
+    from .display import show_answers, show_board, show_repeats
 
     found, others, failed = _read(vault, slug, all=all)
     rows = make_board(found)
     show_board(rows, out=out, metric=rows[0].metric if rows else "", failed=failed)
+    if tested := [entry for entry in stored_log(vault, slug) if entry.trial.base]:
+        show_answers(tested, out=out)
     if pruned := vault.pruned(slug):
         trials = "1 trial was" if len(pruned) == 1 else f"{len(pruned)} trials were"
         text = f"pruned: {trials} stopped by a search after a fold, and not ranked"
@@ -78,10 +80,18 @@ def _show(out: Console, vault: Vault, slug: str, *, live: bool, all: bool) -> No
 
 def _show_as_json(vault: Vault, slug: str, *, all: bool) -> None:
     from ..sweeps import board as make_board
+    from ..sweeps import stored_log
     from .display import show_json
 
     found, _, failed = _read(vault, slug, all=all)
-    shown = [{**r.as_json(), "error": "", "traceback": ""} for r in make_board(found)]
+    log = {
+        e.trial.name: {"hypothesis": e.trial.hypothesis, "answer": e.answer}
+        for e in stored_log(vault, slug)
+    }
+    shown = [
+        {**r.as_json(), **log.get(r.name, {}), "error": "", "traceback": ""}
+        for r in make_board(found)
+    ]
     for name, error in failed.items():
         shown.append({"name": name, "error": last_line(error), "traceback": error})
     show_json(shown)

@@ -18,6 +18,7 @@ from ..workflow.run_progress import step_line
 
 if TYPE_CHECKING:
     from ..predictions import Predictions
+    from ..sweeps.hypothesis_log import LogEntry
     from ..sweeps.repeats import Spread
     from ..workflow.outcome import PushOutcome, RunOutcome, SearchOutcome, Standing, SweepOutcome
     from ..workflow.probe_archs import ProbeOutcome
@@ -203,6 +204,13 @@ def _show_tta(rows: Sequence[Any], out: Console | None) -> None:
     ]
     header = ["test-time augmentation", "gain", "errors removed", "errors added", "p", "used"]
     show_table(header, cells, numbers=(1, 2, 3, 4), out=out)
+
+
+def show_answers(entries: Sequence[LogEntry], *, out: Console | None = None) -> None:
+    """Show what each experiment changed, and what the data say."""
+    rows = [entry.as_row() for entry in entries]
+    header = ["hypothesis", "trial", "answer"]
+    show_table(header, [[row[name] for name in header] for row in rows], out=out)
 
 
 def show_repeats(spreads: Sequence[Spread], *, out: Console | None = None) -> None:

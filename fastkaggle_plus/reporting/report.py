@@ -18,7 +18,8 @@ from ..exceptions import DataError
 from ..files import write_atomically
 from ..predictions import Predictions
 from ..sweeps.board import BoardRow, ranked_predictions, refits_of, why_one_member
-from ..sweeps.trial import Trial
+from ..sweeps.hypothesis_log import hypothesis_log
+from ..sweeps.trial import Trial, TrialResult
 from .digits import decimals_for, p_text, score_text
 from .plots import (
     plot_calibration,
@@ -90,6 +91,8 @@ def write_report(
     combined = ensemble_row(ensemble, members) if ensemble else None
     own_scores = [(standing or {}).get(k) for k in ("public_score", "private_score")]
     decimals = decimals_for([*(r.oof_score for r in rows), chosen.oof_score, *own_scores])
+    by_name = {preds.name: preds for preds in members}
+    log = hypothesis_log((TrialResult(t, by_name.get(t.name)) for t in trials), rows=rows)
     about, metric = ensemble.about if ensemble else {}, chosen.scoring
     html = _template().render(
         comp=comp,
@@ -102,6 +105,8 @@ def write_report(
         standing=standing or {},
         table=with_ensemble(rows, combined, metric) if combined else rows,
         hypotheses={t.name: t.hypothesis for t in trials},
+        answers={entry.trial.name: entry.answer for entry in log if entry.trial.base},
+        tested=log.summary if any(entry.gain for entry in log) else "",
         weights=about.get("weights", {}),
         method=_METHODS.get(about.get("method", ""), ""),
         findings=findings(rows, combined, decimals=decimals),
