@@ -1,4 +1,4 @@
-"""The hypothesis log: predictions before, verdicts after, adjusted for the number of experiments."""
+"""The hypothesis log: predictions before, verdicts after, adjusted for the number of tests."""
 
 from dataclasses import replace
 
@@ -70,7 +70,9 @@ def test_p_values_are_adjusted_for_all_experiments_and_the_log_says_so():
     """Holm's example by hand: the k-th smallest of m p-values times m - k + 1, never falling."""
     trials = [leaves(n) for n in range(3, 8)]
     shares = (0.78, 0.71, 0.74, 0.72, 0.69)
-    results = [result(t, s, seed=i + 1) for i, (t, s) in enumerate(zip(trials, shares, strict=True))]
+    results = [
+        result(t, s, seed=i + 1) for i, (t, s) in enumerate(zip(trials, shares, strict=True))
+    ]
     log = hypothesis_log([result(BASE, 0.7, seed=0), *results])
     raw = np.array([e.gain.p_value for e in log[1:]])
     order = np.argsort(raw)
