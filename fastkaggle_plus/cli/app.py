@@ -21,6 +21,7 @@ from . import (
 )
 from .board_command import board
 from .command import Command
+from .compare_command import compare
 from .log_command import log
 from .report_command import report
 from .search_command import search
@@ -34,6 +35,7 @@ for command in (
     *sweep_commands.COMMANDS,
     board,
     log,
+    compare,
     search,
     report,
     *notebook_commands.COMMANDS,

@@ -1,7 +1,17 @@
 """Evidence: whether one trial is better than another, and where a model is wrong."""
 
 from .compare import Comparison, compare
+from .recipes import RecipeComparison, compare_recipes
 from .top_losses import most_confused, top_losses
 from .winner import Winner, best_of
 
-__all__ = ["Comparison", "Winner", "best_of", "compare", "most_confused", "top_losses"]
+__all__ = [
+    "Comparison",
+    "RecipeComparison",
+    "Winner",
+    "best_of",
+    "compare",
+    "compare_recipes",
+    "most_confused",
+    "top_losses",
+]

@@ -50,12 +50,14 @@ def all_versions(vault: Vault, slug: str) -> tuple[list[Predictions], list[Store
     newest: dict[str, StoredRun] = {}
     found: list[Predictions] = []
     others: list[StoredRun] = []
-    for run in vault.runs(slug):
+    runs = vault.runs(slug)
+    is_current = vault.current_check(runs)
+    for run in runs:
         current = newest.setdefault(run.trial, run)
         if run.status != "done":
             continue
         preds = vault.load(run)
-        if found and not is_same_split(found[0], preds):
+        if not is_current(run, preds):
             others.append(run)
             continue
         name = run.trial if run is current else f"{run.trial}@{run.version}"

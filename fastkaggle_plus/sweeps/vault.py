@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -18,7 +18,8 @@ from filelock import FileLock
 
 from ..exceptions import DataError
 from ..metrics import Metric
-from ..predictions import Predictions, as_json, load_predictions
+from ..predictions import Predictions, as_json, load_predictions, recipe_of
+from .trial import SEEDS
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -62,6 +63,19 @@ class StoredRun:
     def version(self) -> str:
         """The short hash that names this version of the trial."""
         return self.key[:7]
+
+    @property
+    def repeat(self) -> int:
+        """The number of the repeat, see `Trial`."""
+        return recipe_of(self.trial)[1]
+
+    @property
+    def recipe(self) -> str:
+        """All that the repeats of a trial share: model, parameters without seeds, code, data."""
+        trial, parts = self.facts.get("trial", {}), self.facts.get("parts", {})
+        params = {k: v for k, v in trial.get("params", {}).items() if k not in SEEDS}
+        shared = {k: v for k, v in parts.items() if k not in ("trial", "split")}
+        return as_json({"model": trial.get("model"), "params": params, "parts": shared})
 
     @property
     def measured(self) -> str:
@@ -192,22 +206,45 @@ class Vault:
     def latest(self, slug: str) -> tuple[list[Predictions], dict[str, str]]:
         """Return the newest predictions of each trial, and tracebacks of trials that failed last.
 
-        All predictions share the rows and the split of the newest, so that they can be compared.
+        All predictions share the rows and the split of the newest, so that they can be compared;
+        repeats share its rows, and those of one number their split.
         """
         found: dict[str, Predictions] = {}
-        failed: dict[str, str] = {}
-        newest: Predictions | None = None
-        for run in self.runs(slug):
-            if run.trial in found or run.trial in failed:
-                continue
-            if run.status != "done":
-                failed[run.trial] = run.error
-                continue
-            preds = replace(self.load(run), name=run.trial)
-            newest = newest or preds
-            if is_same_split(preds, newest):
-                found[run.trial] = preds
+        newest: dict[str, StoredRun] = {}
+        for run in (runs := self.runs(slug)):
+            newest.setdefault(run.trial, run)
+        failed = {name: run.error for name, run in newest.items() if run.status != "done"}
+        done = [run for run in runs if run.status == "done" and run.trial not in failed]
+        is_current = self.current_check(done)
+        for run in done:
+            if run.trial not in found and is_current(run, preds := self.load(run)):
+                found[run.trial] = replace(preds, name=run.trial)
         return list(found.values()), failed
+
+    def current_check(
+        self,
+        runs: Sequence[StoredRun],  # newest first
+    ) -> Callable[[StoredRun, Predictions], bool]:
+        """Return a check of finished runs: can this one be compared with the newest?
+
+        It has the same rows and split. For "name #2" this is the split whose seed follows that of
+        the newest run, and so on, and it is a repeat of the newest run of "name".
+        """
+        done = sorted((r for r in runs if r.status == "done"), key=lambda r: r.repeat)
+        originals = {r.trial: r.recipe for r in reversed(done) if r.repeat == 1}
+        firsts = {run.repeat: self.load(run) for run in done[:1]}
+
+        def is_current(run: StoredRun, preds: Predictions) -> bool:
+            number, newest = next(iter(firsts.items()))
+            if run.repeat != number:
+                is_next = _base_seed(preds, run.repeat) == _base_seed(newest, number)
+                is_same = run.recipe == originals.get(recipe_of(run.trial)[0], run.recipe)
+                if not (is_next and is_same):
+                    return False
+            is_same_data = np.array_equal(newest.ids, preds.ids)
+            return is_same_data and is_same_split(preds, firsts.setdefault(run.repeat, preds))
+
+        return is_current
 
     def mark_current(self, keys: Iterable[str]) -> None:
         """Make finished runs the newest of their trials, because a sweep used them again."""
@@ -254,6 +291,11 @@ def content_hash(content: bytes) -> str:
 def is_same_split(a: Predictions, b: Predictions) -> bool:
     """Say whether two runs have the same rows and folds."""
     return np.array_equal(a.ids, b.ids) and np.array_equal(a.folds, b.folds)
+
+
+def _base_seed(preds: Predictions, repeat: int) -> int:
+    """Return the seed of the sweep's split, from that of a repeat."""
+    return int(preds.about.get("split_seed", 0)) - repeat
 
 
 def _now() -> str:
