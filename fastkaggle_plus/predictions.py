@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -16,6 +17,7 @@ from .exceptions import DataError, listed
 from .metrics import Metric, get_metric, pseudo_values, standard_error
 from .ui.records import Shown, joined
 
+_REPEAT = re.compile(r"(?P<name>.+) #(?P<number>[2-9]|[1-9][0-9]+)")
 _ARRAYS = ("ids", "targs", "oof", "folds", "test_ids", "test")
 _FACTS = ("name", "metric", "task", "vocab", "seconds_s", "about", "importances")
 
@@ -170,6 +172,15 @@ class Predictions(Shown):
         with file.open("wb") as f:
             np.savez_compressed(f, facts=np.array(facts), **arrays)  # type: ignore[arg-type]
         return file
+
+
+def recipe_of(name: str) -> tuple[str, int]:
+    """Return the name without the number of a repeat, and the number: ("forest", 2) of "forest #2".
+
+    A trial that is no repeat has the number 1.
+    """
+    found = _REPEAT.fullmatch(name)
+    return (found["name"], int(found["number"])) if found else (name, 1)
 
 
 def as_json(facts: dict[str, Any]) -> str:

@@ -1,7 +1,17 @@
 """Evidence: whether one trial is better than another, and where a model is wrong."""
 
+from .best_set import BestSet, best_set
 from .compare import Comparison, compare
 from .top_losses import most_confused, top_losses
 from .winner import Winner, best_of
 
-__all__ = ["Comparison", "Winner", "best_of", "compare", "most_confused", "top_losses"]
+__all__ = [
+    "BestSet",
+    "Comparison",
+    "Winner",
+    "best_of",
+    "best_set",
+    "compare",
+    "most_confused",
+    "top_losses",
+]
