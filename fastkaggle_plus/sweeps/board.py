@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from html import escape
 from typing import Any
 
 from ..evidence import Winner, best_of, best_set
@@ -89,11 +90,22 @@ class BoardRow(Row):
         }
 
 
+class Board(Records[BoardRow]):
+    """The rows of a board, and what their verdicts mean."""
+
+    def __repr__(self) -> str:
+        return "\n".join([super().__repr__(), *about_verdicts(self)])
+
+    def _repr_html_(self) -> str:
+        below = "".join(f"<p>{escape(sentence)}</p>" for sentence in about_verdicts(self))
+        return super()._repr_html_() + below
+
+
 def board(
     results: Sequence[TrialResult | Predictions],
     *,
     stopped: Sequence[FoldScores] = (),  # of trials that searches stopped, besides the results
-) -> Records[BoardRow]:
+) -> Board:
     """Return one row per finished trial, best first, with the verdict of `best_set`.
 
     Repeats of a trial ("name", "name #2", ...) are one row with their mean score. The first row has
@@ -101,11 +113,11 @@ def board(
     """
     finished = finished_predictions(results)
     if not finished:
-        return Records()
+        return Board()
     pools, found = pooled(finished), best_set(finished)
     reused = {r.predictions for r in results if isinstance(r, TrialResult) and r.reused}
     chosen = best_of(finished, stopped=[*_stopped(results), *stopped])
-    return Records(
+    return Board(
         _row(
             pool,
             gain=pool.repeats[0].scoring.gain(pool.score, pools[0].score),
