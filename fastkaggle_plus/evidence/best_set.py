@@ -142,7 +142,10 @@ def gaussian_draws(cov: np.ndarray) -> np.ndarray:
 
 
 def _fold_scores(pools: Sequence[Pooled]) -> np.ndarray | None:
-    """Return (n_repeats x n_folds, n_trials) scores; None where trials have no shared repeats."""
+    """Return (n_repeats x n_folds, n_trials) scores; None where trials have no shared repeats.
+
+    Repeats on one split, as along time, are averaged: their folds are not independent.
+    """
     first = pools[0]
     if len(first.repeats) < 2 or any(pool.numbers != first.numbers for pool in pools):
         return None
@@ -150,7 +153,9 @@ def _fold_scores(pools: Sequence[Pooled]) -> np.ndarray | None:
         for preds, other in zip(pool.repeats, first.repeats, strict=True):
             if not np.array_equal(preds.folds, other.folds):
                 return None
-    scores = [np.concatenate([preds.fold_scores for preds in pool.repeats]) for pool in pools]
+    one_split = all(np.array_equal(p.folds, first.repeats[0].folds) for p in first.repeats)
+    join = np.mean if one_split else np.concatenate
+    scores = [join([preds.fold_scores for preds in pool.repeats], axis=0) for pool in pools]
     values = np.stack(scores, 1)
     return np.asarray(values[~np.isnan(values).any(1)])
 

@@ -84,6 +84,8 @@ def test_repeats_are_pooled_and_their_folds_speak_of_recipes():
     assert found.n_units == 15 and "recipes" in str(found)
     assert best_set(trials[:4]).question == "fits"  # the second has one run
     assert best_set(trials[:4]).n_units == 200
+    one_split = [dataclasses.replace(p, folds=trials[0].folds) for p in trials]
+    assert best_set(one_split).n_units == 5  # only the seeds differ
 
 
 def test_groups_are_the_units():
