@@ -2,7 +2,7 @@ from .competition import Competition, list_comps, load_comp
 from .data import Data, Table
 from .ensembling import ensemble
 from .environment import iskaggle
-from .evidence import compare, compare_recipes, most_confused, top_losses
+from .evidence import best_of, best_set, compare, compare_recipes, most_confused, top_losses
 from .exceptions import FastkaggleError, KaggleError
 from .folds import make_folds
 from .kaggle_client import (
@@ -76,6 +76,8 @@ __all__ = [
     "Trial",
     "Vault",
     "apply_cleaning",
+    "best_of",
+    "best_set",
     "board",
     "check_ds_exists",
     "check_file",

@@ -231,20 +231,22 @@ done = [r.predictions for r in results if r.predictions is not None]
 # %% [markdown]
 # ## Which differences are real?
 #
-# The best trial is in the first row. Is it really better than the others? The verdict compares
-# each trial with the best one *on the same rows*. *Noise* means that chance alone often gives a
-# difference of this size. And the best of many trials was also lucky, so treat a tie with it as a
-# tie.
+# The best trial is in the first row. Is it really better than the others? One joint test compares
+# all pairs of trials *on the same rows*. A trial that is *worse* loses to another by more
+# than chance explains, although we looked at many pairs. The trials *among the best* cannot be told
+# apart from the best one. And the best of many trials is partly lucky: the line above the table
+# gives its score corrected for this.
 
 # %%
 rows = board(results)
+print(rows[0].winner)
 table = pd.DataFrame(
     {
         "trial": [r.name for r in rows],
         f"out-of-fold {comp.metric}": [r.oof_score for r in rows],
         "standard error": [r.oof_score_se for r in rows],
         "seconds": [r.seconds_s for r in rows],
-        "to the best": [r.to_best.gain if r.to_best else 0.0 for r in rows],
+        "to the best": [r.gain for r in rows],
         "verdict": [r.verdict for r in rows],
     }
 )
@@ -326,5 +328,5 @@ answers.head()
 # ## What next?
 #
 # Look at the rows that every model gets wrong. Think of one idea, add one trial, and see what the
-# paired test says. If it says *noise*, we have learned something too, and it cost us no
-# submission.
+# paired test says. If it says *cannot be told apart*, we have learned something too, and it cost us
+# no submission.

@@ -135,6 +135,7 @@ def ensemble(
     """Combine trials of a run's vault and show the nested score."""
     from ..ensembling import ensemble as combine
     from ..sweeps import board as make_board
+    from ..sweeps.ensemble_row import ensemble_row, with_ensemble
     from .display import show_board, show_ensemble, show_json
 
     given = parse_weights(",".join(weights or ()))
@@ -148,7 +149,9 @@ def ensemble(
         scores = {"oof_score": combined.oof_score, "oof_score_se": combined.oof_score_se}
         show_json({**scores, **about})
     else:
-        show_board(make_board([combined, *chosen]), metric=combined.metric)
+        rows = make_board(chosen)
+        own = ensemble_row(combined, chosen, rows)
+        show_board(with_ensemble(rows, own), metric=combined.metric)
         show_ensemble(combined)
 
 

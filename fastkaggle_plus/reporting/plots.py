@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from ..evidence import most_confused
+from ..evidence.pooling import pooled
 from ..predictions import Predictions
-from ..sweeps.board import ranked_predictions
 from .figure import NotebookFigure
 
 BLUE, ORANGE, GREY = "#2f6f9f", "#d9822b", "#8a969e"
@@ -24,17 +24,21 @@ _MOST_DOTS = 3000  # more only make the file larger
 
 
 def plot_scores(members: Sequence[Predictions]) -> Figure:
-    """Draw each oof_score with two standard errors, and its fold scores, best on top."""
-    metric, ranked = members[0].scoring, ranked_predictions(members)[::-1]
+    """Draw each oof_score with two standard errors, and its fold scores, best on top.
+
+    Repeats of a trial are drawn as one, with their mean.
+    """
+    metric, ranked = members[0].scoring, pooled(members)[::-1]
     better = "higher" if metric.higher_is_better else "lower"
-    is_holdout = all(len(p.fold_scores) == 1 for p in ranked)
+    is_holdout = all(len(p.fold_scores) == 1 for p in members)
     kind = "Held-out" if is_holdout else "CV"
     title = f"{kind} score: {metric.name}, {better} is better"
     figure, axes = new_axes(1.0 + 0.3 * len(ranked), title)
     for i, p in enumerate(ranked):
-        axes.scatter(p.fold_scores, [i] * len(p.fold_scores), s=12, color=GREY, zorder=1)
-        color, se = ORANGE if p is ranked[-1] else BLUE, 2 * p.oof_score_se
-        axes.errorbar(p.oof_score, i, xerr=se, fmt="o", color=color, capsize=3, zorder=2)
+        of_folds = [score for preds in p.repeats for score in preds.fold_scores]
+        axes.scatter(of_folds, [i] * len(of_folds), s=12, color=GREY, zorder=1)
+        color, se = ORANGE if p is ranked[-1] else BLUE, 2 * p.score_se
+        axes.errorbar(p.score, i, xerr=se, fmt="o", color=color, capsize=3, zorder=2)
     axes.set_yticks(range(len(ranked)), [shortened(p.name) for p in ranked])
     axes.set_xlabel("± 2 standard errors" + ("" if is_holdout else "; grey: single folds"))
     axes.set_ylim(-0.7, len(ranked) - 0.3)

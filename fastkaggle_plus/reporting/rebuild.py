@@ -50,7 +50,7 @@ def rebuild_report(
     return write_report(
         folder / "report.html",
         comp=comp,
-        rows=board(members),
+        rows=board(members, stopped=list(vault.pruned(slug).values())),
         members=members,
         ensemble=_ensemble(comp, members, declared, trials),
         failed=failed,
