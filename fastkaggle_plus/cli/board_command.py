@@ -86,7 +86,8 @@ def _show_as_json(vault: Vault, slug: str, *, all: bool) -> None:
 
     found, _, failed = _read(vault, slug, all=all)
     rows = make_board(found, stopped=list(vault.pruned(slug).values()))
-    answers = {entry.trial.name: entry.in_short for entry in stored_log(vault, slug)}
+    entries = (entry.as_row() for entry in stored_log(vault, slug))
+    answers = {e["trial"]: {k: e[k] for k in ("hypothesis", "answer")} for e in entries}
     shown = [{**r.as_json(), **answers.get(r.name, {}), "error": "", "traceback": ""} for r in rows]
     for name, error in failed.items():
         shown.append({"name": name, "error": last_line(error), "traceback": error})

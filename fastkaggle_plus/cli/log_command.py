@@ -58,7 +58,7 @@ def _lines(entry: LogEntry) -> list[str]:
     trial, preds, gain = entry.trial, entry.preds, entry.gain
     changed = f"{trial.name}: {trial.base}, with {entry.change}" if trial.base else trial.name
     p_value = (
-        f"p = {gain.p_value:.2g} ({gain.test}), adjusted {entry.p_adjusted:.2g}" if gain else ""
+        f"p = {gain.p_value:.2g} ({entry.test}), adjusted {entry.p_adjusted:.2g}" if gain else ""
     )
     score = ""
     if preds:

@@ -3,13 +3,14 @@
 from .board import BoardRow, board, winner
 from .default_trials import default_trials, trials_of
 from .experiments import experiment
-from .hypothesis_log import LogEntry, hypothesis_log, stored_log
+from .hypothesis_log import LogEntry, hypothesis_log
 from .repeats import Spread, repeat_spread, repeated
 from .results_csv import write_results
 from .run_local import run_local
 from .run_ray import run_ray
 from .search import Range, Search, grid, run_search, search_of
 from .splits import folds_for
+from .stored_log import stored_log
 from .trial import Sweep, Trial, TrialResult
 from .trial_versions import find_predictions
 from .vault import Vault

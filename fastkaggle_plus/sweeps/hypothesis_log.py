@@ -9,21 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from ..competition import load_comp
-from ..evidence import Comparison, compare
-from ..exceptions import DataError, last_line
+from ..evidence import Comparison, RecipeComparison, compare, compare_recipes
+from ..exceptions import DataError
 from ..predictions import Predictions
 from ..ui.records import Records, Row
-from .board import BoardRow, board
-from .default_trials import trial_lists
+from .board import BoardRow, board, finished_predictions
 from .experiments import changes
+from .repeats import by_recipe, paired_repeats
 from .trial import Trial, TrialResult
-from .trial_versions import BEFORE, what_changed
-from .vault import StoredRun, Vault, is_same_split
+from .vault import StoredRun
 
 ALPHA = 0.05
 BETTER, WORSE, TIE = "better", "worse", "cannot be told apart"
-_OF_A_SEARCH = "search: "  # the hypothesis of its trials, which are on the board only
+Repeats = Mapping[int, Predictions]  # of a trial, by their number: 1 for the trial itself
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,18 +29,18 @@ class LogEntry(Row):
     """One hypothesis and its answer."""
 
     trial: Trial
-    change: str = ""  # what differs from the base, in words
     preds: Predictions | None = None
-    gain: Comparison | None = None  # against the base
-    p_adjusted: float = 1.0  # of `gain`, for the number of experiments in the log
     note: str = ""  # the answer of a trial without a gain
-    version: str = ""  # short hashes of the runs in the vault
+    change: str = ""  # what differs from the base, in words
+    gain: Comparison | RecipeComparison | None = None  # over the base
+    p_adjusted: float = 1.0  # of `gain`, for the number of experiments in the log
+    version: str = ""  # short hash of the run in the vault
     base_version: str = ""
     earlier: tuple[StoredRun, ...] = ()  # older versions of the trial, newest first
 
     @property
     def verdict(self) -> str:
-        """Better | worse | cannot be told apart, than its base; "" without a result."""
+        """Better than its base, worse, or cannot be told apart; "" without a result."""
         if self.gain is None:
             return ""
         return TIE if self.p_adjusted >= ALPHA else BETTER if self.gain.gain > 0 else WORSE
@@ -58,6 +56,8 @@ class LogEntry(Row):
         """The gain against the expected one; "" without a prediction, or without a result."""
         if self.gain is None or not self.is_predicted:
             return ""
+        if not self.gain.gain and not self.gain.se:
+            return "the change made no difference"
         beyond = self.gain.gain - (self.trial.expect or 0)
         if abs(beyond) > 2 * self.gain.se:
             return "more than expected" if beyond > 0 else "less than expected"
@@ -74,38 +74,38 @@ class LogEntry(Row):
             got = f"expected {self.trial.expect:+.4f}{when}, {got}"
         return f"{got}: {', '.join(filter(None, (self.verdict, self.outcome)))}"
 
+    @property
+    def test(self) -> str:
+        """The test that gave the p-value, and whether it speaks of fits or of recipes."""
+        if isinstance(self.gain, RecipeComparison):
+            return f"corrected resampled t, recipes over {self.gain.n_repeats} repeats"
+        return f"{self.gain.test}, these fits" if self.gain else ""
+
     def as_row(self) -> dict[str, object]:
         """Return the cells that people read."""
-        base = f"{self.trial.base}: " if self.trial.base else ""
+        preds = self.preds
         return {
             "hypothesis": self.trial.hypothesis,
             "trial": self.trial.name,
-            "change": f"{base}{self.change}",
+            "change": f"{self.trial.base}: {self.change}" if self.trial.base else "",
             "answer": self.answer,
-            "CV score": f"{self.preds.oof_score:.4f} ± {self.preds.oof_score_se:.4f}"
-            if self.preds
-            else "",
+            "CV score": f"{preds.oof_score:.4f} ± {preds.oof_score_se:.4f}" if preds else "",
         }
 
     def as_json(self) -> dict[str, Any]:
         """Return the entry as plain data."""
         preds, gain = self.preds, self.gain
+        words = ("change", "is_predicted", "verdict", "outcome", "answer", "test", "version")
         return {
             **asdict(self.trial),
-            "change": self.change,
-            "is_predicted": self.is_predicted,
+            **{name: getattr(self, name) for name in words},
             "gain": gain and gain.gain,
             "gain_se": gain and gain.se,
             "p_value": gain and gain.p_value,
             "p_adjusted": self.p_adjusted if gain else None,
-            "test": gain and gain.test,
-            "verdict": self.verdict,
-            "outcome": self.outcome,
-            "answer": self.answer,
             "oof_score": preds and preds.oof_score,
             "oof_score_se": preds and preds.oof_score_se,
             "date": preds and preds.about.get("date", ""),
-            "version": self.version,
             "earlier": [
                 {"version": r.version, "date": r.measured, "oof_score": r.oof_score}
                 for r in self.earlier
@@ -119,21 +119,20 @@ class HypothesisLog(Records[LogEntry]):
     @property
     def summary(self) -> str:
         """How many experiments were tested, and what that means for their verdicts."""
-        found = [entry for entry in self if entry.gain]
-        if not found:
+        tested = [(e, e.gain) for e in self if e.gain]
+        if not (n := len(tested)):
             return "No experiment has a result yet. Declare one with `experiment`, and run it."
-        n, counts = len(found), [e.verdict for e in found]
-        said = ", ".join(f"{counts.count(v)} {v}" for v in (BETTER, WORSE, TIE) if v in counts)
-        text = f"{_experiments(n)} tested against {'its' if n == 1 else 'their'} base: {said}."
-        if n > 1:
-            text += (
-                f" The p-values are adjusted for {n} tests (Holm), so the chance of one or more"
-                f" false verdicts in this log is at most {ALPHA:.0%}."
-            )
-        predicted = [e for e in found if e.gain and e.is_predicted]
-        if len(predicted) > 1:
-            expected = np.mean([e.trial.expect or 0 for e in predicted])
-            got = np.mean([e.gain.gain for e in predicted if e.gain])
+        verdicts = [entry.verdict for entry, _ in tested]
+        said = ", ".join(f"{verdicts.count(v)} {v}" for v in (BETTER, WORSE, TIE) if v in verdicts)
+        if n == 1:
+            return f"One experiment was tested against its base: {said}."
+        text = (
+            f"{n} experiments were tested against their base: {said}. The p-values are adjusted "
+            f"for {n} tests (Holm), so the chance of any false verdict is at most {ALPHA:.0%}."
+        )
+        pairs = [(e.trial.expect or 0, gain.gain) for e, gain in tested if e.is_predicted]
+        if len(pairs) > 1:
+            expected, got = np.mean(pairs, 0)
             text += f" Expected on average {expected:+.4f}, got {got:+.4f}."
         return text
 
@@ -151,83 +150,26 @@ def hypothesis_log(
 ) -> HypothesisLog:
     """Return the hypothesis of each trial of a sweep with its answer.
 
-    A trial with a base is tested against it, and its p-value is adjusted for the number of such
-    tests. Source: Holm, A simple sequentially rejective multiple test procedure (1979).
+    A trial with a base is tested against it: their recipes if both were repeated, else these fits.
+    The p-values are adjusted for the number of such tests. Source: Holm, A simple sequentially
+    rejective multiple test procedure (1979).
     """
     by_name = {result.name: result for result in results}
-    verdicts = _verdicts(board(list(by_name.values())) if rows is None else rows)
+    repeats = by_recipe(finished_predictions(list(by_name.values())))
+    verdicts = board_verdicts(board(list(by_name.values())) if rows is None else rows)
     entries = []
-    for result in by_name.values():
-        note = verdicts.get(result.name) or str(result.as_row()["note"])
-        entry = LogEntry(result.trial, preds=result.predictions, note=note)
-        base = by_name.get(result.trial.base)
-        entries.append(_tested(entry, base and base.trial, base and base.predictions))
-    return _adjusted(entries)
-
-
-def stored_log(
-    vault: Vault,
-    slug: str,
-    declared: Iterable[Trial] = (),  # as they are in trials.py now; default: as they ran
-) -> HypothesisLog:
-    """Return the log of the declared trials, and of all others in a vault except for searches.
-
-    A trial is tested against the newest run of its base on the same rows and folds.
-    """
-    runs = vault.runs(slug)
-    trials = {t.name: t for t in stored_trials(declared, runs) if not _is_searched(t)}
-    known = [run for run in runs if run.trial in trials]
-    done = {r.key: replace(vault.load(r), name=r.trial) for r in known if r.status == "done"}
-    verdicts = _verdicts(board([p for p in vault.latest(slug)[0] if p.name in trials]))
-    entries = []
-    for trial in trials.values():
-        own = [run for run in known if run.trial == trial.name]
-        if not own or own[0].key not in done:
-            note = f"failed: {last_line(own[0].error)}" if own else "not run yet"
-            entries.append(_tested(LogEntry(trial, note=note), trials.get(trial.base), None))
+    for name, result in by_name.items():
+        if result.trial.repeat > 1:
             continue
-        note, older = verdicts.get(trial.name, ""), tuple(r for r in own[1:] if r.key in done)
-        entry = LogEntry(trial, "", done[own[0].key], note=note, earlier=older)
-        of = _base_run(trial.base, own[0], known, done)
-        entry = _tested(entry, of and trials[of.trial], of and done[of.key])
-        if of and of.trial == trial.name:
-            entry = replace(entry, change=", ".join(what_changed(of, own[0])))
-        versions = {"version": own[0].version, "base_version": of.version if of else ""}
-        entries.append(replace(entry, **versions))
-    return _adjusted(entries)
+        note = verdicts.get(name) or str(result.as_row()["note"])
+        entry = LogEntry(result.trial, result.predictions, note)
+        base = by_name[result.trial.base].trial if result.trial.base in by_name else None
+        own, of = (repeats.get(n, {}) for n in (name, result.trial.base))
+        entries.append(tested(entry, base, own, of))
+    return adjusted(entries)
 
 
-def declared_trials(vault: Vault, slug: str) -> list[Trial]:
-    """Return the trials of each list in trials.py of which a trial has run. Raises ConfigError."""
-    runs = vault.runs(slug)
-    folder = next((r.facts["competition"] for r in runs if "competition" in r.facts), slug)
-    names = {run.trial for run in runs}
-    lists = trial_lists(load_comp(folder)).values()
-    return [t for trials in lists if names & {t.name for t in trials} for t in trials]
-
-
-def stored_trials(declared: Iterable[Trial], runs: Sequence[StoredRun]) -> list[Trial]:
-    """Return the declared trials, then those that only the vault knows, the oldest run first."""
-    trials = {trial.name: trial for trial in declared}
-    for run in reversed(runs):
-        if run.trial not in trials and "trial" in run.facts:
-            trials[run.trial] = Trial(**run.facts["trial"])
-    return list(trials.values())
-
-
-def _base_run(
-    base: str, run: StoredRun, runs: Sequence[StoredRun], done: Mapping[str, Predictions]
-) -> StoredRun | None:
-    """Return the newest run of a base, or of a version of it, on the same rows and folds."""
-    is_name = any(other.trial == base for other in runs)
-    name, _, version = (base, "", "") if is_name else base.rpartition("@")
-    found = [r for r in runs if r.trial == name and r.key in done]
-    found = found[1:] if version == BEFORE else [r for r in found if r.key.startswith(version)]
-    same = (r for r in found if is_same_split(done[r.key], done[run.key]))
-    return next(same, None)
-
-
-def _tested(entry: LogEntry, base: Trial | None, preds: Predictions | None) -> LogEntry:
+def tested(entry: LogEntry, base: Trial | None, own: Repeats, of: Repeats) -> LogEntry:
     """Return the entry with its change and, if it and its base have results, its gain."""
     if not entry.trial.base:
         return entry
@@ -236,35 +178,30 @@ def _tested(entry: LogEntry, base: Trial | None, preds: Predictions | None) -> L
     entry = replace(entry, change=", ".join(words))
     if entry.preds is None:
         return entry
-    if preds is None:
+    if 1 not in of:
         why = f"its base, {entry.trial.base}, has no result on the same rows and folds"
         return replace(entry, note=f"no answer: {why}")
+    shared = paired_repeats(dict(own), dict(of))
     try:
-        return replace(entry, gain=compare(entry.preds, preds))
+        is_repeated = len(shared[0]) > 1
+        gain = compare_recipes(*shared) if is_repeated else compare(entry.preds, of[1])
     except DataError as e:
         return replace(entry, note=f"no answer: {e}")
+    return replace(entry, gain=gain)
 
 
-def _adjusted(entries: Sequence[LogEntry]) -> HypothesisLog:
+def adjusted(entries: Iterable[LogEntry]) -> HypothesisLog:
     """Return the log, with the p-values of all experiments adjusted by Holm's method."""
-    tested = sorted((e for e in entries if e.gain), key=lambda e: e.gain.p_value if e.gain else 1)
-    adjusted, highest = {}, 0.0
-    for i, entry in enumerate(tested):
-        p_value = entry.gain.p_value if entry.gain else 1.0
-        highest = max(highest, min(1.0, (len(tested) - i) * p_value))
-        adjusted[entry.trial.name] = highest
-    named = ((e, adjusted.get(e.trial.name, 1.0)) for e in entries)
-    return HypothesisLog(replace(e, p_adjusted=p) for e, p in named)
+    log = HypothesisLog(entries)
+    places = [i for i, entry in enumerate(log) if entry.gain]
+    p_values = np.array([entry.gain.p_value for entry in log if entry.gain])
+    order = np.argsort(p_values)
+    stepped = np.maximum.accumulate(p_values[order] * np.arange(len(order), 0, -1)).clip(max=1)
+    for k, p_value in zip(order, stepped, strict=True):
+        log[places[k]] = replace(log[places[k]], p_adjusted=float(p_value))
+    return log
 
 
-def _verdicts(rows: Sequence[BoardRow]) -> dict[str, str]:
+def board_verdicts(rows: Iterable[BoardRow]) -> dict[str, str]:
     """Return the board's verdict of each trial: the answer of a hypothesis without a base."""
     return {row.name: f"on the board: {row.verdict}" for row in rows}
-
-
-def _is_searched(trial: Trial) -> bool:
-    return trial.hypothesis.startswith(_OF_A_SEARCH)
-
-
-def _experiments(n: int) -> str:
-    return "One experiment was" if n == 1 else f"{n} experiments were"
