@@ -48,6 +48,7 @@ from fastkaggle_plus import (
     compare,
     ensemble,
     folds_for,
+    hypothesis_log,
     load_comp,
     run_local,
     setup_comp,
@@ -308,6 +309,16 @@ neat(table).format(precision=4).format("{:.1f}", subset=["seconds"]).format(
 
 # %%
 plot_scores(done)
+
+# %% [markdown]
+# ## Which hypotheses hold?
+#
+# Some trials are *experiments*: each changes one thing of another trial, its base. What was the
+# change worth, and is that what we expected? The test compares each experiment with its base on
+# the same rows, and its p-value is adjusted for the number of experiments.
+
+# %%
+hypothesis_log(results)
 
 # %% [markdown]
 # ## Which features does the forest use?

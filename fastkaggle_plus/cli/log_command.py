@@ -29,7 +29,7 @@ def log(
     The hypothesis of a trial with a base is tested against that base on the same rows. The p-values
     are adjusted for the number of these tests.
     """
-    from ..sweeps.hypothesis_log import declared_trials, stored_log
+    from ..sweeps.stored_log import declared_trials, stored_log
     from .display import show_json
 
     vault, name = open_vault(slug, dest, live=live)
@@ -57,10 +57,9 @@ def _lines(entry: LogEntry) -> list[str]:
     """Return what the log says about a hypothesis, below it."""
     trial, preds, gain = entry.trial, entry.preds, entry.gain
     changed = f"{trial.name}: {trial.base}, with {entry.change}" if trial.base else trial.name
-    p_value = (
-        f"p = {gain.p_value:.2g} ({entry.test}), adjusted {entry.p_adjusted:.2g}" if gain else ""
-    )
-    score = ""
+    p_value, score = "", ""
+    if gain:
+        p_value = f"p = {gain.p_value:.2g} ({entry.test}), adjusted {entry.p_adjusted:.2g}"
     if preds:
         score = f"{preds.metric} {preds.oof_score:.4f} ± {preds.oof_score_se:.4f}"
         score += f", {preds.about.get('date', '')}, version {entry.version}"

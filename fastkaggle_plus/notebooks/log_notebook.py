@@ -24,16 +24,16 @@ error."""
 _SET_UP = """\
 from dataclasses import replace
 
-from fastkaggle_plus import Vault, compare, load_comp
+from fastkaggle_plus import Vault, compare, compare_recipes, load_comp
 from fastkaggle_plus.reporting import plot_gains, plot_scores
 from fastkaggle_plus.sweeps import find_predictions
 
 vault = Vault("{vault}"{scoring})
 
 
-def trial(name, version):
-    \"\"\"Return the predictions of one version of a trial.\"\"\"
-    [preds] = find_predictions(vault, "{slug}", [f"{{name}}@{{version}}"])
+def trial(name, version=""):
+    \"\"\"Return the predictions of a trial, in one of its versions.\"\"\"
+    [preds] = find_predictions(vault, "{slug}", [f"{{name}}@{{version}}" if version else name])
     return replace(preds, name=name)"""
 _GAINS = """\
 ## Which changes helped?
@@ -85,9 +85,9 @@ def _cells(log: HypothesisLog, slug: str, set_up: str) -> Iterator[tuple[str, st
     yield "code", set_up
     if tested := [entry for entry in log if entry.gain]:
         yield "markdown", _GAINS
-        pairs = "".join(f"    compare({_pair(entry)}),\n" for entry in tested)
+        calls = "".join(f"    {_comparison(*_sides(entry))},\n" for entry in tested)
         expected = [entry.trial.expect for entry in tested]
-        yield "code", f"gains = [\n{pairs}]\nplot_gains(gains, expected={expected})"
+        yield "code", f"gains = [\n{calls}]\nplot_gains(gains, expected={expected})"
     for number, entry in enumerate(log, 1):
         yield from _section(number, entry)
     names = " ".join(f'--trials "{e.trial.name}"' for e in log if e.verdict == TIE)
@@ -107,10 +107,10 @@ def _section(number: int, entry: LogEntry) -> Iterator[tuple[str, str]]:
     else:
         yield "markdown", f"{title}**{trial.name}** is a starting point: it has no base."
     if entry.gain:
-        code = "print(compare(new, old))\nplot_scores([new, old])"
-        yield "code", f"new, old = {_pair(entry)}\n{code}"
+        new, old = _sides(entry)
+        yield "code", f"print({_comparison(new, old)})\nplot_scores([{', '.join(new + old)}])"
         measured, _, verdict = entry.answer.rpartition(": ")
-        p_value = f"p = {entry.gain.p_value:.2g}, {entry.p_adjusted:.2g} after the adjustment"
+        p_value = f"p = {entry.gain.p_value:.2g} ({entry.test}), adjusted {entry.p_adjusted:.2g}"
         yield "markdown", f"We {measured}: **{verdict}**. {p_value}."
     elif entry.preds:
         yield "code", f'print(trial("{trial.name}", "{entry.version}"))'
@@ -119,11 +119,21 @@ def _section(number: int, entry: LogEntry) -> Iterator[tuple[str, str]]:
         yield "markdown", f"There is no answer yet: {entry.note}."
 
 
-def _pair(entry: LogEntry) -> str:
-    """Return the code of a trial and of its base, in the versions that were tested."""
+def _sides(entry: LogEntry) -> tuple[list[str], list[str]]:
+    """Return the code of what was compared: a trial and its base, or the repeats of both."""
     base = entry.trial.base.removesuffix("@before").removesuffix(f"@{entry.base_version}")
-    new = f'trial("{entry.trial.name}", "{entry.version}")'
-    return f'{new}, trial("{base}", "{entry.base_version}")'
+    if not entry.repeats:
+        new = f'trial("{entry.trial.name}", "{entry.version}")'
+        return [new], [f'trial("{base}", "{entry.base_version}")']
+    ends = ["" if k == 1 else f" #{k}" for k in entry.repeats]
+    new, old = ([f'trial("{name}{end}")' for end in ends] for name in (entry.trial.name, base))
+    return new, old
+
+
+def _comparison(new: list[str], old: list[str]) -> str:
+    if len(new) == 1:
+        return f"compare({new[0]}, {old[0]})"
+    return f"compare_recipes([{', '.join(new)}], [{', '.join(old)}])"
 
 
 def _path_from(file: Path, folder: str | Path) -> str:

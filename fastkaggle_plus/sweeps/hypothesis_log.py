@@ -15,7 +15,7 @@ from ..predictions import Predictions
 from ..ui.records import Records, Row
 from .board import BoardRow, board, finished_predictions
 from .experiments import changes
-from .repeats import by_recipe, paired_repeats
+from .repeats import by_recipe
 from .trial import Trial, TrialResult
 from .vault import StoredRun
 
@@ -33,6 +33,7 @@ class LogEntry(Row):
     note: str = ""  # the answer of a trial without a gain
     change: str = ""  # what differs from the base, in words
     gain: Comparison | RecipeComparison | None = None  # over the base
+    repeats: tuple[int, ...] = ()  # numbers of the repeats that were compared; (): none
     p_adjusted: float = 1.0  # of `gain`, for the number of experiments in the log
     version: str = ""  # short hash of the run in the vault
     base_version: str = ""
@@ -128,7 +129,7 @@ class HypothesisLog(Records[LogEntry]):
             return f"One experiment was tested against its base: {said}."
         text = (
             f"{n} experiments were tested against their base: {said}. The p-values are adjusted "
-            f"for {n} tests (Holm), so the chance of any false verdict is at most {ALPHA:.0%}."
+            f"for {n} tests (Holm), so the chance of any false verdict is at most about {ALPHA:.0%}."
         )
         pairs = [(e.trial.expect or 0, gain.gain) for e, gain in tested if e.is_predicted]
         if len(pairs) > 1:
@@ -181,13 +182,14 @@ def tested(entry: LogEntry, base: Trial | None, own: Repeats, of: Repeats) -> Lo
     if 1 not in of:
         why = f"its base, {entry.trial.base}, has no result on the same rows and folds"
         return replace(entry, note=f"no answer: {why}")
-    shared = paired_repeats(dict(own), dict(of))
+    numbers = tuple(sorted(own.keys() & of.keys()))
     try:
-        is_repeated = len(shared[0]) > 1
-        gain = compare_recipes(*shared) if is_repeated else compare(entry.preds, of[1])
+        if len(numbers) > 1:
+            gain = compare_recipes(*([of_all[k] for k in numbers] for of_all in (own, of)))
+            return replace(entry, gain=gain, repeats=numbers)
+        return replace(entry, gain=compare(entry.preds, of[1]))
     except DataError as e:
         return replace(entry, note=f"no answer: {e}")
-    return replace(entry, gain=gain)
 
 
 def adjusted(entries: Iterable[LogEntry]) -> HypothesisLog:
