@@ -123,8 +123,8 @@ def _sides(entry: LogEntry) -> tuple[list[str], list[str]]:
     """Return the code of what was compared: a trial and its base, or the repeats of both."""
     base = entry.trial.base.removesuffix("@before").removesuffix(f"@{entry.base_version}")
     if not entry.repeats:
-        new = f'trial("{entry.trial.name}", "{entry.version}")'
-        return [new], [f'trial("{base}", "{entry.base_version}")']
+        call = f'trial("{entry.trial.name}", "{entry.version}")'
+        return [call], [f'trial("{base}", "{entry.base_version}")']
     ends = ["" if k == 1 else f" #{k}" for k in entry.repeats]
     new, old = ([f'trial("{name}{end}")' for end in ends] for name in (entry.trial.name, base))
     return new, old

@@ -129,7 +129,7 @@ class HypothesisLog(Records[LogEntry]):
             return f"One experiment was tested against its base: {said}."
         text = (
             f"{n} experiments were tested against their base: {said}. The p-values are adjusted "
-            f"for {n} tests (Holm), so the chance of any false verdict is at most about {ALPHA:.0%}."
+            f"for {n} tests (Holm): the chance of any false verdict is at most about {ALPHA:.0%}."
         )
         pairs = [(e.trial.expect or 0, gain.gain) for e, gain in tested if e.is_predicted]
         if len(pairs) > 1:
