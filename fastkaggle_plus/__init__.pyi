@@ -2,7 +2,7 @@ from .competition import Competition, list_comps, load_comp
 from .data import Data, Table
 from .ensembling import ensemble, error_correlation
 from .environment import iskaggle
-from .evidence import compare, compare_recipes, most_confused, top_losses
+from .evidence import best_of, best_set, compare, compare_recipes, most_confused, top_losses
 from .exceptions import FastkaggleError, KaggleError
 from .folds import make_folds
 from .kaggle_client import (
@@ -42,8 +42,10 @@ from .sweeps import (
     Trial,
     board,
     default_trials,
+    experiment,
     folds_for,
     grid,
+    hypothesis_log,
     repeat_spread,
     repeated,
     run_local,
@@ -76,6 +78,8 @@ __all__ = [
     "Trial",
     "Vault",
     "apply_cleaning",
+    "best_of",
+    "best_set",
     "board",
     "check_ds_exists",
     "check_file",
@@ -89,6 +93,7 @@ __all__ = [
     "default_trials",
     "ensemble",
     "error_correlation",
+    "experiment",
     "folds_for",
     "get_dataset",
     "get_local_ds_ver",
@@ -96,6 +101,7 @@ __all__ = [
     "get_pip_libraries",
     "get_pip_library",
     "grid",
+    "hypothesis_log",
     "image_sizes",
     "import_kaggle",
     "iskaggle",

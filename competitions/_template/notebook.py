@@ -43,6 +43,7 @@ from fastkaggle_plus import (
     compare,
     ensemble,
     folds_for,
+    hypothesis_log,
     load_comp,
     run_local,
     setup_comp,
@@ -231,20 +232,22 @@ done = [r.predictions for r in results if r.predictions is not None]
 # %% [markdown]
 # ## Which differences are real?
 #
-# The best trial is in the first row. Is it really better than the others? The verdict compares
-# each trial with the best one *on the same rows*. *Noise* means that chance alone often gives a
-# difference of this size. And the best of many trials was also lucky, so treat a tie with it as a
-# tie.
+# The best trial is in the first row. Is it really better than the others? One joint test compares
+# all pairs of trials *on the same rows*. A trial that is *worse* loses to another by more
+# than chance explains, although we looked at many pairs. The trials *among the best* cannot be told
+# apart from the best one. And the best of many trials is partly lucky: the line above the table
+# gives its score corrected for this.
 
 # %%
 rows = board(results)
+print(rows[0].winner)
 table = pd.DataFrame(
     {
         "trial": [r.name for r in rows],
         f"out-of-fold {comp.metric}": [r.oof_score for r in rows],
         "standard error": [r.oof_score_se for r in rows],
         "seconds": [r.seconds_s for r in rows],
-        "to the best": [r.to_best.gain if r.to_best else 0.0 for r in rows],
+        "to the best": [r.gain for r in rows],
         "verdict": [r.verdict for r in rows],
     }
 )
@@ -258,6 +261,16 @@ neat(table).format(precision=4).format("{:.1f}", subset=["seconds"]).format(
 
 # %%
 plot_scores(done)
+
+# %% [markdown]
+# ## Which hypotheses hold?
+#
+# Some trials are *experiments*: each changes one thing of another trial, its base. What was the
+# change worth, and is that what we expected? The test compares each experiment with its base on
+# the same rows, and its p-value is adjusted for the number of experiments.
+
+# %%
+hypothesis_log(results)
 
 # %% [markdown]
 # ## Which features does the forest use?
@@ -326,5 +339,5 @@ answers.head()
 # ## What next?
 #
 # Look at the rows that every model gets wrong. Think of one idea, add one trial, and see what the
-# paired test says. If it says *noise*, we have learned something too, and it cost us no
-# submission.
+# paired test says. If it says *cannot be told apart*, we have learned something too, and it cost us
+# no submission.

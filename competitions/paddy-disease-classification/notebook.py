@@ -14,7 +14,7 @@
 # models](https://www.kaggle.com/code/jhoward/small-models-road-to-the-top-part-2), [scaling
 # up](https://www.kaggle.com/code/jhoward/scaling-up-road-to-the-top-part-3),
 # [multi-target](https://www.kaggle.com/code/jhoward/multi-target-road-to-the-top-part-4)). All
-# parts use the same split, so we can test whether a difference is more than noise. At the end we
+# parts use the same split, so we can test whether a difference is more than chance. At the end we
 # write a checked `submission.csv`. You need a GPU, and the internet for the pretrained weights.
 
 # %% [markdown]
@@ -318,27 +318,28 @@ def finished(results):
 # Four small functions show the results. If a part has no results, they show nothing.
 #
 # The first one shows a table with the best trial in the first row. Is it really better than the
-# others? The verdict compares each trial with the best one *on the same images*, with an exact
-# McNemar test. The test uses only the images that one of the two models gets right and the other
-# gets wrong. *Noise* means that chance alone often gives a difference of this size. And the best
-# of many trials was also lucky, so treat a tie with it as a tie.
+# others? One joint test compares all pairs of trials *on the same images*. A trial that is *worse*
+# loses to another by more than chance explains, although we looked at many pairs. The trials *among
+# the best* cannot be told apart from the best one. And the best of many trials is partly lucky: the
+# second line gives its score corrected for this.
 
 
 # %%
 def show_board(results):
-    """Show the trials that finished, best first, and name the ties with the best."""
+    """Show the trials that finished, best first, and name those among the best."""
     rows = board(results)
     if not rows:
         return None
-    ties = [r.name for r in rows[1:] if r.to_best.is_noise]
-    print(f"Best: {rows[0].name}." + (f" A tie with it: {'; '.join(ties)}." if ties else ""))
+    ties = [r.name for r in rows if r.verdict == "among the best"]
+    print(f"Best: {rows[0].name}." + (f" Among the best: {'; '.join(ties)}." if ties else ""))
+    print(rows[0].winner)
     table = pd.DataFrame(
         {
             "trial": [r.name for r in rows],
             f"held-out {comp.metric}": [r.oof_score for r in rows],
             "standard error": [r.oof_score_se for r in rows],
             "seconds": [r.seconds_s for r in rows],
-            "to the best": [r.to_best.gain if r.to_best else 0.0 for r in rows],
+            "to the best": [r.gain for r in rows],
             "verdict": [r.verdict for r in rows],
         }
     )
@@ -621,4 +622,4 @@ shares.fillna(0).style.format("{:.1%}")
 # ## What next?
 #
 # Take one idea from the images above, add one trial, and see what the paired test says. If it says
-# *noise*, we have learned something too, and it cost us no submission.
+# *cannot be told apart*, we have learned something too, and it cost us no submission.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastkaggle_plus import Trial
+from fastkaggle_plus import Trial, experiment
 
 
 def image(name: str, hypothesis: str, *, in_ensemble: bool = True, **params: Any) -> Trial:
@@ -31,34 +31,31 @@ PART_1 = (  # First steps: the whole image, squished
 
 SMALL = {"item": 192, "batch": 128, "epochs": 5, "lr": 0.01}
 
+CROP = image(
+    "resnet26d, crop", "The baseline, on smaller images.", arch="resnet26d", method="crop", **SMALL
+)
+CONVNEXT = experiment(
+    "A network pretrained on more images matters more than any transform.",
+    base=CROP,
+    change={"arch": "convnext_small_in22k"},
+    name="convnext, crop",
+)
+
 PART_2 = (  # Small models: one change at a time
-    image(
-        "resnet26d, crop",
-        "The baseline, on smaller images.",
-        arch="resnet26d",
-        method="crop",
-        **SMALL,
-    ),
-    image(
-        "convnext, crop",
-        "A network pretrained on more images matters more than any transform.",
-        arch="convnext_small_in22k",
-        method="crop",
-        **SMALL,
-    ),
-    image(
-        "convnext, squish",
+    CROP,
+    CONVNEXT,
+    experiment(
         "Seeing everything is better than seeing the true shape.",
-        arch="convnext_small_in22k",
-        method="squish",
-        **SMALL,
+        base=CONVNEXT,
+        change={"method": "squish"},
+        name="convnext, squish",
     ),
-    image(
-        "convnext, pad",
+    experiment(
         "Seeing everything in its true shape is better than both.",
-        arch="convnext_small_in22k",
-        method="pad",
-        **{**SMALL, "item": [256, 192], "batch": [171, 128]},
+        base=CONVNEXT,
+        change={"method": "pad", "item": [256, 192], "batch": [171, 128]},
+        several=True,  # a photograph keeps its shape only in images of that shape
+        name="convnext, pad",
     ),
 )
 
@@ -151,31 +148,33 @@ PART_3_LARGE = (  # the course's best submission: 9 hours on Kaggle's GPU
     ),
 )
 
+ALONE = image(
+    "disease alone",
+    "The baseline for the next trial.",
+    arch="convnext_small_in22k",
+    method="squish",
+    **SMALL,
+)
+
 PART_4 = (  # Multi-target: does knowing the variety help?
-    image(
-        "disease alone",
-        "The baseline for the next trial.",
-        arch="convnext_small_in22k",
-        method="squish",
-        **SMALL,
-    ),
-    image(
-        "disease and variety",
+    ALONE,
+    experiment(
         "Learning the variety helps to recognise the disease.",
-        arch="convnext_small_in22k",
-        method="squish",
-        also=["variety"],
-        **SMALL,
+        base=ALONE,
+        change={"also": ["variety"]},
+        name="disease and variety",
     ),
 )
 
 ENSEMBLE = "auto"  # of the trials with in_ensemble; each fold is scored with others' weights
 
 
-def probe(name: str, hypothesis: str, *, arch: str) -> Trial:
-    """Declare a trial of a linear model on the features of a frozen network."""
-    return Trial(name, "probe.probe_model", {"arch": arch}, hypothesis)
-
+PROBE = Trial(
+    "probe lite0",
+    "probe.probe_model",
+    {"arch": "tf_efficientnet_lite0"},
+    "A small frozen network sees more than colours.",
+)
 
 TRIALS = (  # the cheap ones first
     Trial(
@@ -184,15 +183,12 @@ TRIALS = (  # the cheap ones first
         hypothesis="A baseline to beat: colours, a thumbnail and edges.",
         in_ensemble=False,
     ),
-    probe(
-        "probe lite0",
-        "A small frozen network sees more than colours.",
-        arch="tf_efficientnet_lite0",
-    ),
-    probe(
-        "probe lite2",
+    PROBE,
+    experiment(
         "A deeper network of the same family makes other mistakes.",
-        arch="tf_efficientnet_lite2",
+        base=PROBE,
+        change={"arch": "tf_efficientnet_lite2"},
+        name="probe lite2",
     ),
     image(
         "lite0, fine-tuned",

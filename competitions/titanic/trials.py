@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
-from fastkaggle_plus import Trial
+from fastkaggle_plus import Trial, experiment
 
 # The columns of lesson 5.
 COURSE_COLUMNS = ["Age", "SibSp", "Parch", "LogFare", "Sex", "Pclass", "Embarked"]
 
 ENSEMBLE = "mean"  # of the trials with in_ensemble, chosen before we saw any score
+
+LINEAR = Trial(
+    "linear from scratch",
+    "scratch.linear_model",
+    {"columns": COURSE_COLUMNS},
+    "Lesson 5: a linear model with a mean absolute error.",
+    in_ensemble=False,
+)
+NET = experiment(
+    "Lesson 5: a hidden layer beats the linear model.",
+    base=LINEAR,
+    model="scratch.net_model",
+    name="net from scratch",
+)
+BOOSTING = Trial(
+    "hist gradient boosting",
+    "boosting.hist_gradient_boosting_model",
+    hypothesis="Trees that correct each other's errors beat trees that vote.",
+)
 
 TRIALS = (
     Trial(
@@ -30,26 +49,13 @@ TRIALS = (
         "A larger tree with many rows per leaf does not overfit.",
         in_ensemble=False,
     ),
-    Trial(
-        "linear from scratch",
-        "scratch.linear_model",
-        {"columns": COURSE_COLUMNS},
-        "Lesson 5: a linear model with a mean absolute error.",
-        in_ensemble=False,
-    ),
-    Trial(
-        "net from scratch",
-        "scratch.net_model",
-        {"columns": COURSE_COLUMNS},
-        "Lesson 5: a hidden layer beats the linear model.",
-        in_ensemble=False,
-    ),
-    Trial(
-        "deep net from scratch",
-        "scratch.deep_net_model",
-        {"columns": COURSE_COLUMNS},
+    LINEAR,
+    NET,
+    experiment(
         "Lesson 5: two hidden layers beat one.",
-        in_ensemble=False,
+        base=NET,
+        model="scratch.deep_net_model",
+        name="deep net from scratch",
     ),
     Trial(
         "fastai net",
@@ -68,6 +74,7 @@ TRIALS = (
         },
         "Bagging works for nets as it does for trees.",
         in_ensemble=False,
+        base="fastai net",
     ),
     Trial(
         "women and children",
@@ -80,11 +87,7 @@ TRIALS = (
         {"n_estimators": 100, "min_samples_leaf": 5},
         "Many trees beat one.",
     ),
-    Trial(
-        "hist gradient boosting",
-        "boosting.hist_gradient_boosting_model",
-        hypothesis="Trees that correct each other's errors beat trees that vote.",
-    ),
+    BOOSTING,
     Trial(
         "lightgbm",
         "boosting.lightgbm_model",
@@ -95,9 +98,10 @@ TRIALS = (
         "boosting.xgboost_model",
         hypothesis="The same idea in another library makes other mistakes.",
     ),
-    Trial(
-        "catboost",
-        "boosting.catboost_model",
-        hypothesis="Ordered boosting works best with few rows.",
+    experiment(
+        "Ordered boosting works best with few rows.",
+        base=BOOSTING,
+        model="boosting.catboost_model",
+        name="catboost",
     ),
 )

@@ -53,6 +53,7 @@ from fastkaggle_plus import (
     compare,
     ensemble,
     folds_for,
+    hypothesis_log,
     load_comp,
     make_folds,
     run_local,
@@ -430,21 +431,22 @@ if not done:
 # %% [markdown]
 # ## Which differences are real?
 #
-# The best trial is in the first row. Is it really better than the others? The verdict compares
-# each trial with the best one *on the same pairs*. We compute how much each pair adds to the two
-# correlations (its jackknife pseudo-value). Is the mean difference larger than chance explains?
-# That is a paired t-test. *Noise* means that chance alone often gives a difference of this size.
-# And the best of many trials was also lucky, so treat a tie with it as a tie.
+# The best trial is in the first row. Is it really better than the others? One joint test compares
+# all pairs of trials *on the same anchors*. A trial that is *worse* loses to another by more
+# than chance explains, although we looked at many pairs. The trials *among the best* cannot be told
+# apart from the best one. And the best of many trials is partly lucky: the line above the table
+# gives its score corrected for this.
 
 # %%
 rows = board(results)
+print(rows[0].winner)
 table = pd.DataFrame(
     {
         "trial": [r.name for r in rows],
         f"out-of-fold {comp.metric}": [r.oof_score for r in rows],
         "standard error": [r.oof_score_se for r in rows],
         "seconds": [r.seconds_s for r in rows],
-        "to the best": [r.to_best.gain if r.to_best else 0.0 for r in rows],
+        "to the best": [r.gain for r in rows],
         "verdict": [r.verdict for r in rows],
     }
 )
@@ -459,6 +461,16 @@ neat(table).format(precision=4).format("{:.1f}", subset=["seconds"]).format(
 
 # %%
 plot_scores(done)
+
+# %% [markdown]
+# ## Which hypotheses hold?
+#
+# Some trials are *experiments*: each changes one thing of another trial, its base. What was the
+# change worth, and is that what we expected? The test compares each experiment with its base on
+# the same rows, and its p-value is adjusted for the number of experiments.
+
+# %%
+hypothesis_log(results)
 
 # %% [markdown]
 # ## What do the models read?
@@ -490,7 +502,7 @@ table
 # Now we combine the trials that we chose above, with fitted weights. A weight that was fitted on a
 # row knows its answer. So we score each fold with weights fitted on the *other* folds. Then the
 # ensemble's score is as honest as the scores of its members. Is it better than each of them? The
-# paired test answers that. Where it says *noise*, our hypothesis is not confirmed.
+# paired test answers that. Where it says *cannot be told apart*, our hypothesis is not confirmed.
 
 # %%
 members = [
@@ -581,4 +593,4 @@ neat(answers.head())
 #   --holdout 0.25` does the same. `fkp push {{slug}} --live --wait` uploads the models, the wheels
 #   and the notebook to Kaggle, submits that version and waits for the score.
 # - Take one idea from the pairs above, add one trial, and see what the paired test says. If it
-#   says *noise*, we have learned something too, and it cost us no submission.
+#   says *cannot be told apart*, we have learned something too, and it cost us no submission.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastkaggle_plus import Trial
+from fastkaggle_plus import Trial, experiment
 from fastkaggle_plus.modeling import default_arch
 
 ARCH = default_arch()  # deberta-v3-small if its weights are here, else a small offline model
@@ -47,67 +47,71 @@ COURSE = (  # Getting started with NLP for absolute beginners
     ),
 )
 
+SEPARATOR = language("separator", "The baseline for the next trials.", style="separator", **LESSON)
+
 GRANDMASTER = (  # Iterate like a grandmaster: one change at a time
-    language("separator", "The baseline for the next trials.", style="separator", **LESSON),
-    language(
-        "[s]",
+    SEPARATOR,
+    experiment(
         "A separator of plain letters is better than the tokenizer's own.",
-        style="[s]",
-        **LESSON,
+        base=SEPARATOR,
+        change={"style": STYLES["[s]"]},
+        name="[s]",
     ),
-    language(
-        "small letters",
+    experiment(
         "Capital letters do not matter here.",
-        style="separator",
-        lower=True,
-        **LESSON,
+        base=SEPARATOR,
+        change={"lower": True},
+        name="small letters",
     ),
-    language(
-        "section token",
+    experiment(
         "A new token for each section works better than its letter.",
-        style="section token",
-        special_tokens=SECTION_TOKENS,
-        **LESSON,
+        base=SEPARATOR,
+        change={"style": STYLES["section token"], "special_tokens": SECTION_TOKENS},
+        several=True,  # the style uses the tokens
+        name="section token",
     ),
 )
 
-TUNED = {"epochs": 4, "lr": 8e-5, "bs": 64}
+TITLES = language(
+    "titles",
+    "The baseline for the next trials: the title of the class.",
+    style="title",
+    epochs=4,
+    lr=8e-5,
+    bs=64,
+)
+
+
+def tuned(name: str, hypothesis: str, **change: Any) -> Trial:
+    """Declare one change of the baseline with titles."""
+    return experiment(hypothesis, base=TITLES, change=change, name=name)
+
 
 WINNERS = (  # what the best entries did: a baseline, and one change each
-    language(
-        "titles",
-        "The baseline for the next trials: the title of the class.",
-        style="title",
-        **TUNED,
-    ),
-    language(
+    TITLES,
+    tuned(
         "others",
         "The other targets of an anchor show how fine its scale is.",
-        style="others",
-        **TUNED,
+        style=STYLES["others"],
     ),
-    language("bce", "A score is like a probability.", style="title", loss="bce", **TUNED),
-    language("pearson", "Train on the metric itself.", style="title", loss="pearson", **TUNED),
-    language("ordinal", "A score is a step on a scale.", style="title", loss="ordinal", **TUNED),
-    language(
-        "layers apart",
-        "The lower layers should change less than the upper ones.",
-        style="title",
-        llrd=0.9,
-        **TUNED,
-    ),
-    language(
-        "rounded",
-        "Predictions on the scale's five steps score better.",
-        style="title",
-        rounding="auto",
-        **TUNED,
-    ),
+    tuned("bce", "A score is like a probability.", loss="bce"),
+    tuned("pearson", "Train on the metric itself.", loss="pearson"),
+    tuned("ordinal", "A score is a step on a scale.", loss="ordinal"),
+    tuned("layers apart", "The lower layers should change less than the upper ones.", llrd=0.9),
+    tuned("rounded", "Predictions on the scale's five steps score better.", rounding="auto"),
 )
 
 ENSEMBLE = "auto"  # of the trials with in_ensemble; each fold is scored with others' weights
 
 LAPTOP = {"epochs": 3, "lr": 1e-4, "bs": 32, "loss": "bce"}
+
+COSINE = Trial(
+    "untrained cosine",
+    "overlap_text.cosine_model",
+    {"arch": ARCH, "columns": PAIR},
+    "How much does the model know before any training?",
+    in_ensemble=False,
+)
 
 TRIALS = (  # the cheap ones first
     Trial(
@@ -128,18 +132,13 @@ TRIALS = (  # the cheap ones first
         {"vectors": ARCH, "columns": PAIR},
         "The meaning of the words, without their order, is enough.",
     ),
-    Trial(
-        "untrained cosine",
-        "overlap_text.cosine_model",
-        {"arch": ARCH, "columns": PAIR},
-        "How much does the model know before any training?",
-        in_ensemble=False,
-    ),
-    Trial(
-        "text probe",
-        "text_probe.text_probe_model",
-        {"arch": ARCH, "columns": PAIR},
+    COSINE,
+    experiment(
         "The frozen model knows what similar phrases are, if trees and a linear model ask it.",
+        base=COSINE,
+        model="text_probe.text_probe_model",
+        name="text probe",
+        in_ensemble=True,
     ),
     language(
         "pair", "Training the model on the two phrases adds to its probe.", style="pair", **LAPTOP

@@ -23,6 +23,7 @@ from . import (
 from .board_command import board
 from .command import Command
 from .compare_command import compare
+from .log_command import log
 from .report_command import report
 from .search_command import search
 
@@ -35,6 +36,7 @@ for command in (
     *leaderboard_commands.COMMANDS,
     *sweep_commands.COMMANDS,
     board,
+    log,
     compare,
     search,
     report,

@@ -36,7 +36,7 @@ def board(
     ] = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """List every trial in a run's vault, best first, compared with the best; failed ones last.
+    """List every trial in a run's vault, best first, with its verdict; failed ones last.
 
     --watch ends with Ctrl-C, or with the sweep. In a pipe it prints the list once.
     """
@@ -52,14 +52,17 @@ def board(
 def _show(out: Console, vault: Vault, slug: str, *, live: bool, all: bool) -> None:
     """Show the board, and below it what a reader should know."""
     from ..sweeps import board as make_board
-    from ..sweeps import repeat_spread
+    from ..sweeps import repeat_spread, stored_log
     from ..sweeps.trial_versions import with_older_features
-    from .display import show_board, show_repeats
+    from .display import show_answers, show_board, show_repeats
 
     found, others, failed = _read(vault, slug, all=all)
-    rows = make_board(found)
+    pruned = vault.pruned(slug)
+    rows = make_board(found, stopped=list(pruned.values()))
     show_board(rows, out=out, metric=rows[0].metric if rows else "", failed=failed)
-    if pruned := vault.pruned(slug):
+    if tested := [entry for entry in stored_log(vault, slug) if entry.trial.base]:
+        show_answers(tested, out=out)
+    if pruned:
         trials = "1 trial was" if len(pruned) == 1 else f"{len(pruned)} trials were"
         text = f"pruned: {trials} stopped by a search after a fold, and not ranked"
         out.print(text, soft_wrap=True)
@@ -79,10 +82,14 @@ def _show(out: Console, vault: Vault, slug: str, *, live: bool, all: bool) -> No
 
 def _show_as_json(vault: Vault, slug: str, *, all: bool) -> None:
     from ..sweeps import board as make_board
+    from ..sweeps import stored_log
     from .display import show_json
 
     found, _, failed = _read(vault, slug, all=all)
-    shown = [{**r.as_json(), "error": "", "traceback": ""} for r in make_board(found)]
+    rows = make_board(found, stopped=list(vault.pruned(slug).values()))
+    entries = (entry.as_row() for entry in stored_log(vault, slug))
+    answers = {e["trial"]: {k: e[k] for k in ("hypothesis", "answer")} for e in entries}
+    shown = [{**r.as_json(), **answers.get(r.name, {}), "error": "", "traceback": ""} for r in rows]
     for name, error in failed.items():
         shown.append({"name": name, "error": last_line(error), "traceback": error})
     show_json(shown)

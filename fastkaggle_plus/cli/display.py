@@ -18,6 +18,7 @@ from ..workflow.run_progress import step_line
 
 if TYPE_CHECKING:
     from ..predictions import Predictions
+    from ..sweeps.hypothesis_log import LogEntry
     from ..sweeps.repeats import Spread
     from ..workflow.outcome import PushOutcome, RunOutcome, SearchOutcome, Standing, SweepOutcome
     from ..workflow.probe_archs import ProbeOutcome
@@ -31,7 +32,7 @@ _NOTHING = dict.fromkeys(("public", "private", "score"), "none")
 
 def show_run(outcome: RunOutcome, *, as_json: bool = False) -> None:
     """Show the table of trials, the ensemble, the scores with the rank, and the times."""
-    from ..sweeps.board import why_one_member
+    from ..sweeps.ensemble_row import why_one_member
 
     out = console(to_stderr=as_json)
     out.print()
@@ -88,6 +89,8 @@ def show_search(outcome: SearchOutcome, *, as_json: bool = False) -> None:
 
 def show_probe(outcome: ProbeOutcome, *, as_json: bool = False) -> None:
     """Show the ranking of image networks, those that failed, and the times."""
+    from ..sweeps.board import about_verdicts
+
     out = console(to_stderr=as_json)
     out.print()
     if rows := [row.as_row() for row in outcome.rows]:
@@ -98,6 +101,8 @@ def show_probe(outcome: ProbeOutcome, *, as_json: bool = False) -> None:
         show_table(header, cells, numbers=(1, 2, 3, 4, 6, 7), whole=range(5), out=out)
         if shown[-1] in published:
             out.print("M: million parameters. ImageNet: published accuracy in %, by timm.")
+    for line in about_verdicts(outcome.rows):
+        out.print(line, soft_wrap=True, highlight=False)
     for name, error in outcome.failed.items():
         out.print(step_line("failed", f"{name}: {last_line(error)}"), soft_wrap=True)
     _show_end(out, outcome, as_json)
@@ -168,8 +173,8 @@ def show_board(
     metric: str = "",
     failed: Mapping[str, str] | None = None,
 ) -> None:
-    """Show trials, each compared with the best, with seconds and peak memory; failed ones last."""
-    from ..sweeps.board import refits_of
+    """Show trials with their verdicts, seconds and peak memory; failed ones last."""
+    from ..sweeps.board import about_verdicts, refits_of
 
     cells = [list(r.as_row().values()) for r in rows]
     for name, error in (failed or {}).items():
@@ -181,12 +186,11 @@ def show_board(
         for line, r in zip(cells, rows, strict=False):  # the failed ones have no version
             line += [r.version["hash"], r.version["date"], ", ".join(r.version["changed"])]
     show_table(header, cells, numbers=(1, 2, 3, 4, 5), out=out)
-    if any(r.to_best and not r.to_best.higher_is_better for r in rows):
-        (out or console()).print(
-            'In "to best", a negative number is worse: lower scores are better.'
-        )
-    if refits := refits_of(rows):
-        (out or console()).print(refits, soft_wrap=True)
+    lines = about_verdicts(rows)
+    if len(rows) > 1 and not rows[0].higher_is_better:
+        lines.append('In "to best", a negative number is worse: lower scores are better.')
+    for line in filter(None, (*lines, refits_of(rows))):
+        (out or console()).print(line, soft_wrap=True, highlight=False)
     if with_tta := [r for r in rows if r.tta]:
         _show_tta(with_tta, out)
 
@@ -206,6 +210,13 @@ def _show_tta(rows: Sequence[Any], out: Console | None) -> None:
     ]
     header = ["test-time augmentation", "gain", "errors removed", "errors added", "p", "used"]
     show_table(header, cells, numbers=(1, 2, 3, 4), out=out)
+
+
+def show_answers(entries: Sequence[LogEntry], *, out: Console | None = None) -> None:
+    """Show what each experiment changed, and what the data say."""
+    rows = [entry.as_row() for entry in entries]
+    header = ["hypothesis", "trial", "answer"]
+    show_table(header, [[row[name] for name in header] for row in rows], out=out)
 
 
 def show_repeats(spreads: Sequence[Spread], *, out: Console | None = None) -> None:

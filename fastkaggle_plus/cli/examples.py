@@ -13,6 +13,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "search": ("fkp search houses", "fkp search houses --n-trials 80 --stop-after 30"),
     "board": ("fkp board titanic", "fkp board titanic --watch"),
+    "log": ("fkp log titanic", "fkp log titanic --notebook story.ipynb"),
     "compare": (
         "fkp compare titanic xgboost catboost",
         "fkp compare titanic xgboost catboost --rope 0.005",

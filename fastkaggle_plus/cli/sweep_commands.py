@@ -147,6 +147,7 @@ def ensemble(
     from ..ensembling import ensemble as combine
     from ..ensembling import error_correlation
     from ..sweeps import board as make_board
+    from ..sweeps.ensemble_row import ensemble_row, with_ensemble
     from ..sweeps.trial_versions import rebuild_ensemble
     from .display import show_board, show_ensemble, show_error_correlation, show_json
 
@@ -158,7 +159,8 @@ def ensemble(
     elif not (names := members or list(given)):
         raise ConfigError("Name the trials to combine, or give --weights, as in a=0.7,b=0.3.")
     else:
-        chosen = _pick_trials(slug, dest, names, live=live)
+        vault, name = open_vault(slug, dest, live=live)
+        chosen = pick_trials(vault, name, names)
         combined = combine(
             chosen,
             method=method,
@@ -175,7 +177,9 @@ def ensemble(
         show_json({**scores, **about, "error_correlation": [asdict(row) for row in errors]})
     else:
         if chosen:
-            show_board(make_board([combined, *chosen]), metric=combined.metric)
+            rows = make_board(chosen)
+            own = ensemble_row(combined, chosen, rows)
+            show_board(with_ensemble(rows, own), metric=combined.metric)
         show_error_correlation(errors)
         show_ensemble(combined)
         if lock:

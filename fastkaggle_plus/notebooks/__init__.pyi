@@ -1,6 +1,7 @@
 from .check import check_notebook, find_faults
 from .default_metadata import kernel_metadata
 from .finding import Finding
+from .log_notebook import write_log_notebook
 from .quick import quick_copy, quick_trials, rows_kept
 from .render import Rendered, render_notebook
 from .runtime_estimate import (
@@ -26,4 +27,5 @@ __all__ = [
     "quick_trials",
     "render_notebook",
     "rows_kept",
+    "write_log_notebook",
 ]

@@ -64,7 +64,7 @@ def render_notebook(
             f"The notebook of {comp.slug} never inlines {', '.join(missing)} completely, so it "
             f'would fail elsewhere. Add a cell: # %% inline="{missing[0]}"'
         )
-    rendered = Rendered(_notebook(cells), metadata)
+    rendered = Rendered(make_notebook(cells), metadata)
     if dest is None:
         return rendered
     file = Path(dest) / metadata["code_file"]
@@ -203,7 +203,7 @@ def _fill(text: str, placeholders: Mapping[str, str]) -> str:
     return text
 
 
-def _notebook(cells: list[tuple[str, str]]) -> Any:
+def make_notebook(cells: list[tuple[str, str]]) -> Any:
     """Return an nbformat notebook; the id of a cell is a hash of its position and text."""
     import nbformat
 

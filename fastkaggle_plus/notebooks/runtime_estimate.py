@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ..competition import Competition
-from ..exceptions import NotebookError, needs_extra
 from ..kaggle_client.kernels.metadata import MAX_TIMEOUT_S
+from .execute import executed
 from .quick import ROWS, SMALL, is_replaced
 
 HOUR_S = 3600
@@ -137,25 +137,7 @@ def dry_run(
     timeout_s: float = 600.0,  # of a single cell
 ) -> float:
     """Run a notebook here, in its own kernel, and return the seconds. Raises NotebookError."""
-    with needs_extra("notebooks"):
-        import nbformat
-        from nbclient import NotebookClient
-        from nbclient.exceptions import CellExecutionError, CellTimeoutError
     with tempfile.TemporaryDirectory() as temporary:
-        place = Path(folder or temporary)
-        place.mkdir(parents=True, exist_ok=True)
-        copy = nbformat.from_dict(notebook)
-        resources = {"metadata": {"path": str(place)}}
         start = time.perf_counter()
-        try:
-            NotebookClient(
-                copy, timeout=timeout_s, kernel_name="python3", resources=resources
-            ).execute()
-        except (CellExecutionError, CellTimeoutError) as e:
-            lines = str(e).strip().splitlines() or [type(e).__name__]
-            done = sum(1 for c in copy.cells if c.cell_type == "code" and c.get("execution_count"))
-            raise NotebookError(
-                f"The dry run failed in code cell {done} after "
-                f"{time.perf_counter() - start:.0f} s: {lines[-1]}"
-            ) from e
+        executed(notebook, folder=folder or temporary, timeout_s=timeout_s)
         return time.perf_counter() - start

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from ..evidence import most_confused
+from ..evidence.pooling import pooled
 from ..predictions import Predictions
-from ..sweeps.board import ranked_predictions
 from .figure import NotebookFigure
 
 BLUE, ORANGE, GREY = "#2f6f9f", "#d9822b", "#8a969e"
@@ -24,18 +24,22 @@ _MOST_DOTS = 3000  # more only make the file larger
 
 
 def plot_scores(members: Sequence[Predictions]) -> Figure:
-    """Draw each oof_score with two standard errors, and its fold scores, best on top."""
-    metric, ranked = members[0].scoring, ranked_predictions(members)[::-1]
+    """Draw each oof_score with two standard errors, and its fold scores, best on top.
+
+    Repeats of a trial are drawn as one, with their mean.
+    """
+    metric, ranked = members[0].scoring, pooled(members)[::-1]
     better = "higher" if metric.higher_is_better else "lower"
-    is_holdout = all(len(p.fold_scores) == 1 for p in ranked)
+    is_holdout = all(len(p.fold_scores) == 1 for p in members)
     kind = "Held-out" if is_holdout else "CV"
     title = f"{kind} score: {metric.name}, {better} is better"
-    figure, axes = _axes(1.0 + 0.3 * len(ranked), title)
+    figure, axes = new_axes(1.0 + 0.3 * len(ranked), title)
     for i, p in enumerate(ranked):
-        axes.scatter(p.fold_scores, [i] * len(p.fold_scores), s=12, color=GREY, zorder=1)
-        color, se = ORANGE if p is ranked[-1] else BLUE, 2 * p.oof_score_se
-        axes.errorbar(p.oof_score, i, xerr=se, fmt="o", color=color, capsize=3, zorder=2)
-    axes.set_yticks(range(len(ranked)), [_shortened(p.name) for p in ranked])
+        of_folds = [score for preds in p.repeats for score in preds.fold_scores]
+        axes.scatter(of_folds, [i] * len(of_folds), s=12, color=GREY, zorder=1)
+        color, se = ORANGE if p is ranked[-1] else BLUE, 2 * p.score_se
+        axes.errorbar(p.score, i, xerr=se, fmt="o", color=color, capsize=3, zorder=2)
+    axes.set_yticks(range(len(ranked)), [shortened(p.name) for p in ranked])
     axes.set_xlabel("± 2 standard errors" + ("" if is_holdout else "; grey: single folds"))
     axes.set_ylim(-0.7, len(ranked) - 0.3)
     axes.locator_params(axis="x", nbins=5)
@@ -54,14 +58,14 @@ def plot_confusion(preds: Predictions) -> Figure | None:
     counts = np.zeros((n, n), dtype=int)
     np.add.at(counts, (preds.targs[rows], preds.oof[rows].argmax(1)), 1)
     shares = counts / counts.sum(1, keepdims=True).clip(1)
-    figure, axes = _axes(max(3.2, 1.6 + min(0.55 * n, 3.6)), "Confusion, out of fold")
+    figure, axes = new_axes(max(3.2, 1.6 + min(0.55 * n, 3.6)), "Confusion, out of fold")
     for (i, j), count in np.ndenumerate(counts):
         cell = Rectangle((j - 0.5, i - 0.5), 1, 1, color=BLUE, alpha=shares[i, j], linewidth=0)
         axes.add_patch(cell)
         color = "white" if shares[i, j] > 0.6 else "black"
         style: dict[str, Any] = dict(ha="center", va="center", fontsize=10 if n < 8 else 8)
         axes.text(j, i, count or "", color=color, **style)
-    names = [_shortened(v) for v in preds.vocab]
+    names = [shortened(v) for v in preds.vocab]
     is_short = sum(map(len, names)) <= _MOST_LETTERS_BELOW
     rotation, align = (0, "center") if is_short else (45, "right")
     axes.set_xticks(range(n), names, rotation=rotation, ha=align, rotation_mode="anchor")
@@ -74,9 +78,9 @@ def plot_confused(preds: Predictions, *, top: int = 10) -> Figure | None:
     """Draw the most frequent confusions, None if there are none, and for a regression."""
     if not preds.vocab or not len(pairs := most_confused(preds).head(top)[::-1]):
         return None
-    figure, axes = _axes(0.9 + 0.3 * len(pairs), "Most frequent confusions, out of fold")
+    figure, axes = new_axes(0.9 + 0.3 * len(pairs), "Most frequent confusions, out of fold")
     names = [
-        f"{_shortened(row.label)} \N{RIGHTWARDS ARROW} {_shortened(row.predicted)}"
+        f"{shortened(row.label)} \N{RIGHTWARDS ARROW} {shortened(row.predicted)}"
         for row in pairs.itertuples()
     ]
     bars = axes.barh(names, pairs["count"], color=BLUE)
@@ -99,7 +103,7 @@ def plot_calibration(preds: Predictions, *, bins: int = 10) -> Figure | None:
         name, probability, is_right = f"class {preds.vocab[1]}", oof[:, 1], targs == 1
     else:
         name, probability, is_right = "likeliest class", oof.max(1), targs == oof.argmax(1)
-    figure, axes = _axes(4.0, f"Calibration, out of fold ({name})")
+    figure, axes = new_axes(4.0, f"Calibration, out of fold ({name})")
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1)
     bin_of_row = np.clip((probability * bins).astype(int), 0, bins - 1)
     for k in np.unique(bin_of_row):
@@ -120,7 +124,7 @@ def plot_residuals(preds: Predictions) -> Figure | None:
     truth, guess = _first_target(preds)
     some = np.random.default_rng(0).permutation(len(truth))[:_MOST_DOTS]
     truth, guess = truth[some], guess[some]
-    figure, axes = _axes(4.0, "Predicted against true, out of fold")
+    figure, axes = new_axes(4.0, "Predicted against true, out of fold")
     axes.scatter(truth, guess, s=6, alpha=0.4, color=BLUE, linewidths=0)
     ends = [min(truth.min(), guess.min()), max(truth.max(), guess.max())]
     axes.plot(ends, ends, color=GREY, linewidth=1)
@@ -139,7 +143,7 @@ def plot_levels(preds: Predictions) -> Figure | None:
     levels, counts = np.unique(truth, return_counts=True)
     if len(levels) > _MOST_LEVELS:
         return None
-    figure, axes = _axes(4.0, "Predicted for each true value, out of fold")
+    figure, axes = new_axes(4.0, "Predicted for each true value, out of fold")
     style: dict[str, Any] = dict(
         flierprops={"markersize": 3, "markeredgecolor": GREY},
         medianprops={"color": ORANGE, "linewidth": 2},
@@ -160,16 +164,17 @@ def plot_importances(preds: Predictions, *, top: int = 15) -> Figure | None:
     if not preds.importances:
         return None
     ranked = sorted(preds.importances.items(), key=lambda feature: feature[1])[-top:]
-    title = f"What {_shortened(preds.name)} relies on"
-    figure, axes = _axes(0.9 + 0.26 * len(ranked), title)
+    title = f"What {shortened(preds.name)} relies on"
+    figure, axes = new_axes(0.9 + 0.26 * len(ranked), title)
     names, shares = zip(*ranked, strict=True)
-    axes.barh([_shortened(name) for name in names], shares, color=BLUE)
+    axes.barh([shortened(name) for name in names], shares, color=BLUE)
     axes.set_xlabel("share of the importance, mean over folds")
     axes.locator_params(axis="x", nbins=5)
     return figure
 
 
-def _axes(height_in: float, title: str) -> tuple[Figure, Any]:
+def new_axes(height_in: float, title: str) -> tuple[Figure, Any]:
+    """Return a figure of the common width and font, and its axes."""
     with rc_context(_FONT):
         figure = NotebookFigure(figsize=(_WIDTH_IN, height_in), layout="constrained")
         axes = figure.add_subplot()
@@ -179,7 +184,8 @@ def _axes(height_in: float, title: str) -> tuple[Figure, Any]:
     return figure, axes
 
 
-def _shortened(name: object) -> str:
+def shortened(name: object) -> str:
+    """Return a name that fits next to an axis."""
     text = str(name)
     return text if len(text) <= _MOST_LETTERS else f"{text[: _MOST_LETTERS - 1]}…"
 

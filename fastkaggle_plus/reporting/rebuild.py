@@ -11,6 +11,7 @@ from ..predictions import Predictions
 from ..sweeps.board import board
 from ..sweeps.default_trials import declared_ensemble, trials_of
 from ..sweeps.stored_run import StoredRun
+from ..sweeps.stored_log import stored_trials
 from ..sweeps.trial import Trial
 from ..sweeps.vault import find_vault
 from .report import write_report
@@ -42,7 +43,7 @@ def rebuild_report(
     path = where.get("data", "")
     data = comp.read(path) if path and Path(path).is_dir() else None
     declared = trials_of(comp, data=data)
-    trials = _trials(declared, runs)
+    trials = stored_trials(declared, runs)
     order = [*(t.name for t in trials), *(m.name for m in members)]
     members.sort(key=lambda preds: order.index(preds.name))  # of equal scores the first is best
     file = folder / "report.json"
@@ -50,7 +51,7 @@ def rebuild_report(
     return write_report(
         folder / "report.html",
         comp=comp,
-        rows=board(members),
+        rows=board(members, stopped=list(vault.pruned(slug).values())),
         members=members,
         ensemble=_ensemble(comp, members, declared, trials),
         failed=failed,
@@ -60,15 +61,6 @@ def rebuild_report(
         data=data,
         **kept,
     )
-
-
-def _trials(declared: Sequence[Trial], runs: list[StoredRun]) -> list[Trial]:
-    """Return the declared trials, then those that only the vault knows."""
-    trials = {t.name: t for t in declared}
-    for run in runs:
-        if run.trial not in trials and "trial" in run.facts:
-            trials[run.trial] = Trial(**run.facts["trial"])
-    return list(trials.values())
 
 
 def _ensemble(

@@ -17,8 +17,10 @@ from ..data import Data
 from ..exceptions import DataError
 from ..files import write_atomically
 from ..predictions import Predictions
-from ..sweeps.board import BoardRow, ranked_predictions, refits_of, why_one_member
-from ..sweeps.trial import Trial
+from ..sweeps.board import BoardRow, about_verdicts, ranked_predictions, refits_of
+from ..sweeps.ensemble_row import ensemble_row, why_one_member, with_ensemble
+from ..sweeps.hypothesis_log import hypothesis_log
+from ..sweeps.trial import Trial, TrialResult
 from .digits import decimals_for, p_text, score_text
 from .plots import (
     plot_calibration,
@@ -31,7 +33,6 @@ from .plots import (
 )
 from .summary import findings, next_steps
 from .svg import as_svg
-from .trial_table import ensemble_row, outcome, verdict, with_ensemble
 from .worst_rows import worst_photos, worst_table
 
 _METHODS = {  # of an ensemble, in words
@@ -90,9 +91,11 @@ def write_report(
     if len(members) < 2:
         ensemble = None  # it repeats the only trial
     chosen = ensemble or ranked_predictions(members)[0]
-    combined = ensemble_row(ensemble, members) if ensemble else None
+    combined = ensemble_row(ensemble, members, rows) if ensemble else None
     own_scores = [(standing or {}).get(k) for k in ("public_score", "private_score")]
     decimals = decimals_for([*(r.oof_score for r in rows), chosen.oof_score, *own_scores])
+    by_name = {preds.name: preds for preds in members}
+    log = hypothesis_log((TrialResult(t, by_name.get(t.name)) for t in trials), rows=rows)
     about, metric = ensemble.about if ensemble else {}, chosen.scoring
     html = _template().render(
         comp=comp,
@@ -104,8 +107,10 @@ def write_report(
         metric=metric,
         standing=standing or {},
         gap=gap,
-        table=with_ensemble(rows, combined, metric) if combined else rows,
+        table=with_ensemble(rows, combined) if combined else rows,
         hypotheses={t.name: t.hypothesis for t in trials},
+        answers={entry.trial.name: entry.answer for entry in log if entry.trial.base},
+        tested=log.summary if any(entry.gain for entry in log) else "",
         weights=about.get("weights", {}),
         method=_METHODS.get(about.get("method", ""), ""),
         findings=findings(rows, combined, decimals=decimals),
@@ -114,7 +119,7 @@ def write_report(
         failed=failed,
         refits=refits_of(rows),
         with_tta=[r for r in rows if r.tta],
-        test=next((r.to_best.test for r in rows if r.to_best), ""),
+        about_verdicts=about_verdicts(rows),
         plots=_plots(chosen, [*([ensemble] if ensemble else []), *members], comp),
         **_worst(chosen, members, data, comp),
         left_out=left_out or {},
@@ -124,8 +129,6 @@ def write_report(
         n_folds=len(chosen.fold_scores),
         hardware=_hardware(),
         p_text=p_text,
-        outcome=outcome,
-        verdict=verdict,
         score=lambda value, **options: score_text(value, decimals, **options),
     )
     write_atomically(Path(file), html)

@@ -3,8 +3,14 @@
 from collections.abc import Sequence
 
 from ..competition import Competition, builtin_folder
-from ..sweeps.board import BoardRow
+from ..sweeps.board import AMONG, BoardRow
 from .digits import p_text, score_text
+
+_VERBS = {  # by the outcome of the ensemble
+    "better": "is better than",
+    "worse": "is worse than",
+    "cannot be told apart": "cannot be told apart from",
+}
 
 
 def findings(
@@ -18,23 +24,24 @@ def findings(
     if not others:
         return [f"{_quoted(best.name)} is the only trial: there is nothing to compare it with."]
     found = []
-    if combined is not None and combined.to_best is not None:
-        test = combined.to_best
-        verb = "ties with" if test.is_noise else "beats" if test.gain > 0 else "is worse than"
-        gain = score_text(test.gain, decimals, sign=True)
-        what = f"The ensemble {verb} the best single trial, {_quoted(best.name)}"
-        found.append(f"{what}: {gain} ({p_text(test.p_value)}).")
-    ties = [r for r in others if r.to_best and r.to_best.is_noise]
+    if combined is not None and combined.p_value is not None:
+        what = f"The ensemble {_VERBS[combined.outcome]} the best single trial"
+        gain = score_text(combined.gain, decimals, sign=True)
+        how = f"{gain} ({combined.test}, {p_text(combined.p_value)})"
+        found.append(f"{what}, {_quoted(best.name)}: {how}.")
+    ties = [row for row in others if row.outcome == AMONG]
     if not ties:
-        found.append(f"{_quoted(best.name)} is better than every other trial (p < 0.05).")
-    elif len(ties) == 1:
-        found.append(
-            f"{_quoted(ties[0].name)} ties with {_quoted(best.name)}: the difference may be luck."
-        )
+        found.append(f"{_quoted(best.name)} is better than every other trial.")
     else:
+        who = _quoted(ties[0].name) if len(ties) == 1 else f"{len(ties)} of {len(others)} trials"
+        rest = "" if len(ties) == len(others) else " The others are worse."
+        found.append(f"{who} cannot be told apart from the best, {_quoted(best.name)}.{rest}")
+    if (chosen := best.winner) and chosen.n_tried > 1:
+        low, high = (score_text(end, decimals) for end in (chosen.low, chosen.high))
+        corrected = f"{score_text(chosen.corrected, decimals)} (95% interval {low} to {high})"
         found.append(
-            f"{len(ties)} of the {len(others)} other trials tie with {_quoted(best.name)}: "
-            "their differences may be luck."
+            f"The best of {chosen.n_tried} is partly lucky: corrected for this, the score of "
+            f"{_quoted(best.name)} is {corrected}."
         )
     return found
 
@@ -57,8 +64,8 @@ def next_steps(
         steps.append(
             (f"fkp run {slug}{live}", "with a second trial in trials.py: change one thing")
         )
-    elif any(r.to_best and r.to_best.is_noise for r in rows):
-        what = "shows how much of a tie is luck of the seed"
+    elif any(row.outcome == AMONG for row in rows):
+        what = "repeats the trials with other seeds and splits, to compare recipes"
         steps.append((f"fkp sweep {slug} --repeats 3{live}", what))
     if not is_live:
         verb = "push" if comp.code_competition else "run"

@@ -86,6 +86,7 @@ def measure_trial(
     about: dict[str, Any] = {
         "versions": environment_fingerprint(),
         "date": datetime.now(UTC).date().isoformat(),
+        "expect": trial.expect,  # a prediction, as it was made before the result
     }
     read_s, start = time.perf_counter() - start, time.perf_counter()
     seed, model = int(trial.fingerprint(), 16), build(trial.model, trial.params, comp)

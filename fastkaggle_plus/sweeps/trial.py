@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
@@ -31,6 +32,8 @@ class Trial(Shown):
     hypothesis: str = ""  # what this trial should find out, in one line
     in_ensemble: bool = True  # whether it joins the ensemble; declared before scoring
     num_gpus: float | None = None  # 0, 1, or the share of a GPU it needs; default: by its model
+    base: str = ""  # the trial that it is compared with: it changes one thing of that
+    expect: float | None = None  # gain over its base that is expected before it runs
 
     def __post_init__(self) -> None:
         if not isinstance(self.model, str):
@@ -51,6 +54,16 @@ class Trial(Shown):
                 f"Trial {self.name!r}: expected num_gpus from 0 to 1, got {self.num_gpus}. "
                 "Write 0 for none, 1 for a whole GPU, or 0.25 to share it with three others."
             )
+        if not math.isfinite(self.expect or 0):
+            raise ConfigError(
+                f"Trial {self.name!r}: expected a finite number as expect, got {self.expect}. "
+                "Write the gain in the metric, as in 0.005; positive is better."
+            )
+        if self.base == self.name:
+            raise ConfigError(
+                f"Trial {self.name!r} is its own base. Name the trial that it changes, or an older "
+                f"version of itself, as in {self.name}@before."
+            )
         try:
             json.dumps(self.params)
         except TypeError as e:
@@ -65,6 +78,8 @@ class Trial(Shown):
             "params": joined(self.params, most=20),
             "hypothesis": self.hypothesis,
             "in ensemble": "yes" if self.in_ensemble else "no",
+            "base": self.base,
+            "expected": "" if self.expect is None else f"{self.expect:+g}",
         }
 
     @property

@@ -64,7 +64,7 @@ def all_versions(vault: Vault, slug: str) -> tuple[list[Predictions], list[Store
             others.append(run)
             continue
         name = run.trial if run is current else f"{run.trial}@{run.version}"
-        version = {"hash": run.version, "date": run.measured, "changed": _changes(run, current)}
+        version = {"hash": run.version, "date": run.measured, "changed": what_changed(run, current)}
         found.append(replace(preds, name=name, about={**preds.about, "version": version}))
     return found, others
 
@@ -124,7 +124,7 @@ def _pick(vault: Vault, runs: Sequence[StoredRun], name: str) -> StoredRun:
     return next(same, earlier[0])
 
 
-def _changes(run: StoredRun, current: StoredRun) -> list[str]:
+def what_changed(run: StoredRun, current: StoredRun) -> list[str]:
     """Return what changed between two versions; empty if the older one does not say."""
     before, now = (r.facts.get("parts", {}) for r in (run, current))
     return [word for part, word in _WORDS.items() if before and before.get(part) != now.get(part)]

@@ -142,11 +142,17 @@ class Vault:
         ended = "status != 'pruned'"
         return self._select(f"{ended} and slug = ?", slug) if slug else self._select(ended)
 
-    def pruned(self, slug: str) -> list[str]:
-        """Return the trials that searches stopped, and that no sweep has run since."""
+    def pruned(self, slug: str) -> dict[str, list[float]]:
+        """Return the fold scores of trials that searches stopped and that no sweep has run since.
+
+        The newest of each trial comes first.
+        """
         ended = {run.trial for run in self.runs(slug)}
-        stopped = (run.trial for run in self._select("status = 'pruned' and slug = ?", slug))
-        return [name for name in dict.fromkeys(stopped) if name not in ended]
+        stopped: dict[str, list[float]] = {}
+        for run in self._select("status = 'pruned' and slug = ?", slug):
+            if run.trial not in ended:
+                stopped.setdefault(run.trial, run.facts["fold_scores"])
+        return stopped
 
     def load(self, run: StoredRun) -> Predictions:
         """Return the predictions of a run. Raises DataError for a run that failed."""

@@ -10,11 +10,11 @@ from ..competition import Competition
 from ..evidence import Winner
 from ..evidence.gap import Gap
 from ..predictions import Predictions
-from ..sweeps.board import BoardRow
+from ..sweeps.board import Board, BoardRow
 from ..sweeps.pruning import FoldScores
 from ..sweeps.repeats import Spread
 from ..sweeps.trial import Trial, TrialResult
-from ..ui.records import Records, Shown, joined, shown_score
+from ..ui.records import Shown, joined, shown_score
 
 if TYPE_CHECKING:
     from ..kaggle_client import KernelOutput, KernelStatus, KernelVersion, Submission
@@ -45,10 +45,10 @@ class SweepOutcome(Shown):
     seconds: dict[str, float] = field(default_factory=dict)  # by step
 
     def __repr__(self) -> str:
-        return f"{super().__repr__()}\n\n{Records(self.rows)!r}"
+        return f"{super().__repr__()}\n\n{Board(self.rows)!r}"
 
     def _repr_html_(self) -> str:
-        return super()._repr_html_() + Records(self.rows)._repr_html_()
+        return super()._repr_html_() + Board(self.rows)._repr_html_()
 
     def _facts(self) -> dict[str, object]:
         return {

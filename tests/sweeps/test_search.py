@@ -134,7 +134,7 @@ def test_processes_and_result_files_give_the_same_search(noisy, tmp_path):
     assert len(list(vault.spool.glob("*.zip"))) == 1 and not vault.pruned("toy")
     far.finish(task, "")
     assert far.results[0].fold_scores == stopped.fold_scores[:1]
-    assert vault.pruned("toy") == [stopped.name]
+    assert vault.pruned("toy") == {stopped.name: stopped.fold_scores}
 
 
 def test_without_pruning_every_trial_finishes(noisy, tmp_path):

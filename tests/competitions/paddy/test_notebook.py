@@ -141,8 +141,8 @@ def test_an_omitted_part_shows_nothing(notebook):
     both, output = run({"PART_1": [made(trial)]})
     assert (
         list(both.about["weights"]) == [trial.name]
-        and output.startswith("Best: resnet26d.\n")
-        and output.count("\n") == 2
+        and output.startswith("Best: resnet26d.\nbest accuracy 0.")
+        and output.count("\n") == 3
     )
 
 
