@@ -1,0 +1,1 @@
+"""Parts of the benchmark calibration.py: each file has `tables`, see calibration.py."""
