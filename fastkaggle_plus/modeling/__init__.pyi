@@ -4,6 +4,7 @@ from .learning_rate import LearningRates, lr_find
 from .manifest import language_models, preload_of
 from .model import FittedFunction, Model
 from .registry import find_model
+from .split_checks import Finding, check_split, copy_groups, split_advice
 from .tabular.boosting import (
     catboost_model,
     hist_gradient_boosting_model,
@@ -42,6 +43,7 @@ __all__ = [
     "Bag",
     "Encoder",
     "FewDeepTrees",
+    "Finding",
     "FittedFunction",
     "GroupLeak",
     "LearningRates",
@@ -50,6 +52,8 @@ __all__ = [
     "bag",
     "bag_model",
     "catboost_model",
+    "check_split",
+    "copy_groups",
     "cosine_model",
     "cross_validate",
     "deep_net_model",
@@ -74,6 +78,7 @@ __all__ = [
     "resolve_arch",
     "ridge_model",
     "sigmoid_model",
+    "split_advice",
     "split_score",
     "static_text_model",
     "tabm_model",

@@ -81,5 +81,10 @@ def tables(scale: float, rng: np.random.Generator) -> Iterator[tuple[str, list[d
             alarms += bool(found)
             kinds.update(f.kind for f in found)
         shown = ", ".join(f"{k} {v}" for k, v in kinds.most_common())
-        rows.append({"task": task, "clean tables": n, "with an alarm": rate(alarms, n), "of": shown})
-    yield "Checks of the split: clean tables with a finding that calls for action (at most 5%)", rows
+        rows.append(
+            {"task": task, "clean tables": n, "with an alarm": rate(alarms, n), "of": shown}
+        )
+    yield (
+        "Checks of the split: clean tables with a finding that calls for action (at most 5%)",
+        rows,
+    )
