@@ -31,6 +31,7 @@ from .kaggle_client import (
     wait_kernel,
 )
 from .metrics import get_metric
+from .modeling import check_split, copy_groups
 from .predictions import Predictions, load_predictions
 from .reading import apply_cleaning, check_images, image_sizes, read_tabular, undo_cleaning
 from .sandbox import rehearse
@@ -84,10 +85,12 @@ __all__ = [
     "check_ds_exists",
     "check_file",
     "check_images",
+    "check_split",
     "check_submission",
     "compare",
     "compare_recipes",
     "competition_submit",
+    "copy_groups",
     "create_libs_datasets",
     "create_requirements_dataset",
     "default_trials",

@@ -287,16 +287,6 @@ def show_inferred(rows: Sequence[tuple[str, Any, str]]) -> None:
         show_table(["setting", "inferred", "why"], [(k, words(v), why) for k, v, why in rows])
 
 
-def show_checks(checks: Sequence[Any]) -> None:
-    """Show the findings of `fkp doctor`; below each warning and problem, what to do."""
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    for c in checks:
-        grid.add_row(c.what, c.detail if c.ok else f"{c.status}: {c.detail}")
-        if c.advice:
-            grid.add_row("", f"-> {c.advice}")
-    console().print(grid)
-
-
 def show_table(
     header: Sequence[str],
     cells: Sequence[Sequence[object]],

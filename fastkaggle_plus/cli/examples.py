@@ -42,7 +42,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "libs": ("fkp libs --live --dry-run",),
     "archs": ("fkp archs --max-params 6 --min-top1 77 --top 5",),
     "probe": ("fkp probe birds", 'fkp probe birds --archs "convnext_nano,resnet26d" --size 192'),
-    "doctor": ("fkp doctor --online",),
+    "doctor": (
+        "fkp doctor --online",
+        "fkp doctor titanic",
+        "fkp doctor houses --data DIR --strict",
+    ),
     "clean": ("fkp clean titanic",),
     "merge": ("fkp vault merge OTHER/runs/titanic",),
     "check": ("fkp vault check titanic",),

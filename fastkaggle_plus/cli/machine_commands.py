@@ -1,33 +1,12 @@
-"""Commands about this machine: check it, and free its disk."""
+"""Commands about this machine: free its disk."""
 
 from typing import Annotated
 
-from typer import Argument, Exit, Option, confirm, echo
+from typer import Argument, Exit, confirm, echo
 
 from . import options
 from .completion import complete_slugs
-
-
-def doctor(
-    online: Annotated[
-        bool, Option("--online", help="Also ask Kaggle: who you are, and the hours left.")
-    ] = False,
-    as_json: options.AsJson = False,
-) -> None:
-    """Check the libraries, the credentials and the sandbox; say what to correct.
-
-    Without --online, nothing leaves this machine. The exit status is 1 if there is a problem.
-    """
-    from ..workflow.doctor import run_checks
-    from .display import show_checks, show_json
-
-    checks = run_checks(online=online)
-    if as_json:
-        show_json([c.as_json() for c in checks])
-    else:
-        show_checks(checks)
-    if any(c.status == "problem" for c in checks):
-        raise Exit(1)
+from .doctor_command import doctor
 
 
 def clean(

@@ -5,6 +5,7 @@ from .learning_rate import LearningRates, lr_find
 from .manifest import language_models, preload_of
 from .model import FittedFunction, Model
 from .registry import find_model
+from .split_checks import Finding, check_split, copy_groups, split_advice
 from .tabular.boosting import (
     catboost_model,
     hist_gradient_boosting_model,
@@ -44,6 +45,7 @@ __all__ = [
     "CVInterval",
     "Encoder",
     "FewDeepTrees",
+    "Finding",
     "FittedFunction",
     "GroupLeak",
     "LearningRates",
@@ -52,6 +54,8 @@ __all__ = [
     "bag",
     "bag_model",
     "catboost_model",
+    "check_split",
+    "copy_groups",
     "cosine_model",
     "cross_validate",
     "cv_interval",
@@ -77,6 +81,7 @@ __all__ = [
     "resolve_arch",
     "ridge_model",
     "sigmoid_model",
+    "split_advice",
     "split_score",
     "static_text_model",
     "tabm_model",

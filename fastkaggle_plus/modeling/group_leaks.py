@@ -1,29 +1,21 @@
 """Group leaks: rows of one group on both sides of a split, and how much that inflates scores."""
 
-import dataclasses
 import warnings
 from dataclasses import dataclass
-from functools import partial
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
 
 from ..data import Data
-from ..evidence import Comparison, compare
+from ..evidence import Comparison
 from ..exceptions import DataError, GroupsOverlap
-from ..folds import Folds, make_folds
+from ..folds import Folds
 from ..metrics import Metric
-from ..predictions import Predictions
 from ..reading.group_columns import group_candidates
-from . import progress
-from .fitting import fit_folds
 from .model import Array
-from .tabular.boosting import hist_gradient_boosting_model
+from .quick_effect import group_effect
 
-MOST_ROWS = 3_000  # for the measurement, in whole groups
-MOST_FITS = 5  # with the given split, and as many with the grouped one
-_TREES = 40  # for all classes together
 _MOST_CANDIDATES = 2
 _ALPHA = 0.01  # a column that the data does not name as its groups needs a smaller p-value
 _FEW_LEVELS = 20
@@ -136,72 +128,9 @@ def _leak(
     has_levels = data.vocab != () or len(np.unique(data.targs)) <= _FEW_LEVELS
     advice = "group" if folds.kind == "random" and not has_levels else "stratified-group"
     facts = column, data.groups is not None, folds.kind, shared
-    if (measured := _measure(data, folds, group, metric)) is None:
+    if (effect := group_effect(data, folds, group, metric=metric)) is None:
         return GroupLeak(*facts, str(metric), float("nan"), float("nan"), None, advice)
-    split, grouped = measured
-    scores = split.metric, split.oof_score, grouped.oof_score
-    return GroupLeak(*facts, *scores, compare(split, grouped), advice)
-
-
-def _measure(
-    data: Data, folds: Folds, group: Array, metric: str | Metric
-) -> tuple[Predictions, Predictions] | None:
-    """Return a quick model's predictions of the same rows, with the folds and with grouped ones."""
-    from threadpoolctl import threadpool_limits  # installed with scikit-learn
-
-    rows = _whole_groups(group, MOST_ROWS)
-    assignment, n_groups = folds.assignment[rows], len(np.unique(group[rows]))
-    used = np.unique(assignment[assignment >= 0])[:MOST_FITS]
-    # numbered without gaps; the rows of other folds are only fitted on
-    assignment = np.where(np.isin(assignment, used), np.searchsorted(used, assignment), -1)
-    n_folds = len(used)
-    if not (data.train.cat_names or data.train.cont_names) or n_groups < 2 or n_folds < 1:
-        return None
-    if n_folds == 1:  # a holdout: grouped folds of about its size
-        n_folds = round(1 / max((assignment >= 0).mean(), 0.1))
-    test = np.arange(min(1, len(data.test)))  # one row: a fit predicts test rows too
-    few = dataclasses.replace(
-        data,
-        train=data.train.take(rows),
-        test=data.test.take(test),
-        ids=data.ids[rows],
-        test_ids=data.test_ids[test],
-        groups=None,
-        time=None,
-    )
-    grouped = make_folds(
-        few.targs,
-        n_folds=max(min(n_folds, MOST_FITS, n_groups), 2),
-        kind="stratified-group",
-        groups=group[rows],
-        seed=folds.seed,
-    )
-    given = Folds(assignment, folds.kind, folds.seed)
-    n_trees = max(_TREES // max(len(data.vocab) - 1, 1), 5)  # boosting fits trees for each class
-    model = hist_gradient_boosting_model(n_trees, learning_rate=0.1, early_stopping_rounds=0)
-    fit = partial(fit_folds, model, few, metric=metric, test="folds")
-    try:  # fits this small are faster on one thread, and no step of the trial's progress
-        with threadpool_limits(1), progress.send_to(lambda share, position: None):
-            by_split = fit(given, name="this split")
-            by_group = fit(grouped, name="groups apart")
-    except DataError:  # the trial itself will report what is wrong with the data
-        return None
-    oof = np.where((assignment >= 0)[:, None], by_group.oof, np.nan)
-    by_split = dataclasses.replace(by_split, groups=group[rows])
-    return by_split, dataclasses.replace(by_group, groups=group[rows], oof=oof)
-
-
-def _whole_groups(group: Array, most: int) -> Array:
-    """Draw whole groups of about `most` rows together; of very large groups, some of their rows."""
-    if len(group) <= most:
-        return np.arange(len(group))
-    rng = np.random.default_rng(0)
-    place = np.empty(group.max() + 1, dtype=int)
-    place[rng.permutation(group.max() + 1)] = np.arange(group.max() + 1)
-    sizes = np.bincount(place[group])
-    n_whole = max(int(np.searchsorted(np.cumsum(sizes), most)), min(len(sizes), 2 * MOST_FITS))
-    rows = np.flatnonzero(place[group] < n_whole)
-    return rows if len(rows) <= 2 * most else np.sort(rng.choice(rows, most, replace=False))
+    return GroupLeak(*facts, effect.metric, effect.a_score, effect.b_score, effect, advice)
 
 
 def _codes(groups: Array) -> Array:

@@ -10,7 +10,6 @@ from ..exceptions import DataError
 from ..predictions import Predictions
 from ..sweeps.board import board
 from ..sweeps.default_trials import declared_ensemble, trials_of
-from ..sweeps.stored_run import StoredRun
 from ..sweeps.stored_log import stored_trials
 from ..sweeps.trial import Trial
 from ..sweeps.vault import find_vault

@@ -10,7 +10,7 @@ import pytest
 from fastkaggle_plus.competition import load_comp
 from fastkaggle_plus.exceptions import DataError, GroupsOverlap
 from fastkaggle_plus.folds import make_folds
-from fastkaggle_plus.modeling import cross_validate, find_group_leak, group_leaks, tree_model
+from fastkaggle_plus.modeling import cross_validate, find_group_leak, quick_effect, tree_model
 from fastkaggle_plus.reading.group_columns import group_candidates
 from fastkaggle_plus.reading.tables import read_tabular
 
@@ -199,6 +199,6 @@ def test_grouped_folds_that_split_a_group_of_the_data_are_refused(tmp_path):
 
 def test_the_measurement_uses_whole_groups():
     group = np.repeat(np.arange(1000), 50)
-    rows = group_leaks._whole_groups(group, 3000)
+    rows = quick_effect.whole_groups(group, 3000)
     assert 2900 < len(rows) <= 3000 and set(np.bincount(group[rows])) <= {0, 50}
-    assert len(group_leaks._whole_groups(np.arange(100_000) % 3, 3000)) == 3000
+    assert len(quick_effect.whole_groups(np.arange(100_000) % 3, 3000)) == 3000

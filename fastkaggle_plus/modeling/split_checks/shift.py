@@ -1,0 +1,167 @@
+"""Shift: a classifier that separates training rows from test rows, and the columns it uses."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from ...data import Data
+from ...folds import Folds
+from ...metrics import Metric
+from ...reading.columns import column_kind
+from ..model import Array
+from ..quick_effect import holdout_effect, sampled
+from .copies import shared_cells
+from .finding import LEVEL, Finding
+from .later_rows import measured_columns
+
+_MOST_ROWS = 10_000  # of train, and of test
+_FEW_TEST_ROWS = 40
+_LEAST_AUC = 0.55  # a smaller shift is for information only
+_RARE = 5  # rows: rarer levels are one level
+_TOPICS, _WORDS = 8, 2**12  # of texts
+_NAMED = 3  # columns at most
+_DROP = 0.2  # a column is named if the AUC drops by this share of the largest drop without it
+
+
+def check_shift(
+    data: Data,
+    folds: Folds,
+    *,
+    groups: tuple[Array, Array] | None = None,  # (n_train,), (n_test,): rows that belong together
+    skip: tuple[str, ...] = (),  # columns known to differ
+    along_time: bool = False,  # test rows are later: a drift is expected
+    metric: str | Metric = "",
+) -> Iterator[Finding]:
+    """Yield a finding if a classifier can tell test rows from training rows.
+
+    It is fitted to each half of the rows and judged on the other, by the permutation test of
+    ranks (Mann-Whitney) of the halves; their z-values are averaged. Rows that belong together stay
+    in one half and count once. Source: Lopez-Paz and Oquab, Revisiting Classifier Two-Sample
+    Tests (2017).
+    """
+    x, n = pooled_features(data, skip), len(data.train)
+    if len(data.test) < _FEW_TEST_ROWS or x.empty:
+        return
+    rows = np.concatenate([sampled(n, _MOST_ROWS), n + sampled(len(data.test), _MOST_ROWS)])
+    is_test = rows >= n
+    unit = rows
+    if groups is not None:
+        codes = [pd.factorize(g.astype(str))[0] for g in groups]
+        unit = np.concatenate([codes[0], codes[1] + codes[0].max() + 1])[rows]
+    auc, p_value, models, drops = _judge(x.iloc[rows], is_test, unit)
+    if p_value >= LEVEL:
+        return
+    names = _named(drops)
+    key = np.mean([m.predict_proba(x[:n])[:, 1] for m in models], axis=0)
+    is_note = along_time or auc < _LEAST_AUC
+    held = "with the rows most like test held out"
+    yield Finding(
+        "shift between train and test",
+        ", ".join(names),
+        f"A classifier tells test rows from training rows with AUC {auc:.2f}, mostly by "
+        f"{'; '.join(_difference(x[c], n, str(c), data) for c in names)}.",
+        "Drop or transform these columns if they say nothing about the target, and look at the "
+        "score of the training rows that are most like test.",
+        None if is_note else holdout_effect(data, folds, key, metric=metric, name=held),
+        p_value,
+        "Mann-Whitney test of a classifier, on other rows",
+        is_note=is_note,
+    )
+
+
+def pooled_features(data: Data, skip: tuple[str, ...] = ()) -> pd.DataFrame:
+    """Return numbers for all train and test rows, made without looking at which is which.
+
+    The features of models will not do: levels and frequencies of train only make train special.
+    """
+    cells = shared_cells(data).drop(columns=list(skip), errors="ignore")
+    numbers = {c: v for c, (_, v) in measured_columns(data).items() if c not in skip}
+    x: dict[str, Array] = {}
+    for c in cells:
+        kind = "number" if c in numbers else column_kind(str(c), cells[c])
+        if kind == "number":
+            x[str(c)] = numbers[str(c)]
+        elif kind in ("category", "phrases"):
+            words = cells[c].astype(str)
+            counts = words.value_counts()
+            known = {level: i for i, level in enumerate(counts[counts >= _RARE].index)}
+            x[str(c)] = words.map(known).fillna(len(known)).to_numpy(dtype=float)
+        if kind in ("text", "phrases"):
+            x |= _topics(cells[c].fillna("").astype(str), str(c))
+    if data.train.images is not None:
+        for c in [c for c in data.train.cont_names if c not in data.raw_train]:
+            x[c] = np.concatenate([data.train.x[c], data.test.x[c]])
+    return pd.DataFrame(x)
+
+
+def _topics(texts: pd.Series, name: str) -> dict[str, Array]:
+    """Return the number of words of texts, and some topics."""
+    from sklearn.decomposition import TruncatedSVD
+    from sklearn.feature_extraction.text import HashingVectorizer
+
+    counts = HashingVectorizer(n_features=_WORDS, alternate_sign=False).transform(texts)
+    topics = TruncatedSVD(_TOPICS, random_state=0).fit_transform(counts)
+    found = {f"{name} (topic {i + 1})": topics[:, i] for i in range(_TOPICS)}
+    return {f"{name} (words)": texts.str.count(r"\S+").to_numpy(dtype=float), **found}
+
+
+def _judge(
+    x: pd.DataFrame, is_test: Array, unit: Array
+) -> tuple[float, float, list[object], pd.Series]:
+    """Return AUC, p-value, the classifiers of both halves, and the drop of AUC by column."""
+    from scipy.stats import mannwhitneyu, norm
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.inspection import permutation_importance
+    from threadpoolctl import threadpool_limits
+
+    rng = np.random.default_rng(0)
+    units, of = np.unique(unit, return_inverse=True)
+    half = np.empty(len(units), dtype=bool)
+    is_test_unit = np.zeros(len(units), dtype=bool)
+    is_test_unit[of] = is_test
+    for side in (False, True):
+        members = rng.permutation(np.flatnonzero(is_test_unit == side))
+        half[members] = np.arange(len(members)) % 2 == 0
+    aucs, zs, models, drops = [], [], [], []
+    with threadpool_limits(1):
+        for fit in (half[of], ~half[of]):
+            model = HistGradientBoostingClassifier(
+                max_iter=40, min_samples_leaf=10, early_stopping=False, random_state=0
+            ).fit(x[fit], is_test[fit])
+            other = x[~fit]
+            scores = pd.Series(model.predict_proba(other)[:, 1]).groupby(of[~fit]).mean()
+            tests = is_test_unit[scores.index]
+            u = mannwhitneyu(scores[tests], scores[~tests], alternative="greater")
+            aucs.append(u.statistic / tests.sum() / (~tests).sum())
+            zs.append(norm.isf(u.pvalue))
+            models.append(model)
+            if zs[-1] > 1:  # the importances take longest
+                few = sampled(len(other), 2_000)
+                drop = permutation_importance(
+                    model, other.iloc[few], is_test[~fit][few], scoring="roc_auc", random_state=0,
+                    n_repeats=2,
+                )  # fmt: skip
+                drops.append(drop.importances_mean)
+    mean = np.mean(drops, axis=0) if drops else np.zeros(x.shape[1])
+    return float(np.mean(aucs)), float(norm.sf(np.mean(zs))), models, pd.Series(mean, x.columns)
+
+
+def _named(drops: pd.Series) -> list[str]:
+    largest = drops.sort_values(ascending=False)[:_NAMED]
+    return [str(c) for c in largest[largest >= _DROP * largest.iloc[0]].index]
+
+
+def _difference(column: pd.Series, n: int, name: str, data: Data) -> str:
+    """Return in words how a column differs between train and test."""
+    if name in data.raw_train and not pd.api.types.is_numeric_dtype(data.raw_train[name]):
+        shares = [f[name].astype(str).value_counts(normalize=True) for f in
+                  (data.raw_train, data.raw_test)]  # fmt: skip
+        gap = shares[1].sub(shares[0], fill_value=0)
+        level = gap.abs().idxmax()
+        one, other = (float(s.get(level, 0)) for s in shares)
+        return f"{name} ({level!r}: {one:.0%} of train, {other:.0%} of test)"
+    missing = column[:n].isna().mean(), column[n:].isna().mean()
+    if abs(missing[0] - missing[1]) > 0.1:
+        return f"{name} (missing: {missing[0]:.0%} of train, {missing[1]:.0%} of test)"
+    return f"{name} (median {column[:n].median():.4g} in train, {column[n:].median():.4g} in test)"
