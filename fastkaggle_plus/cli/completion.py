@@ -30,9 +30,11 @@ def complete_declared(ctx: Any, incomplete: str) -> list[str]:
     with contextlib.suppress(FastkaggleError, OSError, SyntaxError):
         folder = load_comp(_slug(ctx)).folder or Path()
         for node in ast.walk(ast.parse((folder / "trials.py").read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Trial" and node.args:
-                first = node.args[0]
-                names += [str(first.value)] if isinstance(first, ast.Constant) else []
+            called = getattr(node.func, "id", "") if isinstance(node, ast.Call) else ""
+            if isinstance(node, ast.Call) and called in ("Trial", "experiment"):
+                given = [k.value for k in node.keywords if k.arg == "name"]
+                given += node.args[:1] if called == "Trial" else []
+                names += [str(n.value) for n in given if isinstance(n, ast.Constant)]
     return _matching(names, incomplete)
 
 

@@ -63,7 +63,15 @@ def test_a_competition_is_named_by_position_or_by_option(name, alias):
 
 def test_commands_that_take_a_competition():
     expected = "new setup run sweep search board compare ensemble report notebook push clean probe"
-    others = {"submit", "submissions", "leaderboard", "vault check", "vault gc", "kernels fetch"}
+    others = {
+        "log",
+        "submit",
+        "submissions",
+        "leaderboard",
+        "vault check",
+        "vault gc",
+        "kernels fetch",
+    }
     assert {*expected.split(), *others} == set(WITH_SLUG)
 
 
@@ -93,7 +101,12 @@ def test_the_shell_completes_competitions_and_trials(tmp_path):
     run_json(tmp_path)
     assert complete("fkp run ti", tmp_path) == ["titanic"]
     assert complete("fkp push -c to", tmp_path) == ["toy"]
-    assert set(complete("fkp sweep toy --trials ", tmp_path)) == {"one rule", "tree", "forest"}
+    trials = tmp_path / "competitions/toy/trials.py"
+    named = 'experiment("more", base=T, change={"max_leaf_nodes": 9}, name="larger tree")'
+    trials.write_text(f"{trials.read_text()}T = TRIALS[1]\nMORE = ({named},)\n")
+    declared = {"one rule", "tree", "forest", "larger tree"}
+    assert set(complete("fkp sweep toy --trials ", tmp_path)) == declared
+    assert complete("fkp log to", tmp_path) == ["toy"]
     assert complete("fkp compare toy tr", tmp_path) == ["tree"]
     assert complete("fkp sweep toy --on lo", tmp_path) == ["local"]
     assert complete("fkp compare nothing tr", tmp_path) in ([], [""])

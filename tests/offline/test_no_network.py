@@ -34,7 +34,7 @@ MORE = {
     "sandbox serve": ["--port", "0"],
 }
 # These need no Kaggle, so they must succeed: a verb that fails early proves little.
-LOCAL = "run sweep push notebook board compare ensemble new list archs doctor vault".split()
+LOCAL = "run sweep push notebook board log compare ensemble new list archs doctor vault".split()
 SERVING = ("sandbox serve",)  # verbs that run until they are interrupted
 # Flags that are not tried: `--live` and `--online` are the ways to Kaggle, and `--no-submit`
 # would end a push early.
