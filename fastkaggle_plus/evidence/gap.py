@@ -16,7 +16,7 @@ ALPHA = 0.05
 UNKNOWN_CORRELATION = 0.9  # of two submissions, if not both have predictions of the same rows
 CV_ERROR = 1.25  # true over estimated error of a CV score: the folds share training rows
 _OWN_SHIFT = 0.5  # in standard errors: what differs for each submission, see `_own_gaps`
-_DRAWS = 20_000
+_DRAWS = 10_000
 
 
 @dataclass(frozen=True)
@@ -106,12 +106,12 @@ def check_gap(submissions: Sequence[Scores], rows: Rows) -> Gap | None:
     because the noise is estimated too). With three submissions or more, each one's own gap is
     compared with the mean gap, by a joint max-T; both tests share the 5%. The error of CV is taken
     as 1.25 times its estimate (Bates, Hastie and Tibshirani, Cross-validation: what does it
-    estimate and how well does it do it?, 2024). None without a submission that has both a CV score
+    estimate and how well does it do it?, 2024). None if no submission has a CV score with its error
     and a public score. Source: Cochran, The combination of estimates from different experiments
     (1954).
     """
     known = [s for s in submissions if s.cv is not None and s.public is not None]
-    if not known:
+    if all(s.se is None for s in known):
         return None
     noise = noise_covariance(known)
     n_units = min((len(s.values) for s in known if s.values is not None), default=rows.cv)
@@ -164,6 +164,9 @@ def noise_covariance(submissions: Sequence[Scores]) -> Array:
             found = np.nan_to_num(np.corrcoef(values, rowvar=False).reshape(len(at), len(at)))
         correlation[np.ix_(at, at)] = found
     np.fill_diagonal(correlation, 1)
+    sizes, axes = np.linalg.eigh(correlation)  # assumed ones may contradict those found
+    correlation = (axes * np.maximum(sizes, 1e-6)) @ axes.T
+    errors /= np.sqrt(np.diag(correlation))
     return correlation * np.outer(errors, errors)
 
 

@@ -35,7 +35,9 @@ def write_submission(
     frame.to_csv(file, index=False, lineterminator="\n", quoting=quoting_of(frame))
     if is_rehearsal():
         HashList(rehearsed_files()).add(Path(file), f"the file of a rehearsal of {comp.slug}")
-    remember_cv(preds.scored_by(comp.scoring), comp.slug, Path(file))
+    if preds.metric != comp.scoring.name or comp.own_metric_file:
+        preds = preds.scored_by(comp.scoring)
+    remember_cv(preds, comp.slug, Path(file))
     return Path(file)
 
 

@@ -170,7 +170,9 @@ def trials_to_send(
 
 
 def scores_of(name: str, record: CvRecord, **others: Any) -> Scores:
-    """Return the scores of predictions whose CV score is known."""
+    """Return the scores of predictions whose CV score is known, without an error that is NaN."""
+    if not np.isfinite(record.se):
+        return Scores(name, record.score, **others)
     return Scores(name, record.score, record.se, values=record.values, units=record.units, **others)
 
 

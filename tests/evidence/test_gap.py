@@ -30,6 +30,7 @@ def test_without_a_cv_or_a_public_score_there_is_no_verdict():
     assert check_gap([], Rows(10, 5, 5)) is None
     assert check_gap([Scores("x", None, public=0.5)], Rows(10, 5, 5)) is None
     assert check_gap([Scores("x", 0.5, 0.1)], Rows(10, 5, 5)) is None
+    assert check_gap([Scores("x", 0.5, None, 0.1)], Rows(10, 5, 5)) is None
 
 
 def test_the_direction_of_the_metric_does_not_matter():
@@ -41,10 +42,20 @@ def test_the_direction_of_the_metric_does_not_matter():
 
 def test_an_unknown_error_has_to_be_given():
     with pytest.raises(ConfigError, match="--cv REF=SCORE:SE"):
-        check_gap([Scores("mine", 0.8, public=0.7)], Rows(100, 50, 50))
+        forecast([Scores("mine", 0.8, public=0.7)], Rows(100, 50, 50))
     covariance = noise_covariance([titanic(), Scores("mine", 0.8)])
     assert covariance[1, 1] == pytest.approx(covariance[0, 0])  # the median of the known ones
     assert covariance[0, 1] == pytest.approx(0.9 * covariance[0, 0])
+
+
+def test_correlations_that_contradict_each_other_are_possible():
+    """Two known to be independent, a third one assumed to be like both."""
+    rng = np.random.default_rng(0)
+    values = [(rng.random(500) < 0.8).astype(float) for _ in range(2)]
+    known = [Scores(f"s{i}", 0.8, 0.018, 0.8, values=v, units="u") for i, v in enumerate(values)]
+    covariance = noise_covariance([*known, Scores("by hand", 0.8, 0.018, 0.8)])
+    assert np.linalg.eigvalsh(covariance).min() > 0
+    assert np.sqrt(np.diag(covariance)) == pytest.approx([0.018] * 3)
 
 
 def test_false_alarms_are_rare_and_a_large_shift_is_found():
