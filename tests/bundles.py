@@ -1,10 +1,11 @@
-"""Hand-made sandbox bundles for tests."""
+"""Hand-made competitions and sandbox bundles for tests."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 FACTS = """title = "{title}"
 task = "binary"
@@ -16,6 +17,33 @@ max_daily_submissions = {daily}
 rules_accepted = {accepted}
 {deadline}
 """
+
+
+SMALL_FACTS = (
+    'task = "binary"\nmetric = "accuracy"\nid = "id"\ntarget = "y"\n[split]\nkind = "stratified"\n'
+)
+
+
+def write_competition(folder: Path, rows: pd.DataFrame, n_train: int, models: str) -> Path:
+    """Write a competition with models; its first `n_train` rows are labelled. Return the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rows[:n_train].to_csv(folder / "train.csv", index=False)
+    rows[n_train:].drop(columns="y").to_csv(folder / "test.csv", index=False)
+    (folder / "competition.toml").write_text(SMALL_FACTS)
+    (folder / "models.py").write_text(models)
+    return folder
+
+
+def write_bundle(folder: Path, rows: pd.DataFrame, n_train: int, models: str) -> Path:
+    """Write the same as a sandbox bundle, whose test rows are all public. Return the folder."""
+    (folder / "files").mkdir(parents=True)
+    write_competition(folder, rows, n_train, models)
+    for name in ("train.csv", "test.csv"):
+        (folder / name).rename(folder / "files" / name)
+    test = rows[n_train:]
+    test[["id"]].assign(y=0).to_csv(folder / "files" / "sample_submission.csv", index=False)
+    test[["id", "y"]].assign(Usage="Public").to_csv(folder / "solution.csv", index=False)
+    return folder
 
 
 def make_bundle(

@@ -4,6 +4,8 @@ import os
 
 import pytest
 
+from .cpu_times import pytest_addoption, pytest_configure  # noqa: F401
+
 # With pytest-xdist there is one worker per core: more threads would only wait for each other,
 # and so would those of the processes that its tests start.
 if worker := os.environ.get("PYTEST_XDIST_WORKER"):

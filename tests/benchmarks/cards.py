@@ -8,6 +8,7 @@ GPUs, give trials of a competition: `fkp sweep SLUG --cards 0` and `--cards 0,1`
 
 import argparse
 import statistics
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -17,7 +18,10 @@ import pandas as pd
 
 from fastkaggle_plus import Sweep, Trial, Vault, load_comp, no_progress, run_local
 
-FACTS = 'task = "binary"\nmetric = "accuracy"\nid = "id"\ntarget = "y"\n'
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # a script finds only its own folder
+
+from tests.bundles import write_competition
+
 MODELS = """
 import time
 from fastkaggle_plus.modeling import Model, tree_model
@@ -72,13 +76,7 @@ def make_competition(at: Path):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(300, 3))
     rows = pd.DataFrame(x, columns=list("abc")).assign(id=range(300), y=(x[:, 0] > 0).astype(int))
-    folder = at / "equal"
-    folder.mkdir()
-    rows[:200].to_csv(folder / "train.csv", index=False)
-    rows[200:].drop(columns="y").to_csv(folder / "test.csv", index=False)
-    (folder / "competition.toml").write_text(FACTS)
-    (folder / "models.py").write_text(MODELS)
-    return load_comp(folder)
+    return load_comp(write_competition(at / "equal", rows, 200, MODELS))
 
 
 if __name__ == "__main__":

@@ -24,8 +24,11 @@ import pandas as pd
 
 from fastkaggle_plus import Sweep, Trial, Vault, load_comp, no_progress, run_local, run_ray
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # a script finds only its own folder
+
+from tests.bundles import write_competition
+
 N_WORKERS = 2
-FACTS = 'task = "binary"\nmetric = "accuracy"\nid = "id"\ntarget = "y"\n'
 MODELS = """
 import os, time
 import numpy as np
@@ -49,17 +52,11 @@ drive(*sys.argv[1:])
 
 def make_comp(at: Path) -> Any:
     """Write a competition of 100 rows to `at`/nothing, and load it."""
-    folder = at / "nothing"
-    folder.mkdir(parents=True)
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(
         {"id": range(150), "a": rng.normal(size=150), "y": rng.integers(2, size=150)}
     )
-    frame[:100].to_csv(folder / "train.csv", index=False)
-    frame[100:].drop(columns="y").to_csv(folder / "test.csv", index=False)
-    (folder / "competition.toml").write_text(FACTS)
-    (folder / "models.py").write_text(MODELS)
-    return load_comp(folder)
+    return load_comp(write_competition(at / "nothing", frame, 100, MODELS))
 
 
 def make_sweep(at: Path, n: int, seconds: float) -> Sweep:

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from ..sandbox.client_process import clean_environment
+from ..sandbox.client_process import ForkServer, clean_environment
 from ..workflow.test_push import SHORT
-from ..workflow.toy import make_toy
+from ..workflow.toy import RUN_IMPORTS, make_toy
 
 # A real-looking account: without one, a client stops before it asks for an address.
 ACCOUNT = {"KAGGLE_USERNAME": "somebody", "KAGGLE_KEY": "0123456789abcdef" * 2}
@@ -45,6 +45,7 @@ class Place:
             "PYTHONDONTWRITEBYTECODE": "1",
         }
         (folder / "home").mkdir()
+        self.server: ForkServer | None = None
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         pipes = dict.fromkeys(("stdout", "stderr"), subprocess.PIPE)
@@ -52,21 +53,32 @@ class Place:
         self.attempts.write_text("")
         return subprocess.Popen(command, cwd=self.folder, env=self.env, text=True, **pipes)
 
-    def __call__(self, *arguments: str) -> SimpleNamespace:
-        """Run Python and return its status, its output and the hosts it tried."""
-        process = self.start(*arguments)
+    def run(self, code: str) -> SimpleNamespace:
+        """Run Python code and return its status, its output and the hosts it tried."""
+        process = self.start("-c", code)
         stdout, stderr = process.communicate(timeout=120)
-        tried = self.attempts.read_text().splitlines()
-        return SimpleNamespace(
-            returncode=process.returncode, stdout=stdout, stderr=stderr, tried=tried
-        )
+        found = SimpleNamespace(returncode=process.returncode, stdout=stdout, stderr=stderr)
+        return self._with_attempts(found)
+
+    def fkp(self, *arguments: str) -> SimpleNamespace:
+        """Run `fkp` in a process that is forked after the imports, and return the same."""
+        self.attempts.write_text("")
+        if self.server is None:  # its imports may try nothing either
+            self.server = ForkServer(self.folder, self.env, RUN_IMPORTS)
+        code = "from fastkaggle_plus.cli import main; main()"
+        found = self.server(["fkp", *arguments], cwd=self.folder, env=self.env, code=code)
+        return self._with_attempts(found)
+
+    def _with_attempts(self, found: SimpleNamespace) -> SimpleNamespace:
+        return SimpleNamespace(**vars(found), tried=self.attempts.read_text().splitlines())
 
 
 @pytest.fixture(scope="session")
 def place(tmp_path_factory):
     """A place where `fkp run` has run."""
     made = Place(tmp_path_factory.mktemp("offline"))
-    done = made("-m", "fastkaggle_plus", "run", "toy", "--workers", "0")
+    done = made.fkp("run", "toy", "--workers", "0")
     assert done.returncode == 0 and "public 0." in done.stdout, done.stderr
     assert done.tried == []
-    return made
+    yield made
+    made.server.close()

@@ -101,7 +101,7 @@ def test_no_verb_leaves_this_machine(place, line):
         process.communicate(timeout=20)
         tried = place.attempts.read_text()
     else:
-        done = place("-m", "fastkaggle_plus", *line)
+        done = place.fkp(*line)
         tried = done.tried
         assert "Traceback" not in done.stderr, done.stderr
         # A wrong command line ends before it can try an address.
@@ -145,7 +145,7 @@ with rehearsal("toy", dest="runs/python") as box:
         except FastkaggleError as e:
             print("refused", type(e).__name__)
 """
-    done = place("-c", code)
+    done = place.run(code)
     assert done.returncode == 0, done.stderr
     assert done.tried == [] and "COMPLETE" in done.stdout and done.stdout.count("refused") == 2
 

@@ -6,9 +6,8 @@ import pytest
 
 from fastkaggle_plus.competition import load_comp
 
-FACTS = (
-    'task = "binary"\nmetric = "accuracy"\nid = "id"\ntarget = "y"\n[split]\nkind = "stratified"\n'
-)
+from ..bundles import write_competition
+
 MODELS = """
 import os, pathlib, time
 from fastkaggle_plus.modeling import Model, progress, tree_model
@@ -66,13 +65,7 @@ def make_toy(at):
     frame = pd.DataFrame(x, columns=list("abc")).assign(
         id=range(300), y=(x[:, 0] + 0.5 * rng.normal(size=300) > 0).astype(int)
     )
-    folder = at / "toy"
-    folder.mkdir()
-    frame[:200].to_csv(folder / "train.csv", index=False)
-    frame[200:].drop(columns="y").to_csv(folder / "test.csv", index=False)
-    (folder / "competition.toml").write_text(FACTS)
-    (folder / "models.py").write_text(MODELS)
-    return load_comp(folder)
+    return load_comp(write_competition(at / "toy", frame, 200, MODELS))
 
 
 @pytest.fixture

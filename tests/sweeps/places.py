@@ -11,9 +11,8 @@ import pandas as pd
 
 from fastkaggle_plus.competition import Competition, load_comp
 
-FACTS = (
-    'task = "binary"\nmetric = "accuracy"\nid = "id"\ntarget = "y"\n[split]\nkind = "stratified"\n'
-)
+from ..bundles import write_bundle
+
 MODELS = """
 import os
 from fastkaggle_plus.modeling import Model, progress, tree_model
@@ -43,7 +42,7 @@ class Place:
     where: str = ""  # how the progress names it
 
 
-def write_bundle(at: Path) -> Path:
+def write_toy(at: Path) -> Path:
     """Write a competition whose split separates groups, with models, as a sandbox bundle."""
     rng = np.random.default_rng(0)
     patient, level = np.arange(240) % 40, rng.random(80)
@@ -51,21 +50,12 @@ def write_bundle(at: Path) -> Path:
     frame = pd.DataFrame({"id": range(240), "patient": [f"case {p} of us" for p in patient]})
     frame["a"], frame["b"] = level[patient], rng.normal(size=240)
     frame["y"] = rng.integers(0, 2, 80)[patient]  # a model can only learn who is who
-    bundle = at / "bundles" / "toy"
-    (bundle / "files").mkdir(parents=True)
-    frame[:160].to_csv(bundle / "files" / "train.csv", index=False)
-    test = frame[160:]
-    test.drop(columns="y").to_csv(bundle / "files" / "test.csv", index=False)
-    test[["id"]].assign(y=0).to_csv(bundle / "files" / "sample_submission.csv", index=False)
-    test[["id", "y"]].assign(Usage="Public").to_csv(bundle / "solution.csv", index=False)
-    (bundle / "competition.toml").write_text(FACTS)
-    (bundle / "models.py").write_text(MODELS)
-    return bundle
+    return write_bundle(at / "bundles" / "toy", frame, 160, MODELS)
 
 
 @contextlib.contextmanager
 def _local(at: Path, fixture: Callable[[str], Any]) -> Iterator[Place]:
-    comp = load_comp(write_bundle(at))
+    comp = load_comp(write_toy(at))
     yield Place(comp, comp.folder / "files")
 
 
@@ -73,7 +63,7 @@ def _local(at: Path, fixture: Callable[[str], Any]) -> Iterator[Place]:
 def _ray(at: Path, fixture: Callable[[str], Any]) -> Iterator[Place]:
     """A cluster of two nodes on this machine."""
     fixture("cluster")
-    comp = load_comp(write_bundle(at))
+    comp = load_comp(write_toy(at))
     yield Place(comp, comp.folder / "files", where="node ")
 
 
@@ -83,7 +73,7 @@ def _kaggle(at: Path, fixture: Callable[[str], Any]) -> Iterator[Place]:
     from fastkaggle_plus.kaggle_client import connect
     from fastkaggle_plus.sandbox import running
 
-    bundle = write_bundle(at)
+    bundle = write_toy(at)
     comp = load_comp(bundle)
     with running(bundle.parent, state=at / "state") as box:
         client = connect(box.url, user=box.user, key=box.key)

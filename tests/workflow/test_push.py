@@ -1,4 +1,4 @@
-"""`fkp push` in the sandbox: the score of a local run, nothing sent twice, no secret sent."""
+"""`fkp push` in the sandbox: nothing is sent twice, no secret is sent, failures are explained."""
 
 import json
 import os
@@ -81,28 +81,6 @@ def push_json(cwd, *arguments):
 def versions(cwd) -> int:
     """Count the notebook versions in the sandboxes under a folder."""
     return count_rows(cwd, "select count(*) from kernel_versions")
-
-
-@pytest.mark.slow
-def test_titanics_notebook_scores_the_same_as_a_local_run(tmp_path):
-    done = fkp("push", "titanic", "--wait", "--folds", "2", "--json", cwd=tmp_path)
-    pushed = last_json(done)
-    for words in (
-        "render",
-        "check",
-        "libs",
-        "version 1 made",
-        "  | ensemble: accuracy",
-        "titanic-with-evidence version 1: complete",
-        "submission.csv",
-    ):
-        assert words in done.stderr, words
-    local = last_json(fkp("run", "titanic", "--folds", "2", "--json", cwd=tmp_path))
-    assert pushed["submission"]["sha256"] == local["submission"]["sha256"]
-    scores = ("public_score", "private_score")
-    assert [pushed[k] for k in scores] == [local[k] for k in scores]
-    assert pushed["public_score"] > 0.8 and pushed["status"] == "COMPLETE"
-    assert pushed["submission"]["sent"] and submissions(tmp_path) == 2
 
 
 @pytest.mark.slow

@@ -16,6 +16,17 @@ import pandas as pd
 
 from fastkaggle_plus.cli import main
 
+# What a run imports: a process that is forked with it starts in milliseconds.
+RUN_IMPORTS = tuple(
+    f"fastkaggle_plus.{name}"
+    for name in (
+        "cli",
+        "workflow.run",
+        "modeling.tabular.forest",
+        "reporting.report",
+        "sandbox.server",
+    )
+)
 FACTS = """title = "Toy"
 kind = "tabular"
 task = "binary"

@@ -6,6 +6,7 @@ import hashlib
 import io
 import shutil
 import subprocess
+import sys
 import zipfile
 from collections.abc import Sequence
 from importlib import metadata
@@ -19,6 +20,7 @@ from ...secrets import refuse_secrets
 NAME = "fastkaggle_plus"
 _PARTS = (NAME, "competitions", "setup.cfg", "pyproject.toml", "README.md")
 _EPOCH_S = 315_532_800  # 1980: the same sources give the same bytes, so nothing seems changed
+_BUILD = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
 _NOT_PACKED = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json"}
 _TEXT_FILES = (".py", ".toml", ".md", ".csv", ".jinja")
 
@@ -54,12 +56,16 @@ def _from_source(source: Path, folder: Path, pip: Sequence[str]) -> Path:
                 shutil.copytree(source / part, copy / part, ignore=ignore)
             elif (source / part).is_file():
                 shutil.copy2(source / part, copy / part)
-        command = [*pip, "wheel", "-q", "--disable-pip-version-check", "--no-deps"]
-        command += ["--wheel-dir", str(out), str(copy)]
+        out.mkdir()
+        pip_wheel = [*pip, "wheel", "-q", "--disable-pip-version-check", "--no-deps"]
+        attempts = (
+            [sys.executable, "-c", _BUILD, str(out)],  # faster than pip, and works offline
+            [*pip_wheel, "--wheel-dir", str(out), str(copy)],  # downloads setuptools
+        )
         variables = environment.with_variables(SOURCE_DATE_EPOCH=str(_EPOCH_S))
-        for isolation in (["--no-build-isolation"], []):  # the first one also works offline
+        for command in attempts:
             done = subprocess.run(
-                [*command, *isolation], capture_output=True, text=True, check=False, env=variables
+                command, cwd=copy, capture_output=True, text=True, check=False, env=variables
             )
             if done.returncode == 0:
                 [wheel] = out.glob("*.whl")

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
@@ -18,7 +19,7 @@ from packaging.version import Version
 from ...exceptions import DatasetFailed
 from . import build
 from .requirements import parse_requirement, parse_requirements
-from .wheel import Pin, Target, Wheel, walk, wheels_in
+from .wheel import Pin, Target, Wheel, read_wheel, walk, wheels_in
 
 _MAX_ROUNDS = 20
 
@@ -70,7 +71,8 @@ def fetch_wheels(
         for target in options.targets:
             request = _Request(arguments, roots, folder, target, options)
             if not options.deps:
-                request.download(arguments, "--no-deps")
+                if others := [a for a in arguments if not _copied(a, folder, target)]:
+                    request.download(others, "--no-deps")
             elif options.without:
                 request.download([pin.argument for pin in request.resolve()], "--no-deps")
             else:
@@ -89,6 +91,15 @@ def _with_own_wheel(wanted: list[str], work: Path, pip: Sequence[str]) -> list[s
                 line = f"{build.build_own_wheel(work, pip=pip)}{f'[{extras}]' if extras else ''}"
         arguments.append(line)
     return arguments
+
+
+def _copied(argument: str, folder: Path, target: Target) -> bool:
+    """Copy a wheel that is given by its path and fits `target`; return False for all others."""
+    wheel = read_wheel(Path(argument)) if Path(argument).is_file() else None
+    if wheel is None or not wheel.fits(target):
+        return False  # pip downloads it, or says why it does not fit
+    shutil.copy2(wheel.path, folder)
+    return True
 
 
 @dataclass(frozen=True)

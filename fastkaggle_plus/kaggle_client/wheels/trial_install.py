@@ -79,7 +79,7 @@ def _install_and_import(
     root_names = {canonicalize_name(r.name) for r in roots}
     wanted = [str(r).split(" @ ")[0] for r in roots]
     flags = ["-q", "--disable-pip-version-check", "--root-user-action", "ignore", "--no-index"]
-    flags += ["--only-binary=:all:", "--find-links", str(folder.absolute())]
+    flags += ["--no-compile", "--only-binary=:all:", "--find-links", str(folder.absolute())]
     if not is_complete:
         flags.append("--no-deps")
         wanted += sorted({w.name for w in wheels} - root_names)

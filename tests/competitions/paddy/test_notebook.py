@@ -195,8 +195,11 @@ def test_if_nothing_finished_it_ends_with_the_reasons(notebook):
 
 
 @pytest.mark.slow
-def test_a_dry_run_runs_without_internet(tmp_path):
-    done = fkp("push", SLUG, "--quick", "--no-internet", "--wait", "--json", cwd=tmp_path)
+def test_a_dry_run_runs_without_internet(rehearsal, tmp_path):
+    bundle = rehearsal.make(tmp_path / "bundles", n_images=240, height_px=96, width_px=72)
+    n_test = len(pd.read_csv(bundle / "files" / "sample_submission.csv"))
+    options = ("--bundles", "bundles", "--quick", "--no-internet", "--wait", "--json")
+    done = fkp("push", SLUG, *options, cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
     result, log = json.loads(done.stdout.splitlines()[-1]), done.stderr
     meta = json.loads(
@@ -211,7 +214,7 @@ def test_a_dry_run_runs_without_internet(tmp_path):
         log.count("| Best: ") == 4
         and "accuracy" in log
         and "from the store" in log
-        and "178 predictions" in log
+        and f"{n_test} predictions" in log
     )
     for words in (
         "convnext, crop 0.",
@@ -225,7 +228,7 @@ def test_a_dry_run_runs_without_internet(tmp_path):
         assert words in log, words
     output = tmp_path / result["output"]["path"]
     answers = pd.read_csv(output / "submission.csv")
-    assert len(answers) == 178 and list(answers) == ["image_id", "label"]
+    assert len(answers) == n_test and list(answers) == ["image_id", "label"]
     kept = {p.name: p for p in map(load_predictions, (output / "predictions").glob("*.npz"))}
     assert (
         len(kept) == 11

@@ -9,9 +9,9 @@ from fastkaggle_plus import Sweep, Trial, Vault, board, load_comp, run_local
 def test_pretrained_networks_beat_random_weights_with_both_resize_methods(tmp_path):
     comp = load_comp("paddy-disease-classification")
     bundle = comp.module("rehearsal").make(
-        tmp_path / "bundle", seed=5, n_images=400, height_px=128, width_px=96
+        tmp_path / "bundle", seed=5, n_images=300, height_px=128, width_px=96
     )
-    small = {"item": 80, "batch": 64, "epochs": 2, "bs": 16, "lr": 0.01}
+    small = {"item": 80, "batch": 64, "epochs": 2, "bs": 16, "lr": 0.01, "n_tta": 2}
     trials = tuple(
         Trial(
             f"{name}, {method}",

@@ -1,6 +1,7 @@
 """The patents' notebook runs without internet, again on the hidden pairs, and gets its score."""
 
 import re
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,8 @@ from fastkaggle_plus.workflow.push import push
 from tests.workflow.toy import submissions
 
 from .conftest import SLUG
+
+N_HIDDEN = 160
 
 
 @pytest.fixture(scope="module")
@@ -94,30 +97,42 @@ def test_another_list_can_be_chosen_and_needs_its_models(comp):
     )
 
 
+@pytest.fixture
+def bundles(made, tmp_path):
+    """The rehearsal with 160 hidden pairs: the 36 that are shown, and others."""
+    bundle = tmp_path / "bundles" / SLUG
+    shutil.copytree(made, bundle)
+    shown, hidden = (pd.read_csv(bundle / at / "test.csv")["id"] for at in ("files", "hidden"))
+    kept = [*shown, *hidden[~hidden.isin(shown)][: N_HIDDEN - len(shown)]]
+    for name in ("hidden/test.csv", "hidden/sample_submission.csv", "solution.csv"):
+        rows = pd.read_csv(bundle / name, dtype=str, keep_default_na=False)
+        rows[rows["id"].isin(kept)].to_csv(bundle / name, index=False)
+    return bundle.parent
+
+
 @pytest.mark.slow
-def test_a_dry_run_can_be_scored_on_all_hidden_pairs(tmp_path, monkeypatch):
+def test_a_dry_run_can_be_scored_on_all_hidden_pairs(bundles, tmp_path, monkeypatch):
     monkeypatch.setenv("FKP_HOME", str(tmp_path / "home"))
-    done = push(SLUG, quick=True, n_folds=2, dest=tmp_path / "runs")
+    done = push(SLUG, quick=True, n_folds=2, bundles=bundles, dest=tmp_path / "runs")
     assert (
         done.status.is_done
         and done.rendered.metadata["enable_internet"] is False
         and len(done.weights_datasets) == 1
     )
     assert done.submission is None and submissions(tmp_path) == 0, "QUICK is never submitted"
-    with rehearsal(SLUG, dest=tmp_path / "runs") as box:
+    with rehearsal(SLUG, bundles=bundles, dest=tmp_path / "runs") as box:
         scored = submit_code(done.kernel, None, "a dry run", competition=SLUG, poll_s=0.5)
         private_score = box.server.submissions.one(scored.ref)["private_score"]
     assert scored.status == "COMPLETE" and submissions(tmp_path) == 1
     assert -1 <= scored.public_score <= 1 and -1 <= private_score <= 1 and private_score != 0
     output = tmp_path / "runs" / "output"
     shown = pd.read_csv(output / "submission.csv")
-    [bundle] = (tmp_path / "runs").glob(f"rehearsal-*/bundles/{SLUG}")
-    hidden = pd.read_csv(bundle / "hidden" / "test.csv")
+    hidden = pd.read_csv(bundles / SLUG / "hidden" / "test.csv")
     assert (
         list(shown) == ["id", "score"]
         and len(shown) == 36
         and shown["score"].dtype == float
-        and len(hidden) > 1000
+        and len(hidden) == N_HIDDEN
     )
     log = (output / done.output.log).read_text()
     for words in ("Traceback", "failed:", "Warning", "nan"):

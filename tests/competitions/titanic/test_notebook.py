@@ -1,4 +1,4 @@
-"""Titanic's notebook runs as on Kaggle, and submits the same bytes as `fkp run titanic`."""
+"""Titanic's notebook runs in the sandbox and in Kaggle's older layout, as `fkp run titanic`."""
 
 import os
 import shutil
@@ -12,8 +12,7 @@ from nbclient import NotebookClient
 from fastkaggle_plus import load_comp, load_predictions, run
 from fastkaggle_plus.notebooks import render_notebook
 from fastkaggle_plus.submission import check_file
-
-MOUNTS = ("competitions/titanic", "titanic")  # the layout of 2026, and the older one
+from tests.workflow.toy import fkp, last_json, submissions
 
 
 @pytest.fixture(scope="module")
@@ -26,10 +25,10 @@ def local(tmp_path_factory):
 
 @pytest.fixture
 def execute(tmp_path, monkeypatch, local):
-    """Execute a rendered notebook as Kaggle does, and return its working folder and itself."""
+    """Execute a rendered notebook as Kaggle did before 2026; return its folder and itself."""
 
-    def of(rendered, mount):
-        data = tmp_path / "kaggle/input" / mount
+    def of(rendered):
+        data = tmp_path / "kaggle/input/titanic"
         data.mkdir(parents=True)
         for file in local[1].glob("*.csv"):
             shutil.copy(file, data)
@@ -70,23 +69,50 @@ def text(notebook) -> str:
 
 
 @pytest.mark.slow
-def test_the_full_notebook_gives_the_same_bytes_as_a_local_run(execute, local):
+def test_the_pushed_notebook_gives_the_same_bytes_and_scores_as_a_local_run(local, tmp_path):
     outcome = local[0]
-    working, notebook = execute(
-        render_notebook("titanic", params={"SEED": 42, "N_FOLDS": 2}), MOUNTS[0]
-    )
-    assert (working / "submission.csv").read_bytes() == outcome.submission.read_bytes()
-    both = load_predictions(working / "predictions/ensemble.npz")
+    done = fkp("push", "titanic", "--wait", "--folds", "2", "--json", cwd=tmp_path)
+    pushed = last_json(done)
+    for words in (
+        "render",
+        "check",
+        "libs",
+        "version 1 made",
+        "  | ensemble: accuracy",
+        "titanic-with-evidence version 1: complete",
+        "submission.csv",
+    ):
+        assert words in done.stderr, words
+    assert pushed["submission"]["sha256"] == outcome.sha256
+    for score in ("public_score", "private_score"):
+        assert pushed[score] == outcome.as_json()[score]
+    assert pushed["public_score"] > 0.8 and pushed["status"] == "COMPLETE"
+    assert pushed["submission"]["sent"] and submissions(tmp_path) == 1
+
+    output = tmp_path / pushed["output"]["path"]
+    both = load_predictions(output / "predictions/ensemble.npz")
     assert both.oof_score == outcome.ensemble.oof_score and both.about["split_seed"] == 42
     assert (both.oof == outcome.ensemble.aligned(both.ids, both.test_ids, both.vocab).oof).all()
-    kept = {load_predictions(f).name for f in (working / "predictions").glob("*.npz")}
+    kept = {load_predictions(f).name for f in (output / "predictions").glob("*.npz")}
     assert kept == {r.name for r in outcome.results} | {"ensemble"}
-    folds = pd.read_csv(working / "folds.csv")
+    folds = pd.read_csv(output / "folds.csv")
     assert (
         folds["fold"].tolist() == both.folds.tolist()
         and folds["PassengerId"].tolist() == both.ids.tolist()
     )
-    assert pictures(notebook) >= 5
+
+
+@pytest.mark.slow
+def test_quick_in_the_older_layout_writes_a_complete_submission(execute, local):
+    working, notebook = execute(render_notebook("titanic", quick=True))
+    answers = check_file(working / "submission.csv", load_comp("titanic"), local[1], labels=(0, 1))
+    truth = load_predictions(working / "predictions/ensemble.npz")
+    assert (
+        len(answers) == len(pd.read_csv(local[1] / "test.csv"))
+        and len(truth.ids) < 320
+        and truth.oof_score > 0.7
+    )
+    assert not np.isnan(truth.test).any() and pictures(notebook) >= 5
     output = text(notebook)
     for words in (
         "among the best",
@@ -97,16 +123,3 @@ def test_the_full_notebook_gives_the_same_bytes_as_a_local_run(execute, local):
         "Master",
     ):
         assert words in output, words
-
-
-@pytest.mark.slow
-def test_quick_in_the_older_layout_writes_a_complete_submission(execute, local):
-    working, notebook = execute(render_notebook("titanic", quick=True), MOUNTS[1])
-    answers = check_file(working / "submission.csv", load_comp("titanic"), local[1], labels=(0, 1))
-    truth = load_predictions(working / "predictions/ensemble.npz")
-    assert (
-        len(answers) == len(pd.read_csv(local[1] / "test.csv"))
-        and len(truth.ids) < 320
-        and truth.oof_score > 0.7
-    )
-    assert not np.isnan(truth.test).any() and pictures(notebook) >= 5

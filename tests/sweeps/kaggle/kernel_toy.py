@@ -11,9 +11,8 @@ from fastkaggle_plus.kaggle_client import connect
 from fastkaggle_plus.sandbox import running
 from fastkaggle_plus.sweeps import Trial
 
-FACTS = (
-    'task = "binary"\nmetric = "accuracy"\nid = "id"\ntarget = "y"\n[split]\nkind = "stratified"\n'
-)
+from ...bundles import write_bundle
+
 MODELS = """
 import time
 from pathlib import Path
@@ -40,15 +39,7 @@ def make_bundles(at: Path) -> Path:
     frame = pd.DataFrame(x, columns=list("abc")).assign(
         id=range(200), y=(x[:, 0] + 0.5 * rng.normal(size=200) > 0).astype(int)
     )
-    bundle = at / "bundles" / "waits"
-    (bundle / "files").mkdir(parents=True)
-    frame[:120].to_csv(bundle / "files" / "train.csv", index=False)
-    test = frame[120:]
-    test.drop(columns="y").to_csv(bundle / "files" / "test.csv", index=False)
-    test[["id"]].assign(y=0).to_csv(bundle / "files" / "sample_submission.csv", index=False)
-    test[["id", "y"]].assign(Usage="Public").to_csv(bundle / "solution.csv", index=False)
-    (bundle / "competition.toml").write_text(FACTS)
-    (bundle / "models.py").write_text(MODELS)
+    bundle = write_bundle(at / "bundles" / "waits", frame, 120, MODELS)
     (bundle / "rules.txt").write_text("He said \"C:\\new\" and '''stopped''' \u00e9\"\"\"")
     return bundle.parent
 
