@@ -1,4 +1,4 @@
-"""The trials of a board that cannot be told from the best, by one joint test of all pairs."""
+"""The trials of a board that may be the best, by one joint test of all pairs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _FEW = 10  # units for each trial
 
 @dataclass(frozen=True, repr=False)
 class BestSet(Shown):
-    """The trials that cannot be told from the best; all others are worse than it."""
+    """The trials that cannot be told apart from the best; all others are worse."""
 
     best: str  # the trial with the best score
     names: tuple[str, ...]  # of the set, best first
@@ -51,7 +51,7 @@ class BestSet(Shown):
 def best_set(
     trials: Sequence[Predictions],  # of one data set; repeats "name #2", ... are pooled
 ) -> BestSet:
-    """Return the trials that cannot be told from the best, at a joint error of 5%.
+    """Return the trials that cannot be told apart from the best, at a joint error of 5%.
 
     A trial leaves the set when another is significantly better: the largest t of its pairs is
     compared with the largest of all pairs of trials that are still in the set, under the hypothesis
