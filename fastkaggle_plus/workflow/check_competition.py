@@ -9,7 +9,7 @@ from ..data import Data
 from ..exceptions import ConfigError
 from ..folds import Folds
 from ..modeling.split_checks import Finding, check_split, split_advice
-from ..sweeps.execution import folds_for
+from ..sweeps.splits import folds_for
 from ..ui.records import Records
 from .callbacks import RunCallbacks
 from .measure import check_plan, download
