@@ -12,7 +12,7 @@ PACKAGE = ROOT / "fastkaggle_plus"
 FILES = [p for p in PACKAGE.rglob("*.py") if "competitions" not in p.relative_to(PACKAGE).parts]
 MOST_ROOMS = 22
 MOST_LINES = 400
-MOST_LINES_IN_ALL = 43_500
+MOST_LINES_IN_ALL = 46_500
 # The same word for the same thing: a service and its client, or the same part of two families.
 SHARED_NAMES = {
     "batches",
