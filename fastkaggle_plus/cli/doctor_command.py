@@ -73,7 +73,7 @@ def doctor(
     from ..workflow.check_competition import check_competition
     from ..workflow.run_progress import RunProgress
 
-    where = dict(data=data, bundles=bundles, dest=dest, live=live)
+    where: dict[str, Any] = dict(data=data, bundles=bundles, dest=dest, live=live)
     with RunProgress(to_stderr=as_json) as progress:
         found = check_competition(slug, **where, seed=seed, n_folds=folds, callbacks=progress)
     if as_json:

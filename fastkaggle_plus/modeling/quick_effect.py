@@ -118,8 +118,9 @@ def sampled(n: int, most: int) -> Array:
 def _few_rows(data: Data, rows: Array) -> Data:
     test = np.arange(min(1, len(data.test)))  # one row: a fit predicts test rows too
     few = data.take(rows)
-    tests = dict(test=data.test.take(test), test_ids=data.test_ids[test])
-    return dataclasses.replace(few, **tests, groups=None, time=None)
+    return dataclasses.replace(
+        few, test=data.test.take(test), test_ids=data.test_ids[test], groups=None, time=None
+    )
 
 
 def _few_folds(folds: Folds, rows: Array) -> Folds:

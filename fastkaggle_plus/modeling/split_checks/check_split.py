@@ -6,7 +6,7 @@ from ...metrics import Metric
 from ...ui.records import Records
 from ..group_leaks import find_group_leak
 from .column_checks import check_levels, check_target_copies, unused_columns
-from .copies import check_copies
+from .copies import check_copies, find_copies
 from .finding import Finding, by_severity
 from .later_rows import find_later_rows
 from .row_order import check_row_order
@@ -29,7 +29,7 @@ def check_split(
     later = find_later_rows(data, folds, metric=metric)
     leak = find_group_leak(data, folds, metric=metric)
     findings = [later] if later else []
-    skip = (later.column,) if later else ()
+    skip: tuple[str, ...] = (later.column,) if later else ()
     if leak is not None:
         findings.append(
             Finding(
@@ -44,11 +44,13 @@ def check_split(
         )
     column = leak.column if leak else data.group_name
     skip += (column,) * bool(column)
-    groups = None
+    copies, groups, n = find_copies(data), None, len(data.train)
+    if not copies.are_by_chance:
+        groups = copies.cluster[:n], copies.cluster[n:]
     if column in data.raw_train and column in data.raw_test:
         groups = data.raw_train[column].to_numpy(), data.raw_test[column].to_numpy()
     along_time = later is not None or folds.kind == "time"
-    findings += check_copies(data, folds, metric=metric)
+    findings += check_copies(copies, data, folds, metric=metric)
     findings += check_levels(data, folds, metric=metric, skip=skip)
     findings += check_target_copies(data, folds, metric=metric)
     if not along_time:

@@ -11,13 +11,13 @@ from ...metrics import Metric
 from ...reading.columns import column_kind
 from ...ui.records import joined
 from ..model import Array
-from ..quick_effect import column_effect, group_effect
+from ..quick_effect import column_effect, group_effect, sampled
 from .copies import shared_cells
 from .finding import LEVEL, Finding
 from .twins import surplus_of_twins
 
 _COPY = 0.98  # share of the target's variance that one column explains, on other rows
-_MOST_BINS, _ROWS_A_BIN = 256, 8
+_MOST_LEAVES, _MOST_ROWS = 256, 5_000
 _NEW = 0.05  # share of test rows with new levels, beyond the share of the validation rows
 _FEW_GROUPS = 10  # with fewer levels, folds of whole levels differ too much
 
@@ -26,14 +26,17 @@ def check_target_copies(
     data: Data, folds: Folds, *, metric: str | Metric = ""
 ) -> Iterator[Finding]:
     """Yield features that are the target in disguise: one column alone explains it."""
-    x, targs = data.train.x, np.asarray(data.targs)
+    rows = sampled(len(data.train), _MOST_ROWS)
+    x, targs = data.train.x.iloc[rows], np.asarray(data.targs)[rows]
     if data.vocab:
         y = np.eye(len(data.vocab))[targs]
     else:  # ranks, because the column may be a logarithm of the target
         y = pd.DataFrame(targs.reshape(len(targs), -1)).rank().to_numpy()
     half = np.random.default_rng(0).permutation(len(y)) % 2 == 0
     for column in (*data.train.cat_names, *data.train.cont_names):
-        if (share := _explained(_binned(x[column]), y, half)) >= _COPY:
+        is_category = column in data.train.cat_names
+        values = x[column].cat.codes if is_category else x[column]
+        if (share := _explained(values.to_numpy(dtype=float), y, half)) >= _COPY:
             yield Finding(
                 "copy of the target",
                 column,
@@ -89,23 +92,13 @@ def unused_columns(data: Data) -> Iterator[Finding]:
             yield Finding(kind, joined(found), text, is_note=True)
 
 
-def _binned(column: pd.Series) -> Array:
-    """Return codes of the values, of numbers at most 256 ranges; missing is a code of its own."""
-    n_bins = max(min(_MOST_BINS, len(column) // _ROWS_A_BIN), 2)
-    if pd.api.types.is_float_dtype(column) and column.nunique() > n_bins:
-        column = pd.cut(column.rank(pct=True), n_bins, labels=False)
-    return np.asarray(pd.factorize(column, use_na_sentinel=False)[0])
+def _explained(values: Array, y: Array, half: Array) -> float:
+    """Return R² of a tree of one column, fitted to one half of the rows, on the other half."""
+    from sklearn.tree import DecisionTreeRegressor
 
-
-def _explained(codes: Array, y: Array, half: Array) -> float:
-    """Return R² of the means of each code, fitted to one half of the rows, on the other half."""
-    n = int(codes.max()) + 1
-    error = 0.0
+    error, x = 0.0, values.reshape(-1, 1)
     for fit in (half, ~half):
-        counts = np.bincount(codes[fit], minlength=n)
-        for column in y.T:
-            mean = column[fit].mean()
-            sums = np.bincount(codes[fit], weights=column[fit], minlength=n)
-            means = np.where(counts > 0, sums / np.maximum(counts, 1), mean)
-            error += float(((column[~fit] - means[codes[~fit]]) ** 2).sum())
+        tree = DecisionTreeRegressor(max_leaf_nodes=_MOST_LEAVES, min_samples_leaf=3)
+        predicted = tree.fit(x[fit], y[fit]).predict(x[~fit]).reshape(-1, y.shape[1])
+        error += float(((y[~fit] - predicted) ** 2).sum())
     return 1 - error / max(float(((y - y.mean(0)) ** 2).sum()), 1e-12)

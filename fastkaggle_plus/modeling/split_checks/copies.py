@@ -1,7 +1,7 @@
 """Copies: rows, images or texts that are there twice, across folds or in train and test."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -28,7 +28,11 @@ class Copies:
     cluster: Array  # (n_train + n_test,) codes: copies have the same
     p_value: float  # by chance, as few near misses for as many copies; see `_chance`
     looked_at: str = ""  # a note, if not all rows were compared
-    pairs: Pairs | None = field(default=None, repr=False)
+
+    @property
+    def are_by_chance(self) -> bool:
+        """Say whether chance explains that rows are equal, as in a table of few categories."""
+        return self.p_value >= LEVEL
 
 
 def copy_groups(data: Data) -> Array:
@@ -51,15 +55,15 @@ def find_copies(data: Data) -> Copies:
     return _equal_rows(data)
 
 
-def check_copies(data: Data, folds: Folds, *, metric: str | Metric = "") -> Iterator[Finding]:
+def check_copies(
+    copies: Copies, data: Data, folds: Folds, *, metric: str | Metric = ""
+) -> Iterator[Finding]:
     """Yield copies across folds, in train and test, and with different targets.
 
     Across folds they matter if test rows have fewer copies in train than validation rows have in
     their training rows. Otherwise the split mimics train -> test.
     """
-    copies = find_copies(data)
-    n = len(data.train)
-    what, cluster, p_copies = copies.what, copies.cluster, copies.p_value
+    n, what, cluster = len(data.train), copies.what, copies.cluster
     more = surplus_of_twins(cluster, folds)
     if more.difference > _MORE and more.p_value < LEVEL:
         codes = np.unique(cluster[:n], return_inverse=True)[1]
@@ -74,7 +78,7 @@ def check_copies(data: Data, folds: Folds, *, metric: str | Metric = "") -> Iter
             more.p_value,
             more.test_name,
         )
-    if p_copies >= LEVEL:
+    if copies.are_by_chance:
         return
     test = "binomial test of copies against near misses"
     if n_test := int(np.isin(cluster[n:], cluster[:n]).sum()):
@@ -85,7 +89,7 @@ def check_copies(data: Data, folds: Folds, *, metric: str | Metric = "") -> Iter
             f"{copies.looked_at}.",
             "Their targets are known: a model that memorizes gets a good score on them, and only "
             "on them. Judge models without them, too.",
-            p_value=p_copies,
+            p_value=copies.p_value,
             test=test,
         )
     if conflicts := _n_conflicts(data, cluster[:n]):
@@ -94,7 +98,7 @@ def check_copies(data: Data, folds: Folds, *, metric: str | Metric = "") -> Iter
             copies.column,
             f"{conflicts} training rows are copies of a row with another target{copies.looked_at}.",
             "No model can be right on all of them. Look at them, and correct or remove them.",
-            p_value=p_copies,
+            p_value=copies.p_value,
             test=test,
         )
 
@@ -124,7 +128,7 @@ def _equal_rows(data: Data) -> Copies:
 def _of_pairs(what: str, column: str, pairs: Pairs) -> Copies:
     n_rows = len(np.unique(pairs.copies))
     p_value = _chance(len(pairs.copies), pairs.n_near, n_rows, 0.5)
-    return Copies(what, column, pairs.clusters(), p_value, pairs.looked_at, pairs)
+    return Copies(what, column, pairs.clusters(), p_value, pairs.looked_at)
 
 
 def _chance(n_copies: int, n_near: int, n_rows: int, by_chance: float) -> float:
@@ -165,6 +169,3 @@ def shared_cells(data: Data) -> pd.DataFrame:
     names = [c for c in train if c in test and str(c) not in known]
     both = pd.concat([train[names], test[names]], ignore_index=True)
     return both[[c for c in names if both[c].nunique(dropna=False) > 1]]
-
-
-__all__ = ["Copies", "check_copies", "copy_groups", "find_copies", "shared_cells"]

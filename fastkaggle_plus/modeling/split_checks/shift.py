@@ -1,6 +1,7 @@
 """Shift: a classifier that separates training rows from test rows, and the columns it uses."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,7 @@ _LEAST_AUC = 0.55  # a smaller shift is for information only
 _RARE = 5  # rows: rarer levels are one level
 _TOPICS, _WORDS = 8, 2**12  # of texts
 _NAMED = 3  # columns at most
+_MOST_SHUFFLED = 40  # columns, to see which of them matter
 _DROP = 0.2  # a column is named if the AUC drops by this share of the largest drop without it
 
 
@@ -108,11 +110,10 @@ def _topics(texts: pd.Series, name: str) -> dict[str, Array]:
 
 def _judge(
     x: pd.DataFrame, is_test: Array, unit: Array
-) -> tuple[float, float, list[object], pd.Series]:
+) -> tuple[float, float, list[Any], pd.Series]:
     """Return AUC, p-value, the classifiers of both halves, and the drop of AUC by column."""
     from scipy.stats import mannwhitneyu, norm
     from sklearn.ensemble import HistGradientBoostingClassifier
-    from sklearn.inspection import permutation_importance
     from threadpoolctl import threadpool_limits
 
     rng = np.random.default_rng(0)
@@ -136,15 +137,25 @@ def _judge(
             aucs.append(u.statistic / tests.sum() / (~tests).sum())
             zs.append(norm.isf(u.pvalue))
             models.append(model)
-            if zs[-1] > 1:  # the importances take longest
+            if zs[-1] > 1:  # the drops take longest
                 few = sampled(len(other), 2_000)
-                drop = permutation_importance(
-                    model, other.iloc[few], is_test[~fit][few], scoring="roc_auc", random_state=0,
-                    n_repeats=2,
-                )  # fmt: skip
-                drops.append(drop.importances_mean)
-    mean = np.mean(drops, axis=0) if drops else np.zeros(x.shape[1])
-    return float(np.mean(aucs)), float(norm.sf(np.mean(zs))), models, pd.Series(mean, x.columns)
+                drops.append(_drops(model, other.iloc[few], is_test[~fit][few]))
+    drop = sum(drops) if drops else pd.Series(0.0, x.columns)
+    return float(np.mean(aucs)), float(norm.sf(np.mean(zs))), models, drop
+
+
+def _drops(model: Any, x: pd.DataFrame, is_test: Array) -> pd.Series:
+    """Return by how much the AUC drops if a column is shuffled; 0 for columns that differ least."""
+    from scipy.stats import ks_2samp
+    from sklearn.metrics import roc_auc_score
+
+    distances = {c: ks_2samp(x[c][is_test], x[c][~is_test], nan_policy="omit").statistic for c in x}
+    rng, drops = np.random.default_rng(0), pd.Series(0.0, x.columns)
+    auc = roc_auc_score(is_test, model.predict_proba(x)[:, 1])
+    for c in pd.Series(distances).nlargest(_MOST_SHUFFLED).index:
+        shuffled = x.assign(**{c: rng.permutation(x[c])})
+        drops[c] = auc - roc_auc_score(is_test, model.predict_proba(shuffled)[:, 1])
+    return drops
 
 
 def _named(drops: pd.Series) -> list[str]:
@@ -153,15 +164,16 @@ def _named(drops: pd.Series) -> list[str]:
 
 
 def _difference(column: pd.Series, n: int, name: str, data: Data) -> str:
-    """Return in words how a column differs between train and test."""
+    """Return how a column differs between train and test: a level, missing values or medians."""
+    parts = column[:n], column[n:]
+    missing = [p.isna().mean() for p in parts]
     if name in data.raw_train and not pd.api.types.is_numeric_dtype(data.raw_train[name]):
-        shares = [f[name].astype(str).value_counts(normalize=True) for f in
-                  (data.raw_train, data.raw_test)]  # fmt: skip
-        gap = shares[1].sub(shares[0], fill_value=0)
-        level = gap.abs().idxmax()
-        one, other = (float(s.get(level, 0)) for s in shares)
-        return f"{name} ({level!r}: {one:.0%} of train, {other:.0%} of test)"
-    missing = column[:n].isna().mean(), column[n:].isna().mean()
+        raw = [f[name].astype(str) for f in (data.raw_train, data.raw_test)]
+        shares = [words.value_counts(normalize=True) for words in raw]
+        level = shares[1].sub(shares[0], fill_value=0).abs().idxmax()
+        one, other = (f"{s.get(level, 0.0):.0%}" for s in shares)
+        return f"{name} ({level!r}: {one} of train, {other} of test)"
     if abs(missing[0] - missing[1]) > 0.1:
         return f"{name} (missing: {missing[0]:.0%} of train, {missing[1]:.0%} of test)"
-    return f"{name} (median {column[:n].median():.4g} in train, {column[n:].median():.4g} in test)"
+    one, other = (f"{p.median():.4g}" for p in parts)
+    return f"{name} (median {one} in train, {other} in test)"

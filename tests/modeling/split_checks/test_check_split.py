@@ -96,7 +96,7 @@ def test_clean_tables_are_quiet():
 
 
 def test_texts_are_compared_by_groups_of_letters():
-    one = "the quick brown fox jumps over the lazy dog near the river bank"
-    texts = [one, one.upper() + "!", one.replace("lazy", "idle"), "something else entirely", "", ""]
+    one = "the quick brown fox jumps over the lazy dog near the bank of the river in summer"
+    texts = [one, one.upper() + "!", one[:-1], "something else entirely", "", ""]
     codes = text_pairs(texts).clusters()
     assert codes[0] == codes[1] == codes[2] and len(set(codes)) == 4
