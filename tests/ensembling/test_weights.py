@@ -71,9 +71,9 @@ def test_known_weights_are_found():
 
 
 def test_auto_says_which_method_it_took():
-    values = [make_values(f"m{i}", seed=i) for i in range(3)]
+    values = [make_values(f"m{i}", seed=i, noise=0.2 + i) for i in range(3)]
     assert ensemble(values, method="auto").about["method"] == "optimum"
-    classes = [make_predictions(f"m{i}", seed=i) for i in range(3)]
+    classes = [make_predictions(f"m{i}", seed=i, right=0.9 - 0.2 * i) for i in range(3)]
     both = ensemble(classes, method="auto")
     assert both.about["method"] == "optimum"
     assert both.about["nested_score"] == both.oof_score
@@ -81,9 +81,8 @@ def test_auto_says_which_method_it_took():
 
 
 def test_a_metric_without_an_optimum_is_refused_by_name_and_auto_searches():
-    values = [
-        m.scored_by(get_metric("median_ae")) for m in (make_values("a", seed=1), make_values("b"))
-    ]
+    values = [make_values("a", seed=1, noise=0.1), make_values("b", noise=2)]
+    values = [m.scored_by(get_metric("median_ae")) for m in values]
     with pytest.raises(DataError, match="convex"):
         ensemble(values, method="optimum")
     assert ensemble(values, method="auto").about["method"] == "greedy"
