@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..competition import Competition
@@ -67,15 +66,8 @@ def probe(
     size: int | None = None,  # px of the input of every network; default: each its own size
     method: str = "squish",  # how images are resized: crop | squish | pad
     flip: bool = True,  # average the features of each image and its mirror
-    bundles: str | Path | None = None,  # all up to n_folds as for `run`
-    data: str | Path | None = None,
-    dest: str | Path | None = None,
-    live: bool = False,
-    seed: int = 42,
-    n_folds: int = 5,
-    holdout: float | None = None,  # share of the rows in one holdout, instead of folds
     callbacks: RunCallbacks | None = None,  # default: show the progress
-    **limits: Any,  # workers, threads, stop_after_s, ...: see `run_local`
+    **options: Any,  # of `sweep`: bundles, data, dest, live, seed, n_folds, holdout, workers, ...
 ) -> ProbeOutcome:
     """Rank pretrained networks on a competition's images, with linear heads on their features.
 
@@ -111,9 +103,7 @@ def probe(
             for name, arch in found.items()
         )
 
-    split: dict[str, Any] = {"seed": seed, "n_folds": n_folds, "holdout": holdout}
-    where: dict[str, Any] = {"bundles": bundles, "data": data, "dest": dest, "live": live}
-    measured = measure_trials(slug, choose, callbacks=callbacks, **where, **split, **limits)
+    measured = measure_trials(slug, choose, callbacks=callbacks, **options)
     ranked = [_arch_row(row, found[row.name.removeprefix("probe ")], size) for row in measured.rows]
     return ProbeOutcome(**{**vars(measured), "rows": Records(ranked)}, skipped=skipped)
 

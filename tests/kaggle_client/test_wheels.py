@@ -412,6 +412,16 @@ def test_this_package_itself(create, plain, box, tmp_path):
     assert not same.changed, "the same sources give the same wheel"
 
 
+def test_this_package_alone_and_wheels_by_path_need_no_pip(tmp_path):
+    options = {"pip_cmd": "no-such-pip", "deps": False}
+    [built] = get_pip_library(tmp_path / "w", "fastkaggle_plus", **options)
+    assert built.name.endswith("-py3-none-any.whl")
+    assert get_pip_library(tmp_path / "w", str(built), **options) == [built]
+    old = make_wheel(tmp_path / "old", "old", "1.0", python="<3.9")
+    with pytest.raises(DatasetFailed, match="no-such-pip"):  # pip says why it does not fit
+        get_pip_library(tmp_path / "w", str(old), **options)
+
+
 def test_a_wheel_made_of_installed_files(tmp_path, monkeypatch):
     site = tmp_path / "site"
     (site / "fastkaggle_plus" / "__pycache__").mkdir(parents=True)

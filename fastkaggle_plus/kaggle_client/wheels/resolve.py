@@ -1,5 +1,6 @@
 """Download wheels for Kaggle's Python with pip, on any machine."""
 
+import contextlib
 import json
 import re
 import shlex
@@ -98,7 +99,8 @@ def _copied(argument: str, folder: Path, target: Target) -> bool:
     wheel = read_wheel(Path(argument)) if Path(argument).is_file() else None
     if wheel is None or not wheel.fits(target):
         return False  # pip downloads it, or says why it does not fit
-    shutil.copy2(wheel.path, folder)
+    with contextlib.suppress(shutil.SameFileError):
+        shutil.copy2(wheel.path, folder)
     return True
 
 
