@@ -17,7 +17,8 @@ _MOST_PARTS = 20  # a holdout of groups is a whole number of twentieths
 _MOST_LEVELS = 20  # up to this many different values are levels, like scores in quarters
 _ROWS_PER_LEVEL = 3  # if each has so many rows on average
 KINDS = ("random", "stratified", "group", "stratified-group", "time")
-_TIME_BLOCKS = 50  # neighbouring rows depend on each other, see `dependent_rows`
+_TIME_BLOCKS = 20  # neighbouring rows depend on each other, see `dependent_rows`
+_HOLDOUT_DRAWS = 20  # of groups; the one nearest to the share is held out
 TEST_RULES = ("auto", "folds", "refit")  # see `is_refit`
 
 
@@ -84,14 +85,16 @@ def dependent_rows(
 ) -> Array | None:
     """Return (n,) codes of rows that depend on each other; None if all rows are independent.
 
-    These are the groups, whatever the split is. Along time they are blocks of neighbouring rows.
+    These are the groups, whatever the split is. Along time they are 20 blocks of neighbouring rows:
+    few and long, so that the blocks hardly depend on each other. Source: Schmeiser, Batch size
+    effects in the analysis of simulation output (1982).
     """
     if groups is not None:
         return np.unique(np.asarray(groups).astype(str), return_inverse=True)[1]
     if folds.kind != "time" or time is None:
         return None
     order = np.unique(np.asarray(time), return_inverse=True)[1]  # equal times stay together
-    edges = np.quantile(order, np.linspace(0, 1, _TIME_BLOCKS + 1)[1:-1])
+    edges = np.quantile(order[folds.assignment >= 0], np.linspace(0, 1, _TIME_BLOCKS + 1)[1:-1])
     return np.searchsorted(edges, order, side="right")
 
 
@@ -196,10 +199,22 @@ def _held_out(
     n_folds = min(_MOST_PARTS, n_groups)
     if 0 < near < 1:
         n_folds = max(near.denominator, min(2, n_groups))
-    n_held = min(max(round(share * n_folds), 1), max(n_folds - 1, 1))
     folds = make_folds(targs, n_folds=max(n_folds, 2), seed=seed, kind=kind, groups=groups)
-    held = np.random.default_rng(seed).permutation(folds.n_folds)[:n_held]
-    return np.isin(folds.assignment, held)
+    return np.isin(folds.assignment, _nearest_folds(folds, share, seed))
+
+
+def _nearest_folds(folds: Folds, share: float, seed: int) -> list[int]:
+    """Return some of the folds, drawn at random, with about this share of the rows together."""
+    sizes, rng = np.bincount(folds.assignment), np.random.default_rng(seed)
+    wanted, draws = share * len(folds), []
+    for _ in range(_HOLDOUT_DRAWS):
+        chosen: list[int] = []
+        for k in rng.permutation(len(sizes)):
+            rows = sizes[chosen].sum()
+            if len(chosen) < len(sizes) - 1 and abs(rows + sizes[k] - wanted) < abs(rows - wanted):
+                chosen.append(int(k))
+        draws.append(chosen or [int(sizes.argmin())])
+    return min(draws, key=lambda chosen: round(abs(sizes[chosen].sum() - wanted) / len(folds), 2))
 
 
 def _systematic(strata: Array, share: float, seed: int) -> Array:
@@ -249,12 +264,19 @@ def _given(values: Array | None, name: str, kind: str, n: int) -> Array:
 
 
 def _along_time(time: Array, n_folds: int) -> Array:
+    """Assign rows to n_folds + 1 blocks of about equal size, the first to -1."""
     order = np.unique(time, return_inverse=True)[1]
-    rank = np.argsort(np.argsort(order, kind="stable"), kind="stable")
-    first_of_its_time = np.full(order.max() + 1, len(time))
-    np.minimum.at(first_of_its_time, order, rank)
-    block = first_of_its_time[order] * (n_folds + 1) // len(time)
-    used = np.unique(block)
-    if len(used) < 2:
+    earlier = np.concatenate([[0], np.cumsum(np.bincount(order))[:-1]])  # rows before each time
+    if len(earlier) < 2:
         raise DataError("A time split needs at least two different times.")
-    return np.searchsorted(used, block) - 1
+    if len(earlier) <= n_folds:
+        raise DataError(
+            f"{n_folds} folds along time need at least {n_folds + 1} different times, and there "
+            f"are {len(earlier)}. Lower n_folds (--folds), or hold out the latest (--holdout)."
+        )
+    first_times = [0]  # of each block
+    for k in range(1, n_folds + 1):
+        even = -(-k * len(time) // (n_folds + 1))
+        possible = np.arange(first_times[-1] + 1, len(earlier) - n_folds + k)
+        first_times.append(int(possible[np.abs(earlier[possible] - even).argmin()]))
+    return np.searchsorted(first_times, order, side="right") - 2

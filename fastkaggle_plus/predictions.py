@@ -115,6 +115,7 @@ class Predictions(Shown):
             "folds": joined(scores, most=10),
             "rows": f"{int(self.validated.sum())} validated of {len(self.ids)}, "
             f"{len(self.test_ids)} test",
+            "groups": "" if self.groups is None else len(np.unique(self.groups[self.validated])),
             "test": self.about.get("test"),
             "classes": joined(self.vocab),
             "weights": weights

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fastkaggle_plus.exceptions import DataError, UnknownName
-from fastkaggle_plus.folds import KINDS, make_folds
+from fastkaggle_plus.folds import KINDS, dependent_rows, make_folds
 
 RNG = np.random.default_rng(3)
 N = 240
@@ -99,12 +99,47 @@ def test_time_trains_on_the_past_and_keeps_equal_times_together():
     ).all()
 
 
-def test_time_with_few_distinct_values_has_fewer_folds():
-    folds = make_folds(VALUES, kind="time", time=np.repeat([2021, 2022, 2023], N // 3), n_folds=5)
-    assert folds.n_folds == 2
+def test_time_with_few_distinct_values():
+    time = np.repeat([2021, 2022, 2023], N // 3)
+    folds = make_folds(VALUES, kind="time", time=time, n_folds=2)
     assert [len(fit) for fit, _ in folds.splits()] == [N // 3, 2 * N // 3]
+    with pytest.raises(DataError, match="5 folds along time need at least 6 different times"):
+        make_folds(VALUES, kind="time", time=time, n_folds=5)
     with pytest.raises(DataError, match="two different times"):
         make_folds(VALUES, kind="time", time=np.ones(N))
+
+
+def test_many_equal_times_do_not_cost_folds():
+    """Most rows have the time 0; six different times are enough for five folds."""
+    time = np.concatenate([np.zeros(N - 50), np.repeat([1, 2, 3, 4, 5], 10)])
+    folds = make_folds(VALUES, kind="time", time=time, n_folds=5)
+    assert folds.n_folds == 5 and np.bincount(folds.assignment + 1).tolist() == [N - 50, *[10] * 5]
+    ten = make_folds(VALUES, kind="time", time=np.arange(N) // (N // 10), n_folds=4)
+    assert np.bincount(ten.assignment + 1).min() >= N // 10
+
+
+def test_a_large_group_does_not_double_a_holdout():
+    """One group has 65% of the rows; 20% can be held out of the others."""
+    groups = np.concatenate([np.zeros(650), np.arange(350) // 7 + 1]).astype(int)
+    targs = np.random.default_rng(0).integers(0, 2, 1000)
+    for kind in ("group", "stratified-group"):
+        held = [
+            (make_folds(targs, holdout=0.2, kind=kind, groups=groups, seed=s).assignment == 0)
+            for s in range(20)
+        ]
+        assert all(0.1 <= h.mean() <= 0.3 for h in held)
+        assert len({h.tobytes() for h in held}) > 10
+
+
+def test_dependent_rows_are_groups_or_blocks_of_time():
+    folds = make_folds(VALUES, kind="time", time=TIME, n_folds=5)
+    blocks = dependent_rows(folds, groups=None, time=TIME)
+    validated = folds.assignment >= 0
+    assert len(np.unique(blocks[validated])) == 20
+    assert (np.diff(blocks[np.argsort(TIME, kind="stable")]) >= 0).all()
+    assert dependent_rows(make_folds(VALUES), groups=None, time=TIME) is None
+    codes = dependent_rows(folds, groups=GROUPS, time=TIME)
+    assert len(np.unique(codes)) == len(np.unique(GROUPS))
 
 
 def test_a_class_smaller_than_the_folds_gives_no_warning(recwarn):

@@ -225,17 +225,45 @@ def test_jackknife_error_agrees_with_the_formula_of_pearson():
     assert se == score_se(get_metric("pearson"), VALUES, GUESSES)  # the same seed
 
 
-def test_jackknife_leaves_out_groups_without_which_there_is_one_class():
-    assert (
-        0
-        <= score_se(
-            get_metric("auc"),
-            np.array([0, 0, 0, 1]),
-            np.array([[0.8, 0.2], [0.4, 0.6], [0.7, 0.3], [0.1, 0.9]]),
-        )
-        < 1
-    )
+@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("n_groups", [None, 20])
+def test_pseudo_values_are_those_of_scores_without_a_unit(name, n_groups):
+    metric = get_metric(name)
+    targs, _, preds = rows_for(metric)
+    targs, preds = targs[:120], np.round(preds[:120], 2)  # with ties
+    groups = None if n_groups is None else np.random.default_rng(1).integers(0, n_groups, 120) * 7
+    found = pseudo_values(metric, targs, preds, groups)
+    if groups is None and (metric.rowwise or metric.leave_out is None):
+        assert len(found) == (120 if metric.rowwise else 100)
+        return
+    units = np.arange(120) if groups is None else groups
+    whole, n_units = metric.score(targs, preds), len(np.unique(units))
+    without = [metric.score(targs[units != u], preds[units != u]) for u in np.unique(units)]
+    expected = n_units * whole - (n_units - 1) * np.array(without)
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["rmse", "r2", "rmspe", "mean_columnwise_rmse"])
+def test_pseudo_values_of_several_targets(name):
+    metric, targs = get_metric(name), np.random.default_rng(0).normal(3, 1, (40, 3))
+    targs[5, 1] = 0
+    preds = targs + np.random.default_rng(1).normal(0, 0.5, (40, 3))
+    without = [metric.score(np.delete(targs, i, 0), np.delete(preds, i, 0)) for i in range(40)]
+    expected = 40 * metric.score(targs, preds) - 39 * np.array(without)
+    np.testing.assert_allclose(pseudo_values(metric, targs, preds), expected, rtol=1e-6)
+
+
+def test_a_score_that_needs_a_row_has_no_standard_error():
+    """Without the only positive row there is no AUC."""
+    probs = np.array([[0.8, 0.2], [0.4, 0.6], [0.7, 0.3], [0.1, 0.9]])
+    assert np.isnan(score_se(get_metric("auc"), np.array([0, 0, 0, 1]), probs))
     assert np.isnan(score_se(get_metric("accuracy"), np.array([0]), np.array([[1.0, 0.0]])))
+
+
+def test_many_groups_of_a_slow_metric_are_merged():
+    groups = np.arange(300) // 2
+    assert len(pseudo_values(get_metric("spearman"), VALUES, GUESSES, groups)) == 100
+    assert len(pseudo_values(get_metric("pearson"), VALUES, GUESSES, groups)) == 150
 
 
 def test_label_metric_rounds_a_single_value():
@@ -354,6 +382,7 @@ def test_a_word_with_several_meanings_and_a_wrong_task_are_refused_with_the_choi
 def test_every_metric_has_a_definition():
     for metric in METRICS.values():
         function = metric.rowwise or metric.compare
+        function = getattr(function, "keywords", {}).get("score", function)  # of sums
         assert getattr(function, "func", function).__doc__, metric.name
 
 

@@ -1,7 +1,8 @@
 """Metrics by name: each is one entry in the file of its kind. Own ones are read from a file."""
 
+from .jackknife import pseudo_values, standard_error
 from .mask_metrics import dice, iou
-from .metric import Metric, pseudo_values, standard_error
+from .metric import Metric
 from .names import ALIASES, METRICS, get_metric
 from .own_metric import own_metric
 from .probability_metrics import weighted_log_loss

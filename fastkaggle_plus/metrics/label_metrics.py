@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from .metric import CLASSES, Array, Metric, mean_metric
+from .jackknife import sum_metric
+from .metric import CLASSES, Array, mean_metric
 
 _MOST_GRADES = 1000  # a wider range of whole numbers is not a scale of grades
 
@@ -20,69 +21,99 @@ def misses(truth: Array, answers: Array) -> Array:
     return 1 - hits(truth, answers)
 
 
-def balanced_accuracy(truth: Array, answers: Array) -> float:
+def _class_rows(truth: Any, answers: Any) -> Any:
+    """Return a sparse (n, 3 c): for each class, whether it is true, predicted, and both."""
+    from scipy import sparse
+
+    classes, codes = np.unique(np.concatenate([truth, answers]), return_inverse=True)
+    n, c = len(truth), len(classes)
+    true, predicted = codes[:n], codes[n:] + c
+    both = np.flatnonzero(true + c == predicted)
+    rows = np.concatenate([np.arange(n), np.arange(n), both])
+    columns = np.concatenate([true, predicted, predicted[both] + c])
+    return sparse.csr_array((np.ones(len(rows)), (rows, columns)), (n, 3 * c))
+
+
+def _balanced_accuracy(sums: Array, counts: Array) -> Array:
     """Return the mean, over the classes in the truth, of the share of their rows that are right."""
-    from sklearn.metrics import balanced_accuracy_score
+    true, _, both = np.split(sums, 3, axis=1)
+    return np.asarray((both / true.clip(1)).sum(1) / (true > 0).sum(1))
 
-    return float(balanced_accuracy_score(truth, answers))
 
+def _f1(sums: Array, counts: Array, *, by: str) -> Array:
+    """Return F1 = 2 TP / (2 TP + FP + FN) of all classes.
 
-def f1(truth: Array, answers: Array, *, average: str = "binary") -> float:
-    """Return F1 = 2 TP / (2 TP + FP + FN).
-
-    average="binary" counts the positive class, of code 1, only. "macro" is the mean of the F1 of
-    all classes, "weighted" the same with the classes' true rows as weights, and "micro" the F1 of
-    the counts of all classes together: for one label a row it equals the accuracy.
-    A class without true and predicted rows has the F1 0.
+    "macro" is their mean, "weighted" has the classes' true rows as weights. A class without true
+    and predicted rows does not count.
     """
-    from sklearn.metrics import f1_score
+    true, predicted, both = np.split(sums, 3, axis=1)
+    weights = true if by == "weighted" else true + predicted > 0
+    return np.asarray((weights * 2 * both / (true + predicted).clip(1)).sum(1) / weights.sum(1))
 
-    return float(f1_score(truth, answers, average=average, zero_division=0))
 
-
-def mcc(truth: Array, answers: Array) -> float:
+def _mcc(sums: Array, counts: Array) -> Array:
     """Return Matthews' correlation of true and predicted classes, -1 to 1; two classes or more.
 
     For two: (TP TN - FP FN) / sqrt((TP + FP) (TP + FN) (TN + FP) (TN + FN)).
     It is 0 if all true or all predicted labels are one class.
     """
-    from sklearn.metrics import matthews_corrcoef
+    true, predicted, both = np.split(sums / counts[:, None], 3, axis=1)
+    scale = (1 - (true**2).sum(1)) * (1 - (predicted**2).sum(1))
+    excess = both.sum(1) - (true * predicted).sum(1)
+    return np.where(scale > 1e-12, excess / np.sqrt(scale.clip(1e-12)), 0)
 
-    return float(matthews_corrcoef(truth, answers))
+
+def _kappa(sums: Array, counts: Array) -> Array:
+    """Return Cohen's kappa, 1 - disagreement / (the same by chance); 1 if all labels agree."""
+    true, predicted, both = np.split(sums / counts[:, None], 3, axis=1)
+    by_chance = 1 - (true * predicted).sum(1)
+    return np.where(by_chance > 1e-12, 1 - (1 - both.sum(1)) / by_chance.clip(1e-12), 1)
 
 
-def kappa(truth: Array, answers: Array, *, weights: str | None = None) -> float:
-    """Return Cohen's kappa, 1 - (weighted disagreement) / (the same by chance).
+def _positive_rows(truth: Any, answers: Any) -> Array:
+    """Return whether the positive class, of code 1, is true, predicted, and both."""
+    true, predicted = np.asarray(truth) == 1, np.asarray(answers) == 1
+    return np.column_stack([true, predicted, true & predicted]).astype(float)
 
-    weights=None counts every disagreement as 1. "quadratic" counts the squared distance of the two
-    labels; whole numbers without rows keep their place on the scale. It is 1 if all labels agree.
+
+def _f1_of_positive(sums: Array, counts: Array) -> Array:
+    """Return F1 = 2 TP / (2 TP + FP + FN) of the positive class; 0 without true or predicted."""
+    true, predicted, both = sums.T
+    return np.asarray(2 * both / (true + predicted).clip(1))
+
+
+def _grade_rows(truth: Any, answers: Any) -> Array:
+    """Return the grades y and p, yy, pp and (y - p)^2, with the grades around their middle.
+
+    Whole numbers are grades: one without rows keeps its place on the scale. Other labels have the
+    grades 0, 1, ... in their order.
     """
-    from sklearn.metrics import cohen_kappa_score
-
-    truth, answers = np.asarray(truth), np.asarray(answers)
-    if np.array_equal(truth, answers):
-        return 1.0  # sklearn divides by zero if there is one class
-    labels = None
-    if np.issubdtype(truth.dtype, np.number) and np.issubdtype(answers.dtype, np.number):
-        both = np.concatenate([truth, answers])
-        if (both % 1 == 0).all() and np.ptp(both) < _MOST_GRADES:
-            truth, answers = truth.astype(int), answers.astype(int)
-            labels = np.arange(both.min(), both.max() + 1).astype(int)
-    return float(cohen_kappa_score(truth, answers, weights=weights, labels=labels))
+    both = np.concatenate([truth, answers])
+    is_scale = np.issubdtype(both.dtype, np.number) and (both % 1 == 0).all()
+    if not is_scale or np.ptp(both) >= _MOST_GRADES:
+        both = np.unique(both, return_inverse=True)[1]
+    y, p = (both - np.median(both)).reshape(2, -1)
+    return np.column_stack([y, p, y * y, p * p, (y - p) ** 2])
 
 
-def _f1(average: str) -> Metric:
-    scored: Any = partial(f1, average=average)
-    return Metric(f"f1_{average}", True, "label", scored, tasks=CLASSES)
+def _quadratic_kappa(sums: Array, counts: Array) -> Array:
+    """Return Cohen's kappa where a disagreement counts as the squared distance of the grades."""
+    y, p, yy, pp, differences = sums.T / counts
+    by_chance = yy + pp - 2 * y * p
+    return np.where(by_chance > 1e-12, 1 - differences / by_chance.clip(1e-12), 1)
 
 
+_of_labels: Any = partial(sum_metric, higher_is_better=True, wants="label")
 LABEL_METRICS = (
     mean_metric("accuracy", True, "label", hits),
     mean_metric("error_rate", False, "label", misses),
-    Metric("balanced_accuracy", True, "label", balanced_accuracy, tasks=CLASSES),
-    Metric("f1", True, "label", f1, tasks=("binary",)),
-    *(_f1(average) for average in ("macro", "micro", "weighted")),
-    Metric("mcc", True, "label", mcc, tasks=CLASSES),
-    Metric("cohen_kappa", True, "label", kappa),
-    Metric("quadratic_kappa", True, "label", partial(kappa, weights="quadratic")),
+    _of_labels("balanced_accuracy", rows=_class_rows, score=_balanced_accuracy, tasks=CLASSES),
+    _of_labels("f1", rows=_positive_rows, score=_f1_of_positive, tasks=("binary",)),
+    _of_labels("f1_macro", rows=_class_rows, score=partial(_f1, by="macro"), tasks=CLASSES),
+    # the F1 of the counts of all classes together: with one label a row it equals the accuracy
+    mean_metric("f1_micro", True, "label", hits, tasks=CLASSES),
+    _of_labels("f1_weighted", rows=_class_rows, score=partial(_f1, by="weighted"), tasks=CLASSES),
+    _of_labels("mcc", rows=_class_rows, score=_mcc, tasks=CLASSES),
+    _of_labels("cohen_kappa", rows=_class_rows, score=_kappa),
+    _of_labels("quadratic_kappa", rows=_grade_rows, score=_quadratic_kappa),
 )

@@ -1,13 +1,10 @@
 """Metric: a way to score predictions, its direction, and the kind of prediction it takes."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-
-from ..exceptions import DataError
 
 Array = np.ndarray[Any, Any]
 CLASSES = ("binary", "multiclass")
@@ -17,7 +14,8 @@ TASKS = {  # what a metric wants -> the tasks whose predictions give it
     "value": ("regression",),
     "ranking": ("multiclass",),
 }
-_JACKKNIFE_GROUPS = 100
+# (truth, answers, (n,) codes of units) -> (n_units,) scores without each unit
+LeaveOut = Callable[[Any, Any, Array], Array]
 
 
 @dataclass(frozen=True)
@@ -37,6 +35,7 @@ class Metric:
     k: int = 0  # answers per row, for a ranking
     takes_any_scale: bool = False  # only the order counts, so ranks and logits are valid answers
     tasks: tuple[str, ...] = ()  # binary, multiclass, regression; (): all that give what it wants
+    leave_out: LeaveOut | None = None  # faster than scoring the other rows again, see jackknife.py
 
     def fits(self, task: str) -> bool:
         """Say whether predictions for this task can be scored."""
@@ -88,40 +87,3 @@ def mean_metric(
         return float(rowwise(truth, answers).mean())
 
     return Metric(name, higher_is_better, wants, compare, rowwise, **options)
-
-
-def pseudo_values(
-    metric: Metric,
-    targs: Array,  # (n,) class codes, or (n,) or (n, k) values
-    preds: Array,  # (n, n_outputs)
-    groups: Array | None = None,  # (n,) rows of one group depend on each other
-) -> Array:
-    """Return (n_units,) values whose mean is about the score, and whose scatter is its error.
-
-    Without groups, these are the (n,) scores of the rows if the score is their mean, else jackknife
-    pseudo-values of at most 100 random groups of rows. With groups, one pseudo-value for each
-    group, in the order of their values. NaN if there is no score without a group.
-    Source: Efron and Tibshirani, An Introduction to the Bootstrap, chapter 11; leaving out groups
-    needs 100 scores, not thousands.
-    """
-    if groups is not None:
-        group = np.unique(groups, return_inverse=True)[1]
-    elif (rows := metric.per_row(targs, preds)) is not None:
-        return rows
-    else:  # the same groups for every model
-        n_groups = min(_JACKKNIFE_GROUPS, len(targs))
-        group = np.random.default_rng(0).permutation(np.arange(len(targs)) % n_groups)
-    n_groups = int(group.max()) + 1
-    whole = metric.score(targs, preds)
-    without = np.full(n_groups, np.nan)
-    for g in range(n_groups):
-        if (keep := group != g).any():
-            with suppress(DataError):
-                without[g] = metric.score(targs[keep], preds[keep])
-    return n_groups * whole - (n_groups - 1) * without
-
-
-def standard_error(values: Array) -> float:
-    """Return the standard error of the mean of `values`, without NaN."""
-    values = values[~np.isnan(values)]
-    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")

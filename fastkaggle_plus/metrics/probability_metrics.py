@@ -1,10 +1,13 @@
 """Metrics of predicted probabilities: (n,) of the positive class, or (n, c) of all classes."""
 
 from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 
 from ..exceptions import DataError
+from .jackknife import sum_metric, without_pairs
 from .metric import Array, Metric, mean_metric
 from .value_metrics import squared_errors
 
@@ -35,15 +38,6 @@ def weighted_log_loss(truth: Array, answers: Array, *, class_weights: Sequence[f
             f"got {class_weights}."
         )
     return float(np.average(log_losses(truth, answers), weights=weights))
-
-
-def balanced_log_loss(truth: Array, answers: Array) -> float:
-    """Return the mean over the classes of the mean log loss of their rows.
-
-    Every class has the same weight. Classes without rows are left out.
-    """
-    counts = np.bincount(np.asarray(truth, dtype=int))
-    return weighted_log_loss(truth, answers, class_weights=[1 / max(n, 1) for n in counts])
 
 
 def _area(truth: Array, answers: Array) -> float:
@@ -104,15 +98,63 @@ def gini(truth: Array, answers: Array) -> float:
     return 2 * auc(truth, answers) - 1
 
 
+def _losses_of_classes(truth: Array, answers: Array) -> Any:
+    """Return a sparse (n, 2 c): the log loss of a row in the column of its class, and a 1."""
+    from scipy import sparse
+
+    codes, n = np.asarray(truth, dtype=int), len(truth)
+    columns = np.concatenate([codes, codes + codes.max() + 1])
+    values = np.concatenate([log_losses(truth, answers), np.ones(n)])
+    shape = (n, 2 * codes.max() + 2)
+    return sparse.csr_array((values, (np.tile(np.arange(n), 2), columns)), shape)
+
+
+def _balanced_log_loss(sums: Array, counts: Array) -> Array:
+    """Return the mean over the classes of the mean log loss of their rows."""
+    losses, rows = np.split(sums, 2, axis=1)
+    return np.asarray((losses / rows.clip(1)).sum(1) / (rows > 0).sum(1))
+
+
+def _areas(truth: Array, answers: Array, unit: Array, *, scale: int = 1) -> Array:
+    """Return the AUC (scale=1) or the Gini coefficient (scale=2) without each unit."""
+    areas = without_pairs(truth == 1, answers, unit, n_units=unit.max() + 1)
+    return scale * areas - (scale - 1)
+
+
+def _areas_ovr(truth: Array, answers: Array, unit: Array) -> Array:
+    n_units = unit.max() + 1
+    present = np.unique(truth)
+    areas = [without_pairs(truth == c, answers[:, c], unit, n_units=n_units) for c in present]
+    return _mean_area(areas)
+
+
+def _areas_ovo(truth: Array, answers: Array, unit: Array) -> Array:
+    n_units, present, areas = unit.max() + 1, np.unique(truth), []
+    for a in present:
+        for b in present[present != a]:
+            rows = np.isin(truth, (a, b))
+            pair = truth[rows] == a, answers[rows, a], unit[rows]
+            areas.append(without_pairs(*pair, n_units=n_units))
+    return _mean_area(areas)
+
+
+def _mean_area(areas: Sequence[Array]) -> Array:
+    """Return the mean over the classes that are left; NaN if there is only one."""
+    stacked = np.stack(areas)
+    is_area = np.isfinite(stacked)
+    return np.asarray(np.where(is_area, stacked, 0).sum(0) / is_area.sum(0))
+
+
 _BINARY, _MULTI = ("binary",), ("multiclass",)
+_ranked: Any = partial(Metric, higher_is_better=True, wants="probability", takes_any_scale=True)
 PROBABILITY_METRICS = (
     mean_metric("log_loss", False, "probability", log_losses),
-    Metric("balanced_log_loss", False, "probability", balanced_log_loss),
+    sum_metric("balanced_log_loss", False, "probability", _losses_of_classes, _balanced_log_loss),
     # (y - p)^2, where y is 1 for the positive class and p its probability
     mean_metric("brier", False, "probability", squared_errors, tasks=_BINARY),
-    Metric("auc", True, "probability", auc, takes_any_scale=True, tasks=_BINARY),
-    Metric("auc_ovr", True, "probability", auc_ovr, takes_any_scale=True, tasks=_MULTI),
-    Metric("auc_ovo", True, "probability", auc_ovo, takes_any_scale=True, tasks=_MULTI),
-    Metric("ap", True, "probability", average_precision, takes_any_scale=True, tasks=_BINARY),
-    Metric("gini", True, "probability", gini, takes_any_scale=True, tasks=_BINARY),
+    _ranked("auc", compare=auc, tasks=_BINARY, leave_out=_areas),
+    _ranked("auc_ovr", compare=auc_ovr, tasks=_MULTI, leave_out=_areas_ovr),
+    _ranked("auc_ovo", compare=auc_ovo, tasks=_MULTI, leave_out=_areas_ovo),
+    _ranked("ap", compare=average_precision, tasks=_BINARY),
+    _ranked("gini", compare=gini, tasks=_BINARY, leave_out=partial(_areas, scale=2)),
 )

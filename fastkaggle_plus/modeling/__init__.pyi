@@ -1,4 +1,5 @@
 from .bagging import Bag, bag, bag_model
+from .cv_interval import CVInterval, cv_interval
 from .group_leaks import GroupLeak, find_group_leak
 from .learning_rate import LearningRates, lr_find
 from .manifest import language_models, preload_of
@@ -40,6 +41,7 @@ from .without import without_model
 __all__ = [
     "Arch",
     "Bag",
+    "CVInterval",
     "Encoder",
     "FewDeepTrees",
     "FittedFunction",
@@ -52,6 +54,7 @@ __all__ = [
     "catboost_model",
     "cosine_model",
     "cross_validate",
+    "cv_interval",
     "deep_net_model",
     "default_arch",
     "fetch_weights",

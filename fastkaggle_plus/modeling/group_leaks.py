@@ -54,8 +54,8 @@ class GroupLeak:
         if self.flatters is None:
             effect = "Its effect was not measured: the table has no features, or too few groups."
         elif self.flatters.gain > 0 and not self.flatters.is_noise:
-            p_value = f"{self.flatters.p_value:.1g}"
-            effect = f"This makes scores too good: {scores} (a quick model, p = {p_value})."
+            p_value = f"p = {self.flatters.p_value:.1g}, {self.flatters.test}"
+            effect = f"This makes scores too good: {scores} (a quick model, {p_value})."
         else:
             effect = (
                 f"A quick model shows no effect on its score ({scores}); "
@@ -187,7 +187,8 @@ def _measure(
     except DataError:  # the trial itself will report what is wrong with the data
         return None
     oof = np.where((assignment >= 0)[:, None], by_group.oof, np.nan)
-    return by_split, dataclasses.replace(by_group, oof=oof)
+    by_split = dataclasses.replace(by_split, groups=group[rows])
+    return by_split, dataclasses.replace(by_group, groups=group[rows], oof=oof)
 
 
 def _whole_groups(group: Array, most: int) -> Array:

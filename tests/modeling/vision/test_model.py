@@ -82,7 +82,7 @@ def test_tta_is_chosen_on_out_of_fold_rows_and_its_flips_are_recorded(data):
     facts = auto.about["tta"]
     assert (
         facts["asked"] == "auto"
-        and facts["test"] == "exact McNemar"
+        and facts["test"] == "mid-p McNemar"
         and set(facts["scores"]) == {"plain", "mean", "max", "beta"}
     )
     assert facts["gain"] == pytest.approx(
