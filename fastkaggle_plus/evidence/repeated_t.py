@@ -52,9 +52,10 @@ class RepeatedT:
         if self.per_repeat == 0:
             return once
         ratio = max(self.shared / self.per_repeat, _LEAST_RATIO)
-        # rounded down, so that few integrals serve many comparisons
-        steps = int(np.floor(4 * np.log2(ratio)))
-        return max(once, _any_look(int(100 * z), steps, n_looks))
+        steps = int(np.floor(2 * np.log2(ratio)))  # few integrals serve many comparisons
+        tenth = int(10 * z)
+        near = np.log([_any_look(tenth + i, steps, n_looks) for i in (0, 1)])
+        return max(once, float(np.exp(np.interp(10 * z, [tenth, tenth + 1], near))))
 
     def probabilities(self, rope: float) -> tuple[float, float, float]:
         """Return the probabilities that the difference is above, within and below the rope.
@@ -95,34 +96,33 @@ def rows_and_repeats_t(
 ) -> RepeatedT:
     """Return a t-test with two sources of error: the rows, and the seeds and splits of the repeats.
 
-    The error of the rows is that of their mean over the repeats, with the correction of Nadeau and
-    Bengio (2003) for training sets that overlap: that of one cross-validation, because repeats have
-    the same rows. The error of seeds and splits is the variance of the repeats, as for readers and
-    cases in Hillis, A comparison of denominator degrees of freedom methods for multiple observer
-    ROC analysis (2007). `resampled_t` multiplies the luck of the seeds by that correction too, so
-    it misses most true differences between recipes that depend on their seeds.
+    The error of the rows is corrected as in `resampled_t`, with the variance of a fold that the
+    rows explain: it has no luck of seeds, because it is that of the mean over the repeats. The
+    error of seeds and splits is the variance of the repeats, as of the readers in Hillis, A
+    comparison of denominator degrees of freedom methods for multiple observer ROC analysis (2007).
+    `resampled_t` corrects the luck of the seeds too, and so misses most true differences between
+    recipes that depend on their seeds.
     """
     n_repeats, n_units = values.shape
     rows = float(values.mean(0).var(ddof=1)) / n_units
-    shared = (1 + n_folds * ratio) * rows
-    per_repeat = float(values.mean(1).var(ddof=1))
-    of_repeats = per_repeat / n_repeats
-    spread = shared**2 / (n_units - 1) + of_repeats**2 / (n_repeats - 1)
-    df = (shared + of_repeats) ** 2 / spread if spread else 1.0
-    return RepeatedT(float(values.mean()), shared, per_repeat, n_repeats, df)
+    luck = float(values.mean(1).var(ddof=1))
+    of_rows, of_luck = (n_folds * ratio + 1 / n_repeats) * rows, luck / n_repeats
+    spread = of_rows**2 / (n_units - 1) + of_luck**2 / (n_repeats - 1)
+    df = (of_rows + of_luck) ** 2 / spread if spread else 1.0
+    return RepeatedT(float(values.mean()), n_folds * ratio * rows, rows + luck, n_repeats, df)
 
 
 @cache
-def _any_look(hundredths: int, steps: int, n_looks: int) -> float:
+def _any_look(tenths: int, steps: int, n_looks: int) -> float:
     """Return the probability that |Z| reaches z at a look, after 2, 3, ... repeats.
 
-    z is in hundredths; shared / per_repeat is 2 to the power steps / 4. The estimates after fewer
+    z is in tenths; shared / per_repeat is 2 to the power steps / 2. The estimates after fewer
     and more repeats have the joint distribution of a Brownian motion, whose time is the
     information. It is integrated from look to look.
     """
     from scipy.stats import norm
 
-    z, information = hundredths / 100, 1 / (2 ** (steps / 4) + 1 / np.arange(2, n_looks + 2))
+    z, information = tenths / 10, 1 / (2 ** (steps / 2) + 1 / np.arange(2, n_looks + 2))
     nodes, weights = np.polynomial.legendre.leggauss(40 + round(72 * z))
     inside, weights = z * nodes, z * weights
     density = norm.pdf(inside)  # of Z, where it has stayed inside so far
