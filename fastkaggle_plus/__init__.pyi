@@ -2,7 +2,7 @@ from .competition import Competition, list_comps, load_comp
 from .data import Data, Table
 from .ensembling import ensemble
 from .environment import iskaggle
-from .evidence import best_of, best_set, compare, most_confused, top_losses
+from .evidence import best_of, best_set, compare, compare_recipes, most_confused, top_losses
 from .exceptions import FastkaggleError, KaggleError
 from .folds import make_folds
 from .kaggle_client import (
@@ -82,6 +82,7 @@ __all__ = [
     "check_images",
     "check_submission",
     "compare",
+    "compare_recipes",
     "competition_submit",
     "create_libs_datasets",
     "create_requirements_dataset",

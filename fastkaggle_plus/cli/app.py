@@ -21,6 +21,7 @@ from . import (
 )
 from .board_command import board
 from .command import Command
+from .compare_command import compare
 from .report_command import report
 from .search_command import search
 
@@ -32,6 +33,7 @@ for command in (
     *run_commands.COMMANDS,
     *sweep_commands.COMMANDS,
     board,
+    compare,
     search,
     report,
     *notebook_commands.COMMANDS,

@@ -13,7 +13,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "search": ("fkp search houses", "fkp search houses --n-trials 80 --stop-after 30"),
     "board": ("fkp board titanic", "fkp board titanic --watch"),
-    "compare": ("fkp compare titanic xgboost catboost",),
+    "compare": (
+        "fkp compare titanic xgboost catboost",
+        "fkp compare titanic xgboost catboost --rope 0.005",
+    ),
     "ensemble": (
         "fkp ensemble titanic xgboost catboost --method rank",
         "fkp ensemble titanic --weights xgboost=0.7,catboost=0.3",

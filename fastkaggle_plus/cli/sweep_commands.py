@@ -1,13 +1,12 @@
-"""Commands about trials: measure, list, compare and combine them."""
+"""Commands about trials: measure and combine them."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from typer import Argument, Exit, Option, echo
+from typer import Argument, Exit, Option
 
 from ..exceptions import ConfigError, DataError
 from . import options
@@ -31,7 +30,7 @@ def sweep(
     holdout: options.Holdout = None,
     test: options.Test = "auto",
     seed: options.Seed = 42,
-    repeats: Annotated[int, Option(help="Runs of each trial, each with another seed.")] = 1,
+    repeats: Annotated[int, Option(help="Runs of each trial: other seeds and splits.")] = 1,
     max_trials: Annotated[int | None, Option(help="Budget: trials not in the vault.")] = None,
     max_epochs: Annotated[int | None, Option(help="Budget: epochs on all folds.")] = None,
     stop_after: options.StopAfter = None,
@@ -116,31 +115,6 @@ def sweep(
         raise Exit(1)
 
 
-def compare(
-    slug: options.Slug,
-    a: Annotated[str, Argument(help="A trial.", autocompletion=complete_measured)],
-    b: Annotated[
-        str, Argument(help="The trial to compare it with.", autocompletion=complete_measured)
-    ],
-    dest: options.Dest = None,
-    live: options.LiveResults = False,
-    as_json: options.AsJson = False,
-) -> None:
-    """Test whether trial A is better than trial B, on the same rows.
-
-    NAME@before is the version of a trial before its features, code or parameters last changed, and
-    NAME@HASH any version that `fkp board --all` lists.
-    """
-    from ..evidence import compare as compare_paired
-    from .display import show_json
-
-    result = compare_paired(*_pick_trials(slug, dest, [a, b], live=live))
-    if as_json:
-        show_json({**asdict(result), "is_noise": result.is_noise})
-    else:
-        echo(result)
-
-
 def ensemble(
     slug: options.Slug,
     members: Annotated[
@@ -208,21 +182,24 @@ def open_vault(slug: str, dest: Path | None, *, live: bool) -> tuple[Vault, str]
     return vault, name
 
 
-def _pick_trials(
-    slug: str, dest: Path | None, names: list[str], *, live: bool
-) -> list[Predictions]:
+def pick_trials(vault: Vault, slug: str, names: list[str]) -> list[Predictions]:
     """Return finished trials, or versions of them. Raises DataError, UnknownName."""
     from ..sweeps.trial_versions import find_predictions
 
-    vault, name = open_vault(slug, dest, live=live)
-    runs = vault.runs(name)
+    runs = vault.runs(slug)
     if not any(run.status == "done" for run in runs):
         failed = dict.fromkeys(run.trial for run in runs)
         raise DataError(
             f"All trials of {slug} failed ({', '.join(failed)}), so there are no predictions to "
             f"use. Read the errors with `fkp board {slug}`, correct the trials and run them again."
         )
-    return find_predictions(vault, name, names)
+    return find_predictions(vault, slug, names)
 
 
-COMMANDS = (sweep, compare, ensemble)
+def _pick_trials(
+    slug: str, dest: Path | None, names: list[str], *, live: bool
+) -> list[Predictions]:
+    return pick_trials(*open_vault(slug, dest, live=live), names)
+
+
+COMMANDS = (sweep, ensemble)

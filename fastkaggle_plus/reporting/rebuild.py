@@ -10,8 +10,9 @@ from ..exceptions import DataError
 from ..predictions import Predictions
 from ..sweeps.board import board
 from ..sweeps.default_trials import declared_ensemble, trials_of
+from ..sweeps.stored_run import StoredRun
 from ..sweeps.trial import Trial
-from ..sweeps.vault import StoredRun, find_vault
+from ..sweeps.vault import find_vault
 from .report import write_report
 
 

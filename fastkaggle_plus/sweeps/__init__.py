@@ -2,12 +2,12 @@
 
 from .board import BoardRow, board, winner
 from .default_trials import default_trials, trials_of
-from .execution import folds_for
 from .repeats import Spread, repeat_spread, repeated
 from .results_csv import write_results
 from .run_local import run_local
 from .run_ray import run_ray
 from .search import Range, Search, grid, run_search, search_of
+from .splits import folds_for
 from .trial import Sweep, Trial, TrialResult
 from .trial_versions import find_predictions
 from .vault import Vault

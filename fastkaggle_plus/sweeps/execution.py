@@ -13,11 +13,11 @@ from typing import Any, TypedDict
 from ..competition import Competition, load_comp
 from ..data import Data
 from ..exceptions import ConfigError, FastkaggleError, MissingExtra
-from ..folds import Folds, make_folds
 from ..predictions import Predictions
 from .budget import Budget
 from .pruning import FoldPruner, Pruned
 from .resume import environment_fingerprint, run_parts
+from .splits import split_of, splits_of
 from .spool import take_in, write_result
 from .trial import Sweep, Trial, TrialResult
 from .vault import Vault, run_key
@@ -77,7 +77,7 @@ def measure_trial(
     comp_folder, data_folder = task.copies or (task.comp, task.path)
     comp = load_comp(comp_folder)
     data = comp.read(data_folder)
-    folds = _folds(sweep, comp, data)
+    folds = split_of(sweep, comp, data, repeat=trial.repeat)
     pruner = None
     if sweep.prune and sweep.earlier:
         pruner = FoldPruner(sweep.earlier, metric=comp.scoring, n_folds=folds.n_folds)
@@ -114,19 +114,6 @@ def measure_trial(
         about["peak_mb"] = _peak_mb(foreign_mb)
     wall_s = time.perf_counter() - start
     return replace(preds, about=about), {**about, **facts, "wall_s": wall_s}
-
-
-def folds_for(
-    comp: Competition,
-    data: Data,
-    *,
-    n_folds: int = 5,
-    seed: int = 42,
-    holdout: float | None = None,  # share of the rows in a single holdout, instead of folds
-) -> Folds:
-    """Return the split of the training rows that the competition declares."""
-    split: dict[str, Any] = dict(kind=comp.split.kind, groups=data.groups, time=data.time)
-    return make_folds(data.targs, n_folds=n_folds, seed=seed, holdout=holdout, **split)
 
 
 class SweepOptions(TypedDict, total=False):
@@ -171,8 +158,8 @@ class SweepExecution:
         self.on_step = on_step
         self.spool = str(vault.spool) if far else ""
         self.data = data or comp.read(path)
-        self.folds = _folds(sweep, comp, self.data)
-        self.parts = run_parts(sweep, comp, self.data, self.folds)
+        self.splits = splits_of(sweep, comp, self.data)
+        self.parts = run_parts(sweep, comp, self.data, self.splits)
         self.keys = {name: run_key(**parts) for name, parts in self.parts.items()}
         self.pending: list[Trial] = []  # not finished by an earlier execution, and not started
         self._results: dict[str, TrialResult] = {}
@@ -272,15 +259,11 @@ class SweepExecution:
         """Report, once for all trials, a split that puts rows of one group on both sides."""
         from ..modeling.group_leaks import find_group_leak, warn_of_groups
 
-        metric = self.comp.scoring
+        metric, folds = self.comp.scoring, self.splits[1]
         if self.on_split is None:  # level 6 is the caller of run_local
-            warn_of_groups(self.data, self.folds, metric=metric, stacklevel=6)
-        elif (leak := find_group_leak(self.data, self.folds, metric=metric)) is not None:
+            warn_of_groups(self.data, folds, metric=metric, stacklevel=6)
+        elif (leak := find_group_leak(self.data, folds, metric=metric)) is not None:
             self.on_split(str(leak))
-
-
-def _folds(sweep: Sweep, comp: Competition, data: Data) -> Folds:
-    return folds_for(comp, data, n_folds=sweep.n_folds, seed=sweep.seed, holdout=sweep.holdout)
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 import hashlib
 import importlib.metadata
 import platform
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -23,19 +24,22 @@ def run_parts(
     sweep: Sweep,
     comp: Competition,
     data: Data,
-    folds: Folds,
+    splits: Mapping[int, Folds],  # by repeat, see `splits_of`
     *,
     versions: bool = True,  # False: leave out the versions of packages, which machines differ in
 ) -> dict[str, dict[str, str]]:
     """Return, by the trial's name, the parts of its run's key: see `run_key`."""
-    same = dict(data=data.fingerprint(), split=folds.fingerprint())
+    same, hashes = dict(data=data.fingerprint()), {k: s.fingerprint() for k, s in splits.items()}
     if versions:
         same["environment"] = environment_fingerprint()
-    if is_refit(sweep.test, folds.kind):
+    if is_refit(sweep.test, splits[1].kind):
         same["test"] = "refit"
     return {
         t.name: dict(
-            trial=t.fingerprint(), code=code_fingerprint(comp, t, versions=versions), **same
+            trial=t.fingerprint(),
+            split=hashes[t.repeat],
+            code=code_fingerprint(comp, t, versions=versions),
+            **same,
         )
         for t in sweep.trials
     }

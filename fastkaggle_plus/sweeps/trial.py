@@ -8,9 +8,11 @@ from typing import Any, TypeVar
 
 from ..exceptions import ConfigError, UnknownName
 from ..folds import is_refit
-from ..predictions import Predictions
+from ..predictions import Predictions, recipe_of
 from ..ui.records import Row, Shown, joined
 from .pruning import FoldScores, after_folds
+
+SEEDS = ("random_state", "seed")  # parameters of models
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,8 @@ class Trial(Shown):
 
     `model` names a function that returns a model, alone or as "file.function": it is looked up in
     the competition's folder first, then in `fastkaggle_plus.modeling`. Or it names an estimator's
-    class, as in "sklearn.linear_model.Ridge".
+    class, as in "sklearn.linear_model.Ridge". "name #2", "name #3", ... are repeats of the trial
+    "name": each runs on another split of the rows. `repeated` makes them.
     """
 
     name: str
@@ -73,9 +76,15 @@ class Trial(Shown):
             params = params.get("params") or {}
         return tuple(found)
 
+    @property
+    def repeat(self) -> int:
+        """The number of the repeat: 1, or that in a name like "forest #2"."""
+        return recipe_of(self.name)[1]
+
     def fingerprint(self) -> str:
-        """Return a hash of what changes the result: the model and its parameters, not the name."""
-        facts = json.dumps([self.model, self.params], sort_keys=True)
+        """Return a hash of what changes the result: the model, its parameters and the repeat."""
+        number = [self.repeat] if self.repeat > 1 else []
+        facts = json.dumps([self.model, self.params, *number], sort_keys=True)
         return hashlib.sha256(facts.encode()).hexdigest()[:16]
 
 
@@ -150,6 +159,11 @@ class Sweep(Shown):
             raise ConfigError(
                 f"Two trials are called {twice[0]!r}. Give each trial its own name: "
                 "tables and ensembles identify trials by name."
+            )
+        if odd := [t.name for t in self.trials if t.repeat > 1 and t.in_ensemble]:
+            raise ConfigError(
+                f"Trial {odd[0]!r}: a name that ends in # and a number means a repeat, on another "
+                "split of the rows, which cannot join the ensemble. Choose another name."
             )
 
     @property

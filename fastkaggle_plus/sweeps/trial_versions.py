@@ -11,7 +11,9 @@ import numpy as np
 
 from ..exceptions import DataError, UnknownName, last_line
 from ..predictions import Predictions
-from .vault import StoredRun, Vault, is_same_split
+from .current_runs import current_check, is_same_split
+from .stored_run import StoredRun
+from .vault import Vault
 
 BEFORE = "before"
 _WORDS = {
@@ -50,12 +52,14 @@ def all_versions(vault: Vault, slug: str) -> tuple[list[Predictions], list[Store
     newest: dict[str, StoredRun] = {}
     found: list[Predictions] = []
     others: list[StoredRun] = []
-    for run in vault.runs(slug):
+    runs = vault.runs(slug)
+    is_current = current_check(runs, vault.load)
+    for run in runs:
         current = newest.setdefault(run.trial, run)
         if run.status != "done":
             continue
         preds = vault.load(run)
-        if found and not is_same_split(found[0], preds):
+        if not is_current(run, preds):
             others.append(run)
             continue
         name = run.trial if run is current else f"{run.trial}@{run.version}"

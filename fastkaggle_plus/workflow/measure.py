@@ -39,7 +39,7 @@ def sweep(
     holdout: float | None = None,  # share of the rows in one holdout, instead of folds
     declared: str = "TRIALS",  # which tuple of trials.py to run
     trials: Sequence[str] | None = None,  # names of the trials to run; default: all
-    repeats: int = 1,  # runs of each trial, each with another seed
+    repeats: int = 1,  # runs of each trial, with other seeds and splits
     callbacks: RunCallbacks | None = None,  # default: show the progress
     test: str = "auto",  # as for `run`
     on: str = DEFAULT,  # where trials run: local | ray | kaggle

@@ -38,7 +38,7 @@ class SweepOutcome(Shown):
     comp: Competition
     results: list[TrialResult]
     rows: list[BoardRow]
-    repeats: list[Spread] = field(default_factory=list)  # of trials that ran with several seeds
+    repeats: list[Spread] = field(default_factory=list)  # of trials that ran more than once
     left_out: dict[str, str] = field(default_factory=dict)  # column -> why no model used it
     notes: dict[str, str] = field(default_factory=dict)  # `Data.notes`
     seconds: dict[str, float] = field(default_factory=dict)  # by step

@@ -57,7 +57,7 @@ def test_without_a_time_split_auto_is_the_run_of_before(toy):
     data = toy.read(toy.folder)
     folds = folds_for(toy, data, n_folds=3)
     parts = {
-        test: run_parts(Sweep("toy", TREE, n_folds=3, test=test), toy, data, folds)["tree"]
+        test: run_parts(Sweep("toy", TREE, n_folds=3, test=test), toy, data, {1: folds})["tree"]
         for test in ("auto", "folds", "refit")
     }
     assert parts["auto"] == parts["folds"] and "test" not in parts["auto"]

@@ -10,9 +10,10 @@ import numpy as np
 from ...competition import load_comp
 from ...modeling.manifest import uses_gpu
 from ..earlier_runs import earlier_runs
-from ..execution import SweepExecution, folds_for
+from ..execution import SweepExecution
 from ..local.worker_pool import run_jobs
 from ..local.worker_process import WorkerJob
+from ..splits import folds_for
 from ..trial import Trial
 
 ASSUMED_S = 600.0  # of a trial without any measurement

@@ -17,9 +17,9 @@ from ...competition import COMPETITION_FILE, Competition, load_comp, read_compet
 from ...exceptions import FastkaggleError
 from ...files import write_atomically
 from ...kaggle_client.inputs import find_mounted
-from ..execution import folds_for
 from ..resume import run_parts
 from ..run_local import run_local
+from ..splits import splits_of
 from ..spool import write_result
 from ..trial import Sweep, Trial, TrialResult
 from ..vault import Vault
@@ -101,8 +101,8 @@ def _run(
     trials = tuple(Trial(**t) for t in shard["trials"])
     sweep = Sweep(trials=trials, **shard["sweep"])
     data = comp.read(path)
-    split = folds_for(comp, data, n_folds=sweep.n_folds, seed=sweep.seed, holdout=sweep.holdout)
-    check_parts(shard["parts"], run_parts(sweep, comp, data, split, versions=False))
+    here = run_parts(sweep, comp, data, splits_of(sweep, comp, data), versions=False)
+    check_parts(shard["parts"], here)
     vault = Vault(temporary / "vault")
     left: list[str] = []
 

@@ -54,7 +54,7 @@ def write_script(
     """Return the code of a shard's kernel. Raises ConfigError if the folder is too large."""
     sweep, comp = execution.sweep, execution.comp
     by_name = {trial.name: trial for trial in sweep.trials}
-    parts = run_parts(sweep, comp, execution.data, execution.folds, versions=False)
+    parts = run_parts(sweep, comp, execution.data, execution.splits, versions=False)
     facts = {
         "competition": comp.slug,
         "sweep": {name: value for name, value in asdict(sweep).items() if name != "trials"},

@@ -18,8 +18,8 @@ from fastkaggle_plus import load_comp
 from fastkaggle_plus.competition import Competition
 from fastkaggle_plus.metrics import pseudo_values, standard_error
 from fastkaggle_plus.submission import write_submission
+from fastkaggle_plus.sweeps import folds_for
 from fastkaggle_plus.sweeps.default_trials import declared_ensemble, trials_of
-from fastkaggle_plus.sweeps.execution import folds_for
 from fastkaggle_plus.sweeps.run_local import run_local
 from fastkaggle_plus.sweeps.trial import Sweep
 from fastkaggle_plus.sweeps.vault import Vault
