@@ -11,7 +11,7 @@ from fastkaggle_plus.evidence.repeated_t import RepeatedT, resampled_t, rows_and
 from fastkaggle_plus.exceptions import DataError
 
 from ..benchmarks.calibration_parts import recipes as bench
-from ..making import make_values
+from ..making import make_predictions, make_values
 
 
 def repeats(name, noise, *, metric="rmse", splits=(0, 1, 2)):
@@ -116,6 +116,23 @@ def test_repeats_that_are_no_pairs_are_refused():
         compare_recipes(a, repeats("b", 1.1, metric="mae"))
     with pytest.raises(DataError, match="rope of 0 or more"):
         compare_recipes(a, b, rope=-0.1)
+
+
+def test_too_few_rows_of_a_class_give_no_test():
+    truth = (np.arange(200) < 5).astype(int)
+    a, b = (
+        [
+            replace(
+                make_predictions(name, right=right, seed=k, metric="auc"),
+                targs=truth,
+                folds=np.roll(np.arange(200) % 5, k),
+            )
+            for k in range(2)
+        ]
+        for name, right in (("a", 0.9), ("b", 0.6))
+    )
+    found = compare_recipes(a, b)
+    assert found.p_value == 1 and found.test.startswith("no test: 5 rows of the rarer class")
 
 
 def test_equal_differences_and_folds_without_a_score_decide_nothing_by_themselves():
