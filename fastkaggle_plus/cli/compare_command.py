@@ -53,7 +53,7 @@ def compare(
         show_json(
             {
                 "decides": "recipes" if recipes else "fits",
-                "fits": {**asdict(fits), "is_noise": fits.is_noise},
+                "fits": {**asdict(fits), "verdict": fits.verdict},
                 "recipes": recipes and {**asdict(recipes), "verdict": recipes.verdict},
                 "to_repeat": command,
             }

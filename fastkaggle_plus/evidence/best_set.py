@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -132,22 +133,27 @@ def largest_leads(
 ) -> np.ndarray:
     """Return (n_trials, n_draws) the largest lead over each trial, in draws of equal trials."""
     cov = _covariance(values)
-    draws, inverse = gaussian_draws(cov), _inverse_se(cov).astype(np.float32)[:, :, None]
     shifts = np.zeros_like(cov) if shift is None else shift
-    return np.stack(
-        [
-            ((draws - draws[i]) * inverse[i] + shifts[i].astype(np.float32)[:, None]).max(0)
-            for i in range(len(cov))
-        ]
-    )
+    shifts, inverse = (m.astype(np.float32)[:, :, None] for m in (shifts, _inverse_se(cov)))
+    draws = gaussian_draws(cov)
+    largest = np.zeros_like(draws)  # that over itself
+    for i in range(len(cov) - 1):
+        leads, rest = (draws[i + 1 :] - draws[i]) * inverse[i, i + 1 :], largest[i + 1 :]
+        np.maximum(largest[i], (leads + shifts[i, i + 1 :]).max(0), out=largest[i])
+        np.maximum(rest, shifts[i + 1 :, i] - leads, out=rest)
+    return largest
 
 
 def gaussian_draws(cov: np.ndarray) -> np.ndarray:
     """Return (n, 10,000) normal draws with mean 0 and this covariance, the same ones each time."""
     variances, axes = np.linalg.eigh(cov)
     root = axes * np.sqrt(np.clip(variances, 0, None))
-    draws = np.random.default_rng(0).standard_normal((len(cov), _DRAWS), dtype=np.float32)
-    return np.asarray(root.astype(np.float32) @ draws)
+    return np.asarray(root.astype(np.float32) @ _normals(len(cov)))
+
+
+@lru_cache(maxsize=2)
+def _normals(n: int) -> np.ndarray:
+    return np.random.default_rng(0).standard_normal((n, _DRAWS), dtype=np.float32)
 
 
 def _covariance(values: np.ndarray) -> np.ndarray:

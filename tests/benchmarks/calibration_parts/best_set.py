@@ -89,7 +89,7 @@ def equal_boards(scale: float, rng: np.random.Generator) -> list[dict[str, objec
     }
     rows = []
     for name, make in kinds.items():
-        n = round(400 * scale)
+        n = round(300 * scale)
         found = [called_worse(make()) for _ in range(n)]
         rows.append({"board": name, "boards": n})
         rows[-1] |= {method: rate(sum(f[method] for f in found), n) for method in found[0]}
