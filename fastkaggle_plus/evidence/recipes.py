@@ -116,7 +116,7 @@ def compare_recipes(
     first, sign = a_repeats[0], 1 if a_repeats[0].scoring.higher_is_better else -1
     pairs = [_paired(a, b, first) for a, b in zip(a_repeats, b_repeats, strict=True)]
     folds = sign * np.array([np.subtract(a.fold_scores, b.fold_scores) for a, b in pairs])
-    ratio = _test_ratio(first)
+    ratio = test_ratio(first)
     found = resampled = resampled_t(folds, ratio)
     test = RESAMPLED_T
     if all(np.array_equal(first.validated, p.validated) for pair in pairs for p in pair):
@@ -161,7 +161,7 @@ def _paired(a: Predictions, b: Predictions, like: Predictions) -> tuple[Predicti
     return a, b
 
 
-def _test_ratio(preds: Predictions) -> float:
+def test_ratio(preds: Predictions) -> float:
     """Return how many rows are validated for each row fitted on, as the mean over folds."""
     folds = preds.folds
     numbers = range(int(folds.max()) + 1)
