@@ -47,8 +47,7 @@ def step_down(
 
 def largest_leads(
     values: np.ndarray,  # (n_units, n_trials)
-    shift: np.ndarray
-    | None = None,  # (n_trials, n_trials) added to the lead of a column over a row
+    shift: np.ndarray | None = None,  # (n_trials, n_trials) added to a column's lead over a row
 ) -> np.ndarray:
     """Return (n_trials, n_draws) the largest lead over each trial, in draws of equal trials."""
     cov = _covariance(values)
