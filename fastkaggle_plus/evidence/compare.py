@@ -123,7 +123,7 @@ def compare(a: Predictions, b: Predictions) -> Comparison:
     wins, losses = int((diff > 0).sum()), int((diff < 0).sum())
     is_hit = metric.wants == "label" and set(np.unique(np.abs(diff))) <= {0.0, 1.0}
     units = np.arange(len(rows)) if groups is None else groups
-    if reason := _why_no_test(diff, metric, a.targs[rows], units[rows], has_classes=bool(a.vocab)):
+    if reason := why_no_test(diff, metric, a.targs[rows], units[rows], has_classes=bool(a.vocab)):
         p, test = 1.0, f"no test: {reason}"
     elif groups is None and metric.rowwise is not None:
         p, test = _paired_t(gain, diff, len(diff) - 1), "paired t"
@@ -145,7 +145,7 @@ def _values(preds: Predictions, rows: Array, groups: Array | None) -> Array:
     return pseudo_values(preds.scoring, preds.targs[rows], preds.oof[rows], of_rows)
 
 
-def _why_no_test(
+def why_no_test(
     diff: Array, metric: Metric, targs: Array, units: Array, *, has_classes: bool
 ) -> str:
     """Return the reason why these rows are too few for a test; "" if they are enough."""

@@ -117,7 +117,7 @@ def compare_recipes(
     fits = compare(first, b_repeats[0])  # refuses other metrics and targets
     pairs = [_paired(a, b, first) for a, b in zip(a_repeats, b_repeats, strict=True)]
     folds = sign * np.array([np.subtract(a.fold_scores, b.fold_scores) for a, b in pairs])
-    ratio = _test_ratio(first)
+    ratio = test_ratio(first)
     found, test = resampled_t(folds, ratio), RESAMPLED_T
     p_values = found.p_value, found.p_value_once
     resampled = found.p_value_once
@@ -159,7 +159,7 @@ def _paired(a: Predictions, b: Predictions, like: Predictions) -> tuple[Predicti
     return a, b
 
 
-def _test_ratio(preds: Predictions) -> float:
+def test_ratio(preds: Predictions) -> float:
     """Return how many rows are validated for each row fitted on, as the mean over folds."""
     folds = preds.folds
     numbers = range(int(folds.max()) + 1)

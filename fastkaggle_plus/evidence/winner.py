@@ -8,7 +8,8 @@ import numpy as np
 from ..exceptions import DataError
 from ..predictions import Predictions
 from ..ui.records import Shown
-from .best_set import ALPHA, gaussian_draws
+from .compare import ALPHA
+from .max_t import gaussian_draws
 from .pooling import on_common_rows, pooled, unit_values
 
 _PARTS = 10

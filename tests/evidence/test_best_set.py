@@ -5,8 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from fastkaggle_plus.evidence import best_set, compare
-from fastkaggle_plus.evidence.best_set import ALPHA, step_down
+from fastkaggle_plus.evidence import best_set, compare, compare_recipes
+from fastkaggle_plus.evidence.compare import ALPHA
+from fastkaggle_plus.evidence.max_t import step_down
 from fastkaggle_plus.exceptions import DataError
 
 from ..making import make_predictions, make_values
@@ -81,17 +82,28 @@ def test_repeats_are_pooled_and_their_folds_speak_of_recipes():
     ]
     found = best_set(trials)
     assert set(found.p_values) == {"t0", "t1"} and found.question == "recipes"
-    assert found.n_units == 15 and "recipes" in str(found)
+    assert "on pseudo-values and repeats, of recipes" in str(found)
     assert best_set(trials[:4]).question == "fits"  # the second has one run
     assert best_set(trials[:4]).n_units == 200
-    one_split = [dataclasses.replace(p, folds=trials[0].folds) for p in trials]
-    assert best_set(one_split).n_units == 5  # only the seeds differ
+    pair = compare_recipes(trials[:3], trials[3:])
+    assert min(found.p_values.values()) == pytest.approx(pair.p_value_once, rel=0.1)
 
 
 def test_groups_are_the_units():
     groups = np.arange(200) // 5
     found = best_set([alike(f"t{i}", seed=i, groups=groups) for i in range(3)])
     assert found.n_units == 40 and "pseudo-values" in found.test
+
+
+def test_a_rare_class_has_no_test():
+    few = np.r_[np.ones(6), np.zeros(194)].astype(int)
+    trials = [
+        dataclasses.replace(make_predictions(f"t{i}", seed=i, metric="roc_auc"), targs=few)
+        for i in range(3)
+    ]
+    found = best_set(trials)
+    assert found.test.startswith("no test: 6 rows of the rarer class") and len(found.names) == 3
+    assert found.about_test == found.test
 
 
 def test_the_same_values_and_one_trial_are_no_evidence():

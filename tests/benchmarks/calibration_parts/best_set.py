@@ -7,7 +7,8 @@ from scipy.stats import norm, t, ttest_1samp
 from sklearn.tree import DecisionTreeRegressor
 
 from fastkaggle_plus import Predictions, best_of, best_set, make_folds
-from fastkaggle_plus.evidence.best_set import ALPHA, largest_leads, step_down
+from fastkaggle_plus.evidence.compare import ALPHA
+from fastkaggle_plus.evidence.max_t import largest_leads, step_down
 
 from .rates import rate
 
