@@ -56,7 +56,7 @@ def stored_log(
 
 
 def declared_trials(vault: Vault, slug: str) -> list[Trial]:
-    """Return the trials of each list in trials.py of which a trial has run. Raises ConfigError."""
+    """Return the trials of the lists in trials.py with a trial that ran. Raises ConfigError."""
     runs = vault.runs(slug)
     folder = next((r.facts["competition"] for r in runs if "competition" in r.facts), slug)
     names = {run.trial for run in runs}
