@@ -20,7 +20,8 @@ from .sweep_commands import open_vault
 
 if TYPE_CHECKING:
     from ..predictions import Predictions
-    from ..sweeps.vault import StoredRun, Vault
+    from ..sweeps.stored_run import StoredRun
+    from ..sweeps.vault import Vault
 
 _PAUSE_S = 1.0  # between two looks at the vault
 

@@ -46,15 +46,16 @@ def compare(
     vault, name = open_vault(slug, dest, live=live)
     fits = compare_fits(*pick_trials(vault, name, [a, b]))
     recipes = _recipes(vault, name, (a, b), rope=rope)
+    can_repeat = recipes is None and {a, b} <= {run.trial for run in vault.runs(name)}
     words = ["fkp", "sweep", slug, "--repeats", str(_REPEATS), "--trials", a, "--trials", b]
-    command = shlex.join([*words, *(["--live"] if live else [])])
+    command = shlex.join([*words, *(["--live"] if live else [])]) if can_repeat else ""
     if as_json:
         show_json(
             {
                 "decides": "recipes" if recipes else "fits",
                 "fits": {**asdict(fits), "is_noise": fits.is_noise},
                 "recipes": recipes and {**asdict(recipes), "verdict": recipes.verdict},
-                "to_repeat": "" if recipes else command,
+                "to_repeat": command,
             }
         )
         return
@@ -63,8 +64,9 @@ def compare(
         echo(recipes)
         echo("The recipes decide: which way to train is better on data like this.")
     else:
-        echo("This speaks of these two trained models, on these rows. To compare the two ways to")
-        echo(f"train, repeat both: {command}")
+        echo("This speaks of these trained models on these rows, not of the ways to train.")
+    if command:
+        echo(f"For those, repeat both: {command}")
 
 
 def _recipes(

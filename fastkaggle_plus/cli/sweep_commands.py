@@ -141,8 +141,7 @@ def ensemble(
     given = parse_weights(",".join(weights or ()))
     if not (names := members or list(given)):
         raise ConfigError("Name the trials to combine, or give --weights, as in a=0.7,b=0.3.")
-    vault, name = open_vault(slug, dest, live=live)
-    chosen = pick_trials(vault, name, names)
+    chosen = _pick_trials(slug, dest, names, live=live)
     combined = combine(chosen, method=method, weights=given or None)
     if as_json:
         about = {k: combined.about[k] for k in ("nested_score", "method", "weights")}
@@ -195,6 +194,12 @@ def pick_trials(vault: Vault, slug: str, names: list[str]) -> list[Predictions]:
             f"use. Read the errors with `fkp board {slug}`, correct the trials and run them again."
         )
     return find_predictions(vault, slug, names)
+
+
+def _pick_trials(
+    slug: str, dest: Path | None, names: list[str], *, live: bool
+) -> list[Predictions]:
+    return pick_trials(*open_vault(slug, dest, live=live), names)
 
 
 COMMANDS = (sweep, ensemble)

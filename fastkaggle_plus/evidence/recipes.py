@@ -5,14 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..data import Array
 from ..exceptions import DataError
 from ..predictions import Predictions, recipe_of
 from ..ui.records import Shown
 from .compare import ALPHA
-from .resampled_t import resampled_t
+from .repeated_t import resampled_t, rows_and_repeats_t
 
-TEST = "corrected resampled t"
+CORRECTED_T, RESAMPLED_T = "corrected t on rows and repeats", "corrected resampled t"
 
 
 @dataclass(frozen=True, repr=False)
@@ -22,10 +21,12 @@ class RecipeComparison(Shown):
     a: str
     b: str
     metric: str
-    gain: float  # mean difference of the fold scores; positive: a is better, for every metric
+    gain: float  # mean difference of the CV scores; positive: a is better, for every metric
     se: float  # standard error of the gain
     p_value: float  # two-sided; valid whenever one looks: see `compare_recipes`
     p_value_once: float  # if the number of repeats was fixed before the first look
+    test: str  # the test that gave p_value
+    p_resampled: float  # of the corrected resampled t on fold scores, which is more careful
     p_better: float  # probability that a is better by more than the rope
     p_same: float  # that the difference is within the rope
     p_worse: float
@@ -33,7 +34,7 @@ class RecipeComparison(Shown):
     n_repeats: int
     n_splits: int  # 1: all repeats have one split, and only their seeds differ
     n_folds: int
-    a_score: float  # mean of the fold scores
+    a_score: float  # mean of the CV scores
     b_score: float
     higher_is_better: bool
 
@@ -51,7 +52,7 @@ class RecipeComparison(Shown):
 
     def _probabilities(self) -> str:
         if not self.rope:
-            return f"P({self.a} is better) = {self.p_better:.2f}"
+            return f"P({self.a} is better) = {self.p_better + self.p_same / 2:.2f}"
         return (
             f"P(better by more than {self.rope:g}) = {self.p_better:.2f}, "
             f"P(within {self.rope:g}) = {self.p_same:.2f}, P(worse) = {self.p_worse:.2f}"
@@ -65,7 +66,8 @@ class RecipeComparison(Shown):
             "second recipe": f"{self.b} {self.b_score:.4f}",
             "over": self._repeats(),
             "difference": f"{self.gain:+.4f} ± {self.se:.4f}, positive if the first is better",
-            "p": f"{self.p_value:.2g} ({TEST}, after any number of repeats)",
+            "p": f"{self.p_value:.2g} ({self.test}), however often one looks",
+            "other test": f"p = {self.p_resampled:.2g} ({RESAMPLED_T}, one look)",
             "Bayesian": self._probabilities(),
             "verdict": self.verdict,
         }
@@ -80,7 +82,7 @@ class RecipeComparison(Shown):
         return (
             f"recipes: {self.a} {a} against {self.b} {b} over {self._repeats()} ({self.metric}, "
             f"{direction} is better): {self.gain:+.{decimals}f} ± {se}, p = {self.p_value:.2g} "
-            f"({TEST}): {verdict}; {self._probabilities()}"
+            f"({self.test}): {verdict}; {self._probabilities()}"
         )
 
 
@@ -92,17 +94,17 @@ def compare_recipes(
 ) -> RecipeComparison:
     """Test whether the way to train `a` is better than `b`, on data like this.
 
-    The corrected resampled t-test on the paired scores of all folds decides. Its standard error
-    counts that training sets share most of their rows. The correlated Bayesian t-test gives the
-    probabilities, from the same numbers. Repeats on one split are averaged first.
+    Where all repeats validate the same rows, `rows_and_repeats_t` decides; for repeated holdouts
+    the corrected resampled t-test. Both count that training sets share most of their rows. The
+    probabilities are those of the correlated Bayesian t-test, from the same numbers.
 
     One may look after each repeat, and add repeats until the answer is clear: `p_value` is the
     probability of so large a difference at any look, from 2 repeats on. This costs little, because
     each further repeat of the same rows tells less.
 
     Raises DataError for fewer than two pairs, and for pairs of different metrics, rows or folds.
-    Sources: Nadeau and Bengio (2003), Benavoli et al. (2017), Jennison and Turnbull (2000), see
-    `resampled_t`.
+    Sources: Nadeau and Bengio (2003), Benavoli et al. (2017), Jennison and Turnbull (2000): see
+    `repeated_t`.
     """
     if len(a_repeats) != len(b_repeats) or len(a_repeats) < 2:
         raise DataError(
@@ -111,13 +113,17 @@ def compare_recipes(
         )
     if not rope >= 0:
         raise DataError(f"Expected a rope of 0 or more, in units of the metric, got {rope}.")
-    scores: dict[bytes, list[Array]] = {}  # by split
-    for a, b in zip(a_repeats, b_repeats, strict=True):
-        scores.setdefault(a.folds.tobytes(), []).append(_fold_scores(a, b))
-    means = np.array([np.mean(pairs, 0) for pairs in scores.values()])  # (n_splits, 2, n_folds)
-    first = a_repeats[0]
-    sign = 1 if first.scoring.higher_is_better else -1
-    found = resampled_t(sign * (means[:, 0] - means[:, 1]), _test_ratio(first))
+    first, sign = a_repeats[0], 1 if a_repeats[0].scoring.higher_is_better else -1
+    pairs = [_paired(a, b, first) for a, b in zip(a_repeats, b_repeats, strict=True)]
+    folds = sign * np.array([np.subtract(a.fold_scores, b.fold_scores) for a, b in pairs])
+    ratio = _test_ratio(first)
+    found = resampled = resampled_t(folds, ratio)
+    test = RESAMPLED_T
+    if all(np.array_equal(first.validated, p.validated) for pair in pairs for p in pair):
+        values = sign * np.array([a.pseudo_values - b.pseudo_values for a, b in pairs])
+        values = values[:, ~np.isnan(values).any(0)]
+        found, test = rows_and_repeats_t(values, ratio, folds.shape[1]), CORRECTED_T
+    scores = np.mean([[a.oof_score, b.oof_score] for a, b in pairs], 0)
     return RecipeComparison(
         recipe_of(first.name)[0],
         recipe_of(b_repeats[0].name)[0],
@@ -126,31 +132,33 @@ def compare_recipes(
         found.se,
         found.p_value,
         found.p_value_once,
+        test,
+        resampled.p_value_once,
         *found.probabilities(rope),
         rope,
-        n_repeats=len(a_repeats),
-        n_splits=len(scores),
-        n_folds=found.n_folds,
-        a_score=float(np.nanmean(means[:, 0])),
-        b_score=float(np.nanmean(means[:, 1])),
+        n_repeats=len(pairs),
+        n_splits=len({a.folds.tobytes() for a, _ in pairs}),
+        n_folds=folds.shape[1],
+        a_score=float(scores[0]),
+        b_score=float(scores[1]),
         higher_is_better=sign > 0,
     )
 
 
-def _fold_scores(a: Predictions, b: Predictions) -> Array:
-    """Return the fold scores (2, n_folds) of a pair. Raises DataError."""
-    if a.metric != b.metric:
+def _paired(a: Predictions, b: Predictions, like: Predictions) -> tuple[Predictions, Predictions]:
+    """Return a pair with the rows in the order of `like`. Raises DataError."""
+    if not a.metric == b.metric == like.metric:
         raise DataError(
             f"Cannot compare {a.name}, scored by {a.metric}, with {b.name}, scored by {b.metric}. "
             "Compare two recipes on one metric."
         )
-    b = b.aligned(a.ids, a.test_ids, a.vocab)
+    a, b = (preds.aligned(like.ids, like.test_ids, like.vocab) for preds in (a, b))
     if not (np.array_equal(a.targs, b.targs) and np.array_equal(a.folds, b.folds)):
         raise DataError(
             f"Cannot pair {a.name} with {b.name}: they have other targets or other folds. "
             "Run both recipes with the same seeds of the split, on the same data."
         )
-    return np.array([a.fold_scores, b.fold_scores])
+    return a, b
 
 
 def _test_ratio(preds: Predictions) -> float:

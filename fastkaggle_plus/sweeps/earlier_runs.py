@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from ..competition import Competition
 from .results_csv import measured_seconds
-from .vault import StoredRun, Vault
+from .stored_run import StoredRun
+from .vault import Vault
 
 _MARGIN, _CUDA_MB = 1.25, 600  # for a less lucky order of allocations; for CUDA in each process
 _LEAST_SHARE = 0.25  # more than four trials at a time slow one another down

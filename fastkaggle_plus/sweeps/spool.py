@@ -14,7 +14,8 @@ from typing import Any
 
 from ..exceptions import DataError
 from ..predictions import Predictions, as_json, load_predictions
-from .vault import StoredRun, Vault, content_hash
+from .stored_run import StoredRun
+from .vault import Vault, content_hash
 
 _PREDICTIONS, _RUN = "predictions.npz", "run.json"
 

@@ -11,7 +11,9 @@ import numpy as np
 
 from ..exceptions import DataError, UnknownName, last_line
 from ..predictions import Predictions
-from .vault import StoredRun, Vault, is_same_split
+from .current_runs import current_check, is_same_split
+from .stored_run import StoredRun
+from .vault import Vault
 
 BEFORE = "before"
 _WORDS = {
@@ -51,7 +53,7 @@ def all_versions(vault: Vault, slug: str) -> tuple[list[Predictions], list[Store
     found: list[Predictions] = []
     others: list[StoredRun] = []
     runs = vault.runs(slug)
-    is_current = vault.current_check(runs)
+    is_current = current_check(runs, vault.load)
     for run in runs:
         current = newest.setdefault(run.trial, run)
         if run.status != "done":

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from filelock import FileLock
 
 from ..exceptions import DataError
 from ..metrics import Metric
-from ..predictions import Predictions, as_json, load_predictions, recipe_of
-from .trial import SEEDS
+from ..predictions import Predictions, as_json, load_predictions
+from .current_runs import current_check
+from .stored_run import COLUMNS, StoredRun, read_runs
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -40,51 +39,6 @@ def run_key(
     """Return the key of a run: equal only if nothing that could change the result differs."""
     facts = "\n".join((data, split, trial, code, environment, *filter(None, [test])))
     return hashlib.sha256(facts.encode()).hexdigest()[:32]
-
-
-@dataclass(frozen=True)
-class StoredRun:
-    """One execution of a trial: a row of the vault's database."""
-
-    key: str
-    slug: str
-    trial: str
-    status: str  # done | error | pruned: a search stopped it after a fold
-    metric: str = ""
-    oof_score: float | None = None
-    oof_score_se: float | None = None
-    seconds_s: float = 0.0
-    error: str = ""  # traceback, if status is error
-    predictions: str = ""  # hash of the predictions' content, which names their file
-    facts: dict[str, Any] = field(default_factory=dict)  # trial, split, seed, versions, hardware
-    date: str = ""  # when it was last measured or used again
-
-    @property
-    def version(self) -> str:
-        """The short hash that names this version of the trial."""
-        return self.key[:7]
-
-    @property
-    def repeat(self) -> int:
-        """The number of the repeat, see `Trial`."""
-        return recipe_of(self.trial)[1]
-
-    @property
-    def recipe(self) -> str:
-        """All that the repeats of a trial share: model, parameters without seeds, code, data."""
-        trial, parts = self.facts.get("trial", {}), self.facts.get("parts", {})
-        params = {k: v for k, v in trial.get("params", {}).items() if k not in SEEDS}
-        shared = {k: v for k, v in parts.items() if k not in ("trial", "split")}
-        return as_json({"model": trial.get("model"), "params": params, "parts": shared})
-
-    @property
-    def measured(self) -> str:
-        """The day on which it was measured."""
-        return str(self.facts.get("date") or self.date[:10])
-
-
-_FLOATS = ("oof_score", "oof_score_se", "seconds_s")
-_COLUMNS = {name: float if name in _FLOATS else str for name in StoredRun.__dataclass_fields__}
 
 
 def output_folder(slug: str, dest: str | Path | None, *, live: bool) -> Path:
@@ -123,7 +77,7 @@ class Vault:
                 if time.time() - part.stat().st_mtime > STALE_S:
                     part.unlink(missing_ok=True)
             db.enable_wal()
-            db["runs"].create(_COLUMNS, pk="key", if_not_exists=True)  # type: ignore[union-attr]
+            db["runs"].create(COLUMNS, pk="key", if_not_exists=True)  # type: ignore[union-attr]
 
     @contextmanager
     def database(self) -> Iterator[Database]:
@@ -221,36 +175,11 @@ class Vault:
             newest.setdefault(run.trial, run)
         failed = {name: run.error for name, run in newest.items() if run.status != "done"}
         done = [run for run in runs if run.status == "done" and run.trial not in failed]
-        is_current = self.current_check(done)
+        is_current = current_check(done, self.load)
         for run in done:
             if run.trial not in found and is_current(run, preds := self.load(run)):
                 found[run.trial] = replace(preds, name=run.trial)
         return list(found.values()), failed
-
-    def current_check(
-        self,
-        runs: Sequence[StoredRun],  # newest first
-    ) -> Callable[[StoredRun, Predictions], bool]:
-        """Return a check of finished runs: can this one be compared with the newest?
-
-        It has the same rows and split. For "name #2" this is the split whose seed follows that of
-        the newest run, and so on, and it is a repeat of the newest run of "name".
-        """
-        done = sorted((r for r in runs if r.status == "done"), key=lambda r: r.repeat)
-        originals = {r.trial: r.recipe for r in reversed(done) if r.repeat == 1}
-        firsts = {run.repeat: self.load(run) for run in done[:1]}
-
-        def is_current(run: StoredRun, preds: Predictions) -> bool:
-            number, newest = next(iter(firsts.items()))
-            if run.repeat != number:
-                is_next = _base_seed(preds, run.repeat) == _base_seed(newest, number)
-                is_same = run.recipe == originals.get(recipe_of(run.trial)[0], run.recipe)
-                if not (is_next and is_same):
-                    return False
-            is_same_data = np.array_equal(newest.ids, preds.ids)
-            return is_same_data and is_same_split(preds, firsts.setdefault(run.repeat, preds))
-
-        return is_current
 
     def mark_current(self, keys: Iterable[str]) -> None:
         """Make finished runs the newest of their trials, because a sweep used them again."""
@@ -283,25 +212,9 @@ class Vault:
                 db.execute("delete from runs where key = ? and status = 'error'", [key])
 
 
-def read_runs(db: Database, where: str = "", *values: str) -> list[StoredRun]:
-    """Return the rows of a vault's database that match a condition in SQL, newest first."""
-    rows = db["runs"].rows_where(where or None, values, order_by="date desc, rowid desc")
-    return [StoredRun(**{**row, "facts": json.loads(row["facts"])}) for row in rows]
-
-
 def content_hash(content: bytes) -> str:
     """Return the hash that names a file of predictions or a result file."""
     return hashlib.sha256(content).hexdigest()[:32]
-
-
-def is_same_split(a: Predictions, b: Predictions) -> bool:
-    """Say whether two runs have the same rows and folds."""
-    return np.array_equal(a.ids, b.ids) and np.array_equal(a.folds, b.folds)
-
-
-def _base_seed(preds: Predictions, repeat: int) -> int:
-    """Return the seed of the sweep's split, from that of a repeat."""
-    return int(preds.about.get("split_seed", 0)) - repeat
 
 
 def _now() -> str:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from ..exceptions import DataError
 from .spool import read_result, store_result
-from .vault import STALE_S, StoredRun, Vault, content_hash, read_runs
+from .stored_run import StoredRun, read_runs
+from .vault import STALE_S, Vault, content_hash
 
 
 @dataclass(frozen=True)

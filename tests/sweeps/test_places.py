@@ -19,10 +19,10 @@ TRIALS = (
     Trial("left", "models.steps", {"max_leaf_nodes": 4}),  # by a driver that was killed
     Trial("bad", "models.broken"),
     Trial("dies", "models.dies"),
-    Trial("large", "models.steps", {"max_leaf_nodes": 9}),
+    Trial("small #2", "models.steps", {"max_leaf_nodes": 3}, in_ensemble=False),  # a repeat
     Trial("late", "models.steps", {"max_leaf_nodes": 5}),  # beyond the budget
 )
-GOOD = ("small", "left", "large", "late")
+GOOD = ("small", "left", "small #2", "late")
 
 
 def sweep(*trials: Trial) -> Sweep:
@@ -124,7 +124,7 @@ def test_a_failure_has_its_traceback(first):
 def test_the_budget_is_respected(first):
     late = first.by_name["late"]
     assert late.not_run and not late.failed and f"budget of {BUDGET} trials" in late.error
-    assert set(first.calls.started) == {"small", "bad", "dies", "large"}
+    assert set(first.calls.started) == {"small", "bad", "dies", "small #2"}
 
 
 def test_the_callbacks_are_called(place, first):
@@ -146,9 +146,9 @@ def test_groups_on_both_sides_are_reported_once(first):
 
 
 def test_the_next_sweep_runs_only_what_did_not_finish(interrupted, again):
-    assert {"small", "left", "large"} <= interrupted
+    assert {"small", "left", "small #2"} <= interrupted
     assert {"bad", "dies"} <= set(again.calls.started) <= {"bad", "dies", "late"}
-    assert {"small", "left", "large"} <= {r.name for r in again.results if r.reused}
+    assert {"small", "left", "small #2"} <= {r.name for r in again.results if r.reused}
     assert [r.name for r in again.results if r.failed] == ["bad", "dies"]
 
 
@@ -165,6 +165,12 @@ def test_the_predictions_are_those_of_a_local_sweep(again, reference, name):
     assert ours.oof.tobytes() == local.oof.tobytes()
     assert ours.test.tobytes() == local.test.tobytes()
     assert ours.ids.tolist() == local.ids.tolist()
+
+
+def test_a_repeat_has_another_split(again):
+    first, repeat = (again.by_name[name].predictions for name in ("small", "small #2"))
+    assert (first.folds != repeat.folds).any()
+    assert repeat.about["split_seed"] == first.about["split_seed"] + 1
 
 
 def test_own_options_are_those_of_the_signature():

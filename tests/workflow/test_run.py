@@ -204,14 +204,40 @@ def test_a_sweep_of_chosen_trials_on_a_holdout_with_repeats(place):
     found, failed = Vault(place / "runs/toy/vault").latest("toy")
     assert {p.name for p in found} == {"forest", "forest #2"} and failed == {}
     assert all(p.validated.sum() == 100 for p in found)
+    assert (found[0].folds != found[1].folds).any()
     again = dict(bundles=place / "bundles", dest=place / "runs/toy", workers=0)
-    with pytest.raises(ConfigError, match=r"take no `seed`.*: one rule"):
-        sweep("toy", repeats=2, **again)
     with pytest.raises(UnknownName, match="Did you mean 'forest'"):
         sweep("toy", trials=["forrest"], **again)
-    swept = sweep("toy", trials=["forest"], repeats=2, holdout=0.25, **again)
-    assert all(r.reused for r in swept.results)
-    assert [s.name for s in swept.repeats] == ["forest"]
+    both = ["forest", "one rule"]  # the rule has no seed: only its splits differ
+    swept = sweep("toy", trials=both, repeats=2, holdout=0.25, **again)
+    assert [r.name for r in swept.results if not r.reused] == ["one rule", "one rule #2"]
+    assert [s.name for s in swept.repeats] == both
+
+
+def test_trials_are_compared_as_fits_and_if_repeated_as_recipes(place):
+    command = ("sweep", "toy", "--bundles", "bundles", "--workers", 0, "--folds", 2)
+    names = ("--trials", "tree", "--trials", "one rule")
+    assert fkp(*command, *names, cwd=place).returncode == 0
+    fits = fkp("compare", "toy", "tree", "one rule", cwd=place).stdout
+    assert fits.startswith("fits: tree 0.") and "recipes:" not in fits
+    advice = "fkp sweep toy --repeats 3 --trials tree --trials 'one rule'"
+    assert fits.endswith(f"repeat both: {advice}\n")
+    known = json.loads(fkp("compare", "toy", "tree", "one rule", "--json", cwd=place).stdout)
+    assert (known["decides"], known["recipes"], known["to_repeat"]) == ("fits", None, advice)
+
+    assert fkp(*command, *names, "--repeats", 3, cwd=place).returncode == 0
+    both = fkp("compare", "toy", "tree", "one rule", "--rope", 0.01, cwd=place).stdout
+    lines = both.splitlines()
+    assert lines[0] == fits.splitlines()[0]
+    assert lines[1].startswith("recipes: tree 0.") and "over 3 repeats x 2 folds" in lines[1]
+    assert "P(within 0.01)" in lines[1] and lines[2].startswith("The recipes decide")
+    known = json.loads(fkp("compare", "toy", "tree", "one rule", "--json", cwd=place).stdout)
+    assert known["decides"] == "recipes" and known["recipes"]["n_repeats"] == 3
+    assert known["fits"]["a"] == known["recipes"]["a"] == "tree"
+    edited = TRIALS.replace('"max_leaf_nodes": 4', '"max_leaf_nodes": 3')
+    (place / "bundles/toy/trials.py").write_text(edited)
+    assert fkp(*command, *names, cwd=place).returncode == 0
+    assert "recipes:" not in fkp("compare", "toy", "tree", "one rule", cwd=place).stdout
 
 
 @pytest.mark.parametrize(
@@ -319,7 +345,7 @@ def test_columns_left_out_are_named_and_brackets_are_printed_unchanged(place):
         assert done.returncode == 1 and words in done.stderr, done.stderr
     said = fkp("compare", "toy", "tree [/v2]", "forest [bold]:smile:", cwd=place).stdout
     assert re.match(
-        r"tree \[/v2\] 0\.\d{3} vs forest \[bold\]:smile: 0\.\d{3} \(accuracy, hi", said
+        r"fits: tree \[/v2\] 0\.\d{3} vs forest \[bold\]:smile: 0\.\d{3} \(accuracy, hi", said
     )
 
 

@@ -13,7 +13,8 @@ from ...kaggle_client import kernel_output, kernel_status
 from ...kaggle_client.kernels.sweep_kernels import SweepKernel, sweep_kernels
 from ..execution import SweepExecution
 from ..spool import read_result, take_in, write_result
-from ..vault import StoredRun, Vault
+from ..stored_run import StoredRun
+from ..vault import Vault
 from .in_kernel import DEADLINE, DONE, REFUSED, RESULTS, SHARD_FILE
 
 

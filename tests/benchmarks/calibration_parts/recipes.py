@@ -1,10 +1,10 @@
 """`compare_recipes`: false positives, also when one looks after each repeat; and power.
 
-Small trees take the place of networks: a tree with random cuts depends on its seed as much.
+Small trees take the place of networks: a tree with random cuts depends on its seed even more.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.stats import norm
@@ -16,13 +16,14 @@ from sklearn.tree import (
 )
 
 from fastkaggle_plus import Predictions, compare, make_folds
-from fastkaggle_plus.evidence.resampled_t import ResampledT, resampled_t
+from fastkaggle_plus.evidence.repeated_t import RepeatedT, resampled_t, rows_and_repeats_t
 
 from .rates import rate
 
 N_FOLDS, N_REPEATS, RATIO = 5, 10, 0.25
 ALPHA, EFFECT = 0.05, 3.0
 CLASSES, VALUES = ("accuracy", "auc", "log_loss"), ("rmse",)
+SIZES = ((1000, 60), (5000, 15))  # rows, data sets
 # of a normal mixture, the best for these repeats: an e-value of 20 needs |z| >= 3.03
 E_VALUE_Z = min(np.sqrt((1 + 1 / g) * (2 * np.log(1 / ALPHA) + np.log1p(g))) for g in range(1, 30))
 
@@ -30,23 +31,19 @@ Recipe = Callable[[bool, int], object]  # (has classes, seed) -> an estimator
 
 
 def tables(scale: float, rng: np.random.Generator) -> Iterator[tuple[str, list[dict[str, object]]]]:
-    """Yield false positives, looks and power; then those of one recipe with two seeds."""
-    rows, looks, powers = [], [], []
-    for n, n_sets in ((1000, 120), (5000, 30)):
-        found = simulate(n, max(round(n_sets * scale), 5), rng, view_tree, views=(0, 1))
-        for metric, sets in found.items():
-            rows.append({"n": n, "metric": metric, **false_positives(sets)})
-            looks.append({"n": n, "metric": metric, **any_look(sets)})
-            powers.append({"n": n, "metric": metric, **power(sets)})
-    yield f"two recipes of equal skill, {N_FOLDS} folds: false positives at p < 0.05", rows
-    yield "the same, one looks after each of 2 to 10 repeats: p < 0.05 at any look", looks
-    yield f"power at a true effect of {EFFECT:g} standard errors", powers
-    rows = []
-    for n, n_sets in ((1000, 120), (5000, 30)):
-        found = simulate(n, max(round(n_sets * scale), 5), rng, random_tree, views=(0, 0))
-        for metric, sets in found.items():
-            rows.append({"n": n, "metric": metric, **false_positives(sets), **any_look(sets)})
-    yield "one recipe with two seeds: false positives at p < 0.05", rows
+    """Yield false positives, looks and power for two recipes, then for one with two seeds."""
+    for title, recipe, views in (
+        ("two recipes of equal skill (trees on two equal views)", view_tree, (0, 1)),
+        ("one recipe with two seeds (trees with random cuts)", random_tree, (0, 0)),
+    ):
+        rows, powers = [], []
+        for n, n_sets in SIZES:
+            found = simulate(n, max(round(n_sets * scale), 5), rng, recipe, views=views)
+            for metric, sets in found.items():
+                rows.append({"n": n, "metric": metric, **false_positives(sets)})
+                powers.append({"n": n, "metric": metric, **power(sets)})
+        yield f"{title}, {N_FOLDS} folds: false positives at p < 0.05", rows
+        yield f"{title}: power at a true effect of {EFFECT:g} standard errors", powers
 
 
 def view_tree(has_classes: bool, seed: int) -> object:
@@ -60,21 +57,19 @@ def random_tree(has_classes: bool, seed: int) -> object:
 
 
 @dataclass
-class Sets:
-    """Simulated data sets, each with the gains of one recipe over another."""
+class DataSet:
+    """The comparison of two recipes on one simulated data set."""
 
-    gains: np.ndarray  # (n_sets, N_REPEATS, N_FOLDS)
-    row_p: np.ndarray  # (n_sets,) of `compare` on the first split
-
-    def test(self, i: int, n_repeats: int, *, shift: float = 0.0) -> ResampledT:
-        return resampled_t(self.gains[i, :n_repeats] + shift, RATIO)
+    tests: list[RepeatedT]  # after 2, 3, ... repeats
+    resampled: list[RepeatedT]
+    row_p: float  # of `compare` on the first split
 
 
 def simulate(
     n: int, n_sets: int, rng: np.random.Generator, recipe: Recipe, *, views: tuple[int, int]
-) -> dict[str, Sets]:
+) -> dict[str, list[DataSet]]:
     """Return by metric the results on data sets whose two views of the features are alike."""
-    by_metric: dict[str, list[tuple[np.ndarray, float]]] = {m: [] for m in (*CLASSES, *VALUES)}
+    found: dict[str, list[DataSet]] = {metric: [] for metric in (*CLASSES, *VALUES)}
     for _ in range(n_sets):
         x = rng.normal(size=(n, 2, 4))
         signal = (x[..., 0] + x[..., 1] * x[..., 2]).sum(1)
@@ -89,13 +84,20 @@ def simulate(
             ]
             for metric in metrics:
                 scored = [[preds(o, y, folds, metric) for o, folds in pair] for pair in pairs]
-                sign = 1 if scored[0][0].scoring.higher_is_better else -1
-                gains = [sign * np.subtract(a.fold_scores, b.fold_scores) for a, b in scored]
-                by_metric[metric].append((np.array(gains), compare(*scored[0]).p_value))
-    return {
-        metric: Sets(np.array([g for g, _ in found]), np.array([p for _, p in found]))
-        for metric, found in by_metric.items()
-    }
+                found[metric].append(tested(scored))
+    return found
+
+
+def tested(pairs: list[list[Predictions]]) -> DataSet:
+    sign = 1 if pairs[0][0].scoring.higher_is_better else -1
+    folds = sign * np.array([np.subtract(a.fold_scores, b.fold_scores) for a, b in pairs])
+    values = sign * np.array([a.pseudo_values - b.pseudo_values for a, b in pairs])
+    looks = range(2, len(pairs) + 1)
+    return DataSet(
+        [rows_and_repeats_t(values[:k], RATIO, N_FOLDS) for k in looks],
+        [resampled_t(folds[:k], RATIO) for k in looks],
+        compare(*pairs[0]).p_value,
+    )
 
 
 def oof(
@@ -120,44 +122,39 @@ def preds(out: np.ndarray, y: np.ndarray, folds: np.ndarray, metric: str) -> Pre
     return Predictions("tree", metric, task, vocab, ids, y, out, folds, ids[:0], none)
 
 
-def false_positives(sets: Sets) -> dict[str, object]:
-    n = len(sets.gains)
-    tests = [sets.test(i, 3) for i in range(n)]
+def false_positives(sets: list[DataSet]) -> dict[str, object]:
+    def share(wrong: Callable[[DataSet], bool]) -> str:
+        return rate(sum(map(wrong, sets)), len(sets))
+
     return {
-        "data sets": n,
-        "fits (rows)": rate(sum(sets.row_p < ALPHA), n),
-        "recipes, 3 repeats": rate(sum(t.p_value < ALPHA for t in tests), n),
-        "without looks": rate(sum(t.p_value_once < ALPHA for t in tests), n),
+        "data sets": len(sets),
+        "fits": share(lambda s: s.row_p < ALPHA),
+        "recipes, 3 repeats": share(lambda s: s.tests[1].p_value < ALPHA),
+        "10 repeats": share(lambda s: s.tests[-1].p_value < ALPHA),
+        "at any of 9 looks": share(lambda s: any(t.p_value < ALPHA for t in s.tests)),
+        "looks, uncorrected": share(lambda s: any(t.p_value_once < ALPHA for t in s.tests)),
+        "resampled t, 3": share(lambda s: s.resampled[1].p_value_once < ALPHA),
     }
 
 
-def any_look(sets: Sets) -> dict[str, object]:
-    n = len(sets.gains)
-    looks = [[sets.test(i, k) for k in range(2, N_REPEATS + 1)] for i in range(n)]
-    least = [min(t.p_value for t in tests) for tests in looks]
-    once = [min(t.p_value_once for t in tests) for tests in looks]
-    return {
-        "any look": rate(sum(p < ALPHA for p in least), n),
-        "any look, uncorrected": rate(sum(p < ALPHA for p in once), n),
-    }
-
-
-def power(sets: Sets) -> dict[str, object]:
+def power(sets: list[DataSet]) -> dict[str, object]:
     """Return how often a shift is found that is EFFECT times the true standard error.
 
     That error is the spread of the gain over the data sets; a z-test that knows it is the best
     unbiased test.
     """
-    n, found = len(sets.gains), {}
+    n, found = len(sets), {"n sets": len(sets)}
     for k in (3, N_REPEATS):
-        gains = sets.gains[:, :k].mean((1, 2))
-        se = gains.std(ddof=1)
-        tests = [sets.test(i, k, shift=EFFECT * se) for i in range(n)]
+        gains = np.array([s.tests[k - 2].gain for s in sets])
+        se = float(np.sqrt(np.mean(gains**2)))  # around the true difference, which is 0
+        tests = [replace(t, gain=t.gain + EFFECT * se) for t in (s.tests[k - 2] for s in sets)]
+        fold_tests = [s.resampled[k - 2] for s in sets]
+        fold_tests = [replace(t, gain=t.gain + EFFECT * se) for t in fold_tests]
         z = norm.isf([t.p_value_once / 2 for t in tests])
         found |= {
             f"best, {k} repeats": rate(sum(abs(gains + EFFECT * se) > norm.isf(ALPHA / 2) * se), n),
             f"recipes, {k}": rate(sum(t.p_value < ALPHA for t in tests), n),
-            f"without looks, {k}": rate(sum(t.p_value_once < ALPHA for t in tests), n),
+            f"resampled t, {k}": rate(sum(t.p_value_once < ALPHA for t in fold_tests), n),
             f"e-value, {k}": rate(sum(z >= E_VALUE_Z), n),
         }
     return found
