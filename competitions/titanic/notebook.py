@@ -279,9 +279,9 @@ done = [r.predictions for r in results if r.predictions is not None]
 #
 # The best trial is in the first row. Is it really better than the others? One joint test compares
 # all pairs of trials *on the same passengers*. A trial that is *worse* loses to another by more
-# than chance explains, although we looked at many pairs. The trials *among the best* cannot be told
-# apart from the best one. And the best of many trials is partly lucky: the line above the table
-# gives its score corrected for this.
+# than chance explains, although we looked at many pairs. The trials *among the best* cannot be
+# told apart from the best one. And the best of many trials is partly lucky: the line above the
+# table gives its score corrected for this.
 #
 # With fewer than a thousand passengers, the standard error is about one and a half points. Most
 # differences on Titanic's leaderboard are smaller than that.

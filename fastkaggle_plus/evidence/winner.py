@@ -8,10 +8,9 @@ import numpy as np
 from ..exceptions import DataError
 from ..predictions import Predictions
 from ..ui.records import Shown
-from .best_set import gaussian_draws
+from .best_set import ALPHA, gaussian_draws
 from .pooling import on_common_rows, pooled, unit_values
 
-_MISS = 0.025  # chance of a miss at each end of the interval
 _PARTS = 10
 _DIVISIONS = 100
 _MOST_UNITS = 1_000  # more are averaged in groups, which is as precise and needs less time
@@ -57,13 +56,12 @@ def best_of(
     jackknife pseudo-values. Where a search stopped trials, the luck on the first fold, which
     decided about them, is subtracted too.
 
-    The interval's worse end holds for all trials together, so it holds for the one that was chosen;
-    the better end is that of a single trial. Raises DataError when no trial finished. Sources:
+    The worse end of the interval is simultaneous: it covers the true scores of all trials, so also
+    that of the chosen one. The better end is that of a single trial. Raises DataError when no trial
+    finished. Sources:
     Varma and Simon, Bias in error estimation when using cross-validation for model selection
     (2006); Westphal and Brannath, Evaluation of multiple prediction models (2020): the interval.
     """
-    from scipy.stats import t
-
     if not finished:
         raise DataError("There is no best trial: no trial finished. Read the errors of the trials.")
     sign = 1 if finished[0].scoring.higher_is_better else -1
@@ -74,9 +72,9 @@ def best_of(
         scores = sign * np.array([pool.repeats[0].fold_scores for pool in pools])
         firsts = sign * np.array([fold_scores[0] for fold_scores in stopped])
         luck_of_fold = _luck_of_first_fold(scores, firsts)
-    df = max(len(values) - 1, 1)
-    below = won.score - sign * (luck_of_fold + _simultaneous(values, df) * won.score_se)
-    above = won.score - sign * (luck_of_fold - t.isf(_MISS, df) * won.score_se)
+    to_worse, to_better = _ends(values)
+    below = won.score - sign * (luck_of_fold + to_worse * won.score_se)
+    above = won.score - sign * (luck_of_fold - to_better * won.score_se)
     corrected = won.score - sign * (luck + luck_of_fold)
     facts = won.score, won.score_se, corrected, min(below, above), max(below, above)
     metric = won.repeats[0].metric
@@ -105,20 +103,29 @@ def _luck_of_units(
     return float(lost / _DIVISIONS / len(means))
 
 
-def _simultaneous(
-    values: np.ndarray,  # (n, n_trials)
-    df: int,
-) -> float:
-    """Return the t value that no trial's lead over its true score exceeds, with 97.5%."""
+def _ends(values: np.ndarray) -> tuple[float, float]:
+    """Return how many standard errors the interval reaches to the worse and to the better side.
+
+    values: (n_units, n_trials), the best trial first. Both ends miss with the same chance, and both
+    together with 5% at most where all trials are equal, or where the best is clearly better.
+    """
     from scipy.stats import norm, t
 
     if len(values) < 2:
-        return float("nan")
+        return float("nan"), float("nan")
     cov = np.atleast_2d(np.cov(values.T))
-    scale = np.sqrt(np.diag(cov))
-    largest = (gaussian_draws(cov) / np.where(scale > 0, scale, np.inf)).max(1)
-    quantile = norm.isf(_MISS) if len(cov) == 1 else np.quantile(largest, 1 - _MISS)
-    return float(t.isf(norm.sf(quantile), df))
+    se = np.sqrt(np.diag(cov))[:, None]
+    leads = gaussian_draws(cov) / np.where(se > 0, se, np.inf)
+    largest, of_best = np.sort(leads.max(0)), np.sort(leads[0])
+    chances = np.linspace(ALPHA / 2, ALPHA, 51)
+    worse, better = np.quantile(largest, 1 - chances), norm.isf(chances)
+    if_equal = chances + np.searchsorted(largest, -better) / len(largest)
+    if_clear = chances + 1 - np.searchsorted(of_best, worse) / len(of_best)
+    fits = np.maximum(if_equal, if_clear) <= ALPHA
+    i = np.flatnonzero(fits)[-1] if fits.any() else 0
+    tails = norm.sf([worse[i] if len(cov) > 1 else better[i], better[i]])
+    low, high = t.isf(tails, len(values) - 1)
+    return float(low), float(high)
 
 
 def _luck_of_first_fold(

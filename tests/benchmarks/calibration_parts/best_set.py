@@ -7,7 +7,7 @@ from scipy.stats import norm, t, ttest_1samp
 from sklearn.tree import DecisionTreeRegressor
 
 from fastkaggle_plus import Predictions, best_of, best_set, make_folds
-from fastkaggle_plus.evidence.best_set import ALPHA, pair_maxima, step_down
+from fastkaggle_plus.evidence.best_set import ALPHA, largest_leads, step_down
 
 from .rates import rate
 
@@ -50,18 +50,24 @@ def for_auc(rng, n, k) -> list[Predictions]:
     return found
 
 
+def leads_over(values: np.ndarray) -> np.ndarray:
+    """The largest t value of a trial's lead over each, as a normal value."""
+    n = len(values)
+    pairs = values[:, :, None] - values[:, None]  # (n, k, k): positive where the second is better
+    se = pairs.std(0, ddof=1) / np.sqrt(n)
+    return norm.isf(t.sf((pairs.mean(0) / np.where(se > 0, se, np.inf)).max(1), n - 1))
+
+
 def called_worse(values: np.ndarray) -> dict[str, bool]:
     """Whether any trial is called worse, by each method; values (n_units, k), lower is better."""
-    scores, n = -values.mean(0), len(values)
-    cov = np.cov(values.T) / n
-    leads, largest = pair_maxima(scores, cov)
-    leads = norm.isf(t.sf(leads, n - 1))
+    scores = -values.mean(0)
+    leads, largest = leads_over(values), largest_leads(values)
     best = scores.argmax()
     others = np.delete(np.arange(len(scores)), best)
     p = np.sort(ttest_1samp(values[:, others] - values[:, [best]], 0).pvalue)
     return {
-        "best_set": step_down(scores, cov, df=n - 1).min() < ALPHA,
-        "Hsu's comparison with the best": (leads > np.quantile(largest, 1 - ALPHA, axis=0)).any(),
+        "best_set": step_down(scores, -values).min() < ALPHA,
+        "Hsu's comparison with the best": (leads > np.quantile(largest, 1 - ALPHA, axis=1)).any(),
         "Holm against the best": p[0] * len(p) < ALPHA,
         "each p < 0.05": p[0] < ALPHA,
     }
@@ -83,7 +89,7 @@ def equal_boards(scale: float, rng: np.random.Generator) -> list[dict[str, objec
     }
     rows = []
     for name, make in kinds.items():
-        n = round(400 * scale)
+        n = round(300 * scale)
         found = [called_worse(make()) for _ in range(n)]
         rows.append({"board": name, "boards": n})
         rows[-1] |= {method: rate(sum(f[method] for f in found), n) for method in found[0]}
@@ -114,10 +120,8 @@ def unequal_boards(scale: float, rng: np.random.Generator) -> list[dict[str, obj
             worse = make()
             worse -= worse.min()
             values = losses(rng, 500, k, worse=worse)
-            scores, cov = -values.mean(0), np.cov(values.T) / 500
-            is_in = step_down(scores, cov, df=499) >= ALPHA
-            leads, largest = pair_maxima(scores, cov)
-            single = norm.isf(t.sf(leads, 499)) > np.quantile(largest.max(1), 1 - ALPHA)
+            is_in = step_down(-values.mean(0), -values) >= ALPHA
+            single = leads_over(values) > np.quantile(largest_leads(values).max(0), 1 - ALPHA)
             has_best += is_in[0]
             sizes.append(is_in.sum())
             beyond = worse >= 4
