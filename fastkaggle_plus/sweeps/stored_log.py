@@ -7,12 +7,14 @@ from ..competition import load_comp
 from ..exceptions import last_line
 from ..predictions import Predictions
 from .board import board
+from .current_runs import is_same_split
 from .default_trials import trial_lists
 from .hypothesis_log import HypothesisLog, LogEntry, adjusted, board_verdicts, tested
 from .repeats import by_recipe
+from .stored_run import StoredRun
 from .trial import Trial
 from .trial_versions import BEFORE, what_changed
-from .vault import StoredRun, Vault, is_same_split
+from .vault import Vault
 
 _OF_A_SEARCH = "search: "  # the hypothesis of its trials, which are on the board only
 
