@@ -60,7 +60,7 @@ def _show(out: Console, vault: Vault, slug: str, *, live: bool, all: bool) -> No
     pruned = vault.pruned(slug)
     rows = make_board(found, stopped=list(pruned.values()))
     show_board(rows, out=out, metric=rows[0].metric if rows else "", failed=failed)
-    if tested := [entry for entry in stored_log(vault, slug) if entry.trial.base]:
+    if tested := [e for e in stored_log(vault, slug, rows=rows) if e.trial.base]:
         show_answers(tested, out=out)
     if pruned:
         trials = "1 trial was" if len(pruned) == 1 else f"{len(pruned)} trials were"
@@ -87,7 +87,7 @@ def _show_as_json(vault: Vault, slug: str, *, all: bool) -> None:
 
     found, _, failed = _read(vault, slug, all=all)
     rows = make_board(found, stopped=list(vault.pruned(slug).values()))
-    entries = (entry.as_row() for entry in stored_log(vault, slug))
+    entries = (entry.as_row() for entry in stored_log(vault, slug, rows=rows))
     answers = {e["trial"]: {k: e[k] for k in ("hypothesis", "answer")} for e in entries}
     shown = [{**r.as_json(), **answers.get(r.name, {}), "error": "", "traceback": ""} for r in rows]
     for name, error in failed.items():

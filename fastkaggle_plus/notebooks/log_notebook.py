@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..exceptions import DataError
 from ..files import write_atomically
 from ..sweeps.hypothesis_log import TIE, HypothesisLog, LogEntry
 from ..sweeps.vault import Vault
@@ -57,7 +58,7 @@ fkp sweep {slug} --repeats 3 {names}
 
 
 def write_log_notebook(
-    log: HypothesisLog,  # with a trial that has a result
+    log: HypothesisLog,
     file: str | Path,
     *,
     vault: Vault,
@@ -66,8 +67,10 @@ def write_log_notebook(
 ) -> Path:
     """Write the story of a log as a notebook, run it, and keep what its cells show.
 
-    Raises MissingExtra, and NotebookError if a cell fails.
+    Raises DataError without a result, MissingExtra, and NotebookError if a cell fails.
     """
+    if not any(entry.preds for entry in log):
+        raise DataError(f"No trial of {slug} has a result to show. Run `fkp sweep {slug}` first.")
     file = Path(file)
     scoring = f', scoring=load_comp("{_path_from(file, folder)}").scoring' if folder else ""
     set_up = _SET_UP.format(slug=slug, vault=_path_from(file, vault.folder), scoring=scoring)

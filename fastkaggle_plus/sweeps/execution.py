@@ -220,7 +220,8 @@ class SweepExecution:
         found = self._stored(task.trial)
         if found is None and error:
             slug, name = self.comp.slug, task.trial.name
-            self.vault.put_error(task.key, slug, name, error, parts=task.parts)
+            facts = {"trial": asdict(task.trial), "parts": task.parts}
+            self.vault.put_error(task.key, slug, name, error, **facts)
         self._add(found or TrialResult(task.trial, None, error))
 
     @property

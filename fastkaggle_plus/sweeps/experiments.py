@@ -104,5 +104,5 @@ def _short(model: str) -> str:
 
 
 def _shortened(value: object) -> str:
-    text = str(value)
+    text = str(value).replace("/", "-")  # names become file names
     return text if len(text) <= _MOST_LETTERS else f"{text[: _MOST_LETTERS - 1]}…"

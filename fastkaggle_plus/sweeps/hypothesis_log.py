@@ -16,8 +16,8 @@ from ..ui.records import Records, Row
 from .board import BoardRow, board, finished_predictions
 from .experiments import changes
 from .repeats import by_recipe
+from .stored_run import StoredRun
 from .trial import Trial, TrialResult
-from .vault import StoredRun
 
 ALPHA = 0.05
 BETTER, WORSE, TIE = "better", "worse", "cannot be told apart"
@@ -78,9 +78,8 @@ class LogEntry(Row):
     @property
     def test(self) -> str:
         """The test that gave the p-value, and whether it speaks of fits or of recipes."""
-        if isinstance(self.gain, RecipeComparison):
-            return f"corrected resampled t, recipes over {self.gain.n_repeats} repeats"
-        return f"{self.gain.test}, these fits" if self.gain else ""
+        n = len(self.repeats)
+        return f"{self.gain.test}, {f'{n} repeats' if n else 'these fits'}" if self.gain else ""
 
     def as_row(self) -> dict[str, object]:
         """Return the cells that people read."""

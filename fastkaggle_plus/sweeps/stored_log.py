@@ -6,7 +6,7 @@ from dataclasses import replace
 from ..competition import load_comp
 from ..exceptions import last_line
 from ..predictions import Predictions
-from .board import board
+from .board import BoardRow, board
 from .current_runs import is_same_split
 from .default_trials import trial_lists
 from .hypothesis_log import HypothesisLog, LogEntry, adjusted, board_verdicts, tested
@@ -23,6 +23,8 @@ def stored_log(
     vault: Vault,
     slug: str,
     declared: Iterable[Trial] = (),  # as they are in trials.py now; default: as they ran
+    *,
+    rows: Sequence[BoardRow] | None = None,  # of the board; default: make them
 ) -> HypothesisLog:
     """Return the log of the declared trials, and of all others in a vault except for searches.
 
@@ -33,7 +35,7 @@ def stored_log(
     runs = [run for run in runs if run.trial in trials]
     done = {r.key: replace(vault.load(r), name=r.trial) for r in runs if r.status == "done"}
     latest = vault.latest(slug)[0]
-    repeats, verdicts = by_recipe(latest), board_verdicts(board(latest))
+    repeats, verdicts = by_recipe(latest), board_verdicts(board(latest) if rows is None else rows)
     entries = []
     for trial in trials.values():
         own = [run for run in runs if run.trial == trial.name]
@@ -58,7 +60,7 @@ def stored_log(
 
 
 def declared_trials(vault: Vault, slug: str) -> list[Trial]:
-    """Return the trials of each list in trials.py of which a trial has run. Raises ConfigError."""
+    """Return the trials of the lists in trials.py with a trial that ran. Raises ConfigError."""
     runs = vault.runs(slug)
     folder = next((r.facts["competition"] for r in runs if "competition" in r.facts), slug)
     names = {run.trial for run in runs}

@@ -109,9 +109,9 @@ class Vault:
         )
         return self.write(run)
 
-    def put_error(self, key: str, slug: str, trial: str, error: str, **facts: Any) -> StoredRun:
+    def put_error(self, key: str, slug: str, name: str, error: str, /, **facts: Any) -> StoredRun:
         """Store a failed run with its traceback. The next sweep tries it again."""
-        return self.write(StoredRun(key, slug, trial, "error", error=error, facts=facts))
+        return self.write(StoredRun(key, slug, name, "error", error=error, facts=facts))
 
     def put_pruned(self, key: str, slug: str, name: str, /, **facts: Any) -> StoredRun:
         """Store a trial that a search stopped; its facts have `fold_scores`.

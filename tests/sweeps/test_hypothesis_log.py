@@ -97,6 +97,21 @@ def test_logs_of_experiments_without_an_effect_seldom_have_a_verdict():
     assert wrong <= 18 < unadjusted, (wrong, unadjusted)
 
 
+def test_recipes_decide_where_both_trials_were_repeated():
+    def repeated(trial, right, seed):
+        names = (trial.name, f"{trial.name} #2", f"{trial.name} #3")
+        trials = (replace(trial, name=name) for name in names)
+        return [result(t, right, seed=seed + i) for i, t in enumerate(trials)]
+
+    new, base = repeated(leaves(8, expect=0.2), 0.9, 10), repeated(BASE, 0.7, 0)
+    log = hypothesis_log([*base, *new])
+    assert [e.trial.name for e in log] == ["base", "8 leaves"] and log[1].repeats == (1, 2, 3)
+    assert log[1].test == f"{log[1].gain.test}, 3 repeats" and log[1].gain.n_repeats == 3
+    assert (log[1].verdict, log[1].outcome) == ("better", "as expected")
+    fits = hypothesis_log([base[0], *new])[1]
+    assert fits.repeats == () and fits.test.endswith("McNemar, these fits")
+
+
 def test_trials_without_a_base_have_the_verdict_of_the_board():
     other = Trial("other", "forest.forest_model", hypothesis="Many trees beat one.")
     failed = TrialResult(leaves(3), None, "Traceback ...\nValueError: three")
