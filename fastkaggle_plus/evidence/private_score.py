@@ -45,9 +45,9 @@ def forecast(submissions: Sequence[Scores], rows: Rows) -> Forecast:
     CV = true score + noise; public and private = true score + a shift common to all submissions
     + its own shift + noise. The noise of two submissions on the same rows is correlated as their
     pseudo-values are; the rows of the three parts are different ones. True scores and own shifts
-    have the same correlation (Zellner's g-prior, 1986): near copies have nearly the same. The sizes of the true
-    spread and of both shifts are averaged over a grid, weighted by the likelihood (empirical Bayes
-    as in Gelman et al., Bayesian Data Analysis, chapter 5).
+    have the same correlation (Zellner's g-prior, 1986): near copies have nearly the same. The sizes
+    of the true spread and of both shifts are averaged over a grid, weighted by the likelihood
+    (Gelman et al., Bayesian Data Analysis, chapter 5).
     """
     noise = noise_covariance(submissions)
     n, unit = len(submissions), float(np.sqrt(np.median(np.diag(noise))))
