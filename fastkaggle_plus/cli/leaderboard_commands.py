@@ -40,11 +40,11 @@ def submissions(
     slug: options.Slug, live: options.Live = False, as_json: options.AsJson = False
 ) -> None:
     """List your submissions, newest first, with their CV scores where they are known."""
+    require_live("submissions", live=live, rehearse=f"rehearse with `fkp run {slug}`")
     from ..kaggle_client import submissions as fetch
     from ..workflow.known_scores import gap_of, open_account
     from .display import show_json, show_submissions
 
-    require_live("submissions", live=live, rehearse=f"rehearse with `fkp run {slug}`")
     with open_account(slug, live=live) as account:
         rows = fetch(account.slug, client=account.client)
         scores, gap = gap_of(rows, account)
@@ -70,12 +70,12 @@ def leaderboard(
     as_json: options.AsJson = False,
 ) -> None:
     """Show the leaderboard, or with --place your rank on the private one, with an interval."""
-    from ..kaggle_client import leaderboard as fetch
-    from ..workflow.plan_submissions import place_on_leaderboard
+    require_live("leaderboard", live=live, rehearse=f"rehearse with `fkp run {slug}`")
     from .display import show_json, show_leaderboard
 
-    require_live("leaderboard", live=live, rehearse=f"rehearse with `fkp run {slug}`")
     if place:
+        from ..workflow.plan_submissions import place_on_leaderboard
+
         given = _given(public_share, test_rows, cv)
         found, gives_medals, assumed = place_on_leaderboard(slug, live=live, given=given)
         if as_json:
@@ -83,6 +83,8 @@ def leaderboard(
         else:
             _show_place(found, gives_medals=gives_medals, assumed=assumed)
         return
+    from ..kaggle_client import leaderboard as fetch
+
     rows = fetch(slug, top=top)
     if as_json:
         show_json([asdict(r) for r in rows])

@@ -19,8 +19,7 @@ def tables(scale: float, rng: np.random.Generator) -> Iterator[tuple[str, list[d
         [
             _alarms(metric, rows, n_models, n, rng)
             for metric in ("accuracy", "logloss", "auc", "rmse")
-            for rows in (200, 800)
-            for n_models in (1, 8)
+            for rows, n_models in ((200, 1), (200, 8), (800, 8))
         ],
     )
     yield (
