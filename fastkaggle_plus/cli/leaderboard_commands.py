@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Option, echo
 
 from ..exceptions import ConfigError
-from ..ui.records import shown_score
+from ..ui.records import joined, shown_score
 from . import options
 from .going_live import require_live, say_target
 
@@ -190,9 +190,14 @@ def _show_plan(found: SubmissionPlan) -> None:
     if found.gap:
         echo(step_line("gap", str(found.gap)))
     echo(step_line("left", found.left))
-    for i, c in enumerate(found.candidates[:_MOST_SHOWN]):
+    useful = [c for c in found.candidates if c.is_useful]
+    for i, c in enumerate(useful[:_MOST_SHOWN]):
         gain = f", expected gain of the final choice {c.gain:.5f}" if c.against else ""
         echo(step_line("" if i else "send", f"{c.name} (CV {c.cv:.4f}): {c.what}{gain}"))
+    if others := [c for c in found.candidates if not c.is_useful]:
+        names = joined([c.name for c in others], _MOST_SHOWN)
+        text = f"{names} differ from {others[0].against} by less than the public part can show"
+        echo(step_line("no use", text))
     if not found.candidates:
         echo(step_line("send", "nothing: every trial in the vault was sent"))
     for name, file in found.files.items():
