@@ -256,23 +256,17 @@ def show_error_correlation(rows: Sequence[Any]) -> None:
 
 def show_submissions(rows: Sequence[Any], *, cv: Mapping[int, str] | None = None) -> None:
     """Show submissions with their status and scores; `cv` has the CV scores that are known."""
-    header = ["ref", "date", "file", "status", "public", "private", "description"]
+    header = ["ref", "date", "file", "status", "CV score", "public", "private", "description"]
     if not cv:
-        _show_records(rows, header)
-        return
-    cells = [list(row.as_row().values()) for row in rows]
-    shown = [[*c[:4], cv.get(row.ref, ""), *c[4:]] for c, row in zip(cells, rows, strict=True)]
-    show_table([*header[:4], "CV score", *header[4:]], shown)
+        header.remove("CV score")
+    records = [{**row.as_row(), "CV score": (cv or {}).get(row.ref, "")} for row in rows]
+    show_table(header, [[r[h] or _NOTHING.get(h, "") for h in header] for r in records])
 
 
 def show_leaderboard(rows: Sequence[Any]) -> None:
     """Show a leaderboard."""
-    _show_records(rows, ["rank", "team", "score", "date"])
-
-
-def _show_records(rows: Sequence[Any], header: list[str]) -> None:
     cells = [[c or _NOTHING.get(h, c) for h, c in row.as_row().items()] for row in rows]
-    show_table(header, cells)
+    show_table(["rank", "team", "score", "date"], cells)
 
 
 def show_inferred(rows: Sequence[tuple[str, Any, str]]) -> None:

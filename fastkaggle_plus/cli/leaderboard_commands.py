@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Option, echo
 
 from ..exceptions import ConfigError
-from ..ui.records import shown_score
+from ..ui.records import joined, shown_score
 from . import options
 from .going_live import require_live, say_target
 
@@ -40,11 +40,11 @@ def submissions(
     slug: options.Slug, live: options.Live = False, as_json: options.AsJson = False
 ) -> None:
     """List your submissions, newest first, with their CV scores where they are known."""
+    require_live("submissions", live=live, rehearse=f"rehearse with `fkp run {slug}`")
     from ..kaggle_client import submissions as fetch
     from ..workflow.known_scores import gap_of, open_account
     from .display import show_json, show_submissions
 
-    require_live("submissions", live=live, rehearse=f"rehearse with `fkp run {slug}`")
     with open_account(slug, live=live) as account:
         rows = fetch(account.slug, client=account.client)
         scores, gap = gap_of(rows, account)
@@ -70,12 +70,12 @@ def leaderboard(
     as_json: options.AsJson = False,
 ) -> None:
     """Show the leaderboard, or with --place your rank on the private one, with an interval."""
-    from ..kaggle_client import leaderboard as fetch
-    from ..workflow.plan_submissions import place_on_leaderboard
+    require_live("leaderboard", live=live, rehearse=f"rehearse with `fkp run {slug}`")
     from .display import show_json, show_leaderboard
 
-    require_live("leaderboard", live=live, rehearse=f"rehearse with `fkp run {slug}`")
     if place:
+        from ..workflow.plan_submissions import place_on_leaderboard
+
         given = _given(public_share, test_rows, cv)
         found, gives_medals, assumed = place_on_leaderboard(slug, live=live, given=given)
         if as_json:
@@ -83,6 +83,8 @@ def leaderboard(
         else:
             _show_place(found, gives_medals=gives_medals, assumed=assumed)
         return
+    from ..kaggle_client import leaderboard as fetch
+
     rows = fetch(slug, top=top)
     if as_json:
         show_json([asdict(r) for r in rows])
@@ -188,9 +190,14 @@ def _show_plan(found: SubmissionPlan) -> None:
     if found.gap:
         echo(step_line("gap", str(found.gap)))
     echo(step_line("left", found.left))
-    for i, c in enumerate(found.candidates[:_MOST_SHOWN]):
+    useful = [c for c in found.candidates if c.is_useful]
+    for i, c in enumerate(useful[:_MOST_SHOWN]):
         gain = f", expected gain of the final choice {c.gain:.5f}" if c.against else ""
         echo(step_line("" if i else "send", f"{c.name} (CV {c.cv:.4f}): {c.what}{gain}"))
+    if others := [c for c in found.candidates if not c.is_useful]:
+        names = joined([c.name for c in others], _MOST_SHOWN)
+        text = f"{names} differ from {others[0].against} by less than the public part can show"
+        echo(step_line("no use", text))
     if not found.candidates:
         echo(step_line("send", "nothing: every trial in the vault was sent"))
     for name, file in found.files.items():

@@ -19,7 +19,7 @@ _OWN_SHIFT = 0.5  # in standard errors: what differs for each submission, see `_
 _DRAWS = 10_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scores:
     """One submission, or a trial that could be sent: its scores in CV, public and private."""
 
@@ -150,8 +150,8 @@ def noise_covariance(submissions: Sequence[Scores]) -> Array:
     if not known:
         names = ", ".join(s.name for s in submissions)
         raise ConfigError(
-            f"The standard error of no CV score is known ({names}). Give it as the second number: "
-            "--cv REF=SCORE:SE."
+            f"No standard error of a CV score is known, of {names}. Give one as the second "
+            "number: --cv REF=SCORE:SE."
         )
     errors = np.array([np.median(known) if s.se is None else s.se for s in submissions])
     n = len(submissions)

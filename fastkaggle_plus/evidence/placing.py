@@ -53,11 +53,11 @@ class Place(Shown):
             "private": f"rank {self.rank:,}, 90% interval {self.lowest:,} to {self.highest:,}",
             "medal": f"{self.medal}; {best} to {worst}" if best != worst else self.medal,
             "chances": ", ".join(f"{name} {p:.0%}" for name, p in self.chances.items()),
-            "medal ranks": ", ".join(f"{m} to {rank:,}" for m, rank in self.medal_ranks.items()),
+            "bands": ", ".join(f"{m} to {rank:,}" for m, rank in self.medal_ranks.items()),
         }
         if self.is_final:
             facts["private"] = f"rank {self.rank:,} of {self.n_teams:,} teams, final"
-            del facts["public"]
+            del facts["public"], facts["chances"]
         return facts
 
 

@@ -43,10 +43,11 @@ def forecast(submissions: Sequence[Scores], rows: Rows) -> Forecast:
     """Return what is known about the private scores.
 
     CV = true score + noise; public and private = true score + a shift common to all submissions
-    + a shift of its own + noise. The noise of two submissions on the same rows is correlated as
-    their pseudo-values are; the rows of the three parts are different ones. The sizes of the true
-    spread and of both shifts are averaged over a grid, weighted by the likelihood (empirical Bayes
-    as in Gelman et al., Bayesian Data Analysis, chapter 5).
+    + its own shift + noise. The noise of two submissions on the same rows is correlated as their
+    pseudo-values are; the rows of the three parts are different ones. True scores and own shifts
+    have the same correlation (Zellner's g-prior, 1986): near copies have nearly the same. The sizes
+    of the true spread and of both shifts are averaged over a grid, weighted by the likelihood
+    (Gelman et al., Bayesian Data Analysis, chapter 5).
     """
     noise = noise_covariance(submissions)
     n, unit = len(submissions), float(np.sqrt(np.median(np.diag(noise))))
@@ -82,9 +83,8 @@ def forecast(submissions: Sequence[Scores], rows: Rows) -> Forecast:
 
 def _joint(noise: Array, sizes: Array, spread: float, shift: float, own_shift: float) -> Array:
     """Return the (3n, 3n) covariance of the CV, public and private scores before any is seen."""
-    n = len(noise)
-    true = spread**2 * np.eye(n) + _ANY_LEVEL**2
-    shifts = shift**2 + own_shift**2 * np.eye(n)
+    true = spread**2 * noise + _ANY_LEVEL**2
+    shifts = shift**2 + own_shift**2 * noise
     on_test = np.array([[0, 0, 0], [0, 1, 1], [0, 1, 1]])
     shared = np.kron(np.ones((3, 3)), true) + np.kron(on_test, shifts)
     return shared + np.kron(np.diag(sizes), noise)

@@ -13,7 +13,8 @@ from .gap import Rows, Scores
 from .private_score import Forecast, forecast
 
 _NODES = 9  # of the integral over the public score that a submission will get
-_TOO_LITTLE = 0.05  # share of the uncertainty
+_TOO_LITTLE = 0.05  # share of the variance of the lead
+_TOO_SMALL = 0.01  # gain, in standard errors of the trial's CV score
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Candidate:
     explained: float  # share of the variance of its private lead that its public score removes
     against: str  # the submission that it is compared with; "": none is sent
     what: str
+    is_useful: bool = True
 
 
 def best_pair(submissions: Sequence[Scores], rows: Rows) -> Pair | None:
@@ -112,9 +114,11 @@ def _candidate(
     explained = float((lead @ seen.with_public[:, i]) ** 2 / seen.public_variance[i] / before)
     against = submissions[leader].name
     what = f"its public score removes {explained:.0%} of the doubt whether it beats {against}"
-    if explained < _TOO_LITTLE:
+    is_useful = explained >= _TOO_LITTLE and gain >= _TOO_SMALL * (trial.se or 0)
+    if not is_useful:
         what = f"nothing: it differs from {against} by less than the public part can show"
-    return Candidate(trial.name, float(trial.cv or 0), expected, gain, explained, against, what)
+    facts = expected, gain, explained, against, what, is_useful
+    return Candidate(trial.name, float(trial.cv or 0), *facts)
 
 
 def _best(mean: Array, covariance: Array, at: Sequence[int]) -> tuple[float, tuple[int, ...]]:

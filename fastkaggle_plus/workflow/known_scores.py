@@ -23,7 +23,7 @@ from ..submission.cv_record import CvRecord, cv_of, cv_record
 from ..sweeps.vault import Vault, output_folder
 from .callbacks import RunCallbacks
 from .submit import known_comp
-from .workspace import open_workspace
+from .workspace import is_running, open_workspace
 
 PUBLIC_SHARE = 0.3  # of the test rows, if it is not known: often used by organisers
 MOST = 60  # submissions and trials that are looked at, the best ones
@@ -70,6 +70,9 @@ def open_account(
         files = find_data(name, [folder / "data", Path(name)], client=client)
         yield Account(name, client, folder, (Journal(),), files)
         return
+    folder = output_folder(Path(slug).resolve().name, dest, live=False)
+    if is_running(folder):
+        raise ConfigError(f"A run or a sweep works in {folder} now. Wait until it ends.")
     options: dict[str, Any] = {"bundles": bundles, "data": data, "live": False, "as_files": True}
     with open_workspace(slug, dest, seed, callbacks=RunCallbacks(), **options) as work:
         journals = Journal(work.journal), Journal()

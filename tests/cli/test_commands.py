@@ -62,16 +62,9 @@ def test_a_competition_is_named_by_position_or_by_option(name, alias):
 
 
 def test_commands_that_take_a_competition():
-    expected = "new setup run sweep search board compare ensemble report notebook push clean probe"
-    others = {
-        "log",
-        "submit",
-        "submissions",
-        "leaderboard",
-        "vault check",
-        "vault gc",
-        "kernels fetch",
-    }
+    expected = "new setup run plan sweep search board compare ensemble report notebook push log"
+    expected += " clean probe"
+    others = {"submit", "submissions", "leaderboard", "vault check", "vault gc", "kernels fetch"}
     assert {*expected.split(), *others} == set(WITH_SLUG)
 
 

@@ -57,7 +57,9 @@ def same_words(shown: str, printed: str) -> bool:
         x, y = number.search(one), number.search(other)
         if x and y:
             has_error = a[i + 1 : i + 2] == ["±"]
-            tolerance = max(TOLERANCE, 2 * float(a[i + 2].rstrip(","))) if has_error else TOLERANCE
+            tolerance = (
+                max(TOLERANCE, 2 * float(a[i + 2].rstrip(",):"))) if has_error else TOLERANCE
+            )
             if abs(float(x[0]) - float(y[0])) > tolerance:
                 return False
         elif one != other and not (one[0].isdigit() and other[0].isdigit()):

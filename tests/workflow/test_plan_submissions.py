@@ -6,9 +6,11 @@ import pandas as pd
 import pytest
 
 from fastkaggle_plus import load_predictions, rehearsal
+from fastkaggle_plus.sandbox import running
 from fastkaggle_plus.submission.cv_record import cv_of
 
-from .toy import fkp, last_json
+from .live_kaggle import as_real_kaggle, only_this_machine
+from .toy import fkp, last_json, make_toy
 
 RUN = ("run", "toy", "--bundles", "bundles", "--workers", 0)
 TRIALS = """from fastkaggle_plus import Trial
@@ -47,6 +49,7 @@ def test_a_rehearsal_says_gap_and_plan(two_trials):
 
     text = fkp("plan", "toy", "--bundles", "bundles", "--write", cwd=two_trials).stdout
     assert "4 submissions; 1 sent today" in text and "one rule" in text
+    assert "select " in text and "is the only submission" in text
     written = two_trials / "runs/toy/plan/one-rule.csv"
     assert len(pd.read_csv(written)) == 60
 
@@ -85,8 +88,6 @@ def test_a_live_account_is_joined_by_the_file(two_trials, real):
 
 
 def test_nothing_is_read_from_the_real_kaggle_without_live(place, monkeypatch):
-    from .live_kaggle import only_this_machine
-
     monkeypatch.setenv("KAGGLE_USERNAME", "ada")
     monkeypatch.setenv("KAGGLE_KEY", "0" * 32)
     with only_this_machine():
@@ -124,3 +125,24 @@ def test_a_notebook_needs_no_command(place):
     kept = cv_of(file_hash(file))
     assert (kept.name, kept.score, kept.n_test) == ("tree", tree.oof_score, 60)
     assert kept.values == pytest.approx(load_predictions(tree.save(place / "t.npz")).pseudo_values)
+
+
+def test_after_the_end_the_private_rank_is_final(place, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ended")
+    toy = make_toy(folder / "bundles", n=120, n_test=60, seed=1) / "toy"
+    submit = ("submit", "toy", "--live", "--yes", "-f", "mine.csv", "-m", "mine")
+    sample = pd.read_csv(toy / "files/sample_submission.csv")
+    sample.assign(y=1).to_csv(place / "mine.csv", index=False)
+    with running(folder / "bundles", state=folder / "sandbox") as box, as_real_kaggle(box):
+        assert fkp(*submit, cwd=place).returncode == 0
+    facts = toy / "competition.toml"
+    facts.write_text(f'{facts.read_text()}[sandbox]\ndeadline = "2026-01-01"\n')
+    with running(folder / "bundles", state=folder / "sandbox") as box, as_real_kaggle(box):
+        show = ("leaderboard", "toy", "--place", "--live")
+        found = json.loads(fkp(*show, "--json", cwd=place).stdout)
+        text = fkp(*show, cwd=place).stdout
+        [sent] = json.loads(fkp("submissions", "toy", "--live", "--json", cwd=place).stdout)
+        ranks = [r["team"] for r in box.submissions.standings("toy", private=True)]
+    assert found["is_final"] and found["rank"] == ranks.index(box.user) + 1
+    assert found["n_teams"] == len(ranks) and sent["private_score"] is not None
+    assert "final" in text and "chances" not in text
