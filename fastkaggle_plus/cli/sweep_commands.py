@@ -153,10 +153,11 @@ def ensemble(
     from .display import show_board, show_ensemble, show_error_correlation, show_json
 
     given = parse_weights(",".join(weights or ()))
+    chosen: list[Predictions] = []
     if lock:
         if members or given:
             raise ConfigError(f"{lock} names the trials and weights. Give it alone.")
-        chosen, combined = [], rebuild_ensemble(lock, open_vault(slug, dest, live=live)[0])
+        combined = rebuild_ensemble(lock, open_vault(slug, dest, live=live)[0])
     elif not (names := members or list(given)):
         raise ConfigError("Name the trials to combine, or give --weights, as in a=0.7,b=0.3.")
     else:

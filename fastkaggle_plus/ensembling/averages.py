@@ -25,11 +25,12 @@ def average(
     """Return the weighted sum (n, n_outputs) of the rows, without a second copy of all members."""
     used = np.flatnonzero(shares)
     n, n_outputs = len(arrays[0]) if rows is None else len(rows), arrays[0].shape[1]
-    out = np.empty((n, n_outputs))
-    for block in blocks(n, 8 * len(used) * n_outputs):
+    out = np.zeros((n, n_outputs))
+    for block in blocks(n, 8 * len(arrays) * n_outputs):
         at = block if rows is None else rows[block]
-        parts = [changes[i](arrays[i][at]) if changes else arrays[i][at] for i in used]
-        out[block] = np.tensordot(shares[used], np.stack(parts), 1)
+        for i in used:  # one by one: the place of a row does not change its rounding
+            preds = arrays[i][at]
+            out[block] += shares[i] * (changes[i](preds) if changes else preds)
     return out
 
 

@@ -46,9 +46,9 @@ def ensemble(
     fitted on the other folds. `about["weights"]` are the weights of the test rows, those of stack
     its shares of the coefficients; `about["nested_score"]` is the score of `oof`.
     auto is the better of mean and fitted weights, by the nested score of the metric that is fitted:
-    the optimum if the metric has one (log loss, also for metrics of labels, squared and absolute
-    errors, rmsle, Pearson), else greedy; for a single holdout the mean. `about["method"]` says
-    which, `about["tried"]` has both nested scores.
+    the optimum if the metric has one (log loss, also for metrics of labels, squared errors, rmsle,
+    Pearson), else greedy; for a single holdout the mean. `about["method"]` says which,
+    `about["tried"]` has both nested scores.
     Raises DataError for members with different rows, classes, folds or metrics, UnknownName for a
     weight without a member, and SelectionError when asked to drop members by their own score.
     """

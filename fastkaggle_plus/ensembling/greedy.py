@@ -10,7 +10,7 @@ from ..exceptions import DataError
 from ..metrics import Metric
 from .pool import Pool
 
-ROUNDS = 100  # of each search
+ROUNDS = 50  # of each search, at most
 BAGS = 5  # searches, each on a random half of the rows, whose weights are averaged
 _PATIENCE = 25  # rounds without a gain after which a search ends
 _MOST_BAG_ROWS = 10_000

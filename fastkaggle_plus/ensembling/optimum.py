@@ -13,7 +13,6 @@ _MOST_NEW = 20  # members without a weight that one step considers, those that p
 _NO_GAIN = 1e-9  # in the unit of the loss
 _LEAST_WEIGHT = 1e-6
 _LEAST_P = 1e-15  # as log_loss: the smallest probability
-_SMOOTH = 1e-4  # absolute errors are smooth below this share of their mean
 
 # of the mixed values (n,): the loss of each value, its first and its second derivative
 Curve = Callable[[Array], tuple[Array, Array, Array]]
@@ -21,7 +20,7 @@ Curve = Callable[[Array], tuple[Array, Array, Array]]
 
 def has_optimum(metric: Metric, n_outputs: int) -> bool:
     """Say whether `optimum_weights` can fit this metric to predictions of so many columns."""
-    convex = {"log_loss", "mse", "mae", "rmsle"}
+    convex = {"log_loss", "mse", "rmsle"}
     return metric.name in convex | ({"pearson", "r2", "rmse"} if n_outputs == 1 else set())
 
 
@@ -93,15 +92,7 @@ def _curve(metric: Metric, targs: Array, values: Array) -> tuple[Array, Curve]:
         return values, squared_logs
     # weights have a sum of one, so the error of the mix is the mix of errors
     errors = ((values - wanted) / (wanted.std() or 1)).astype(values.dtype, copy=False)
-    if metric.name != "mae":
-        return errors, lambda mixed: (mixed**2, 2 * mixed, np.full(len(mixed), 2.0))
-    smooth = _SMOOTH * float(np.abs(errors).mean()) or 1.0
-
-    def absolute(mixed: Array) -> tuple[Array, Array, Array]:
-        size = np.sqrt(mixed**2 + smooth**2)
-        return size, mixed / size, 1 / size  # a parabola above the loss, as in Huber's IRLS
-
-    return errors, absolute
+    return errors, lambda mixed: (mixed**2, 2 * mixed, np.full(len(mixed), 2.0))
 
 
 def _best_near(curvature: Array, gradient: Array, weights: Array) -> Array:

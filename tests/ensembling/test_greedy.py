@@ -63,7 +63,7 @@ def test_equal_predictions_count_half_in_auc():
     assert losses(np.zeros(6, np.float32), 1, -1) == pytest.approx([0.5, 1 - wanted[1]])
 
 
-def test_a_hundred_rounds_come_close_to_the_optimum():
+def test_the_search_comes_close_to_the_optimum():
     members = [make_values(f"m{i}", seed=i, noise=0.5 + 0.1 * i, n=1000) for i in range(6)]
     best, greedy = (ensemble(members, method=m) for m in ("optimum", "greedy"))
     coarse = ensemble(members, method="greedy", rounds=3)

@@ -42,7 +42,6 @@ def pool_of(name: str, targs, oofs) -> Pool:
         ("rmse", noisy_values),
         ("rmsle", noisy_values),
         ("mse", noisy_values),
-        ("mae", noisy_values),
         ("pearson", noisy_values),
         ("log_loss", noisy_classes),
     ],
