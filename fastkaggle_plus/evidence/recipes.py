@@ -100,7 +100,7 @@ def compare_recipes(
 
     One may look after each repeat, and add repeats until the answer is clear: `p_value` is the
     probability of so large a difference at any look, from 2 repeats on. This costs little, because
-    each further repeat of the same rows tells less.
+    each further repeat of the same rows adds less.
 
     Raises DataError for fewer than two pairs, and for pairs of different metrics, rows or folds.
     Sources: Nadeau and Bengio (2003), Benavoli et al. (2017), Jennison and Turnbull (2000): see

@@ -63,7 +63,7 @@ def test_a_competition_is_named_by_position_or_by_option(name, alias):
 
 def test_commands_that_take_a_competition():
     expected = "new setup run plan sweep search board compare ensemble report notebook push log"
-    expected += " clean probe"
+    expected += " clean probe doctor"
     others = {"submit", "submissions", "leaderboard", "vault check", "vault gc", "kernels fetch"}
     assert {*expected.split(), *others} == set(WITH_SLUG)
 

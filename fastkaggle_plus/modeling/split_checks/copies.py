@@ -11,7 +11,7 @@ from ...folds import Folds
 from ...metrics import Metric
 from ..model import Array
 from ..quick_effect import group_effect
-from .finding import LEVEL, Finding
+from .split_finding import LEVEL, Finding
 from .near_copies import Pairs, image_pairs, text_pairs
 from .twins import surplus_of_twins
 

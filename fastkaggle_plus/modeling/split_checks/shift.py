@@ -13,7 +13,7 @@ from ...reading.columns import column_kind
 from ..model import Array
 from ..quick_effect import holdout_effect, sampled
 from .copies import shared_cells
-from .finding import LEVEL, Finding
+from .split_finding import LEVEL, Finding
 from .later_rows import measured_columns
 
 _MOST_ROWS = 10_000  # of train, and of test
@@ -61,7 +61,7 @@ def check_shift(
     yield Finding(
         "shift between train and test",
         ", ".join(names),
-        f"A classifier tells test rows from training rows with AUC {auc:.2f}, mostly by "
+        f"A classifier separates test rows from training rows with AUC {auc:.2f}, mostly by "
         f"{'; '.join(_difference(x[c], n, str(c), data) for c in names)}.",
         "Drop or transform these columns if they say nothing about the target, and look at the "
         "score of the training rows that are most like test.",
