@@ -139,7 +139,7 @@ def test_equal_differences_and_folds_without_a_score_decide_nothing_by_themselve
     assert resampled_t(np.full((2, 1), 0.01), 0.25).p_value == 1
     some = np.random.default_rng(0).normal(size=(3, 5))
     some[1, 2] = np.nan
-    assert resampled_t(some, 0.25).n == 14
+    assert resampled_t(some, 0.25).df == 13
 
 
 def test_one_may_look_after_each_repeat():
