@@ -220,12 +220,12 @@ def show_answers(entries: Sequence[LogEntry], *, out: Console | None = None) -> 
 
 
 def show_repeats(spreads: Sequence[Spread], *, out: Console | None = None) -> None:
-    """Show each repeated trial's mean and spread over its seeds."""
+    """Show each repeated trial's mean and spread over its repeats."""
     cells = [
         [s.name, s.n, f"{s.mean:.4f}", f"{s.sd:.4f}", f"{s.lowest:.4f} to {s.highest:.4f}"]
         for s in spreads
     ]
-    header = ["repeated trial", "seeds", "mean CV score", "SD", "range"]
+    header = ["repeated trial", "repeats", "mean CV score", "SD", "range"]
     show_table(header, cells, numbers=(1, 2, 3), out=out)
 
 

@@ -9,7 +9,7 @@ from ..data import Array
 
 _MOST_LOOKS = 20  # after 2, 3, ... repeats
 _MOST_Z = 5.0  # up to which an integral is used, not a bound
-_LEAST_RATIO = 2.0**-7
+_LEAST_RATIO, _LEAST_STEP = 2.0**-7, 1e-3  # of the information; smaller steps need more nodes
 
 
 @dataclass(frozen=True)
@@ -126,10 +126,11 @@ def _any_look(tenths: int, steps: int, n_looks: int) -> float:
     nodes, weights = np.polynomial.legendre.leggauss(40 + round(72 * z))
     inside, weights = z * nodes, z * weights
     density = norm.pdf(inside)  # of Z, where it has stayed inside so far
-    for share in information[:-1] / information[1:]:
-        if share > 1 - 1e-4:  # too little is added to matter, and to integrate
-            break
-        sd = np.sqrt(1 - share)
+    last = information[0]
+    for now in information[1:]:
+        if (share := last / now) > 1 - _LEAST_STEP:
+            continue  # it is taken together with the next look
+        last, sd = now, np.sqrt(1 - share)
         away = (inside[:, None] - np.sqrt(share) * inside) / sd
         density = np.exp(-0.5 * away**2) @ (weights * density) / (sd * np.sqrt(2 * np.pi))
     return float(1 - weights @ density)
