@@ -140,7 +140,7 @@ def _judge(
             if zs[-1] > 1:  # the drops take longest
                 few = sampled(len(other), 2_000)
                 drops.append(_drops(model, other.iloc[few], is_test[~fit][few]))
-    drop = sum(drops) if drops else pd.Series(0.0, x.columns)
+    drop = sum(drops, pd.Series(0.0, x.columns))
     return float(np.mean(aucs)), float(norm.sf(np.mean(zs))), models, drop
 
 
