@@ -35,7 +35,7 @@ def check_shift(
     along_time: bool = False,  # test rows are later: a drift is expected
     metric: str | Metric = "",
 ) -> Iterator[Finding]:
-    """Yield a finding if a classifier can tell test rows from training rows.
+    """Yield a finding if a classifier can separate test rows from training rows.
 
     It is fitted to each half of the rows and judged on the other, by the permutation test of
     ranks (Mann-Whitney) of the halves; their z-values are averaged. Rows that belong together stay
@@ -61,7 +61,7 @@ def check_shift(
     yield Finding(
         "shift between train and test",
         ", ".join(names),
-        f"A classifier tells test rows from training rows with AUC {auc:.2f}, mostly by "
+        f"A classifier separates test rows from training rows with AUC {auc:.2f}, mostly by "
         f"{'; '.join(_difference(x[c], n, str(c), data) for c in names)}.",
         "Drop or transform these columns if they say nothing about the target, and look at the "
         "score of the training rows that are most like test.",
