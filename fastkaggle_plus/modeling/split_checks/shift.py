@@ -35,7 +35,7 @@ def check_shift(
     along_time: bool = False,  # test rows are later: a drift is expected
     metric: str | Metric = "",
 ) -> Iterator[Finding]:
-    """Yield a finding if a classifier can tell test rows from training rows.
+    """Yield a finding if a classifier can separate test rows from training rows.
 
     It is fitted to each half of the rows and judged on the other, by the permutation test of
     ranks (Mann-Whitney) of the halves; their z-values are averaged. Rows that belong together stay
@@ -140,7 +140,7 @@ def _judge(
             if zs[-1] > 1:  # the drops take longest
                 few = sampled(len(other), 2_000)
                 drops.append(_drops(model, other.iloc[few], is_test[~fit][few]))
-    drop = sum(drops) if drops else pd.Series(0.0, x.columns)
+    drop = sum(drops, pd.Series(0.0, x.columns))
     return float(np.mean(aucs)), float(norm.sf(np.mean(zs))), models, drop
 
 
