@@ -26,7 +26,7 @@ from .submit import known_comp
 from .workspace import is_running, open_workspace
 
 PUBLIC_SHARE = 0.3  # of the test rows, if it is not known: often used by organisers
-MOST = 60  # submissions and trials that are looked at, the best ones
+MOST = 40  # submissions, and trials, that a plan considers: the best ones
 
 
 @dataclass(frozen=True)
