@@ -16,6 +16,7 @@ _SPREADS = (0.1, 0.3, 1.0, 3.0, 10.0)  # of the true scores
 _SHIFTS = (0.05, 0.3, 1.0, 3.0, 10.0)  # from CV to test, common to all submissions
 _OWN_SHIFTS = (0.02, 0.1, 0.3, 1.0)  # of one submission
 _ANY_LEVEL = 300.0
+_UNLIKELY = 1e-3  # points of the grid below this share of the largest likelihood are left out
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,17 +61,17 @@ def forecast(submissions: Sequence[Scores], rows: Rows) -> Forecast:
     seen = ~np.isnan(scores)
     level = float(np.nanmean(scores))
     sizes = rows.cv / np.array([rows.cv / CV_ERROR**2, rows.public, rows.private])
-    found = [
-        _condition(_joint(noise, sizes, *sds), scores - level, seen)
-        for sds in product(_SPREADS, _SHIFTS, _OWN_SHIFTS)
-    ]
-    likelihood = np.array([log for log, _, _ in found])
-    weights = np.exp(likelihood - likelihood.max())
-    weights /= weights.sum()
-    means = np.stack([m for _, m, _ in found])
+    scores -= level
+    grid = list(product(_SPREADS, _SHIFTS, _OWN_SHIFTS))
+    log = np.array([_log_likelihood(_joint(noise, sizes, *sds), scores, seen) for sds in grid])
+    weights = np.exp(log - log.max())
+    likely = np.flatnonzero(weights > _UNLIKELY)
+    weights = weights[likely] / weights[likely].sum()
+    found = [_condition(_joint(noise, sizes, *grid[k]), scores, seen) for k in likely]
+    means = np.stack([m for m, _ in found])
     mean = weights @ means
-    spread = np.einsum("g,gi,gj->ij", weights, means - mean, means - mean)
-    covariance = np.tensordot(weights, np.stack([c for _, _, c in found]), 1) + spread
+    away = (means - mean) * np.sqrt(weights)[:, None]
+    covariance = sum(w * c for w, (_, c) in zip(weights, found, strict=True)) + away.T @ away
     public, private = slice(n, 2 * n), slice(2 * n, 3 * n)
     return Forecast(
         (mean[private] + level) * unit,
@@ -90,11 +91,18 @@ def _joint(noise: Array, sizes: Array, spread: float, shift: float, own_shift: f
     return shared + np.kron(np.diag(sizes), noise)
 
 
-def _condition(joint: Array, scores: Array, seen: Array) -> tuple[float, Array, Array]:
-    """Return the log likelihood of the seen scores; mean and covariance of all, given these."""
+def _log_likelihood(joint: Array, scores: Array, seen: Array) -> float:
+    """Return the log density of the seen scores, without its constant."""
+    from scipy.linalg import cholesky, solve_triangular
+
+    root = cholesky(joint[np.ix_(seen, seen)], lower=True)
+    scaled = solve_triangular(root, scores[seen], lower=True)
+    return float(-np.log(np.diag(root)).sum() - scaled @ scaled / 2)
+
+
+def _condition(joint: Array, scores: Array, seen: Array) -> tuple[Array, Array]:
+    """Return mean and covariance of all scores, given the seen ones."""
     from scipy.linalg import cho_factor, cho_solve
 
-    factor = cho_factor(joint[np.ix_(seen, seen)], lower=True)
-    towards = cho_solve(factor, joint[seen])  # (n_seen, 3n)
-    log = -np.log(np.diag(factor[0])).sum() - 0.5 * scores[seen] @ cho_solve(factor, scores[seen])
-    return float(log), scores[seen] @ towards, joint - joint[:, seen] @ towards
+    towards = cho_solve(cho_factor(joint[np.ix_(seen, seen)]), joint[seen])  # (n_seen, 3n)
+    return scores[seen] @ towards, joint - joint[:, seen] @ towards

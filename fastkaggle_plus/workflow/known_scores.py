@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,8 +26,9 @@ from .callbacks import RunCallbacks
 from .submit import known_comp
 from .workspace import is_running, open_workspace
 
+_REPEAT = re.compile(r" #\d+$")  # in the name of a trial that ran before with another seed
 PUBLIC_SHARE = 0.3  # of the test rows, if it is not known: often used by organisers
-MOST = 60  # submissions and trials that are looked at, the best ones
+MOST = 40  # submissions, and trials, that a plan considers: the best ones
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,7 @@ def trials_to_send(
     if not (account.folder / "vault").is_dir():
         return {}
     found, _ = Vault(account.folder / "vault", scoring=comp.scoring).latest(account.slug)
-    trials = {p.name: (p, cv_record(p, account.slug)) for p in found if " #" not in p.name}
+    trials = {p.name: (p, cv_record(p, account.slug)) for p in found if not _REPEAT.search(p.name)}
     return {
         name: (preds, record)
         for name, (preds, record) in trials.items()

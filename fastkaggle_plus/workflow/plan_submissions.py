@@ -178,7 +178,7 @@ def _nothing_to_plan(comp: Competition, listed: Sequence[Submission], *, live: b
 
 
 def _best_of(scores: Sequence[Scores], rows: Rows, part: str) -> list[Scores]:
-    """Return the best by this score, at most 60, in their order."""
+    """Return the best by this score, at most 40, in their order."""
     sign = -1 if rows.higher_is_better else 1
     best = sorted(scores, key=lambda s: sign * getattr(s, part))[:MOST]
     return [s for s in scores if s in best]
