@@ -23,7 +23,7 @@ def average(
     changes: Sequence[Change] | None = None,
 ) -> Array:
     """Return the weighted sum (n, n_outputs) of the rows, without a second copy of all members."""
-    used = np.flatnonzero(shares)
+    used = [int(i) for i in np.flatnonzero(shares)]
     n, n_outputs = len(arrays[0]) if rows is None else len(rows), arrays[0].shape[1]
     out = np.zeros((n, n_outputs))
     for block in blocks(n, 8 * len(arrays) * n_outputs):

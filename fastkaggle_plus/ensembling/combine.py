@@ -61,11 +61,10 @@ def ensemble(
     aligned, names = align(members), [m.name for m in members]
     first = aligned[0]
     given = _by_name(weights, names)
-    options = {"method": method, "weights": given, "rounds": rounds, "negative": negative}
-    options |= {"max_members": max_members, "max_seconds": max_seconds}
+    limits = Limits(rounds, negative, max_members, max_seconds)
+    options = {"method": method, "weights": given, **vars(limits)}
     if given is not None and method in ("auto", "mean"):
         method = "weighted"
-    limits = Limits(rounds, negative, max_members, max_seconds)
     _check(first, method, given, limits)
     vocab = tuple(first.vocab[i] for i in places_in_order(first.vocab))
     ordered = [

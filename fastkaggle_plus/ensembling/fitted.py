@@ -44,7 +44,7 @@ def combine_fitted(
         center, spread = scales(oofs, rows)
     used = np.flatnonzero(np.isfinite(spread))
     scaling = (center[used], spread[used]) if is_scaled else (None, None)
-    costs = np.array([members[i].seconds_s for i in used])
+    costs = np.array([m.seconds_s for m in members])[used]
     pool = Pool(metric, targs, [oofs[i] for i in used], rows, costs, *scaling)
     fit = _fit_function(pool, method, limits)
 

@@ -77,5 +77,5 @@ def read_lock(file: str | Path) -> dict[str, Any]:
 def _hash(preds: Predictions) -> str:
     digest = hashlib.sha256()
     for array in (preds.oof, preds.test):
-        digest.update(np.ascontiguousarray(array))
+        digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()[:16]
