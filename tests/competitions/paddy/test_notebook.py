@@ -198,15 +198,14 @@ def test_if_nothing_finished_it_ends_with_the_reasons(notebook):
 def test_a_dry_run_runs_without_internet(rehearsal, tmp_path):
     bundle = rehearsal.make(tmp_path / "bundles", n_images=240, height_px=96, width_px=72)
     n_test = len(pd.read_csv(bundle / "files" / "sample_submission.csv"))
-    # on two GPUs, which the sandbox does not have, each of the four sweeps would start two workers
-    options = ("--bundles", "bundles", "--quick", "--cpu", "--no-internet", "--wait", "--json")
+    options = ("--bundles", "bundles", "--quick", "--no-internet", "--wait", "--json")
     done = fkp("push", SLUG, *options, cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
     result, log = json.loads(done.stdout.splitlines()[-1]), done.stderr
     meta = json.loads(
         Path(tmp_path, result["notebook"]).with_name("kernel-metadata.json").read_text()
     )
-    assert (meta["enable_gpu"], meta["enable_internet"]) == (False, False)
+    assert (meta["enable_gpu"], meta["enable_internet"]) == (True, False)
     assert result["status"] == "COMPLETE" and result["forecast_s"] is None
     assert result["submission"] is None and submissions(tmp_path) == 0, "QUICK is never submitted"
     for words in ("Traceback", "failed:", "Error", "nan"):
