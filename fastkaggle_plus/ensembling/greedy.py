@@ -10,10 +10,10 @@ from ..exceptions import DataError
 from ..metrics import Metric
 from .pool import Pool
 
-ROUNDS = 50  # of each search, at most
-BAGS = 5  # searches, each on a random half of the rows, whose weights are averaged
+ROUNDS = 100  # of each search, at most
+BAGS = 5  # searches of many rows, each on a random part of them, whose weights are averaged
 _PATIENCE = 25  # rounds without a gain after which a search ends
-_MOST_BAG_ROWS = 10_000
+_MOST_ROWS = 10_000  # of one search
 _LEAST_SIZE = 5  # members in the mix before one may be subtracted
 _TILE = 32_768  # numbers that a pass keeps in the cache
 _FACTORS = 16  # probabilities that are multiplied before their logarithm is taken
@@ -43,27 +43,24 @@ NO_LIMITS = Limits()
 
 
 def greedy_weights(pool: Pool, at: Array, limits: Limits = NO_LIMITS) -> Array:
-    """Return shares by greedy search, the mean of several searches on a random half of the rows.
+    """Return shares by greedy search. Of many rows, the mean of searches on random 10,000 of them.
 
-    at: (n,) places of the rows to fit. A cap chooses the members by one search on all rows first.
+    at: (n,) places of the rows to fit. A cap chooses the members by one search first.
     Source: Caruana et al., Ensemble selection from libraries of models (2004).
     """
-    allowed = capped_members(pool, at, limits)
-    rng, n = np.random.default_rng(0), len(at)
-    n_rows = min(_MOST_BAG_ROWS, max(n // 2, min(n, 50)))
-    found = []
-    for _ in range(BAGS):
-        bag = at[np.sort(rng.choice(n, n_rows, replace=False))]
-        found.append(_search(pool, bag, limits, allowed))
-    return np.asarray(np.mean(found, 0))
+    if len(at) <= _MOST_ROWS:
+        return _search(pool, at, limits, np.ones(len(pool.oofs), dtype=bool))
+    allowed, rng = capped_members(pool, at, limits), np.random.default_rng(0)
+    bags = [at[np.sort(rng.choice(len(at), _MOST_ROWS, replace=False))] for _ in range(BAGS)]
+    return np.asarray(np.mean([_search(pool, bag, limits, allowed) for bag in bags], 0))
 
 
 def capped_members(pool: Pool, at: Array, limits: Limits) -> Array:
     """Return a mask (members,) of those that may have a weight. Raises DataError."""
     if not limits.is_capped:
         return np.ones(len(pool.oofs), dtype=bool)
-    if len(at) > _MOST_BAG_ROWS:
-        at = np.sort(np.random.default_rng(1).choice(at, _MOST_BAG_ROWS, replace=False))
+    if len(at) > _MOST_ROWS:
+        at = np.sort(np.random.default_rng(1).choice(at, _MOST_ROWS, replace=False))
     return np.asarray(_search(pool, at, limits, np.ones(len(pool.oofs), dtype=bool)) != 0)
 
 
