@@ -24,7 +24,7 @@ def check_split(
     Looks for groups across folds, copies of rows, images or texts, test rows that are later, a
     shift between train and test, ids and row order that predict the target, copies of the target,
     and columns that no model can use. Effects are measured with a few boosted trees on at most
-    3,000 rows. On clean data, at most 5% of calls return a finding that is not a note.
+    3,000 rows. Its tests share a level of 5%.
     """
     later = find_later_rows(data, folds, metric=metric)
     leak = find_group_leak(data, folds, metric=metric)

@@ -135,8 +135,9 @@ def _chance(n_copies: int, n_near: int, n_rows: int, by_chance: float) -> float:
     """Return the p-value of so many copies among pairs that are equal or nearly equal.
 
     Rows that agree by chance agree more often in all columns but one than in all columns, and
-    images that are similar by chance are more often somewhat similar than very similar. Copies have no
-    near misses. Pairs of one row depend on each other: the test counts at most as many as rows.
+    images that are similar by chance are more often somewhat similar than very similar. Copies
+    have no near misses. Pairs of one row depend on each other: the test counts at most as many
+    pairs as rows.
     """
     from scipy.stats import binomtest
 

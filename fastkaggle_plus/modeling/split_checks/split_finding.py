@@ -7,8 +7,8 @@ from typing import Any, Literal
 from ...evidence import Comparison
 from ...ui.records import Row
 
-# Clean data gives a finding that calls for action in at most 5% of all cases: six families of tests
-# share that level (Bonferroni), and Holm or a single test divides the share within each.
+# Clean data should give a finding that calls for action in at most 5% of cases: six families of
+# tests share that level (Bonferroni), and each divides its share among its own tests.
 FAMILIES = ("shift", "order", "groups", "copies", "copies across folds", "levels")
 LEVEL = 0.05 / len(FAMILIES)
 _SHOWN_EFFECT = 0.05  # p-value below which an effect on the score counts, once something is found
