@@ -54,7 +54,7 @@ def check_levels(
     words = [c for c in cells if c not in skip and not pd.api.types.is_numeric_dtype(cells[c])]
     words = [c for c in words if column_kind(str(c), cells[c]) in ("category", "phrases")]
     for column in words:
-        codes = np.asarray(pd.factorize(cells[column].astype(str))[0])
+        codes = np.asarray(pd.factorize(cells[column], use_na_sentinel=False)[0])
         shares = surplus_of_twins(codes, folds)
         if shares.difference <= _NEW or shares.p_value >= LEVEL / len(words):
             continue
