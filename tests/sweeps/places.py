@@ -45,11 +45,11 @@ class Place:
 def write_toy(at: Path) -> Path:
     """Write a competition whose split separates groups, with models, as a sandbox bundle."""
     rng = np.random.default_rng(0)
-    patient, level = np.arange(240) % 40, rng.random(80)
-    patient[160:] += 40  # the patients of test are others
+    patient, level = np.arange(240) % 32, rng.random(80)
+    patient[160:] += 32  # the patients of test are others
     frame = pd.DataFrame({"id": range(240), "patient": [f"case {p} of us" for p in patient]})
     frame["a"], frame["b"] = level[patient], rng.normal(size=240)
-    frame["y"] = rng.integers(0, 2, 80)[patient]  # a model can only learn who is who
+    frame["y"] = rng.permutation(np.arange(80) % 2)[patient]  # a model can only learn who is who
     return write_bundle(at / "bundles" / "toy", frame, 160, MODELS)
 
 
