@@ -183,8 +183,8 @@ def show_board(
     header = ["trial", score, "SE", "seconds", "peak MB", "to best", "verdict"]
     if rows and all(r.version for r in rows):
         header += ["version", "measured", "changed since"]
-        for line, r in zip(cells, rows, strict=False):  # the failed ones have no version
-            line += [r.version["hash"], r.version["date"], ", ".join(r.version["changed"])]
+        for cell, r in zip(cells, rows, strict=False):  # the failed ones have no version
+            cell += [r.version["hash"], r.version["date"], ", ".join(r.version["changed"])]
     show_table(header, cells, numbers=(1, 2, 3, 4, 5), out=out)
     lines = about_verdicts(rows)
     if len(rows) > 1 and not rows[0].higher_is_better:

@@ -77,9 +77,16 @@ def best_of(
     below = won.score - sign * (luck_of_fold + to_worse * won.score_se)
     above = won.score - sign * (luck_of_fold - to_better * won.score_se)
     corrected = won.score - sign * (luck + luck_of_fold)
-    facts = won.score, won.score_se, corrected, min(below, above), max(below, above)
-    metric = won.repeats[0].metric
-    return Winner(won.name, metric, *map(float, facts), len(pools) + len(stopped))
+    return Winner(
+        won.name,
+        won.repeats[0].metric,
+        won.score,
+        won.score_se,
+        float(corrected),
+        float(min(below, above)),
+        float(max(below, above)),
+        n_tried=len(pools) + len(stopped),
+    )
 
 
 def _luck_of_units(

@@ -26,8 +26,9 @@ def check_split(
     and columns that no model can use. Effects are measured with a few boosted trees on at most
     3,000 rows. Its tests share a level of 5%.
     """
-    later = find_later_rows(data, folds, metric=metric)
     leak = find_group_leak(data, folds, metric=metric)
+    column = leak.column if leak else data.group_name
+    later = find_later_rows(data, folds, metric=metric, skip=column)
     findings = [later] if later else []
     skip: tuple[str, ...] = (later.column,) if later else ()
     if leak is not None:
@@ -42,7 +43,6 @@ def check_split(
                 split={"kind": leak.advice, "column": leak.column},
             )
         )
-    column = leak.column if leak else data.group_name
     skip += (column,) * bool(column)
     copies, groups, n = find_copies(data), None, len(data.train)
     if not copies.are_by_chance:

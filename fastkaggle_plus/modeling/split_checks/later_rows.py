@@ -16,7 +16,13 @@ _LATER = 0.99  # probability that a test row is later than a training row
 _ENOUGH_ROWS = 20  # test rows
 
 
-def find_later_rows(data: Data, folds: Folds, *, metric: str | Metric = "") -> Finding | None:
+def find_later_rows(
+    data: Data,
+    folds: Folds,
+    *,
+    metric: str | Metric = "",
+    skip: str | None = None,  # a column of groups: its numbers are names
+) -> Finding | None:
     """Return the column by which the test rows are later, and the effect of not splitting by it.
 
     Dates count first, then numbers.
@@ -25,6 +31,8 @@ def find_later_rows(data: Data, folds: Folds, *, metric: str | Metric = "") -> F
         return None
     best: tuple[bool, float, str, Array] | None = None
     for name, (kind, values) in measured_columns(data).items():
+        if name == skip:
+            continue
         later = _share_later(values[: len(folds)], values[len(folds) :])
         if later >= _LATER and (best is None or (kind == "date", later) > best[:2]):
             best = kind == "date", later, name, values[: len(folds)]
