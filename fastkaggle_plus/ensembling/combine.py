@@ -8,6 +8,7 @@ import numpy as np
 
 from ..data import Array
 from ..exceptions import DataError, SelectionError, UnknownName
+from ..metrics import pseudo_values, standard_error
 from ..predictions import Predictions
 from ..reading.labels import places_in_order
 from .averages import Combined, geometric_mean, rank_mean, validated, weighted_mean
@@ -22,6 +23,7 @@ _AVERAGES = {
     "rank": rank_mean,
     "geometric": geometric_mean,
 }
+_CLEAR = 2.0  # standard errors by which the mean is clearly better than fitted weights
 _DEFAULTS = {"rounds": ROUNDS, "negative": False}  # the other options are None
 METHODS = ("auto", *_AVERAGES, *FITTED)
 
@@ -45,10 +47,10 @@ def ensemble(
     weights too: where they are fitted (greedy, optimum, stack), each fold is combined with weights
     fitted on the other folds. `about["weights"]` are the weights of the test rows, those of stack
     its shares of the coefficients; `about["nested_score"]` is the score of `oof`.
-    auto is the better of mean and fitted weights, by the nested score of the metric that is fitted:
-    the optimum if the metric has one (log loss, also for metrics of labels, squared errors, rmsle,
-    Pearson), else greedy; for a single holdout the mean. `about["method"]` says which,
-    `about["tried"]` has both nested scores.
+    auto fits weights: the optimum if the metric has one (log loss, also for metrics of labels,
+    squared errors, rmsle, Pearson), else greedy. It takes the mean for a single holdout, and if the
+    nested score of the mean is better by more than two standard errors. `about["method"]` says
+    which, `about["tried"]` has both nested scores.
     Raises DataError for members with different rows, classes, folds or metrics, UnknownName for a
     weight without a member, and SelectionError when asked to drop members by their own score.
     """
@@ -115,14 +117,22 @@ def _combined(
 def _better(
     members: Sequence[Predictions], tried: dict[str, Combined]
 ) -> tuple[str, Combined, dict[str, Any]]:
-    """Return the method with the best nested score, its result, and the scores of a choice."""
+    """Return the fitted method, or the mean if its nested score is clearly better, and the scores.
+
+    Of small differences the nested scores say too little to give up the fitted weights.
+    """
     if len(tried) == 1:
         method, result = next(iter(tried.items()))
         return method, result, {}
     metric, rows = fitted_metric(members[0]), validated(members)
-    targs = members[0].targs[rows]
+    targs, groups = members[0].targs[rows], members[0].groups
+    groups = None if groups is None else groups[rows]
     scores = {method: metric.score(targs, oof[rows]) for method, (_, oof, _) in tried.items()}
-    best = max(scores, key=lambda method: metric.gain(scores[method], 0.0))
+    values = [pseudo_values(metric, targs, oof[rows], groups) for _, oof, _ in tried.values()]
+    lead_error = standard_error(values[0] - values[1])
+    mean, fitted = scores
+    is_clear = metric.gain(scores[mean], scores[fitted]) > _CLEAR * lead_error
+    best = mean if is_clear else fitted
     return best, tried[best], {"tried": {"metric": metric.name, **scores}}
 
 

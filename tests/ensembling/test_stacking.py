@@ -41,14 +41,16 @@ def test_noise_has_an_honest_score(method):
     assert ensemble(noise, method=method).oof_score > 0.68  # that of a coin is 0.693
 
 
-def test_auto_takes_the_mean_where_fitted_weights_are_worse():
-    equal = [make_values(f"m{i}", seed=i, n=60) for i in range(12)]
+def test_auto_takes_the_mean_where_fitted_weights_are_clearly_worse():
+    equal = [make_values(f"m{i}", seed=i, n=40) for i in range(25)]
     made = ensemble(equal, method="auto")
     assert made.about["method"] == "mean"
-    assert set(made.about["weights"].values()) == {0.0833333}
+    assert set(made.about["weights"].values()) == {0.04}
     tried = made.about["tried"]
     assert tried["metric"] == "rmse" and tried["mean"] == made.oof_score < tried["optimum"]
-    uneven = [*equal, make_values("good", noise=0.05, n=60, seed=99)]
+    few = ensemble(equal[:12], method="auto").about
+    assert few["method"] == "optimum" and few["tried"]["mean"] < few["tried"]["optimum"]
+    uneven = [*equal, make_values("good", noise=0.05, n=40, seed=99)]
     made = ensemble(uneven, method="auto")
     assert made.about["method"] == "optimum" and made.about["weights"]["good"] > 0.8
     assert made.about["tried"]["optimum"] == made.oof_score
