@@ -8,7 +8,7 @@ from ..group_leaks import find_group_leak
 from .column_checks import check_levels, check_target_copies, unused_columns
 from .copies import check_copies, find_copies
 from .finding import Finding, by_severity
-from .later_rows import find_later_rows
+from .later_rows import find_later_rows, later_columns
 from .row_order import check_row_order
 from .shift import check_shift
 
@@ -29,7 +29,7 @@ def check_split(
     later = find_later_rows(data, folds, metric=metric)
     leak = find_group_leak(data, folds, metric=metric)
     findings = [later] if later else []
-    skip: tuple[str, ...] = (later.column,) if later else ()
+    skip: tuple[str, ...] = tuple(later_columns(data))
     if leak is not None:
         findings.append(
             Finding(
