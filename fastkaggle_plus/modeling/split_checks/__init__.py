@@ -2,6 +2,6 @@
 
 from .check_split import check_split
 from .copies import copy_groups
-from .finding import Finding, split_advice
+from .split_finding import Finding, split_advice
 
 __all__ = ["Finding", "check_split", "copy_groups", "split_advice"]

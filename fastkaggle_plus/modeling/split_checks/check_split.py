@@ -7,10 +7,10 @@ from ...ui.records import Records
 from ..group_leaks import find_group_leak
 from .column_checks import check_levels, check_target_copies, unused_columns
 from .copies import check_copies, find_copies
-from .finding import Finding, by_severity
 from .later_rows import find_later_rows, later_columns
 from .row_order import check_row_order
 from .shift import check_shift
+from .split_finding import Finding, by_severity
 
 
 def check_split(

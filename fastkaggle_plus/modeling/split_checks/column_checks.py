@@ -13,7 +13,7 @@ from ...ui.records import joined
 from ..model import Array
 from ..quick_effect import column_effect, group_effect, sampled
 from .copies import shared_cells
-from .finding import LEVEL, Finding
+from .split_finding import LEVEL, Finding
 from .twins import surplus_of_twins
 
 _COPY = 0.98  # share of the target's variance that one column explains, on other rows

@@ -11,8 +11,8 @@ from ...folds import Folds
 from ...metrics import Metric
 from ..model import Array
 from ..quick_effect import group_effect
-from .finding import LEVEL, Finding
 from .near_copies import Pairs, image_pairs, text_pairs
+from .split_finding import LEVEL, Finding
 from .twins import surplus_of_twins
 
 _MORE = 0.01  # share of validation rows with a copy beyond that of test rows

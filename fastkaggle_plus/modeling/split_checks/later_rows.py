@@ -10,7 +10,7 @@ from ...reading.columns import as_numbers, column_kind, read_dates
 from ..model import Array
 from ..quick_effect import holdout_effect
 from .copies import shared_cells
-from .finding import Finding
+from .split_finding import Finding
 
 _LATER = 0.99  # probability that a test row is later than a training row
 _ENOUGH_ROWS = 20  # test rows

@@ -10,7 +10,7 @@ from ...folds import Folds
 from ...metrics import Metric
 from ..model import Array
 from ..quick_effect import column_effect
-from .finding import LEVEL, Finding
+from .split_finding import LEVEL, Finding
 
 _MOST_BINS, _ROWS_A_CELL = 20, 5  # of the table of values and classes
 _LEVELS = 5  # classes of a regression: ranges with equally many rows

@@ -13,8 +13,8 @@ from ...reading.columns import column_kind
 from ..model import Array
 from ..quick_effect import holdout_effect, sampled
 from .copies import shared_cells
-from .finding import LEVEL, Finding
 from .later_rows import measured_columns
+from .split_finding import LEVEL, Finding
 
 _MOST_ROWS = 10_000  # of train, and of test
 _FEW_TEST_ROWS = 40
