@@ -7,7 +7,7 @@ from ...ui.records import Records
 from ..group_leaks import find_group_leak
 from .column_checks import check_levels, check_target_copies, unused_columns
 from .copies import check_copies, find_copies
-from .later_rows import find_later_rows
+from .later_rows import find_later_rows, later_columns
 from .row_order import check_row_order
 from .shift import check_shift
 from .split_finding import Finding, by_severity
@@ -30,7 +30,7 @@ def check_split(
     column = leak.column if leak else data.group_name
     later = find_later_rows(data, folds, metric=metric, skip=column)
     findings = [later] if later else []
-    skip: tuple[str, ...] = (later.column,) if later else ()
+    skip: tuple[str, ...] = tuple(later_columns(data))
     if leak is not None:
         findings.append(
             Finding(

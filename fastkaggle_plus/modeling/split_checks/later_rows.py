@@ -27,18 +27,12 @@ def find_later_rows(
 
     Dates count first, then numbers.
     """
-    if folds.kind == "time" or len(data.test) < _ENOUGH_ROWS:
+    columns = measured_columns(data)
+    shares = {c: share for c, share in later_columns(data).items() if c != skip}
+    if folds.kind == "time" or not shares:
         return None
-    best: tuple[bool, float, str, Array] | None = None
-    for name, (kind, values) in measured_columns(data).items():
-        if name == skip:
-            continue
-        later = _share_later(values[: len(folds)], values[len(folds) :])
-        if later >= _LATER and (best is None or (kind == "date", later) > best[:2]):
-            best = kind == "date", later, name, values[: len(folds)]
-    if best is None:
-        return None
-    _, later, name, values = best
+    name = max(shares, key=lambda c: (columns[c][0] == "date", shares[c]))
+    later, values = shares[name], columns[name][1][: len(folds)]
     values = np.where(np.isnan(values), np.nanmin(values), values)
     return Finding(
         "test rows are later",
@@ -49,6 +43,13 @@ def find_later_rows(
         holdout_effect(data, folds, values, metric=metric, name="with the latest rows held out"),
         split={"kind": "time", "column": name},
     )
+
+
+def later_columns(data: Data) -> dict[str, float]:
+    """Return the columns by which test rows are later, with the share of pairs that shows it."""
+    n = len(data.train)
+    shares = {c: _share_later(v[:n], v[n:]) for c, (_, v) in measured_columns(data).items()}
+    return {c: share for c, share in shares.items() if share >= _LATER}
 
 
 def measured_columns(data: Data) -> dict[str, tuple[str, Array]]:

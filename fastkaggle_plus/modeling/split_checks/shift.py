@@ -63,8 +63,10 @@ def check_shift(
         ", ".join(names),
         f"A classifier separates test rows from training rows with AUC {auc:.2f}, mostly by "
         f"{'; '.join(_difference(x[c], n, str(c), data) for c in names)}.",
-        "Drop or transform these columns if they say nothing about the target, and look at the "
-        "score of the training rows that are most like test.",
+        "It is expected if test rows are later."
+        if along_time
+        else "Drop or transform these columns if they say nothing about the target, and look at "
+        "the score of the training rows that are most like test.",
         None if is_note else holdout_effect(data, folds, key, metric=metric, name=held),
         p_value,
         "Mann-Whitney test of a classifier, on other rows",
@@ -167,7 +169,8 @@ def _difference(column: pd.Series, n: int, name: str, data: Data) -> str:
     """Return how a column differs between train and test: a level, missing values or medians."""
     parts = column[:n], column[n:]
     missing = [p.isna().mean() for p in parts]
-    if name in data.raw_train and not pd.api.types.is_numeric_dtype(data.raw_train[name]):
+    is_measured = name in measured_columns(data)
+    if name in data.raw_train and not is_measured:
         raw = [f[name].astype(str) for f in (data.raw_train, data.raw_test)]
         shares = [words.value_counts(normalize=True) for words in raw]
         level = shares[1].sub(shares[0], fill_value=0).abs().idxmax()

@@ -58,7 +58,7 @@ class Finding(Row):
         """Return the finding as the cells of a table."""
         found = self.found
         if self.p_value is not None:
-            found = f"{found.rstrip('.')} (p = {self.p_value:.1g}, {self.test})."
+            found = f"{found.rstrip('.')} (p = {max(self.p_value, 1e-99):.1g}, {self.test})."
         row = {"severity": self.severity, "kind": self.kind, "column": self.column}
         return {**row, "found": found, "effect": self.measured, "do": self.do}
 
