@@ -114,7 +114,7 @@ def test_a_notebook_that_fails_shows_the_end_of_its_log(place):
     broken = f'print("so far")\nimport not_in_the_wheels\n{last}'
     template.write_text(template.read_text().replace(last, broken))
     done = push(place, "--try-first")
-    assert done.returncode == 1 and "dry run failed in code cell 5" in done.stderr
+    assert done.returncode == 1 and "notebook failed in code cell 5" in done.stderr
     assert MISSING in done.stderr and versions(place) == 0
     done = push(place)
     assert done.returncode == 1 and "ended in an error" in done.stderr
