@@ -19,7 +19,7 @@ _SKIPPED = ("__pycache__", ".git", ".ipynb_checkpoints")
 class NodeFacts:
     """What must be the same on the driver and on each node: keys of runs depend on it."""
 
-    library: str  # its version
+    version: str  # of this package
     code: str  # hash of this package's code
     environment: str  # versions of Python and of packages
 
@@ -46,7 +46,7 @@ def check_node(driver: NodeFacts) -> None:
     if here.code != driver.code:
         raise ConfigError(
             f"The library's code on node {node_name()} differs from the driver's: got version "
-            f"{here.library}, expected the files of the driver's version {driver.library}. Install "
+            f"{here.version}, expected the files of the driver's version {driver.version}. Install "
             "the same wheel on every node as on the driver."
         )
 

@@ -36,9 +36,10 @@ def test_fine_tuning_beats_the_baselines_and_an_ensemble_beats_its_members(made,
         name: cross_validate(model, data, folds, metric="pearson", name=name)
         for name, model in models.items()
     }
-    for floor in ("cosine", "overlap"):
+    # counted by whole anchors, which are fewer than rows
+    for floor, p_value in (("cosine", 0.05), ("overlap", 0.01)):
         found = compare(preds["tuned"], preds[floor])
-        assert found.gain > 0 and not found.is_noise, f"{floor}: {found}"
+        assert found.gain > 0 and found.p_value < p_value, f"{floor}: {found}"
     members = [preds["tuned"], preds["static"], preds["trees"]]
     for method in ("mean", "rank", "greedy"):
         blend = ensemble(members, method=method)
