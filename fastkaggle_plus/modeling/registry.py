@@ -55,8 +55,10 @@ def public_models() -> dict[str, Path]:
 
 @cache
 def distributions() -> Mapping[str, list[str]]:
-    """Return the installed distributions of each package that can be imported."""
-    return importlib.metadata.packages_distributions()
+    """Return the installed distributions of each package that can be imported, each once."""
+    # a distribution is found twice where Python starts in the folder of an editable installation
+    found = importlib.metadata.packages_distributions().items()
+    return {package: sorted(set(names)) for package, names in found}
 
 
 def locate(

@@ -29,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # a script finds o
 from tests.bundles import write_competition
 
 N_WORKERS = 2
+MOST_FAILURES = 5  # of a driver that nothing killed
 MODELS = """
 import os, time
 import numpy as np
@@ -115,6 +116,8 @@ class Killer:
         next_s = time.monotonic() + chance.uniform(0.2, 1) * pause_s
         while driver.poll() != 0:
             if driver.returncode is not None:
+                if self.starts > len(self.kills) + MOST_FAILURES:
+                    raise RuntimeError(f"The driver failed {MOST_FAILURES} times; see its errors.")
                 driver = self._start()
             if plan and self._n_started() and time.monotonic() > next_s:
                 if self._kill(plan[-1], driver, chance):

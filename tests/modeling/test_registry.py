@@ -190,3 +190,19 @@ print(len(os.listdir("/proc/self/task")))
     with numeric_threads(1):  # as the server that forks the trials is started
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "1", done.stderr
+
+
+def test_a_distribution_counts_once_in_the_folder_of_an_editable_installation(tmp_path):
+    """The keys of runs name the versions of packages: they must not depend on the folder."""
+    for path in (tmp_path / "site", tmp_path / "editable"):
+        info = path / "toy_package-1.0.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-package\nVersion: 1.0\n")
+        (info / "top_level.txt").write_text("toy_package\n")
+    code = (
+        f"import sys; sys.path += [{str(tmp_path / 'site')!r}, {str(tmp_path / 'editable')!r}]\n"
+        "from fastkaggle_plus.modeling.registry import distributions\n"
+        "print(distributions()['toy_package'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['toy-package']"

@@ -167,7 +167,7 @@ def test_a_node_with_other_versions_is_refused_with_what_to_install(mixed, tmp_p
     driver_has(environment=facts.environment.replace("numpy ", "numpy 9."))
     with pytest.raises(ConfigError, match=r"expected numpy==9\..*pip install numpy==9\."):
         run_ray(mixed.sweep, mixed.toy, mixed.toy.folder, **options)
-    driver_has(code="other", library="7.0")
+    driver_has(code="other", version="7.0")
     with pytest.raises(ConfigError, match=r"differs.*driver's version 7\.0.*same wheel"):
         run_ray(mixed.sweep, mixed.toy, mixed.toy.folder, **options)
 
