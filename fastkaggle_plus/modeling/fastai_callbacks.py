@@ -4,6 +4,7 @@ import contextlib
 import copy
 import io
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -77,8 +78,11 @@ def in_temporary_folder(learn: Any) -> Iterator[None]:
     Callbacks as SaveModelCallback write weights and print lines; fits in parallel would share both.
     """
     path = learn.path
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
-        learn.path = Path(folder)
+    with contextlib.ExitStack() as block:
+        learn.path = Path(block.enter_context(tempfile.TemporaryDirectory()))
+        block.enter_context(contextlib.redirect_stdout(io.StringIO()))
+        block.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore", DeprecationWarning)  # of fastai's own code
         try:
             yield
         finally:

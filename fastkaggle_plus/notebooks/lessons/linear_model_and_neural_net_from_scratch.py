@@ -60,8 +60,8 @@ plt.show()
 
 # %%
 df = pd.get_dummies(df, columns=["Sex", "Pclass", "Embarked"], dtype=float)
-levels = [c for c in df if c.startswith(("Sex_", "Pclass_", "Embarked_"))]
-columns = ["Age", "SibSp", "Parch", "LogFare", *levels]
+columns = ["Age", "SibSp", "Parch", "LogFare", "Sex_male", "Sex_female"]
+columns += ["Pclass_1", "Pclass_2", "Pclass_3", "Embarked_C", "Embarked_Q", "Embarked_S"]
 indeps = torch.tensor(df[columns].to_numpy(dtype=float), dtype=torch.float)
 indeps = indeps / indeps.max(dim=0).values
 deps = torch.tensor(df["Survived"].to_numpy(), dtype=torch.float)
@@ -115,7 +115,8 @@ plt.title(f"The training loss falls to {losses[-1]:.3f}")
 plt.show()
 
 # %% [markdown]
-# The coefficients say what the model has learned: women survived, and men in third class did not.
+# The coefficients say what the model has learned: it is good to travel in first class, and bad to
+# be a man, or old.
 
 # %%
 pd.Series(coeffs[0], index=columns).sort_values().plot.barh(figsize=(6, 3.5))
