@@ -68,6 +68,12 @@ def unit_values(pools: Sequence[Pooled]) -> np.ndarray:
     return np.asarray(values[~np.isnan(values).any(1)])
 
 
+def shared_values(trials: Sequence[Predictions]) -> np.ndarray:
+    """Return (n_units, n_trials) pseudo-values of trials on the same rows. Raises DataError."""
+    values = np.stack([preds.pseudo_values for preds in on_common_rows(trials)], 1)
+    return np.asarray(values[~np.isnan(values).any(1)])
+
+
 def on_common_rows(trials: Sequence[Predictions]) -> list[Predictions]:
     """Return trials in one order of rows, each validated where all repeats of its number are.
 
