@@ -216,7 +216,7 @@ def test_callbacks_validate_on_images_that_are_not_the_folds(data, tmp_path, mon
         )
         preds = cross_validate(made, data, HELD)
         [curve] = preds.about["curves"]
-        assert (curve["epochs"], curve["stopped"]) == ([1, 2], 2)
+        assert (curve["epochs"], curve["stopped"]) == ([1, 2], 2) and curve["kept"] in (1, 2)
         assert "for 1 epoch" in preds.early_stops and preds.about["cbs"] == cbs
         assert np.isfinite(preds.oof[:12]).all()
     assert not list(tmp_path.iterdir()) and capfd.readouterr().out == ""
