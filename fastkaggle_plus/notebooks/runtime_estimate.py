@@ -46,8 +46,9 @@ def lists_trained(notebook: Any) -> tuple[str, ...]:
 
 
 def folds_fitted(notebook: Any) -> int:
-    """Return the folds that a notebook fits each trial on; with a holdout there is one."""
-    return 1 if _setting(notebook, "HOLDOUT") else int(_setting(notebook, "N_FOLDS") or 5)
+    """Return how often a notebook fits each trial: folds (a holdout is one) times repeats."""
+    n_folds = 1 if _setting(notebook, "HOLDOUT") else int(_setting(notebook, "N_FOLDS") or 5)
+    return n_folds * int(_setting(notebook, "REPEATS") or 1)
 
 
 def _code(notebook: Any) -> list[str]:

@@ -50,6 +50,8 @@ def main(file: str, folder: str) -> int:
     except DeadKernelError:
         sys.stderr.write("The notebook's process died.\n")
         return 1
+    finally:  # what it shows can be read where its code was
+        nbformat.write(client.nb, file)
     return 0
 
 
