@@ -151,8 +151,8 @@ results
 # ## Which differences are real?
 #
 # One joint test compares all pairs of trials *on the same rows*. A trial that is *worse* loses by
-# more than chance explains, although we looked at many pairs. Those *among the best* cannot be told
-# apart from the best one. The best of many is partly lucky: see the line below the table.
+# more than chance explains, although we looked at many pairs. Those *among the best* may be as good
+# as the best one. The best of many is partly lucky: see the line below the table.
 
 # %%
 board(results)

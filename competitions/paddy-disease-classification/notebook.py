@@ -116,8 +116,7 @@ labels[comp.target[0]].value_counts()[::-1].plot.barh(figsize=(6, 3), ylabel="",
 plt.show()
 
 # %% [markdown]
-# Can we open every image, and do all have the same size? A damaged one would stop a training run in
-# its third hour. An empty table is good news.
+# Can we open every image (an empty table is good news), and do all have the same size?
 
 # %%
 folder = path / comp.images.train_folder
@@ -157,9 +156,11 @@ def train(part, trials):
     """Train the trials of a part and return their results; none if PARTS leaves it out."""
     if part not in PARTS:
         return []
-    chosen = tuple(quick_trials(trials) if QUICK else trials)
-    declared = Sweep(comp.slug, chosen, N_FOLDS, SEED, HOLDOUT)
-    return run_local(declared, comp, path, vault=Vault("vault"), data=data)
+    declared = Sweep(comp.slug, quick_trials(trials) if QUICK else trials, N_FOLDS, SEED, HOLDOUT)
+    results = run_local(declared, comp, path, vault=Vault("vault"), data=data)
+    for failure in (result for result in results if result.failed):
+        print(failure)
+    return results
 
 
 # %% [markdown]
@@ -183,9 +184,9 @@ plot_models(model_table(max_params_m=60, min_top1=75))
 
 # %%
 archs = ("resnet26d", "convnext_small_in22k", "vit_small_patch16_224")
-probes = [Trial(f"probe {arch}", "probe.probe_model", {"arch": arch}) for arch in archs]
+probes = tuple(Trial(f"probe {arch}", "probe.probe_model", {"arch": arch}) for arch in archs)
 if QUICK:
-    probes = [Trial("probe", "probe.probe_model", {"size": 64})]
+    probes = (Trial("probe", "probe.probe_model", {"size": 64}),)
 probed = train("2", probes)
 board(probed)
 
@@ -287,8 +288,7 @@ print(f"right: {learned}; always {always.index[0]}: {always.iloc[0]:.4f}")
 # %% [markdown]
 # ## All together
 #
-# The last list is for a laptop. It also says how to combine trials: we decide that before we see
-# any score.
+# The last list is for a laptop. It also says how to combine trials, before we see any score.
 
 # %% inline="trials.py"
 

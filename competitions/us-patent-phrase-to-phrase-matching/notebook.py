@@ -121,14 +121,14 @@ train["score"].value_counts(normalize=True).sort_index().plot.bar(rot=0, figsize
 plt.show()
 
 # %% [markdown]
-# Do pairs with common words have a high score? Yes, but even many pairs with the score 1 share few.
-# To know more, a model must have read more than these pairs.
+# Do pairs with many common words have a high score? Often, but many pairs that mean the same have
+# few. To know more, a model must have read more than these pairs.
 
 # %%
 anchors, targets = (train[c].str.lower().str.split().map(set) for c in ("anchor", "target"))
 common = [len(a & b) / max(len(a | b), 1) for a, b in zip(anchors, targets, strict=True)]
-axes = train.assign(common=common).boxplot("common", by="score", grid=False, figsize=(5, 3))
-axes.set(title="", ylabel="share of common words")
+train.assign(common=common).boxplot("common", by="score", grid=False, figsize=(5, 3))
+plt.suptitle("")  # the one of pandas
 plt.show()
 
 # %% [markdown]
