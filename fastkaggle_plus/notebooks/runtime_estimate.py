@@ -21,7 +21,7 @@ START_S = 60.0  # a session's start: the image, the inputs, the imports
 MARGIN = 1.5  # Kaggle's CPU cores are slower than a desktop's
 _LIST = re.compile(  # trials_of(comp), trials_of(comp, data=data), (comp, X), (comp, "X")
     r"""\btrials_of\(comp(?:\)|,\s*data=|,\s*(?P<variable>\w+)\))"""
-    r"""|\b(?:trials_of\(comp,\s*|train_all\()["'](?P<quoted>\w+)["']"""
+    r"""|\btrials_of\(comp,\s*["'](?P<quoted>\w+)["']"""
 )
 
 

@@ -12,7 +12,7 @@ MOST_LINES = 60  # of a printed output: more is a wall of text
 
 def executed_in(place: Path, *, session: int = 1):
     """Return the notebook that the sandbox below a folder has executed."""
-    [file] = place.rglob(f"sandbox/kernels/{session}/src/notebook.ipynb")
+    [file] = place.rglob(f"sandbox/kernels/{session}/executed/notebook.ipynb")
     return nbformat.read(file, as_version=4)
 
 
