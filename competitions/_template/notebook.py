@@ -205,7 +205,7 @@ picture
 
 # %%
 worst = top_losses(combined, data, 8).set_index("id")[["label", "predicted", "loss"]]
-worst.join(data.raw_train.set_index(data.ids), rsuffix=" (file)")
+pd.concat([worst, data.raw_train.set_index(data.ids).loc[worst.index]], axis=1)
 
 # %% [markdown]
 # ## The submission
