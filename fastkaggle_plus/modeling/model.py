@@ -53,7 +53,7 @@ class Model(Shown):
 class FittedFunction:
     """A fitted model made of a predict function."""
 
-    NOT_KEPT: ClassVar = ("oob", "oob_score", "estimator", "members")  # see `final.object_graph`
+    NOT_KEPT: ClassVar = ("oob", "oob_score", "estimator", "members", "encode", "sources")  # see `final.object_graph`
 
     function: Callable[[Table], Array]
     importances: dict[str, float] = field(default_factory=dict)
