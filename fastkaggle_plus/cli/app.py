@@ -23,6 +23,7 @@ from . import (
 from .board_command import board
 from .command import Command
 from .compare_command import compare
+from .explain_command import explain
 from .log_command import log
 from .report_command import report
 from .search_command import search
@@ -38,6 +39,7 @@ for command in (
     board,
     log,
     compare,
+    explain,
     search,
     report,
     *notebook_commands.COMMANDS,
