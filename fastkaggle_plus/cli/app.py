@@ -24,6 +24,7 @@ from .board_command import board
 from .command import Command
 from .compare_command import compare
 from .explain_command import explain
+from .export_command import export
 from .log_command import log
 from .report_command import report
 from .search_command import search
@@ -40,6 +41,7 @@ for command in (
     log,
     compare,
     explain,
+    export,
     search,
     report,
     *notebook_commands.COMMANDS,
