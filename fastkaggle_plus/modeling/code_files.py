@@ -5,7 +5,7 @@ imports by other means (`import_module`, `comp.module`) is taken to use every fi
 """
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -33,12 +33,13 @@ def used_by(folder: Path, file: Path) -> list[Path]:
     tree = syntax_tree(file)
     if tree is None or _is_dynamic(tree):
         return [f for f in sorted(folder.rglob("*.py")) if f.name not in NO_MODEL_CODE]
-    roots = list(imported_roots(tree))
+    roots = imported_roots(tree)
     files = [folder / f"{root}.py" for root in roots]
     files += [f for root in roots for f in sorted((folder / root).rglob("*.py"))]
     return [f for f in files if f.is_file()]
 
 
+@cache
 def _is_dynamic(tree: ast.Module) -> bool:
     """Say whether code may use files that its import statements do not name."""
     return any(
@@ -49,14 +50,17 @@ def _is_dynamic(tree: ast.Module) -> bool:
     )
 
 
-def imported_roots(tree: ast.AST) -> Iterator[str]:
-    """Yield the first part of each imported name, and the names after `from . import`."""
+@cache
+def imported_roots(tree: ast.AST) -> list[str]:
+    """Return the first part of each imported name, and the names after `from . import`."""
+    roots: list[str] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (alias.name.partition(".")[0] for alias in node.names)
+            roots += [alias.name.partition(".")[0] for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            yield from [node.module.partition(".")[0]] if node.module else []
-            yield from (alias.name for alias in node.names if node.level)
+            roots += [node.module.partition(".")[0]] if node.module else []
+            roots += [alias.name for alias in node.names if node.level]
+    return roots
 
 
 def data_files(comp: Competition, files: Iterable[Path]) -> list[Path]:
@@ -67,14 +71,16 @@ def data_files(comp: Competition, files: Iterable[Path]) -> list[Path]:
     # The data's fingerprint covers the tables; of competition.toml the facts count.
     others = {COMPETITION_FILE, comp.train, comp.test, comp.sample_submission, "results.csv"}
     folder = comp.folder or Path()
-    names = {
-        node.value
-        for tree in filter(None, map(syntax_tree, files))
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and "." in node.value
-    }
+    names = {name for tree in filter(None, map(syntax_tree, files)) for name in _strings(tree)}
     candidates = [folder / name for name in sorted(names - others) if len(name) < 100]
     return [f for f in candidates if f.suffix != ".py" and f.is_file() and folder in f.parents]
+
+
+@cache
+def _strings(tree: ast.Module) -> list[str]:
+    """Return the strings in code that may name a file."""
+    constants = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+    return [value for value in constants if isinstance(value, str) and "." in value]
 
 
 def syntax_tree(file: Path) -> ast.Module | None:
