@@ -24,6 +24,8 @@ from .board_command import board
 from .command import Command
 from .compare_command import compare
 from .lesson_command import lesson
+from .explain_command import explain
+from .export_command import export
 from .log_command import log
 from .report_command import report
 from .search_command import search
@@ -39,6 +41,8 @@ for command in (
     board,
     log,
     compare,
+    explain,
+    export,
     search,
     report,
     *notebook_commands.COMMANDS,

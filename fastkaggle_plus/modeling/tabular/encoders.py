@@ -19,13 +19,19 @@ class OrdinalEncoder:
         self.cat_names, self.cont_names = table.cat_names, table.cont_names
         numbers = table.x[list(self.cont_names)]
         medians = numbers.median()
-        self.fill_values = (medians if fill else medians[medians.isna()]).fillna(0.0)
+        filled = (medians if fill else medians[medians.isna()]).fillna(0.0)
+        self.fill_values = filled.to_dict()
         self.with_gaps = [c for c in self.cont_names if numbers[c].isna().any()] if fill else []
 
     @property
     def names(self) -> list[str]:
         """The columns of the encoded rows."""
         return [*self.cat_names, *self.cont_names, *(f"{c} missing" for c in self.with_gaps)]
+
+    @property
+    def sources(self) -> list[str]:
+        """The feature of each column of the encoded rows."""
+        return [*self.cat_names, *self.cont_names, *self.with_gaps]
 
     def codes(self, table: Table) -> Array:
         """Return (n, n_categories) level codes, -1 for a missing or unknown level."""
