@@ -24,6 +24,7 @@ from .board_command import board
 from .command import Command
 from .compare_command import compare
 from .explain_command import explain
+from .lesson_command import lesson
 from .log_command import log
 from .report_command import report
 from .search_command import search
@@ -43,6 +44,7 @@ for command in (
     search,
     report,
     *notebook_commands.COMMANDS,
+    lesson,
     *model_commands.COMMANDS,
     *machine_commands.COMMANDS,
 ):

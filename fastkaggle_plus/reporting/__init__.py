@@ -1,6 +1,7 @@
 """Plots, contact sheets of images, and a report in one static HTML file."""
 
 from .contact_sheet import contact_sheet, show_augs
+from .curves_plot import plot_curves
 from .explain_page import write_explanation
 from .explain_plots import plot_dendrogram, plot_dependence, plot_permutation, plot_waterfall
 from .gain_plot import plot_gains
@@ -24,6 +25,7 @@ __all__ = [
     "plot_calibration",
     "plot_confused",
     "plot_confusion",
+    "plot_curves",
     "plot_dendrogram",
     "plot_dependence",
     "plot_gains",
