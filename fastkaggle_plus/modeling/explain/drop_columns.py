@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from ...evidence import compare
+from ...ui.records import joined
 from ..validation import cross_validate
 from ..without import without_model
 from .fold_models import FoldModels
@@ -33,7 +34,8 @@ def drop_columns(
         e = compare(preds, models.preds)
         verdict = "can go" if e.is_noise else "better without" if e.gain > 0 else "costs"
         most = max(1.96 * e.se - e.gain, 0.0)
-        name = ", ".join(features)
-        rows.append((name, verdict, e.gain, e.se, most, e.a_score, e.p_value, e.test))
+        rows.append(
+            (joined(features, most=6), verdict, e.gain, e.se, most, e.a_score, e.p_value, e.test)
+        )
     columns = ["without", "verdict", "gain", "SE", "loses at most", "score", "p", "test"]
     return pd.DataFrame(rows, columns=columns)
