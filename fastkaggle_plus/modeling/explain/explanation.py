@@ -115,7 +115,8 @@ def explain_model(
     main = [max(sources[c], key=lambda f: share.get(f, 0.0)) for c in ranked]
     curves = [c for feature in main[:_MOST_CURVES] if (c := _curve(models, feature))]
     pairs = interactions(models, [c.columns[0] for c in curves])
-    curves += [partial_dependence(models, p.first, p.second) for p in pairs[:1].itertuples()]
+    for pair in pairs[:1].to_dict("records"):
+        curves.append(partial_dependence(models, pair["first"], pair["second"]))
     n_values = data.train.x[list(data.train.cont_names)].nunique()
     numbers = [f for f in (*data.notes, *main) if n_values.get(f, 0) >= _MANY_VALUES]
     past = (c for f in numbers if (c := _curve(models, f, beyond=True)))
