@@ -2,29 +2,29 @@
 
 `fkp notebook titanic` renders it, with this folder's other files as cells.
 """
-# ruff: noqa: B018
+# ruff: noqa: B018, F403, F405
 
 # %% [markdown]
 # # {{title}}
 #
+# Women and children went into the boats first. But who was saved with them, and who stayed behind
+# with them? In this notebook we look for the answer in a list of passengers.
+#
 # **Hypothesis:** women and children lived or died together with their group. Several models that
 # know this, but make different mistakes, are more reliable together than any one of them alone.
 #
-# In this notebook we go through a whole competition. We look at the data, make features, and train
-# a list of models on the same split. Then we test which differences are real, average the models
-# that we chose *before* we saw a score, and write a checked `submission.csv`.
-#
-# It builds on fast.ai's lessons 5 and 6 ([linear model and neural net from
+# We look at the data, make features, and train a list of models on the same split. Then we test
+# which differences are real, and submit the average of the models that we chose *before* we saw a
+# score. The models are those of fast.ai's lessons 5 and 6 ([linear model and neural net from
 # scratch](https://www.kaggle.com/code/jhoward/linear-model-and-neural-net-from-scratch), [how
-# random forests really work](https://www.kaggle.com/code/jhoward/how-random-forests-really-work)).
-# You need neither the internet nor a GPU.
+# random forests really work](https://www.kaggle.com/code/jhoward/how-random-forests-really-work)),
+# and boosted trees. You need neither the internet nor a GPU.
 
 # %% [markdown]
-# ## Set-up
+# ## Getting set up
 #
-# We use `fastkaggle_plus` for everything around the models: folds, fair comparisons and checked
-# submissions. The next cell installs it from the dataset of wheels attached to this notebook. If
-# there is none, it installs it from the internet.
+# `fastkaggle_plus` does everything around the models: folds, fair comparisons, checked submissions.
+# We install it from the dataset of wheels attached to this notebook, else from the internet.
 
 # %% standard="install"
 
@@ -32,86 +32,50 @@
 # Next, the imports.
 
 # %%
-# %matplotlib inline
-import random
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from fastkaggle_plus import (
-    Sweep,
-    Vault,
-    board,
-    check_file,
-    compare,
-    ensemble,
-    folds_for,
-    hypothesis_log,
-    load_comp,
-    run_local,
-    setup_comp,
-    write_submission,
-)
+from fastkaggle_plus import *
 from fastkaggle_plus.notebooks import quick_copy, quick_trials
 from fastkaggle_plus.reporting import (
     plot_calibration,
-    plot_confusion,
+    plot_curves,
+    plot_gains,
     plot_importances,
     plot_scores,
 )
-from fastkaggle_plus.sweeps import trials_of, write_results
+from fastkaggle_plus.sweeps import declared_ensemble, finished_predictions, trials_of, write_results
 
 # %% [markdown]
 # These are the settings that you may want to change. `QUICK = True` is a dry run on a slice of the
-# rows with small models. Do one before every long run: it takes a minute. `SEED` sets the split;
-# each model has its own seed.
+# rows: do one before every long run. `REPEATS = 3` trains everything on three splits: then the
+# verdicts below speak of ways to train, and no longer of single fits.
 
 # %% tags=["parameters"]
 SLUG = "titanic"
 QUICK = False
 SEED = 42
 N_FOLDS = 5
+REPEATS = 1
 
-# %% [markdown]
-# We set the seed once, here. We also make a folder for the code cells below, because worker
-# processes load the code from there. And `neat` shows a table without row numbers.
-
-# %%
-random.seed(SEED)
-np.random.seed(SEED)
-plt.rcParams.update({"figure.dpi": 100, "axes.spines.top": False, "axes.spines.right": False})
-code = Path("code", SLUG)
+code = Path("code", SLUG)  # the cells with %%writefile write the competition's code here
 code.mkdir(parents=True, exist_ok=True)
 
-
-def neat(frame):
-    """Show a table without row numbers, words on the left."""
-    words = list(frame.select_dtypes(exclude="number"))
-    left = [{"selector": "th", "props": "text-align: left"}]
-    plain = frame.style.hide(axis="index").set_table_styles(left)
-    return plain.set_properties(subset=words, **{"text-align": "left"})
-
-
 # %% [markdown]
-# Which machine are we on? If there is a GPU, the next cell multiplies two matrices on it, to see
-# whether it really works with the installed torch. Titanic is so small that a CPU is enough.
+# Which machine are we on, and does its GPU work? Titanic is so small that a CPU is enough.
 
 # %% standard="gpu"
 
 # %% [markdown]
-# ## The competition
-#
-# These are the facts about the competition: what we predict, how the score is computed, how to
-# split the rows. The cell writes them to the folder that we just made, and so do the other code
-# cells below. So you can edit a cell and run it again.
+# The facts about the competition: what do we predict, how is it scored, how do we split the rows?
 
 # %% inline="competition.toml"
 
 # %% [markdown]
-# Where is the data? `setup_comp` finds it on Kaggle, in the new or the old folder layout. On your
-# own machine it downloads it.
+# Where is the data? On Kaggle `setup_comp` finds it. On your own machine it downloads it.
 
 # %%
 comp = load_comp(code)
@@ -130,28 +94,34 @@ train, test = pd.read_csv(path / comp.train), pd.read_csv(path / comp.test)
 train.head()
 
 # %% [markdown]
-# Which columns have missing values, and how many?
+# What is missing? Some ages, and most cabins.
 
 # %%
 gaps = pd.DataFrame({"train": train.isna().sum(), "test": test.isna().sum()})
 gaps.query("train > 0 or test > 0").astype("Int64")
 
 # %% [markdown]
-# `Age` has gaps, and `Cabin` is mostly unknown. Now the one picture that explains most of this
-# competition: who survived, by sex and class?
+# Who survived? Sex and class already explain most of it.
 
 # %%
 rates = train.groupby(["Pclass", "Sex"])["Survived"].mean().unstack()
-axes = rates.plot.bar(figsize=(6, 3), color=["#d9822b", "#2f6f9f"], rot=0)
-axes.set(title="Who survived", xlabel="class", ylabel="share that survived", ylim=(0, 1))
-axes.legend(title="", frameon=False)
+rates.plot.bar(rot=0, figsize=(5, 3), xlabel="class", ylabel="share that survived")
+plt.show()
+
+# %% [markdown]
+# And the rest? Did groups share their fate? Take the tickets of two or more women and boys: on most
+# of them all were saved, or none.
+
+# %%
+women_and_boys = train[(train["Sex"] == "female") | train["Name"].str.contains("Master")]
+by_ticket = women_and_boys.groupby("Ticket")["Survived"].agg(["mean", "size"]).query("size > 1")
+by_ticket["mean"].plot.hist(bins=10, figsize=(5, 2.5), xlabel="share saved", ylabel="tickets")
 plt.show()
 
 # %% [markdown]
 # ## Features
 #
-# What do we know about a passenger? Who they were, with whom they travelled, where, and for how
-# much. First we say which columns we need, which features are categories, and which are numbers.
+# What do we know about a passenger? Who they were, with whom they travelled, where, for how much.
 
 # %% inline="data.py" until="EVEN"
 
@@ -161,16 +131,13 @@ plt.show()
 # %% inline="data.py" until="read"
 
 # %% [markdown]
-# There are two kinds of features. Some are *learned*, like the median age for each title. We learn
-# those from the training rows only. Others are only *counted*, like the number of people on one
-# ticket. We may count over all rows. `Alone` is 1 for people without any relatives on board.
+# Some features are *learned*, like the median age for a title: we learn those from the training
+# rows only. Others are only *counted*, like the people on one ticket: we may count over all rows.
 
 # %% inline="data.py" until="add_features"
 
 # %% [markdown]
-# A title says more than the sex. A *Master* is a boy, and boys were saved together with the women.
-# We take the text between the comma and the dot. The pattern must be a raw string: otherwise it
-# matches nothing, and the whole column is missing without any error. We will check that below.
+# A title says more than the sex. A *Master* is a boy, and boys were saved with the women.
 
 # %% inline="data.py" until="titles"
 
@@ -180,222 +147,138 @@ plt.show()
 # %% inline="data.py" until="decks"
 
 # %% [markdown]
-# Now our hypothesis. A *party* is a group of people who share a ticket, or who share the surname,
-# the class, the port, and the ticket number except for its last digit. We follow both relations
-# until nothing changes. So we also find the friends of cousins.
+# Now our hypothesis. A *party* shares a ticket, or the surname, class, port and nearly the ticket.
+# We follow both relations until nothing changes, so we also find the friends of cousins.
 
 # %% inline="data.py" until="parties"
 
 # %% [markdown]
-# This is the only feature that uses the target: how many women and children of the same party
-# survived? We compute it **inside each fold**, from the training rows of that fold. For a training
-# row we leave out the row itself. Otherwise every passenger would give away their own answer, and
-# our out-of-fold score would be far too good.
+# How many women and children of the party survived? Only this feature uses the target. We compute
+# it **inside each fold**, without the row itself: else passengers would give away their answer.
 
 # %% inline="data.py"
 
 # %% [markdown]
-# Let's read the rows. Did we find the titles?
+# Did we find the titles? A wrong pattern would make the whole column missing, without any error.
 
 # %%
 data = comp.read(path)
-titles = data.train.x["Title"].value_counts(dropna=False).rename("passengers").to_frame()
-titles["survived"] = pd.Series(data.targs).groupby(data.train.x["Title"].to_numpy()).mean()
-titles.round(2)
+titles = pd.DataFrame({"title": data.train.x["Title"], "survived": data.targs})
+titles.groupby("title", observed=True)["survived"].agg(["size", "mean"]).round(2)
 
 # %% [markdown]
 # ## The split
 #
-# All models use the same split of the rows into folds, so we can compare their predictions row by
-# row. The split is {{split}}; the organisers seem to have split the rows in the same way. We save
-# it with the output.
+# All models use the same split into folds ({{split}}), so we can compare them passenger by
+# passenger. We save it with the output.
 
 # %%
 folds = folds_for(comp, data, n_folds=N_FOLDS, seed=SEED)
 pd.DataFrame({comp.id: data.ids, "fold": folds.assignment}).to_csv("folds.csv", index=False)
-print(
-    f"{len(folds)} rows in {folds.n_folds} folds, {folds.kind}, seed {folds.seed}, "
-    f"fingerprint {folds.fingerprint()}"
-)
+folds
 
 # %% [markdown]
-# ## The trials
+# ## The models
 #
-# One model is our own: men die, and women and boys share the fate of their party. It learns three
-# survival rates, and then looks at the party.
+# One is our own: men die, women and boys share the fate of their party. It learns three rates.
 
 # %% inline="women_and_children.py"
 
 # %% [markdown]
-# Each trial is one idea, with one line on what we want to learn from it. We start with a single
-# rule, continue with the nets of lesson 5, and end with boosted trees. We also choose here which
-# trials go into the ensemble, before we see any score. If we chose them by their scores, the
-# ensemble's score would be too good.
+# Each trial is one idea, with one line on what we want to learn: from a single rule over the nets
+# of lesson 5 to boosted trees. We choose the members of the ensemble here, before any score.
 
 # %% inline="trials.py"
 
 # %% [markdown]
-# Here is the same list as a table:
+# Now we train each trial on each fold. What is finished is stored: nothing is trained twice.
 
 # %%
 trials = quick_trials(trials_of(comp)) if QUICK else trials_of(comp)
-neat(
-    pd.DataFrame(
-        {
-            "trial": [t.name for t in trials],
-            "hypothesis": [t.hypothesis for t in trials],
-            "in the ensemble": ["yes" if t.in_ensemble else "" for t in trials],
-        }
-    )
-)
-
-# %% [markdown]
-# ## Training
-#
-# This function does all the training. It fits each trial on each fold, two trials at a time on two
-# cores, and stores what is finished. If you run the cell again, nothing is trained twice.
-
-
-# %%
-def train_all(trials, *, n_folds=N_FOLDS, seed=SEED):
-    """Fit each trial on each fold; return one result for each trial."""
-    sweep = Sweep(comp.slug, tuple(trials), n_folds, seed)
-    return run_local(sweep, comp, path, vault=Vault("vault"), on_result=show_result)
-
-
-def show_result(result):
-    """Print one line on a finished trial."""
-    if result.predictions is None:
-        print(f"{result.name} failed: {result.error.strip().splitlines()[-1]}")
-    else:
-        print(result.predictions)
-
-
-results = train_all(trials)
-done = [r.predictions for r in results if r.predictions is not None]
+sweep_all = Sweep(comp.slug, repeated(trials, REPEATS, comp=comp), N_FOLDS, SEED)
+results = run_local(sweep_all, comp, path, vault=Vault("vault"), data=data)
+results
 
 # %% [markdown]
 # ## Which differences are real?
 #
-# The best trial is in the first row. Is it really better than the others? One joint test compares
-# all pairs of trials *on the same passengers*. A trial that is *worse* loses to another by more
-# than chance explains, although we looked at many pairs. The trials *among the best* cannot be
-# told apart from the best one. And the best of many trials is partly lucky: the line above the
-# table gives its score corrected for this.
-#
-# With fewer than a thousand passengers, the standard error is about one and a half points. Most
-# differences on Titanic's leaderboard are smaller than that.
+# One joint test compares all pairs of trials *on the same passengers*. A trial that is *worse*
+# loses by more than chance explains, although we looked at many pairs. Those *among the best*
+# cannot be told apart from the best one. The best of many is partly lucky: see the line below.
 
 # %%
-rows = board(results)
-print(rows[0].winner)
-table = pd.DataFrame(
-    {
-        "trial": [r.name for r in rows],
-        f"out-of-fold {comp.metric}": [r.oof_score for r in rows],
-        "standard error": [r.oof_score_se for r in rows],
-        "seconds": [r.seconds_s for r in rows],
-        "to the best": [r.gain for r in rows],
-        "verdict": [r.verdict for r in rows],
-    }
-)
-neat(table).format(precision=4).format("{:.1f}", subset=["seconds"]).format(
-    "{:+.4f}", subset=["to the best"]
-)
+board(results)
 
 # %% [markdown]
-# Here is the same as a picture. Each grey dot is one fold. Look how far apart the dots of one
-# model are. A single train/validation split would have shown us only one of them.
+# How far apart are the folds (grey) of one model? A single train/validation split would have shown
+# us only one of them. Most differences on Titanic's leaderboard are smaller than that.
 
 # %%
+done = finished_predictions(results)
 plot_scores(done)
 
 # %% [markdown]
-# ## Which hypotheses hold?
-#
-# Some trials are *experiments*: each changes one thing of another trial, its base. What was the
-# change worth, and is that what we expected? The test compares each experiment with its base on
-# the same rows, and its p-value is adjusted for the number of experiments.
+# Which hypotheses hold? An *experiment* changes one thing of another trial, its base. The test
+# compares the two on the same rows. The p-values are adjusted for the number of experiments.
 
 # %%
 hypothesis_log(results)
 
 # %% [markdown]
-# ## Which features does the forest use?
-#
-# Does it use the features that we expect? The bars show the forest's own feature importances: each
-# feature's share of what the splits of the trees gain.
+# Does the forest use the features that we expect?
 
 # %%
-forest = next((p for p in done if p.name == "random forest"), None)
-picture = plot_importances(forest) if forest else None
-picture
+plot_importances(next(p for p in done if p.importances and p.name == "random forest"))
+
+# %% [markdown]
+# How did the net learn? A validation loss that rises at the end means too many epochs; one that
+# still falls, too few. Thin lines are single folds.
+
+# %%
+plot_curves(next((p for p in done if p.name == "fastai net"), done[0]))
 
 # %% [markdown]
 # ## The ensemble
 #
-# Now we average the trials that we chose above. A plain mean has no weights to fit. Is it better
-# than its members? The paired test answers that. Where it says *cannot be told apart*, our
-# hypothesis is neither confirmed nor refuted. Then we still submit the average: we chose it
-# beforehand, and it depends less on luck.
+# Averaging helps most if the members make different mistakes. Do ours? A 1 means: the same ones.
 
 # %%
-members = [r.predictions for r in results if r.predictions is not None and r.trial.in_ensemble]
-both = ensemble(members, method=getattr(comp.module("trials"), "ENSEMBLE", "auto"))
-print(both)
-for member in members:
-    print(compare(both, member))
+members = [r.predictions for r in results if r.predictions and r.trial.in_ensemble]
+error_correlation(members)
 
 # %% [markdown]
-# A submission needs only 0 or 1. But the probabilities show us whether the model knows when it is
-# unsure. On the diagonal, 70% of the passengers with a prediction of 70% survived.
+# Is a member better or worse than the average? A bar that crosses the line may be luck: then our
+# hypothesis is neither confirmed nor refuted. We submit the average: it depends less on luck.
 
 # %%
-plot_calibration(both)
+combined = declared_ensemble(comp, results)
+print(combined)
+plot_gains([compare(member, combined) for member in members])
 
 # %% [markdown]
-# Which mistakes does it make? Does it miss survivors, or does it predict too many?
+# Does it know when it is unsure? On the line, 70% of those with a prediction of 70% survived.
 
 # %%
-plot_confusion(both)
+plot_calibration(combined)
 
 # %% [markdown]
-# When was it sure, and wrong? This is the most useful table. Read the names of these passengers
-# before you think of a new feature.
+# When was it sure, and wrong? Read these names before you think of a new feature.
 
 # %%
-truth = both.oof[np.arange(len(both.targs)), both.targs]
-surprises = data.raw_train.assign(**{"probability of the truth": truth}).nsmallest(
-    8, "probability of the truth"
+worst = top_losses(combined, data, 8)[["id", "probability"]].rename(
+    columns={"probability": "probability of the truth"}
 )
 shown = ["Name", "Sex", "Age", "Pclass", "Ticket", "Survived", "probability of the truth"]
-neat(surprises[shown]).format(precision=2)
-
-# %% [markdown]
-# ## What do we keep?
-#
-# We save the predictions of every trial and of the ensemble, with the model, its parameters, the
-# split and its seed. Next week we can compare them with a new idea, or average them with it,
-# without training anything again.
-
-# %%
-kept = Path("predictions")
-kept.mkdir(exist_ok=True)
-for preds in [*done, both]:
-    preds.save(kept / f"{preds.name.replace(' ', '-').replace(',', '')}.npz")
-write_results("results.csv", [*done, both])
-columns = ["trial", "oof_score", "oof_score_se", "n_rows", "n_folds", "split", "split_seed"]
-neat(pd.read_csv("results.csv")[columns].head(3))
+worst.merge(train, left_on="id", right_on=comp.id)[shown].round(2)
 
 # %% [markdown]
 # ## The submission
 #
-# We match the predictions to the sample submission by passenger, never by position. Then we check
-# the columns, the ids, the order and the labels. A file that Kaggle would refuse, or score as
-# nonsense, is refused here.
+# We match predictions and sample submission by passenger, never by position. A file that Kaggle
+# would refuse, or score as nonsense, is refused here.
 
 # %%
-file = write_submission(both, comp, path, file="submission.csv")
+file = write_submission(combined, comp, path, file="submission.csv")
 answers = check_file(file, comp, path, labels=data.vocab)
 survive = answers[comp.target[0]].astype(int).mean()
 print(f"{len(answers)} rows; {survive:.0%} survive, and in training {np.mean(data.targs):.0%}")
@@ -404,6 +287,20 @@ answers.head()
 # %% [markdown]
 # ## What next?
 #
-# Take one idea from the passengers that surprised us, add one trial, and see what the paired test
-# says. If it says *cannot be told apart*, we have learned something too, and it cost us no
-# submission.
+# Take one idea from the passengers that surprised us, add one trial, and see what the test says. If
+# it says *cannot be told apart*, we have learned something too, and it cost us no submission.
+#
+# What do we keep? The folder `vault` has the predictions of every trial. `fkp output` downloads it,
+# and `fkp vault merge` takes them into yours: to compare or average them, nothing is trained again.
+
+# %%
+combined.save("ensemble.npz")
+write_results("results.csv", [*done, combined])
+
+# %% [markdown]
+# At the end two submissions count. Which two? `fkp plan` finds the safe one, and the one that fails
+# on other passengers. REF is the number of this submission: `fkp submissions` lists it.
+
+# %%
+cv = f"{combined.oof_score:.4f}:{combined.oof_score_se:.4f}"
+print(f"fkp plan {comp.slug} --live --cv REF={cv}")

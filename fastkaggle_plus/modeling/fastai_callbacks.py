@@ -4,6 +4,7 @@ import contextlib
 import copy
 import io
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -70,6 +71,16 @@ def why_stopped(learn: Any) -> str:
     return ""
 
 
+def saved_epoch(learn: Any) -> int:
+    """Return the epoch of this fit that SaveModelCallback saved, and restores; 0: there is none."""
+    from fastai.callback.tracker import SaveModelCallback
+
+    for cb in learn.cbs:
+        if isinstance(cb, SaveModelCallback) and not cb.every_epoch and not cb.at_end:
+            return [values[cb.idx] for values in learn.recorder.values].index(cb.best) + 1
+    return 0
+
+
 @contextlib.contextmanager
 def in_temporary_folder(learn: Any) -> Iterator[None]:
     """Let a Learner write its files to a folder that ends with the block, and print nothing.
@@ -77,8 +88,11 @@ def in_temporary_folder(learn: Any) -> Iterator[None]:
     Callbacks as SaveModelCallback write weights and print lines; fits in parallel would share both.
     """
     path = learn.path
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
-        learn.path = Path(folder)
+    with contextlib.ExitStack() as block:
+        learn.path = Path(block.enter_context(tempfile.TemporaryDirectory()))
+        block.enter_context(contextlib.redirect_stdout(io.StringIO()))
+        block.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore", DeprecationWarning)  # of fastai's own code
         try:
             yield
         finally:

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from ..data import Data, Table
-from ..exceptions import ConfigError, needs_extra
+from ..exceptions import ConfigError
 from ..ui.records import Shown
 from .fastai_callbacks import in_temporary_folder
+from .fastai_learner import import_fastai
 from .hyperparameters import check_whole
 from .model import Array, Model
 
@@ -113,10 +114,7 @@ def _rates_of(
 
 def _suggested(lrs: Array, losses: Array, num_it: int) -> LearningRates:
     """Apply fastai's rules to the steps that its `lr_find` reads. Raises ConfigError."""
-    with needs_extra("tabular"):
-        from fastai.callback.schedule import slide, valley
-    from torch import tensor
-
+    fastai = import_fastai("tabular")
     read = np.arange(num_it // 10, max(len(lrs) - 5, 0))
     read = read[np.cumsum(np.isnan(losses[read])) == 0]
     if len(read) < _LEAST_READ:
@@ -126,8 +124,10 @@ def _suggested(lrs: Array, losses: Array, num_it: int) -> LearningRates:
         )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of fastai's own code
-        rates = [rule(tensor(lrs[read]), tensor(losses[read]), num_it) for rule in (valley, slide)]
-    return LearningRates(*(lr for lr, _ in rates), lrs, losses)
+        steps = fastai.tensor(lrs[read]), fastai.tensor(losses[read]), num_it
+        rates = [rule(*steps) for rule in (fastai.valley, fastai.slide)]
+    (valley, _), (slide, _) = rates
+    return LearningRates(valley, slide, lrs, losses)
 
 
 class _Found(Exception):

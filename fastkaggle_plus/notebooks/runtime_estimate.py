@@ -21,7 +21,7 @@ START_S = 60.0  # a session's start: the image, the inputs, the imports
 MARGIN = 1.5  # Kaggle's CPU cores are slower than a desktop's
 _LIST = re.compile(  # trials_of(comp), trials_of(comp, data=data), (comp, X), (comp, "X")
     r"""\btrials_of\(comp(?:\)|,\s*data=|,\s*(?P<variable>\w+)\))"""
-    r"""|\b(?:trials_of\(comp,\s*|train_all\()["'](?P<quoted>\w+)["']"""
+    r"""|\btrials_of\(comp,\s*["'](?P<quoted>\w+)["']"""
 )
 
 
@@ -46,8 +46,9 @@ def lists_trained(notebook: Any) -> tuple[str, ...]:
 
 
 def folds_fitted(notebook: Any) -> int:
-    """Return the folds that a notebook fits each trial on; with a holdout there is one."""
-    return 1 if _setting(notebook, "HOLDOUT") else int(_setting(notebook, "N_FOLDS") or 5)
+    """Return how often a notebook fits each trial: folds (a holdout is one) times repeats."""
+    n_folds = 1 if _setting(notebook, "HOLDOUT") else int(_setting(notebook, "N_FOLDS") or 5)
+    return n_folds * int(_setting(notebook, "REPEATS") or 1)
 
 
 def _code(notebook: Any) -> list[str]:

@@ -1,7 +1,7 @@
 """Sweeps: declare trials, run them, resume what was interrupted, and rank what finished."""
 
-from .board import BoardRow, board, winner
-from .default_trials import default_trials, trials_of
+from .board import BoardRow, board, finished_predictions, winner
+from .default_trials import declared_ensemble, default_trials, trials_of
 from .experiments import experiment
 from .hypothesis_log import LogEntry, hypothesis_log
 from .repeats import Spread, repeat_spread, repeated
@@ -28,10 +28,12 @@ __all__ = [
     "Vault",
     "board",
     "check_vault",
+    "declared_ensemble",
     "default_trials",
     "experiment",
     "find_garbage",
     "find_predictions",
+    "finished_predictions",
     "folds_for",
     "grid",
     "hypothesis_log",

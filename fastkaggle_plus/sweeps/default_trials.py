@@ -8,9 +8,10 @@ from ..competition import Competition
 from ..competition.settings import Text
 from ..data import Data
 from ..environment import has_gpu
-from ..exceptions import ConfigError, UnknownName
+from ..exceptions import ConfigError, DataError, UnknownName, last_line
 from ..predictions import Predictions
-from .trial import Sweep, Trial
+from .board import finished_predictions
+from .trial import Sweep, Trial, TrialResult
 
 _BOOSTERS = ("lightgbm", "xgboost", "catboost")
 _NETWORKS = (  # of images: small, best first
@@ -58,11 +59,27 @@ def trial_lists(comp: Competition) -> dict[str, tuple[Trial, ...]]:
     return {name: tuple(v) for name, v in vars(module).items() if _problem(v) == ""}
 
 
-def declared_ensemble(comp: Competition, members: Sequence[Predictions]) -> Predictions:
-    """Combine predictions with the method that trials.py declares. Raises DataError."""
+def declared_ensemble(
+    comp: Competition,
+    results: Sequence[TrialResult | Predictions],  # of a sweep's trials; predictions always join
+    **options: Any,  # of `ensemble`: weights, name
+) -> Predictions:
+    """Combine the trials that declare `in_ensemble`, with the method that trials.py declares.
+
+    A trial that did not finish is left out. Raises DataError, with the reasons if none finished.
+    """
     from ..ensembling import ensemble  # imports pandas
 
-    return ensemble(members, method=getattr(comp.module("trials"), "ENSEMBLE", "auto"))
+    declared = [r for r in results if isinstance(r, Predictions) or r.trial.in_ensemble]
+    members = finished_predictions(declared)
+    if declared and not members:
+        errors = [f"{r.name}: {last_line(r.error)}" for r in declared if isinstance(r, TrialResult)]
+        raise DataError(
+            "All trials declared for the ensemble failed, so there is nothing to submit. Correct "
+            "them in trials.py, then run again; finished trials are kept.\n" + "\n".join(errors)
+        )
+    method = getattr(comp.module("trials"), "ENSEMBLE", "auto")
+    return ensemble(members, method=method, **options)
 
 
 def _problem(value: Any) -> str:

@@ -61,7 +61,7 @@ def run(
         measured = measure(work, declared, path, read, workers=workers)
         _check_failures(measured, callbacks, keep_going=keep_going)
         finished = [r.predictions for r in measured.results if r.predictions is not None]
-        combined = _ensemble(comp, measured)
+        combined = declared_ensemble(comp, measured.results)
         weights = combined.about["weights"]
         members = [p for p in finished if p.name in weights]
         write_lock(combined, members, work.folder / "ensemble.lock")
@@ -180,16 +180,3 @@ def _check_failures(measured: SweepOutcome, callbacks: RunCallbacks, *, keep_goi
         f"{count}, so nothing was submitted. Correct them and run again: finished trials are kept. "
         f"Or submit without them: --keep-going, in Python keep_going=True.\n{errors}"
     )
-
-
-def _ensemble(comp: Competition, measured: SweepOutcome) -> Predictions:
-    """Combine the trials declared as members, with the method that trials.py declares."""
-    declared = [r for r in measured.results if r.trial.in_ensemble]
-    members = [r.predictions for r in declared if r.predictions is not None]
-    if not members:
-        errors = "\n".join(f"{r.name}: {r.error}" for r in measured.results if r.error)
-        raise DataError(
-            "All trials declared for the ensemble failed, so there is nothing to submit. Correct "
-            f"them in trials.py, then run again; finished trials are kept.\n{errors}"
-        )
-    return declared_ensemble(comp, members)

@@ -395,18 +395,18 @@ def test_a_dry_run_gives_no_forecast_for_replaced_networks():
     assert forecast_from_dry_run(10, [reader], rows=600) is not None
 
 
-def test_the_lists_and_the_folds_of_a_notebook_are_found():
+def test_the_lists_the_folds_and_the_repeats_of_a_notebook_are_found():
     made = {
         slug: render_notebook(slug, params=params).notebook
         for slug, params in (
-            ("titanic", {"N_FOLDS": 3}),
+            ("titanic", {"N_FOLDS": 3, "REPEATS": 2}),
             ("paddy-disease-classification", {}),
             ("us-patent-phrase-to-phrase-matching", {"LIST": "COURSE"}),
         )
     }
     paddy = ("PART_1", "PART_2", "PART_3", "PART_4")
     assert [set(lists_trained(n)) for n in made.values()] == [{"TRIALS"}, set(paddy), {"COURSE"}]
-    assert [folds_fitted(n) for n in made.values()][:2] == [3, 1]  # one holdout
+    assert [folds_fitted(n) for n in made.values()][:2] == [6, 1]  # one holdout
 
 
 def test_the_forecast_counts_gpus_at_work_at_the_same_time():

@@ -2,12 +2,14 @@
 
 import ast
 import json
+import re
 import subprocess
 import sys
 
 import nbformat
 import pytest
 from slugify import slugify
+from typer.main import get_command
 
 from fastkaggle_plus.competition import load_comp
 from fastkaggle_plus.exceptions import ConfigError, NotebookError, UnknownName
@@ -72,19 +74,44 @@ REQUIRED = (
     ("pip", "--no-index", "glob", "fastkaggle_plus-*.whl"),
     ("setup_comp(comp.slug)",),
     ('device="cuda"', "get_device_name"),
-    ("random.seed(SEED)",),
-    ("if QUICK", "quick_copy"),
-    ("folds.csv", "folds_for"),
-    ("def train_all",),
-    ("standard error", "board(results)"),
-    (".save(kept",),
-    ("write_submission(both, comp, path", "check_file"),
+    ("if QUICK", "quick_copy", "seed=SEED"),
+    ("folds.csv", "folds_for", "seed=SEED"),
+    ("run_local(", 'vault=Vault("vault")'),
+    ("board(",),
+    ("plot_scores(",),
+    ("declared_ensemble(comp",),
+    ("write_submission(combined, comp, path", "check_file"),
+    (".save(", "write_results("),
+    ("fkp plan", "--cv REF"),
 )
 
 
 def test_every_notebook_has_the_required_cells(rendered):
     for words in REQUIRED:
         assert any(all(w in source for w in words) for source in sources(rendered)), words
+
+
+MOST_LINES = 350  # of a template: it is read from its start to its end
+
+
+def test_the_templates_are_short(comp):
+    lines = (comp.folder / "notebook.py").read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= MOST_LINES
+
+
+def test_the_commands_of_the_prose_exist(rendered):
+    """Each `fkp VERB` that a cell names is a command, and its options are accepted."""
+    from fastkaggle_plus.cli import app
+
+    named = re.findall(r"`(fkp [^`]+)`", "\n".join(sources(rendered, "markdown")))
+    assert len(named) >= 4
+    for words in (text.split()[1:] for text in named):
+        group = get_command(app)
+        while words and words[0] in getattr(group, "commands", {}):
+            group, words = group.commands[words[0]], words[1:]
+        options = {option for parameter in group.params for option in parameter.opts}
+        assert not hasattr(group, "commands"), words
+        assert {word for word in words if word.startswith("--")} <= options
 
 
 RENDER_ALL = """

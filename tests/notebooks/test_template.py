@@ -10,6 +10,8 @@ from fastkaggle_plus.predictions import load_predictions
 from fastkaggle_plus.submission import check_file
 from fastkaggle_plus.workflow.new_competition import new_comp
 
+from .html_page import check_page, text
+
 TRIALS = '''"""Three."""
 
 from fastkaggle_plus import Trial
@@ -67,12 +69,11 @@ def test_the_template_runs_unchanged(tmp_path, monkeypatch, options, quick):
         notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(working)}}
     ).execute()
     check_file(working / "submission.csv", comp, files)
-    both = load_predictions(working / "predictions/ensemble.npz")
+    both = load_predictions(working / "ensemble.npz")
     assert (
         both.metric == comp.metric
         and len(both.fold_scores) == 2
         and set(both.about["weights"]) == {"forest", "ridge"}
     )
-    assert "broken failed" in "".join(
-        o.get("text", "") for c in notebook.cells if c.cell_type == "code" for o in c.outputs
-    )
+    assert "failed: ValueError: broken" in text(notebook)
+    check_page(notebook, pictures=4)

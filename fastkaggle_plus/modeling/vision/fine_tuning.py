@@ -38,10 +38,10 @@ class TrainingSettings:
     label_smoothing: float
     mixup: float
     precision: str
-    lr_mult: float
-    pct_start: float
-    div: float
-    cbs: Callbacks
+    lr_mult: float = 100.0  # of `fine_tune`, as the next two
+    pct_start: float = 0.3
+    div: float = 5.0
+    cbs: Callbacks = ()  # see fastai_callbacks
 
 
 def check_training(

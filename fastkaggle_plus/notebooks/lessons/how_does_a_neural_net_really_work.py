@@ -122,7 +122,7 @@ plt.show()
 # %%
 for lr in (0.01, 0.1, 1.0):
     plt.plot(descend(quadratic, guesses[0], lr=lr, steps=60)[1], label=f"lr {lr}")
-plt.ylim(0, 8)
+plt.ylim(1, 3)
 plt.legend()
 plt.title("Too slow, good, too large")
 plt.show()
@@ -162,15 +162,15 @@ def relu_sum(params, x):
 
 curves = {}
 for n in (1, 2, 10):
-    start = torch.randn(3 * n + 1, generator=torch.Generator().manual_seed(3))
-    curves[n], losses = descend(relu_sum, start, lr=0.05, steps=1500)
+    start = torch.randn(3 * n + 1, generator=torch.Generator().manual_seed(4))
+    curves[n], losses = descend(relu_sum, start, lr=0.05, steps=600)
     print(f"{n:2} ReLUs: mean absolute error {losses[-1]:.2f}")
 
 # %%
 fine = torch.linspace(-2, 2, 200)
 plt.scatter(x, y, color="grey")
 for n, params in curves.items():
-    plt.plot(fine, relu_sum(params, fine), label=f"{n} ReLUs")
+    plt.plot(fine, relu_sum(params, fine), label=f"{n} ReLU{'s' * (n > 1)}")
 plt.legend()
 plt.title("More ReLUs, more shapes")
 plt.show()

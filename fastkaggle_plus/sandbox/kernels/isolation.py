@@ -98,7 +98,7 @@ def launch_command(
     isolated: frozenset[str],  # files | network
 ) -> list[str]:
     """Write the launch file, make the run's folders, and return the command that starts the run."""
-    for name in (*TEMPORARY_FOLDERS, "working", "src"):
+    for name in (*TEMPORARY_FOLDERS, "working", "src", "executed"):
         (at / name).mkdir(parents=True, exist_ok=True)
     launch = {
         **launch,

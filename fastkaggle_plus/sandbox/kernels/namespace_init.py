@@ -20,7 +20,7 @@ from pathlib import Path
 _NOSUID, _NODEV, _NOEXEC, _BIND, _REC = 2, 4, 8, 4096, 16384  # mount(2)
 _MOUNT_SETATTR, _AT_FDCWD, _AT_RECURSIVE = 442, -100, 0x8000
 _CAPBSET_DROP, _LAST_CAPABILITY = 24, 63  # prctl(2)
-_OWN_FOLDERS = ("working", "home", "temp")  # in /kaggle, writable
+_OWN_FOLDERS = ("working", "home", "temp", "executed")  # in /kaggle, writable
 _libc = ctypes.CDLL(None, use_errno=True)
 
 

@@ -4,6 +4,7 @@ It is a script: the sandbox copies it into the kernel's folder and starts it by 
 """
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import nbformat
@@ -50,6 +51,8 @@ def main(file: str, folder: str) -> int:
     except DeadKernelError:
         sys.stderr.write("The notebook's process died.\n")
         return 1
+    finally:  # the notebook with what its cells show, as on Kaggle's page
+        nbformat.write(client.nb, Path(file).parents[1] / "executed" / "notebook.ipynb")
     return 0
 
 

@@ -1,6 +1,7 @@
 """Titanic's notebook runs in the sandbox and in Kaggle's older layout, as `fkp run titanic`."""
 
 import os
+import re
 import shutil
 
 import nbformat
@@ -9,9 +10,10 @@ import pandas as pd
 import pytest
 from nbclient import NotebookClient
 
-from fastkaggle_plus import load_comp, load_predictions, run
+from fastkaggle_plus import Vault, load_comp, load_predictions, run
 from fastkaggle_plus.notebooks import render_notebook
 from fastkaggle_plus.submission import check_file
+from tests.notebooks.html_page import check_page, text
 from tests.workflow.toy import fkp, last_json, submissions
 
 
@@ -50,24 +52,6 @@ def execute(tmp_path, monkeypatch, local):
     return of
 
 
-def pictures(notebook) -> int:
-    return sum(
-        "image/png" in o.get("data", {})
-        for c in notebook.cells
-        if c.cell_type == "code"
-        for o in c.outputs
-    )
-
-
-def text(notebook) -> str:
-    return "".join(
-        str(o.get("text", "")) + str(o.get("data", {}).get("text/html", ""))
-        for c in notebook.cells
-        if c.cell_type == "code"
-        for o in c.outputs
-    )
-
-
 @pytest.mark.slow
 def test_the_pushed_notebook_gives_the_same_bytes_and_scores_as_a_local_run(local, tmp_path):
     outcome = local[0]
@@ -90,36 +74,44 @@ def test_the_pushed_notebook_gives_the_same_bytes_and_scores_as_a_local_run(loca
     assert pushed["submission"]["sent"] and submissions(tmp_path) == 1
 
     output = tmp_path / pushed["output"]["path"]
-    both = load_predictions(output / "predictions/ensemble.npz")
+    both = load_predictions(output / "ensemble.npz")
     assert both.oof_score == outcome.ensemble.oof_score and both.about["split_seed"] == 42
     assert (both.oof == outcome.ensemble.aligned(both.ids, both.test_ids, both.vocab).oof).all()
-    kept = {load_predictions(f).name for f in (output / "predictions").glob("*.npz")}
-    assert kept == {r.name for r in outcome.results} | {"ensemble"}
+    kept, _ = Vault(output / "vault").latest("titanic")
+    assert {p.name for p in kept} == {r.name for r in outcome.results}
     folds = pd.read_csv(output / "folds.csv")
     assert (
         folds["fold"].tolist() == both.folds.tolist()
         and folds["PassengerId"].tolist() == both.ids.tolist()
     )
+    # the command that the last cell prints plans with the CV score of this submission
+    [command] = re.findall(r"fkp (plan titanic --live --cv REF=\S+)", done.stderr)
+    ref = pushed["submission"]["ref"]
+    words = command.replace("--live ", "").replace("REF", str(ref)).split()
+    planned = last_json(fkp(*words, "--json", cwd=tmp_path))
+    [sent] = planned["submissions"]
+    assert sent["ref"] == ref and sent["cv"] == round(both.oof_score, 4)
 
 
 @pytest.mark.slow
 def test_quick_in_the_older_layout_writes_a_complete_submission(execute, local):
     working, notebook = execute(render_notebook("titanic", quick=True))
     answers = check_file(working / "submission.csv", load_comp("titanic"), local[1], labels=(0, 1))
-    truth = load_predictions(working / "predictions/ensemble.npz")
+    truth = load_predictions(working / "ensemble.npz")
     assert (
         len(answers) == len(pd.read_csv(local[1] / "test.csv"))
         and len(truth.ids) < 320
         and truth.oof_score > 0.7
     )
-    assert not np.isnan(truth.test).any() and pictures(notebook) >= 5
+    assert not np.isnan(truth.test).any()
+    check_page(notebook, pictures=6)
     output = text(notebook)
     for words in (
         "among the best",
         "corrected for choosing among",
         "women and children",
         "Running on",
-        "higher is better): ",
+        "ensemble: accuracy",
         "Master",
     ):
         assert words in output, words
