@@ -23,9 +23,9 @@ from . import (
 from .board_command import board
 from .command import Command
 from .compare_command import compare
-from .lesson_command import lesson
 from .explain_command import explain
 from .export_command import export
+from .lesson_command import lesson
 from .log_command import log
 from .report_command import report
 from .search_command import search

@@ -13,8 +13,7 @@ from .completion import complete_measured
 from .sweep_commands import open_vault
 
 if TYPE_CHECKING:
-    from ..modeling import Explanation
-    from ..ui.records import Row
+    import pandas as pd
 
 _MOST_SHOWN = 12  # columns in the table of importances
 
@@ -48,46 +47,30 @@ def explain(
     answers, file = explain_trial(
         vault, name, trial, row=row, drop=groups, refits=refits, is_live=live
     )
+    frames = {name: getattr(answers, name) for name in ("importances", "dropped", "spread")}
     if as_json:
-        show_json({**_as_json(answers), "page": str(file)})
+        rows = {name: frame.to_dict("records") for name, frame in frames.items()}
+        parts = {**asdict(answers.parts), "end": answers.parts.end}
+        rest = {"redundant": answers.redundancy.groups, "answers": answers.answers}
+        show_json({**rows, "row": parts, **rest, "page": str(file)})
         return
-    _show(answers)
+    preds = answers.models.preds
+    score = f"{preds.metric} {preds.oof_score:.4f} ± {preds.oof_score_se:.4f}"
+    echo(f"{preds.name}: {score}, out of fold, as are all answers")
+    for frame in frames.values():
+        _show(frame[:_MOST_SHOWN])
+    for question, answer in answers.answers.items():
+        echo(f"{question}: {answer}")
     echo(file)
     if open_page and not webbrowser.open(file.resolve().as_uri()):
         echo("No browser opened: open this file yourself.", err=True)
 
 
-def _show(answers: Explanation) -> None:
-    preds = answers.models.preds
-    score = f"{preds.metric} {preds.oof_score:.4f} ± {preds.oof_score_se:.4f}"
-    echo(f"{preds.name}: {score}, out of fold, as all that follows")
-    _table(answers.importances[:_MOST_SHOWN])
-    _table(answers.dropped)
-    _table(answers.spread)
-    for question, answer in answers.answers.items():
-        echo(f"{question}: {answer}")
-
-
-def _table(rows: list[Row]) -> None:
+def _show(frame: pd.DataFrame) -> None:
+    from ..reporting.explain_page import shown_table
     from .display import show_table
 
-    if rows:
-        cells = [row.as_row() for row in rows]
-        show_table(list(cells[0]), [list(row.values()) for row in cells])
-
-
-def _as_json(e: Explanation) -> dict[str, object]:
-    """Return the numbers of the answers as plain data."""
-    return {
-        "oof_score": e.models.preds.oof_score,
-        "importances": [asdict(row) for row in e.importances],
-        "dropped": [
-            {**asdict(row), "verdict": row.verdict, "most_lost": row.most_lost} for row in e.dropped
-        ],
-        "redundant": e.redundancy.groups,
-        "interactions": [row.as_row() for row in e.interactions],
-        "row": {**asdict(e.parts), "end": e.parts.end},
-        "spread": [asdict(row) for row in e.spread],
-        "train_or_test": e.shift and {"auc": e.shift.auc, "columns": e.shift.columns},
-        "answers": e.answers,
-    }
+    if len(frame):
+        table = shown_table(frame)
+        numbers = [i for i, style in enumerate(table.styles) if style == "n"]
+        show_table(table.header, table.rows, numbers=numbers)

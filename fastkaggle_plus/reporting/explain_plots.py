@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
 from .plots import BLUE, GREY, ORANGE, new_axes, shortened
@@ -13,7 +13,6 @@ from .plots import BLUE, GREY, ORANGE, new_axes, shortened
 if TYPE_CHECKING:
     from ..modeling.explain.contributions import Contributions
     from ..modeling.explain.dependence import Dependence
-    from ..modeling.explain.permutation import Importance
     from ..modeling.explain.redundancy import Redundancy
 
 _MOST_ROWS = 15
@@ -22,18 +21,16 @@ _MOST_LINES = 60  # of single rows
 _ENDS = (0.02, 0.98)  # quantiles of the rows' curves to show: a few would hide the mean
 
 
-def plot_permutation(importances: Sequence[Importance], *, metric: str = "score") -> Figure:
+def plot_permutation(importances: pd.DataFrame) -> Figure:
     """Draw the loss by shuffling each column with its 95% interval, the largest on top."""
-    shown = list(importances)[:_MOST_ROWS][::-1]
-    figure, axes = new_axes(1.1 + 0.28 * len(shown), f"Loss of {metric} if shuffled, out of fold")
+    shown = importances[:_MOST_ROWS][::-1]
+    figure, axes = new_axes(1.1 + 0.28 * len(shown), "Loss of score if shuffled, out of fold")
     axes.axvline(0, color=GREY, linewidth=1)
-    for i, row in enumerate(shown):
-        half = (row.high - row.low) / 2
-        color = BLUE if row.is_seen else GREY
-        axes.errorbar(row.loss, i, xerr=half, fmt="o", color=color, capsize=3)
-    axes.set_yticks(range(len(shown)), [shortened(row.column) for row in shown])
+    for i, row in enumerate(shown.to_dict("records")):
+        color, half = BLUE if row["low"] > 0 else GREY, row["high"] - row["loss"]
+        axes.errorbar(row["loss"], i, xerr=half, fmt="o", color=color, capsize=3)
+    axes.set_yticks(range(len(shown)), shown["column"].map(shortened))
     axes.set_xlabel("95% interval; grey: no effect is seen")
-    axes.set_ylim(-0.7, len(shown) - 0.3)
     axes.locator_params(axis="x", nbins=5)
     return figure
 

@@ -25,7 +25,6 @@ def explain_trial(
     row: str | None = None,  # id of the training row to take apart; None: the worst prediction
     drop: Sequence[Sequence[str]] = (),  # groups of columns to try without
     refits: int = 6,  # most refits for the columns that can go
-    folder: Path | None = None,  # for the page; default: the vault's run
     is_live: bool = False,  # for the command on the page
 ) -> tuple[Explanation, Path]:
     """Return the answers, and the path of their page.
@@ -49,10 +48,9 @@ def explain_trial(
     explanation = explain_model(models, row=row, drop=drop, refits=refits)
     words = ["fkp", "explain", slug, name, *(["--live"] if is_live else [])]
     file = write_explanation(
-        (folder or vault.folder.parent) / f"explain-{slugify(name)}.html",
+        vault.folder.parent / f"explain-{slugify(name)}.html",
         explanation,
         title=found.comp.title or slug,
-        name=name,
         again=shlex.join(words),
     )
     return explanation, file

@@ -19,10 +19,10 @@ class Contributions(Shown):
     id: str  # of the row
     truth: str
     output: str  # what the parts add up to
+    method: str
     start: float  # without knowing the row
     parts: Mapping[str, float]  # by column, the largest first
     values: Mapping[str, str]  # of the row, by column
-    method: str
 
     @property
     def end(self) -> float:
@@ -47,35 +47,27 @@ def contributions(
     rows of the same fold. The sum is the prediction in each case. Raises UnknownName, DataError.
     Sources: Saabas (2014); Lundberg et al. (2018); Štrumbelj and Kononenko (2014).
     """
-    ids, data = models.data.ids.astype(str), models.data
-    if not (found := np.flatnonzero(ids == str(id))).size:
-        raise UnknownName("id of a training row", str(id), ids.tolist())
-    row = int(found[0])
+    ids, data = models.data.ids.astype(str).tolist(), models.data
+    if str(id) not in ids:
+        raise UnknownName("id of a training row", str(id), ids)
+    row = ids.index(str(id))
     fold = next((k for k, rows in enumerate(models.rows) if row in rows), None)
     if fold is None:
         raise DataError(f"Row {id} is not validated by any of these folds. Choose another row.")
-    whole = models.tables[fold]
+    fitted, whole = models.fitted[fold], models.tables[fold]
     table = whole.take(np.flatnonzero(models.rows[fold] == row))
-    place, output = models.output_of(models.preds.oof[row])
-    output = f"log(1 + {output})" if models.is_log else output
     fit_rows, _ = list(models.folds.splits())[fold]
     classes = np.unique(data.targs[fit_rows]) if data.vocab else None
-    fitted = models.fitted[fold]
-    if exact := exact_parts(fitted, table, place, classes):
-        start, by_feature, method = exact
-        if method not in ("paths of the trees", "") and data.vocab:
-            output = output.replace("probability", "raw score (log-odds)")
-    else:
-        method, (start, by_feature) = "", sampled_parts(fitted, table, whole, place, models.sources)
+    place, output = models.output_of(models.preds.oof[row])
+    output = f"log(1 + {output})" if models.is_log else output
+    found = exact_parts(fitted, table, place, classes)
+    method, start, by_feature = found or sampled_parts(fitted, table, whole, place, models.sources)
+    if data.vocab and method.endswith("SHAP"):
+        output = output.replace("probability", "raw score (log-odds)")
     parts = {c: sum(by_feature.get(f, 0.0) for f in fs) for c, fs in models.sources.items()}
-    features = {c: table.x[fs[0]].iloc[0] for c, fs in models.sources.items()}
-    known = {**features, **{c: v for c, v in data.raw_train.iloc[row].items() if c in features}}
-    return Contributions(
-        ids[row],
-        str(data.vocab[data.targs[row]] if data.vocab else np.ravel(data.targs[row])[0]),
-        output,
-        start,
-        dict(sorted(parts.items(), key=lambda part: -abs(part[1]))),
-        {c: f"{v:.6g}" if isinstance(v, float) else str(v) for c, v in known.items()},
-        method or "Shapley values of random orders",
-    )
+    known = {c: table.x[fs[0]].iloc[0] for c, fs in models.sources.items()}
+    known |= {c: v for c, v in data.raw_train.iloc[row].items() if c in known}
+    truth = data.vocab[data.targs[row]] if data.vocab else f"{np.ravel(data.targs[row])[0]:.6g}"
+    values = {c: f"{v:.6g}" if isinstance(v, float) else str(v) for c, v in known.items()}
+    ranked = dict(sorted(parts.items(), key=lambda part: -abs(part[1])))
+    return Contributions(ids[row], str(truth), output, method, start, ranked, values)

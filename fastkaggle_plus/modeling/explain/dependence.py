@@ -1,6 +1,5 @@
 """Partial dependence: the mean prediction as one or two features change, and that of each row."""
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -9,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ...exceptions import DataError
-from ...ui.records import Records, Row, Shown
+from ...ui.records import Shown
 from ..model import Array
 from .fold_models import FoldModels, with_values
 
@@ -39,29 +38,11 @@ class Dependence(Shown):
         if self.inside is None:
             return False
         is_beyond = self.grid[0] >= self.inside[1]
-        moved = np.ptp(self.mean[is_beyond]) if is_beyond.any() else 0.0
-        return bool(moved <= _FLAT * np.ptp(self.mean[~is_beyond]))
+        return bool(np.ptp(self.mean[is_beyond]) <= _FLAT * np.ptp(self.mean[~is_beyond]))
 
     def _facts(self) -> dict[str, object]:
-        low, high = self.mean.min(), self.mean.max()
-        beyond = f"beyond {self.inside[0]:g} to {self.inside[1]:g}" if self.inside else ""
-        facts = {"predicts": self.output, "mean prediction": f"{low:.4g} to {high:.4g}"}
-        return {"columns": ", ".join(self.columns), **facts, "goes": beyond}
-
-
-@dataclass(frozen=True)
-class Interaction(Row):
-    """How much of the joint effect of two features is not the sum of their single effects."""
-
-    columns: tuple[str, str]
-    size: float  # standard deviation of that part, in the unit of the prediction
-    strength: float  # Friedman's H, its share from 0 to 1; of weak columns it is large by chance
-    dependence: Dependence = dataclasses.field(repr=False)
-
-    def as_row(self) -> dict[str, object]:
-        """Return the cells of a table."""
-        columns = " x ".join(self.columns)
-        return {"columns": columns, "SD": f"{self.size:.3g}", "H": f"{self.strength:.2f}"}
+        mean = f"{self.mean.min():.4g} to {self.mean.max():.4g}"
+        return {"columns": ", ".join(self.columns), "predicts": self.output, "mean": mean}
 
 
 def partial_dependence(
@@ -80,39 +61,43 @@ def partial_dependence(
     """
     few, columns = models.sample(n_rows), tuple(filter(None, (column, other)))
     few.tables[0].only(columns)
-    grid = [_points(few, c, n_points) for c in columns]
-    inside = None
+    grid, inside = [_points(few, c, n_points) for c in columns], None
     if beyond:
-        grid, inside = [_beyond(models, column, n_points)], _training_range(models, column)
-    cells = [g.ravel() for g in np.meshgrid(*(np.arange(len(g)) for g in grid), indexing="ij")]
+        if column not in models.data.train.cont_names:
+            raise DataError(f"Only numbers have a training range, and {column!r} is not one.")
+        values = models.data.train.x[column]
+        low, high = inside = float(values.min()), float(values.max())
+        last = np.nanmax([models.data.test.x[column].max(), high + (high - low) / 4])
+        after = np.linspace(high, last, n_points)
+        grid = [np.concatenate([np.linspace(low, high, n_points), after[1:]])]
+    cells = np.meshgrid(*grid, indexing="ij")
     place, output = models.output_of()
     curves = []
     for k, table in enumerate(few.tables):
         if n := len(table):
-            repeated = table.take(np.repeat(np.arange(n), len(cells[0])))
-            values = {
-                c: np.tile(g[cell], n) for c, g, cell in zip(columns, grid, cells, strict=True)
-            }
-            preds = models.predict(k, with_values(repeated, values))[:, place]
-            curves.append(preds.reshape(n, *map(len, grid)))
+            new = {c: np.tile(g.ravel(), n) for c, g in zip(columns, cells, strict=True)}
+            changed = with_values(table.take(np.repeat(np.arange(n), cells[0].size)), new)
+            curves.append(models.predict(k, changed)[:, place].reshape(n, *map(len, grid)))
     return Dependence(columns, tuple(grid), np.concatenate(curves), output, inside)
 
 
 def interactions(
     models: FoldModels, columns: Sequence[str], *, n_points: int = 6, n_rows: int = 150
-) -> Records[Interaction]:
+) -> pd.DataFrame:
     """Return what each pair of features does together beyond the sum, the largest first.
 
+    Columns: first, second, SD (of that part, in the unit of the prediction) and H (its share of the
+    joint effect, 0 to 1; of weak columns it is large by chance).
     Source: Friedman and Popescu, Predictive learning via rule ensembles (2008).
     """
     found = []
     for a, b in combinations(columns, 2):
-        both = partial_dependence(models, a, b, n_points=n_points, n_rows=n_rows)
-        joint = both.mean - both.mean.mean()
-        single = joint.mean(1, keepdims=True) + joint.mean(0, keepdims=True)
-        size, of = float((joint - single).std()), max(float(joint.std()), 1e-12)
-        found.append(Interaction((a, b), size, size / of, both))
-    return Records(sorted(found, key=lambda row: -row.size))
+        both = partial_dependence(models, a, b, n_points=n_points, n_rows=n_rows).mean
+        joint = both - both.mean()
+        together = joint - joint.mean(1, keepdims=True) - joint.mean(0, keepdims=True)
+        found.append((a, b, together.std(), together.std() / max(joint.std(), 1e-12)))
+    pairs = pd.DataFrame(found, columns=["first", "second", "SD", "H"])
+    return pairs.sort_values("SD", ascending=False, ignore_index=True)
 
 
 def _points(models: FoldModels, column: str, n_points: int) -> Array:
@@ -120,25 +105,8 @@ def _points(models: FoldModels, column: str, n_points: int) -> Array:
     known = pd.concat([t.x[column].astype(object) for t in models.tables]).dropna()
     if column in models.tables[0].cat_names:
         points = known.value_counts().index[:_MOST_LEVELS].to_numpy(dtype=object)
-    else:
-        numbers = known.to_numpy(dtype=float)
-        points = np.unique(numbers)
-        if len(points) > n_points:
-            points = np.unique(np.quantile(numbers, np.linspace(*_ENDS, n_points)))
+    elif len(points := np.unique(known.to_numpy(dtype=float))) > n_points:
+        points = np.unique(np.quantile(known.astype(float), np.linspace(*_ENDS, n_points)))
     if len(points) < 2:
         raise DataError(f"Cannot vary {column!r}: its rows have {len(points)} known value.")
     return points
-
-
-def _training_range(models: FoldModels, column: str) -> tuple[float, float]:
-    if column not in models.data.train.cont_names:
-        raise DataError(f"Only numbers have a training range, and {column!r} is not one of them.")
-    values = models.data.train.x[column]
-    return float(values.min()), float(values.max())
-
-
-def _beyond(models: FoldModels, column: str, n_points: int) -> Array:
-    """Return points in the training range and beyond its upper end."""
-    low, high = _training_range(models, column)
-    last = np.nanmax([models.data.test.x[column].max(), high + (high - low) / 4])
-    return np.concatenate([np.linspace(low, high, n_points), np.linspace(high, last, n_points)[1:]])

@@ -8,24 +8,24 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ...evidence import top_losses
 from ...exceptions import DataError
-from ...ui.records import Records, Shown, joined
+from ...ui.records import Shown, joined
 from ..split_checks.shift import Shift, train_test_shift
 from .contributions import Contributions, contributions
-from .dependence import Dependence, Interaction, interactions, partial_dependence
-from .drop_columns import Dropped, drop_columns
+from .dependence import Dependence, interactions, partial_dependence
+from .drop_columns import drop_columns
 from .fold_models import FoldModels
-from .permutation import Importance, permutation_importance
+from .permutation import permutation_importance
 from .redundancy import Redundancy, redundant_columns
-from .tree_spread import SpreadPart, score_by_spread
+from .tree_spread import score_by_spread
 
 _MOST_ROWS = 5_000  # for importances
 _MOST_CURVES = 4  # columns with a partial dependence
 _NAMED = 3  # columns in a sentence
-
-Tried = dict[tuple[str, ...], str]  # features -> why they may go
+_MANY_VALUES = 10  # of a number that may go beyond its training range; fewer are levels
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -33,64 +33,44 @@ class Explanation(Shown):
     """The answers of one model, all out of fold."""
 
     models: FoldModels
-    importances: Records[Importance]
-    dropped: Records[Dropped]
+    importances: pd.DataFrame  # of columns, and of redundant ones together
+    dropped: pd.DataFrame
     redundancy: Redundancy
-    dependences: list[Dependence]  # of the most important columns
-    interactions: Records[Interaction]
+    curves: list[Dependence]  # of the most important columns, last the strongest interaction
+    interactions: pd.DataFrame
     parts: Contributions  # of one row
-    spread: Records[SpreadPart]  # empty: the model is no forest
+    spread: pd.DataFrame  # empty: the model is no forest
     shift: Shift | None  # None: too few test rows
     beyond: Dependence | None  # of a number, past its training range; None: there is no number
 
     @property
-    def single(self) -> list[Importance]:
-        """The importances of single columns, without those of redundant ones together."""
-        return [row for row in self.importances if row.column in self.models.sources]
-
-    @property
     def answers(self) -> dict[str, str]:
-        """The answer to each question, in one or two sentences."""
-        seen = [row for row in self.single if row.is_seen]
-        most = joined([f"{row.column} {row.loss:+.4f}" for row in seen], most=_NAMED)
-        gone = [f"{', '.join(d.features)}: {d.verdict}" for d in self.dropped]
-        found = {
-            "importance": f"Shuffled, a column costs in {self.models.preds.metric}: "
-            f"{most or 'nothing that is seen'}. {len(seen)} of {len(self.single)} columns show an "
-            "effect.",
-            "can go": f"{'; '.join(gone) or 'no refit, no answer'}.",
-            "redundant": "; ".join(", ".join(g) for g in self.redundancy.groups)
-            or f"No two features have a rank correlation of {self.redundancy.threshold:g}.",
-        }
-        if self.interactions:
-            pair = self.interactions[0]
-            found["interaction"] = (
-                f"The largest is {' x '.join(pair.columns)}: H = {pair.strength:.2f}"
-            )
-            found["interaction"] += " (0: their effects add up; 1: neither has one alone)."
+        """The answer to each question, in a sentence."""
+        alone = self.importances[self.importances["column"].isin(self.models.sources)]
+        seen, metric = alone[alone["low"] > 0], self.models.preds.metric
+        most = [f"{row.column} {row.loss:+.4f}" for row in seen.itertuples()]
         parts = [f"{part:+.4g} ({c})" for c, part in list(self.parts.parts.items())[:_NAMED]]
-        found["row"] = (
-            f"Row {self.parts.id}, truth {self.parts.truth}: {self.parts.end:.4g} = "
-            f"{self.parts.start:.4g} {' '.join(parts)} and the rest."
-        )
+        found = {
+            "importance": f"{len(seen)} of {len(alone)} columns have an effect. Loss of {metric} "
+            f"if shuffled: {joined(most, most=_NAMED) or 'none'}.",
+            "can go": "; ".join(f"{d.without}: {d.verdict}" for d in self.dropped.itertuples()),
+            "redundant": "; ".join(map(", ".join, self.redundancy.groups)) or "none",
+            "row": f"{self.parts.id}, truth {self.parts.truth}: {self.parts.output} "
+            f"{self.parts.end:.4g} = {self.parts.start:.4g} {' '.join(parts)} and the rest.",
+        }
+        for pair in self.interactions[:1].itertuples():
+            found["interaction"] = f"mostly {pair.first} x {pair.second}, H = {pair.H:.2f}."
         if len(self.spread) > 1:
-            ends = self.spread[0], self.spread[-1]
-            sure, unsure = (f"{part.score:.4f}" for part in ends)
-            found["confidence"] = (
-                f"{ends[0].metric} is {sure} where the trees agree most, {unsure} where they agree "
-                "least."
-            )
+            sure, unsure = (f"{score:.4f}" for score in self.spread["score"].iloc[[0, -1]])
+            found["confidence"] = f"{metric} {sure} where the trees agree most, {unsure} least."
         if self.shift:
-            by = f", mostly by {', '.join(self.shift.columns)}" if self.shift.columns else ""
-            found["train or test"] = f"A classifier separates them with AUC {self.shift.auc:.2f}"
-            found["train or test"] += f"{by or ': by chance'}."
+            by = ", ".join(self.shift.columns) or "chance"
+            found["train or test"] = f"separated with AUC {self.shift.auc:.2f} by {by}."
         if self.beyond:
-            moves = "stays as it is" if self.beyond.is_flat_beyond else "still moves"
-            note = self.models.data.notes.get(
-                self.beyond.columns[0], "at most 20% of the test rows are beyond it"
-            )
-            found["beyond"] = f"The prediction {moves} beyond the training range of "
-            found["beyond"] += f"{self.beyond.columns[0]}; {note}."
+            [name], data = self.beyond.columns, self.models.data
+            moves = "no longer changes" if self.beyond.is_flat_beyond else "still changes"
+            found["beyond"] = f"past the training range of {name} the prediction {moves}; "
+            found["beyond"] += data.notes.get(name, "few of the test rows are there") + "."
         return found
 
     def _facts(self) -> dict[str, object]:
@@ -105,84 +85,58 @@ def explain_model(
     refits: int = 6,  # most refits of the folds for the columns that can go
 ) -> Explanation:
     """Ask all questions. Raises UnknownName, DataError."""
-    data, few = models.data, models.sample(_MOST_ROWS)
-    whole, _ = data.fold(np.arange(len(data.train)), None)
-    redundancy = redundant_columns(whole)
-    importances = permutation_importance(
-        few, groups={**models.sources, **_together(models, redundancy)}
-    )
-    shift = train_test_shift(data)
-    tried = _candidates(models, importances, redundancy, shift, drop)
-    chosen = list(tried)[:refits]
-    ranked = [_main_feature(models, row) for row in importances if row.column in models.sources]
-    curves = []
-    for feature in ranked[:_MOST_CURVES]:
-        with suppress(DataError):  # a constant
-            curves.append(partial_dependence(models, feature))
+    data, few, sources = models.data, models.sample(_MOST_ROWS), models.sources
+    asked = [tuple(f for c in columns for f in sources.get(c, (c,))) for columns in drop]
+    models.tables[0].only([f for features in asked for f in features])  # raises UnknownName
     id = top_losses(models.preds, data, 1)["id"].iloc[0] if row is None else row
-    has_trees = getattr(models.fitted[0], "members", [])
+    parts = contributions(models, id)
+    redundancy = redundant_columns(data.fold(np.arange(len(data.train)), None)[0])
+    together = {}  # redundant columns: alone, each looks unimportant
+    for group in redundancy.groups:
+        of = {c: fs for c, fs in sources.items() if set(fs) & set(group)}
+        if len(of) > 1:
+            together[" + ".join(of)] = tuple(f for fs in of.values() for f in fs)
+    groups = {**sources, **together}
+    importances, shift = permutation_importance(few, groups), train_test_shift(data)
+    seen = {f for c in importances.query("low > 0")["column"] for f in groups[c]}
+    ranked = [c for c in importances["column"] if c in sources]
+    by_rank = [f for c in ranked for f in sources[c]]
+    tried = dict.fromkeys(asked, "asked")
+    tried.setdefault(tuple(f for f in by_rank if f not in seen), "no importance")
+    for group in redundancy.groups:
+        kept, *rest = sorted(group, key=by_rank.index)
+        tried.setdefault(tuple(rest), f"redundant with {kept}")
+    differ = [f for c in (shift.columns if shift else ()) for f in sources.get(c, ())]
+    tried.setdefault(tuple(differ), "separates train from test")
+    chosen = [fs for fs in tried if 0 < len(fs) < len(by_rank)][:refits]
+    dropped = drop_columns(models, chosen)
+    dropped.insert(2, "tried because", [tried[features] for features in chosen])
+    share = models.preds.importances  # of several features of a column, show the most used one
+    main = [max(sources[c], key=lambda f: share.get(f, 0.0)) for c in ranked]
+    curves = [c for feature in main[:_MOST_CURVES] if (c := _curve(models, feature))]
+    pairs = interactions(models, [c.columns[0] for c in curves])
+    for pair in pairs[:1].to_dict("records"):
+        curves.append(partial_dependence(models, pair["first"], pair["second"]))
+    n_values = data.train.x[list(data.train.cont_names)].nunique()
+    numbers = [f for f in (*data.notes, *main) if n_values.get(f, 0) >= _MANY_VALUES]
+    past = (c for f in numbers if (c := _curve(models, f, beyond=True)))
+    has_trees = bool(getattr(models.fitted[0], "members", []))
     return Explanation(
         models,
         importances,
-        drop_columns(models, chosen, why=[tried[features] for features in chosen]),
+        dropped,
         redundancy,
         curves,
-        interactions(models, [d.columns[0] for d in curves]),
-        contributions(models, id),
-        score_by_spread(models) if has_trees else Records(),
+        pairs,
+        parts,
+        score_by_spread(models) if has_trees else pd.DataFrame(),
         shift,
-        _past_the_range(models, ranked),
+        next(past, None),
     )
 
 
-def _together(models: FoldModels, redundancy: Redundancy) -> dict[str, tuple[str, ...]]:
-    """Return the groups of redundant features of several columns, with all that is made of them."""
-    found = {}
-    for group in redundancy.groups:
-        of = {c: fs for c, fs in models.sources.items() if set(fs) & set(group)}
-        if len(of) > 1:
-            found[" + ".join(of)] = tuple(f for fs in of.values() for f in fs)
-    return found
-
-
-def _candidates(
-    models: FoldModels,
-    importances: Sequence[Importance],
-    redundancy: Redundancy,
-    shift: Shift | None,
-    drop: Sequence[Sequence[str]],
-) -> Tried:
-    """Return groups of features to try without: the user's first, never all features."""
-
-    def made_of(columns: Sequence[str]) -> tuple[str, ...]:
-        return tuple(f for c in columns for f in models.sources.get(c, (c,)))
-
-    alone = [row for row in importances if row.column in models.sources]
-    loss = {f: row.loss for row in alone for f in row.features}
-    # of redundant columns each looks unimportant while the others are there
-    needed = {f for row in importances if row.is_seen for f in row.features}
-    tried: Tried = {made_of(columns): "asked" for columns in drop}
-    idle = [f for f in models.features if f not in needed]
-    tried.setdefault(tuple(idle), "no importance")
-    for group in redundancy.groups:
-        kept, *rest = sorted(group, key=lambda f: -loss[f])
-        tried.setdefault(tuple(rest), f"redundant with {kept}")
-    if shift:
-        known = [c for c in shift.columns if c in models.sources]
-        tried.setdefault(made_of(known), "separates train from test")
-    return {fs: why for fs, why in tried.items() if 0 < len(fs) < len(models.features)}
-
-
-def _main_feature(models: FoldModels, row: Importance) -> str:
-    """Return the feature of a column that the model uses most."""
-    return max(row.features, key=lambda f: models.preds.importances.get(f, 0.0))
-
-
-def _past_the_range(models: FoldModels, ranked: Sequence[str]) -> Dependence | None:
-    """Vary a number past its training range: one that test rows go beyond, else the first."""
-    numbers = [f for f in ranked if f in models.data.train.cont_names]
-    noted = [f for f in models.data.notes if f in numbers]
-    for feature in (*noted, *numbers):
-        with suppress(DataError):
-            return partial_dependence(models, feature, beyond=True)
+def _curve(models: FoldModels, feature: str, *, beyond: bool = False) -> Dependence | None:
+    """Return a partial dependence, None for a constant."""
+    with suppress(DataError):
+        return partial_dependence(models, feature, beyond=beyond)
     return None

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -41,11 +40,6 @@ class FoldModels(Shown):
         """Whether the models predict log(1 + target), as for rmsle; see `Trainer`."""
         return self.preds.scoring.name == "rmsle"
 
-    @property
-    def features(self) -> list[str]:
-        """The features of the models."""
-        return [*self.tables[0].cat_names, *self.tables[0].cont_names]
-
     @cached_property
     def sources(self) -> dict[str, tuple[str, ...]]:
         """Each column of the files with the features made from it, as day: (day_Week, day_Year).
@@ -53,7 +47,7 @@ class FoldModels(Shown):
         A feature belongs to the column that begins its name; other features are their own source.
         """
         found: dict[str, tuple[str, ...]] = {}
-        for f in self.features:
+        for f in (*self.tables[0].cat_names, *self.tables[0].cont_names):
             raw = [c for c in map(str, self.data.raw_train) if f == c or f.startswith(f"{c}_")]
             source = max(raw, key=len, default=f)
             found[source] = (*found.get(source, ()), f)
@@ -70,28 +64,23 @@ class FoldModels(Shown):
         for k, (rows, table) in enumerate(zip(self.rows, self.tables, strict=True)):
             if len(rows):
                 oof[rows] = self.predict(k, change(table))
-        return dataclasses.replace(self.preds, oof=oof)
+        return replace(self.preds, oof=oof)
 
     def sample(self, most: int) -> FoldModels:
         """Return the same models with at most so many of their rows, drawn at random."""
         validated = np.flatnonzero(self.preds.validated)
-        kept = np.zeros(len(self.preds.oof), dtype=bool)
-        kept[validated[sampled(len(validated), most)]] = True
-        places = [np.flatnonzero(kept[rows]) for rows in self.rows]
-        return dataclasses.replace(
-            self,
-            preds=dataclasses.replace(
-                self.preds, oof=np.where(kept[:, None], self.preds.oof, np.nan)
-            ),
-            rows=tuple(rows[p] for rows, p in zip(self.rows, places, strict=True)),
-            tables=tuple(table.take(p) for table, p in zip(self.tables, places, strict=True)),
-        )
+        kept = validated[sampled(len(validated), most)]
+        places = [np.flatnonzero(np.isin(rows, kept)) for rows in self.rows]
+        oof = np.full_like(self.preds.oof, np.nan)
+        oof[kept] = self.preds.oof[kept]
+        rows = tuple(r[p] for r, p in zip(self.rows, places, strict=True))
+        tables = tuple(t.take(p) for t, p in zip(self.tables, places, strict=True))
+        return replace(self, preds=replace(self.preds, oof=oof), rows=rows, tables=tables)
 
     def output_of(self, preds: Array | None = None) -> tuple[int, str]:
-        """Return the output to explain, and its name.
+        """Return the output to explain, and its name: the first target, or a class.
 
-        It is the first target, the second of two classes, or of several classes the likeliest one
-        of a row's `preds`, (n_outputs,).
+        The second of two classes, else the likeliest of a row's `preds`, (n_outputs,).
         """
         vocab = self.data.vocab
         if not vocab:
@@ -100,10 +89,10 @@ class FoldModels(Shown):
         return place, f"probability of {vocab[place]}"
 
     def _facts(self) -> dict[str, object]:
-        kind = f"{len(self.fitted)}, {self.folds.kind}, seed {self.folds.seed}"
         score = f"{self.preds.metric} {self.preds.oof_score:.4f} ± {self.preds.oof_score_se:.4f}"
+        folds = f"{len(self.fitted)}, {self.folds.kind}, seed {self.folds.seed}"
         columns = joined(list(self.sources), most=20)
-        return {"model": self.model.name, "folds": kind, "CV score": score, "columns": columns}
+        return {"model": self.model.name, "folds": folds, "CV score": score, "columns": columns}
 
 
 def fit_fold_models(
@@ -126,15 +115,12 @@ def fit_fold_models(
         fitted.append(as_fitted(model.fit(table), model.name))
         return fitted[-1]
 
-    keeping = dataclasses.replace(model, fit=fit)
-    preds = cross_validate(
-        keeping, data, folds, metric=metric, name=name, look_for_groups=False, test="folds"
-    )
+    options: dict[str, Any] = dict(metric=metric, name=name, look_for_groups=False, test="folds")
+    preds = cross_validate(replace(model, fit=fit), data, folds, **options)
     splits = list(folds.splits())
-    tables = tuple(data.fold(*split)[1] for split in splits)
+    rows, tables = tuple(r for _, r in splits), tuple(data.fold(*split)[1] for split in splits)
     if not (tables[0].cat_names or tables[0].cont_names):
         raise DataError("There is nothing to ask: the data has no features.")
-    rows = tuple(rows for _, rows in splits)
     return FoldModels(model, data, folds, preds, tuple(fitted), rows, tables)
 
 
@@ -142,5 +128,5 @@ def with_values(table: Table, values: dict[str, Any]) -> Table:
     """Return the table with other values of some features."""
     x = table.x.copy()
     for c, new in values.items():
-        x[c] = pd.Categorical(new, dtype=x[c].dtype) if c in table.cat_names else new
-    return dataclasses.replace(table, x=x)
+        x[c] = pd.Series(new, x.index, dtype=x[c].dtype)
+    return replace(table, x=x)

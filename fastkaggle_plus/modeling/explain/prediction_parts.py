@@ -7,47 +7,47 @@ from typing import Any
 import numpy as np
 
 from ...data import Table
-from ..model import Array, Fitted, as_columns
+from ..model import Array, as_columns
 from .fold_models import with_values
 
-_BOOSTERS = {"lightgbm": "LightGBM", "xgboost": "XGBoost", "catboost": "CatBoost"}
+_BOOSTERS = ("lightgbm", "xgboost", "catboost")
 _ORDERS = 100  # random orders of the columns
 
-Parts = tuple[float, dict[str, float]]  # (start, feature -> part)
+Parts = tuple[str, float, dict[str, float]]  # (method, start, feature -> part)
 
 
 def exact_parts(
-    fitted: Fitted,
+    fitted: Any,
     table: Table,  # one row
     place: int,  # of the output
     classes: Array | None,  # codes of the classes that were fitted; None: values
-) -> tuple[float, dict[str, float], str] | None:
-    """Return (start, part of each feature, method); None for a model without an exact way."""
+) -> Parts | None:
+    """Return the parts of a tree, forest or booster; None for a model without an exact way."""
     encode, estimator = getattr(fitted, "encode", None), getattr(fitted, "estimator", None)
     if encode is None or (classes is not None and place not in classes):
         return None
     if isinstance(estimator, list):  # one for each target
-        estimator = estimator[place]
+        estimator, place = estimator[place], 0
     library = type(estimator).__module__.partition(".")[0]
     at = place if classes is None else int(np.searchsorted(classes, place))
-    x = encode(table)
     if library in _BOOSTERS:
-        parts, method = _booster_parts(library, estimator, x), f"{_BOOSTERS[library]}'s tree SHAP"
+        parts, method = _booster_parts(library, estimator, encode(table)), f"{library}'s tree SHAP"
         if classes is not None and len(classes) == 2:  # one raw score, of the second class
             parts = np.vstack([-parts, parts])
-        *values, start = parts[at if classes is not None else 0]
+        *values, start = parts[at]
     elif hasattr(estimator, "tree_") or hasattr(estimator, "estimators_samples_"):
-        (start, values), method = _path_parts(estimator, x, at, classes), "paths of the trees"
+        method = "paths of the trees"
+        start, values = _path_parts(estimator, encode(table), at, of_classes=classes is not None)
     else:
         return None
-    by_feature: dict[str, float] = {}
-    for feature, part in zip(fitted.sources, values, strict=True):  # type: ignore[attr-defined]
-        by_feature[feature] = by_feature.get(feature, 0.0) + float(part)
-    return float(start), by_feature, method
+    by_feature = dict.fromkeys(fitted.sources, 0.0)
+    for feature, part in zip(fitted.sources, values, strict=True):
+        by_feature[feature] += float(part)
+    return method, float(start), by_feature
 
 
 def sampled_parts(
-    fitted: Fitted,
+    fitted: Any,
     table: Table,  # one row
     others: Table,  # rows to start from
     place: int,  # of the output
@@ -57,33 +57,31 @@ def sampled_parts(
 
     They are replaced one player after the other, in random orders. The sum is exact in any case.
     """
-    rng, n, names = np.random.default_rng(0), len(players), list(players)
+    rng, n = np.random.default_rng(0), len(players)
     starts = others.take(rng.integers(len(others), size=_ORDERS))
     order = rng.permuted(np.tile(np.arange(n), (_ORDERS, 1)), axis=1)
     rank = np.argsort(order, axis=1)  # the step after which a player has the row's value
-    steps = starts.take(np.repeat(np.arange(_ORDERS), n + 1))
-    values = {}
-    for p, name in enumerate(names):
+    steps, values = starts.take(np.repeat(np.arange(_ORDERS), n + 1)), {}
+    for p, features in enumerate(players.values()):
         is_own = (rank[:, p, None] < np.arange(n + 1)).ravel()
-        for f in players[name]:
-            values[f] = steps.x[f].astype(object).mask(is_own, table.x[f].iloc[0])
-            if f in table.cont_names:
-                values[f] = values[f].astype(float)
+        for f in features:
+            kind = float if f in table.cont_names else object
+            values[f] = steps.x[f].astype(kind).mask(is_own, table.x[f].iloc[0])
     walked = with_values(steps, values)
     preds = as_columns(fitted.predict(walked), walked)[:, place].reshape(_ORDERS, n + 1)
     parts = np.zeros(n)
     np.add.at(parts, order, np.diff(preds, axis=1) / _ORDERS)
-    first = {players[name][0]: float(part) for name, part in zip(names, parts, strict=True)}
-    return float(preds[:, 0].mean()), first
+    first = {fs[0]: float(part) for fs, part in zip(players.values(), parts, strict=True)}
+    return f"Shapley values of {_ORDERS} random orders", float(preds[:, 0].mean()), first
 
 
-def _path_parts(estimator: Any, x: Array, at: int, classes: Array | None) -> tuple[float, Array]:
+def _path_parts(estimator: Any, x: Array, at: int, *, of_classes: bool) -> tuple[float, Array]:
     """Return the mean of the trees' starts, and of the changes along the row's paths."""
     trees = getattr(estimator, "estimators_", [estimator])
     start, parts = 0.0, np.zeros(x.shape[1])
     for tree in trees:
         nodes = tree.tree_
-        value = nodes.value[:, 0, at] if classes is not None else nodes.value[:, at, 0]
+        value = nodes.value[:, 0, at] if of_classes else nodes.value[:, at, 0]
         path = np.sort(tree.decision_path(x).indices)  # a child has a larger number
         start += value[0] / len(trees)
         np.add.at(parts, nodes.feature[path[:-1]], np.diff(value[path]) / len(trees))

@@ -19,8 +19,7 @@ class Redundancy(Shown):
     """Clusters of features by the size of their rank correlation."""
 
     names: tuple[str, ...]
-    correlation: Array  # (k, k), from 0 to 1
-    linkage: Array  # (k - 1, 4), of scipy; distance = 1 - correlation
+    linkage: Array  # (n_features - 1, 4), of scipy; distance = 1 - correlation
     threshold: float  # correlation from which features are redundant
     groups: tuple[tuple[str, ...], ...]  # of redundant features
 
@@ -42,19 +41,18 @@ def redundant_columns(table: Table, *, threshold: float = 0.9) -> Redundancy:
     from scipy.spatial.distance import squareform
 
     table = table.take(sampled(len(table), _MOST_ROWS))
-    encoder = OrdinalEncoder(table)
     names = [*table.cat_names, *table.cont_names]
-    codes, numbers = pd.DataFrame(encoder.codes(table)), table.x[list(table.cont_names)]
+    if len(names) < 2:
+        return Redundancy(tuple(names), np.empty((0, 4)), threshold, ())
+    codes = pd.DataFrame(OrdinalEncoder(table).codes(table), columns=list(table.cat_names))
     counts = codes.apply(lambda column: column.map(column.value_counts()))
     by_name, by_count = (
-        pd.concat([ranks, numbers], axis=1).corr("spearman").abs().fillna(0).to_numpy()
-        for ranks in (codes, counts)
+        codes.join(table.x[list(table.cont_names)]).corr("spearman").abs().fillna(0).to_numpy()
+        for codes in (codes, counts)
     )
-    correlation = np.maximum(by_name, by_count).round(6)
-    np.fill_diagonal(correlation, 1)
-    if len(names) < 2:
-        return Redundancy(tuple(names), correlation, np.empty((0, 4)), threshold, ())
-    tree = linkage(squareform(1 - correlation), "average")
+    distance = 1 - np.maximum(by_name, by_count).round(6)
+    np.fill_diagonal(distance, 0)
+    tree = linkage(squareform(distance), "average")
     cluster = pd.Series(fcluster(tree, 1 - threshold, "distance"), names)
     groups = [tuple(map(str, g.index)) for _, g in cluster.groupby(cluster) if len(g) > 1]
-    return Redundancy(tuple(names), correlation, tree, threshold, tuple(groups))
+    return Redundancy(tuple(names), tree, threshold, tuple(groups))

@@ -1,31 +1,11 @@
 """The spread of a forest's trees as its confidence, and whether it shows where it is wrong."""
 
-from contextlib import suppress
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 
 from ...exceptions import DataError
-from ...ui.records import Records, Row
 from ..model import Array
 from .fold_models import FoldModels
-
-
-@dataclass(frozen=True)
-class SpreadPart(Row):
-    """A part of the rows by the spread of the trees."""
-
-    low: float  # smallest spread
-    high: float
-    n_rows: int
-    metric: str
-    score: float  # out of fold, of these rows; NaN: the metric has none
-
-    def as_row(self) -> dict[str, object]:
-        """Return the cells of a table."""
-        spread = f"{self.low:.3g} to {self.high:.3g}"
-        return {"SD of the trees": spread, "rows": self.n_rows, self.metric: f"{self.score:.4f}"}
 
 
 def tree_spread(models: FoldModels) -> Array:
@@ -36,26 +16,27 @@ def tree_spread(models: FoldModels) -> Array:
     """
     spread = np.full(len(models.preds.oof), np.nan)
     for fitted, rows, table in zip(models.fitted, models.rows, models.tables, strict=True):
-        members = getattr(fitted, "members", [])
-        if not members:
+        if not (members := getattr(fitted, "members", [])):
             raise DataError(f"{models.model.name} has no trees to compare: ask a forest or a bag.")
-        if len(rows):
-            preds = np.stack([np.asarray(m(table)).reshape(len(rows), -1) for m in members])
-            chosen = preds.mean(0).argmax(1) if table.vocab else np.zeros(len(rows), dtype=int)
-            spread[rows] = preds.std(0)[np.arange(len(rows)), chosen]
+        preds = np.stack([np.asarray(m(table)).reshape(len(rows), -1) for m in members])
+        chosen = preds.mean(0).argmax(1) if table.vocab else np.zeros(len(rows), dtype=int)
+        spread[rows] = preds.std(0)[np.arange(len(rows)), chosen]
     return spread
 
 
-def score_by_spread(models: FoldModels, n_parts: int = 4) -> Records[SpreadPart]:
-    """Return the out-of-fold score of the rows with a small to those with a large spread."""
+def score_by_spread(models: FoldModels, n_parts: int = 4) -> pd.DataFrame:
+    """Return the out-of-fold score of the rows with a small to those with a large spread.
+
+    Columns: SD from, SD to (of the trees), rows, score (NaN: the metric has none for them).
+    """
     spread, metric, found = tree_spread(models), models.preds.scoring, []
-    validated = np.flatnonzero(models.preds.validated & ~np.isnan(spread))
-    for _, part in pd.Series(validated).groupby(
-        pd.qcut(spread[validated], n_parts, duplicates="drop"), observed=True
-    ):
-        rows, score = part.to_numpy(), float("nan")
-        with suppress(DataError):  # such as the AUC of one class
-            score = metric.score(models.data.targs[rows], models.preds.oof[rows])
-        ends = spread[rows].min(), spread[rows].max()
-        found.append(SpreadPart(*ends, len(rows), metric.name, score))
-    return Records(found)
+    rows = np.flatnonzero(models.preds.validated)
+    part_of = pd.qcut(spread[rows], n_parts, labels=False, duplicates="drop")
+    for k in np.unique(part_of):
+        part = rows[part_of == k]
+        try:
+            score = metric.score(models.data.targs[part], models.preds.oof[part])
+        except DataError:  # such as the AUC of one class
+            score = float("nan")
+        found.append((spread[part].min(), spread[part].max(), len(part), score))
+    return pd.DataFrame(found, columns=["SD from", "SD to", "rows", "score"])

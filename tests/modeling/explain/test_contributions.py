@@ -65,7 +65,7 @@ def _check_softmax(models, found):
     table = models.tables[fold].take(np.flatnonzero(models.rows[fold] == 17))
     raw = []
     for place in range(3):
-        start, parts, _ = exact_parts(models.fitted[fold], table, place, np.arange(3))
+        _, start, parts = exact_parts(models.fitted[fold], table, place, np.arange(3))
         raw.append(start + sum(parts.values()))
     softmax = np.exp(raw) / np.exp(raw).sum()
     assert np.allclose(softmax, models.preds.oof[17], atol=1e-5)
