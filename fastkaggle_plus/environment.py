@@ -105,14 +105,20 @@ def is_rehearsal() -> bool:
 
 def assert_loopback(url: str) -> str:
     """Return `url` if its host is this machine; raise SandboxError otherwise."""
-    host = urlsplit(url).hostname or ""
-    # Other names are not looked up: the question itself would leave this machine.
-    if host != "localhost" and not (_is_ip(host) and ipaddress.ip_address(host).is_loopback):
+    if not is_loopback(urlsplit(url).hostname or ""):
         raise SandboxError(
             f"A rehearsal must stay on this machine; expected the host localhost or 127.0.0.1, "
             f"got {url!r}. Use `--live` for the real Kaggle."
         )
     return url
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether a host is this machine, and no other machine can reach it by this name.
+
+    Names except localhost are not looked up: the question itself would leave this machine.
+    """
+    return host == "localhost" or (_is_ip(host) and ipaddress.ip_address(host).is_loopback)
 
 
 def assert_sandbox_variables() -> None:
@@ -234,6 +240,20 @@ def card_variables(n: int) -> dict[str, str]:
 def with_variables(**changes: str) -> dict[str, str]:
     """Return the environment for a child process, with `changes`."""
     return {**os.environ, **changes}
+
+
+def prepare_gradio(
+    host: str,
+    port: int | None,  # None: the first free one from 7860
+) -> None:
+    """Set where Gradio serves, and turn off its statistics. Call it before gradio is imported."""
+    os.environ |= {
+        "GRADIO_ANALYTICS_ENABLED": "False",
+        "GRADIO_SERVER_NAME": host,
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+    }
+    if port is not None:
+        os.environ["GRADIO_SERVER_PORT"] = str(port)
 
 
 def prepare_ray(
