@@ -1,5 +1,9 @@
 from .bagging import Bag, bag, bag_model
 from .cv_interval import CVInterval, cv_interval
+from .final.final_card import ModelCard
+from .final.final_model import FinalModel
+from .final.fit_final import fit_final
+from .final.saved_folder import VersionsDiffer, load_model
 from .group_leaks import GroupLeak, find_group_leak
 from .learning_rate import LearningRates, lr_find
 from .manifest import language_models, preload_of
@@ -45,11 +49,14 @@ __all__ = [
     "CVInterval",
     "Encoder",
     "FewDeepTrees",
+    "FinalModel",
     "Finding",
     "FittedFunction",
     "GroupLeak",
     "LearningRates",
     "Model",
+    "ModelCard",
+    "VersionsDiffer",
     "augmented",
     "bag",
     "bag_model",
@@ -64,12 +71,14 @@ __all__ = [
     "fetch_weights",
     "find_group_leak",
     "find_model",
+    "fit_final",
     "forest_model",
     "gpu_fit",
     "hist_gradient_boosting_model",
     "language_models",
     "lightgbm_model",
     "linear_model",
+    "load_model",
     "load_tokenizer",
     "lr_find",
     "model_table",

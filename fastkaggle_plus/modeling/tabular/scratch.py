@@ -6,6 +6,7 @@ Source: fast.ai, Practical Deep Learning, "Linear model and neural net from scra
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -86,6 +87,11 @@ def deep_net_preds(coeffs: Coeffs, indeps: Tensor) -> Tensor:
         if i < n - 1:
             res = F.relu(res)
     return torch.sigmoid(res).squeeze(1)
+
+
+_CALC_PREDS: dict[str, CalcPreds] = {
+    f.__name__: f for f in (linear_preds, sigmoid_preds, matrix_preds, net_preds, deep_net_preds)
+}
 
 
 def calc_loss(calc_preds: CalcPreds, coeffs: Coeffs, indeps: Tensor, deps: Tensor) -> Tensor:
@@ -177,13 +183,24 @@ def _model(
         deps = torch.tensor(table.targs, dtype=torch.float)
         coeffs = train(init, calc_preds, encode(table), deps, epochs=epochs, lr=lr, seed=seed)
 
-        def predict(rows: Table) -> Array:
-            yes = calc_preds(coeffs, encode(rows)).clamp(0, 1).numpy().astype(float)
-            return np.column_stack([1 - yes, yes])
-
-        return FittedFunction(predict, estimator=coeffs)
+        return FittedFunction(ScratchNet(calc_preds.__name__, coeffs, encode), estimator=coeffs)
 
     return Model(name, fit, dict(epochs=epochs, lr=lr, seed=seed))
+
+
+@dataclass
+class ScratchNet:
+    """Trained coefficients: predicts tables."""
+
+    calc_preds: str  # the name of a function of this file
+    coeffs: Coeffs
+    encode: "ByMaximum"
+
+    def __call__(self, rows: Table) -> Array:
+        """Return (n, 2) probabilities."""
+        calc_preds = _CALC_PREDS[self.calc_preds]
+        yes = calc_preds(self.coeffs, self.encode(rows)).clamp(0, 1).numpy().astype(float)
+        return np.column_stack([1 - yes, yes])
 
 
 class ByMaximum:
