@@ -101,7 +101,7 @@ def _field(card: ModelCard, column: str) -> str:
     """Return the field of the form for a column, as code."""
     choices, kind = card.choices.get(column, []), card.columns[column].lower()
     facts = f"label={_code(column)}"
-    if (value := _as_input(card.typical.get(column))) is not None:
+    if (value := next((_as_input(row.get(column)) for row in card.examples), None)) is not None:
         facts = f"value={_code(value)}, {facts}"
     if kind.startswith("bool"):
         return f"gr.Checkbox({facts})"

@@ -49,12 +49,11 @@ def photos(tmp_path_factory):
         file.parent.mkdir(parents=True, exist_ok=True)
         grey = Image.fromarray((pixels[i].reshape(8, 8) * 15).astype("uint8"))
         grey.resize((40, 40)).convert("RGB").save(file)
-    data = load_comp(new_comp("digits", kind="images", dest=home, data=home / "digits")).read(
-        home / "digits"
-    )
+    comp = load_comp(new_comp("digits", kind="images", dest=home / "comp", data=home / "digits"))
+    data = comp.read(home / "digits")
     model = probe_model("squeezenet1_1", size=64, flip=False)
     preds = cross_validate(model, data, make_folds(data.targs, n_folds=2))
-    fit_final(model, data, predictions=preds, name="digits").save(home / "model")
+    fit_final(model, data, predictions=preds, comp=comp).save(home / "model")
     shutil.copyfile(next((home / "digits/test").iterdir()), home / "new.png")
     shutil.rmtree(home / "digits")  # the app needs none of them
     return home
@@ -178,9 +177,10 @@ def test_a_row_of_a_table_is_asked(houses, monkeypatch):
     app, model = write_app(houses / "model"), load_model(houses / "model")
     with asking(app, monkeypatch) as client:
         for size, color in ((90.0, "red"), (150, 'a "blue"'), (120.5, None), (None, "unseen")):
-            row = pd.DataFrame([{"size": size, "color": color}])
-            [[expected]] = model.predict(row)
-            assert client.predict(size, color, api_name="/predict") == pytest.approx(expected)
+            row = {"size": size, "color": color}
+            [[expected]] = model.predict(pd.DataFrame([row]))
+            values = [row[column] for column in model.card.columns]
+            assert client.predict(*values, api_name="/predict") == pytest.approx(expected)
         fields = [c["props"] for c in client.config["components"] if c["type"] == "dropdown"]
         assert {choice[0] for choice in fields[0]["choices"]} == {"red", 'a "blue"'}
         assert len(client.config["components"]) > 3
