@@ -24,6 +24,7 @@ from .app_command import model_app
 from .board_command import board
 from .command import Command
 from .compare_command import compare
+from .explain_command import explain
 from .lesson_command import lesson
 from .log_command import log
 from .report_command import report
@@ -41,6 +42,7 @@ for command in (
     board,
     log,
     compare,
+    explain,
     search,
     report,
     *notebook_commands.COMMANDS,

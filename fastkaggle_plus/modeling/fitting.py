@@ -38,8 +38,9 @@ def fit_folds(
     on_fitted: OnFitted | None = None,
 ) -> Predictions:
     """Return what `cross_validate` returns. Call that instead: it checks the folds first."""
-    start, trainer = time.perf_counter(), Trainer.of(model, data, metric)
-    score = trainer.metric
+    metric = metric or default_metric(data)
+    score, start = get_metric(metric, task=data.task), time.perf_counter()
+    trainer = Trainer(model, data.train.n_outputs, is_log=score.name == "rmsle")
     refits, n, n_folds = is_refit(test, folds.kind), len(data.train), folds.n_folds
     oofs: dict[str, Array] = {}  # by variant
     tests: dict[str, list[Array]] = {}
@@ -78,7 +79,7 @@ def fit_folds(
     for variant, oof in oofs.items():
         variants[variant] = Predictions(
             variant or name or model.name,
-            str(trainer.declared),
+            str(metric),
             data.task,
             data.vocab,
             data.ids,
@@ -113,26 +114,19 @@ def fit_folds(
     )
 
 
+def default_metric(data: Data) -> str | Metric:
+    """Return the data's metric, or its name; else the usual one of the task."""
+    return data.metric or ("rmse" if data.task == "regression" else "accuracy")
+
+
 @dataclass
 class Trainer:
     """Fits a model and predicts with it, for the scale of the metric; measures the time."""
 
     model: Model
     n_outputs: int
-    metric: Metric
-    declared: str | Metric  # the metric, as it was named
+    is_log: bool  # whether the model is fitted to log(1 + target)
     seconds: dict[str, float] = field(default_factory=dict)  # fit | predict | refit
-
-    @classmethod
-    def of(cls, model: Model, data: Data, metric: str | Metric = "") -> "Trainer":
-        """Return the trainer for some data; the metric's default is the data's."""
-        metric = metric or data.metric or ("rmse" if data.task == "regression" else "accuracy")
-        return cls(model, data.train.n_outputs, get_metric(metric, task=data.task), metric)
-
-    @property
-    def is_log(self) -> bool:
-        """Whether the model is fitted to log(1 + target)."""
-        return self.metric.name == "rmsle"
 
     def fit_all(self, data: Data, notes: list[dict[str, Any]] | None) -> Fitted:
         """Return a model fitted to all training rows, with what the folds' fits chose, if known."""

@@ -53,7 +53,14 @@ class Model(Shown):
 class FittedFunction:
     """A fitted model made of a predict function."""
 
-    NOT_KEPT: ClassVar = ("oob", "oob_score", "estimator", "members")  # see `final.object_graph`
+    NOT_KEPT: ClassVar = (
+        "oob",
+        "oob_score",
+        "estimator",
+        "members",
+        "encode",
+        "sources",
+    )  # see `final.object_graph`
 
     function: Callable[[Table], Array]
     importances: dict[str, float] = field(default_factory=dict)
@@ -62,6 +69,8 @@ class FittedFunction:
     estimator: Any = None  # the library's own object
     members: list[Callable[[Table], Array]] = field(default_factory=list)  # functions it averages
     notes: dict[str, Any] = field(default_factory=dict)  # what the fit chose, as plain data
+    encode: Callable[[Table], Any] | None = None  # table -> the columns that `estimator` takes
+    sources: list[str] = field(default_factory=list)  # the feature of each of these columns
 
     def predict(self, table: Table) -> Array:
         """Return (n, n_outputs) predictions."""

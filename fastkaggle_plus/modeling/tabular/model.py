@@ -1,7 +1,7 @@
 """tabular_model: fastai's tabular net, with settings that follow the number of rows."""
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -149,6 +149,8 @@ class TabularNet:
     n_levels: list[int]  # of each category
     n_numbers: int
     n_out: int
+
+    PACKAGES: ClassVar = ("fastai",)
 
     def build(self) -> Any:
         """Return the network, or several as one, with random weights."""

@@ -1,7 +1,7 @@
 """tabm_model: TabM, many nets in one that share most of their weights, stopped early."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -94,6 +94,8 @@ class TabM:
     n_out: int
     size: int  # of each number's embedding
     sizes: dict[str, Any]
+
+    PACKAGES: ClassVar = ("tabm", "rtdl_num_embeddings")
 
     def build(self) -> Any:
         """Return the network with random weights. Raises MissingExtra."""

@@ -3,7 +3,7 @@
 import functools
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -74,6 +74,8 @@ class ImageNet:
     size: tuple[int, int]  # (height, width) in pixels of its input
     n_out: int | None = None  # width of its output; None: it has no head
     is_linear: bool = False
+
+    PACKAGES: ClassVar = ("timm", "torchvision", "fastai")
 
     def build(self) -> Any:
         """Return the network with random weights. Raises UnknownName."""
