@@ -210,7 +210,7 @@ def test_the_folder_is_a_space(houses):
     assert (card.sdk, card.app_file, card.title) == ("gradio", "app.py", "Rows")
     assert card.sdk_version == version("gradio")
     pins = dict(line.split("==") for line in (app / "requirements.txt").read_text().split())
-    assert {"gradio", "numpy", "pandas", "scikit-learn", "pydantic"} <= set(pins)
+    assert {"gradio", "numpy", "pandas", "safetensors", "scikit-learn", "skops"} <= set(pins)
     assert all(re.fullmatch(r"[\w.]+", number) for number in pins.values())
     for name, number in pins.items():
         assert version(name).partition("+")[0] == number
