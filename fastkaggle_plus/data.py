@@ -148,7 +148,7 @@ class Data(Shown):
     in_fold: InFold | None = None
     metric: str | Metric = ""  # or its name; "": not declared
     # reads new rows like those of the test file; None: they must have the features as columns
-    new_rows: Callable[[pd.DataFrame], Table] | None = None
+    new_rows: Any = None  # reading.new_rows.NewRows
 
     def _facts(self) -> dict[str, object]:
         facts = self.train._facts()

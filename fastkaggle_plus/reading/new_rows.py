@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..data import Data, ImageFiles, Table
+from ..data import ImageFiles, Table
 from ..exceptions import DataError, listed
-from .images import image_features
+from .columns import ColumnReader, read_columns
+from .target_encoding import with_counts
 
 IMAGE = "image"  # the column with the path of the image
-_MEASURED = "width_px"  # a feature of images
+
+
+@dataclass
+class FileColumns:
+    """Makes features of the columns of a file, as they were read in train."""
+
+    readers: list[ColumnReader]
+    counts: dict[str, dict[Any, int]]  # rows of each level, of categories with many
+
+    def __call__(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return the features of some rows."""
+        return with_counts(read_columns(self.readers, rows), self.counts)
 
 
 @dataclass
@@ -28,19 +40,32 @@ class NewRows:
     n_targets: int
     levels: dict[str, list[Any]]  # of each category, in order
     cont_names: tuple[str, ...]
-    texts: tuple[str, ...] = ()  # columns with texts
-    make: Callable[[pd.DataFrame], pd.DataFrame] | None = None  # columns of the files -> features
-    columns: dict[str, str] = field(default_factory=dict)  # name -> dtype, of the rows it takes
+    texts: tuple[str, ...]  # columns with texts
+    make: Callable[[pd.DataFrame], pd.DataFrame] | None  # makes features; None: they are columns
+    columns: dict[str, str]  # name -> dtype, of the rows it takes
+
+    @classmethod
+    def of(
+        cls,
+        train: Table,
+        *,
+        make: Callable[[pd.DataFrame], pd.DataFrame] | None,
+        columns: dict[str, str],
+    ) -> NewRows:
+        """Return the reader of rows like those of a training table."""
+        texts = () if train.texts is None else tuple(map(str, train.texts))
+        kind = "images" if train.images is not None else "texts" if texts else "table"
+        levels = {c: train.x[c].cat.categories.tolist() for c in train.cat_names}
+        n_targets = 1 if train.vocab else train.n_outputs
+        facts = (kind, train.task, train.vocab, n_targets, levels, train.cont_names, texts)
+        return cls(*facts, make, columns)
 
     def __call__(self, x: Any) -> Table:
         """Return the rows as a table. Raises DataError for missing columns and unknown shapes."""
         frame = self._frame(x).reset_index(drop=True)
-        known = frame.reindex(columns=[*frame, *(c for c in self.columns if c not in frame)])
-        features = self.make(known) if self.make else known
-        features = self._with_images(features, frame) if self.kind == "images" else features
         images = frame[IMAGE].astype(str).tolist() if self.kind == "images" else None
         return Table(
-            self._typed(features),
+            self._typed(self.features(frame)),
             None if self.n_targets == 1 else np.full((len(frame), self.n_targets), np.nan),
             tuple(self.levels),
             self.cont_names,
@@ -49,6 +74,12 @@ class NewRows:
             images=images if images is None else ImageFiles(tuple(images), np.arange(len(images))),
             texts=frame[list(self.texts)].fillna("").astype(str) if self.texts else None,
         )
+
+    def features(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return the features of rows; a column that they lack is empty."""
+        missing = [c for c in self.columns if c not in frame]
+        known = frame.assign(**dict.fromkeys(missing, np.nan)) if missing else frame
+        return self.make(known) if self.make else known
 
     def _frame(self, x: Any) -> pd.DataFrame:
         """Return what was given as a frame with the columns of the files."""
@@ -73,51 +104,19 @@ class NewRows:
         }[self.kind]
         raise DataError(f"Expected {expected}; got {type(x).__name__} {str(x)[:60]!r}.")
 
-    def _with_images(self, features: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
-        """Add the features of the images, if the model has any."""
-        if _MEASURED not in self.cont_names and not any(
-            c.startswith("mean_") for c in self.cont_names
-        ):
-            return features
-        measured = image_features(frame[IMAGE].astype(str).tolist())
-        return pd.concat(
-            [features.drop(columns=[c for c in measured if c in features]), measured], axis=1
-        )
-
     def _typed(self, features: pd.DataFrame) -> pd.DataFrame:
         """Return categories with their levels, and numbers as floats."""
         columns: dict[str, Any] = {}
         for c, levels in self.levels.items():
             by_text = {str(level): level for level in levels}  # a form sends 3 as "3"
-            values = _column(features, c).astype(object)
-            values = values.where(values.isin(levels), values.map(str).map(by_text))
+            values = features[c].astype(object)
+            as_text = values.map(str).where(values.notna())
+            values = values.where(values.isin(levels), as_text.map(by_text))
             columns[c] = pd.Categorical(values, categories=levels)
         for c in self.cont_names:
-            numbers = pd.to_numeric(_column(features, c), errors="coerce").astype(float)
+            numbers = pd.to_numeric(features[c], errors="coerce").astype(float)
             columns[c] = numbers.replace([np.inf, -np.inf], np.nan).to_numpy()
         return pd.DataFrame(columns, index=range(len(features)))
-
-
-def rows_of_features(data: Data) -> NewRows:
-    """Return the reader of rows that have the features as columns."""
-    train, texts = data.train, () if data.train.texts is None else tuple(map(str, data.train.texts))
-    kind = "images" if train.images is not None else "texts" if texts else "table"
-    levels = {c: train.x[c].cat.categories.tolist() for c in train.cat_names}
-    columns = dict.fromkeys(train.cat_names, "category") | dict.fromkeys(
-        train.cont_names, "float64"
-    )
-    if kind == "images":
-        measured = set(image_features([]))
-        columns = {IMAGE: "path"} | {c: d for c, d in columns.items() if c not in measured}
-    n_targets = 1 if train.vocab else train.n_outputs
-    columns = dict.fromkeys(texts, "str") | columns
-    return NewRows(
-        kind, train.task, train.vocab, n_targets, levels, train.cont_names, texts, None, columns
-    )
-
-
-def _column(features: pd.DataFrame, name: str) -> pd.Series:
-    return features[name] if name in features else pd.Series(np.nan, index=features.index)
 
 
 def _paths(x: Any) -> list[str] | None:

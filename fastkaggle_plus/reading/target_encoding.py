@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,20 +19,28 @@ SMOOTHING = 10.0  # rows of the overall mean that each level's mean is mixed wit
 PARTS = 5  # parts of the rows to fit on: each gets means from the other four
 
 
-def spread_levels(features: Features) -> tuple[Features, tuple[str, ...]]:
-    """Merge rare and unseen levels of categories with many levels, and add their frequencies.
+def level_counts(features: Features) -> dict[str, dict[Any, int]]:
+    """Return the rows of each level, for each category with many levels."""
+    train, _, cat, _ = features
+    many = [c for c in cat if train[c].nunique() > MANY]
+    return {c: train[c].value_counts().to_dict() for c in many}
 
-    Returns the features and the names of these categories.
-    """
+
+def spread_levels(features: Features, counts: dict[str, dict[Any, int]]) -> Features:
+    """Merge rare and unseen levels of categories with many levels, and add their frequencies."""
     train, test, cat, cont = features
-    many = tuple(c for c in cat if train[c].nunique() > MANY)
-    for c in many:
-        counts = train[c].value_counts()
-        for x in (train, test):
-            n_rows = x[c].map(counts).fillna(0).astype(float)
-            x[f"{c}_count"] = n_rows.clip(lower=1).where(x[c].notna())
-            x[c] = x[c].where((n_rows >= RARE) | x[c].isna(), RARE_LEVEL)
-    return (train, test, cat, (*cont, *(f"{c}_count" for c in many))), many
+    names = (*cont, *(f"{c}_count" for c in counts))
+    return with_counts(train, counts), with_counts(test, counts), cat, names
+
+
+def with_counts(x: pd.DataFrame, counts: dict[str, dict[Any, int]]) -> pd.DataFrame:
+    """Return features with the frequency of each level, and rare levels as one."""
+    x = x.copy()
+    for c, known in counts.items():
+        n_rows = x[c].map(known).fillna(0).astype(float)
+        x[f"{c}_count"] = n_rows.clip(lower=1).where(x[c].notna())
+        x[c] = x[c].where((n_rows >= RARE) | x[c].isna(), RARE_LEVEL)
+    return x
 
 
 def level_means(

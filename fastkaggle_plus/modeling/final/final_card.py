@@ -28,6 +28,7 @@ class ModelCard(Shown):
     n_rows: int  # training rows
     choices: dict[str, list[Any]]  # levels of each category
     examples: list[dict[str, Any]]  # test rows, as the model takes them
+    typical: dict[str, Any]  # column -> its median or most frequent value
     versions: dict[str, str]  # of the packages it was made with
     date: str
     code: dict[str, str] = field(default_factory=dict)  # file of own code -> its SHA-256
@@ -69,7 +70,8 @@ class ModelCard(Shown):
         versions = ", ".join(f"{name} {version}" for name, version in self.versions.items())
         kept = "\n".join(f"| `{name}` | `{digest[:16]}` |" for name, digest in files.items())
         return (
-            f"# {self.title or self.slug or 'A model'}: {self.model}\n\n| | |\n|---|---|\n{facts}\n\n"
+            f"# {self.title or self.slug or 'A model'}: {self.model}\n\n"
+            f"| | |\n|---|---|\n{facts}\n\n"
             "## Use it\n\n```python\nfrom fastkaggle_plus.modeling import load_model\n\n"
             f'model = load_model("."{", run_code=True" if self.code else ""})\n'
             f"model.predict({_EXAMPLES[self.kind]})\n```\n\n"

@@ -14,9 +14,11 @@ from ...data import Data, Table
 from ...ensembling import ensemble
 from ...exceptions import DataError
 from ...folds import Folds
+from ...metrics import get_metric
 from ...predictions import Predictions
-from ...reading.new_rows import IMAGE, NewRows, rows_of_features
-from ..fitting import Trainer, fit_folds
+from ...reading.images import ImageColumns, image_features
+from ...reading.new_rows import IMAGE, NewRows
+from ..fitting import Trainer, default_metric, fit_folds
 from ..model import Array, Fitted, Model
 from ..registry import model_from
 from .final_card import ModelCard
@@ -64,11 +66,9 @@ def fit_final(
         for m in fitted
     ]
     label = name or (models[0].name if len(models) == 1 else f"ensemble of {len(models)} models")
-    new_rows = data.new_rows or rows_of_features(data)
+    new_rows: Any = data.new_rows or _rows_of_features(data)
     made = f"models of {folds.n_folds} folds" if folds else f"fit on {len(data.train)} rows"
-    card = _card(
-        data, new_rows, combined, comp=comp, metric=str(Trainer.of(models[0], data).declared)
-    )
+    card = _card(data, new_rows, combined, comp=comp, metric=str(default_metric(data)))
     about = models[0].about if len(models) == 1 else {m.name: m.about for m in models}
     return FinalModel(replace(card, model=label, made=made, params=about), members, new_rows)
 
@@ -89,12 +89,11 @@ def _fit(
     model: Model, data: Data, folds: Folds | None, known: Predictions | None
 ) -> tuple[list[Member], Predictions | None]:
     """Return the fitted models of one model, and its predictions, if there are any."""
-    trainer, members = Trainer.of(model, data), list[Member]()
+    is_log = get_metric(default_metric(data), task=data.task).name == "rmsle"
+    trainer, members = Trainer(model, data.train.n_outputs, is_log=is_log), list[Member]()
 
     def keep(rows: Array, fitted: Fitted) -> None:
-        members.append(
-            Member(fitted, 1.0, is_log=trainer.is_log, features=_fitted_features(data, rows))
-        )
+        members.append(Member(fitted, 1.0, is_log=is_log, features=_fitted_features(data, rows)))
 
     if folds is not None:
         known = fit_folds(model, data, folds, test="folds", on_fitted=keep)
@@ -105,6 +104,18 @@ def _fit(
         )
     variant = _variant(model, known)
     return [replace(m, variant=variant) for m in members], known
+
+
+def _rows_of_features(data: Data) -> NewRows:
+    """Return the reader of rows that have the features as columns, as own code makes them."""
+    train, texts = data.train, () if data.train.texts is None else tuple(map(str, data.train.texts))
+    columns = dict.fromkeys(texts, "str") | dict.fromkeys(train.cat_names, "category")
+    columns |= dict.fromkeys(train.cont_names, "float64")
+    if train.images is None:
+        return NewRows.of(train, make=None, columns=columns)
+    measured = set(image_features([]))
+    others = {c: dtype for c, dtype in columns.items() if c not in measured}
+    return NewRows.of(train, make=ImageColumns(), columns={IMAGE: "path"} | others)
 
 
 def _fitted_features(data: Data, rows: Array) -> Any:
@@ -184,6 +195,7 @@ def _card(
             c: x[c].cat.categories.tolist() for c in data.train.cat_names if c in new_rows.columns
         },
         examples=_examples(data, new_rows),
+        typical=_typical(data, new_rows),
         versions={},
         date=datetime.now(UTC).strftime("%Y-%m-%d"),
     )
@@ -204,3 +216,11 @@ def _examples(data: Data, new_rows: NewRows) -> list[dict[str, Any]]:
         for row, value in zip(rows, values, strict=False):
             row[column] = value
     return rows
+
+
+def _typical(data: Data, new_rows: NewRows) -> dict[str, Any]:
+    """Return the median, or the most frequent value, of each column that is a feature too."""
+    x, found = data.train.x, {}
+    for c in [c for c in new_rows.columns if c in x and x[c].notna().any()]:
+        found[c] = x[c].mode().iloc[0] if c in data.train.cat_names else float(x[c].median())
+    return found

@@ -83,7 +83,7 @@ def load_model(
     """
     folder = Path(folder).resolve()
     facts = _checked_facts(folder)
-    card = ModelCard.from_json(facts["card"])
+    card = _card(facts, folder)
     different = _different_versions(card)
     own_code = read_code(folder / CODE, card.code, run_code=run_code)
     try:
@@ -131,6 +131,16 @@ def _checked_facts(folder: Path) -> dict[str, Any]:
                 f"{path} is damaged: its hash is not the one in {MODEL}. Copy it again."
             )
     return facts
+
+
+def _card(facts: dict[str, Any], folder: Path) -> ModelCard:
+    try:
+        return ModelCard.from_json(facts["card"])
+    except (KeyError, TypeError) as e:
+        raise DataError(
+            f"The card in {folder / MODEL} is not one of this version of fastkaggle_plus ({e}). "
+            "Install the version that the model was saved with, or save it again."
+        ) from e
 
 
 def _different_versions(card: ModelCard) -> str:

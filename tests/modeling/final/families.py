@@ -72,7 +72,10 @@ def folder_name(name: str, task: str) -> str:
 
 def save_all(folder: Path) -> dict[str, tuple[np.ndarray, Any]]:
     """Save a model of every family; return what each predicted in training, and for which rows."""
-    bert, pictures = small_model(folder / "bert"), make_pictures(folder / "pictures", n=24, n_test=6)
+    bert, pictures = (
+        small_model(folder / "bert"),
+        make_pictures(folder / "pictures", n=24, n_test=6),
+    )
     plan = [(TABLES, make_data(task), task) for task in ("multiclass", "regression")]
     plan += [(SCRATCH, make_data("binary"), "binary"), (IMAGES, pictures, "multiclass")]
     plan += [(TEXTS, text_data(task), task) for task in ("regression", "multiclass")]

@@ -44,7 +44,9 @@ def answers(tmp_path_factory):
     subprocess.run(command, check=True, cwd=folder, env={**__import__("os").environ, **variables})
     found = pickle.loads((folder / "rows.out").read_bytes())
     assert not (empty_home / "cache").exists()  # nothing about the rows stays on the disk
-    return {name: (trained[name][0], found[name], folder / "moved elsewhere" / name) for name in trained}
+    return {
+        name: (trained[name][0], found[name], folder / "moved elsewhere" / name) for name in trained
+    }
 
 
 @pytest.mark.parametrize("name", NAMES)
