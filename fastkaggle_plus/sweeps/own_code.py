@@ -1,9 +1,11 @@
 """Which code of a competition's folder a trial uses, without comments and docstrings."""
 
 import ast
+import contextlib
 import hashlib
 import sys
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -67,10 +69,13 @@ def _versions(file: Path) -> Iterator[str]:
     for root in sorted(set(imported_roots(tree))) if tree else ():
         if root not in sys.stdlib_module_names:
             for name in distributions().get(root, ()):
-                try:
-                    yield f"{name} {version(name)}"
-                except PackageNotFoundError:  # it was removed in the meantime
-                    continue
+                with contextlib.suppress(PackageNotFoundError):  # it was removed in the meantime
+                    yield f"{name} {_version(name)}"
+
+
+@cache
+def _version(name: str) -> str:
+    return version(name)
 
 
 def _syntax(file: Path, *names: str) -> str:
@@ -78,6 +83,11 @@ def _syntax(file: Path, *names: str) -> str:
     tree = syntax_tree(file)
     if tree is None:
         return file.read_bytes().hex()
+    return _dumped(tree, names)
+
+
+@cache
+def _dumped(tree: ast.Module, names: tuple[str, ...]) -> str:
     statements = _needed(tree, set(names)) if names else tree.body
     return "\n".join(ast.dump(s) for s in statements)
 
