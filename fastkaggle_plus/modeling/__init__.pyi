@@ -11,7 +11,7 @@ from .explain.tree_spread import score_by_spread, tree_spread
 from .final.final_card import ModelCard
 from .final.final_model import FinalModel
 from .final.fit_final import fit_final
-from .final.saved_folder import VersionsDiffer, load_model
+from .final.load_model import VersionsDiffer, load_model
 from .group_leaks import GroupLeak, find_group_leak
 from .learning_rate import LearningRates, lr_find
 from .manifest import language_models, preload_of

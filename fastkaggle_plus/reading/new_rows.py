@@ -99,7 +99,7 @@ class NewRows:
             return pd.DataFrame(rows, columns=list(self.texts), dtype=object)
         expected = {
             "images": "the path of an image, or a list of them",
-            "texts": f"{len(self.texts)} string(s) for {listed(self.texts)}, or a list of such rows",
+            "texts": f"{len(self.texts)} string(s) for {listed(self.texts)}, or a list of them",
             "table": f"a data frame with {listed(self.columns, 20)}",
         }[self.kind]
         raise DataError(f"Expected {expected}; got {type(x).__name__} {str(x)[:60]!r}.")

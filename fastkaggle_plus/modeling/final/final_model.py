@@ -12,29 +12,10 @@ from ...data import Table
 from ...exceptions import DataError
 from ...reading.array_cache import nothing_cached
 from ...ui.records import Shown
-from ..model import Array, Fitted, as_columns
+from ..model import Array
 from .final_card import ModelCard
-
-
-@dataclass
-class Member:
-    """One fitted model of a final model."""
-
-    fitted: Fitted
-    weight: float  # of its predictions; those of all members sum to one
-    variant: str = ""  # one of the model's `variants`; "": its predictions
-    is_log: bool = False  # whether it predicts log(1 + target)
-    features: Any = None  # adds the features that were made from targets: Table -> Table
-
-    def predict(self, table: Table) -> Array:
-        """Return (n, n_outputs) predictions."""
-        table = self.features(table) if self.features else table
-        if self.variant in ("", "plain"):
-            preds = self.fitted.predict(table)
-        else:
-            preds = self.fitted.variants(table)[self.variant]  # type: ignore[attr-defined]
-        preds = as_columns(preds, table).astype(float)
-        return np.expm1(preds).clip(0) if self.is_log else preds
+from .member import Member
+from .write_folder import write_folder
 
 
 @dataclass(frozen=True, repr=False)
@@ -76,6 +57,5 @@ class FinalModel(Shown):
 
         A folder that `save` wrote is replaced; one with other files is refused.
         """
-        from .saved_folder import save_model
-
-        return save_model(self, Path(folder))
+        write_folder(self.card, self.members, self.new_rows, Path(folder))
+        return Path(folder)

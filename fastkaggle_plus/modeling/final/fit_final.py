@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
 from ...competition import Competition
-from ...data import Data, Table
+from ...data import Data
 from ...ensembling import ensemble
 from ...exceptions import DataError
 from ...folds import Folds
-from ...metrics import get_metric
+from ...metrics import Metric, get_metric
 from ...predictions import Predictions
 from ...reading.images import ImageColumns, image_features
 from ...reading.new_rows import IMAGE, NewRows
@@ -22,7 +22,8 @@ from ..fitting import Trainer, default_metric, fit_folds
 from ..model import Array, Fitted, Model
 from ..registry import model_from
 from .final_card import ModelCard
-from .final_model import FinalModel, Member
+from .final_model import FinalModel
+from .member import Member, RowsOfFit
 
 _EXAMPLES = 3  # test rows that are kept as examples
 _LINEAR = ("mean", "weighted", "greedy", "optimum")  # ensembles that are sums of their members
@@ -53,9 +54,9 @@ def fit_final(
         raise DataError(
             f"Expected one Predictions for each of the {len(models)} models, got {len(known)}."
         )
-    parts = [
-        _fit(m, data, folds, p) for m, p in zip(models, known or [None] * len(models), strict=True)
-    ]
+    metric = comp.scoring if comp else default_metric(data)
+    given = known or [None] * len(models)
+    parts = [_fit(m, data, folds, p, metric) for m, p in zip(models, given, strict=True)]
     scored = [p for _, p in parts if p is not None]
     if combined is None and len(scored) == len(parts):
         combined = ensemble(_renamed(scored)) if len(scored) > 1 else scored[0]
@@ -67,41 +68,27 @@ def fit_final(
     ]
     label = name or (models[0].name if len(models) == 1 else f"ensemble of {len(models)} models")
     new_rows: Any = data.new_rows or _rows_of_features(data)
-    made = f"models of {folds.n_folds} folds" if folds else f"fit on {len(data.train)} rows"
-    card = _card(data, new_rows, combined, comp=comp, metric=str(default_metric(data)))
+    made = f"models of {folds.n_folds} folds" if folds else f"fit on all {len(data.train)} rows"
+    card = _card(data, new_rows, combined, comp=comp, metric=str(metric))
     about = models[0].about if len(models) == 1 else {m.name: m.about for m in models}
     return FinalModel(replace(card, model=label, made=made, params=about), members, new_rows)
 
 
-@dataclass(frozen=True, eq=False)
-class RowsOfFit:
-    """Adds features that need targets, for new rows, from the rows that a model was fitted on."""
-
-    in_fold: Any  # of the competition's code, see `Data`
-    fit: Table
-
-    def __call__(self, rows: Table) -> Table:
-        """Return the rows with these features."""
-        return self.in_fold(self.fit, rows)[1]
-
-
 def _fit(
-    model: Model, data: Data, folds: Folds | None, known: Predictions | None
+    model: Model, data: Data, folds: Folds | None, known: Predictions | None, metric: str | Metric
 ) -> tuple[list[Member], Predictions | None]:
     """Return the fitted models of one model, and its predictions, if there are any."""
-    is_log = get_metric(default_metric(data), task=data.task).name == "rmsle"
+    is_log = get_metric(metric, task=data.task).name == "rmsle"
     trainer, members = Trainer(model, data.train.n_outputs, is_log=is_log), list[Member]()
 
     def keep(rows: Array, fitted: Fitted) -> None:
         members.append(Member(fitted, 1.0, is_log=is_log, features=_fitted_features(data, rows)))
 
     if folds is not None:
-        known = fit_folds(model, data, folds, test="folds", on_fitted=keep)
+        known = fit_folds(model, data, folds, metric=metric, test="folds", on_fitted=keep)
     else:
-        keep(
-            np.arange(len(data.train)),
-            trainer.fit_all(data, (known.about if known else {}).get("fits")),
-        )
+        notes = known.about.get("fits", []) if known else None
+        keep(np.arange(len(data.train)), trainer.fit_all(data, notes))
     variant = _variant(model, known)
     return [replace(m, variant=variant) for m in members], known
 

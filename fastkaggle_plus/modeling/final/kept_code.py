@@ -9,6 +9,7 @@ from typing import Any
 from ...competition import COMPETITION_FILE, read_competition
 from ...exceptions import DataError, listed
 from ..code_files import data_files, used_files
+from .member import Member, RowsOfFit
 from .object_graph import OwnCode
 
 CODE = "code"  # the folder in a model's folder
@@ -41,7 +42,7 @@ class KeptCode:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(needed, target)
 
-    def notes(self, members: list[Any]) -> tuple[str, ...]:
+    def notes(self, members: list[Member]) -> tuple[str, ...]:
         """Return what a user of the model should know, for the card."""
         found = []
         if self.files:
@@ -49,10 +50,10 @@ class KeptCode:
             found.append(
                 f"It runs own code ({names}): read the files in `{CODE}` before you load it."
             )
-        if any(type(m.features).__name__ == "RowsOfFit" for m in members):
+        if any(isinstance(m.features, RowsOfFit) for m in members):
             found.append(
-                "It holds the features and the targets of its training rows, which its own features "
-                "need. Share it only with those who may see them."
+                "It holds the features and the targets of its training rows: its own features need "
+                "them. Share it only with those who may see them."
             )
         return tuple(found)
 

@@ -30,10 +30,11 @@ def _read_sklearn(file: Path, _kind: str) -> Any:
     with needs_extra("keep"):
         from skops import io
     asked = io.get_untrusted_types(file=file)  # such as the trees of a forest
-    if unknown := [name for name in asked if not name.startswith("sklearn.")]:
+    known = ("sklearn.", "functools.partial")  # the function of a partial is asked about too
+    if unknown := [name for name in asked if not name.startswith(known)]:
         raise DataError(
-            f"{file.name} holds objects of unknown types: {', '.join(unknown)}. Expected estimators "
-            "of scikit-learn. Load only models that you, or someone you trust, have saved."
+            f"{file.name} holds objects of unknown types: {', '.join(unknown)}. Expected "
+            "estimators of scikit-learn. Load only models of someone you trust."
         )
     return io.load(file, trusted=asked)
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...exceptions import DataError
+from ...exceptions import DataError, needs_extra
 from .library_formats import FORMATS, library_of
 
 ARRAYS, TENSORS = "arrays.safetensors", "weights.safetensors"
@@ -170,14 +170,14 @@ class GraphReader:
     @cached_property
     def arrays(self) -> dict[str, Any]:
         """The arrays by key."""
-        from safetensors.numpy import load_file
-
+        with needs_extra("keep"):
+            from safetensors.numpy import load_file
         return load_file(self.folder / ARRAYS)
 
     @cached_property
     def tensors(self) -> dict[str, Any]:
         """The tensors by key."""
-        from safetensors.torch import load_file
+        from safetensors.torch import load_file  # torch needs it too
 
         return load_file(self.folder / TENSORS)
 
@@ -256,9 +256,9 @@ def _copied(tensor: Any) -> Any:
 def _cannot_keep(value: Any, name: str, module: str) -> str:
     if "<" in name:
         return (
-            f"{name.partition('.')[0]} of {module} cannot be kept: its fit returned a function that "
-            "exists only inside another one. Return an object of a class at the top of its file, "
-            "with a method predict(table)."
+            f"{name.partition('.')[0]} of {module} cannot be kept: its fit returned a function "
+            "that exists only inside another one. Return an object of a class at the top of its "
+            "file, with a method predict(table)."
         )
     return (
         f"{module}.{name} cannot be kept: expected arrays, a scikit-learn estimator, a booster, a "
