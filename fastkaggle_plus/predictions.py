@@ -163,6 +163,24 @@ class Predictions(Shown):
             test=self.test[test_rows][:, columns],
         )
 
+    def aligned_with(self, other: Predictions) -> Predictions:
+        """Return the predictions with rows and columns in the order of another model's.
+
+        Raises DataError when the two have different metrics, rows, classes or targets.
+        """
+        if self.metric != other.metric:
+            raise DataError(
+                f"{self.name} is scored by {self.metric}, and {other.name} by {other.metric}. "
+                "Use trials of one metric."
+            )
+        found = self.aligned(other.ids, other.test_ids, other.vocab)
+        if not np.array_equal(found.targs, other.targs):
+            raise DataError(
+                f"{self.name} and {other.name} have different targets for the same ids, so they "
+                "come from different versions of the data. Run both on the same data."
+            )
+        return found
+
     def save(self, file: str | Path) -> Path:
         """Write one .npz file for `load_predictions`, without pickle."""
         file = Path(file)

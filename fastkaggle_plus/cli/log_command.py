@@ -27,7 +27,7 @@ def log(
     """List each hypothesis, the gain that was expected, the gain that was measured, the verdict.
 
     The hypothesis of a trial with a base is tested against that base on the same rows. The p-values
-    are adjusted for the number of these tests.
+    are adjusted for all pairs of these trials.
     """
     from ..sweeps.stored_log import declared_trials, stored_log
     from .display import show_json

@@ -149,20 +149,13 @@ def align(members: Sequence[Predictions]) -> list[Predictions]:
     if not members:
         raise DataError("An ensemble needs at least one member.")
     first, names = members[0], [m.name for m in members]
-    if len(metrics := sorted({m.metric for m in members})) > 1:
-        raise DataError(f"The members are scored by different metrics: {', '.join(metrics)}.")
     if len(set(names)) < len(names):
         raise DataError(
             f"Two members have one name: {', '.join(names)}. Weights are given by name: "
             "cross_validate(..., name=) sets it."
         )
-    aligned = [m.aligned(first.ids, first.test_ids, first.vocab) for m in members]
+    aligned = [m.aligned_with(first) for m in members]
     for m in aligned:
-        if not np.array_equal(m.targs, first.targs):
-            raise DataError(
-                f"{m.name} has other targets than {first.name} for the same ids: they were made "
-                "from different versions of the data. Run one of them again."
-            )
         if not _is_same_split(m.folds, first.folds):
             raise DataError(
                 f"{m.name} was validated on other folds than {first.name}. Make the folds once, "

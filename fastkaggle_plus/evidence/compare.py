@@ -97,17 +97,7 @@ def compare(a: Predictions, b: Predictions) -> Comparison:
     and asymptotic are better than exact conditional (2013); DeLong et al. (1988); for groups, the
     jackknife of MacKinnon, Nielsen and Webb, Cluster-robust inference (2023).
     """
-    if a.metric != b.metric:
-        raise DataError(
-            f"Cannot compare {a.name}, scored by {a.metric}, with {b.name}, scored by {b.metric}. "
-            "Compare two trials on one metric."
-        )
-    b = b.aligned(a.ids, a.test_ids, a.vocab)
-    if not np.array_equal(a.targs, b.targs):
-        raise DataError(
-            f"Cannot compare {a.name} with {b.name}: they have different targets for the same ids, "
-            "so they come from different versions of the data. Run both on the same data."
-        )
+    b = b.aligned_with(a)
     rows = a.validated & b.validated
     if not rows.any():
         raise DataError(

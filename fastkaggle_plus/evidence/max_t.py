@@ -1,4 +1,4 @@
-"""The step-down max-T test: which of many trials lose to another one, by all pairs at once."""
+"""Max-T tests: which of many trials lose to another one, by all pairs at once."""
 
 from functools import lru_cache
 
@@ -43,6 +43,25 @@ def step_down(
     found = np.empty(n)
     found[order] = np.maximum.accumulate(np.minimum(np.minimum(p_values, bonferroni), 1))
     return found
+
+
+def over_all_pairs(
+    p_values: np.ndarray,  # (n,) two-sided, of some pairs of the trials
+    values: np.ndarray,  # (n_units, n_trials)
+) -> np.ndarray:
+    """Return (n,) p-values adjusted for all pairs, so that the pairs may be chosen after a look.
+
+    A p-value that simulation cannot resolve is that of Bonferroni. Source: Hothorn, Bretz and
+    Westfall, Simultaneous inference in general parametric models (2008).
+    """
+    from scipy.stats import norm
+
+    n_trials = values.shape[1]
+    largest = largest_leads(values).max(0)
+    beyond = (largest >= norm.isf(p_values / 2)[:, None]).sum(1)
+    joint = (1 + beyond) / (1 + len(largest))
+    bonferroni = p_values * (n_trials * (n_trials - 1) // 2)
+    return np.clip(np.minimum(joint, bonferroni), p_values, 1)
 
 
 def largest_leads(

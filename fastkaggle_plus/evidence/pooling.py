@@ -68,26 +68,18 @@ def unit_values(pools: Sequence[Pooled]) -> np.ndarray:
     return np.asarray(values[~np.isnan(values).any(1)])
 
 
+def shared_values(trials: Sequence[Predictions]) -> np.ndarray:
+    """Return (n_units, n_trials) pseudo-values of trials on the same rows. Raises DataError."""
+    values = np.stack([preds.pseudo_values for preds in on_common_rows(trials)], 1)
+    return np.asarray(values[~np.isnan(values).any(1)])
+
+
 def on_common_rows(trials: Sequence[Predictions]) -> list[Predictions]:
     """Return trials in one order of rows, each validated where all repeats of its number are.
 
     Raises DataError when trials have different metrics, rows or targets.
     """
-    first = trials[0]
-    for preds in trials:
-        if preds.metric != first.metric:
-            raise DataError(
-                f"Cannot compare {first.name}, scored by {first.metric}, with {preds.name}, scored "
-                f"by {preds.metric}. Compare trials on one metric."
-            )
-    trials = [preds.aligned(first.ids, first.test_ids, first.vocab) for preds in trials]
-    for preds in trials:
-        if not np.array_equal(preds.targs, first.targs):
-            raise DataError(
-                f"Cannot compare {first.name} with {preds.name}: they have different targets for "
-                "the same ids, so they come from different versions of the data. Run both on the "
-                "same data."
-            )
+    trials = [preds.aligned_with(trials[0]) for preds in trials]
     masks: dict[int, np.ndarray] = {}
     for preds in trials:
         number = recipe_of(preds.name)[1]

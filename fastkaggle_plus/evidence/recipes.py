@@ -150,7 +150,7 @@ def compare_recipes(
 
 def _paired(a: Predictions, b: Predictions, like: Predictions) -> tuple[Predictions, Predictions]:
     """Return a pair with the rows in the order of `like`. Raises DataError."""
-    a, b = (preds.aligned(like.ids, like.test_ids, like.vocab) for preds in (a, b))
+    a, b = a.aligned_with(like), b.aligned_with(like)
     if not np.array_equal(a.folds, b.folds):
         raise DataError(
             f"Cannot pair {a.name} with {b.name}: they have other folds. "

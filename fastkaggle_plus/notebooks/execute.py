@@ -1,9 +1,12 @@
 """Run a notebook here, in a kernel of its own."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 from ..exceptions import NotebookError, needs_extra
+
+_COLORS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")  # of a terminal
 
 
 def executed(
@@ -25,7 +28,7 @@ def executed(
             copy, timeout=timeout_s, kernel_name="python3", resources=resources
         ).execute()
     except (CellExecutionError, CellTimeoutError) as e:
-        lines = str(e).strip().splitlines() or [type(e).__name__]
+        lines = _COLORS.sub("", str(e)).strip().splitlines() or [type(e).__name__]
         done = sum(1 for c in copy.cells if c.cell_type == "code" and c.get("execution_count"))
         raise NotebookError(f"The notebook failed in code cell {done}: {lines[-1]}") from e
     return copy

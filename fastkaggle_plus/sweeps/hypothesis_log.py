@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..evidence import Comparison, RecipeComparison, compare, compare_recipes
+from ..evidence.max_t import over_all_pairs
+from ..evidence.pooling import shared_values
 from ..exceptions import DataError
 from ..predictions import Predictions
 from ..ui.records import Records, Row
@@ -34,7 +36,8 @@ class LogEntry(Row):
     change: str = ""  # what differs from the base, in words
     gain: Comparison | RecipeComparison | None = None  # over the base
     repeats: tuple[int, ...] = ()  # numbers of the repeats that were compared; (): none
-    p_adjusted: float = 1.0  # of `gain`, for the number of experiments in the log
+    base_preds: Predictions | None = None
+    p_adjusted: float = 1.0  # of `gain`, for all pairs of trials in the log
     version: str = ""  # short hash of the run in the vault
     base_version: str = ""
     earlier: tuple[StoredRun, ...] = ()  # older versions of the trial, newest first
@@ -128,7 +131,8 @@ class HypothesisLog(Records[LogEntry]):
             return f"One experiment was tested against its base: {said}."
         text = (
             f"{n} experiments were tested against their base: {said}. The p-values are adjusted "
-            f"for {n} tests (Holm): the chance of any false verdict is at most about {ALPHA:.0%}."
+            "for all pairs of these trials (max-T): the chance of any false verdict is about "
+            f"{ALPHA:.0%}, also if a base was chosen because it scored best."
         )
         pairs = [(e.trial.expect or 0, gain.gain) for e, gain in tested if e.is_predicted]
         if len(pairs) > 1:
@@ -151,8 +155,8 @@ def hypothesis_log(
     """Return the hypothesis of each trial of a sweep with its answer.
 
     A trial with a base is tested against it: their recipes if both were repeated, else these fits.
-    The p-values are adjusted for the number of such tests. Source: Holm, A simple sequentially
-    rejective multiple test procedure (1979).
+    The p-values are adjusted for all pairs of the tested trials and their bases, because a base may
+    have been chosen for its score.
     """
     by_name = {result.name: result for result in results}
     repeats = by_recipe(finished_predictions(list(by_name.values())))
@@ -181,25 +185,31 @@ def tested(entry: LogEntry, base: Trial | None, own: Repeats, of: Repeats) -> Lo
     if 1 not in of:
         why = f"its base, {entry.trial.base}, has no result on the same rows and folds"
         return replace(entry, note=f"no answer: {why}")
+    preds, entry = entry.preds, replace(entry, base_preds=of[1])
     numbers = tuple(sorted(own.keys() & of.keys()))
     try:
         if len(numbers) > 1:
             gain = compare_recipes(*([of_all[k] for k in numbers] for of_all in (own, of)))
             return replace(entry, gain=gain, repeats=numbers)
-        return replace(entry, gain=compare(entry.preds, of[1]))
+        return replace(entry, gain=compare(preds, of[1]))
     except DataError as e:
         return replace(entry, note=f"no answer: {e}")
 
 
 def adjusted(entries: Iterable[LogEntry]) -> HypothesisLog:
-    """Return the log, with the p-values of all experiments adjusted by Holm's method."""
+    """Return the log, with the p-values of all experiments adjusted for all pairs of trials."""
     log = HypothesisLog(entries)
     places = [i for i, entry in enumerate(log) if entry.gain]
-    p_values = np.array([entry.gain.p_value for entry in log if entry.gain])
-    order = np.argsort(p_values)
-    stepped = np.maximum.accumulate(p_values[order] * np.arange(len(order), 0, -1)).clip(max=1)
-    for k, p_value in zip(order, stepped, strict=True):
-        log[places[k]] = replace(log[places[k]], p_adjusted=float(p_value))
+    if places:
+        p_values = np.array([entry.gain.p_value for entry in log if entry.gain])
+        trials = [preds for i in places for preds in (log[i].preds, log[i].base_preds) if preds]
+        trials = list({(preds.name, preds.oof_score): preds for preds in trials}.values())
+        try:
+            found = over_all_pairs(p_values, shared_values(trials))
+        except DataError:  # trials of another version of the data: Bonferroni
+            found = np.minimum(p_values * (len(trials) * (len(trials) - 1) // 2), 1)
+        for place, p_value in zip(places, found, strict=True):
+            log[place] = replace(log[place], p_adjusted=float(p_value))
     return log
 
 

@@ -5,6 +5,7 @@ imports by other means (`import_module`, `comp.module`) is taken to use every fi
 """
 
 import ast
+import contextlib
 import hashlib
 import sys
 from collections.abc import Iterable, Iterator
@@ -76,12 +77,13 @@ def _used_by(folder: Path, file: Path) -> list[Path]:
     tree = _tree(file)
     if tree is None or _is_dynamic(tree):
         return [f for f in sorted(folder.rglob("*.py")) if f.name not in NO_MODEL_CODE]
-    roots = list(_imported_roots(tree))
+    roots = _imported_roots(tree)
     files = [folder / f"{root}.py" for root in roots]
     files += [f for root in roots for f in sorted((folder / root).rglob("*.py"))]
     return [f for f in files if f.is_file()]
 
 
+@cache
 def _is_dynamic(tree: ast.Module) -> bool:
     """Say whether code may use files that its import statements do not name."""
     return any(
@@ -92,14 +94,17 @@ def _is_dynamic(tree: ast.Module) -> bool:
     )
 
 
-def _imported_roots(tree: ast.AST) -> Iterator[str]:
-    """Yield the first part of each imported name, and the names after `from . import`."""
+@cache
+def _imported_roots(tree: ast.AST) -> list[str]:
+    """Return the first part of each imported name, and the names after `from . import`."""
+    roots: list[str] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (alias.name.partition(".")[0] for alias in node.names)
+            roots += [alias.name.partition(".")[0] for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            yield from [node.module.partition(".")[0]] if node.module else []
-            yield from (alias.name for alias in node.names if node.level)
+            roots += [node.module.partition(".")[0]] if node.module else []
+            roots += [alias.name for alias in node.names if node.level]
+    return roots
 
 
 def data_files(comp: Competition, files: Iterable[Path]) -> list[Path]:
@@ -110,14 +115,16 @@ def data_files(comp: Competition, files: Iterable[Path]) -> list[Path]:
     # The data's fingerprint covers the tables; of competition.toml the facts count.
     others = {COMPETITION_FILE, comp.train, comp.test, comp.sample_submission, "results.csv"}
     folder = comp.folder or Path()
-    names = {
-        node.value
-        for tree in filter(None, map(_tree, files))
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and "." in node.value
-    }
+    names = {name for tree in filter(None, map(_tree, files)) for name in _strings(tree)}
     candidates = [folder / name for name in sorted(names - others) if len(name) < 100]
     return [f for f in candidates if f.suffix != ".py" and f.is_file() and folder in f.parents]
+
+
+@cache
+def _strings(tree: ast.Module) -> list[str]:
+    """Return the strings in code that may name a file."""
+    constants = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+    return [value for value in constants if isinstance(value, str) and "." in value]
 
 
 def _versions(file: Path) -> Iterator[str]:
@@ -126,10 +133,13 @@ def _versions(file: Path) -> Iterator[str]:
     for root in sorted(set(_imported_roots(tree))) if tree else ():
         if root not in sys.stdlib_module_names:
             for name in distributions().get(root, ()):
-                try:
-                    yield f"{name} {version(name)}"
-                except PackageNotFoundError:  # it was removed in the meantime
-                    continue
+                with contextlib.suppress(PackageNotFoundError):  # it was removed in the meantime
+                    yield f"{name} {_version(name)}"
+
+
+@cache
+def _version(name: str) -> str:
+    return version(name)
 
 
 def _syntax(file: Path, *names: str) -> str:
@@ -137,6 +147,11 @@ def _syntax(file: Path, *names: str) -> str:
     tree = _tree(file)
     if tree is None:
         return file.read_bytes().hex()
+    return _dumped(tree, names)
+
+
+@cache
+def _dumped(tree: ast.Module, names: tuple[str, ...]) -> str:
     statements = _needed(tree, set(names)) if names else tree.body
     return "\n".join(ast.dump(s) for s in statements)
 

@@ -212,9 +212,12 @@ def test_dropping_members_on_their_own_score_is_refused():
     [
         (lambda ms: [], "at least one"),
         (lambda ms: [ms[0], ms[0]], "one name"),
-        (lambda ms: [ms[0], dataclasses.replace(ms[1], metric="auc")], "different metrics"),
+        (lambda ms: [ms[0], dataclasses.replace(ms[1], metric="auc")], "one metric"),
         (lambda ms: [ms[0], make_predictions("other", n=100)], "other rows"),
-        (lambda ms: [ms[0], dataclasses.replace(ms[1], targs=1 - ms[1].targs)], "other targets"),
+        (
+            lambda ms: [ms[0], dataclasses.replace(ms[1], targs=1 - ms[1].targs)],
+            "different targets",
+        ),
         (
             lambda ms: [ms[0], dataclasses.replace(ms[1], test_ids=ms[1].test_ids + 1)],
             r"m1 has other rows: 20 ids against 20, without \[1000\]",

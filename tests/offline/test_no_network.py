@@ -37,9 +37,9 @@ MORE = {
 LOCAL = "run sweep push notebook board log compare ensemble new list archs doctor vault".split()
 SERVING = ("sandbox serve",)  # verbs that run until they are interrupted
 # Flags that are not tried: `--live` and `--online` are the ways to Kaggle, and `--no-submit`
-# would end a push early.
-NOT_TRIED = ("live", "online", "as_json", "help", "no_submit")
-NOT_LOCAL = {"sweep": ("dry_run", "gpu")}  # flags of a verb that its default place does not take
+# would end a push early. `--strict` fails where a rule finds something.
+NOT_TRIED = ("live", "online", "as_json", "help", "no_submit", "strict")
+NOT_FITTING = {"sweep": ("dry_run", "gpu"), "ensemble": ("negative",)}  # with the other arguments
 SLOW = ("push",)  # tried once, with all flags
 
 
@@ -71,7 +71,7 @@ def arguments_of(name: str, *, with_flags: bool = False) -> list[str]:
         elif parameter.required:
             raise AssertionError(f"fkp {name} needs {parameter.name}: give VALUES an example")
         elif with_flags and getattr(parameter, "is_flag", False):
-            skipped = (*NOT_TRIED, *NOT_LOCAL.get(name, ()))
+            skipped = (*NOT_TRIED, *NOT_FITTING.get(name, ()))
             options += [] if parameter.name in skipped else [parameter.opts[0]]
     more = [text.format(name=f"flags-{with_flags}") for text in MORE.get(name, [])]
     return [*name.split(), *options, *(m for m in more if m not in options), *positional]

@@ -51,7 +51,7 @@ def push_folder(kaggle, code: str, **more) -> str:
 
 
 def test_a_kernel_sees_the_gpus_of_its_machine(kernels, monkeypatch):
-    monkeypatch.setattr(environment, "has_gpu", lambda: False)
+    monkeypatch.setattr(environment.gpus, "has_gpu", lambda: False)
     code = "from fastkaggle_plus.environment import named_cards; print(','.join(named_cards()))"
 
     def seen(**machine) -> str:
@@ -62,7 +62,7 @@ def test_a_kernel_sees_the_gpus_of_its_machine(kernels, monkeypatch):
     used = used_s(kernels)
     assert seen(machineShape="TpuV232") == "", "it is retired, and Kaggle uses a CPU"
     assert used_s(kernels) == used
-    monkeypatch.setattr(environment, "has_gpu", lambda: True)
+    monkeypatch.setattr(environment.gpus, "has_gpu", lambda: True)
     assert seen(enableGpu=True) == "", "sweeps find the real ones"
 
 

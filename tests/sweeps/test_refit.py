@@ -14,7 +14,7 @@ from fastkaggle_plus.sweeps.resume import run_parts
 from fastkaggle_plus.sweeps.trial_versions import all_versions, find_predictions
 from fastkaggle_plus.sweeps.vault import run_key
 
-from .conftest import FACTS
+from ..bundles import SMALL_FACTS
 
 TREE = (Trial("tree", "forest.tree_model", {"max_leaf_nodes": 4}),)
 
@@ -26,7 +26,7 @@ def timed(toy):
         frame = pd.read_csv(toy.folder / f"{name}.csv")
         days = pd.date_range("2024-01-01", periods=len(frame)).astype(str)
         frame.assign(day=days).to_csv(toy.folder / f"{name}.csv", index=False)
-    facts = FACTS.replace("stratified", "time") + 'column = "day"\n'
+    facts = SMALL_FACTS.replace("stratified", "time") + 'column = "day"\n'
     (toy.folder / "competition.toml").write_text(facts)
     return load_comp(toy.folder)
 

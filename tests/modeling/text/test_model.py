@@ -257,7 +257,7 @@ def test_verbose_shows_each_epoch(bert, capsys):
     [
         (64, 14, 75, 75),  # 300 steps of 16 rows, whatever the rows
         (1_000, 14, 5, 5),
-        (4_000, 14, 2, 2),  # more steps than 300
+        (2_500, 14, 2, 2),  # more steps than 300
         (40_000, 14, 1, 2),  # minutes on a CPU
         (4_000, 60, 1, 2),
     ],

@@ -89,10 +89,10 @@ def variants(wrong_to_right, right_to_wrong, n=200):
 @pytest.mark.parametrize(
     ("better", "worse", "chosen", "p"),
     [
-        (7, 0, "beta", 0.0156),
-        (7, 5, "plain", 0.774),
-        (0, 7, "plain", 0.0156),
-        (27, 20, "plain", 0.38),
+        (7, 0, "beta", 0.0078),
+        (7, 5, "plain", 0.581),
+        (0, 7, "plain", 0.0078),
+        (27, 20, "plain", 0.312),
     ],
 )
 def test_auto_uses_views_only_after_a_significant_gain(better, worse, chosen, p):

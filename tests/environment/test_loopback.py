@@ -10,7 +10,7 @@ import pytest
 from fastkaggle_plus.environment import assert_loopback, rehearsing
 from fastkaggle_plus.exceptions import SandboxError
 
-from .workflow.toy import make_toy
+from ..workflow.toy import make_toy
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://localhost:99", "http://[::1]:5"])

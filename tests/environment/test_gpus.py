@@ -4,8 +4,7 @@ import os
 
 import pytest
 
-from fastkaggle_plus import environment
-from fastkaggle_plus.environment import gpu_variables, has_gpu, variables, visible_gpus
+from fastkaggle_plus.environment import gpu_variables, gpus, has_gpu, variables, visible_gpus
 
 TWO = """GPU 0: Tesla T4 (UUID: GPU-5d5ba0d6-d33d-2b2c-524d-9e3d8d2b8a77)
 GPU 1: Tesla T4 (UUID: GPU-c6d4f1ab-dd92-4f0b-9c2d-0f4f1f6e3a10)
@@ -27,10 +26,10 @@ def machine(tmp_path, monkeypatch):
         tool.write_text(f"#!/bin/sh\n[ $1 = -L ] && cat <<'END'\n{listed}END\n")
         tool.chmod(0o755)
         monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-        environment._installed_gpus.cache_clear()
+        gpus._installed_gpus.cache_clear()
 
     yield make
-    environment._installed_gpus.cache_clear()
+    gpus._installed_gpus.cache_clear()
 
 
 @pytest.mark.parametrize(
