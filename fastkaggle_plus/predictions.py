@@ -106,6 +106,17 @@ class Predictions(Shown):
     def _score(self, rows: Array) -> float:
         return self.scoring.score(self.targs[rows], self.oof[rows])
 
+    @property
+    def early_stops(self) -> str:
+        """Say after which epochs the training of a net stopped early, and why; empty: never."""
+        curves = self.about.get("curves", [])
+        if not (stops := [curve for curve in curves if curve["stopped"]]):
+            return ""
+        ends, kept = (joined([s[key] for s in stops], most=10) for key in ("stopped", "kept"))
+        text = f"{len(stops)} of {len(curves)} fits, after epoch {ends} of {stops[0]['n_epochs']}: "
+        text += "; ".join(dict.fromkeys(s["why"] for s in stops))
+        return f"{text}; the weights of epoch {kept} are used" if stops[0]["kept"] else text
+
     def _facts(self) -> dict[str, object]:
         scores = [f"{s:.4f}" for s in self.fold_scores]
         weights = self.about.get("weights", {})  # of an ensemble's members; a network has a name
@@ -121,6 +132,7 @@ class Predictions(Shown):
             "weights": weights
             if isinstance(weights, str)
             else joined({k: round(w, 3) for k, w in weights.items()}),
+            "stopped early": self.early_stops,
             "seconds": f"{self.seconds_s:.1f}" if self.seconds_s else "",
         }
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "fastkaggle_plus"
-FILES = [p for p in PACKAGE.rglob("*.py") if "competitions" not in p.relative_to(PACKAGE).parts]
+TEMPLATES = {"competitions", "lessons"}  # of notebooks, not of the library
+FILES = [p for p in PACKAGE.rglob("*.py") if not TEMPLATES & {*p.relative_to(PACKAGE).parts}]
 MOST_ROOMS = 22
 MOST_LINES = 400
 MOST_LINES_IN_ALL = 46_500
@@ -59,6 +60,7 @@ def test_texts_use_standard_english_words():
         re.IGNORECASE,
     )
     texts = [*FILES, *ROOT.glob("docs/*.md"), ROOT / "README.md"]
+    texts += PACKAGE.glob("notebooks/lessons/*.py")
     texts += [f for f in ROOT.glob("competitions/*/*") if f.suffix in (".py", ".md", ".toml")]
     found = [
         f"{file.relative_to(ROOT)}:{i}: {line.strip()}"

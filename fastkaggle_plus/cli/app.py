@@ -23,6 +23,7 @@ from . import (
 from .board_command import board
 from .command import Command
 from .compare_command import compare
+from .lesson_command import lesson
 from .log_command import log
 from .report_command import report
 from .search_command import search
@@ -41,6 +42,7 @@ for command in (
     search,
     report,
     *notebook_commands.COMMANDS,
+    lesson,
     *model_commands.COMMANDS,
     *machine_commands.COMMANDS,
 ):

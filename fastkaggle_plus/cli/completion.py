@@ -22,6 +22,13 @@ def complete_places(incomplete: str) -> list[str]:
     return _matching(engine_names(), incomplete)
 
 
+def complete_lessons(incomplete: str) -> list[str]:
+    """Return the names of the course's lessons."""
+    from ..notebooks import all_lessons
+
+    return _matching([lesson.name for lesson in all_lessons()], incomplete)
+
+
 def complete_declared(ctx: Any, incomplete: str) -> list[str]:
     """Return the trials in the competition's trials.py, which is read but not run."""
     from ..competition import load_comp

@@ -36,6 +36,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "plan": ("fkp plan titanic", "fkp plan houses --live --public-share 0.5 --cv 1234=0.842:0.003"),
     "notebook": ("fkp notebook titanic --user OWNER",),
+    "lesson": ("fkp lesson", "fkp lesson how_does_a_neural_net_really_work --to DIR"),
     "push": ("fkp push titanic --wait", "fkp push titanic --live --dry-run"),
     "status": ("fkp status OWNER/NAME --live",),
     "output": ("fkp output OWNER/NAME -p DIR --live",),

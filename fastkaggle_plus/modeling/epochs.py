@@ -1,21 +1,43 @@
-"""The epoch table of nets: losses and metric after each epoch, if `cross_validate` asks."""
+"""The curves of nets: losses and score after each epoch, on rows that the net was not fitted on."""
 
 import contextlib
+import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from ..data import Table
+from ..exceptions import DataError
 from ..metrics import Metric
+from . import progress
 from .model import Array, Fitted
 
 ShowRow = Callable[[dict[str, str]], None]
+Loss = Callable[[Array, Array], float]  # (predictions, targets) -> mean over the rows
+
+_MOST_ROWS = 2000  # that an epoch is validated on
+_MOST_POINTS = 50  # of a curve
 
 _SHOW: ContextVar[ShowRow | None] = ContextVar("show_epoch", default=None)
 _ROWS: ContextVar["_ValidationRows | None"] = ContextVar("validation_rows", default=None)
+
+
+@dataclass
+class Curve:
+    """How one fit learned: its losses and its score. Predictions keep it as `about["curves"]`."""
+
+    fold: str  # as in "2/5"
+    n_epochs: int  # declared
+    epochs: list[int] = field(default_factory=list)  # from 1; those that were validated
+    train_loss: list[float] = field(default_factory=list)  # mean of the epoch's batches
+    valid_loss: list[float] = field(default_factory=list)
+    score: list[float] = field(default_factory=list)  # the metric; NaN: these rows have none
+    stopped: int = 0  # the last epoch, if the training stopped early
+    why: str = ""
+    kept: int = 0  # the epoch whose weights are used, if it is not the last one
 
 
 @contextlib.contextmanager
@@ -29,29 +51,60 @@ def epoch_table(show: ShowRow) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def validated_on(table: Table, metric: Metric, fold: str) -> Iterator[None]:
-    """Compute the rows of the block's epochs on these validation rows."""
-    show = _SHOW.get()
-    token = _ROWS.set(show and _ValidationRows(table, metric, fold, show))
+def validated_on(table: Table, metric: Metric, fold: str) -> Iterator[list[Curve]]:
+    """Validate the block's epochs on these rows, 2,000 at most, and yield the list of curves."""
+    places = np.linspace(0, len(table) - 1, min(len(table), _MOST_ROWS)).astype(int)
+    rows = _ValidationRows(table.take(places), metric, fold, _SHOW.get())
+    token = _ROWS.set(rows)
     try:
-        yield
+        yield rows.curves
     finally:
         _ROWS.reset(token)
 
 
-def are_shown() -> bool:
-    """Say whether `report` does anything; it needs a prediction of all validation rows."""
-    return _ROWS.get() is not None
+def validation_rows() -> Table | None:
+    """Return the rows that epochs are validated on; None: they are not validated."""
+    rows = _ROWS.get()
+    return rows and rows.table
+
+
+def are_due(
+    epoch: int,  # from 1
+    n_epochs: int,
+) -> bool:
+    """Say whether this epoch is validated: each one, or of very many every second, third, ..."""
+    rows = _ROWS.get()
+    every = 1 if rows and rows.show else math.ceil(n_epochs / _MOST_POINTS)
+    return rows is not None and (epoch % every == 0 or epoch in (1, n_epochs))
 
 
 def report(
-    epoch: str,  # as in "3/8"
-    losses: list[Array] | list[float],  # of the epoch's batches
+    epoch: int,  # from 1
+    n_epochs: int,
+    losses: Sequence[Array | float],  # of the epoch's batches
     fitted: Fitted,  # the net as it is now
+    *,
+    loss: Loss | None = None,  # as in the training; default: cross-entropy or squared error
 ) -> None:
-    """Show one epoch, if someone asked for it."""
+    """Validate an epoch and keep its losses and score. Call it where `are_due` says so."""
     if (rows := _ROWS.get()) is not None:
-        rows.report(epoch, float(np.mean([float(x) for x in losses])), fitted)
+        train_loss = float(np.mean([float(x) for x in losses]))
+        rows.report(epoch, n_epochs, train_loss, fitted, loss or rows.loss)
+
+
+def report_stop(
+    epoch: int,  # after which the training stops
+    n_epochs: int,
+    why: str,
+    *,
+    kept: int = 0,  # the epoch whose weights are used; 0: the last one
+) -> None:
+    """Say that a training stops early: in the progress, and in the curve."""
+    progress.report(epoch, epoch, f"stopped after epoch {epoch}/{n_epochs}: {why}")
+    rows = _ROWS.get()
+    if rows and rows.curves:
+        curve = rows.curves[-1]
+        curve.stopped, curve.why, curve.kept = epoch, why, kept
 
 
 @dataclass
@@ -59,33 +112,49 @@ class _ValidationRows:
     table: Table
     metric: Metric
     fold: str
-    show: ShowRow
+    show: ShowRow | None
+    curves: list[Curve] = field(default_factory=list)  # one; of a bag, one for each member
     start: float = field(default_factory=time.perf_counter)
 
-    def report(self, epoch: str, train_loss: float, fitted: Fitted) -> None:
+    def report(
+        self, epoch: int, n_epochs: int, train_loss: float, fitted: Fitted, loss: Loss
+    ) -> None:
         preds, targs = fitted.predict(self.table), np.asarray(self.table.targs)
         values = preds, targs
         if self.metric.name == "rmsle":  # nets are fitted to log(1 + target)
             values = preds, np.log1p(targs)
             preds = np.expm1(preds).clip(0)
+        valid_loss, score = loss(*values), float("nan")
+        with contextlib.suppress(DataError):  # such as one class, which has no AUC
+            score = self.metric.score(targs, preds)
+        self._keep(epoch, n_epochs, (train_loss, valid_loss, score))
         now = time.perf_counter()
         seconds, self.start = now - self.start, now
-        self.show(
-            {
-                "fold": self.fold,
-                "epoch": epoch,
-                "train loss": f"{train_loss:.4f}",
-                "valid loss": f"{_loss(*values, is_class=bool(self.table.vocab)):.4f}",
-                self.metric.name: f"{self.metric.score(targs, preds):.4f}",
-                "time": f"{seconds:.1f} s",
-            }
-        )
+        if self.show:
+            self.show(
+                {
+                    "fold": self.fold,
+                    "epoch": f"{epoch}/{n_epochs}",
+                    "train loss": f"{train_loss:.4f}",
+                    "valid loss": f"{valid_loss:.4f}",
+                    self.metric.name: f"{score:.4f}",
+                    "time": f"{seconds:.1f} s",
+                }
+            )
 
+    def loss(self, preds: Array, targs: Array) -> float:
+        """Return cross-entropy, or the mean squared error in units of the targets' variance."""
+        if self.table.vocab:
+            chosen = preds[np.arange(len(targs)), targs]
+            return float(-np.log(np.clip(chosen, 1e-7, None)).mean())
+        targs = targs.reshape(len(targs), -1)
+        return float((((preds - targs) / (targs.std(0) + 1e-9)) ** 2).mean())
 
-def _loss(preds: Array, targs: Array, *, is_class: bool) -> float:
-    """Return cross-entropy, or the mean squared error in units of the targets' variance."""
-    if is_class:
-        chosen = preds[np.arange(len(targs)), targs]
-        return float(-np.log(np.clip(chosen, 1e-7, None)).mean())
-    targs = targs.reshape(len(targs), -1)
-    return float((((preds - targs) / (targs.std(0) + 1e-9)) ** 2).mean())
+    def _keep(self, epoch: int, n_epochs: int, values: tuple[float, float, float]) -> None:
+        if not self.curves or self.curves[-1].epochs[-1] >= epoch:  # another fit
+            self.curves.append(Curve(self.fold, n_epochs))
+        curve = self.curves[-1]
+        curve.epochs.append(epoch)
+        columns = (curve.train_loss, curve.valid_loss, curve.score)
+        for column, value in zip(columns, values, strict=True):
+            column.append(float(f"{value:.6g}"))

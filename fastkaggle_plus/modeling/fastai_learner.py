@@ -1,15 +1,15 @@
-"""fastai's Learner without printed output or a validation set, and fastai imported quietly."""
+"""fastai's Learner without printed output, and fastai imported quietly."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
-from itertools import count
 from typing import Any
 
 import numpy as np
 
 from ..exceptions import needs_extra
 from . import epochs, progress
+from .fastai_callbacks import why_stopped
 from .model import Fitted
 
 
@@ -48,33 +48,48 @@ def quiet_learner(
     n_epochs: int,  # of all fits together, for the progress reports
     fitted: Callable[[], Fitted],  # returns the net as it is now, to validate it
     n_inputs: int | None = None,  # tensors of a batch that are inputs; None: all but the last
+    cbs: Sequence[Any] = (),  # callbacks that the user asks for
+    valid: Any = None,  # a loader of batches to validate on, for such callbacks
     **settings: Any,  # more arguments of Learner
 ) -> Any:
-    """Return a Learner that prints nothing and reports each epoch to the progress callback."""
-    no_rows: list[Any] = []  # nothing to validate on: cross-validation does that
-    dls = fastai.DataLoaders(batches, no_rows)
+    """Return a Learner that prints nothing, and reports each epoch: see progress and epochs."""
+    dls = fastai.DataLoaders(batches, [] if valid is None else valid)
     if n_inputs:
         dls.n_inp = n_inputs
     learn = fastai.Learner(dls, net, loss, **settings)
-    printing = (fastai.ProgressCallback, fastai.Recorder)
-    learn.remove_cbs([cb for cb in learn.cbs if isinstance(cb, printing)])
-    done = count(1)  # over all fits
-    losses: list[Any] = []
+    learn.logger = fastai.noop
+    unused = (fastai.ProgressCallback,) if cbs else (fastai.ProgressCallback, fastai.Recorder)
+    learn.remove_cbs([cb for cb in learn.cbs if isinstance(cb, unused)])
+    learn.add_cbs([_reporter(fastai, n_epochs, fitted), *cbs])
+    return learn
 
-    def after_epoch(callback: Any) -> None:
-        if hasattr(callback.learn, "lr_finder"):  # these are not epochs of the training
-            losses.clear()
-            return
-        epoch = next(done)
-        progress.report_epoch(epoch, n_epochs)
-        if epochs.are_shown():
-            net.eval()  # fastai sets it back to training
-            epochs.report(f"{epoch}/{n_epochs}", losses, fitted())
-        losses.clear()
+
+def _reporter(fastai: Any, n_epochs: int, fitted: Callable[[], Fitted]) -> Any:
+    """Return the callback that reports epochs. The steps of `lr_find` are no epochs."""
+    done, losses = 0, list[Any]()  # epochs over all fits; the losses of the last one
 
     def after_batch(callback: Any) -> None:
-        losses.append(callback.learn.loss.detach())
+        if not hasattr(callback.learn, "lr_finder"):
+            losses.append(callback.learn.loss.detach())
 
-    shown = {"after_batch": after_batch} if epochs.are_shown() else {}
-    learn.add_cb(fastai.Callback(after_epoch=after_epoch, **shown))
-    return learn
+    def after_epoch(callback: Any) -> None:
+        nonlocal done
+        if hasattr(callback.learn, "lr_finder"):
+            return
+        done += 1
+        progress.report_epoch(done, n_epochs)
+        if epochs.are_due(done, n_epochs):
+            callback.learn.model.eval()  # fastai sets it back to training
+            epochs.report(done, n_epochs, losses, fitted())
+        losses.clear()
+
+    def after_cancel_fit(callback: Any) -> None:
+        is_search = hasattr(callback.learn, "lr_finder")
+        if not is_search and (why := why_stopped(callback.learn)):
+            epochs.report_stop(done, n_epochs, why)
+
+    reporter = fastai.Callback(
+        after_batch=after_batch, after_epoch=after_epoch, after_cancel_fit=after_cancel_fit
+    )
+    reporter.run_valid = False
+    return reporter

@@ -7,7 +7,7 @@ import platform
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -42,12 +42,13 @@ def fit_folds(
     refits, n, n_folds = is_refit(test, folds.kind), len(data.train), folds.n_folds
     oofs: dict[str, Array] = {}  # by variant
     tests: dict[str, list[Array]] = {}
-    importances, notes = [], []
+    importances, notes, curves = [], [], list[dict[str, Any]]()
     for k, (fit_rows, rows) in enumerate(folds.splits()):
         with progress.step(k, n_folds + refits, position=f"fold {k + 1}/{n_folds}"):
             fit, valid = data.fold(fit_rows, rows)
-            with epochs.validated_on(valid, score, f"{k + 1}/{n_folds}"):
+            with epochs.validated_on(valid, score, f"{k + 1}/{n_folds}") as learned:
                 fitted = trainer.fit(fit)
+            curves += map(asdict, learned)
             for variant, preds in trainer.predict(fitted, valid).items():
                 empty = np.full((n, trainer.n_outputs), np.nan)
                 oofs.setdefault(variant, empty)[rows] = preds
@@ -70,6 +71,7 @@ def fit_folds(
         "test": f"mean of {n_folds} folds" if n_folds > 1 else "fit without the holdout",
         "seconds": trainer.seconds,
         **({"fits": notes} if any(notes) else {}),
+        **({"curves": curves} if curves else {}),
     }
     none, variants = np.full((len(data.test), trainer.n_outputs), np.nan), {}
     for variant, oof in oofs.items():

@@ -1,6 +1,7 @@
 from .check import check_notebook, find_faults
 from .default_metadata import kernel_metadata
 from .finding import Finding
+from .lesson import Lesson, all_lessons, write_lesson
 from .log_notebook import write_log_notebook
 from .quick import quick_copy, quick_trials, rows_kept
 from .render import Rendered, render_notebook
@@ -14,7 +15,9 @@ from .runtime_estimate import (
 
 __all__ = [
     "Finding",
+    "Lesson",
     "Rendered",
+    "all_lessons",
     "check_notebook",
     "dry_run",
     "find_faults",
@@ -27,5 +30,6 @@ __all__ = [
     "quick_trials",
     "render_notebook",
     "rows_kept",
+    "write_lesson",
     "write_log_notebook",
 ]

@@ -77,14 +77,19 @@ def render_notebook(
 
 
 def _load_template(comp: Competition, file: str | Path | None) -> list[Any]:
-    """Return the template's cells. Text before the first cell marker is a comment on the file."""
-    with needs_extra("notebooks"):
-        import jupytext
+    """Return the cells of the given template, of the competition's, or of the common one."""
     if file is None:
         own = (comp.folder or Path()) / TEMPLATE
         file = own if own.is_file() else builtin_folder() / "_template" / TEMPLATE
+    return read_cells(Path(file))
+
+
+def read_cells(file: Path) -> list[Any]:
+    """Return a percent file's cells. Text before the first cell marker is a comment on the file."""
+    with needs_extra("notebooks"):
+        import jupytext
     try:
-        text = Path(file).read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8")
     except OSError as e:
         raise ConfigError(f"Cannot read the notebook template {file}: {e.strerror}.") from e
     start = re.search(r"(?m)^# %%", text)

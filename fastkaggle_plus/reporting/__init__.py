@@ -1,6 +1,7 @@
 """Plots, contact sheets of images, and a report in one static HTML file."""
 
 from .contact_sheet import contact_sheet, show_augs
+from .curves_plot import plot_curves
 from .gain_plot import plot_gains
 from .lr_plot import plot_lr_find
 from .model_plot import plot_models
@@ -22,6 +23,7 @@ __all__ = [
     "plot_calibration",
     "plot_confused",
     "plot_confusion",
+    "plot_curves",
     "plot_gains",
     "plot_importances",
     "plot_levels",

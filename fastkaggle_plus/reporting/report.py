@@ -21,6 +21,7 @@ from ..sweeps.board import BoardRow, about_verdicts, ranked_predictions, refits_
 from ..sweeps.ensemble_row import ensemble_row, why_one_member, with_ensemble
 from ..sweeps.hypothesis_log import hypothesis_log
 from ..sweeps.trial import Trial, TrialResult
+from .curves_plot import plot_curves
 from .digits import decimals_for, p_text, score_text
 from .plots import (
     plot_calibration,
@@ -59,7 +60,9 @@ _ALTS = {  # of the plots, for readers who do not see them
     "residuals": "Predicted against true values",
     "calibration": "Share that happened against predicted probability",
     "importances": "Importance of each feature",
+    "curves": "Training loss, validation loss and score after each epoch",
 }
+_MOST_CURVES = 4  # nets, the best ones
 
 
 def write_report(
@@ -120,6 +123,7 @@ def write_report(
         refits=refits_of(rows),
         with_tta=[r for r in rows if r.tta],
         about_verdicts=about_verdicts(rows),
+        early_stops={p.name: p.early_stops for p in members if p.early_stops},
         plots=_plots(chosen, [*([ensemble] if ensemble else []), *members], comp),
         **_worst(chosen, members, data, comp),
         left_out=left_out or {},
@@ -153,11 +157,16 @@ def _plots(chosen: Predictions, shown: Sequence[Predictions], comp: Competition)
         del figures["confused"]  # the matrix says it
     if comp.kind == "tabular" and (explained := _with_importances(shown)):
         figures["importances"] = plot_importances(explained)
-    return {
+    plots = {
         name: as_svg(figure, alt=f"{_ALTS[name]}; {chosen.name}")
         for name, figure in figures.items()
         if figure is not None
     }
+    nets = [preds for preds in ranked_predictions(shown) if "curves" in preds.about]
+    for i, net in enumerate(nets[:_MOST_CURVES], 1):
+        if figure := plot_curves(net):
+            plots[f"curves-{i}"] = as_svg(figure, alt=f"{_ALTS['curves']}; {net.name}")
+    return plots
 
 
 def _worst(

@@ -272,6 +272,19 @@ def test_a_lower_score_is_better_for_a_loss(tmp_path):
     assert why in html.read_text("utf-8")
 
 
+def test_the_best_nets_have_their_curves_and_early_stops(tmp_path):
+    curve = dict(fold="1/1", n_epochs=9, epochs=[1, 2], stopped=2, why="no better loss", kept=1)
+    curve |= {name: [0.4, 0.3] for name in ("train_loss", "valid_loss", "score")}
+    nets = [
+        dataclasses.replace(make_predictions(f"net {i}", seed=i), about={"curves": [curve]})
+        for i in range(5)
+    ]
+    html = written(tmp_path, [*nets, make_predictions("forest")], comp=make_comp()).read_text()
+    assert all(f'id="curves-{i}"' in html for i in (1, 2, 3, 4)) and 'id="curves-5"' not in html
+    stop = "1 of 1 fits, after epoch 2 of 9: no better loss; the weights of epoch 1 are used"
+    assert f"net 0 stopped early in {stop}." in html and "forest stopped" not in html
+
+
 def test_changed_data_costs_the_worst_rows_only(tmp_path, members):
     data = make_data(members[0])
     table = dataclasses.replace(data.train, targs=(data.targs + 1) % 3)

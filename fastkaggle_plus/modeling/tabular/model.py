@@ -1,5 +1,6 @@
 """tabular_model: fastai's tabular net, with settings that follow the number of rows."""
 
+import contextlib
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -7,8 +8,17 @@ import numpy as np
 
 from ...data import Table
 from ...exceptions import UnknownName
+from ..fastai_callbacks import (
+    Callbacks,
+    check_callbacks,
+    in_temporary_folder,
+    make_callbacks,
+    need_validation,
+)
 from ..fastai_learner import import_fastai
 from ..hyperparameters import check_range, check_whole
+from ..inner_split import inner_split
+from ..learning_rate import stop_at_rates
 from ..model import FittedFunction, Model
 from ..seeding import repeatable
 from .nets import Inputs, NetPredictor, Targets, make_learner
@@ -77,6 +87,7 @@ def tabular_model(
     dropout: float | None = None,  # after each hidden layer
     num_embeddings: str | None = None,  # plr: numbers as waves of learned frequencies | none
     n_nets: int | None = None,  # nets whose predictions are averaged
+    cbs: Callbacks = (),  # fastai's callbacks: "EarlyStoppingCallback", or {NAME: arguments}
 ) -> Model:
     """Return fastai's TabularModel: embeddings of categories, normalised numbers, batch norm.
 
@@ -86,7 +97,9 @@ def tabular_model(
 
     Missing numbers get the median and a column that marks the gap. Both are learned from the rows
     fitted on; a column may also be missing only in the rows to predict. Predicted values stay
-    within the range of the targets fitted on. Raises ConfigError, UnknownName, MissingExtra.
+    within the range of the targets fitted on. Callbacks that read the validation loss get a fifth
+    of the rows fitted on, split by the competition's own rule, and never the fold's rows. Raises
+    ConfigError, UnknownName, MissingExtra.
     """
     given = dict(
         layers=None if layers is None else list(layers),
@@ -101,6 +114,7 @@ def tabular_model(
     declared: dict[str, Any] = {name: v for name, v in given.items() if v is not None}
     check_whole(1, epochs=epochs)
     _check(replace(COURSE, **declared))
+    named = {"cbs": check_callbacks(cbs, "tabular")} if cbs else {}
 
     def fit(table: Table) -> FittedFunction:
         fastai = import_fastai("tabular")
@@ -108,6 +122,11 @@ def tabular_model(
         settings = replace(COURSE if lr is not None else automatic, **declared)
         inputs, targets = Inputs(table, ranks=settings.num_embeddings == "plr"), Targets(table)
         arrays = [*inputs(table), targets.array]
+        callbacks = make_callbacks(cbs)
+        held, rows = None, np.arange(len(table))
+        if need_validation(callbacks):
+            rows, held_rows = inner_split(table, seed=seed)
+            held = [a[held_rows] for a in arrays]
         with repeatable(seed):
             nets = [
                 _make_net(fastai, settings, inputs.n_levels, arrays[1].shape[1], targets.n_out)
@@ -116,16 +135,26 @@ def tabular_model(
             net = _side_by_side(nets).to(fastai.default_device())
             predictor = NetPredictor(net, inputs, targets)
             learn = make_learner(
-                fastai, predictor, arrays, bs=settings.bs, epochs=epochs, wd=settings.wd
+                fastai,
+                predictor,
+                [a[rows] for a in arrays],
+                bs=settings.bs,
+                n_epochs=epochs,
+                held=held,
+                cbs=callbacks,
+                wd=settings.wd,
             )
+            stop_at_rates(learn)
             fit_net = learn.fit_one_cycle if settings.one_cycle else learn.fit
-            fit_net(epochs, settings.lr)
+            with in_temporary_folder(learn) if callbacks else contextlib.nullcontext():
+                fit_net(epochs, settings.lr)
         net.eval()
         return FittedFunction(predictor, estimator=learn, notes=asdict(settings))
 
     about = {
         **(asdict(COURSE) if lr is not None else {}),
         **declared,
+        **named,
         "epochs": epochs,
         "seed": seed,
     }

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...data import Table
+from .. import epochs
 from ..fastai_learner import ShuffledBatches, quiet_learner
 from ..model import Array, FittedFunction, class_columns
 from .encoders import OrdinalEncoder
@@ -146,8 +147,9 @@ def make_learner(
     arrays: list[Array],  # levels, numbers, targets
     *,
     bs: int,
-    epochs: int,
-    **settings: Any,  # more arguments of Learner
+    n_epochs: int,
+    held: list[Array] | None = None,  # the same of rows to validate on, for `cbs`
+    **settings: Any,  # more arguments of `quiet_learner`
 ) -> Any:
     """Return a quiet Learner of the predictor's net."""
     return quiet_learner(
@@ -155,8 +157,9 @@ def make_learner(
         Batches(arrays, bs, next(predictor.net.parameters()).device),
         predictor.net,
         predictor.targets.loss,
-        n_epochs=epochs,
+        n_epochs=n_epochs,
         fitted=lambda: FittedFunction(predictor),
+        valid=held and [tuple(predictor.tensors(held))],
         **settings,
     )
 
@@ -170,9 +173,10 @@ class BestEpoch:
         arrays: list[Array],  # levels, numbers, targets of the rows to validate on
         *,
         patience: int,  # epochs without a lower loss after which the training stops
+        n_epochs: int,  # at most
     ):
         *self.inputs, self.targs = predictor.tensors(arrays)
-        self.predictor, self.patience = predictor, patience
+        self.predictor, self.patience, self.n_epochs = predictor, patience, n_epochs
         self.loss, self.epoch = np.inf, 0
         self.weights: dict[str, Any] = {}
 
@@ -187,8 +191,11 @@ class BestEpoch:
             self.loss, self.epoch = loss, epoch
             self.weights = {name: v.clone() for name, v in net.state_dict().items()}
         elif epoch - self.epoch >= self.patience:
+            why = f"no lower loss of the inner validation rows for {self.patience} epochs"
+            epochs.report_stop(epoch, self.n_epochs, why, kept=self.epoch)
             raise CancelFitException
 
     def after_fit(self, _: Any) -> None:
         """Restore the best net; fastai's Learner calls this."""
-        self.predictor.net.load_state_dict(self.weights)
+        if self.weights:  # `lr_find` has no epochs
+            self.predictor.net.load_state_dict(self.weights)

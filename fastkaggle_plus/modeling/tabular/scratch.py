@@ -16,6 +16,8 @@ from torch import Tensor
 
 from ...data import Table
 from ...exceptions import DataError
+from ..epochs import are_due, report
+from ..learning_rate import stop_at_steps
 from ..model import Array, FittedFunction, Model
 from .encoders import OrdinalEncoder
 
@@ -111,18 +113,27 @@ def train(
     lr: float = 0.01,
     seed: int = SEED,
     losses: list[float] | None = None,  # filled with the loss before each step
+    after_epoch: Callable[[int, float, Coeffs], None] | None = None,  # (from 1, loss, coefficients)
 ) -> Coeffs:
     """Return trained coefficients."""
     coeffs = [
         c.requires_grad_() for c in init(indeps.shape[1], torch.Generator().manual_seed(seed))
     ]
-    for _ in range(epochs):
+
+    def step(lr: float) -> float:
         loss = calc_loss(calc_preds, coeffs, indeps, deps)
         loss.backward()  # type: ignore[no-untyped-call]
         with torch.no_grad():
             update_coeffs(coeffs, lr)
+        return loss.item()
+
+    stop_at_steps(step)
+    for epoch in range(1, epochs + 1):
+        loss = step(lr)
         if losses is not None:
-            losses.append(loss.item())
+            losses.append(loss)
+        if after_epoch:
+            after_epoch(epoch, loss, [c.detach() for c in coeffs])
     return [c.detach() for c in coeffs]
 
 
@@ -175,15 +186,26 @@ def _model(
             )
         encode = ByMaximum(table, columns)
         deps = torch.tensor(table.targs, dtype=torch.float)
-        coeffs = train(init, calc_preds, encode(table), deps, epochs=epochs, lr=lr, seed=seed)
 
-        def predict(rows: Table) -> Array:
-            yes = calc_preds(coeffs, encode(rows)).clamp(0, 1).numpy().astype(float)
-            return np.column_stack([1 - yes, yes])
+        def fitted(coeffs: Coeffs) -> FittedFunction:
+            def predict(rows: Table) -> Array:
+                yes = calc_preds(coeffs, encode(rows)).clamp(0, 1).numpy().astype(float)
+                return np.column_stack([1 - yes, yes])
 
-        return FittedFunction(predict, estimator=coeffs)
+            return FittedFunction(predict, estimator=coeffs)
+
+        def after_epoch(epoch: int, loss: float, coeffs: Coeffs) -> None:
+            if are_due(epoch, epochs):
+                report(epoch, epochs, [loss], fitted(coeffs), loss=_mean_absolute_error)
+
+        options: dict[str, Any] = dict(epochs=epochs, lr=lr, seed=seed, after_epoch=after_epoch)
+        return fitted(train(init, calc_preds, encode(table), deps, **options))
 
     return Model(name, fit, dict(epochs=epochs, lr=lr, seed=seed))
+
+
+def _mean_absolute_error(preds: Array, targs: Array) -> float:
+    return float(np.abs(preds[:, 1] - targs).mean())
 
 
 class ByMaximum:

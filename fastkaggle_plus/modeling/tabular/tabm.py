@@ -9,6 +9,7 @@ from ...exceptions import needs_extra
 from ..fastai_learner import import_fastai
 from ..hyperparameters import check_range, check_whole
 from ..inner_split import inner_split
+from ..learning_rate import stop_at_rates
 from ..model import FittedFunction, Model
 from ..seeding import repeatable
 from .nets import BestEpoch, Inputs, NetPredictor, Targets, make_learner
@@ -62,13 +63,15 @@ def tabm_model(
             predictor = NetPredictor(net.to(fastai.default_device()), inputs, targets)
             notes = {"epochs": n_epochs}
             learn = make_learner(
-                fastai, predictor, [a[fit_rows] for a in arrays], bs=bs, epochs=n_epochs, wd=wd
+                fastai, predictor, [a[fit_rows] for a in arrays], bs=bs, n_epochs=n_epochs, wd=wd
             )
             if stops_early:
-                best = BestEpoch(predictor, [a[valid_rows] for a in arrays], patience=patience)
+                held = [a[valid_rows] for a in arrays]
+                best = BestEpoch(predictor, held, patience=patience, n_epochs=n_epochs)
                 learn.add_cb(
                     fastai.Callback(after_epoch=best.after_epoch, after_fit=best.after_fit)
                 )
+            stop_at_rates(learn)
             learn.fit(n_epochs, lr)
         if stops_early:
             notes = {"epochs": best.epoch, "validated_on": len(valid_rows)}

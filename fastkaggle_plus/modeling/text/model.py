@@ -9,6 +9,7 @@ from ...data import Table
 from ...evidence import compare
 from ...exceptions import ConfigError, UnknownName, needs_extra
 from ...predictions import Predictions
+from .. import epochs as epochs_of_net
 from ..hyperparameters import PRECISIONS, check_range, check_whole
 from ..model import Array, Model
 from ..seeding import repeatable
@@ -127,8 +128,12 @@ def text_model(
             precision=precision,
             rounding=rounding,
         )
+        held = epochs_of_net.validation_rows()
+        validated = encoder(held.texts) if held else None
         with repeatable(seed, threads=None):
-            net, notes = train_net(make, tokens, objective, settings, fitted=fitted)
+            net, notes = train_net(
+                make, tokens, objective, settings, fitted=fitted, validated=validated
+            )
         notes["weights_from"] = weights.origin
         notes["tokens_mean"] = round(float(tokens.lengths.mean()), 1)
         notes["rows_cut"] = len(tokens.cut)

@@ -1,5 +1,6 @@
 """The target of a language model: its loss, and how raw outputs become predictions."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -66,6 +67,24 @@ class Objective:
             return F.binary_cross_entropy_with_logits(outputs, targs)
         loss = F.mse_loss(outputs, targs)
         return loss + (1 - _correlation(outputs, targs)).mean() if self.name == "pearson" else loss
+
+    def loss_of_predictions(self) -> Callable[[Array, Array], float] | None:
+        """Return the loss of decoded predictions; None for one that they do not determine."""
+        import torch
+
+        if self.vocab or self.name == "ordinal":
+            return None
+        span = np.where(self.high > self.low, self.high - self.low, 1.0)
+
+        def loss(preds: Array, targs: Array) -> float:
+            outputs, scaled = (
+                torch.from_numpy((values.reshape(len(values), -1) - self.low) / span)
+                for values in (preds, targs.astype(float))
+            )
+            outputs = outputs.logit(_EPSILON) if self.name == "bce" else outputs
+            return float(self.loss(outputs, scaled))
+
+        return loss
 
     def decode(self, outputs: Array) -> Array:
         """Return (n, n_outputs) probabilities or values for raw outputs."""

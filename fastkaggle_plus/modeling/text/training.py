@@ -10,6 +10,7 @@ import torch
 
 from .. import epochs, progress
 from ..hardware import autocast, cpu_has_bf16, gpu_precision, train_with_retry
+from ..learning_rate import stop_at_steps
 from ..model import Array, Fitted
 from .batches import in_order, on_device, shuffled
 from .embedding_trim import trimmed_embeddings
@@ -74,16 +75,17 @@ def train_net(
     settings: TextTrainingSettings,
     *,
     fitted: Callable[[Any], Fitted],  # net -> the model, to validate it after an epoch
+    validated: Tokens | None = None,  # of the rows that epochs are validated on
 ) -> tuple[Any, dict[str, Any]]:
     """Return the trained network and notes on the training; see `train_with_retry`."""
+    parts = [part.flat for part in (tokens, validated) if part is not None]
+    tokens_read = np.append(np.concatenate(parts), tokens.pad)
 
     def train(settings: TextTrainingSettings) -> tuple[Any, dict[str, Any]]:
         net = make()
         if settings.epochs is None:
             settings = replace(settings, epochs=_epochs_for(net, tokens, settings.bs))
-        if epochs.are_shown():  # validation rows have tokens of their own
-            return _train(net.train(), tokens, objective, settings, fitted)
-        with trimmed_embeddings(net, np.append(tokens.flat, tokens.pad)):
+        with trimmed_embeddings(net, tokens_read):
             return _train(net.train(), tokens, objective, settings, fitted)
 
     return train_with_retry(train, settings, least_bs=1)
@@ -119,32 +121,63 @@ def _train(
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: _rate(step, n_steps, settings.warmup)
     )
+
+    def step(part: list[Array]) -> list[Any]:
+        """Take one optimizer step, and return the losses of its batches."""
+        n_rows, losses = sum(map(len, part)), []
+        for rows, inputs in on_device(tokens, part, device):
+            with autocast(precision, device):
+                outputs = net(*inputs)
+            loss = objective.loss(outputs.float(), targs[torch.from_numpy(rows).to(device)])
+            losses.append(loss.detach())
+            scaler.scale(loss * (len(rows) / n_rows)).backward()
+        scaler.unscale_(optimizer)
+        norm = torch.nn.utils.get_total_norm([p.grad for p in trained if p.grad is not None])
+        # comparing the norm would make a GPU wait; on a CPU it saves scaling by one
+        if device.type == "cuda" or norm > _MAX_GRADIENT_NORM:
+            torch.nn.utils.clip_grads_with_norm_(trained, _MAX_GRADIENT_NORM, norm)
+        scaler.step(optimizer)
+        scaler.update()
+        optimizer.zero_grad()
+        return losses
+
+    stop_at_steps(_steps_at_rates(step, optimizer, tokens, batch_size, accum=accum, rng=rng))
     for epoch in range(settings.epochs):
         batches, losses = shuffled(tokens.lengths, batch_size, rng), []
-        for first in range(0, len(batches), accum):  # one optimizer step
-            part = batches[first : first + accum]
-            n_rows = sum(map(len, part))
-            for rows, inputs in on_device(tokens, part, device):
-                with autocast(precision, device):
-                    outputs = net(*inputs)
-                loss = objective.loss(outputs.float(), targs[torch.from_numpy(rows).to(device)])
-                losses.append(loss.detach())
-                scaler.scale(loss * (len(rows) / n_rows)).backward()
-            scaler.unscale_(optimizer)
-            norm = torch.nn.utils.get_total_norm([p.grad for p in trained if p.grad is not None])
-            # comparing the norm would make a GPU wait; on a CPU it saves scaling by one
-            if device.type == "cuda" or norm > _MAX_GRADIENT_NORM:
-                torch.nn.utils.clip_grads_with_norm_(trained, _MAX_GRADIENT_NORM, norm)
-            scaler.step(optimizer)
-            scaler.update()
+        for first in range(0, len(batches), accum):
+            losses += step(batches[first : first + accum])
             schedule.step()
-            optimizer.zero_grad()
             done = epoch + min(first + accum, len(batches)) / len(batches)
             progress.report(done, settings.epochs, f"epoch {epoch + 1}/{settings.epochs}")
-        if epochs.are_shown():
-            epochs.report(f"{epoch + 1}/{settings.epochs}", losses, fitted(net.eval()))
+        if epochs.are_due(epoch + 1, settings.epochs):
+            model, loss = fitted(net.eval()), objective.loss_of_predictions()
+            epochs.report(epoch + 1, settings.epochs, losses, model, loss=loss)
             net.train()
     return net.eval(), {"precision": precision, "epochs": settings.epochs, "steps": n_steps}
+
+
+def _steps_at_rates(
+    step: Callable[[list[Array]], list[Any]],
+    optimizer: Any,
+    tokens: Tokens,
+    batch_size: int,
+    *,
+    accum: int,
+    rng: np.random.Generator,
+) -> Callable[[float], float]:
+    """Return a step at a given rate of the head, on the next batches, for `lr_find`."""
+    waiting: list[Array] = []
+    shares = [group["initial_lr"] for group in optimizer.param_groups]
+
+    def step_at(lr: float) -> float:
+        if not waiting:
+            waiting.extend(shuffled(tokens.lengths, batch_size, rng))
+        part, waiting[:accum] = waiting[:accum], []
+        for group, share in zip(optimizer.param_groups, shares, strict=True):
+            group["lr"] = lr * share / max(shares)
+        return float(torch.stack(step(part)).mean())
+
+    return step_at
 
 
 def predict_net(

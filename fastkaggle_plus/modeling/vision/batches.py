@@ -21,22 +21,35 @@ class Examples:
     rows: Array  # (n,) places of the images in `pixels`
     targs: Sequence[Array]  # arrays of n targets
 
+    def take(self, positions: Array) -> "Examples":
+        """Return some of the images."""
+        return Examples(self.pixels, self.rows[positions], [t[positions] for t in self.targs])
+
 
 class Batches(ShuffledBatches):
-    """A loader of augmented batches for fastai's Learner."""
+    """A loader for fastai's Learner: augmented batches, or the whole images to validate on."""
 
-    def __init__(self, examples: Examples, augment: Augment, *, bs: int, device: Any):
+    def __init__(
+        self,
+        examples: Examples,
+        augment: Augment,
+        *,
+        bs: int,
+        device: Any,
+        is_random: bool = True,  # False: no augmentation
+    ):
         super().__init__(len(examples.rows), bs)
+        self.view = augment.random if is_random else augment.plain
         self.pixels, self.places = examples.pixels, examples.rows[self.rows]
         self.targs = [torch.from_numpy(t[self.rows]).to(device) for t in examples.targs]
-        self.augment, self.device = augment, device
+        self.device = device
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
         parts = self.shuffled()
         images = [self.places[part.numpy()] for part in parts]
         batches = on_device(self.pixels, images, self.device)
         for part, pixels in zip(parts, batches, strict=True):
-            yield self.augment.random(pixels), *(t[part.to(self.device)] for t in self.targs)
+            yield self.view(pixels), *(t[part.to(self.device)] for t in self.targs)
 
 
 def on_device(pixels: Array, parts: list[Array], device: Any) -> Iterator[Any]:

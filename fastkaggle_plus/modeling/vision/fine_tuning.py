@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...exceptions import ConfigError, UnknownName
+from ..fastai_callbacks import Callbacks
 from ..hyperparameters import check_batches, check_range, check_whole
 from ..learning_rate import find_rates, stop_at_rates
 from .archs import Arch
@@ -16,6 +17,7 @@ _STEPS = 300  # of the whole network where `epochs` is not declared
 _CPU_IMAGES = 2_000  # that a fit on a CPU sees, about 40 s; one epoch may be more
 _LEAST_GPU_EPOCHS = 5
 _LR = {"fastai": 0.01, "probe": 5e-4}  # largest rate of the head
+_PROBE_DIV = 25.0  # of a head that starts from the probe: fastai's default of `fit_one_cycle`
 _BODY_LR = 0.3  # share of it for the body, when the head starts from the probe
 
 
@@ -36,6 +38,10 @@ class TrainingSettings:
     label_smoothing: float
     mixup: float
     precision: str
+    lr_mult: float = 100.0  # of `fine_tune`, as the next two
+    pct_start: float = 0.3
+    div: float = 5.0
+    cbs: Callbacks = ()  # see fastai_callbacks
 
 
 def check_training(
@@ -48,6 +54,9 @@ def check_training(
     head: str,
     label_smoothing: float,
     mixup: float,
+    lr_mult: float,
+    pct_start: float,
+    div: float,
     pretrained: bool,
     also: Sequence[str],
     **_: object,  # checked elsewhere
@@ -60,6 +69,8 @@ def check_training(
         check_range(0, lr=lr)
     check_range(0, 0.9, label_smoothing=label_smoothing)
     check_range(0, mixup=mixup)
+    check_range(1, lr_mult=lr_mult, div=div)
+    check_range(0.01, 0.99, pct_start=pct_start)
     check_batches(SMALL_BS if bs is None else bs, accum)
     if also and mixup:
         raise ConfigError(
@@ -117,10 +128,10 @@ def _batch_size(n_images: int) -> int:
 def fine_tune(learn: Any, settings: TrainingSettings) -> dict[str, Any]:
     """Train, and return notes on it.
 
-    fastai's head: as fastai's `fine_tune`: first the head, then all, the body at a hundredth of the
-    rate. A head that starts from the probe: all from the first step, gently, and batch norm keeps
-    the statistics that the probe saw: those of small batches would disturb the head at once.
-    Source: Kumar et al. 2022, Fine-tuning can distort pretrained features (LP-FT).
+    fastai's head: as fastai's `fine_tune`: first the head, then all, with rates for the body that
+    are `lr_mult` times smaller. A head that starts from the probe: all from the first step, gently,
+    and batch norm keeps the statistics that the probe saw: those of small batches would disturb the
+    head at once. Source: Kumar et al. 2022, Fine-tuning can distort pretrained features (LP-FT).
     """
     if settings.head == "probe":
         learn.add_cb(_frozen_statistics())
@@ -134,9 +145,10 @@ def fine_tune(learn: Any, settings: TrainingSettings) -> dict[str, Any]:
         learn.model.zero_grad()  # of the last frozen batches, if they were too few for a step
         learn.unfreeze()
         if settings.head == "probe":
-            learn.fit_one_cycle(settings.epochs, slice(lr * _BODY_LR, lr), pct_start=0.3)
+            rates, div = slice(lr * _BODY_LR, lr), _PROBE_DIV
         else:
-            learn.fit_one_cycle(settings.epochs, slice(lr / 200, lr / 2), pct_start=0.3, div=5.0)
+            rates, div = slice(lr / 2 / settings.lr_mult, lr / 2), settings.div
+        learn.fit_one_cycle(settings.epochs, rates, pct_start=settings.pct_start, div=div)
     names = ("head", "epochs", "freeze_epochs", "bs")
     return {**{name: getattr(settings, name) for name in names}, "lr": lr}
 

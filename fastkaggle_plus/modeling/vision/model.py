@@ -11,8 +11,10 @@ from ...data import Table
 from ...exceptions import ConfigError, DataError, UnknownName, UnreadableImage, needs_extra
 from ...reading.pixels import METHODS, resized
 from .. import progress
+from ..fastai_callbacks import Callbacks, check_callbacks, make_callbacks, need_validation
 from ..frozen_head import fit_head
 from ..hyperparameters import PRECISIONS, check_range, check_whole
+from ..inner_split import inner_split
 from ..model import Array, Model
 from ..seeding import repeatable
 from .archs import resolve_arch
@@ -51,12 +53,19 @@ def vision_model(
     head: str = "auto",  # fastai | probe: linear, from frozen features | auto: fastai with epochs
     label_smoothing: float = 0.0,  # share of each label that goes to all classes
     mixup: float = 0.0,  # alpha of fastai's MixUp, which blends pairs of images; 0: off
+    base_lr: float | None = None,  # `lr`, in the words of fastai's `fine_tune`
+    lr_mult: float = 100.0,  # of `fine_tune`: the body's largest rate is base_lr / 2 / lr_mult
+    pct_start: float = 0.3,  # of `fine_tune`: share of the steps in which the rate rises
+    div: float = 5.0,  # of `fine_tune`: the first rate is the largest one / div
+    cbs: Callbacks = (),  # fastai's callbacks: "CutMix", or {NAME: arguments}
 ) -> Model:
     """Return a pretrained network, fine-tuned by fastai.
 
     By default the head starts as the best linear one on frozen features, and about 300 steps follow
     whatever the number of images (LP-FT, Kumar et al. 2022). With declared epochs it is trained as
     by fastai's `fine_tune`. The predictions' `about["fits"]` has the epochs of each fold.
+    Callbacks that read the validation loss get a fifth of the images fitted on, split by the
+    competition's own rule, and never the fold.
 
     Its probabilities are averaged over random views if a paired test finds a gain. Rows without a
     readable image are left out of the training, and get the share of each class as prediction. When
@@ -79,6 +88,10 @@ def vision_model(
             'Use n_tta of 1 or more, or tta = "plain".'
         )
     labels = [also] if isinstance(also, str) else list(also)
+    if base_lr is not None:
+        if lr is not None:
+            raise ConfigError(f"lr = {lr} and base_lr = {base_lr} are the same: give one of them.")
+        lr = base_lr
     training: dict[str, Any] = dict(
         epochs=epochs,
         freeze_epochs=freeze_epochs,
@@ -90,8 +103,12 @@ def vision_model(
         head=head,
         label_smoothing=label_smoothing,
         mixup=mixup,
+        lr_mult=float(lr_mult),
+        pct_start=pct_start,
+        div=float(div),
     )
     check_training(**training, pretrained=pretrained, also=labels)
+    named = {"cbs": check_callbacks(cbs, "vision")} if cbs else {}
     with needs_extra("vision"):
         from .augment import Augment
         from .batches import Examples
@@ -118,10 +135,15 @@ def vision_model(
             len(rows),
             pretrained=pretrained,
             has_gpu=best_device().type == "cuda",
+            cbs=cbs,
             **training,
         )
-        probe = partial(fit_head, table=table.take(np.flatnonzero(readable)))
-
+        fitted_on, held = table.take(np.flatnonzero(readable)), None
+        if need_validation(make_callbacks(cbs)):
+            fit_rows, held_rows = inner_split(fitted_on, seed=seed)
+            held, examples = examples.take(held_rows), examples.take(fit_rows)
+            fitted_on = fitted_on.take(fit_rows)
+        probe = partial(fit_head, table=fitted_on)
         fitted = partial(
             FittedNet,
             targets=targets,
@@ -134,7 +156,9 @@ def vision_model(
             seed=seed,
         )
         with repeatable(seed, threads=None):
-            net, notes = train_net(settings, examples, targets, augment, fitted=fitted, probe=probe)
+            net, notes = train_net(
+                settings, examples, targets, augment, fitted=fitted, probe=probe, held=held
+            )
         return fitted(net, notes=notes)
 
     about = {
@@ -144,6 +168,7 @@ def vision_model(
         "batch_px": list(batch_px),
         "method": method,
         **training,
+        **named,
         **views,
         "tta": tta,
         "n_tta": n_tta,

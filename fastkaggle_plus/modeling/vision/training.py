@@ -1,5 +1,6 @@
 """Train an image network with fastai's Learner, and predict with it."""
 
+import contextlib
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..fastai_callbacks import in_temporary_folder, make_callbacks
 from ..fastai_learner import import_fastai, quiet_learner
 from ..frozen_head import Head
 from ..hardware import autocast, train_with_retry
@@ -34,12 +36,13 @@ def train_net(
     *,
     fitted: Callable[[Any], Fitted],  # net -> the model, to validate it after an epoch
     probe: Callable[[Array], Head],  # (n, width) features of the examples -> a head for them
+    held: Examples | None = None,  # to validate on, for the callbacks of the settings
 ) -> tuple[Any, dict[str, Any]]:
     """Return the trained network, and notes on its training.
 
     When memory runs out it retries once with half the batch, accumulated, and notes that.
     """
-    data: dict[str, Any] = dict(examples=examples, targets=targets, augment=augment)
+    data: dict[str, Any] = dict(examples=examples, targets=targets, augment=augment, held=held)
     train = partial(_train, **data, fitted=fitted, probe=probe)
     return train_with_retry(train, settings, least_bs=LEAST_BS)
 
@@ -51,6 +54,7 @@ def _train(
     augment: Augment,
     fitted: Callable[[Any], Fitted],
     probe: Callable[[Array], Head],
+    held: Examples | None,
 ) -> tuple[Any, dict[str, Any]]:
     fastai = import_fastai("vision")
     device = best_device()
@@ -60,7 +64,9 @@ def _train(
     ).to(device)
     if has_probe:
         _start_from_probe(net, settings, examples, targets, augment, probe)
-    batches = Batches(examples, augment, bs=settings.bs // settings.accum, device=device)
+    loaded: dict[str, Any] = dict(bs=settings.bs // settings.accum, device=device)
+    batches = Batches(examples, augment, **loaded)
+    callbacks = make_callbacks(settings.cbs)
     precision = training_precision(settings.precision, net, device, size=settings.size)
     adam = fastai.partial(
         fastai.OptimWrapper, opt=torch.optim.AdamW, betas=(0.9, 0.99), eps=1e-5, fused=True
@@ -73,6 +79,8 @@ def _train(
         n_epochs=settings.freeze_epochs + settings.epochs,
         n_inputs=1,
         fitted=lambda: fitted(net),
+        cbs=callbacks,
+        valid=held and Batches(held, augment, **loaded, is_random=False),
         splitter=fastai.default_split,
         wd=settings.wd,
         opt_func=adam,
@@ -82,8 +90,10 @@ def _train(
     if settings.accum > 1:  # fastai counts images, not batches; an epoch has one step or more
         n_images = min(settings.bs, batches.bs * settings.accum, batches.bs * len(batches))
         learn.add_cb(fastai.GradientAccumulation(n_images))
-    with mixed_precision(precision, device) as callbacks:
-        learn.add_cbs(callbacks)
+    with contextlib.ExitStack() as block:
+        learn.add_cbs(block.enter_context(mixed_precision(precision, device)))
+        if callbacks:
+            block.enter_context(in_temporary_folder(learn))
         notes = {"precision": precision, **fine_tune(learn, settings)}
     if pretrained:
         notes["weights_from"] = fetch_weights(arch).origin

@@ -11,7 +11,7 @@ from fastkaggle_plus.data import Data
 from fastkaggle_plus.exceptions import ConfigError, DataError, UnknownName
 from fastkaggle_plus.folds import make_folds
 from fastkaggle_plus.metrics import get_metric
-from fastkaggle_plus.modeling import cross_validate, text_model
+from fastkaggle_plus.modeling import cross_validate, lr_find, text_model
 from fastkaggle_plus.modeling.text import training
 from fastkaggle_plus.modeling.text.encoding import Tokens
 from fastkaggle_plus.modeling.text.training import default_epochs, predict_net
@@ -268,6 +268,37 @@ def test_default_epochs_make_some_300_steps_and_a_cpu_has_a_limit(n_rows, length
     for has_gpu, expected in ((False, cpu), (True, gpu)):
         found = default_epochs(tokens, 16, n_weights=10_600_000, has_gpu=has_gpu)
         assert found == expected, has_gpu
+
+
+@pytest.mark.parametrize("loss", ["mse", "bce", "pearson"])
+def test_the_curve_of_texts_ends_with_the_loss_of_the_fold(bert, loss):
+    data = data_of(pairs(80, "regression"))
+    folds = make_folds(data.targs, n_folds=2)
+    model = text_model(bert, epochs=2, loss=loss, precision="fp32", **FAST)
+    preds = cross_validate(model, data, folds, look_for_groups=False)
+    for k, (fit_rows, rows) in enumerate(folds.splits()):
+        curve, y = preds.about["curves"][k], data.targs[fit_rows]
+        assert curve["epochs"] == [1, 2]
+        scaled, p = ((v - y.min()) / np.ptp(y) for v in (data.targs[rows], preds.oof[rows, 0]))
+        expected = ((scaled - p) ** 2).mean()
+        if loss == "pearson":
+            expected += 1 - np.corrcoef(scaled, p)[0, 1]
+        if loss == "bce":
+            expected = -(scaled * np.log(p) + (1 - scaled) * np.log(1 - p)).mean()
+        assert curve["valid_loss"][-1] == pytest.approx(expected, rel=1e-3)
+        fit, valid = data.fold(fit_rows, rows)
+        alone = model.fit(fit).predict(valid)  # the embeddings of other tokens are trimmed
+        np.testing.assert_allclose(alone, preds.oof[rows], atol=1e-6)
+
+
+def test_lr_find_suggests_a_rate_for_texts(bert):
+    table = pairs(60)
+    model = text_model(bert, epochs=1, llrd=0.5, precision="fp32", **FAST)
+    rates = lr_find(model, table, num_it=30, start_lr=1e-5)
+    assert 1e-5 < rates.valley < 10 and 1e-5 < rates.slide < 10
+    assert rates.losses.min() < rates.losses[0] and np.all(np.diff(rates.lrs) > 0)
+    other = text_model(bert, epochs=1, llrd=0.5, precision="fp32", lr=0.3, bs=16)
+    assert lr_find(other, table, num_it=30, start_lr=1e-5).valley == rates.valley
 
 
 def test_training_is_by_steps_unless_epochs_are_declared(bert):

@@ -1,14 +1,16 @@
 """Fine-tuning by steps: a head that starts from the probe, rates by a finder, smoothing, MixUp."""
 
 import dataclasses
+from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
+from fastai.callback.core import Callback
 
 from fastkaggle_plus.exceptions import ConfigError, UnknownName
 from fastkaggle_plus.folds import Folds
-from fastkaggle_plus.modeling import cross_validate, forest_model, lr_find, vision_model
+from fastkaggle_plus.modeling import cross_validate, lr_find, vision_model
 from fastkaggle_plus.modeling.epochs import epoch_table
 from fastkaggle_plus.modeling.frozen_head import fit_head
 from fastkaggle_plus.modeling.vision import fine_tuning
@@ -148,9 +150,7 @@ def test_a_fit_that_finds_its_rate_starts_with_the_weights_from_before(data):
     assert np.isfinite(preds.oof[:12]).all()
 
 
-def test_lr_find_needs_a_net(data):
-    with pytest.raises(ConfigError, match=r"Cannot find a learning rate for forest.*Learner"):
-        lr_find(forest_model(n_estimators=2), data)
+def test_lr_find_needs_steps(data):
     with pytest.raises(ConfigError, match="num_it = 5"):
         lr_find(tiny_model(), data, num_it=5)
 
@@ -179,6 +179,55 @@ def test_mixup_blends_images_and_labels(data, monkeypatch):
     assert np.isfinite(fitted.predict(train)).all() and len(blended) > 9
 
 
+class Rates(Callback):
+    """Note the rates of the body and the head at each step."""
+
+    seen: ClassVar[list] = []
+
+    def after_batch(self):
+        if self.training:
+            self.seen.append((self.opt.hypers[0]["lr"], self.opt.hypers[-1]["lr"]))
+
+
+def test_the_words_of_fine_tune_set_the_rates(data):
+    words = dict(epochs=2, freeze_epochs=1, base_lr=0.02, lr_mult=10, pct_start=0.5, div=2)
+    preds = cross_validate(tiny_model(**words, bs=12, cbs=[Rates]), data, HELD)
+    frozen, (body, head) = Rates.seen[:3], np.transpose(Rates.seen[3:])
+    assert max(rate for _, rate in frozen) <= 0.02
+    np.testing.assert_allclose(head / body, 10)
+    assert head[0] == pytest.approx(0.02 / 2 / 2, rel=0.2) and head.argmax() == 3
+    assert head.max() == pytest.approx(0.02 / 2, rel=1e-6)
+    assert preds.about["lr"] == 0.02 and preds.about["cbs"] == ["Rates"]
+
+
+def test_callbacks_validate_on_images_that_are_not_the_folds(data, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    stop = {"EarlyStoppingCallback": {"patience": 1, "min_delta": 9.0}}  # the second epoch
+    for head in (dict(), dict(head="probe", pretrained=True)):
+        cbs = ["CutMix", stop, "SaveModelCallback"]
+        made = vision_model(
+            ARCH if head else "test_resnet",
+            **{**SMALL, "pretrained": False, **head},
+            epochs=4,
+            freeze_epochs=0,
+            bs=8,
+            cbs=cbs,
+        )
+        preds = cross_validate(made, data, HELD)
+        [curve] = preds.about["curves"]
+        assert (curve["epochs"], curve["stopped"]) == ([1, 2], 2)
+        assert "for 1 epoch" in preds.early_stops and preds.about["cbs"] == cbs
+        assert np.isfinite(preds.oof[:12]).all()
+    assert not list(tmp_path.iterdir()) and capfd.readouterr().out == ""
+
+
+def test_the_curve_of_images_ends_with_the_score_of_the_fold(data):
+    preds = cross_validate(tiny_model(epochs=2, bs=12), data, HELD)
+    [curve] = preds.about["curves"]
+    assert curve["epochs"] == [1, 2, 3]  # one of the head alone
+    assert curve["score"][-1] == pytest.approx(preds.fold_scores[0], abs=1e-5)
+
+
 def test_the_loss_smooths_labels_and_gives_one_value_per_row(data):
     loss = Targets(data.train).loss(label_smoothing=0.1)
     output, targs = torch.randn(5, 3), torch.tensor([0, 1, 2, 1, 0])
@@ -192,6 +241,9 @@ def test_the_loss_smooths_labels_and_gives_one_value_per_row(data):
     ("given", "error", "words"),
     [
         (dict(mixup=0.4, also="shade"), ConfigError, r"mixup = 0.4 with also = \['shade'\]"),
+        (dict(lr=0.1, base_lr=0.1), ConfigError, "give one of them"),
+        (dict(cbs=["CutMixed"]), UnknownName, "CutMix"),
+        (dict(pct_start=1.0), ConfigError, "pct_start = 1.0"),
         (dict(mixup=-1), ConfigError, "mixup = -1"),
         (dict(label_smoothing=1.0), ConfigError, "label_smoothing = 1.0"),
         (dict(lr="find me"), ConfigError, "lr = 'find me'"),
