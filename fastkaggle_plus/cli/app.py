@@ -23,6 +23,7 @@ from . import (
 from .board_command import board
 from .command import Command
 from .compare_command import compare
+from .explain_command import explain
 from .lesson_command import lesson
 from .log_command import log
 from .report_command import report
@@ -39,6 +40,7 @@ for command in (
     board,
     log,
     compare,
+    explain,
     search,
     report,
     *notebook_commands.COMMANDS,

@@ -18,6 +18,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "fkp compare titanic xgboost catboost",
         "fkp compare titanic xgboost catboost --rope 0.005",
     ),
+    "explain": ("fkp explain titanic forest --open", "fkp explain houses xgboost --row 17"),
     "ensemble": (
         "fkp ensemble titanic xgboost catboost --method rank",
         "fkp ensemble titanic --weights xgboost=0.7,catboost=0.3",

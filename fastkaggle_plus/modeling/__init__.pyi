@@ -1,11 +1,20 @@
 from .bagging import Bag, bag, bag_model
 from .cv_interval import CVInterval, cv_interval
+from .explain.contributions import contributions
+from .explain.dependence import interactions, partial_dependence
+from .explain.drop_columns import drop_columns
+from .explain.explanation import Explanation, explain_model
+from .explain.fold_models import FoldModels, fit_fold_models
+from .explain.permutation import permutation_importance
+from .explain.redundancy import redundant_columns
+from .explain.tree_spread import score_by_spread, tree_spread
 from .group_leaks import GroupLeak, find_group_leak
 from .learning_rate import LearningRates, lr_find
 from .manifest import language_models, preload_of
 from .model import FittedFunction, Model
 from .registry import find_model
 from .split_checks import Finding, check_split, copy_groups, split_advice
+from .split_checks.shift import train_test_shift
 from .tabular.boosting import (
     catboost_model,
     hist_gradient_boosting_model,
@@ -44,9 +53,11 @@ __all__ = [
     "Bag",
     "CVInterval",
     "Encoder",
+    "Explanation",
     "FewDeepTrees",
     "Finding",
     "FittedFunction",
+    "FoldModels",
     "GroupLeak",
     "LearningRates",
     "Model",
@@ -55,18 +66,23 @@ __all__ = [
     "bag_model",
     "catboost_model",
     "check_split",
+    "contributions",
     "copy_groups",
     "cosine_model",
     "cross_validate",
     "cv_interval",
     "deep_net_model",
     "default_arch",
+    "drop_columns",
+    "explain_model",
     "fetch_weights",
     "find_group_leak",
     "find_model",
+    "fit_fold_models",
     "forest_model",
     "gpu_fit",
     "hist_gradient_boosting_model",
+    "interactions",
     "language_models",
     "lightgbm_model",
     "linear_model",
@@ -76,10 +92,14 @@ __all__ = [
     "net_model",
     "one_r_model",
     "overlap_model",
+    "partial_dependence",
+    "permutation_importance",
     "preload_of",
     "probe_model",
+    "redundant_columns",
     "resolve_arch",
     "ridge_model",
+    "score_by_spread",
     "sigmoid_model",
     "split_advice",
     "split_score",
@@ -88,8 +108,10 @@ __all__ = [
     "tabular_model",
     "text_model",
     "text_probe_model",
+    "train_test_shift",
     "tree_curve",
     "tree_model",
+    "tree_spread",
     "vision_model",
     "without_model",
     "write_texts",

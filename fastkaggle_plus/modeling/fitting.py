@@ -38,7 +38,7 @@ def fit_folds(
     """Return what `cross_validate` returns. Call that instead: it checks the folds first."""
     metric = metric or data.metric or ("rmse" if data.task == "regression" else "accuracy")
     score, start = get_metric(metric, task=data.task), time.perf_counter()
-    trainer = _Trainer(model, data.train.n_outputs, is_log=score.name == "rmsle")
+    trainer = Trainer(model, data.train.n_outputs, is_log=score.name == "rmsle")
     refits, n, n_folds = is_refit(test, folds.kind), len(data.train), folds.n_folds
     oofs: dict[str, Array] = {}  # by variant
     tests: dict[str, list[Array]] = {}
@@ -113,7 +113,7 @@ def fit_folds(
 
 
 @dataclass
-class _Trainer:
+class Trainer:
     """Fits a model and predicts with it, for the scale of the metric; measures the time."""
 
     model: Model

@@ -60,6 +60,8 @@ class FittedFunction:
     estimator: Any = None  # the library's own object
     members: list[Callable[[Table], Array]] = field(default_factory=list)  # functions it averages
     notes: dict[str, Any] = field(default_factory=dict)  # what the fit chose, as plain data
+    encode: Callable[[Table], Any] | None = None  # table -> the columns that `estimator` takes
+    sources: list[str] = field(default_factory=list)  # the feature of each of these columns
 
     def predict(self, table: Table) -> Array:
         """Return (n, n_outputs) predictions."""

@@ -1,15 +1,11 @@
 """Write the report of a run: one static HTML file with scores, tables, plots and worst rows."""
 
 import json
-import os
-import platform
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment
 from matplotlib.figure import Figure
 
 from ..competition import Competition
@@ -23,6 +19,7 @@ from ..sweeps.hypothesis_log import hypothesis_log
 from ..sweeps.trial import Trial, TrialResult
 from .curves_plot import plot_curves
 from .digits import decimals_for, p_text, score_text
+from .page import hardware, page_template
 from .plots import (
     plot_calibration,
     plot_confused,
@@ -100,7 +97,7 @@ def write_report(
     by_name = {preds.name: preds for preds in members}
     log = hypothesis_log((TrialResult(t, by_name.get(t.name)) for t in trials), rows=rows)
     about, metric = ensemble.about if ensemble else {}, chosen.scoring
-    html = _template().render(
+    html = page_template("report.html.jinja").render(
         comp=comp,
         is_live=is_live,
         date=date,
@@ -131,21 +128,12 @@ def write_report(
         seconds=seconds,
         n_rows=int(chosen.validated.sum()),
         n_folds=len(chosen.fold_scores),
-        hardware=_hardware(),
+        hardware=hardware(),
         p_text=p_text,
         score=lambda value, **options: score_text(value, decimals, **options),
     )
     write_atomically(Path(file), html)
     return Path(file)
-
-
-def _hardware() -> str:
-    return f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
-
-
-def _template() -> Any:
-    text = resources.files(__package__).joinpath("report.html.jinja").read_text(encoding="utf-8")
-    return Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(text)
 
 
 def _plots(chosen: Predictions, shown: Sequence[Predictions], comp: Competition) -> dict[str, str]:

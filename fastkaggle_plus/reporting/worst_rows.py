@@ -39,8 +39,8 @@ class Photo:
 
 
 @dataclass(frozen=True)
-class WorstTable:
-    """The worst rows as a table of texts."""
+class ShownTable:
+    """Rows of a table as texts."""
 
     header: tuple[str, ...]
     rows: list[tuple[str, ...]]
@@ -82,7 +82,7 @@ def worst_table(
     *,
     features: Sequence[str] = (),  # the most important ones, shown first
     n: int = 10,
-) -> WorstTable:
+) -> ShownTable:
     """Return the rows with the largest losses: texts or features, truth, prediction.
 
     Raises DataError when data and predictions differ in rows or labels.
@@ -103,7 +103,7 @@ def worst_table(
     columns = [shown.iloc[:, i] for i in range(shown.shape[1])]  # two may have one name
     cells = [[textwrap.shorten(t, _MOST_LETTERS) for t in column_texts(c)] for c in columns]
     styles = tuple(_style(c, texts) for c, texts in zip(columns, cells, strict=True))
-    return WorstTable(tuple(map(str, shown)), list(zip(*cells, strict=True)), styles)
+    return ShownTable(tuple(map(str, shown)), list(zip(*cells, strict=True)), styles)
 
 
 def _style(column: pd.Series, texts: list[str]) -> str:

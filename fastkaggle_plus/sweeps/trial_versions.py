@@ -38,7 +38,7 @@ def find_predictions(vault: Vault, slug: str, names: Sequence[str]) -> list[Pred
             f"{stopped[0]!r} has no predictions: its search stopped it after a fold. To use it, "
             "declare it in trials.py, and run it with `fkp sweep`."
         )
-    found = [replace(vault.load(_pick(vault, runs, name)), name=name) for name in names]
+    found = [replace(vault.load(pick_run(vault, runs, name)), name=name) for name in names]
     for preds in found[1:]:
         _check_same_split(found[0], preds)
     return found
@@ -91,7 +91,7 @@ def rebuild_ensemble(file: str | Path, vault: Vault) -> Predictions:
     return rebuild(file, (replace(vault.load(run), name=run.trial) for run in runs))
 
 
-def _pick(vault: Vault, runs: Sequence[StoredRun], name: str) -> StoredRun:
+def pick_run(vault: Vault, runs: Sequence[StoredRun], name: str) -> StoredRun:
     """Return the run that a name means. Raises UnknownName, DataError."""
     trials = dict.fromkeys(run.trial for run in runs)
     trial, _, version = (name, "", "") if name in trials else name.rpartition("@")

@@ -1,6 +1,7 @@
 """Shift: a classifier that separates training rows from test rows, and the columns it uses."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -42,19 +43,11 @@ def check_shift(
     in one half and count once. Source: Lopez-Paz and Oquab, Revisiting Classifier Two-Sample
     Tests (2017).
     """
-    x, n = pooled_features(data, skip), len(data.train)
-    if len(data.test) < _FEW_TEST_ROWS or x.empty:
+    shift, n = train_test_shift(data, groups=groups, skip=skip), len(data.train)
+    if shift is None or shift.p_value >= LEVEL:
         return
-    rows = np.concatenate([sampled(n, _MOST_ROWS), n + sampled(len(data.test), _MOST_ROWS)])
-    is_test = rows >= n
-    unit = rows
-    if groups is not None:
-        codes = [pd.factorize(g.astype(str))[0] for g in groups]
-        unit = np.concatenate([codes[0], codes[1] + codes[0].max() + 1])[rows]
-    auc, p_value, models, drops = _judge(x.iloc[rows], is_test, unit)
-    if p_value >= LEVEL:
-        return
-    names = _named(drops)
+    x, auc, p_value, models = shift.x, shift.auc, shift.p_value, shift.models
+    names = shift.columns
     key = np.mean([m.predict_proba(x[:n])[:, 1] for m in models], axis=0)
     is_note = along_time or auc < _LEAST_AUC
     held = "with the rows most like test held out"
@@ -72,6 +65,42 @@ def check_shift(
         "Mann-Whitney test of a classifier, on other rows",
         is_note=is_note,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Shift:
+    """How well a classifier separates test rows from training rows, and by which columns."""
+
+    auc: float  # on rows that it was not fitted on; 0.5: not at all
+    p_value: float
+    drops: pd.Series  # column -> drop of the AUC if it is shuffled
+    x: pd.DataFrame  # (n_train + n_test) rows as the classifier sees them
+    models: list[Any]  # the classifiers of both halves
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that it separates by, at most three; empty if chance explains the AUC."""
+        return _named(self.drops) if self.p_value < LEVEL else []
+
+
+def train_test_shift(
+    data: Data,
+    *,
+    groups: tuple[Array, Array] | None = None,  # as in `check_shift`
+    skip: tuple[str, ...] = (),
+) -> Shift | None:
+    """Separate test rows from training rows; None for too few test rows. See `check_shift`."""
+    x, n = pooled_features(data, skip), len(data.train)
+    if len(data.test) < _FEW_TEST_ROWS or x.empty:
+        return None
+    rows = np.concatenate([sampled(n, _MOST_ROWS), n + sampled(len(data.test), _MOST_ROWS)])
+    is_test = rows >= n
+    unit = rows
+    if groups is not None:
+        codes = [pd.factorize(g.astype(str))[0] for g in groups]
+        unit = np.concatenate([codes[0], codes[1] + codes[0].max() + 1])[rows]
+    auc, p_value, models, drops = _judge(x.iloc[rows], is_test, unit)
+    return Shift(auc, p_value, drops, x, models)
 
 
 def pooled_features(data: Data, skip: tuple[str, ...] = ()) -> pd.DataFrame:

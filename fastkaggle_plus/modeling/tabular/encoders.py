@@ -27,6 +27,11 @@ class OrdinalEncoder:
         """The columns of the encoded rows."""
         return [*self.cat_names, *self.cont_names, *(f"{c} missing" for c in self.with_gaps)]
 
+    @property
+    def sources(self) -> list[str]:
+        """The feature of each column of the encoded rows."""
+        return [*self.cat_names, *self.cont_names, *self.with_gaps]
+
     def codes(self, table: Table) -> Array:
         """Return (n, n_categories) level codes, -1 for a missing or unknown level."""
         codes = [table.x[c].cat.codes for c in self.cat_names]

@@ -89,7 +89,7 @@ def fit_estimators(
     values = getattr(estimators[0], "feature_importances_", None)
     importances = {} if values is None else _by_feature(sources, values)
     kept = estimators[0] if table.vocab else estimators
-    return FittedFunction(predict, importances, estimator=kept)
+    return FittedFunction(predict, importances, estimator=kept, encode=encode, sources=sources)
 
 
 def check_sklearn(prefix: str, settings: Mapping[str, Any]) -> None:

@@ -73,7 +73,8 @@ def forest_model(
         judges = [partial(tree.predict_rows, x, table) for tree in trees]
         oob = out_of_bag(table, zip(forest.estimators_samples_, judges, strict=True))
         importances = shares(encode.names, forest.feature_importances_)
-        return FittedFunction(whole, importances, *oob, estimator=forest, members=list(trees))
+        known: dict[str, Any] = dict(estimator=forest, encode=encode, sources=encode.sources)
+        return FittedFunction(whole, importances, *oob, members=list(trees), **known)
 
     return Model("forest", fit, {**settings, "seed": seed})
 
@@ -94,7 +95,8 @@ def tree_model(
         tree = kind(**settings, random_state=seed).fit(encode(table), table.targs)
         importances = shares(encode.names, tree.feature_importances_)
         predict = _Tree(tree, getattr(tree, "classes_", None), encode)
-        return FittedFunction(predict, importances, estimator=tree)
+        known: dict[str, Any] = dict(estimator=tree, encode=encode, sources=encode.sources)
+        return FittedFunction(predict, importances, **known)
 
     return Model("tree", fit, settings)
 
