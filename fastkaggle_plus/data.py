@@ -147,6 +147,8 @@ class Data(Shown):
     left_out: dict[str, str] = field(default_factory=dict)  # column -> why no model uses it
     in_fold: InFold | None = None
     metric: str | Metric = ""  # or its name; "": not declared
+    # reads new rows like those of the test file; None: they must have the features as columns
+    new_rows: Any = None  # reading.new_rows.NewRows
 
     def _facts(self) -> dict[str, object]:
         facts = self.train._facts()
@@ -243,6 +245,7 @@ class Data(Shown):
             train=next(tables),
             test=next(tables),
             in_fold=in_fold or self.in_fold,
+            new_rows=None,
             left_out={},  # the new features may use columns that the default reader left out
         )
 

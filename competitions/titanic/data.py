@@ -15,9 +15,11 @@ import pandas as pd
 from fastkaggle_plus.competition import read_competition
 from fastkaggle_plus.data import Data, Table
 from fastkaggle_plus.exceptions import DataError
+from fastkaggle_plus.reading import NewRows
 
 COMP = read_competition(Path(__file__).with_name("competition.toml"))
 NEEDED = ("Pclass", "Name", "Sex", "Age", "SibSp", "Parch", "Ticket", "Fare", "Cabin", "Embarked")
+NUMBERS = ("Pclass", "Age", "SibSp", "Parch", "Fare")
 TITLES = {"Mlle": "Miss", "Ms": "Miss", "Mme": "Mrs"}
 KNOWN = ("Mr", "Mrs", "Miss", "Master")
 CAT = ("Sex", "Pclass", "Embarked", "Deck", "Title")
@@ -49,13 +51,29 @@ def read(path: Path) -> Data:
     everyone = pd.concat([train, test], ignore_index=True)
     features = add_features(everyone, train)
     n = len(train)
-    return data.with_features(
+    data = data.with_features(
         features[:n],
         features[n:].reset_index(drop=True),
         cat_names=CAT,
         cont_names=(*CONT, PARTY),
         in_fold=add_companions,
     )
+    passengers = Passengers(train[list(NEEDED)])
+    columns = {c: "float64" if c in NUMBERS else "str" for c in NEEDED}
+    new_rows = NewRows.of(data.train, make=passengers, columns=columns)
+    return dataclasses.replace(data, new_rows=new_rows)
+
+
+@dataclasses.dataclass
+class Passengers:
+    """Makes the features of new passengers, for a model that is kept."""
+
+    known: pd.DataFrame  # the training rows: parties and counts of tickets need them
+
+    def __call__(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return the features; passengers that are given together may be one party."""
+        everyone = pd.concat([self.known, rows[list(NEEDED)]], ignore_index=True)
+        return add_features(everyone, self.known)[len(self.known) :].reset_index(drop=True)
 
 
 def add_features(everyone: pd.DataFrame, train: pd.DataFrame) -> pd.DataFrame:

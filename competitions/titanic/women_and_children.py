@@ -6,6 +6,8 @@ it can be averaged with other models.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from fastkaggle_plus.data import Table
@@ -22,19 +24,25 @@ def women_and_children_model() -> Model:
         rates = np.array(
             [survived[kind == k].mean() if (kind == k).any() else 0.5 for k in range(3)]
         )
-
-        def predict(rows: Table) -> np.ndarray:
-            kind, known = kinds(rows), rows.x["companions_known"].to_numpy()
-            prior = rates[kind]
-            saved = (
-                rows.x["companions"].to_numpy() * (known + 1) - EVEN
-            )  # how many companions survived
-            yes = np.where(kind == 0, prior, (saved + prior) / (known + 1))
-            return np.column_stack([1 - yes, yes])
-
-        return FittedFunction(predict)
+        return FittedFunction(Rule(rates))
 
     return Model("women and children", fit)
+
+
+@dataclass
+class Rule:
+    """The rule, with its rates: predicts tables."""
+
+    rates: np.ndarray  # of survival: men, women, boys
+
+    def __call__(self, rows: Table) -> np.ndarray:
+        """Return (n, 2) probabilities."""
+        kind, known = kinds(rows), rows.x["companions_known"].to_numpy()
+        prior = self.rates[kind]
+        # how many companions survived
+        saved = rows.x["companions"].to_numpy() * (known + 1) - EVEN
+        yes = np.where(kind == 0, prior, (saved + prior) / (known + 1))
+        return np.column_stack([1 - yes, yes])
 
 
 def kinds(table: Table) -> np.ndarray:

@@ -24,6 +24,7 @@ from .board_command import board
 from .command import Command
 from .compare_command import compare
 from .explain_command import explain
+from .export_command import export
 from .lesson_command import lesson
 from .log_command import log
 from .report_command import report
@@ -41,6 +42,7 @@ for command in (
     log,
     compare,
     explain,
+    export,
     search,
     report,
     *notebook_commands.COMMANDS,

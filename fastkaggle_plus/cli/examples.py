@@ -18,6 +18,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "fkp compare titanic xgboost catboost",
         "fkp compare titanic xgboost catboost --rope 0.005",
     ),
+    "export": (
+        'fkp export titanic "random forest"',
+        "fkp export titanic xgboost catboost --method optimum --keep-folds --to my_model",
+    ),
     "explain": ("fkp explain titanic forest --open", "fkp explain houses xgboost --row 17"),
     "ensemble": (
         "fkp ensemble titanic xgboost catboost --method rank",

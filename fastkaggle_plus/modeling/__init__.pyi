@@ -8,6 +8,10 @@ from .explain.fold_models import FoldModels, fit_fold_models
 from .explain.permutation import permutation_importance
 from .explain.redundancy import redundant_columns
 from .explain.tree_spread import score_by_spread, tree_spread
+from .final.final_card import ModelCard
+from .final.final_model import FinalModel
+from .final.fit_final import fit_final
+from .final.load_model import VersionsDiffer, load_model
 from .group_leaks import GroupLeak, find_group_leak
 from .learning_rate import LearningRates, lr_find
 from .manifest import language_models, preload_of
@@ -55,12 +59,15 @@ __all__ = [
     "Encoder",
     "Explanation",
     "FewDeepTrees",
+    "FinalModel",
     "Finding",
     "FittedFunction",
     "FoldModels",
     "GroupLeak",
     "LearningRates",
     "Model",
+    "ModelCard",
+    "VersionsDiffer",
     "augmented",
     "bag",
     "bag_model",
@@ -78,6 +85,7 @@ __all__ = [
     "fetch_weights",
     "find_group_leak",
     "find_model",
+    "fit_final",
     "fit_fold_models",
     "forest_model",
     "gpu_fit",
@@ -86,6 +94,7 @@ __all__ = [
     "language_models",
     "lightgbm_model",
     "linear_model",
+    "load_model",
     "load_tokenizer",
     "lr_find",
     "model_table",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -92,7 +93,7 @@ def _fit_bag(fit: Fit, table: Table, *, n: int, frac: float, replace: bool, seed
         c: float(np.mean([m.importances.get(c, 0.0) for m in members]))
         for c in getattr(members[0], "importances", {})
     }
-    mean = partial(_mean, members)
+    mean = MeanOf(members)
     noted = [dict(getattr(m, "notes", {})) for m in members]
     notes = {"members": noted} if any(noted) else {}
     return Bag(mean, importances, oob, oob_score, members=[m.predict for m in members], notes=notes)
@@ -108,5 +109,12 @@ def _predict_rows(member: Fitted, table: Table, rows: Array) -> Array:
     return member.predict(table.take(rows))
 
 
-def _mean(members: list[Fitted], rows: Table) -> Array:
-    return np.asarray(np.mean([m.predict(rows) for m in members], axis=0))
+@dataclass
+class MeanOf:
+    """The mean of fitted models: predicts tables."""
+
+    members: list[Fitted]
+
+    def __call__(self, rows: Table) -> Array:
+        """Return (n, n_outputs) predictions."""
+        return np.asarray(np.mean([m.predict(rows) for m in self.members], axis=0))

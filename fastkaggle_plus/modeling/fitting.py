@@ -23,6 +23,7 @@ from .model import Array, Fitted, Model, as_columns, as_fitted
 _SUM_TOLERANCE = 1e-3  # of probabilities that must sum to one
 
 OnFold = Callable[[int, float], None]  # called with (fold, fold_score) after each fold
+OnFitted = Callable[[Array, Fitted], None]  # called with (rows fitted on, the model of a fold)
 
 
 def fit_folds(
@@ -34,9 +35,10 @@ def fit_folds(
     name: str = "",  # default: the model's
     on_fold: OnFold | None = None,
     test: str = "auto",  # folds | refit | auto, see `is_refit`
+    on_fitted: OnFitted | None = None,
 ) -> Predictions:
     """Return what `cross_validate` returns. Call that instead: it checks the folds first."""
-    metric = metric or data.metric or ("rmse" if data.task == "regression" else "accuracy")
+    metric = metric or default_metric(data)
     score, start = get_metric(metric, task=data.task), time.perf_counter()
     trainer = Trainer(model, data.train.n_outputs, is_log=score.name == "rmsle")
     refits, n, n_folds = is_refit(test, folds.kind), len(data.train), folds.n_folds
@@ -58,6 +60,8 @@ def fit_folds(
                 _, unknown = data.fold(fit_rows, None)
                 for variant, preds in trainer.predict(fitted, unknown).items():
                     tests.setdefault(variant, []).append(preds)
+            if on_fitted:
+                on_fitted(fit_rows, fitted)
             importances.append(getattr(fitted, "importances", {}))
             notes.append(dict(getattr(fitted, "notes", {})))
             del fitted  # the next fold's network may not fit into memory with this one
@@ -97,8 +101,8 @@ def fit_folds(
     test_preds = variants[chosen].test
     if refits:
         with progress.step(n_folds, n_folds + 1, position="refit"):
-            whole, unknown = data.fold(np.arange(n), None)
-            fitted = trainer.fit(whole, notes)
+            fitted = trainer.fit_all(data, notes)
+            _, unknown = data.fold(np.arange(n), None)
             test_preds = trainer.predict(fitted, unknown)[chosen]
         facts = {**facts, "test": "refit on all rows"}
         if noted := dict(getattr(fitted, "notes", {})):
@@ -112,6 +116,11 @@ def fit_folds(
     )
 
 
+def default_metric(data: Data) -> str | Metric:
+    """Return the data's metric, or its name; else the usual one of the task."""
+    return data.metric or ("rmse" if data.task == "regression" else "accuracy")
+
+
 @dataclass
 class Trainer:
     """Fits a model and predicts with it, for the scale of the metric; measures the time."""
@@ -120,6 +129,11 @@ class Trainer:
     n_outputs: int
     is_log: bool  # whether the model is fitted to log(1 + target)
     seconds: dict[str, float] = field(default_factory=dict)  # fit | predict | refit
+
+    def fit_all(self, data: Data, notes: list[dict[str, Any]] | None) -> Fitted:
+        """Return a model fitted to all training rows, with what the folds' fits chose, if known."""
+        whole, _ = data.fold(np.arange(len(data.train)), None)
+        return self.fit(whole, notes)
 
     def fit(
         self,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -52,6 +52,15 @@ class Model(Shown):
 @dataclass
 class FittedFunction:
     """A fitted model made of a predict function."""
+
+    NOT_KEPT: ClassVar = (
+        "oob",
+        "oob_score",
+        "estimator",
+        "members",
+        "encode",
+        "sources",
+    )  # see `final.object_graph`
 
     function: Callable[[Table], Array]
     importances: dict[str, float] = field(default_factory=dict)

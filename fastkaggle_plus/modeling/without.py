@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ..data import Table
-from .model import Fitted, FittedFunction, Model, as_fitted
+from .model import Array, Fitted, FittedFunction, Model, as_fitted
 from .registry import build, model_from
 
 
@@ -29,7 +30,7 @@ def without_model(
             kept = _kept(table, columns)
             fitted = as_fitted(fit(table.only(kept), *notes), inner.name)
             return FittedFunction(
-                lambda rows: fitted.predict(rows.only(kept)),
+                WithoutColumns(fitted, kept),
                 getattr(fitted, "importances", {}),
                 estimator=getattr(fitted, "estimator", None),
                 notes=getattr(fitted, "notes", {}),
@@ -44,6 +45,18 @@ def without_model(
         refit=inner.refit and without(inner.refit),
         about={**inner.about, "without": "notes" if columns is None else list(columns)},
     )
+
+
+@dataclass
+class WithoutColumns:
+    """A model fitted to some of the features: predicts whole tables."""
+
+    fitted: Fitted
+    kept: list[str]
+
+    def __call__(self, rows: Table) -> Array:
+        """Return (n, n_outputs) predictions."""
+        return self.fitted.predict(rows.only(self.kept))
 
 
 def _kept(table: Table, columns: Sequence[str] | None) -> list[str]:

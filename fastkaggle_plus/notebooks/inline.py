@@ -12,7 +12,8 @@ from typing import Any
 from ..competition import COMPETITION_FILE, Competition
 from ..data import CLEANING_FILE
 from ..exceptions import NotebookError, UnknownName
-from ..sweeps.own_code import data_files, own_models, used_files
+from ..modeling.code_files import data_files, used_files
+from ..sweeps.own_code import own_models
 from ..sweeps.trial import Trial
 
 FOLDER = "code"  # below the notebook's working folder

@@ -1,12 +1,16 @@
 """Infer the kind of each column (number, date, category, text, unused), make features of it."""
 
+from __future__ import annotations
+
 import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from .topics import FEW_TOPICS, TOPICS, text_features
+from .topics import FEW_TOPICS, TOPICS, Topics, lengths_of
 from .word_columns import MOSTLY, TEXT_WORDS, kind_of_words, words_per_value
 
 CIRCLES = {"Month": 12, "Dayofweek": 7, "Dayofyear": 365.25, "Hour": 24}  # parts that repeat
@@ -32,6 +36,64 @@ DATE_LIKE = (
 
 # (features of train, features of test, cat_names, cont_names)
 Features = tuple[pd.DataFrame, pd.DataFrame, tuple[str, ...], tuple[str, ...]]
+# columns of train, from which a new column is read alike: numbers with commas, days first
+_COMMAS = {1500.0: ["1,500"], 1.5: ["1,5"]}
+_DAYS_FIRST = {True: ["13/01/2020"], False: ["01/13/2020"]}
+
+
+@dataclass
+class ColumnReader:
+    """Makes features of one column of new rows, as it was read in train."""
+
+    name: str
+    kind: str  # number | category | date | text | phrases
+    like: list[str]  # values of which a new column is read alike
+    parts: list[str] = field(default_factory=list)  # features of a date or of texts
+    topics: Topics | None = None
+
+    @classmethod
+    def fit(cls, name: str, kind: str, train: pd.Series) -> tuple[ColumnReader, pd.DataFrame]:
+        """Learn from the training column how to read another one; return also its features."""
+        reader, parts = cls(name, kind, []), pd.DataFrame(index=train.index)
+        if kind == "number" and not is_written_as_number(train):
+            [read] = as_numbers(pd.Series(["1,500"]), like=train)
+            reader.like = _COMMAS.get(read, ["1,2,3"])
+        elif kind == "date" and not is_written_as_number(train):
+            reader.like = _DAYS_FIRST[_is_day_first(train)]
+        elif kind in ("text", "phrases"):
+            words = as_words(train).fillna("")
+            many = words_per_value(train.dropna()) > TEXT_WORDS
+            reader.topics, found = Topics.fit(words, k=TOPICS if many else FEW_TOPICS)
+            parts = pd.concat([lengths_of(words), found], axis=1)
+        if kind == "date":
+            parts = date_parts(train, like=pd.Series(reader.like, dtype=object))
+        reader.parts = [str(p) for p in parts if parts[p].nunique() > 1]
+        return reader, pd.concat([reader._itself(train), parts[reader.parts]], axis=1)
+
+    @property
+    def dtype(self) -> str:
+        """The type of the column in words, for people and forms."""
+        return {"number": "float64", "text": "str", "phrases": "str"}.get(self.kind, self.kind)
+
+    def __call__(self, column: pd.Series) -> pd.DataFrame:
+        """Return the features of a column."""
+        parts = [self._parts(column)[self.parts]] if self.parts else []
+        return pd.concat([self._itself(column), *parts], axis=1)
+
+    def _itself(self, column: pd.Series) -> pd.DataFrame:
+        """Return the column as a number or a category, or no column."""
+        found = {}
+        if self.kind == "number":
+            found[self.name] = as_numbers(column, like=pd.Series(self.like, dtype=object))
+        elif self.kind in ("category", "phrases"):
+            found[self.name] = as_words(column)
+        return pd.DataFrame(found, index=column.index)
+
+    def _parts(self, column: pd.Series) -> pd.DataFrame:
+        if self.topics is None:
+            return date_parts(column, like=pd.Series(self.like, dtype=object))
+        words = as_words(column).fillna("")
+        return pd.concat([lengths_of(words), self.topics(words)], axis=1)
 
 
 def infer_features(
@@ -41,11 +103,10 @@ def infer_features(
     id: str,  # never a feature
     target: tuple[str, ...],  # never features
     categories: tuple[str, ...] = (),  # columns that are categories, without a check
-) -> tuple[Features, dict[str, str]]:
-    """Return the features, and the columns left out with the reason for each."""
-    x: dict[str, Any] = {}
-    x_test: dict[str, Any] = {}
-    cat, left_out = [], {c: "not in the train file" for c in test.columns if c not in train.columns}
+) -> tuple[Features, dict[str, str], list[ColumnReader]]:
+    """Return the features, the columns left out with a reason, and the readers of the others."""
+    readers, parts = list[ColumnReader](), list[pd.DataFrame]()
+    left_out = {c: "not in the train file" for c in test.columns if c not in train.columns}
     for name in [c for c in train.columns if c not in target]:
         if name not in test.columns:
             left_out[name] = "not in the test file"
@@ -54,29 +115,22 @@ def infer_features(
         if kind in ("category", "phrases") and name not in categories:
             if share_known(train[name], test[name]) < 1 - MOSTLY:
                 kind = "text" if kind == "phrases" else "test has other values"
-        if kind == "number":
-            x[name] = as_numbers(train[name])
-            x_test[name] = as_numbers(test[name], like=train[name])
-        elif kind in ("category", "phrases"):
-            x[name], x_test[name] = as_words(train[name]), as_words(test[name])
-            cat.append(name)
-        if kind in ("date", "text", "phrases"):
-            parts, test_parts = (_dates if kind == "date" else _texts)(train[name], test[name])
-            useful = [p for p in parts if parts[p].nunique() > 1]
-            x, x_test = {**x, **parts[useful]}, {**x_test, **test_parts[useful]}
-        elif kind not in ("number", "category"):
+        if kind in ("number", "category", "date", "text", "phrases"):
+            reader, features = ColumnReader.fit(name, kind, train[name])
+            readers.append(reader)
+            parts.append(features)
+        else:
             left_out[name] = kind
-    features = pd.DataFrame(x, index=train.index), pd.DataFrame(x_test, index=test.index)
-    return (*features, tuple(cat), tuple(c for c in x if c not in cat)), left_out
+    x = pd.concat([pd.DataFrame(index=train.index), *parts], axis=1)
+    x_test = read_columns(readers, test)
+    cat = tuple(r.name for r in readers if r.kind in ("category", "phrases"))
+    return (x, x_test, cat, tuple(c for c in x if c not in cat)), left_out, readers
 
 
-def _dates(train: pd.Series, test: pd.Series) -> tuple[pd.DataFrame, pd.DataFrame]:
-    return date_parts(train), date_parts(test, like=train)
-
-
-def _texts(train: pd.Series, test: pd.Series) -> tuple[pd.DataFrame, pd.DataFrame]:
-    k = TOPICS if words_per_value(train.dropna()) > TEXT_WORDS else FEW_TOPICS
-    return text_features(as_words(train).fillna(""), as_words(test).fillna(""), k=k)
+def read_columns(readers: Sequence[ColumnReader], rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the features of some rows."""
+    parts = [reader(rows[reader.name]) for reader in readers]
+    return pd.concat([pd.DataFrame(index=rows.index), *parts], axis=1)
 
 
 def column_kind(name: str, column: pd.Series, id: str = "") -> str:

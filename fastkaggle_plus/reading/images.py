@@ -3,6 +3,7 @@
 import dataclasses
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from ..data import Array, Data, ImageFiles
 from ..exceptions import DataError, listed
 from .array_cache import cached_array
 from .image_files import images_below, open_header, open_image, size_px
+from .new_rows import IMAGE, NewRows
 from .tables import read_tabular
 
 BINS = 8  # bins of each colour's histogram
@@ -73,9 +75,27 @@ def read_images(
     return dataclasses.replace(
         read,
         left_out=left_out,
+        new_rows=NewRows.of(
+            dataclasses.replace(read.train, images=images[0]),
+            make=ImageColumns(data.new_rows),
+            columns={IMAGE: "path"} | data.new_rows.columns,
+        ),
         test=dataclasses.replace(read.test, images=images[1]),
         train=dataclasses.replace(read.train, images=images[0], also=also),
     )
+
+
+@dataclass
+class ImageColumns:
+    """Makes the features of images in new rows, and of their other columns."""
+
+    others: NewRows | None = None  # of the table; None: the other columns are features already
+
+    def __call__(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return the features of rows with a column `image` of paths."""
+        measured = image_features(rows[IMAGE].astype(str).tolist())
+        others = self.others.features(rows) if self.others else rows
+        return pd.concat([others[[c for c in others if c not in measured]], measured], axis=1)
 
 
 def _no_images(part: str, folder: Path, files: ImageFiles, first: str) -> str:

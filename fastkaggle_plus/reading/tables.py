@@ -10,9 +10,10 @@ from ..data import Array, Data, Table, as_features
 from ..exceptions import DataError, listed
 from .columns import as_numbers, as_words, infer_features, is_written_as_number, read_dates
 from .csv import Names, need_columns
+from .new_rows import FileColumns, NewRows
 from .row_ids import with_ids
 from .rows import parse_rows, read_rows, read_sample
-from .target_encoding import level_means, spread_levels
+from .target_encoding import level_counts, level_means, spread_levels
 
 
 def read_tabular(
@@ -64,7 +65,7 @@ def read_tabular(
     if raw.empty:
         raise DataError(f"{train_file} has no row with a value in {listed(target)}.")
     targs, vocab = _targets(raw, target, task, train_file)
-    features, left_out = infer_features(
+    features, left_out, readers = infer_features(
         *(
             frame.drop(columns=list(texts)).assign(**{c: as_words(frame[c]) for c in categories})
             for frame in (raw, raw_test)  # an empty cell of `categories` is missing
@@ -73,7 +74,8 @@ def read_tabular(
         target=target,
         categories=categories,
     )
-    (x, x_test, cat_names, cont_names), many = spread_levels(features)
+    counts = level_counts(features)
+    x, x_test, cat_names, cont_names = spread_levels(features, counts)
     if not (cat_names or cont_names or keep_text):
         reasons = "; ".join(f"{c} ({why})" for c, why in left_out.items())
         raise DataError(f"No column is left to learn from: {reasons}. Write a data.py.")
@@ -87,8 +89,9 @@ def read_tabular(
     groups = None
     if group_column:
         groups = raw[group_column].astype(object).fillna("(missing)").to_numpy()
+    table = Table(as_features(x, x, cat_names, cont_names), targs, **shared)
     return Data(
-        train=Table(as_features(x, x, cat_names, cont_names), targs, **shared),
+        train=table,
         test=Table(as_features(x_test, x, cat_names, cont_names), None, **shared),
         ids=raw[id].to_numpy(),
         test_ids=raw_test[id].to_numpy(),
@@ -99,8 +102,11 @@ def read_tabular(
         group_name=group_column,
         time=as_time(raw[time_column], train_file, facts_file) if time_column else None,
         left_out=left_out,
-        in_fold=level_means(many, of_log=metric == "rmsle"),
+        in_fold=level_means(tuple(counts), of_log=metric == "rmsle"),
         metric=metric,
+        new_rows=NewRows.of(
+            table, make=FileColumns(readers, counts), columns={r.name: r.dtype for r in readers}
+        ),
     )
 
 

@@ -1,6 +1,9 @@
 """Encode categories with many levels: merge rare levels, add frequencies and target means."""
 
-import functools
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,20 +19,28 @@ SMOOTHING = 10.0  # rows of the overall mean that each level's mean is mixed wit
 PARTS = 5  # parts of the rows to fit on: each gets means from the other four
 
 
-def spread_levels(features: Features) -> tuple[Features, tuple[str, ...]]:
-    """Merge rare and unseen levels of categories with many levels, and add their frequencies.
+def level_counts(features: Features) -> dict[str, dict[Any, int]]:
+    """Return the rows of each level, for each category with many levels."""
+    train, _, cat, _ = features
+    many = [c for c in cat if train[c].nunique() > MANY]
+    return {c: train[c].value_counts().to_dict() for c in many}
 
-    Returns the features and the names of these categories.
-    """
+
+def spread_levels(features: Features, counts: dict[str, dict[Any, int]]) -> Features:
+    """Merge rare and unseen levels of categories with many levels, and add their frequencies."""
     train, test, cat, cont = features
-    many = tuple(c for c in cat if train[c].nunique() > MANY)
-    for c in many:
-        counts = train[c].value_counts()
-        for x in (train, test):
-            n_rows = x[c].map(counts).fillna(0).astype(float)
-            x[f"{c}_count"] = n_rows.clip(lower=1).where(x[c].notna())
-            x[c] = x[c].where((n_rows >= RARE) | x[c].isna(), RARE_LEVEL)
-    return (train, test, cat, (*cont, *(f"{c}_count" for c in many))), many
+    names = (*cont, *(f"{c}_count" for c in counts))
+    return with_counts(train, counts), with_counts(test, counts), cat, names
+
+
+def with_counts(x: pd.DataFrame, counts: dict[str, dict[Any, int]]) -> pd.DataFrame:
+    """Return features with the frequency of each level, and rare levels as one."""
+    x = x.copy()
+    for c, known in counts.items():
+        n_rows = x[c].map(known).fillna(0).astype(float)
+        x[f"{c}_count"] = n_rows.clip(lower=1).where(x[c].notna())
+        x[c] = x[c].where((n_rows >= RARE) | x[c].isna(), RARE_LEVEL)
+    return x
 
 
 def level_means(
@@ -38,33 +49,64 @@ def level_means(
     of_log: bool = False,  # means of log(1 + target), for a metric of logarithms
 ) -> InFold | None:
     """Return an `in_fold` that adds the mean target of each level; None without categories."""
-    return functools.partial(_add_means, categories, of_log) if categories else None
+    return LevelMeans(categories, of_log) if categories else None
 
 
-def _add_means(
-    categories: tuple[str, ...], of_log: bool, fit: Table, rows: Table
-) -> tuple[Table, Table]:
-    """Add mean targets: to `rows` from all of `fit`, to each part of `fit` from its other parts.
+@dataclass(frozen=True)
+class LevelMeans:
+    """Adds mean targets: to `rows` from all of `fit`, to each part of `fit` from its other parts.
 
     If only the row itself were left out, a tree could compute its target from the difference. The
     parts follow the split of the competition: a mean must not contain targets of the row's group.
     Source: Micci-Barreca 2001 for the smoothing, and scikit-learn's TargetEncoder for the parts.
     """
-    outcomes = _outcomes(fit)
-    if outcomes is None:
-        return fit, rows
-    outcomes = np.log1p(outcomes.clip(0)) if of_log else outcomes
-    part = _parts(fit)
-    for c in [c for c in categories if c in fit.cat_names]:  # a data.py may have replaced them
-        names = [f"{c}_mean{i or ''}" for i in range(outcomes.shape[1])]
-        column, inside = fit.x[c], np.empty_like(outcomes)
-        for k in range(part.max() + 1):
-            is_in = part == k
-            inside[is_in] = _means(column[~is_in], outcomes[~is_in], column[is_in])
-        means = _means(column, outcomes, rows.x[c])
-        fit = fit.with_columns(pd.DataFrame(inside, columns=names))
-        rows = rows.with_columns(pd.DataFrame(means, columns=names))
-    return fit, rows
+
+    categories: tuple[str, ...]
+    of_log: bool
+
+    def __call__(self, fit: Table, rows: Table) -> tuple[Table, Table]:
+        """Return both tables with the means."""
+        outcomes, add = self._outcomes(fit), self.fitted(fit)
+        if outcomes is None:
+            return fit, rows
+        part, with_means = _parts(fit), fit
+        for c in add.means:
+            column, inside = fit.x[c], np.empty_like(outcomes)
+            for k in range(part.max() + 1):
+                is_in = part == k
+                means = _means(column[~is_in], outcomes[~is_in])
+                inside[is_in] = means[column[is_in].cat.codes.to_numpy()]
+            with_means = with_means.with_columns(_named(c, inside))
+        return with_means, add(rows)
+
+    def fitted(self, fit: Table) -> FittedMeans:
+        """Return the means of all of `fit`."""
+        if (outcomes := self._outcomes(fit)) is None:
+            return FittedMeans({})
+        known = [c for c in self.categories if c in fit.cat_names]  # a data.py may replace them
+        return FittedMeans({c: _means(fit.x[c], outcomes) for c in known})
+
+    def _outcomes(self, fit: Table) -> Array | None:
+        outcomes = _outcomes(fit)
+        return np.log1p(outcomes.clip(0)) if outcomes is not None and self.of_log else outcomes
+
+
+@dataclass(frozen=True, eq=False)
+class FittedMeans:
+    """Adds the mean target of each level to new rows."""
+
+    means: dict[str, Array]  # by category: one row for each level, the last for other levels
+
+    def __call__(self, rows: Table) -> Table:
+        """Return the table with the means."""
+        for c, means in self.means.items():
+            rows = rows.with_columns(_named(c, means[rows.x[c].cat.codes.to_numpy()]))
+        return rows
+
+
+def _named(category: str, means: Array) -> pd.DataFrame:
+    names = [f"{category}_mean{i or ''}" for i in range(means.shape[1])]
+    return pd.DataFrame(means, columns=names)
 
 
 def _parts(fit: Table) -> Array:
@@ -93,10 +135,10 @@ def _outcomes(fit: Table) -> Array | None:
     return np.asarray(fit.targs[:, None] == classes, dtype=float)
 
 
-def _means(levels: pd.Series, outcomes: Array, wanted: pd.Series) -> Array:
-    """Return the smoothed mean outcome of each wanted row's level, (n_wanted, k).
+def _means(levels: pd.Series, outcomes: Array) -> Array:
+    """Return the smoothed mean outcome of each level, (n_levels + 1, k).
 
-    A level without rows has the overall mean.
+    A level without rows has the overall mean, which is also the last row, for missing levels.
     """
     codes, n = levels.cat.codes.to_numpy(), len(levels.cat.categories)
     seen = codes >= 0
@@ -104,4 +146,4 @@ def _means(levels: pd.Series, outcomes: Array, wanted: pd.Series) -> Array:
     counts = np.bincount(codes[seen], minlength=n)[:, None]
     sums = [np.bincount(codes[seen], weights=o[seen], minlength=n) for o in outcomes.T]
     smoothed = (np.column_stack(sums) + SMOOTHING * overall) / (counts + SMOOTHING)
-    return np.asarray(np.vstack([smoothed, overall])[wanted.cat.codes.to_numpy()])
+    return np.vstack([smoothed, overall])

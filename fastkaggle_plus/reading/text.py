@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,11 @@ from ..data import Data
 from ..exceptions import DataError, listed
 from .columns import column_kind
 from .csv import Names
+from .new_rows import NewRows
 from .overlaps import GROUPED_LETTERS, overlaps_of
 from .rows import read_rows
 from .tables import read_tabular
-from .topics import lengths_of, topics_of
+from .topics import Topics, lengths_of
 from .word_columns import FEW_LEVELS, MANY_TIMES, NO_BLANKS
 
 # One word, or one letter of a script without blanks between words
@@ -52,10 +54,10 @@ def read_text(
     frames = (data.raw_train, data.raw_test)
     texts, test_texts = (f[[*columns, *about]].reset_index(drop=True) for f in frames)
     x, x_test = (lengths_and_overlaps(t[list(columns)]) for t in (texts, test_texts))
-    for c in columns:
-        topics, test_topics = topics_of(texts[c], test_texts[c])
-        names = [f"{c}_topic{i}" for i in range(topics.shape[1])]
-        x[names], x_test[names] = topics, test_topics
+    fitted = [Topics.fit(texts[c]) for c in columns]
+    topics = [t for t, _ in fitted]
+    x = pd.concat([x, *(found for _, found in fitted)], axis=1)
+    x_test = pd.concat([x_test, *(t(test_texts[t.name]) for t in topics)], axis=1)
     new = [c for c in x if c not in data.train.x]  # an original column of that name is kept
     read = data.with_features(
         pd.concat([x[new], data.train.x], axis=1),
@@ -68,7 +70,29 @@ def read_text(
         train=dataclasses.replace(read.train, texts=texts),
         test=dataclasses.replace(read.test, texts=test_texts),
         left_out=data.left_out,
+        new_rows=NewRows.of(
+            dataclasses.replace(read.train, texts=texts),
+            make=TextColumns(columns, topics, data.new_rows),
+            columns=dict.fromkeys(texts, "str") | data.new_rows.columns,
+        ),
     )
+
+
+@dataclass
+class TextColumns:
+    """Makes the features of texts in new rows, and of their other columns."""
+
+    columns: Names
+    topics: list[Topics]
+    others: NewRows
+
+    def __call__(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return the features of rows with the text columns."""
+        texts = rows[list(self.columns)].fillna("").astype(str)
+        made = [lengths_and_overlaps(texts), *(t(texts[t.name]) for t in self.topics)]
+        others = self.others.features(rows)
+        x = pd.concat(made, axis=1)
+        return pd.concat([x[[c for c in x if c not in others]], others], axis=1)
 
 
 def _found(folder: Path, context: str, facts: dict[str, Any]) -> Names:

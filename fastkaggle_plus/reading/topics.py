@@ -1,5 +1,8 @@
 """Numbers that describe texts: their lengths, and their topics."""
 
+from __future__ import annotations
+
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,19 +14,68 @@ from .overlaps import GROUPED_LETTERS
 TOPICS = 16  # components kept of each column's word and letter counts
 FEW_TOPICS = 8  # of names, titles and phrases
 MAX_TERMS = 20_000  # words, and as many letter groups, counted
+_TERMS: tuple[tuple[dict[str, Any], int | None], ...] = (  # (what is counted, in how many letters)
+    (dict(analyzer="word", token_pattern=r"(?u)\b\w+\b"), None),
+    (dict(analyzer="char_wb", ngram_range=(3, 4)), GROUPED_LETTERS),
+)
 
 
-def text_features(
-    train: pd.Series,
-    test: pd.Series,
-    *,
-    k: int = TOPICS,  # topics, at most
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the lengths and the topics of two columns of texts, named after the first."""
-    (x, x_test), topics = map(lengths_of, (train, test)), topics_of(train, test, k=k)
-    names = [f"{train.name}_topic{i}" for i in range(topics[0].shape[1])]
-    x[names], x_test[names] = topics
-    return x, x_test
+@dataclass
+class Topics:
+    """Components of weighted word and letter counts, fitted to the texts of train.
+
+    Source: Deerwester and others 1990, latent semantic analysis.
+    """
+
+    name: str  # of the column
+    counts: list[tuple[Any, Any, int | None]]  # (counter, weights, letters that are counted)
+    axes: Array  # (n_terms, k)
+
+    @classmethod
+    def fit(
+        cls,
+        texts: pd.Series,
+        *,
+        k: int = TOPICS,  # components, at most
+    ) -> tuple[Topics, pd.DataFrame]:
+        """Fit to the texts of a column; return also their components, none without words."""
+        from scipy.sparse import hstack
+        from scipy.sparse.linalg import svds
+
+        place, distinct = pd.factorize(texts)  # repeated texts are counted once
+        fitted, parts = [], []
+        for options, n_letters in _TERMS:
+            if (found := _fit_counts([t[:n_letters] for t in distinct], place, options)) is None:
+                continue
+            fitted.append((*found[:2], n_letters))
+            parts.append(found[2])
+        n_topics, axes = 0, np.zeros((0, 0))
+        if parts:
+            weights = hstack(parts).tocsr()
+            n_topics = min(k, min(weights.shape) - 1)
+        if n_topics > 0:
+            start = np.ones(min(weights.shape))  # fixed, for the same features every time
+            axes = svds(weights, k=n_topics, v0=start)[2][::-1].T
+        topics = cls(str(texts.name), fitted if n_topics > 0 else [], axes)
+        return topics, topics._frame(weights if n_topics > 0 else None, texts)
+
+    def __call__(self, texts: pd.Series) -> pd.DataFrame:
+        """Return the components of each text, as columns."""
+        from scipy.sparse import hstack
+
+        if not self.counts:
+            return self._frame(None, texts)
+        place, distinct = pd.factorize(texts)
+        parts = []
+        for counter, weigh, n_letters in self.counts:
+            counts = counter.transform([t[:n_letters] for t in distinct])
+            parts.append(weigh.transform(counts[place]))
+        return self._frame(hstack(parts).tocsr(), texts)
+
+    def _frame(self, weights: Any, texts: pd.Series) -> pd.DataFrame:
+        names = [f"{self.name}_topic{i}" for i in range(self.axes.shape[1])]
+        found = np.zeros((len(texts), 0)) if weights is None else weights @ self.axes
+        return pd.DataFrame(found, index=texts.index, columns=names)
 
 
 def lengths_of(texts: pd.Series) -> pd.DataFrame:
@@ -32,47 +84,11 @@ def lengths_of(texts: pd.Series) -> pd.DataFrame:
     return pd.DataFrame({f"{texts.name}_{k}": v.astype(float) for k, v in lengths.items()})
 
 
-def topics_of(
-    train: pd.Series,
-    test: pd.Series,
-    *,
-    k: int = TOPICS,  # components, at most
-) -> tuple[Array, Array]:
-    """Return (n_train, k) and (n_test, k) components of weighted word and letter counts.
+def _fit_counts(texts: list[str], place: Array, options: Any) -> tuple[Any, Any, Any] | None:
+    """Return the fitted counter and weights, and the tf-idf weights of the rows.
 
-    Only train is used to fit them.
-    Source: Deerwester and others 1990, latent semantic analysis.
+    Returns None if no text has a word.
     """
-    from scipy.sparse import hstack
-    from scipy.sparse.linalg import svds
-
-    # repeated texts are counted once
-    (place, distinct), (test_place, test_distinct) = map(pd.factorize, (train, test))
-    parts = []
-    for options, n_letters in (
-        (dict(analyzer="word", token_pattern=r"(?u)\b\w+\b"), None),
-        (dict(analyzer="char_wb", ngram_range=(3, 4)), GROUPED_LETTERS),
-    ):
-        cut, test_cut = ([t[:n_letters] for t in texts] for texts in (distinct, test_distinct))
-        weighted = _term_weights(cut, test_cut, place, test_place, options)
-        if weighted is not None:
-            parts.append(weighted)
-    n_topics = 0
-    if parts:
-        weights, test_weights = (hstack(p).tocsr() for p in zip(*parts, strict=True))
-        n_topics = min(k, min(weights.shape) - 1)
-    if n_topics < 1:
-        return np.zeros((len(train), 0)), np.zeros((len(test), 0))
-    start = np.ones(min(weights.shape))  # fixed, for the same features every time
-    _, _, axes = svds(weights, k=n_topics, v0=start)
-    axes = axes[::-1].T
-    return weights @ axes, test_weights @ axes
-
-
-def _term_weights(
-    texts: list[str], test_texts: list[str], place: Array, test_place: Array, options: Any
-) -> tuple[Any, Any] | None:
-    """Return the tf-idf weights of train and test rows; None if no text has a word."""
     from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 
     counter = CountVectorizer(max_features=MAX_TERMS, **options)
@@ -81,4 +97,4 @@ def _term_weights(
         counts = counter.fit_transform(texts)[place]
     except ValueError:
         return None
-    return weigh.fit_transform(counts), weigh.transform(counter.transform(test_texts)[test_place])
+    return counter, weigh, weigh.fit_transform(counts)

@@ -10,7 +10,7 @@ from fastkaggle_plus.modeling import cross_validate, forest_model
 from fastkaggle_plus.reading import read_tabular
 from fastkaggle_plus.reading.columns import column_kind, date_parts
 from fastkaggle_plus.reading.target_encoding import level_means
-from fastkaggle_plus.reading.topics import text_features
+from fastkaggle_plus.reading.topics import Topics
 
 RNG = np.random.default_rng(5)
 N = 300
@@ -43,10 +43,10 @@ def test_words_of_a_text_column_are_learned(tmp_path, n_words):
 
 def test_topics_of_a_table_do_not_depend_on_the_test_rows_or_the_targets():
     train = pd.Series([sentence(i % 2, 6) for i in range(80)], name="t")
-    x, _ = text_features(train, pd.Series(["a quiet room", ""], name="t"))
-    again, other = text_features(train, pd.Series(["something else"], name="t"))
-    pd.testing.assert_frame_equal(x, again)
-    assert list(other) == list(x) and other["t_words"].tolist() == [2]
+    topics, x = Topics.fit(train)
+    pd.testing.assert_frame_equal(x, Topics.fit(train)[1])
+    assert list(topics(pd.Series(["something else"]))) == list(x)
+    pd.testing.assert_frame_equal(topics(train), x)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from fastkaggle_plus.exceptions import DataError
-from fastkaggle_plus.reading.text import read_text, text_columns, topics_of
+from fastkaggle_plus.reading.text import read_text, text_columns
+from fastkaggle_plus.reading.topics import Topics
 
 WORDS = np.array("gear lens valve cable pump blade sensor frame motor filter nozzle spring".split())
 
@@ -88,6 +89,11 @@ def test_text_columns_are_found_when_they_are_not_named(tmp_path):
         and "other_words" in data.train.x
         and "topic_words" not in data.train.x
     )
+
+
+def topics_of(train, test):
+    topics, found = Topics.fit(train)
+    return found.to_numpy(), topics(test).to_numpy()
 
 
 def test_topics_are_fitted_on_train_and_reproducible(tmp_path):

@@ -13,6 +13,7 @@ import itertools
 import re
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
@@ -263,28 +264,45 @@ def _estimator(module: str, prefix: str, table: Table) -> Any:
 
 def _codes_with_nan(table: Table) -> tuple[Encode, list[str]]:
     """Encode categories as level codes; missing levels and numbers are NaN."""
-    encoder = OrdinalEncoder(table, fill=False)
+    return CodesWithNan(OrdinalEncoder(table, fill=False)), [*table.cat_names, *table.cont_names]
 
-    def encode(rows: Table) -> Array:
-        codes = encoder.codes(rows)
-        return np.hstack([np.where(codes < 0, np.nan, codes), encoder.numbers(rows)])
 
-    return encode, [*table.cat_names, *table.cont_names]
+@dataclass
+class CodesWithNan:
+    """The encoder of scikit-learn's boosted trees."""
+
+    encoder: OrdinalEncoder
+
+    def __call__(self, rows: Table) -> Array:
+        """Return (n, n_features) floats."""
+        codes = self.encoder.codes(rows)
+        return np.hstack([np.where(codes < 0, np.nan, codes), self.encoder.numbers(rows)])
 
 
 def _plain_names(table: Table) -> tuple[Encode, list[str]]:
     """Rename the features: some libraries refuse brackets and quotes in a name."""
-    names = [f"f{i}" for i in range(features(table).shape[1])]
-    sources = [*table.cat_names, *table.cont_names]
-    return lambda rows: features(rows).set_axis(names, axis=1), sources
+    return PlainNames(), [*table.cat_names, *table.cont_names]
+
+
+class PlainNames:
+    """The encoder of LightGBM and XGBoost."""
+
+    def __call__(self, rows: Table) -> pd.DataFrame:
+        """Return the features, called f0, f1, ..."""
+        x = features(rows)
+        return x.set_axis([f"f{i}" for i in range(x.shape[1])], axis=1)
 
 
 def _categories_as_text(table: Table) -> tuple[Encode, list[str]]:
     """Write categories as text, a missing level as one more level."""
+    return CategoriesAsText(), [*table.cat_names, *table.cont_names]
 
-    def encode(rows: Table) -> pd.DataFrame:
+
+class CategoriesAsText:
+    """The encoder of CatBoost."""
+
+    def __call__(self, rows: Table) -> pd.DataFrame:
+        """Return the features."""
         columns = {c: rows.x[c].astype(object) for c in rows.cat_names}
         texts = {c: v.where(v.notna(), "missing").astype(str) for c, v in columns.items()}
         return features(rows).assign(**texts)
-
-    return encode, [*table.cat_names, *table.cont_names]

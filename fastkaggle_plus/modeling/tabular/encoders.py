@@ -19,7 +19,8 @@ class OrdinalEncoder:
         self.cat_names, self.cont_names = table.cat_names, table.cont_names
         numbers = table.x[list(self.cont_names)]
         medians = numbers.median()
-        self.fill_values = (medians if fill else medians[medians.isna()]).fillna(0.0)
+        filled = (medians if fill else medians[medians.isna()]).fillna(0.0)
+        self.fill_values = filled.to_dict()
         self.with_gaps = [c for c in self.cont_names if numbers[c].isna().any()] if fill else []
 
     @property

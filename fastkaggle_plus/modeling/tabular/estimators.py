@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -80,16 +81,29 @@ def fit_estimators(
             estimator = DummyClassifier() if table.vocab else DummyRegressor(strategy="median")
         estimators.append(estimator.fit(x, column))
 
-    def predict(rows: Table) -> Array:
-        if table.vocab:
-            known = np.arange(len(classes)) if consecutive else classes
-            return class_columns(_probabilities(estimators[0], encode(rows), known), classes, rows)
-        return np.column_stack([np.ravel(e.predict(encode(rows))) for e in estimators])
-
+    predict = Estimators(estimators, encode, classes, consecutive)
     values = getattr(estimators[0], "feature_importances_", None)
     importances = {} if values is None else _by_feature(sources, values)
     kept = estimators[0] if table.vocab else estimators
     return FittedFunction(predict, importances, estimator=kept, encode=encode, sources=sources)
+
+
+@dataclass
+class Estimators:
+    """One fitted estimator, or one per target: predicts tables."""
+
+    estimators: list[Any]
+    encode: Encode
+    classes: Array  # in the rows fitted on
+    consecutive: bool
+
+    def __call__(self, rows: Table) -> Array:
+        """Return (n, n_outputs) predictions."""
+        x = self.encode(rows)
+        if not rows.vocab:
+            return np.column_stack([np.ravel(e.predict(x)) for e in self.estimators])
+        known = np.arange(len(self.classes)) if self.consecutive else self.classes
+        return class_columns(_probabilities(self.estimators[0], x, known), self.classes, rows)
 
 
 def check_sklearn(prefix: str, settings: Mapping[str, Any]) -> None:
@@ -128,12 +142,19 @@ def _one_hot(table: Table) -> tuple[Encode, list[str]]:
     from .encoders import OneHotEncoder  # imports pandas, which the board does not need
 
     encoder = OneHotEncoder(table)
+    return DenseIfSmall(encoder), encoder.sources(table)
 
-    def encode(rows: Table) -> Any:
-        x = encoder(rows)
+
+@dataclass
+class DenseIfSmall:
+    """Encodes rows as the sparse encoder does, dense if that takes little memory."""
+
+    encoder: Encode
+
+    def __call__(self, rows: Table) -> Any:
+        """Return an (n, n_columns) matrix."""
+        x = self.encoder(rows)
         return x.toarray() if np.prod(x.shape) <= _MOST_CELLS else x
-
-    return encode, encoder.sources(table)
 
 
 def _check_values(estimator: Any) -> None:

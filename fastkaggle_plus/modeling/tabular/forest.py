@@ -112,7 +112,7 @@ def one_r_model(*, bins: int = 6) -> Model:
         if not rules:
             raise DataError("one_r_model needs at least one feature.")
         best = min(rules, key=lambda rule: rule.error)
-        return FittedFunction(best.predict, {best.column: 1.0}, estimator=best.column)
+        return FittedFunction(best, {best.column: 1.0}, estimator=best.column)
 
     return Model("one rule", fit)
 
@@ -200,7 +200,7 @@ class _Rule:
         wrong = preds.argmax(1) != targs.argmax(1) if table.vocab else (preds - targs) ** 2
         self.error = float(wrong.mean())
 
-    def predict(self, table: Table) -> Array:
+    def __call__(self, table: Table) -> Array:
         """Return the mean target of each row's bin."""
         return self.means[self._bins(table)]
 

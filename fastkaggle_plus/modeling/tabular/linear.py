@@ -1,5 +1,7 @@
 """Linear models of tables and of features: logistic regression, or ridge for values."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,9 +23,7 @@ def ridge_model(*, strength: float = 1.0) -> Model:
     def fit(table: Table) -> FittedFunction:
         encode = OneHotEncoder(table)
         linear = LinearFit(encode(table), table, penalty=strength)
-        return FittedFunction(
-            lambda rows: linear.predict(encode(rows), rows), estimator=linear.estimator
-        )
+        return FittedFunction(EncodedLinear(linear, encode), estimator=linear.estimator)
 
     return Model("linear", fit, {"strength": strength})
 
@@ -101,6 +101,18 @@ class ScaledLinearFit(LinearFit):
         """Return (n, n_outputs) predictions for the features of a table's rows."""
         # float64: in float32 a row's prediction would depend on the other rows
         return super().predict(((x - self.mean) / self.std).astype(np.float64), table)
+
+
+@dataclass
+class EncodedLinear:
+    """A linear fit behind an encoder: predicts tables."""
+
+    linear: LinearFit
+    encode: Callable[[Table], Any]
+
+    def __call__(self, rows: Table) -> Array:
+        """Return (n, n_outputs) predictions."""
+        return self.linear.predict(self.encode(rows), rows)
 
 
 def scale_of(x: Array) -> tuple[Array, Array]:

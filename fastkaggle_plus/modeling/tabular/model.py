@@ -2,7 +2,7 @@
 
 import contextlib
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -128,11 +128,8 @@ def tabular_model(
             rows, held_rows = inner_split(table, seed=seed)
             held = [a[held_rows] for a in arrays]
         with repeatable(seed):
-            nets = [
-                _make_net(fastai, settings, inputs.n_levels, arrays[1].shape[1], targets.n_out)
-                for _ in range(settings.n_nets)
-            ]
-            net = _side_by_side(nets).to(fastai.default_device())
+            recipe = TabularNet(settings, inputs.n_levels, arrays[1].shape[1], targets.n_out)
+            net = recipe.build().to(fastai.default_device())
             predictor = NetPredictor(net, inputs, targets)
             learn = make_learner(
                 fastai,
@@ -173,28 +170,38 @@ def _check(settings: NetSettings) -> None:
         raise UnknownName("embedding of numbers", settings.num_embeddings, NUM_EMBEDDINGS)
 
 
-def _make_net(
-    fastai: Any, settings: NetSettings, n_levels: list[int], n_numbers: int, n_out: int
-) -> Any:
-    from .net_layers import PlrEmbeddings  # imports torch
+@dataclass(frozen=True)
+class TabularNet:
+    """How the network is built."""
 
-    is_plr = settings.num_embeddings == "plr" and n_numbers > 0
-    net = fastai.TabularModel(
-        [(n, fastai.emb_sz_rule(n)) for n in n_levels],
-        n_numbers * (_PLR_SIZE if is_plr else 1),
-        n_out,
-        settings.layers,
-        ps=settings.dropout,
-    )
-    if is_plr:  # they take the place of the batch norm of numbers
-        net.bn_cont = PlrEmbeddings(n_numbers, _PLR_SIZE)
-    return net
+    settings: NetSettings
+    n_levels: list[int]  # of each category
+    n_numbers: int
+    n_out: int
 
+    PACKAGES: ClassVar = ("fastai",)
 
-def _side_by_side(nets: list[Any]) -> Any:
-    """Return several nets as one."""
-    if len(nets) == 1:
-        return nets[0]
-    from .net_layers import SeveralNets
+    def build(self) -> Any:
+        """Return the network, or several as one, with random weights."""
+        from .net_layers import SeveralNets  # imports torch
 
-    return SeveralNets(nets)
+        nets = [self._one() for _ in range(self.settings.n_nets)]
+        net = nets[0] if len(nets) == 1 else SeveralNets(nets)
+        net.recipe = self
+        return net
+
+    def _one(self) -> Any:
+        from .net_layers import PlrEmbeddings
+
+        fastai, settings = import_fastai("tabular"), self.settings
+        is_plr = settings.num_embeddings == "plr" and self.n_numbers > 0
+        net = fastai.TabularModel(
+            [(n, fastai.emb_sz_rule(n)) for n in self.n_levels],
+            self.n_numbers * (_PLR_SIZE if is_plr else 1),
+            self.n_out,
+            settings.layers,
+            ps=settings.dropout,
+        )
+        if is_plr:  # they take the place of the batch norm of numbers
+            net.bn_cont = PlrEmbeddings(self.n_numbers, _PLR_SIZE)
+        return net

@@ -51,6 +51,8 @@ def _normal_scores(column: Array) -> tuple[Array, Array]:
 class Targets:
     """The targets as a net learns them: classes without gaps, or values scaled to deviation 1."""
 
+    NOT_KEPT = ("array",)  # see `final.object_graph`
+
     def __init__(self, table: Table):
         targs = np.asarray(table.targs)
         self.low, self.high = targs.min(0), targs.max(0)

@@ -6,6 +6,7 @@ Source: fast.ai, Practical Deep Learning, "Linear model and neural net from scra
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -88,6 +89,11 @@ def deep_net_preds(coeffs: Coeffs, indeps: Tensor) -> Tensor:
         if i < n - 1:
             res = F.relu(res)
     return torch.sigmoid(res).squeeze(1)
+
+
+_CALC_PREDS: dict[str, CalcPreds] = {
+    f.__name__: f for f in (linear_preds, sigmoid_preds, matrix_preds, net_preds, deep_net_preds)
+}
 
 
 def calc_loss(calc_preds: CalcPreds, coeffs: Coeffs, indeps: Tensor, deps: Tensor) -> Tensor:
@@ -188,11 +194,7 @@ def _model(
         deps = torch.tensor(table.targs, dtype=torch.float)
 
         def fitted(coeffs: Coeffs) -> FittedFunction:
-            def predict(rows: Table) -> Array:
-                yes = calc_preds(coeffs, encode(rows)).clamp(0, 1).numpy().astype(float)
-                return np.column_stack([1 - yes, yes])
-
-            return FittedFunction(predict, estimator=coeffs)
+            return FittedFunction(ScratchNet(calc_preds.__name__, coeffs, encode), estimator=coeffs)
 
         def after_epoch(epoch: int, loss: float, coeffs: Coeffs) -> None:
             if are_due(epoch, epochs):
@@ -206,6 +208,21 @@ def _model(
 
 def _mean_absolute_error(preds: Array, targs: Array) -> float:
     return float(np.abs(preds[:, 1] - targs).mean())
+
+
+@dataclass
+class ScratchNet:
+    """Trained coefficients: predicts tables."""
+
+    calc_preds: str  # the name of a function of this file
+    coeffs: Coeffs
+    encode: "ByMaximum"
+
+    def __call__(self, rows: Table) -> Array:
+        """Return (n, 2) probabilities."""
+        calc_preds = _CALC_PREDS[self.calc_preds]
+        yes = calc_preds(self.coeffs, self.encode(rows)).clamp(0, 1).numpy().astype(float)
+        return np.column_stack([1 - yes, yes])
 
 
 class ByMaximum:

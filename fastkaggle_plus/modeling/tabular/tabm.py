@@ -1,6 +1,7 @@
 """tabm_model: TabM, many nets in one that share most of their weights, stopped early."""
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -50,16 +51,13 @@ def tabm_model(
 
     def train(table: Table, n_epochs: int, *, stops_early: bool) -> FittedFunction:
         fastai = import_fastai("tabular")
-        from .net_layers import TabMNet  # imports torch
-
         inputs, targets = Inputs(table, ranks=True), Targets(table)
         arrays, fit_rows = [*inputs(table), targets.array], np.arange(len(table))
         if stops_early:
             fit_rows, valid_rows = inner_split(table, seed=seed)
         with repeatable(seed):
             n_numbers = arrays[1].shape[1]
-            with needs_extra("nets"):
-                net = TabMNet(inputs.n_levels, n_numbers, targets.n_out, size=d_embedding, **sizes)
+            net = TabM(inputs.n_levels, n_numbers, targets.n_out, d_embedding, sizes).build()
             predictor = NetPredictor(net.to(fastai.default_device()), inputs, targets)
             notes = {"epochs": n_epochs}
             learn = make_learner(
@@ -88,3 +86,25 @@ def tabm_model(
         return train(table, max(1, n_epochs), stops_early=False)
 
     return Model("TabM", fit, {**sizes, **about, "seed": seed}, refit=refit)
+
+
+@dataclass(frozen=True)
+class TabM:
+    """How the network is built."""
+
+    n_levels: list[int]  # of each category
+    n_numbers: int
+    n_out: int
+    size: int  # of each number's embedding
+    sizes: dict[str, Any]
+
+    PACKAGES: ClassVar = ("tabm", "rtdl_num_embeddings")
+
+    def build(self) -> Any:
+        """Return the network with random weights. Raises MissingExtra."""
+        with needs_extra("nets"):
+            from .net_layers import TabMNet  # imports torch
+
+            net = TabMNet(self.n_levels, self.n_numbers, self.n_out, size=self.size, **self.sizes)
+        net.recipe = self
+        return net

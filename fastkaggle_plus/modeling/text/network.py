@@ -1,9 +1,12 @@
 """Build a network from a pretrained language model (imports torch and transformers)."""
 
+import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification
 
@@ -90,7 +93,43 @@ def make_net(
             )
         old_name = body.gradient_checkpointing_enable  # before transformers 5
         getattr(body, "activation_checkpointing_enable", old_name)({"use_reentrant": False})
-    return LanguageNet(body, n_out, bias=bias, pool=pool).to(device)
+    net = LanguageNet(body, n_out, bias=bias, pool=pool).to(device)
+    net.recipe = LanguageRecipe(_facts(body), pool, n_out)
+    return net
+
+
+@dataclass(frozen=True)
+class LanguageRecipe:
+    """How a network is built, without its pretrained weights."""
+
+    config: str  # of transformers, as JSON
+    pool: str = ""  # "": the body alone
+    n_out: int = 0
+
+    PACKAGES: ClassVar = ("transformers",)
+
+    def build(self) -> Any:
+        """Return the network with random weights."""
+        facts = json.loads(self.config)
+        config = AutoConfig.for_model(facts.pop("model_type"), **facts)
+        eager = {} if torch.cuda.is_available() else {"attn_implementation": "eager"}
+        kind = AutoModelForSequenceClassification if self.pool == "own" else AutoModel
+        body = kind.from_config(config, **(eager if self.pool else {})).float()
+        if not self.pool:
+            return body
+        return LanguageNet(body, self.n_out, bias=np.zeros(self.n_out), pool=self.pool)
+
+
+def load_body(folder: Path) -> Any:
+    """Return a pretrained model without a head. Raises WeightsMissing."""
+    with quiet_loading(folder):
+        net = AutoModel.from_pretrained(str(folder), local_files_only=True, dtype=torch.float32)
+    net.recipe = LanguageRecipe(_facts(net))
+    return net.eval()
+
+
+def _facts(body: Any) -> str:
+    return str(body.config.to_json_string(use_diff=False))
 
 
 def max_positions(folder: Path) -> int | None:

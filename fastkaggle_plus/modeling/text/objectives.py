@@ -24,6 +24,8 @@ class Objective:
     Source for ordinal: Frank and Hall, A simple approach to ordinal classification (2001).
     """
 
+    NOT_KEPT = ("targs", "bias")  # see `final.object_graph`
+
     def __init__(self, table: Table, loss: str = "auto"):
         targs = np.asarray(table.targs)
         self.vocab, self.n_outputs = table.vocab, table.n_outputs

@@ -5,6 +5,7 @@ import hashlib
 import sqlite3
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from ...reading.array_cache import stamps
 from .. import progress
 from ..model import Array
 from .encoding import Encoder
-from .loading import load_tokenizer, quiet_loading
+from .loading import load_tokenizer
 from .static_vectors import unit
 from .weights import default_arch, fetch_weights, last_name
 
@@ -55,23 +56,18 @@ class SentenceVectors:
         return unit(np.stack([self.cache[t] for t in distinct]))[places]
 
     def _compute(self, texts: list[str], start: int, n: int) -> dict[str, tuple[Array, bool]]:
-        """Return each text's vector, and whether it was cut.
-
-        A batch holds texts of as many tokens, so nothing is padded and a vector does not depend on
-        the other texts.
-        """
-        encoder, net = self._encoder_and_net
-        tokens = encoder(pd.DataFrame({"text": texts}))
-        computed = {}
-        for length in np.unique(tokens.lengths):
-            rows = np.flatnonzero(tokens.lengths == length)
-            for first in range(0, len(rows), self.bs):
-                batch = rows[first : first + self.bs]
-                for i, vector in zip(batch, _means(net, tokens.padded(batch)[0]), strict=True):
-                    computed[texts[i]] = (vector, i in tokens.cut)
+        """Return each text's vector, and whether it was cut."""
+        computed: dict[str, tuple[Array, bool]] = {}
+        for i, vector, is_cut in self._model.vectors(texts):
+            computed[texts[i]] = (vector, is_cut)
+            if len(computed) % self.bs == 0 or len(computed) == len(texts):
                 done = start + len(computed)
                 progress.report(done, n, f"text {done}/{n}")
         return computed
+
+    def to_keep(self) -> "FrozenText":
+        """Return what computes the vectors, without those of the texts seen."""
+        return self._model
 
     @cached_property
     def _folder(self) -> Path:
@@ -87,18 +83,43 @@ class SentenceVectors:
         return home() / "cache" / "texts" / f"{last_name(self.arch or default_arch())}-{key}.sqlite"
 
     @cached_property
-    def _encoder_and_net(self) -> tuple[Encoder, Any]:
+    def _model(self) -> "FrozenText":
         with needs_extra("text"):
-            import torch
-            from transformers import AutoModel
-
-            from .network import max_positions
+            from .network import load_body, max_positions
             from .training import best_device
-        folder = self._folder
-        with quiet_loading(folder):
-            net = AutoModel.from_pretrained(str(folder), local_files_only=True, dtype=torch.float32)
-        max_len = min(self.max_len, max_positions(folder) or self.max_len)
-        return Encoder(load_tokenizer(folder), "", max_len=max_len), net.eval().to(best_device())
+        folder, longest = self._folder, self.max_len
+        max_len = min(longest, max_positions(folder) or longest)
+        encoder = Encoder(load_tokenizer(folder), "", max_len=max_len)
+        return FrozenText(encoder, load_body(folder).to(best_device()), self.bs)
+
+
+@dataclass
+class FrozenText:
+    """A language model that gives the vectors of texts."""
+
+    encoder: Encoder
+    net: Any
+    bs: int  # texts per batch
+
+    def __call__(self, texts: pd.Series) -> Array:
+        """Return (n, width) unit vectors."""
+        places, distinct = pd.factorize(texts)
+        found = {i: vector for i, vector, _ in self.vectors(list(distinct))}
+        return unit(np.stack([found[i] for i in range(len(distinct))]))[places]
+
+    def vectors(self, texts: list[str]) -> Iterator[tuple[int, Array, bool]]:
+        """Yield each text's place, its vector, and whether it was cut.
+
+        A batch holds texts of as many tokens, so nothing is padded and a vector does not depend on
+        the other texts.
+        """
+        tokens = self.encoder(pd.DataFrame({"text": texts}))
+        for length in np.unique(tokens.lengths):
+            rows = np.flatnonzero(tokens.lengths == length)
+            for first in range(0, len(rows), self.bs):
+                batch = rows[first : first + self.bs]
+                for i, vector in zip(batch, _means(self.net, tokens.padded(batch)[0]), strict=True):
+                    yield int(i), vector, i in tokens.cut
 
 
 def _means(net: Any, tokens: Array) -> Array:

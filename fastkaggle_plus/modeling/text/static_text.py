@@ -1,6 +1,7 @@
 """A linear model on static vectors of the texts and of each pair of texts."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
 
@@ -35,15 +36,28 @@ def static_text_model(
 
     def fit(table: Table) -> FittedFunction:
         head = ScaledLinearFit(_features(load(), table, columns), table, penalty=strength)
-        return FittedFunction(lambda rows: head.predict(_features(load(), rows, columns), rows))
+        return FittedFunction(StaticText(load(), list(columns), head))
 
     return Model("static vectors", fit, about)
+
+
+@dataclass
+class StaticText:
+    """Static vectors and their linear head: predicts tables."""
+
+    vectors: StaticVectors
+    columns: list[str]  # text columns; []: all
+    head: ScaledLinearFit
+
+    def __call__(self, rows: Table) -> Array:
+        """Return (n, n_outputs) predictions."""
+        return self.head.predict(_features(self.vectors, rows, self.columns), rows)
 
 
 def _features(vectors: StaticVectors, table: Table, columns: Sequence[str]) -> Array:
     """Return (n, n_features) floats."""
     texts = chosen_texts(table, columns)
-    features = [vectors.pooled(texts[column]) for column in texts]
+    features = [vectors(texts[column]) for column in texts]
     for a, b in list(combinations(features, 2)):
         product = a * b
         features += [product, np.abs(a - b), product.sum(1, keepdims=True)]

@@ -1,6 +1,6 @@
 """Static vectors: one per token, independent of the words around it. A text is their mean."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -30,10 +30,10 @@ class StaticVectors:
     """A vector per token."""
 
     origin: str  # for records
-    encode: Callable[[list[str]], list[list[int]]]  # texts -> rows of the matrix
+    tokenizer: Any  # of transformers, or of tokenizers
     matrix: Any  # tensor (n_tokens, width), in the precision of its file
 
-    def pooled(self, texts: pd.Series) -> Array:
+    def __call__(self, texts: pd.Series) -> Array:
         """Return (n, width) unit vectors: the direction of each text."""
         places, distinct = pd.factorize(texts)
         return unit(self.means(list(distinct)))[places]
@@ -41,10 +41,18 @@ class StaticVectors:
     def means(self, texts: list[str]) -> Array:
         """Return (n, width): the mean over each text's tokens; zeros for a text without tokens."""
         means = np.zeros((len(texts), self.matrix.shape[1]), np.float32)
-        for i, tokens in enumerate(self.encode(texts) if texts else []):
+        for i, tokens in enumerate(self._encode(texts) if texts else []):
             if tokens:
                 means[i] = self.matrix[tokens].float().mean(0).numpy()
         return means
+
+    def _encode(self, texts: list[str]) -> list[list[int]]:
+        """Return rows of the matrix, for each text."""
+        if hasattr(self.tokenizer, "encode_batch"):
+            encoded = self.tokenizer.encode_batch(texts, add_special_tokens=False)
+            return [one.ids for one in encoded]
+        rows = self.tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
+        return list(rows)
 
 
 def unit(vectors: Array) -> Array:
@@ -65,11 +73,7 @@ def load_vectors(
     found = fetch_weights(name or default_arch())
     assert found.folder is not None  # fetched
     tokenizer = load_tokenizer(found.folder)
-    return StaticVectors(
-        found.origin,
-        lambda texts: tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"],
-        _input_embeddings(found.folder),
-    )
+    return StaticVectors(found.origin, tokenizer, _input_embeddings(found.folder))
 
 
 def _wordllama_vectors() -> StaticVectors:
@@ -85,11 +89,8 @@ def _wordllama_vectors() -> StaticVectors:
     tokenizer = Tokenizer.from_file(str(words))
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    return StaticVectors(
-        f"package {WORDLLAMA} {version(WORDLLAMA)}",
-        lambda texts: [one.ids for one in tokenizer.encode_batch(texts, add_special_tokens=False)],
-        _input_embeddings(weights.parent),
-    )
+    origin = f"package {WORDLLAMA} {version(WORDLLAMA)}"
+    return StaticVectors(origin, tokenizer, _input_embeddings(weights.parent))
 
 
 def _input_embeddings(folder: Path) -> Any:

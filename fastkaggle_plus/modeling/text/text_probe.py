@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache, partial
 from itertools import combinations
 from typing import Any
@@ -12,9 +13,9 @@ import pandas as pd
 from ...data import Table
 from ...exceptions import UnknownName
 from ...reading.text import lengths_and_overlaps
-from ..frozen_head import fit_head
+from ..frozen_head import Head, fit_head
 from ..hyperparameters import check_whole
-from ..model import Array, FittedFunction, Model
+from ..model import Array, FittedFunction, Model, as_columns
 from ..tabular.encoders import OrdinalEncoder
 from ..tabular.estimators import fit_estimators
 from .encoding import chosen_texts
@@ -74,24 +75,45 @@ def text_probe_model(
         if head != "trees":
             linear = fit_head(np.hstack(blocks), table, penalties=_PENALTIES)
             notes["penalty"] = linear.penalty
-            heads.append(
-                lambda rows: linear.predict(np.hstack(_blocks(chosen_texts(rows, names), vectors)))
-            )
+            heads.append(LinearProbe(linear, names, vectors))
         if head != "linear":
-            kinds: dict[str, Vectors] = {"cosine": vectors, "static cosine": static().pooled}
+            kinds: dict[str, Vectors] = {"cosine": vectors, "static cosine": static()}
             encode = _Features(table, names=names, kinds=kinds, seed=seed)
             make = partial(_trees, seed=seed)
             trees = fit_estimators(make, lambda _: (encode, encode.sources), table)
             importances = trees.importances
-            heads.append(trees.predict)
+            heads.append(trees.function)
 
-        def predict(rows: Table) -> Array:
-            preds = np.mean([one(rows) for one in heads], 0)
-            return preds if rows.vocab else preds.clip(targs.min(0), targs.max(0))
-
-        return FittedFunction(predict, importances, notes=notes)
+        limits = None if table.vocab else (targs.min(0), targs.max(0))
+        return FittedFunction(TextProbe(heads, limits), importances, notes=notes)
 
     return Model(f"{last_name(about['arch'])} probe", fit, about)
+
+
+@dataclass
+class LinearProbe:
+    """A linear head on the vectors of texts: predicts tables."""
+
+    head: Head
+    names: tuple[str, ...]  # text columns
+    vectors: Vectors
+
+    def __call__(self, rows: Table) -> Array:
+        """Return (n, n_outputs) predictions."""
+        return self.head.predict(np.hstack(_blocks(chosen_texts(rows, self.names), self.vectors)))
+
+
+@dataclass
+class TextProbe:
+    """The mean of the heads, values within the range of the targets: predicts tables."""
+
+    heads: list[Callable[[Table], Array]]
+    limits: tuple[Array, Array] | None  # lowest and highest targets; None: classes
+
+    def __call__(self, rows: Table) -> Array:
+        """Return (n, n_outputs) predictions."""
+        preds = np.mean([as_columns(one(rows), rows) for one in self.heads], 0)
+        return np.asarray(preds if self.limits is None else preds.clip(*self.limits))
 
 
 def _free_texts(table: Table) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Features of a frozen pretrained network, taken once per image and kept on disk."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,31 @@ _BS = 64  # images per batch
 _REPORTED = 256  # images between two reports of progress
 
 
+@dataclass
+class FrozenNet:
+    """A frozen network: gives the features of tables."""
+
+    arch: Arch
+    size: tuple[int, int]  # (height, width) in pixels of its input
+    method: str
+    flip: bool
+    net: Any = None  # of a kept model; None: it is built from weights on this machine
+
+    def __call__(self, table: Table) -> tuple[Array, Array]:
+        """Return the features of the rows with a readable image, and which rows those are."""
+        images = images_of(table)
+        how: dict[str, Any] = dict(method=self.method, flip=self.flip, net=self.net)
+        features, ok = frozen_features(self.arch, images, self.size, **how)
+        readable = ok[images.rows]
+        return features[images.rows[readable]], readable
+
+    def to_keep(self) -> "FrozenNet":
+        """Return it with its network, so that its weights are kept too."""
+        from .network import make_feature_net
+
+        return replace(self, net=self.net or make_feature_net(self.arch, size=self.size))
+
+
 def frozen_features(
     arch: Arch,
     images: ImageFiles,
@@ -26,6 +52,7 @@ def frozen_features(
     *,
     method: str = "squish",  # how images are resized: crop | squish | pad
     flip: bool = True,  # average the features of the image and of its mirror: two passes
+    net: Any = None,  # the network; then nothing is kept on disk
 ) -> tuple[Array, Array]:
     """Return the features of the files, (n_files, width) float32, and which files are readable.
 
@@ -46,10 +73,14 @@ def frozen_features(
     precision = predicting_precision("auto", device, size=size_px)
 
     def fill(array: Array) -> None:
-        net = _feature_net(arch, size_px, flip, device)
+        whole = _feature_net(arch, size_px, flip, device, net)
         array[~pixels.ok] = np.nan
-        _fill_rows(array, net, arch, pixels.array, np.flatnonzero(pixels.ok), precision)
+        _fill_rows(array, whole, arch, pixels.array, np.flatnonzero(pixels.ok), precision)
 
+    width = feature_width(arch, size_px)
+    if net is not None:
+        fill(features := np.empty((len(images.files), width), np.float32))
+        return features, pixels.ok
     features = cached_batches(
         "frozen",
         images.files,
@@ -59,7 +90,7 @@ def frozen_features(
             *(size_px, method, flip, device.type, precision, sorted(pixels.problems)),
             *(torch.__version__, timm.__version__),
         ),
-        row=(feature_width(arch, size_px),),
+        row=(width,),
         dtype="float32",
     )
     return features, pixels.ok
@@ -83,7 +114,9 @@ def check_readable(readable: Array) -> None:
         )
 
 
-def _feature_net(arch: Arch, size: tuple[int, int], flip: bool, device: Any) -> Any:
+def _feature_net(
+    arch: Arch, size: tuple[int, int], flip: bool, device: Any, net: Any = None
+) -> Any:
     """Return the network, with the mean over each image and its mirror as output."""
     import torch
 
@@ -97,7 +130,7 @@ def _feature_net(arch: Arch, size: tuple[int, int], flip: bool, device: Any) -> 
         def forward(self, x: Any) -> Any:
             return (self.net(x).float() + self.net(x.flip(3)).float()) / 2
 
-    net = make_feature_net(arch, size=size).to(device)
+    net = (make_feature_net(arch, size=size) if net is None else net).to(device)
     return MeanOfMirrored(net) if flip else net
 
 

@@ -2,11 +2,12 @@
 
 import functools
 import warnings
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 
-from .archs import Arch
+from .archs import Arch, resolve_arch
 from .image_size import check_size, size_arguments
 from .weights import pretrained_arguments, pretrained_state
 
@@ -38,6 +39,7 @@ def make_net(
         net = torch.nn.Sequential(body, head)
     else:
         net = add_head(body, n_features, n_out, pool=not arch.pools_itself)
+    net.recipe = ImageNet(arch, size, n_out, is_linear)
     return net.to(memory_format=torch.channels_last)
 
 
@@ -60,7 +62,28 @@ def make_feature_net(
         weights = pretrained_arguments(arch) if pretrained else {"pretrained": False}
         sized = size_arguments(arch, size)
         net = timm.create_model(arch.full_name, num_classes=0, **weights, **sized)
+    net.recipe = ImageNet(arch, size)
     return net.eval().to(memory_format=torch.channels_last)
+
+
+@dataclass(frozen=True)
+class ImageNet:
+    """How a network is built."""
+
+    arch: Arch
+    size: tuple[int, int]  # (height, width) in pixels of its input
+    n_out: int | None = None  # width of its output; None: it has no head
+    is_linear: bool = False
+
+    PACKAGES: ClassVar = ("timm", "torchvision", "fastai")
+
+    def build(self) -> Any:
+        """Return the network with random weights. Raises UnknownName."""
+        resolve_arch(self.arch.full_name)  # timm would look for an unknown one on the hub
+        if self.n_out is None:
+            return make_feature_net(self.arch, size=self.size, pretrained=False)
+        shape: dict[str, Any] = dict(size=self.size, is_linear=self.is_linear)
+        return make_net(self.arch, self.n_out, pretrained=False, **shape)
 
 
 @functools.cache

@@ -1,16 +1,17 @@
 """probe_model: a linear head on the features of a frozen pretrained network."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from ...data import Table
 from ...exceptions import UnknownName, needs_extra
 from ...reading.pixels import METHODS
-from ..frozen_head import fit_head
+from ..frozen_head import Head, fit_head
 from ..model import Array, FittedFunction, Model
 from .archs import resolve_arch
-from .features import check_readable, frozen_features, images_of
+from .features import FrozenNet, check_readable
 from .image_size import as_size, check_size
 from .targets import Targets
 
@@ -42,26 +43,14 @@ def probe_model(
     size_px = found.input_px if size is None else as_size(size)
     check_size(found, size_px)
 
-    def features(table: Table) -> tuple[Array, Array]:
-        """Return the features of the rows with a readable image, and which rows those are."""
-        images = images_of(table)
-        all_features, ok = frozen_features(found, images, size_px, method=method, flip=flip)
-        readable = ok[images.rows]
-        return all_features[images.rows[readable]], readable
+    features = FrozenNet(found, size_px, method, flip)
 
     def fit(table: Table) -> FittedFunction:
         x, readable = features(table)
         check_readable(readable)
         head, prior = fit_head(x, table.take(np.flatnonzero(readable))), Targets(table).prior
-
-        def predict(rows: Table) -> Array:
-            x, readable = features(rows)
-            preds = np.tile(prior, (len(rows), 1)).astype(float)
-            preds[readable] = head.predict(x)
-            return preds
-
         notes = {"penalty": head.penalty, "weights_from": fetch_weights(found).origin}
-        return FittedFunction(predict, estimator=head, notes=notes)
+        return FittedFunction(ImageProbe(features, head, prior), estimator=head, notes=notes)
 
     about = {
         "arch": found.full_name,
@@ -71,3 +60,19 @@ def probe_model(
         "flip": flip,
     }
     return Model(f"probe {found.name}", fit, about)
+
+
+@dataclass
+class ImageProbe:
+    """A frozen network and its linear head: predicts tables."""
+
+    features: FrozenNet
+    head: Head
+    prior: Array  # the prediction without a readable image
+
+    def __call__(self, rows: Table) -> Array:
+        """Return (n, n_outputs) predictions."""
+        x, readable = self.features(rows)
+        preds = np.tile(self.prior, (len(rows), 1)).astype(float)
+        preds[readable] = self.head.predict(x)
+        return preds

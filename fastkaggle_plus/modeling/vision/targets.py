@@ -16,6 +16,9 @@ from ..model import Array
 class Targets:
     """The target of some rows, and the labels of more columns: each has a slice of the output."""
 
+    NOT_KEPT = ("main", "codes", "slices", "vocabs")  # see `final.object_graph`
+    codes: Array | None = None  # of the other columns, (n, k)
+
     def __init__(self, table: Table, also: Sequence[str] = ()):
         known = [] if table.also is None else [str(c) for c in table.also]
         for column in also:
@@ -42,7 +45,8 @@ class Targets:
             self.vocabs[column] = np.asarray(levels, dtype=object)
             self.slices[column] = slice(self.n_out, self.n_out + len(levels))
             self.n_out += len(levels)
-        self.codes = np.column_stack(codes).astype(np.int64) if codes else None
+        if codes:
+            self.codes = np.column_stack(codes).astype(np.int64)
 
     def take(self, rows: Array) -> list[Array]:
         """Return the targets of some rows, and codes (n, k) of the other columns, if any."""
@@ -73,7 +77,7 @@ class Targets:
 
     def scores_also(self, output: Array, table: Table, readable: Array) -> dict[str, float]:
         """Return the accuracy of each other column, on the rows that have a label."""
-        if table.also is None:
+        if table.also is None or self.codes is None:
             return {}
         scores = {}
         for column, part in self.slices.items():

@@ -11,8 +11,8 @@ from ...competition import COMPETITION_FILE, Competition, builtin_folder
 from ...data import CLEANING_FILE
 from ...exceptions import ConfigError
 from ...kaggle_client.wheels.install_code import INSTALL
+from ...modeling.code_files import data_files
 from ..execution import SweepExecution
-from ..own_code import data_files
 from ..resume import run_parts
 from .shards import Shard
 
