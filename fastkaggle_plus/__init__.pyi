@@ -63,6 +63,7 @@ from .workflow.new_competition import new_comp
 from .workflow.plan_submissions import plan
 from .workflow.rehearse import rehearsal
 from .workflow.run import run
+from .workflow.write_app import write_app
 
 __version__: str
 
@@ -146,5 +147,6 @@ __all__ = [
     "undo_cleaning",
     "wait_kernel",
     "winner",
+    "write_app",
     "write_submission",
 ]

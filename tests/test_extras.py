@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SETUP = configparser.ConfigParser()
 SETUP.read(ROOT / "setup.cfg")
 EXTRAS = dict(SETUP["options.extras_require"])
-NOT_IN_ALL = {"all", "dev", "kaggle", "offline", "parquet", "ray"}
+NOT_IN_ALL = {"all", "app", "dev", "kaggle", "offline", "parquet", "ray"}
 ELSEWHERE = {"kaggle_secrets", "pyarrow", "ray"}  # of Kaggle's own image; extras not in `all`
 
 

@@ -20,6 +20,7 @@ from . import (
     sweep_commands,
     vault_commands,
 )
+from .app_command import model_app
 from .board_command import board
 from .command import Command
 from .compare_command import compare
@@ -34,6 +35,7 @@ _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPE
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 app.command("list", cls=Command)(run_commands.list_competitions)
+app.command("app", cls=Command)(model_app)
 for command in (
     *run_commands.COMMANDS,
     *leaderboard_commands.COMMANDS,

@@ -48,6 +48,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "libs": ("fkp libs --live --dry-run",),
     "archs": ("fkp archs --max-params 6 --min-top1 77 --top 5",),
     "probe": ("fkp probe birds", 'fkp probe birds --archs "convnext_nano,resnet26d" --size 192'),
+    "app": ("fkp app bird_model", "fkp app bird_model --serve --port 8000"),
     "doctor": (
         "fkp doctor --online",
         "fkp doctor titanic",

@@ -4,6 +4,7 @@ from .gpus import card_variables, gpu_variables, has_gpu, named_cards, visible_g
 from .loopback import (
     assert_loopback,
     assert_sandbox_variables,
+    is_loopback,
     is_rehearsal,
     points_to_sandbox,
     rehearsing,
@@ -18,7 +19,13 @@ from .user import (
     rehearsed_files,
     token_files,
 )
-from .variables import harmless_variables, prepare_ray, variables, with_variables
+from .variables import (
+    harmless_variables,
+    prepare_gradio,
+    prepare_ray,
+    variables,
+    with_variables,
+)
 
 __all__ = [
     "api_environment",
@@ -31,12 +38,14 @@ __all__ = [
     "harmless_variables",
     "has_gpu",
     "home",
+    "is_loopback",
     "is_rehearsal",
     "iskaggle",
     "kaggle_input",
     "named_cards",
     "numeric_threads",
     "points_to_sandbox",
+    "prepare_gradio",
     "prepare_ray",
     "rehearsed_files",
     "rehearsing",

@@ -40,14 +40,20 @@ def is_rehearsal() -> bool:
 
 def assert_loopback(url: str) -> str:
     """Return `url` if its host is this machine; raise SandboxError otherwise."""
-    host = urlsplit(url).hostname or ""
-    # Other names are not looked up: the question itself would leave this machine.
-    if host != "localhost" and not (_is_ip(host) and ipaddress.ip_address(host).is_loopback):
+    if not is_loopback(urlsplit(url).hostname or ""):
         raise SandboxError(
             f"A rehearsal must stay on this machine; expected the host localhost or 127.0.0.1, "
             f"got {url!r}. Use `--live` for the real Kaggle."
         )
     return url
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether a host is this machine, and no other machine can reach it by this name.
+
+    Names except localhost are not looked up: the question itself would leave this machine.
+    """
+    return host == "localhost" or (_is_ip(host) and ipaddress.ip_address(host).is_loopback)
 
 
 def assert_sandbox_variables() -> None:

@@ -31,6 +31,20 @@ def harmless_variables() -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if k in names.split() or k.startswith(prefixes)}
 
 
+def prepare_gradio(
+    host: str,
+    port: int | None,  # None: the first free one from 7860
+) -> None:
+    """Set where Gradio serves, and turn off its statistics. Call it before gradio is imported."""
+    os.environ |= {
+        "GRADIO_ANALYTICS_ENABLED": "False",
+        "GRADIO_SERVER_NAME": host,
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+    }
+    if port is not None:
+        os.environ["GRADIO_SERVER_PORT"] = str(port)
+
+
 def prepare_ray(
     address: str | None,  # of a cluster; None: one that starts on this machine
 ) -> None:

@@ -35,7 +35,7 @@ def check_libraries() -> list[HealthCheck]:
                 "pip install '.[all]' in the checkout",
             )
         ]
-    needed = _requirements()
+    needed = required_packages()
     problems = {r.name: why for r in needed if (why := _why_not(r))}
     shown = {_PACKAGE: own} | {n: version(n) for n in ("kaggle", "fastkaggle") if n not in problems}
     detail = ", ".join(f"{name} {number}" for name, number in shown.items())
@@ -60,7 +60,7 @@ def check_extras(comps: Sequence[Competition]) -> list[HealthCheck]:
                 users.setdefault(extra, []).append(comp.slug)
     found = []
     for extra, slugs in users.items():
-        problems = [why for r in _requirements(extra) if (why := _why_not(r))]
+        problems = [why for r in required_packages(extra) if (why := _why_not(r))]
         reason = f"for {', '.join(slugs)}" if slugs else "for rehearsals and notebooks"
         if problems:
             install = f"pip install '{_PACKAGE}[{extra}]'"
@@ -80,7 +80,7 @@ def _was_run(slug: str) -> bool:
     return (Path("runs") / slug).is_dir()
 
 
-def _requirements(extra: str = "") -> list[Requirement]:
+def required_packages(extra: str = "") -> list[Requirement]:
     """Return what an extra needs; "" for what is always needed."""
     try:
         all_of_them = map(Requirement, requires(_PACKAGE) or ())
