@@ -19,13 +19,7 @@ from .user import (
     rehearsed_files,
     token_files,
 )
-from .variables import (
-    harmless_variables,
-    prepare_gradio,
-    prepare_ray,
-    variables,
-    with_variables,
-)
+from .variables import harmless_variables, prepare_gradio, prepare_ray, variables, with_variables
 
 __all__ = [
     "api_environment",
