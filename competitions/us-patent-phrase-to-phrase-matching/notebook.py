@@ -341,7 +341,7 @@ answers.describe().T
 #
 # `fkp output` downloads the folder `vault` with the predictions of every trial, and `fkp vault
 # merge` takes them into yours. At the end two submissions count: `fkp plan` names the safe one, and
-# the one that fails on other pairs. REF is its number in `fkp submissions`, N that of the hidden rows.
+# one that fails on other pairs. REF is its number in `fkp submissions`, N that of the hidden rows.
 
 # %%
 combined.save("ensemble.npz")
