@@ -181,6 +181,15 @@ picture = plot_importances(explained[0]) if explained else None
 picture
 
 # %% [markdown]
+# How did the first net learn, if there is one? A validation loss that rises at the end means too
+# many epochs; one that still falls, too few.
+
+# %%
+nets = [p for p in done if "curves" in p.about]
+picture = plot_curves(nets[0]) if nets else None
+picture
+
+# %% [markdown]
 # ## The ensemble
 #
 # If it fits weights, each fold is scored with weights fitted on the other folds. Is a member better

@@ -40,7 +40,13 @@ import pandas as pd
 
 from fastkaggle_plus import *
 from fastkaggle_plus.notebooks import quick_copy, quick_trials
-from fastkaggle_plus.reporting import plot_calibration, plot_gains, plot_importances, plot_scores
+from fastkaggle_plus.reporting import (
+    plot_calibration,
+    plot_curves,
+    plot_gains,
+    plot_importances,
+    plot_scores,
+)
 from fastkaggle_plus.sweeps import declared_ensemble, finished_predictions, trials_of, write_results
 
 # %% [markdown]
@@ -223,6 +229,13 @@ hypothesis_log(results)
 
 # %%
 plot_importances(next(p for p in done if p.importances and p.name == "random forest"))
+
+# %% [markdown]
+# How did the net learn? A validation loss that rises at the end means too many epochs; one that
+# still falls, too few. Thin lines are single folds.
+
+# %%
+plot_curves(next((p for p in done if p.name == "fastai net"), done[0]))
 
 # %% [markdown]
 # ## The ensemble

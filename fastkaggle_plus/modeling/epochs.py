@@ -65,7 +65,7 @@ def validated_on(table: Table, metric: Metric, fold: str) -> Iterator[list[Curve
 def validation_rows() -> Table | None:
     """Return the rows that epochs are validated on; None: they are not validated."""
     rows = _ROWS.get()
-    return rows and rows.table
+    return None if rows is None else rows.table
 
 
 def are_due(

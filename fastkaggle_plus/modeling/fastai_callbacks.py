@@ -71,6 +71,16 @@ def why_stopped(learn: Any) -> str:
     return ""
 
 
+def saved_epoch(learn: Any) -> int:
+    """Return the epoch of this fit that SaveModelCallback saved, and restores; 0: there is none."""
+    from fastai.callback.tracker import SaveModelCallback
+
+    for cb in learn.cbs:
+        if isinstance(cb, SaveModelCallback) and not cb.every_epoch and not cb.at_end:
+            return [values[cb.idx] for values in learn.recorder.values].index(cb.best) + 1
+    return 0
+
+
 @contextlib.contextmanager
 def in_temporary_folder(learn: Any) -> Iterator[None]:
     """Let a Learner write its files to a folder that ends with the block, and print nothing.

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..exceptions import needs_extra
 from . import epochs, progress
-from .fastai_callbacks import why_stopped
+from .fastai_callbacks import saved_epoch, why_stopped
 from .model import Fitted
 
 
@@ -86,7 +86,9 @@ def _reporter(fastai: Any, n_epochs: int, fitted: Callable[[], Fitted]) -> Any:
     def after_cancel_fit(callback: Any) -> None:
         is_search = hasattr(callback.learn, "lr_finder")
         if not is_search and (why := why_stopped(callback.learn)):
-            epochs.report_stop(done, n_epochs, why)
+            saved = saved_epoch(callback.learn)
+            before = done - len(callback.learn.recorder.values)  # epochs of earlier fits
+            epochs.report_stop(done, n_epochs, why, kept=saved and before + saved)
 
     reporter = fastai.Callback(
         after_batch=after_batch, after_epoch=after_epoch, after_cancel_fit=after_cancel_fit

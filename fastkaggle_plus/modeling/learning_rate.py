@@ -126,7 +126,8 @@ def _suggested(lrs: Array, losses: Array, num_it: int) -> LearningRates:
         warnings.simplefilter("ignore", DeprecationWarning)  # of fastai's own code
         steps = fastai.tensor(lrs[read]), fastai.tensor(losses[read]), num_it
         rates = [rule(*steps) for rule in (fastai.valley, fastai.slide)]
-    return LearningRates(*(lr for lr, _ in rates), lrs, losses)
+    (valley, _), (slide, _) = rates
+    return LearningRates(valley, slide, lrs, losses)
 
 
 class _Found(Exception):

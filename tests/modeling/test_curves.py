@@ -177,6 +177,8 @@ def test_callbacks_by_name_stop_early_on_rows_that_are_not_the_folds(tmp_path, m
     preds = validated(model)
     assert "2 of 2 fits, after epoch" in preds.early_stops and "of 40" in preds.early_stops
     assert "no better loss of the inner validation rows for 2 epochs" in preds.early_stops
+    for curve in preds.about["curves"]:
+        assert curve["kept"] == curve["stopped"] - 2  # SaveModelCallback restores the best
     assert not list(tmp_path.iterdir())  # fastai saves the weights to the working folder
     assert "early stopping" not in capfd.readouterr().out
 

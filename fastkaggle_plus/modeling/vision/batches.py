@@ -1,5 +1,6 @@
 """Training batches: pixels that are decoded already, augmented on the device (imports torch)."""
 
+import math
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -36,16 +37,20 @@ class Batches(ShuffledBatches):
         *,
         bs: int,
         device: Any,
-        is_random: bool = True,  # False: no augmentation
+        is_random: bool = True,  # False: all images in their order, without augmentation
     ):
         super().__init__(len(examples.rows), bs)
-        self.view = augment.random if is_random else augment.plain
+        self.is_random, self.view = is_random, augment.random if is_random else augment.plain
         self.pixels, self.places = examples.pixels, examples.rows[self.rows]
         self.targs = [torch.from_numpy(t[self.rows]).to(device) for t in examples.targs]
         self.device = device
 
+    def __len__(self) -> int:
+        return super().__len__() if self.is_random else math.ceil(len(self.rows) / self.bs)
+
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
-        parts = self.shuffled()
+        in_order = torch.arange(len(self.rows)).split(self.bs)
+        parts = self.shuffled() if self.is_random else list(in_order)
         images = [self.places[part.numpy()] for part in parts]
         batches = on_device(self.pixels, images, self.device)
         for part, pixels in zip(parts, batches, strict=True):

@@ -18,6 +18,7 @@ import pandas as pd
 import torch
 
 from fastkaggle_plus import compare, load_comp, make_folds
+from fastkaggle_plus.competition import builtin_folder
 from fastkaggle_plus.modeling import (
     cross_validate,
     deep_net_model,
@@ -35,7 +36,7 @@ from fastkaggle_plus.reporting import plot_curves, plot_lr_find, plot_scores
 # columns below.
 
 # %%
-path = load_comp("titanic").folder
+path = builtin_folder() / "titanic"
 df = pd.read_csv(path / "train.csv")
 df.isna().sum()[lambda gaps: gaps > 0]
 
@@ -75,7 +76,7 @@ indeps.shape
 
 # %%
 coeffs = scratch.init_linear(len(columns), torch.Generator().manual_seed(442))
-preds = (indeps * coeffs[0]).sum(axis=1)
+preds = (indeps * coeffs[0]).sum(1)
 preds[:5]
 
 # %% [markdown]
@@ -84,11 +85,11 @@ preds[:5]
 
 # %%
 c = coeffs[0].requires_grad_()
-loss = ((indeps * c).sum(axis=1) - deps).abs().mean()
+loss = ((indeps * c).sum(1) - deps).abs().mean()
 loss.backward()
 with torch.no_grad():
     c -= 0.1 * c.grad
-    after = ((indeps * c).sum(axis=1) - deps).abs().mean()
+    after = ((indeps * c).sum(1) - deps).abs().mean()
 print(f"loss {loss:.4f}, after one step {after:.4f}")
 
 # %% [markdown]

@@ -16,6 +16,7 @@ from fastkaggle_plus.modeling.frozen_head import fit_head
 from fastkaggle_plus.modeling.vision import fine_tuning
 from fastkaggle_plus.modeling.vision.archs import resolve_arch
 from fastkaggle_plus.modeling.vision.augment import Augment
+from fastkaggle_plus.modeling.vision.batches import Batches, Examples
 from fastkaggle_plus.modeling.vision.fine_tuning import chosen_settings
 from fastkaggle_plus.modeling.vision.network import make_net
 from fastkaggle_plus.modeling.vision.targets import Targets
@@ -215,10 +216,24 @@ def test_callbacks_validate_on_images_that_are_not_the_folds(data, tmp_path, mon
         )
         preds = cross_validate(made, data, HELD)
         [curve] = preds.about["curves"]
-        assert (curve["epochs"], curve["stopped"]) == ([1, 2], 2)
+        assert (curve["epochs"], curve["stopped"]) == ([1, 2], 2) and curve["kept"] in (1, 2)
         assert "for 1 epoch" in preds.early_stops and preds.about["cbs"] == cbs
         assert np.isfinite(preds.oof[:12]).all()
     assert not list(tmp_path.iterdir()) and capfd.readouterr().out == ""
+
+
+def test_validation_batches_have_all_images_in_order_and_as_they_are(data):
+    arch = resolve_arch(ARCH)
+    pixels = resized(data.train.images, 32, method="squish").array[:10].copy()
+    examples = Examples(pixels, np.arange(10), [np.arange(10)])
+    augment = Augment((32, 32), arch.mean, arch.std)
+    device = torch.device("cpu")
+    batches = Batches(examples, augment, bs=4, device=device, is_random=False)
+    assert len(batches) == 3
+    images, targs = (torch.cat(parts) for parts in zip(*batches, strict=True))
+    assert targs.tolist() == list(range(10))
+    torch.testing.assert_close(images, augment.plain(torch.from_numpy(pixels)))
+    assert len(list(Batches(examples, augment, bs=4, device=device))) == 2
 
 
 def test_the_curve_of_images_ends_with_the_score_of_the_fold(data):
