@@ -51,8 +51,8 @@ def explain(
     if as_json:
         rows = {name: frame.to_dict("records") for name, frame in frames.items()}
         parts = {**asdict(answers.parts), "end": answers.parts.end}
-        groups = {"redundant": answers.redundancy.groups, "answers": answers.answers}
-        show_json({**rows, "row": parts, **groups, "page": str(file)})
+        rest = {"redundant": answers.redundancy.groups, "answers": answers.answers}
+        show_json({**rows, "row": parts, **rest, "page": str(file)})
         return
     preds = answers.models.preds
     score = f"{preds.metric} {preds.oof_score:.4f} ± {preds.oof_score_se:.4f}"

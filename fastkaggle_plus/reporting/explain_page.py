@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from ..files import write_atomically
 from .digits import column_texts
@@ -28,7 +29,7 @@ def write_explanation(
 ) -> Path:
     """Write the page and return its path. It loads nothing from the network."""
     e = explanation
-    plots = {
+    plots: dict[str, list[Figure | None]] = {
         "importance": [plot_permutation(e.importances)],
         "redundant": [plot_dendrogram(e.redundancy)],
         "dependence": [plot_dependence(curve) for curve in e.curves],

@@ -26,9 +26,9 @@ def plot_permutation(importances: pd.DataFrame) -> Figure:
     shown = importances[:_MOST_ROWS][::-1]
     figure, axes = new_axes(1.1 + 0.28 * len(shown), "Loss of score if shuffled, out of fold")
     axes.axvline(0, color=GREY, linewidth=1)
-    for i, row in enumerate(shown.itertuples()):
-        color = BLUE if row.low > 0 else GREY
-        axes.errorbar(row.loss, i, xerr=row.high - row.loss, fmt="o", color=color, capsize=3)
+    for i, row in enumerate(shown.to_dict("records")):
+        color, half = BLUE if row["low"] > 0 else GREY, row["high"] - row["loss"]
+        axes.errorbar(row["loss"], i, xerr=half, fmt="o", color=color, capsize=3)
     axes.set_yticks(range(len(shown)), shown["column"].map(shortened))
     axes.set_xlabel("95% interval; grey: no effect is seen")
     axes.locator_params(axis="x", nbins=5)

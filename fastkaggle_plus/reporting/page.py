@@ -8,8 +8,9 @@ from jinja2 import Environment, PackageLoader, Template
 
 def page_template(name: str) -> Template:
     """Return a template of this folder."""
-    options = dict(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    return Environment(loader=PackageLoader(__package__, ""), **options).get_template(name)
+    loader = PackageLoader(__package__, "")
+    pages = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, loader=loader)
+    return pages.get_template(name)
 
 
 def hardware() -> str:

@@ -75,8 +75,8 @@ def partial_dependence(
     curves = []
     for k, table in enumerate(few.tables):
         if n := len(table):
-            values = {c: np.tile(g.ravel(), n) for c, g in zip(columns, cells, strict=True)}
-            changed = with_values(table.take(np.repeat(np.arange(n), cells[0].size)), values)
+            new = {c: np.tile(g.ravel(), n) for c, g in zip(columns, cells, strict=True)}
+            changed = with_values(table.take(np.repeat(np.arange(n), cells[0].size)), new)
             curves.append(models.predict(k, changed)[:, place].reshape(n, *map(len, grid)))
     return Dependence(columns, tuple(grid), np.concatenate(curves), output, inside)
 

@@ -25,6 +25,7 @@ from .tree_spread import score_by_spread
 _MOST_ROWS = 5_000  # for importances
 _MOST_CURVES = 4  # columns with a partial dependence
 _NAMED = 3  # columns in a sentence
+_MANY_VALUES = 10  # of a number that may go beyond its training range; fewer are levels
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -54,8 +55,8 @@ class Explanation(Shown):
             f"if shuffled: {joined(most, most=_NAMED) or 'none'}.",
             "can go": "; ".join(f"{d.without}: {d.verdict}" for d in self.dropped.itertuples()),
             "redundant": "; ".join(map(", ".join, self.redundancy.groups)) or "none",
-            "row": f"{self.parts.id}, truth {self.parts.truth}: {self.parts.end:.4g} = "
-            f"{self.parts.start:.4g} {' '.join(parts)} and the rest.",
+            "row": f"{self.parts.id}, truth {self.parts.truth}: {self.parts.output} "
+            f"{self.parts.end:.4g} = {self.parts.start:.4g} {' '.join(parts)} and the rest.",
         }
         for pair in self.interactions[:1].itertuples():
             found["interaction"] = f"mostly {pair.first} x {pair.second}, H = {pair.H:.2f}."
@@ -114,8 +115,10 @@ def explain_model(
     main = [max(sources[c], key=lambda f: share.get(f, 0.0)) for c in ranked]
     curves = [c for feature in main[:_MOST_CURVES] if (c := _curve(models, feature))]
     pairs = interactions(models, [c.columns[0] for c in curves])
-    curves += [partial_dependence(models, p.first, p.second) for p in pairs[:1].itertuples()]
-    numbers = [f for f in (*data.notes, *main) if f in data.train.cont_names]
+    for pair in pairs[:1].to_dict("records"):
+        curves.append(partial_dependence(models, pair["first"], pair["second"]))
+    n_values = data.train.x[list(data.train.cont_names)].nunique()
+    numbers = [f for f in (*data.notes, *main) if n_values.get(f, 0) >= _MANY_VALUES]
     past = (c for f in numbers if (c := _curve(models, f, beyond=True)))
     has_trees = bool(getattr(models.fitted[0], "members", []))
     return Explanation(

@@ -128,5 +128,5 @@ def with_values(table: Table, values: dict[str, Any]) -> Table:
     """Return the table with other values of some features."""
     x = table.x.copy()
     for c, new in values.items():
-        x[c] = pd.Categorical(new, dtype=x[c].dtype) if c in table.cat_names else new
+        x[c] = pd.Series(new, x.index, dtype=x[c].dtype)
     return replace(table, x=x)

@@ -31,9 +31,9 @@ def score_by_spread(models: FoldModels, n_parts: int = 4) -> pd.DataFrame:
     """
     spread, metric, found = tree_spread(models), models.preds.scoring, []
     rows = np.flatnonzero(models.preds.validated)
-    for _, part in pd.Series(rows).groupby(
-        pd.qcut(spread[rows], n_parts, duplicates="drop"), observed=True
-    ):
+    part_of = pd.qcut(spread[rows], n_parts, labels=False, duplicates="drop")
+    for k in np.unique(part_of):
+        part = rows[part_of == k]
         try:
             score = metric.score(models.data.targs[part], models.preds.oof[part])
         except DataError:  # such as the AUC of one class
