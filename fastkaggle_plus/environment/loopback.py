@@ -38,6 +38,14 @@ def is_rehearsal() -> bool:
     return bool(os.environ.get("FKP_REHEARSAL"))
 
 
+def is_loopback(host: str) -> bool:
+    """Say whether a host is this machine by a name that leads no other machine to it.
+
+    Names except localhost are not looked up: the question itself would leave this machine.
+    """
+    return host == "localhost" or (_is_ip(host) and ipaddress.ip_address(host).is_loopback)
+
+
 def assert_loopback(url: str) -> str:
     """Return `url` if its host is this machine; raise SandboxError otherwise."""
     if not is_loopback(urlsplit(url).hostname or ""):
