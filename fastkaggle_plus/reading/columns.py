@@ -36,7 +36,7 @@ DATE_LIKE = (
 
 # (features of train, features of test, cat_names, cont_names)
 Features = tuple[pd.DataFrame, pd.DataFrame, tuple[str, ...], tuple[str, ...]]
-# columns of train, from which a new column is read alike: numbers with commas, days first
+# values that show how a column of train was read: commas, and days first
 _COMMAS = {1500.0: ["1,500"], 1.5: ["1,5"]}
 _DAYS_FIRST = {True: ["13/01/2020"], False: ["01/13/2020"]}
 
@@ -47,7 +47,7 @@ class ColumnReader:
 
     name: str
     kind: str  # number | category | date | text | phrases
-    like: list[str]  # values of which a new column is read alike
+    like: list[str]  # values that show how a new column is read
     parts: list[str] = field(default_factory=list)  # features of a date or of texts
     topics: Topics | None = None
 

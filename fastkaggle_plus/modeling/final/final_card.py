@@ -46,10 +46,10 @@ class ModelCard(Shown):
             "made": self.made,
             "competition": self.title or self.slug,
             "predicts": f"{joined(self.targets)}: {joined(self.vocab) or 'values'}",
-            "takes": f"{self.kind}: {joined(self.columns)}",
+            "takes": f"{self.kind}: {joined(list(self.columns), most=12)}",
             "CV score": score + (f" ± {self.cv_error:.4f} {self.metric}" if self.cv_error else ""),
             "date": self.date,
-            "own code": joined(self.code),
+            "own code": joined(list(self.code)),
         }
 
     def to_json(self) -> dict[str, Any]:

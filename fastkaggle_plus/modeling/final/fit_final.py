@@ -209,5 +209,5 @@ def _typical(data: Data, new_rows: NewRows) -> dict[str, Any]:
     """Return the median, or the most frequent value, of each column that is a feature too."""
     x, found = data.train.x, {}
     for c in [c for c in new_rows.columns if c in x and x[c].notna().any()]:
-        found[c] = x[c].mode().iloc[0] if c in data.train.cat_names else float(x[c].median())
+        found[c] = x[c].mode().tolist()[0] if c in data.train.cat_names else float(x[c].median())
     return found

@@ -42,7 +42,7 @@ class GraphWriter:
         self.seen: dict[int, tuple[int, Any]] = {}  # holds the objects, so that ids stay unique
 
     def encode(self, value: Any) -> Any:
-        """Return plain data for a value. Raises DataError for what cannot be kept."""
+        """Return a value as plain data. Raises DataError for a value that has no format."""
         if type(value) in _PLAIN:
             return value
         if isinstance(value, np.generic):

@@ -64,6 +64,54 @@ def hidden_model():
 '''
 
 
+OWN_LEARNER = '''
+"""A network of our own, trained by fastai's Learner."""
+from dataclasses import dataclass
+
+import torch
+from fastai.learner import DataLoaders, Learner
+
+from fastkaggle_plus.modeling import Model
+
+
+@dataclass
+class Recipe:
+    n_in: int
+
+    def build(self):
+        layers = torch.nn.Linear(self.n_in, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2)
+        net = torch.nn.Sequential(*layers)
+        net.recipe = self
+        return net
+
+
+@dataclass
+class Fitted:
+    net: object
+
+    def predict(self, table):
+        with torch.no_grad():
+            return self.net(numbers(table)).softmax(1).numpy()
+
+
+def numbers(table):
+    return torch.tensor(table.x[list(table.cont_names)].fillna(0).to_numpy(), dtype=torch.float)
+
+
+def fit(table):
+    rows = list(zip(numbers(table), torch.tensor(table.targs)))
+    dls = DataLoaders.from_dsets(rows, rows[:8], bs=16, device="cpu")
+    learn = Learner(dls, Recipe(2).build(), torch.nn.CrossEntropyLoss())
+    with learn.no_bar(), learn.no_logging():
+        learn.fit(1)
+    return Fitted(learn.model.eval())
+
+
+def learner_model():
+    return Model("learner", fit)
+'''
+
+
 @pytest.fixture(scope="module")
 def data():
     return make_data()
@@ -239,6 +287,18 @@ def test_own_code_runs_only_if_allowed(own, data, tmp_path):
     assert "the targets of its training rows" in card and "run_code=True" in card
     again = final.save(tmp_path / "again")  # a loaded model can be saved too
     np.testing.assert_allclose(load_model(again, run_code=True).predict(data.test.x), preds.test)
+
+
+def test_a_learner_of_fastai_is_kept_as_its_weights(own, data, tmp_path):
+    comp, _ = own
+    (comp.folder / "learner.py").write_text(OWN_LEARNER)
+    final = fit_final(comp.module("learner").learner_model(), data, comp=comp)
+    folder = final.save(tmp_path / "m")
+    shutil.rmtree(comp.folder)
+    loaded = load_model(folder, run_code=True)
+    np.testing.assert_array_equal(loaded.predict(data.test.x), final.predict(data.test.x))
+    assert "torch" in loaded.card.versions
+    assert {f.name for f in folder.glob("*.safetensors")} == {"weights.safetensors"}
 
 
 def test_a_function_inside_a_function_is_refused_with_the_way_out(own, data, tmp_path):

@@ -78,7 +78,7 @@ def test_they_are_the_networks_input_embeddings(tiny, tmp_path, how):
 
 
 def test_pooled_vectors_have_length_one_and_no_word_order():
-    pooled = load_vectors(SMALL).pooled(
+    pooled = load_vectors(SMALL)(
         pd.Series(["seed drill", "drill seed", "seed drill", "", "sowing machine", "jazz festival"])
     )
     np.testing.assert_allclose(np.linalg.norm(pooled, axis=1), [1, 1, 1, 0, 1, 1], atol=1e-6)
@@ -105,7 +105,7 @@ def test_without_wordllama_the_error_has_the_install_line():
 def test_wordllamas_vectors_are_read_by_path():
     vectors = load_vectors("wordllama")
     assert vectors.matrix.shape == (32_000, 256) and vectors.origin.startswith("package wordllama ")
-    pooled = vectors.pooled(pd.Series(["seed drill", "sowing machine", "jazz festival"]))
+    pooled = vectors(pd.Series(["seed drill", "sowing machine", "jazz festival"]))
     assert pooled[0] @ pooled[1] > pooled[0] @ pooled[2]
     table = make_phrases(n=100)
     assert (
