@@ -56,14 +56,6 @@ def assert_loopback(url: str) -> str:
     return url
 
 
-def is_loopback(host: str) -> bool:
-    """Say whether a host is this machine, and no other machine can reach it by this name.
-
-    Names except localhost are not looked up: the question itself would leave this machine.
-    """
-    return host == "localhost" or (_is_ip(host) and ipaddress.ip_address(host).is_loopback)
-
-
 def assert_sandbox_variables() -> None:
     """Raise SandboxError unless KAGGLE_API_ENDPOINT names the address that requests go to.
 
