@@ -347,4 +347,4 @@ answers[comp.target[0]].value_counts()
 combined.save("ensemble.npz")
 write_results("results.csv", [*done, combined])
 cv = f"{combined.oof_score:.4f}:{combined.oof_score_se:.4f}"
-print(f"fkp plan {comp.slug} --live --cv REF={cv}")
+print(f"fkp plan {comp.slug} --live --cv REF={cv} --test-rows {len(answers)}")

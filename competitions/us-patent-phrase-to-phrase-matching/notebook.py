@@ -341,10 +341,10 @@ answers.describe().T
 #
 # `fkp output` downloads the folder `vault` with the predictions of every trial, and `fkp vault
 # merge` takes them into yours. At the end two submissions count: `fkp plan` names the safe one, and
-# the one that fails on other pairs. REF is this submission's number in `fkp submissions`.
+# one that fails on other pairs. REF is its number in `fkp submissions`, N that of the hidden rows.
 
 # %%
 combined.save("ensemble.npz")
 write_results("results.csv", [*done, combined])
 cv = f"{combined.oof_score:.4f}:{combined.oof_score_se:.4f}"
-print(f"fkp plan {comp.slug} --live --cv REF={cv}")
+print(f"fkp plan {comp.slug} --live --cv REF={cv} --test-rows N")

@@ -1,5 +1,6 @@
 """Titanic's notebook runs in the sandbox and in Kaggle's older layout, as `fkp run titanic`."""
 
+import json
 import os
 import re
 import shutil
@@ -85,11 +86,10 @@ def test_the_pushed_notebook_gives_the_same_bytes_and_scores_as_a_local_run(loca
         and folds["PassengerId"].tolist() == both.ids.tolist()
     )
     # the command that the last cell prints plans with the CV score of this submission
-    [command] = re.findall(r"fkp (plan titanic --live --cv REF=\S+)", done.stderr)
+    [command] = re.findall(r"fkp (plan titanic --live --cv REF=.+)", done.stderr)
     ref = pushed["submission"]["ref"]
     words = command.replace("--live ", "").replace("REF", str(ref)).split()
-    planned = last_json(fkp(*words, "--json", cwd=tmp_path))
-    [sent] = planned["submissions"]
+    [sent] = json.loads(fkp(*words, "--json", cwd=tmp_path).stdout)["submissions"]
     assert sent["ref"] == ref and sent["cv"] == round(both.oof_score, 4)
 
 
