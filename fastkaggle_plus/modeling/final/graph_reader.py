@@ -114,7 +114,7 @@ def _our_class(dotted: str) -> Any:
     found = getattr(import_module(module), name, None) if is_ours(module) else None
     if not isinstance(found, type) or found.__module__ != module:
         raise DataError(
-            f"model.json names {dotted!r}; expected a class of a model. The folder was written by a "
+            f"model.json names {dotted!r}; expected a class of a model. The folder was saved by a "
             "newer version of fastkaggle_plus, or it is no model: update, or save it again."
         )
     return found
