@@ -24,6 +24,9 @@ VALUES = {
     "members": ["tree", "forest"],
     "data": ["bundles"],
     "other": ["runs/toy"],
+    "trial": ["tree"],
+    "trials": ["tree"],
+    "folder": ["made/flags-False-model"],  # of the command export
 }
 # More arguments, to get further.
 MORE = {
@@ -31,15 +34,25 @@ MORE = {
     "submit": ["--file", "runs/toy/submission.csv"],
     "new": ["--dest", "made/{name}"],
     "libs": ["--dest", "made/libs"],
+    "export": ["--to", "made/{name}-model"],
+    "app": ["--to", "made/{name}-app"],
+    "lesson": ["--to", "made/{name}"],
     "sandbox serve": ["--port", "0"],
 }
 # These need no Kaggle, so they must succeed: a verb that fails early proves little.
-LOCAL = "run sweep push notebook board log compare ensemble new list archs doctor vault".split()
+LOCAL = (
+    "run sweep push notebook board log compare ensemble new list archs doctor vault "
+    "export explain app lesson"
+).split()
 SERVING = ("sandbox serve",)  # verbs that run until they are interrupted
 # Flags that are not tried: `--live` and `--online` are the ways to Kaggle, and `--no-submit`
 # would end a push early. `--strict` fails where a rule finds something.
 NOT_TRIED = ("live", "online", "as_json", "help", "no_submit", "strict")
-NOT_FITTING = {"sweep": ("dry_run", "gpu"), "ensemble": ("negative",)}  # with the other arguments
+NOT_FITTING = {  # with the other arguments; `fkp app --serve` runs until it is interrupted
+    "sweep": ("dry_run", "gpu"),
+    "ensemble": ("negative",),
+    "app": ("serve", "public"),
+}
 SLOW = ("push",)  # tried once, with all flags
 
 
