@@ -18,13 +18,13 @@ def members(metric: str, n: int, count: int, rng: np.random.Generator) -> list[P
     """Return unequal members; their test rows are new rows, whose targets are their ids."""
     rows = n + NEW_ROWS
     shared, noise = rng.normal(size=rows), rng.uniform(0.7, 1.5, (count, 1))
-    errors = 0.5 * shared + noise * rng.normal(size=(count, rows))
+    errors = 0.8 * shared + noise * rng.normal(size=(count, rows))
     if metric == "rmse":
         task, vocab, targs = "regression", (), rng.normal(size=rows)
         preds = (targs + errors)[:, :, None]
     else:
         task, vocab, targs = "binary", (0, 1), rng.integers(0, 2, rows)
-        p = 1 / (1 + np.exp(-(1.5 * (2 * targs - 1) + errors)))
+        p = 1 / (1 + np.exp(-(0.6 * (2 * targs - 1) + errors)))
         preds = np.stack([1 - p, p], 2)
     known = dict(ids=np.arange(n), targs=targs[:n], folds=np.arange(n) % 5, test_ids=targs[n:])
     return [
