@@ -123,8 +123,8 @@ def infer_features(
             left_out[name] = kind
     x = pd.concat([pd.DataFrame(index=train.index), *parts], axis=1)
     x_test = read_columns(readers, test)
-    cat = tuple(r.name for r in readers if r.kind in ("category", "phrases"))
-    return (x, x_test, cat, tuple(c for c in x if c not in cat)), left_out, readers
+    cat = tuple(str(r.name) for r in readers if r.kind in ("category", "phrases"))
+    return (x, x_test, cat, tuple(str(c) for c in x if c not in cat)), left_out, readers
 
 
 def read_columns(readers: Sequence[ColumnReader], rows: pd.DataFrame) -> pd.DataFrame:

@@ -126,7 +126,7 @@ def _paths(x: Any) -> list[str] | None:
     return [str(f) for f in x] if are_paths else None
 
 
-def _texts(x: Any, n: int) -> list[Sequence[str]] | None:
+def _texts(x: Any, n: int) -> list[tuple[str, ...]] | None:
     """Return rows of n strings; None for anything else."""
     if isinstance(x, str):
         x = [(x,)]

@@ -55,7 +55,7 @@ def fit_final(
             f"Expected one Predictions for each of the {len(models)} models, got {len(known)}."
         )
     metric = comp.scoring if comp else default_metric(data)
-    given = known or [None] * len(models)
+    given: list[Predictions | None] = [*known] or [None] * len(models)
     parts = [_fit(m, data, folds, p, metric) for m, p in zip(models, given, strict=True)]
     scored = [p for _, p in parts if p is not None]
     if combined is None and len(scored) == len(parts):

@@ -82,7 +82,7 @@ class GraphReader:
     def _column(self, plain: dict[str, Any]) -> Any:
         if "levels" not in plain:
             return self._array(plain)
-        levels = [self.decode(v) for v in plain["levels"]]
+        levels = pd.Index([self.decode(v) for v in plain["levels"]])
         return pd.Categorical.from_codes(self._array(plain["codes"]), categories=levels)
 
     def _network(self, plain: dict[str, Any]) -> Any:

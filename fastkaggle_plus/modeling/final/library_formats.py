@@ -65,7 +65,8 @@ def _read_tokenizer(file: Path, _kind: str) -> Any:
 
 
 def _write_lightgbm(estimator: Any, file: Path) -> None:
-    getattr(estimator, "booster_", getattr(estimator, "booster", None)).save_model(str(file))
+    booster: Any = getattr(estimator, "booster_", getattr(estimator, "booster", None))
+    booster.save_model(str(file))
 
 
 def _read_booster(library: str, kind: str, file: Path) -> Any:

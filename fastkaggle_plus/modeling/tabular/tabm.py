@@ -106,5 +106,5 @@ class TabM:
             from .net_layers import TabMNet  # imports torch
 
             net = TabMNet(self.n_levels, self.n_numbers, self.n_out, size=self.size, **self.sizes)
-        net.recipe = self
+        net.recipe = self  # type: ignore[assignment]
         return net

@@ -94,7 +94,7 @@ def make_net(
         old_name = body.gradient_checkpointing_enable  # before transformers 5
         getattr(body, "activation_checkpointing_enable", old_name)({"use_reentrant": False})
     net = LanguageNet(body, n_out, bias=bias, pool=pool).to(device)
-    net.recipe = LanguageRecipe(_facts(body), pool, n_out)
+    net.recipe = LanguageRecipe(_facts(body), pool, n_out)  # type: ignore[assignment]
     return net
 
 

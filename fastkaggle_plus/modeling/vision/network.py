@@ -39,7 +39,7 @@ def make_net(
         net = torch.nn.Sequential(body, head)
     else:
         net = add_head(body, n_features, n_out, pool=not arch.pools_itself)
-    net.recipe = ImageNet(arch, size, n_out, is_linear)
+    net.recipe = ImageNet(arch, size, n_out, is_linear)  # type: ignore[assignment]
     return net.to(memory_format=torch.channels_last)
 
 
