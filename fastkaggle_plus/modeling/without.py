@@ -62,7 +62,7 @@ class WithoutColumns:
 
 def _kept(table: Table, columns: Sequence[str] | None) -> list[str]:
     """Return the features to fit on. Raises UnknownName for a column that is no feature."""
-    left_out, known = table.beyond if columns is None else columns, list(table.x)
+    left_out, known = table.beyond if columns is None else columns, [str(c) for c in table.x]
     for c in left_out:
         if c not in known:  # a feature that another `without_model` left out is still there
             raise UnknownName("feature", c, known)
