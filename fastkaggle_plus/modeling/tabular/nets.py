@@ -154,13 +154,19 @@ def make_learner(
     **settings: Any,  # more arguments of `quiet_learner`
 ) -> Any:
     """Return a quiet Learner of the predictor's net."""
+    inputs: list[Any] = []  # of the validation rows, the same after each epoch
+
+    def validated(table: Table) -> Array:
+        inputs[:] = inputs or predictor.tensors(predictor.inputs(table))
+        return predictor.targets.predictions(predictor.outputs(*inputs), table)
+
     return quiet_learner(
         fastai,
         Batches(arrays, bs, next(predictor.net.parameters()).device),
         predictor.net,
         predictor.targets.loss,
         n_epochs=n_epochs,
-        fitted=lambda: FittedFunction(predictor),
+        fitted=lambda: FittedFunction(validated),
         valid=held and [tuple(predictor.tensors(held))],
         **settings,
     )
