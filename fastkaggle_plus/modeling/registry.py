@@ -24,6 +24,7 @@ _HERE = Path(__file__).parent
 _PACKAGE = __name__.rpartition(".")[0]
 _FIRST = "trials.py"  # searched first for a function without a file
 NO_MODEL_CODE = ("notebook.py", "rehearsal.py", _FIRST)  # of a competition's folder
+_NO_MODELS = ("registry", "final", "explain")  # their functions take or load a model
 _HINT = (
     "A model is a function of the competition's folder, one of these, or a class of an installed "
     'library, as in "sklearn.linear_model.Ridge".'
@@ -49,7 +50,7 @@ def public_models() -> dict[str, Path]:
         for node in stub.body
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
-        if alias.name.endswith("_model") and alias.name != "find_model"
+        if alias.name.endswith("_model") and str(node.module).partition(".")[0] not in _NO_MODELS
     }
 
 

@@ -12,6 +12,7 @@ from fastkaggle_plus import modeling
 from fastkaggle_plus.data import Table, as_features
 from fastkaggle_plus.exceptions import DataError
 from fastkaggle_plus.metrics import get_metric
+from fastkaggle_plus.modeling.registry import public_models
 
 from .tables import CAT, blind, make_table
 
@@ -29,11 +30,7 @@ QUICK = {
 }
 OTHER_ROOMS = ("fastkaggle_plus.modeling.vision", "fastkaggle_plus.modeling.text")  # no tables
 NAMES = sorted(
-    n
-    for n in modeling.__all__
-    if n.endswith("_model")
-    and n != "find_model"
-    and not getattr(modeling, n).__module__.startswith(OTHER_ROOMS)
+    n for n in public_models() if not getattr(modeling, n).__module__.startswith(OTHER_ROOMS)
 )
 TWO_CLASSES_ONLY = LESSON5 = {"linear_model", "sigmoid_model", "net_model", "deep_net_model"}
 TASKS = ("binary", "multiclass", "regression", "values")

@@ -16,6 +16,7 @@ from fastkaggle_plus.modeling.registry import public_models
 from fastkaggle_plus.modeling.text import weights
 
 FOLDER = Path(modeling.__file__).parent
+NO_MODELS = {"find_model", "load_model", "explain_model"}
 
 
 def test_a_model_is_found_by_file_and_function():
@@ -89,8 +90,8 @@ def test_every_model_of_every_file_is_found_and_exported():
             if isinstance(node, ast.FunctionDef) and node.name.endswith("_model"):
                 name = file.parent.name if file.name == "model.py" else file.stem
                 declared[node.name] = f"{name}.{node.name}"
-    declared = {k: v for k, v in declared.items() if k[0] != "_" and k != "find_model"}
-    assert set(declared) == {n for n in modeling.__all__ if n.endswith("_model")} - {"find_model"}
+    declared = {k: v for k, v in declared.items() if k[0] != "_" and k not in NO_MODELS}
+    assert set(declared) == {n for n in modeling.__all__ if n.endswith("_model")} - NO_MODELS
     for function, dotted in declared.items():
         assert find_model(dotted) is getattr(modeling, function)
 

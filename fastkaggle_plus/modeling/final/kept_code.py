@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,10 @@ from ...competition import COMPETITION_FILE, read_competition
 from ...exceptions import DataError, listed
 from ..code_files import data_files, used_files
 from .member import Member, RowsOfFit
-from .object_graph import OwnCode
 
 CODE = "code"  # the folder in a model's folder
+
+OwnCode = Callable[[str, str], Any]  # (file without .py, name) -> what it defines
 
 
 class KeptCode:

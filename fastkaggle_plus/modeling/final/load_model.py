@@ -10,8 +10,8 @@ from typing import Any
 from ...exceptions import DataError, FastkaggleError, listed, needs_extra
 from .final_card import ModelCard
 from .final_model import FinalModel
+from .graph_reader import GraphReader
 from .kept_code import CODE, read_code
-from .object_graph import GraphReader
 from .write_folder import CARD, FORMAT, GRAPH, MODEL, file_hash, hash_of, versions
 
 _EXTRAS = {"images": "vision", "texts": "text", "table": "tabular"}

@@ -1,4 +1,4 @@
-"""Write fitted objects as JSON, arrays and the libraries' own files, and read them. No pickle.
+"""Write fitted objects as JSON, arrays and the libraries' own files: a graph, without pickle.
 
 Objects of this package are written as the name of their class and their attributes, and read
 without a call of their `__init__`. A torch network is written as its weights, and as the record in
@@ -7,24 +7,20 @@ another version of torch. Attributes in a class's `NOT_KEPT` are left out.
 """
 
 from collections.abc import Callable
-from dataclasses import MISSING, fields, is_dataclass
 from functools import cached_property
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ...exceptions import DataError, needs_extra
+from ...exceptions import DataError
 from .library_formats import FORMATS, library_of
 
 ARRAYS, TENSORS = "arrays.safetensors", "weights.safetensors"
 _OURS = "fastkaggle_plus"
 _PARTS = ("modeling", "reading", "data", "ensembling")  # of this package, whose classes are read
-_PLAIN = (bool, int, float, str, type(None))
-
-OwnCode = Callable[[str, str], Any]  # (file without .py, name) -> what it defines
+PLAIN = (bool, int, float, str, type(None))
 
 
 class GraphWriter:
@@ -43,7 +39,7 @@ class GraphWriter:
 
     def encode(self, value: Any) -> Any:
         """Return a value as plain data. Raises DataError for a value that has no format."""
-        if type(value) in _PLAIN:
+        if type(value) in PLAIN:
             return value
         if isinstance(value, np.generic):
             return {"scalar": value.item(), "dtype": value.dtype.str}
@@ -127,8 +123,8 @@ class GraphWriter:
         is_function = callable(value) and hasattr(value, "__code__")
         kind = value if is_function or isinstance(value, type) else type(value)
         name, module = kind.__qualname__, kind.__module__
-        own = "" if _is_ours(module) else self.own_file(kind)
-        if "<" in name or not (own or _is_ours(module)) or (kind is value and not own):
+        own = "" if is_ours(module) else self.own_file(kind)
+        if "<" in name or not (own or is_ours(module)) or (kind is value and not own):
             raise DataError(_cannot_keep(value, name, module))
         where = {"own": f"{own}:{name}"} if own else {"class": f"{module}:{name}"}
         if kind is value:
@@ -142,111 +138,9 @@ class GraphWriter:
         return {**where, "state": state}
 
 
-class GraphReader:
-    """Reads what `GraphWriter` wrote."""
-
-    def __init__(self, folder: Path, own_code: OwnCode):
-        self.folder, self.own_code = folder, own_code
-        self.seen: dict[int, Any] = {}
-
-    def decode(self, plain: Any) -> Any:
-        """Return the value. Raises DataError for classes that are not of a kept model."""
-        if type(plain) in _PLAIN:
-            return plain
-        if isinstance(plain, list):
-            return [self.decode(v) for v in plain]
-        if "same" in plain:
-            return self.seen[plain["same"]]
-        if "scalar" in plain:
-            return np.dtype(plain["dtype"]).type(plain["scalar"])
-        for kind in (tuple, set):
-            if kind.__name__ in plain:
-                return kind(self.decode(v) for v in plain[kind.__name__])
-        if "dict" in plain:
-            return {self.decode(k): self.decode(v) for k, v in plain["dict"]}
-        self.seen[plain["number"]] = value = self._object(plain)
-        return value
-
-    @cached_property
-    def arrays(self) -> dict[str, Any]:
-        """The arrays by key."""
-        with needs_extra("keep"):
-            from safetensors.numpy import load_file
-        return load_file(self.folder / ARRAYS)
-
-    @cached_property
-    def tensors(self) -> dict[str, Any]:
-        """The tensors by key."""
-        from safetensors.torch import load_file  # torch needs it too
-
-        return load_file(self.folder / TENSORS)
-
-    def _object(self, plain: dict[str, Any]) -> Any:
-        if "array" in plain or "values" in plain:
-            return self._array(plain)
-        if "frame" in plain:
-            columns = {name: self._column(column) for name, column in plain["frame"]}
-            return pd.DataFrame(columns, index=range(plain["rows"]))
-        if "library" in plain:
-            return FORMATS[plain["library"]].read(self.folder / plain["file"], plain["kind"])
-        if "tensor" in plain:
-            return self.tensors[plain["tensor"]]
-        if "network" in plain:
-            return self._network(plain)
-        return self._class(plain)
-
-    def _array(self, plain: dict[str, Any]) -> Any:
-        if "array" in plain:
-            return self.arrays[plain["array"]]
-        flat = np.empty(len(plain["values"]), dtype=object)
-        flat[:] = [self.decode(v) for v in plain["values"]]
-        dtype = np.dtype(plain["dtype"])
-        typed = flat.astype(np.int64).astype(dtype) if dtype.kind == "M" else flat.astype(dtype)
-        return typed.reshape(plain["shape"])
-
-    def _column(self, plain: dict[str, Any]) -> Any:
-        if "levels" not in plain:
-            return self._array(plain)
-        levels = [self.decode(v) for v in plain["levels"]]
-        return pd.Categorical.from_codes(self._array(plain["codes"]), categories=levels)
-
-    def _network(self, plain: dict[str, Any]) -> Any:
-        import torch
-
-        net, prefix = self.decode(plain["recipe"]).build(), f"{plain['network']}."
-        names = [k for k in self.tensors if k.startswith(prefix)]
-        net.load_state_dict({k.removeprefix(prefix): self.tensors[k] for k in names})
-        return net.eval().to("cuda" if torch.cuda.is_available() else "cpu")
-
-    def _class(self, plain: dict[str, Any]) -> Any:
-        if "own" in plain:
-            kind: Any = self.own_code(*plain["own"].split(":"))
-        else:
-            kind = _our_class(plain["class"])
-        if plain.get("whole"):
-            return kind
-        value = object.__new__(kind)
-        vars(value).update({k: self.decode(v) for k, v in plain["state"].items()})
-        for field in fields(kind) if is_dataclass(kind) else ():
-            if field.name not in vars(value) and field.default_factory is not MISSING:
-                vars(value)[field.name] = field.default_factory()
-        return value
-
-
-def _is_ours(module: str) -> bool:
+def is_ours(module: str) -> bool:
+    """Say whether a module has classes of models."""
     return module.startswith(tuple(f"{_OURS}.{part}" for part in _PARTS))
-
-
-def _our_class(dotted: str) -> Any:
-    """Import a class of this package. Raises DataError for anything else."""
-    module, _, name = dotted.partition(":")
-    found = getattr(import_module(module), name, None) if _is_ours(module) else None
-    if not isinstance(found, type) or found.__module__ != module:
-        raise DataError(
-            f"model.json names {dotted!r}; expected a class of a model of {_OURS}. The folder was "
-            f"written by a newer {_OURS}, or it is no model: save it again, or update."
-        )
-    return found
 
 
 def _copied(tensor: Any) -> Any:

@@ -69,7 +69,7 @@ OWN_LEARNER = '''
 from dataclasses import dataclass
 
 import torch
-from fastai.learner import DataLoaders, Learner
+from fastai.tabular.all import DataLoaders, Learner
 
 from fastkaggle_plus.modeling import Model
 
