@@ -14,7 +14,7 @@ def model_app(
     serve: Annotated[bool, Option("--serve", help="Serve it until Ctrl-C.")] = False,
     host: Annotated[str, Option(help="Address to serve at.")] = "127.0.0.1",
     port: Annotated[
-        int | None, Option(min=1, max=65535, help="Default: the first free one from 7860.")
+        int | None, Option(min=1, max=65535, help="The first free one from here. Default: 7860.")
     ] = None,
     public: Annotated[
         bool, Option("--public", help="Accept a --host that other machines can reach.")

@@ -33,7 +33,7 @@ def harmless_variables() -> dict[str, str]:
 
 def prepare_gradio(
     host: str,
-    port: int | None,  # None: the first free one from 7860
+    port: int | None,  # the first free one from here is used; None: 7860
 ) -> None:
     """Set where Gradio serves, and turn off its statistics. Call it before gradio is imported."""
     os.environ |= {

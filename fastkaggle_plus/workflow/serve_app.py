@@ -24,7 +24,7 @@ def serve_app(
     folder: str | Path,  # that write_app returned
     *,
     host: str = "127.0.0.1",
-    port: int | None = None,  # default: the first free one from 7860
+    port: int | None = None,  # the first free one from here is used; default: 7860
     public: bool = False,  # True: `host` may be an address that other machines reach
 ) -> None:
     """Serve an app until the user presses Ctrl-C. It sends no statistics and has no share link.

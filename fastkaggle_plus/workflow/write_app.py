@@ -87,7 +87,7 @@ def _versions(card: ModelCard) -> dict[str, str]:
     """Return the packages that the app needs, by name, with their versions on this machine."""
     required = (*required_packages(), *required_packages("keep"))
     names = {"gradio", *card.versions, *(r.name for r in required)}
-    needed = sorted(names - {"python", _LIBRARY.name}, key=str.lower)
+    needed = sorted(names - {"pip", "python", _LIBRARY.name}, key=str.lower)
     return {name: version(name).partition("+")[0] for name in needed}
 
 

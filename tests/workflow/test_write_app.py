@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import requests
 from PIL import Image
 from sklearn.datasets import load_digits
 
@@ -167,6 +168,8 @@ def test_the_served_model_gets_the_file_unchanged_and_nothing_leaves(photos, ser
     [chances] = load_model(photos / "model").label_probabilities(photos / "new.png")
     assert got == pytest.approx(chances, abs=1e-6)
     assert not client.config["analytics_enabled"] and not client.config.get("share_url")
+    for file in (photos / "model" / "model.json", photos / "model-app" / "app.py"):
+        assert requests.get(f"{served[0]}/gradio_api/file={file}", timeout=20).status_code == 403
     (photos / "broken.png").write_bytes(b"no picture")
     with pytest.raises(Exception, match=r"identify|decode|read"):
         client.predict(handle_file(photos / "broken.png"), api_name="/predict")
@@ -211,6 +214,7 @@ def test_the_folder_is_a_space(houses):
     assert card.sdk_version == version("gradio")
     pins = dict(line.split("==") for line in (app / "requirements.txt").read_text().split())
     assert {"gradio", "numpy", "pandas", "safetensors", "scikit-learn", "skops"} <= set(pins)
+    assert not {"pip", "python", "fastkaggle_plus"} & set(pins)
     assert all(re.fullmatch(r"[\w.]+", number) for number in pins.values())
     for name, number in pins.items():
         assert version(name).partition("+")[0] == number
