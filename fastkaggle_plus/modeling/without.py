@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..data import Table
+from ..exceptions import UnknownName
 from .model import Array, Fitted, FittedFunction, Model, as_fitted
 from .registry import build, model_from
 
@@ -61,6 +62,8 @@ class WithoutColumns:
 
 def _kept(table: Table, columns: Sequence[str] | None) -> list[str]:
     """Return the features to fit on. Raises UnknownName for a column that is no feature."""
-    left_out = table.beyond if columns is None else columns
-    table.only(left_out)
+    left_out, known = table.beyond if columns is None else columns, table.x
+    for c in left_out:
+        if c not in known:  # a feature that another `without_model` left out is still there
+            raise UnknownName("feature", c, known)
     return [c for c in (*table.cat_names, *table.cont_names) if c not in left_out]

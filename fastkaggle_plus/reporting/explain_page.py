@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from ..files import write_atomically
 from .digits import column_texts
 from .explain_plots import plot_dendrogram, plot_dependence, plot_permutation, plot_waterfall
-from .page import hardware, page_template
+from .page_template import hardware, page_template
 from .svg import as_svg
 from .worst_rows import ShownTable
 

@@ -55,7 +55,7 @@ def plot_dendrogram(redundancy: Redundancy) -> Figure | None:
     axes.axvline(limit, color=BLUE, linewidth=1, linestyle=":")
     ticks = [0, 0.25, 0.5, 0.75, 1]
     axes.set_xticks(ticks, [f"{1 - t:g}" for t in ticks])
-    axes.set_xlabel("rank correlation, without its sign; dotted: redundant")
+    axes.set_xlabel("rank correlation; dotted: redundant")
     axes.spines["left"].set_visible(False)
     return figure
 
@@ -70,7 +70,8 @@ def plot_dependence(dependence: Dependence) -> Figure:
     x = grid if is_number else np.arange(len(grid))
     rows = dependence.curves[:_MOST_LINES]
     axes.plot(x, rows.T, color=GREY, linewidth=0.6, alpha=0.45)
-    axes.plot(x, mean, color=BLUE, linewidth=2.5, marker="" if is_number else "o")
+    style = "-" if is_number else "D"
+    axes.plot(x, mean, style, color=BLUE, linewidth=2.5)
     if dependence.inside:
         axes.axvspan(*dependence.inside, color=GREY, alpha=0.15, linewidth=0)
         axes.set_title("shaded: the training range", fontsize=10, loc="left")

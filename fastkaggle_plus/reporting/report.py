@@ -19,7 +19,7 @@ from ..sweeps.hypothesis_log import hypothesis_log
 from ..sweeps.trial import Trial, TrialResult
 from .curves_plot import plot_curves
 from .digits import decimals_for, p_text, score_text
-from .page import hardware, page_template
+from .page_template import hardware, page_template
 from .plots import (
     plot_calibration,
     plot_confused,

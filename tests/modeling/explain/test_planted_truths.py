@@ -21,6 +21,7 @@ from fastkaggle_plus.modeling import (
     score_by_spread,
     train_test_shift,
     tree_spread,
+    without_model,
 )
 
 from .planted import planted, three_folds
@@ -101,6 +102,15 @@ def test_the_loss_without_columns_is_that_of_a_refit(models, data):
     preds = cross_validate(models.model, rest, models.folds)
     assert dropped["score"] == preds.oof_score and dropped["verdict"] == "costs"
     assert dropped["loses at most"] > preds.oof_score - models.preds.oof_score > 0
+
+
+def test_a_model_that_does_not_see_some_columns_is_explained(data):
+    """They have no importance, and dropping them once more changes nothing."""
+    blind = without_model(forest_model(5), columns=["main", "day"])
+    models = fit_fold_models(blind, data, three_folds(data))
+    dropped = drop_columns(models, [["main"]]).iloc[0]
+    assert dropped["gain"] == 0 and dropped["verdict"] == "can go"
+    assert losses(permutation_importance(models))["main"].loss == 0
 
 
 def test_a_column_that_does_not_exist_is_refused_before_any_refit(models):
