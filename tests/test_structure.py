@@ -13,7 +13,7 @@ TEMPLATES = {"competitions", "lessons"}  # of notebooks, not of the library
 FILES = [p for p in PACKAGE.rglob("*.py") if not TEMPLATES & {*p.relative_to(PACKAGE).parts}]
 MOST_ROOMS = 22
 MOST_LINES = 400
-MOST_LINES_IN_ALL = 46_500
+MOST_LINES_IN_ALL = 46_970
 # The same word for the same thing: a service and its client, or the same part of two families.
 SHARED_NAMES = {
     "batches",
