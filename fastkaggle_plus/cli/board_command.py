@@ -54,7 +54,7 @@ def _show(out: Console, vault: Vault, slug: str, *, live: bool, all: bool) -> No
     from ..sweeps import board as make_board
     from ..sweeps import repeat_spread, stored_log
     from ..sweeps.trial_versions import with_older_features
-    from .display import show_answers, show_board, show_repeats
+    from .show_trials import show_answers, show_board, show_repeats
 
     found, others, failed = _read(vault, slug, all=all)
     pruned = vault.pruned(slug)

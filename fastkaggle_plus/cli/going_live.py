@@ -57,7 +57,8 @@ class Confirm:
             )
 
     def __call__(self, plan: Plan) -> bool:
-        from .display import show_json, show_plan  # rich is slow to import
+        from .display import show_json
+        from .show_outcomes import show_plan  # rich is slow to import
 
         if self.dry_run and self.as_json:
             show_json(plan.as_json(), one_line=True)

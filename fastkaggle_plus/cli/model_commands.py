@@ -95,7 +95,7 @@ def probe(
     """
     from ..workflow.probe_archs import probe as rank
     from ..workflow.run_progress import RunProgress
-    from .display import show_probe
+    from .show_outcomes import show_probe
 
     with resumable(), RunProgress(to_stderr=as_json) as progress:
         outcome = rank(

@@ -108,7 +108,8 @@ def push(
     """
     from ..workflow.push import push as push_and_submit
     from ..workflow.run_progress import PushProgress
-    from .display import show_json, show_push
+    from .display import show_json
+    from .show_outcomes import show_push
 
     confirm = Confirm(live=live, yes=yes, dry_run=dry_run, as_json=as_json)
     if live:

@@ -50,7 +50,7 @@ def run(
     """
     from ..workflow.run import run as run_loop
     from ..workflow.run_progress import RunProgress
-    from .display import show_run
+    from .show_outcomes import show_run
 
     confirm = Confirm(live=live, yes=yes, as_json=as_json) if live else None
     if live:

@@ -40,7 +40,7 @@ def search(
     """
     from ..workflow.measure import search as run_search
     from ..workflow.run_progress import RunProgress
-    from .display import show_search
+    from .show_outcomes import show_search
 
     with resumable(), RunProgress(to_stderr=as_json) as progress:
         outcome = run_search(

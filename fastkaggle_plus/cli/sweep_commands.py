@@ -75,7 +75,7 @@ def sweep(
     """
     from ..workflow.measure import sweep as run_sweep
     from ..workflow.run_progress import RunProgress
-    from .display import show_sweep
+    from .show_outcomes import show_sweep
 
     confirm = None
     if on == "kaggle" and (live or dry_run):
@@ -150,7 +150,8 @@ def ensemble(
     from ..sweeps import board as make_board
     from ..sweeps.ensemble_row import ensemble_row, with_ensemble
     from ..sweeps.trial_versions import rebuild_ensemble
-    from .display import show_board, show_ensemble, show_error_correlation, show_json
+    from .display import show_json
+    from .show_trials import show_board, show_ensemble, show_error_correlation
 
     given = parse_weights(",".join(weights or ()))
     chosen: list[Predictions] = []
