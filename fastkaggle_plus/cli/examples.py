@@ -20,7 +20,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "export": (
         'fkp export titanic "random forest"',
-        "fkp export titanic xgboost catboost --method optimum --keep-folds --to my_model",
+        "fkp export titanic xgboost catboost --method optimum --to my_model",
     ),
     "explain": ("fkp explain titanic forest --open", "fkp explain houses xgboost --row 17"),
     "ensemble": (

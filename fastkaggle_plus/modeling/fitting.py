@@ -101,8 +101,8 @@ def fit_folds(
     test_preds = variants[chosen].test
     if refits:
         with progress.step(n_folds, n_folds + 1, position="refit"):
-            fitted = trainer.fit_all(data, notes)
-            _, unknown = data.fold(np.arange(n), None)
+            whole, unknown = data.fold(np.arange(n), None)
+            fitted = trainer.fit(whole, notes)
             test_preds = trainer.predict(fitted, unknown)[chosen]
         facts = {**facts, "test": "refit on all rows"}
         if noted := dict(getattr(fitted, "notes", {})):

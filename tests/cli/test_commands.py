@@ -56,14 +56,15 @@ def test_the_version_has_one_source(tmp_path):
 @pytest.mark.parametrize("name", WITH_SLUG)
 @pytest.mark.parametrize("alias", [["-c", "toy"], ["--competition=toy"]], ids=" ".join)
 def test_a_competition_is_named_by_position_or_by_option(name, alias):
-    others = {"compare": ["a", "b"], "ensemble": ["a"], "submit": ["-m", "text"]}.get(name, [])
+    others = {"compare": ["a", "b"], "submit": ["-m", "text"]}.get(name, [])
+    others += ["a"] * (name in ("ensemble", "explain", "export"))
     for words in (["toy", *others], [*others, *alias], [*alias, *others]):
         assert VERBS[name].make_context(name, list(words)).params["slug"] == "toy"
 
 
 def test_commands_that_take_a_competition():
     expected = "new setup run plan sweep search board compare ensemble report notebook push log"
-    expected += " clean probe doctor"
+    expected += " clean probe doctor explain export"
     others = {"submit", "submissions", "leaderboard", "vault check", "vault gc", "kernels fetch"}
     assert {*expected.split(), *others} == set(WITH_SLUG)
 

@@ -129,6 +129,7 @@ def test_scripts_and_notebooks_run_in_kaggles_folders(go, runs):
     ] * 2
     assert [(runs.folder / n / "working" / "out.txt").read_text() for n in ("1", "2")] == ["x", "x"]
     assert sorted(p.name for p in (runs.folder / "1").iterdir()) == [
+        "executed",
         "job.json",
         "log.jsonl",
         "src",
@@ -214,7 +215,7 @@ def test_a_checkout_in_tmp_is_visible(tmp_path):
             root / name, tmp_path / "checkout" / name, ignore=shutil.ignore_patterns("__pycache__")
         )
     code = f"""
-import sys
+import time
 from pathlib import Path
 from fastkaggle_plus.sandbox.kernels.job import KernelJob
 from fastkaggle_plus.sandbox.kernels.runs import GUARDED, KernelRuns
@@ -224,7 +225,7 @@ text += "import fastkaggle_plus; print('from', fastkaggle_plus.__file__)"
 job = KernelJob(1, text, "script", "python", {{}}, True, "", 60)
 runs.start(job, lambda status, reason: ended.append(status))
 while not ended or ended[-1] == "RUNNING":
-    pass
+    time.sleep(0.1)  # a busy loop would take the core that the kernel needs
 print("".join(e["data"] for e in runs.log(1)))
 runs.close()
 """
