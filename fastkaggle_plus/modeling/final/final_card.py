@@ -74,7 +74,7 @@ class ModelCard(Shown):
             f"| | |\n|---|---|\n{facts}\n\n"
             "## Use it\n\n```python\nfrom fastkaggle_plus.modeling import load_model\n\n"
             f'model = load_model("."{", run_code=True" if self.code else ""})\n'
-            f"model.predict({_EXAMPLES[self.kind]})\n```\n\n"
+            f"model.predict{_EXAMPLES[self.kind]}\n```\n\n"
             f"## The rows it takes\n\n| column | type |\n|---|---|\n{rows}\n\n"
             f"## What to know\n\n{notes}- It was made with {versions}.\n\n"
             f"## Files\n\n| file | SHA-256 |\n|---|---|\n{kept}\n"
@@ -82,7 +82,7 @@ class ModelCard(Shown):
 
 
 _EXAMPLES = {
-    "images": '["photo.jpg"]',
-    "texts": "rows  # a data frame with the columns below, or a list of pairs of strings",
-    "table": "rows  # a data frame with the columns below",
+    "images": '(["photo.jpg"])',
+    "texts": "(rows)  # a data frame with the columns below, or a list of pairs of strings",
+    "table": "(rows)  # a data frame with the columns below",
 }

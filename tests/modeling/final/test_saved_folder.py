@@ -284,6 +284,7 @@ def test_own_code_runs_only_if_allowed(own, data, tmp_path):
     np.testing.assert_allclose(final.predict(data.test.x), preds.test, atol=1e-9)
     assert set(final.card.code) == {"code/competition.toml", "code/helper.py", "code/own.py"}
     card = (folder / "model_card.md").read_text()
+    compile(card.partition("```python")[2].partition("```")[0], "the card's example", "exec")
     assert "the targets of its training rows" in card and "run_code=True" in card
     again = final.save(tmp_path / "again")  # a loaded model can be saved too
     np.testing.assert_allclose(load_model(again, run_code=True).predict(data.test.x), preds.test)
