@@ -13,8 +13,8 @@ import pandas as pd
 
 from ...exceptions import DataError, needs_extra
 from .kept_code import OwnCode
-from .library_formats import FORMATS
 from .object_graph import ARRAYS, PLAIN, TENSORS, is_ours
+from .weight_formats import FORMATS
 
 
 class GraphReader:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ...exceptions import DataError
-from .library_formats import FORMATS, library_of
+from .weight_formats import FORMATS, library_of
 
 ARRAYS, TENSORS = "arrays.safetensors", "weights.safetensors"
 _OURS = "fastkaggle_plus"
